@@ -1,0 +1,22 @@
+"""Failures that were anticipated: each carries numbers, a stable code and an HTTP status."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """A definite no. `code` is stable; `context()` holds the figures behind the message."""
+
+    code: ClassVar[str] = "domain_error"
+    http_status: ClassVar[int] = 400
+
+    def context(self) -> dict[str, Any]:
+        return {}
+
+
+class RetryLater(Exception):
+    """The same work, later: not a failure, so it does not use up an attempt."""
+
+    def __init__(self, reason: str, *, after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.after = after

@@ -1,0 +1,106 @@
+import json
+import sys
+import time
+from collections import defaultdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from tqdm import tqdm
+
+from events import bus, worker
+from events.bus import Subscription
+from events.delivery import Tally
+from events.models import OPEN_STATES, Delivery
+
+
+class Command(BaseCommand):
+    help = "Deliver what is due, in the foreground. Workers do the same; both may run at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queue", help="only this queue (default: all)")
+        parser.add_argument(
+            "--until-idle",
+            action="store_true",
+            help="also wait for what is leased or backing off, until nothing is left to deliver",
+        )
+        parser.add_argument(
+            "--max-wait", type=float, default=300, metavar="SECONDS",
+            help="with --until-idle: give up after so long without progress (default: 300)",
+        )  # fmt: skip
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        queues = self._queues(options["queue"])
+        tallies = drain_with_progress(
+            queues, max_wait=options["max_wait"] if options["until_idle"] else 0
+        )
+        self._report(tallies, as_json=options["json"])
+        if any(tally.dead for tally in tallies.values()):
+            sys.exit(1)
+
+    def _queues(self, name: str | None) -> list[str]:
+        known = bus.queues()
+        if name and name not in known:
+            raise CommandError(f"There is no queue {name!r}; there are: {', '.join(known)}")
+        return [name] if name else known
+
+    def _report(self, tallies: dict[str, Tally], *, as_json: bool) -> None:
+        figures = {
+            name: {
+                "done": t.done, "failed": t.failed, "postponed": t.postponed, "dead": t.dead,
+                "seconds": round(t.seconds, 3),
+            }
+            for name, t in sorted(tallies.items())
+        }  # fmt: skip
+        if as_json:
+            self.stdout.write(json.dumps(figures))
+            return
+        for name, row in figures.items():
+            numbers = ", ".join(f"{value} {key}" for key, value in row.items())
+            self.stdout.write(f"{name}: {numbers}")
+        if not figures:
+            self.stdout.write("Nothing was due.")
+
+
+def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, Tally]:
+    """Drain `queues`, with a bar on stderr; tallies per subscriber."""
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    with tqdm(desc="deliveries", unit="", total=_open(queues), file=sys.stderr) as bar:
+
+        def observe(subscription: Subscription, tally: Tally) -> None:
+            tallies[subscription.name].add(tally)
+            bar.total = max(bar.total or 0, bar.n + tally.done + tally.dead)
+            bar.set_postfix_str(subscription.name, refresh=False)
+            bar.update(tally.done + tally.dead)
+
+        _drain_until(queues, observe=observe, bar=bar, max_wait=max_wait)
+    return dict(tallies)
+
+
+def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) -> None:
+    """Handlers publish into other queues: go round until a whole round finds nothing due."""
+    last_progress = time.monotonic()
+    while True:
+        settled = sum(worker.drain(name, observe=observe).settled for name in queues)
+        waiting = _open(queues)
+        bar.total = bar.n + waiting
+        if settled:
+            last_progress = time.monotonic()
+        elif not waiting or time.monotonic() - last_progress >= max_wait:
+            return
+        else:
+            time.sleep(_until_next(queues))
+
+
+def _open(queues: list[str]) -> int:
+    return Delivery.objects.filter(queue__in=queues, state__in=OPEN_STATES).count()
+
+
+def _until_next(queues: list[str]) -> float:
+    """Seconds until something is due again: at most one, somebody else may publish meanwhile."""
+    waiting = Delivery.objects.filter(queue__in=queues, state__in=OPEN_STATES)
+    first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+    if first is None:
+        return 0.0
+    return min(max((first - timezone.now()).total_seconds(), 0.01), 1.0)

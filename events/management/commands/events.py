@@ -1,0 +1,169 @@
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from events import maintenance
+from events.models import Delivery, DeliveryState, OutboxEvent
+
+DEFAULT_KEEP_DAYS = 7
+
+
+class Command(BaseCommand):
+    help = "Look at events and deliveries, replay dead letters, prune what is over."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        self._parser(commands, "stats", "length, pending and oldest age per topic and subscriber")
+        listing = self._parser(commands, "list", "deliveries, newest first")
+        _add_filters(listing)
+        listing.add_argument("--state", choices=DeliveryState.values)
+        listing.add_argument("--limit", type=int, default=20)
+        show = self._parser(commands, "show", "one event with its deliveries")
+        show.add_argument("event_id", type=int)
+        replay = self._parser(commands, "replay", "make dead letters due again")
+        _add_filters(replay)
+        replay.add_argument("delivery_id", type=int, nargs="*", help="these deliveries")
+        replay.add_argument("--all", action="store_true", help="every dead letter")
+        replay.add_argument("--done", action="store_true", help="finished deliveries too")
+        replay.add_argument("--dry-run", action="store_true", help="only say how many")
+        prune = self._parser(commands, "prune", "delete finished events")
+        prune.add_argument("--older-than-days", type=float, default=DEFAULT_KEEP_DAYS)
+        prune.add_argument("--dry-run", action="store_true", help="only say how many")
+
+    @staticmethod
+    def _parser(commands: Any, name: str, text: str) -> CommandParser:
+        parser: CommandParser = commands.add_parser(name, help=text, description=text)
+        parser.add_argument("--json", action="store_true", help="JSON on stdout")
+        return parser
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        getattr(self, f"_{options['command']}")(options)
+
+    def _stats(self, options: dict[str, Any]) -> None:
+        rows = [row.as_dict() for row in maintenance.stats(now=timezone.now())]
+        self._print(rows, options, empty="No events.")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        deliveries = _filtered(Delivery.objects.select_related("event"), options)
+        if options["state"]:
+            deliveries = deliveries.filter(state=options["state"])
+        rows = [_summary(d) for d in deliveries.order_by("-pk")[: options["limit"]]]
+        self._print(rows, options, empty="No such deliveries.")
+
+    def _show(self, options: dict[str, Any]) -> None:
+        event = OutboxEvent.objects.filter(pk=options["event_id"]).first()
+        if event is None:
+            raise CommandError(f"There is no event {options['event_id']}; see `events list`")
+        shown = {
+            "event_id": event.pk,
+            "topic": event.topic,
+            "version": event.version,
+            "idempotency_key": event.idempotency_key,
+            "trace_id": event.trace_id,
+            "occurred_at": event.occurred_at.isoformat(),
+            "payload": event.payload,
+            "deliveries": [_details(d) for d in event.deliveries.order_by("pk")],
+        }
+        indent = None if options["json"] else 2
+        self.stdout.write(json.dumps(shown, ensure_ascii=False, indent=indent))
+
+    def _replay(self, options: dict[str, Any]) -> None:
+        chosen = self._chosen(options)
+        count = chosen.count()
+        if not options["dry_run"]:
+            count = maintenance.replay(chosen, now=timezone.now())
+        verb = "Would replay" if options["dry_run"] else "Replayed"
+        self._say(options, f"{verb} {count} deliveries.", replayed=count)
+
+    def _chosen(self, options: dict[str, Any]) -> QuerySet[Delivery]:
+        narrowed = any(options[name] for name in ("delivery_id", "topic", "subscriber", "error"))
+        if narrowed == options["all"]:
+            raise CommandError("Name deliveries, a filter (--topic, --subscriber, --error) or --all")
+        states = [DeliveryState.DEAD, *([DeliveryState.DONE] if options["done"] else [])]
+        chosen = _filtered(Delivery.objects.filter(state__in=states), options)
+        if options["delivery_id"]:
+            chosen = chosen.filter(pk__in=options["delivery_id"])
+        return chosen
+
+    def _prune(self, options: dict[str, Any]) -> None:
+        before = timezone.now() - timedelta(days=options["older_than_days"])
+        if options["dry_run"]:
+            count = maintenance.prunable(before=before).count()
+        else:
+            count = maintenance.prune(before=before)
+        verb = "Would prune" if options["dry_run"] else "Pruned"
+        self._say(options, f"{verb} {count} events.", pruned=count)
+
+    def _say(self, options: dict[str, Any], text: str, **figures: int) -> None:
+        report = {"dry_run": options["dry_run"], **figures}
+        self.stdout.write(json.dumps(report) if options["json"] else text)
+
+    def _print(self, rows: list[dict[str, Any]], options: dict[str, Any], *, empty: str) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, ensure_ascii=False))
+        elif not rows:
+            self.stdout.write(empty)
+        else:
+            self.stdout.write(_table(rows))
+
+
+def _add_filters(parser: CommandParser) -> None:
+    parser.add_argument("--topic")
+    parser.add_argument("--subscriber")
+    parser.add_argument("--error", metavar="CODE", help="error code")
+
+
+def _filtered(deliveries: QuerySet[Delivery], options: dict[str, Any]) -> QuerySet[Delivery]:
+    lookups = {"topic": "event__topic", "subscriber": "subscriber", "error": "error_code"}
+    given = {field: options[name] for name, field in lookups.items() if options[name]}
+    return deliveries.filter(**given)
+
+
+def _summary(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery.pk,
+        "event_id": delivery.event_id,
+        "topic": delivery.event.topic,
+        "subscriber": delivery.subscriber,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "due_at": delivery.due_at.isoformat(timespec="seconds"),
+        "error": delivery.error_code,
+        "trace_id": delivery.event.trace_id,
+    }
+
+
+def _details(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "delivery_id": delivery.pk,
+        "subscriber": delivery.subscriber,
+        "queue": delivery.queue,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "due_at": delivery.due_at.isoformat(),
+        "outcome": delivery.outcome,
+        "error_code": delivery.error_code,
+        "error_details": delivery.error_details,
+        "error_trace": delivery.error_trace,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Columns as wide as their widest cell."""
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    table = [list(rows[0]), *cells]
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""The outbox: what happened, and who still has to hear of it."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class OutboxEvent(models.Model):
+    """A fact, written in the transaction that made it true."""
+
+    id = models.BigAutoField(primary_key=True)
+    topic = models.CharField(_("topic"), max_length=100)
+    version = models.CharField(_("version"), max_length=10)
+    idempotency_key = models.CharField(_("idempotency key"), max_length=400)
+    payload = models.JSONField(_("payload"))
+    trace_id = models.CharField(_("trace id"), max_length=128)
+    tenant_id = models.CharField(_("tenant"), max_length=64)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["topic", "version", "idempotency_key"], name="outbox_event_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="outbox_event_created"),
+            models.Index(fields=["trace_id"], name="outbox_event_trace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} #{self.pk}"
+
+
+class DeliveryState(models.TextChoices):
+    PENDING = "pending", _("pending")
+    LEASED = "leased", _("in work")
+    DONE = "done", _("done")
+    DEAD = "dead", _("dead")
+
+
+OPEN_STATES = (DeliveryState.PENDING, DeliveryState.LEASED)
+
+
+class Delivery(models.Model):
+    """
+    One subscriber's share of an event.
+
+    `due_at` is when it may next be claimed: for a leased delivery that is the end of the
+    lease, so work whose worker was killed becomes due again by itself. While leased,
+    `due_at` also is the token that shows whose lease it is.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event = models.ForeignKey(
+        OutboxEvent, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("event")
+    )
+    subscriber = models.CharField(_("subscriber"), max_length=100)
+    queue = models.CharField(_("queue"), max_length=50)
+    state = models.CharField(
+        _("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
+    )
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due at"))
+    error_code = models.CharField(_("error code"), max_length=100, blank=True, default="")
+    error_details = models.CharField(_("error details"), max_length=500, blank=True, default="")
+    error_trace = models.CharField(_("stack trace"), max_length=1000, blank=True, default="")
+    first_failed_at = models.DateTimeField(_("first failed at"), null=True, blank=True)
+    last_failed_at = models.DateTimeField(_("last failed at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=100, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["event", "subscriber"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=DeliveryState.values), name="delivery_state_known"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["subscriber", "due_at", "id"],
+                name="delivery_due",
+                condition=Q(state__in=("pending", "leased")),
+            ),
+            models.Index(
+                fields=["subscriber", "id"], name="delivery_dead", condition=Q(state="dead")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber} #{self.pk}"
+
+
+class Doorbell(models.Model):
+    """Whether a queue's wake-up task is already on its way: one task, however many events."""
+
+    queue = models.CharField(primary_key=True, max_length=50)
+    rung_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("doorbell")
+        verbose_name_plural = _("doorbells")
+
+    def __str__(self) -> str:
+        return self.queue

@@ -1,0 +1,38 @@
+"""What is said between rooms. Pydantic only: no Django, no imports from the rest of the house."""
+
+from events.schemas.album_assembled_v1 import AlbumAssembledEventV1
+from events.schemas.albums_parsed_v1 import AlbumParsedEventV1
+from events.schemas.dlq_message_v1 import DeadLetterEventV1
+from events.schemas.event import Event
+from events.schemas.posts_parsed_v1 import PostParsedEventV1
+from events.schemas.posts_vision_analyzed_v1 import (
+    Classification,
+    SkipReason,
+    VisionAnalyzedEventV1,
+    VisionResult,
+)
+from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+
+ALL: tuple[type[Event], ...] = (
+    PostParsedEventV1,
+    VisionUploadedEventV1,
+    VisionAnalyzedEventV1,
+    AlbumParsedEventV1,
+    AlbumAssembledEventV1,
+    DeadLetterEventV1,
+)
+
+__all__ = [
+    "ALL",
+    "AlbumAssembledEventV1",
+    "AlbumParsedEventV1",
+    "Classification",
+    "DeadLetterEventV1",
+    "Event",
+    "MediaFile",
+    "PostParsedEventV1",
+    "SkipReason",
+    "VisionAnalyzedEventV1",
+    "VisionResult",
+    "VisionUploadedEventV1",
+]

@@ -1,0 +1,68 @@
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from events.schemas.event import Event, UtcDatetime
+from events.schemas.posts_vision_uploaded_v1 import MediaFile
+
+
+class Classification(BaseModel):
+    """The external form of a classification (CONTRACT §2.1): `tags` are the labels."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str
+    confidence: float = Field(default=1.0, ge=0, le=1)
+    tags: list[str] = Field(default_factory=list)
+
+
+class VisionResult(BaseModel):
+    """What was seen, merged over all media of the post."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    provider: str
+    model: str
+    schema_version: str = "1.0"
+    classification: Classification
+    description: str | None = None
+    ocr_text: str | None = None
+    is_meme: bool = False
+    context: dict[str, Any] | None = None
+    tokens_used: int = Field(default=0, ge=0)
+    file_id: str | None = None
+    analyzed_at: UtcDatetime
+
+
+class SkipReason(BaseModel):
+    """Why one medium of the post was not looked at (CONTRACT §1.6)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    media_id: str
+    reason: str
+    details: str = ""
+
+
+class VisionAnalyzedEventV1(Event):
+    """
+    The media of a post have an outcome (CONTRACT §1.5, §1.6).
+
+    `skipped` is true and `vision` is absent when none of them was looked at. The key holds
+    `vision_version` and `features_hash`, so that a second look is not lost as a duplicate.
+    """
+
+    topic: ClassVar[str] = "posts.vision.analyzed"
+    producer: ClassVar[str] = "vision"
+
+    post_id: str
+    channel_id: str = ""
+    vision_version: str
+    features_hash: str
+    media: list[MediaFile] = Field(default_factory=list)
+    vision: VisionResult | None = None
+    skipped: bool = False
+    reasons: list[SkipReason] = Field(default_factory=list)
+    media_summary: dict[str, Any] | None = None
+    analysis_duration_ms: int = Field(default=0, ge=0)
+    schema_ref: str = "posts_vision_analyzed_v1.json"

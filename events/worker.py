@@ -1,0 +1,95 @@
+"""Work a queue off: the same loop for django-q2's workers and for `manage.py drain`."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import connection, connections
+
+from events import bus, delivery
+from events.bus import Subscription
+from events.delivery import Tally
+from events.models import OPEN_STATES, Delivery
+
+Observer = Callable[[Subscription, Tally], None]
+
+
+def drain(
+    queue: str, *, until: float = float("inf"), observe: Observer = lambda *_: None
+) -> Tally:
+    """
+    Deliver what is due in `queue`, in turn for each of its subscribers, until nothing is.
+
+    Stops early at `until` (`time.monotonic()`). `observe` is told of every batch.
+    """
+    total = Tally()
+    worked = True
+    while worked and time.monotonic() < until:
+        worked = False
+        for subscription in bus.subscriptions(queue=queue):
+            tally = _turn(subscription, until=until, observe=observe)
+            total.add(tally)
+            worked = worked or tally.settled > 0
+    return total
+
+
+def _turn(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+    if subscription.threads == 1:
+        tally = delivery.deliver_batch(subscription)
+        if tally.settled:
+            observe(subscription, tally)
+        return tally
+    return _turn_of_threads(subscription, until=until, observe=observe)
+
+
+def _turn_of_threads(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+    """Each thread claims for itself until nothing is due; none waits for a slow neighbor."""
+    total = Tally()
+    guard = threading.Lock()
+
+    def work() -> None:
+        try:
+            while time.monotonic() < until:
+                tally = delivery.deliver_batch(subscription)
+                if not tally.settled:
+                    return
+                with guard:
+                    total.add(tally)
+                    observe(subscription, tally)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(subscription.threads, thread_name_prefix=subscription.name) as pool:
+        for future in [pool.submit(work) for _ in range(subscription.threads)]:
+            future.result()
+    return total
+
+
+def due_queues(*, now: datetime) -> list[str]:
+    """Queues with something to deliver at `now`."""
+    waiting = Delivery.objects.filter(state__in=OPEN_STATES, due_at__lte=now)
+    return sorted(waiting.values_list("queue", flat=True).distinct().order_by())
+
+
+@contextmanager
+def only_one_on_this_host(queue: str) -> Iterator[bool]:
+    """
+    Whether nobody else on this host drains `queue` now.
+
+    One drain of a queue has all the threads it needs; a second would only take a worker
+    away from the other queues. The lock belongs to the connection, so it dies with it.
+    """
+    name = f"drain:{socket.gethostname()}:{queue}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        (mine,) = cursor.fetchone()
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

@@ -1,0 +1,220 @@
+"""
+The environment, typed and checked at start.
+
+Every variable is read here and nowhere else. A bad value stops the process with a
+message that names the variable; nothing falls back silently.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+GIB = 1024**3
+Names = Annotated[list[str], NoDecode]
+
+
+def _source(prefix: str = "") -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=prefix, env_file=BASE_DIR / ".env", extra="ignore", frozen=True
+    )
+
+
+class Web(BaseSettings):
+    """Reads DJANGO_SECRET_KEY, ALLOWED_HOSTS, TIME_ZONE, DATABASE_URL, VAR_DIR, …"""
+
+    model_config = _source()
+
+    django_secret_key: SecretStr | None = None
+    debug: bool = False
+    allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
+    csrf_trusted_origins: Names = []
+    https_only: bool = False
+    time_zone: str = "Europe/Moscow"
+    language_code: str = "ru"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    database_url: SecretStr | None = None
+    var_dir: Path = BASE_DIR / "var"
+    q_workers: int = Field(default=3, ge=1, le=64)
+
+    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as exc:
+            raise ValueError("not a time zone; use a name such as Europe/Moscow") from exc
+        return value
+
+    @field_validator("var_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def database(self) -> dict[str, Any]:
+        """Django's DATABASES entry: DATABASE_URL, or the embedded server under VAR_DIR."""
+        if self.database_url is None:
+            return {
+                "ENGINE": "telegram_assistant.embedded_postgres",
+                "NAME": "telegram_assistant",
+                "USER": "postgres",
+                "EMBEDDED_DIR": self.var_dir / "postgres",
+            }
+        try:
+            parts = conninfo_to_dict(self.database_url.get_secret_value())
+        except ProgrammingError as exc:
+            raise ImproperlyConfigured(
+                "DATABASE_URL: not a PostgreSQL URL; use postgresql://user:password@host:5432/name"
+            ) from exc
+        known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
+        entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "PORT": ""}
+        entry |= {django: str(parts.pop(libpq, "") or "") for libpq, django in known.items()}
+        entry["PORT"] = str(parts.pop("port", "") or "")
+        if not entry["NAME"]:
+            raise ImproperlyConfigured("DATABASE_URL: names no database")
+        return entry | {"OPTIONS": dict(parts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many bytes may lie in the bucket (CONTRACT §7.1). Reaching a limit exactly is allowed."""
+
+    total_bytes: int
+    emergency_bytes: int
+    tenant_bytes: int
+    by_type: Mapping[str, int]
+
+
+class S3(BaseSettings):
+    """Reads S3_ENDPOINT_URL, S3_BUCKET_NAME, S3_TOTAL_LIMIT_GB, … (CONTRACT §6.1, §7.1)."""
+
+    model_config = _source("S3_")
+
+    endpoint_url: str = "https://s3.cloud.ru"
+    bucket_name: str = ""
+    region: str = "ru-central-1"
+    access_key_id: str = ""
+    secret_access_key: SecretStr = SecretStr("")
+    verify_ssl: bool = True
+    connect_timeout_sec: float = Field(default=30, gt=0)
+    read_timeout_sec: float = Field(default=60, gt=0)
+    max_retry_attempts: int = Field(default=5, ge=1)
+    max_pool_connections: int = Field(default=50, ge=1)
+    compression_level: int = Field(default=6, ge=1, le=9)
+    default_tenant_id: str = "877193ef-be80-4977-aaeb-8009c3d772ee"
+
+    total_limit_gb: float = Field(default=15, gt=0)
+    emergency_threshold_gb: float = Field(default=14, gt=0)
+    per_tenant_limit_gb: float = Field(default=2, gt=0)
+    media_max_gb: float = Field(default=10, gt=0)
+    vision_max_gb: float = Field(default=2, gt=0)
+    crawl_max_gb: float = Field(default=2, gt=0)
+    album_max_gb: float = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _emergency_comes_first(self) -> "S3":
+        if self.emergency_threshold_gb >= self.total_limit_gb:
+            raise ValueError("S3_EMERGENCY_THRESHOLD_GB must be below S3_TOTAL_LIMIT_GB")
+        return self
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> "S3":
+        given = {
+            "S3_BUCKET_NAME": self.bucket_name,
+            "S3_ACCESS_KEY_ID": self.access_key_id,
+            "S3_SECRET_ACCESS_KEY": self.secret_access_key.get_secret_value(),
+        }
+        missing = [name for name, value in given.items() if not value]
+        if 0 < len(missing) < len(given):
+            raise ValueError(f"S3 is half configured: set {', '.join(missing)} too")
+        return self
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.access_key_id)
+
+    def limits(self) -> Limits:
+        return Limits(
+            total_bytes=int(self.total_limit_gb * GIB),
+            emergency_bytes=int(self.emergency_threshold_gb * GIB),
+            tenant_bytes=int(self.per_tenant_limit_gb * GIB),
+            by_type={
+                "media": int(self.media_max_gb * GIB),
+                "vision": int(self.vision_max_gb * GIB),
+                "crawl": int(self.crawl_max_gb * GIB),
+                "album": int(self.album_max_gb * GIB),
+            },
+        )
+
+
+class Vision(BaseSettings):
+    """Reads FEATURE_VISION_ENABLED and VISION_* (CONTRACT §17)."""
+
+    model_config = _source()
+
+    feature_vision_enabled: bool = True
+    vision_policy_config_path: Path = BASE_DIR / "vision" / "vision_policy.yml"
+    vision_ocr_languages: str = Field(default="rus+eng", pattern=r"^[a-z_]{3,}(\+[a-z_]{3,})*$")
+    vision_ocr_timeout_sec: float = Field(default=60, gt=0, le=600)
+    vision_max_pixels: int = Field(default=50_000_000, ge=1)
+
+
+class Albums(BaseSettings):
+    """Reads ALBUM_*."""
+
+    model_config = _source("ALBUM_")
+
+    timeout_minutes: float = Field(default=15, gt=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    web: Web
+    s3: S3
+    vision: Vision
+    albums: Albums
+
+
+def read() -> Environment:
+    """The whole environment, or ImproperlyConfigured listing every variable that is wrong."""
+    groups: dict[str, type[BaseSettings]] = {
+        "web": Web, "s3": S3, "vision": Vision, "albums": Albums,
+    }  # fmt: skip
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, group in groups.items():
+        try:
+            values[name] = group()
+        except ValidationError as exc:
+            complaints += _complaints(group, exc)
+    if complaints:
+        raise ImproperlyConfigured("The environment is not usable:\n  " + "\n  ".join(complaints))
+    return Environment(**values)
+
+
+def _complaints(group: type[BaseSettings], error: ValidationError) -> list[str]:
+    prefix = str(group.model_config.get("env_prefix", ""))
+    return [_complaint(prefix, problem["loc"], problem["msg"]) for problem in error.errors()]
+
+
+def _complaint(prefix: str, location: tuple[int | str, ...], message: str) -> str:
+    """Values are left out on purpose: they may be secrets."""
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text
+    return f"{prefix}{str(location[0]).upper()}: {text}"

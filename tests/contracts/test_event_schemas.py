@@ -1,0 +1,98 @@
+"""
+Snapshots of what is said between rooms.
+
+A changed schema is a new version, unless an old reader and an old event both survive it.
+To accept a compatible change: `UPDATE_SNAPSHOTS=1 make test`.
+"""
+
+import json
+import os
+import uuid
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from events import schemas
+from events.schemas import MediaFile, VisionUploadedEventV1
+
+SNAPSHOTS = Path(__file__).parent / "schemas"
+
+
+@pytest.mark.parametrize("schema", schemas.ALL, ids=lambda s: f"{s.topic}_{s.version}")
+def test_a_schema_is_what_its_snapshot_says(schema):
+    snapshot = SNAPSHOTS / f"{schema.topic.replace('.', '_')}_{schema.version}.json"
+    text = json.dumps(schema.model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False)
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(text + "\n")
+
+    assert snapshot.read_text() == text + "\n"
+
+
+def test_every_snapshot_belongs_to_a_schema():
+    names = {f"{s.topic.replace('.', '_')}_{s.version}.json" for s in schemas.ALL}
+
+    assert {path.name for path in SNAPSHOTS.glob("*.json")} == names
+
+
+def seed_sample() -> VisionUploadedEventV1:
+    """The event of seed S1, as its script builds it."""
+    post_id, tenant_id = "your-post-uuid", "877193ef-be80-4977-aaeb-8009c3d772ee"
+    digest = sha256(f"test_{post_id}".encode()).hexdigest()
+    media = MediaFile(
+        sha256=digest,
+        s3_key=f"media/{tenant_id}/{digest[:2]}/{digest}.jpg",
+        mime_type="image/jpeg",
+        size_bytes=512000,
+        telegram_file_id="test_file_id",
+    )
+    return VisionUploadedEventV1(
+        schema_version="v1",
+        trace_id=f"test_{uuid.uuid4().hex[:16]}",
+        idempotency_key=f"{tenant_id}:{post_id}:{digest}",
+        tenant_id=tenant_id,
+        post_id=post_id,
+        channel_id="channel-uuid",
+        media_files=[media],
+        uploaded_at=datetime.now(UTC),
+    )
+
+
+def test_fact_039_the_sample_event_of_the_seed_validates():
+    event = seed_sample()
+
+    again = VisionUploadedEventV1.model_validate_json(event.model_dump_json())
+
+    assert again == event
+    assert event.topic == "posts.vision.uploaded"
+
+
+def test_fact_040_the_sample_event_is_known_by_tenant_post_and_picture():
+    event = seed_sample()
+
+    assert event.idempotency_key == (
+        f"{event.tenant_id}:{event.post_id}:{event.media_files[0].sha256}"
+    )
+
+
+def test_a_time_without_a_zone_is_refused():
+    payload = seed_sample().model_dump(mode="json") | {"uploaded_at": "2026-01-01T10:00:00"}
+
+    with pytest.raises(ValidationError):
+        VisionUploadedEventV1.model_validate(payload)
+
+
+def test_a_trace_id_that_could_break_a_log_line_is_refused():
+    payload = seed_sample().model_dump(mode="json") | {"trace_id": "a\nb"}
+
+    with pytest.raises(ValidationError):
+        VisionUploadedEventV1.model_validate(payload)
+
+
+def test_a_field_of_a_later_release_does_not_stop_an_older_reader():
+    payload = seed_sample().model_dump(mode="json") | {"invented_later": 1}
+
+    assert VisionUploadedEventV1.model_validate(payload)

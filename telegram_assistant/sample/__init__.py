@@ -1,0 +1,1 @@
+"""The channel that `make demo` imports: invented posts, pictures drawn by a script."""

@@ -1,5 +1,6 @@
 """Publish facts, subscribe to them. Who publishes does not know who listens."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -136,29 +137,37 @@ def _concerns(subscriber: Subscription, event: Event) -> bool:
     return same and subscriber.wants(event)
 
 
-def _insert_events(
-    events: Iterable[Event], *, now: datetime
-) -> list[tuple[int, str, str, str]]:
-    rows = [
-        (
-            e.topic, e.version, e.idempotency_key, e.model_dump_json(),
-            e.trace_id, e.tenant_id, e.occurred_at,
-        )
-        for e in map(_traced, events)
-    ]  # fmt: skip
+def _insert_events(events: Iterable[Event], *, now: datetime) -> list[tuple[int, str, str, str]]:
+    """One JSON document in, the ids of the new rows out."""
+    document = ",".join(_as_row(_traced(event)) for event in events)
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO events_outboxevent (topic, version, idempotency_key, payload, trace_id,
                                             tenant_id, occurred_at, created_at)
-            SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[],
-                                     %s::text[], %s::timestamptz[])
+            SELECT topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at, %s
+            FROM json_populate_recordset(NULL::events_outboxevent, %s)
             ON CONFLICT DO NOTHING
             RETURNING id, topic, version, idempotency_key
             """,
-            [now, *(list(column) for column in zip(*rows, strict=True))],
+            [now, f"[{document}]"],
         )
-        return cursor.fetchall()
+        rows: list[tuple[int, str, str, str]] = cursor.fetchall()
+        return rows
+
+
+def _as_row(event: Event) -> str:
+    """A JSON object with the columns of the outbox."""
+    columns = {
+        "topic": event.topic,
+        "version": event.version,
+        "idempotency_key": event.idempotency_key,
+        "trace_id": event.trace_id,
+        "tenant_id": event.tenant_id,
+        "occurred_at": event.occurred_at.isoformat(),
+    }
+    head = json.dumps(columns, ensure_ascii=False)
+    return f'{head[:-1]}, "payload": {event.model_dump_json()}}}'
 
 
 def _traced(event: E) -> E:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from random import SystemRandom
 
 from django.db import transaction
+from django.db.models import F
 from pydantic import ValidationError
 
 from events.bus import Subscription, publish
@@ -42,6 +43,12 @@ def due(subscription: Subscription, *, limit: int, now: datetime) -> list[Delive
     )
 
 
+def anything_due(subscription: Subscription, *, now: datetime) -> bool:
+    return Delivery.objects.filter(
+        subscriber=subscription.name, state__in=OPEN_STATES, due_at__lte=now
+    ).exists()
+
+
 def lease(subscription: Subscription, *, limit: int, now: datetime) -> list[Delivery]:
     """
     Take up to `limit` due deliveries until `now + lease`.
@@ -58,16 +65,18 @@ def lease(subscription: Subscription, *, limit: int, now: datetime) -> list[Deli
         for delivery in taken:
             delivery.state, delivery.due_at = DeliveryState.LEASED, until
             delivery.attempts += 1
-        Delivery.objects.bulk_update(taken, ["state", "due_at", "attempts"])
+        Delivery.objects.filter(pk__in=[d.pk for d in taken]).update(
+            state=DeliveryState.LEASED, due_at=until, attempts=F("attempts") + 1
+        )
     return taken
 
 
-def is_mine(delivery: Delivery) -> bool:
-    """Whether the lease still stands; locks the row until the transaction ends."""
-    mine = Delivery.objects.select_for_update().filter(
-        pk=delivery.pk, state=DeliveryState.LEASED, due_at=delivery.due_at
-    )
-    return mine.exists()
+def still_leased(deliveries: Sequence[Delivery]) -> set[int]:
+    """Ids of those whose lease still stands; locks their rows until the transaction ends."""
+    tokens = {delivery.pk: delivery.due_at for delivery in deliveries}
+    rows = Delivery.objects.select_for_update().filter(pk__in=tokens, state=DeliveryState.LEASED)
+    found = rows.order_by("pk").values_list("pk", "due_at")
+    return {pk for pk, due_at in found if tokens[pk] == due_at}
 
 
 def finish(deliveries: Iterable[Delivery], *, outcome: str, now: datetime) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,6 +17,11 @@ from events.models import Delivery
 from events.schemas import Event
 
 logger = logging.getLogger(__name__)
+
+Result = str | Event | Exception
+"""What came of a delivery: an outcome, an event that is only read yet, or why it failed."""
+SETTLE_EVERY = 1.0
+"""Seconds that outcomes of a leased batch may wait to be settled together."""
 
 
 @dataclass(slots=True)
@@ -50,63 +56,93 @@ def deliver_batch(subscription: Subscription) -> Tally:
 
 
 def _rows(subscription: Subscription) -> Tally:
-    """Claim, work and settlement are one transaction: a killed worker leaves no trace."""
+    """
+    Claim, work and settlement are one transaction: a killed worker leaves no trace.
+
+    The batch is tried as a whole. Only where something in it fails are its rows rolled back
+    and its deliveries run one by one, each in a savepoint of its own.
+    """
     now = timezone.now()
     tally = Tally()
     with transaction.atomic():
         deliveries = claims.due(subscription, limit=subscription.batch, now=now)
-        done = []
         for delivery in deliveries:
             delivery.attempts += 1
-            result = _run(delivery, lambda d=delivery: _in_savepoint(subscription, d, now=now))  # type: ignore[misc]
-            if isinstance(result, str):
-                done.append((delivery, result))
-            else:
-                _settle_failure(subscription, delivery, result, tally, now=now)
-        claims.mark_done(done, now=now)
-        tally.done = len(done)
+        results = _all_at_once(subscription, deliveries, now=now)
+        if results is None:
+            results = [
+                (d, _run(d, partial(_in_savepoint, subscription, [d], now=now))) for d in deliveries
+            ]
+        _settle(subscription, results, tally, now=now)
     return tally
 
 
-def _in_savepoint(subscription: Subscription, delivery: Delivery, *, now: datetime) -> str:
+def _all_at_once(
+    subscription: Subscription, deliveries: Sequence[Delivery], *, now: datetime
+) -> list[tuple[Delivery, Result]] | None:
+    """The outcomes of the whole batch, or None where any of it failed."""
+    if len(deliveries) < 2:  # noqa: PLR2004 - nothing to gain
+        return None
+    outcomes: list[str] = []
+    attempt = _run(None, partial(_in_savepoint, subscription, deliveries, outcomes, now=now))
+    return list(zip(deliveries, outcomes, strict=True)) if isinstance(attempt, str) else None
+
+
+def _in_savepoint(
+    subscription: Subscription,
+    deliveries: Sequence[Delivery],
+    outcomes: list[str] | None = None,
+    *,
+    now: datetime,
+) -> str:
     """Deferred constraints are checked here: at the commit they would fail the whole batch."""
+    found = outcomes if outcomes is not None else []
     with transaction.atomic():
-        outcome = subscription.handler(_event(subscription, delivery), now=now)
+        for delivery in deliveries:
+            with trace.use(delivery.event.trace_id):
+                found.append(subscription.handler(_event(subscription, delivery), now=now))
         connection.check_constraints()
-        return outcome
+    return found[-1]
 
 
 def _outside(subscription: Subscription) -> Tally:
-    """Claim under a lease, work with no transaction open, settle each that is still ours."""
+    """
+    Claim under a lease, work with no transaction open, settle what is still ours.
+
+    Outcomes are settled together, but none waits longer than SETTLE_EVERY: a kill repeats
+    at most that much, and a batch of quick ones pays for one commit.
+    """
     tally = Tally()
+    results: list[tuple[Delivery, Result]] = []
+    settled_at = time.monotonic()
     for delivery in claims.lease(subscription, limit=subscription.batch, now=timezone.now()):
-        result = _run(
-            delivery,
-            lambda d=delivery: subscription.handler(  # type: ignore[misc]
-                _event(subscription, d), now=timezone.now()
-            ),
-        )
-        _settle_leased(subscription, [delivery], result, tally)
+        work = partial(_handle, subscription, delivery)
+        results.append((delivery, _run(delivery, work)))
+        if time.monotonic() - settled_at > SETTLE_EVERY:
+            _settle_leased(subscription, results, tally)
+            results, settled_at = [], time.monotonic()
+    _settle_leased(subscription, results, tally)
     return tally
+
+
+def _handle(subscription: Subscription, delivery: Delivery) -> str:
+    return subscription.handler(_event(subscription, delivery), now=timezone.now())
 
 
 def _projection(subscription: Subscription) -> Tally:
     """As `_outside`, but the handler takes the whole batch; invalid payloads go alone."""
     tally = Tally()
     leased = claims.lease(subscription, limit=subscription.batch, now=timezone.now())
-    readable: list[tuple[Delivery, Event]] = []
-    for delivery in leased:
-        result = _run(delivery, lambda d=delivery: _event(subscription, d))  # type: ignore[misc]
-        if isinstance(result, Event):
-            readable.append((delivery, result))
-        else:
-            _settle_leased(subscription, [delivery], result, tally)
+    results: list[tuple[Delivery, Result]] = [
+        (d, _run(d, partial(_event, subscription, d))) for d in leased
+    ]
+    readable = [(d, event) for d, event in results if isinstance(event, Event)]
     if readable:
         events = [event for _, event in readable]
-        result = _run(
-            readable[0][0], lambda: subscription.handler(events, now=timezone.now())
-        )
-        _settle_leased(subscription, [d for d, _ in readable], result, tally)
+        work = partial(subscription.handler, events, now=timezone.now())
+        outcome = _run(readable[0][0], work)
+        results = [(d, outcome if isinstance(r, Event) else r) for d, r in results]
+    _settle_leased(subscription, results, tally)
     return tally
 
 
@@ -114,34 +150,49 @@ def _event(subscription: Subscription, delivery: Delivery) -> Event:
     return subscription.schema.model_validate(delivery.event.payload)
 
 
-def _run(delivery: Delivery, work: Callable[[], str | Event]) -> str | Event | Exception:
-    """The outcome, or the exception; everything logged inside carries the event's trace id."""
-    with trace.use(delivery.event.trace_id):
+def _run(delivery: Delivery | None, work: Callable[[], str | Event]) -> Result:
+    """
+    The outcome, or the exception; everything logged inside carries the event's trace id.
+
+    A batch as a whole (no `delivery`) fails silently: its deliveries are run again singly.
+    """
+    with trace.use(delivery.event.trace_id if delivery else trace.current()):
         try:
             return work()
         except RetryLater as wait:
-            logger.info("%s postponed: %s", delivery, wait)
+            if delivery:
+                logger.info("%s postponed: %s", delivery, wait)
             return wait
-        except Exception as error:  # noqa: BLE001 - see the docstring of this module
-            logger.warning("%s failed: %s: %s", delivery, type(error).__name__, error)
-            logger.debug("%s failed", delivery, exc_info=error)
+        except Exception as error:
+            if delivery:
+                logger.warning("%s failed: %s: %s", delivery, type(error).__name__, error)
+                logger.debug("%s failed", delivery, exc_info=error)
             return error
 
 
 def _settle_leased(
-    subscription: Subscription,
-    deliveries: Sequence[Delivery],
-    result: str | Event | Exception,
-    tally: Tally,
+    subscription: Subscription, results: Sequence[tuple[Delivery, Result]], tally: Tally
 ) -> None:
-    now = timezone.now()
+    if not results:
+        return
     with transaction.atomic():
-        mine = [d for d in deliveries if claims.is_mine(d)]
-        if isinstance(result, str):
-            claims.finish(mine, outcome=result, now=now)
-            tally.done += len(mine)
-            return
-        for delivery in mine:
+        mine = claims.still_leased([delivery for delivery, _ in results])
+        standing = [(d, result) for d, result in results if d.pk in mine]
+        _settle(subscription, standing, tally, now=timezone.now())
+
+
+def _settle(
+    subscription: Subscription,
+    results: Sequence[tuple[Delivery, Result]],
+    tally: Tally,
+    *,
+    now: datetime,
+) -> None:
+    done = [(d, result) for d, result in results if isinstance(result, str)]
+    claims.mark_done(done, now=now)
+    tally.done += len(done)
+    for delivery, result in results:
+        if not isinstance(result, str):
             _settle_failure(subscription, delivery, result, tally, now=now)
 
 

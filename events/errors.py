@@ -5,10 +5,15 @@ from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """A definite no. `code` is stable; `context()` holds the figures behind the message."""
+    """
+    A definite no. `code` is stable; `context()` holds the figures behind the message.
+
+    `permanent` says that the same work cannot succeed later either: no retry, a dead letter.
+    """
 
     code: ClassVar[str] = "domain_error"
     http_status: ClassVar[int] = 400
+    permanent: ClassVar[bool] = False
 
     def context(self) -> dict[str, Any]:
         return {}

@@ -40,8 +40,8 @@ def prune(*, before: datetime) -> int:
         if not ids:
             return total
         with transaction.atomic():
-            Delivery.objects.filter(event_id__in=ids)._raw_delete("default")  # type: ignore[attr-defined]  # noqa: SLF001 - no cascade to collect
-            OutboxEvent.objects.filter(pk__in=ids)._raw_delete("default")  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+            Delivery.objects.filter(event_id__in=ids)._raw_delete("default")  # noqa: SLF001 - no cascade to collect
+            OutboxEvent.objects.filter(pk__in=ids)._raw_delete("default")  # noqa: SLF001 - see above
         total += len(ids)
 
 

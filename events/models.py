@@ -111,3 +111,12 @@ class Doorbell(models.Model):
 
     def __str__(self) -> str:
         return self.queue
+
+
+class DeadLetter(Delivery):
+    """A delivery that was given up, for a person to look at."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")

@@ -40,4 +40,4 @@ def _press(queue: str, *, now: datetime) -> bool:
             """,
             [queue, now],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)

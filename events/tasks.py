@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from events import maintenance, queue as doorbell, worker
+from events import maintenance, worker
+from events import queue as doorbell
 
 TIME_BOX = 60.0
 """Seconds a drain may take before it makes room for the tasks of other queues."""

@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import connection, connections
+from django.utils import timezone
 
-from events import bus, delivery
+from events import bus, claims, delivery
 from events.bus import Subscription
 from events.delivery import Tally
 from events.models import OPEN_STATES, Delivery
 
+TURN = 1.0
+"""Seconds after which a subscriber with much to do lets the others of its queue go on."""
+
 Observer = Callable[[Subscription, Tally], None]
 
 
-def drain(
-    queue: str, *, until: float = float("inf"), observe: Observer = lambda *_: None
-) -> Tally:
+def drain(queue: str, *, until: float = float("inf"), observe: Observer = lambda *_: None) -> Tally:
     """
     Deliver what is due in `queue`, in turn for each of its subscribers, until nothing is.
 
@@ -38,12 +40,23 @@ def drain(
 
 
 def _turn(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+    """Batches of one subscriber, for TURN seconds at most: then it is the others' turn."""
     if subscription.threads == 1:
-        tally = delivery.deliver_batch(subscription)
-        if tally.settled:
-            observe(subscription, tally)
-        return tally
+        return _work(subscription, until=min(until, time.monotonic() + TURN), observe=observe)
+    if not claims.anything_due(subscription, now=timezone.now()):
+        return Tally()
     return _turn_of_threads(subscription, until=until, observe=observe)
+
+
+def _work(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+    total = Tally()
+    while time.monotonic() < until:
+        tally = delivery.deliver_batch(subscription)
+        if not tally.settled:
+            break
+        total.add(tally)
+        observe(subscription, tally)
+    return total
 
 
 def _turn_of_threads(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
@@ -51,15 +64,14 @@ def _turn_of_threads(subscription: Subscription, *, until: float, observe: Obser
     total = Tally()
     guard = threading.Lock()
 
+    def one_at_a_time(subscription: Subscription, tally: Tally) -> None:
+        with guard:
+            total.add(tally)
+            observe(subscription, tally)
+
     def work() -> None:
         try:
-            while time.monotonic() < until:
-                tally = delivery.deliver_batch(subscription)
-                if not tally.settled:
-                    return
-                with guard:
-                    total.add(tally)
-                    observe(subscription, tally)
+            _work(subscription, until=until, observe=one_at_a_time)
         finally:
             connections.close_all()
 

@@ -24,6 +24,13 @@ def django_db_modify_db_settings() -> None:
     settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
 
 
+@pytest.fixture(autouse=True)
+def objects_dir(settings, tmp_path: Path) -> Path:
+    """Each test has a bucket of its own."""
+    settings.OBJECTS_DIR = tmp_path / "objects"
+    return settings.OBJECTS_DIR
+
+
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -5,67 +5,142 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Doorbell',
+            name="Doorbell",
             fields=[
-                ('queue', models.CharField(max_length=50, primary_key=True, serialize=False)),
-                ('rung_at', models.DateTimeField(null=True)),
+                ("queue", models.CharField(max_length=50, primary_key=True, serialize=False)),
+                ("rung_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'doorbell',
-                'verbose_name_plural': 'doorbells',
+                "verbose_name": "doorbell",
+                "verbose_name_plural": "doorbells",
             },
         ),
         migrations.CreateModel(
-            name='OutboxEvent',
+            name="OutboxEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('topic', models.CharField(max_length=100, verbose_name='topic')),
-                ('version', models.CharField(max_length=10, verbose_name='version')),
-                ('idempotency_key', models.CharField(max_length=400, verbose_name='idempotency key')),
-                ('payload', models.JSONField(verbose_name='payload')),
-                ('trace_id', models.CharField(max_length=128, verbose_name='trace id')),
-                ('tenant_id', models.CharField(max_length=64, verbose_name='tenant')),
-                ('occurred_at', models.DateTimeField(verbose_name='occurred at')),
-                ('created_at', models.DateTimeField(verbose_name='created at')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("topic", models.CharField(max_length=100, verbose_name="topic")),
+                ("version", models.CharField(max_length=10, verbose_name="version")),
+                (
+                    "idempotency_key",
+                    models.CharField(max_length=400, verbose_name="idempotency key"),
+                ),
+                ("payload", models.JSONField(verbose_name="payload")),
+                ("trace_id", models.CharField(max_length=128, verbose_name="trace id")),
+                ("tenant_id", models.CharField(max_length=64, verbose_name="tenant")),
+                ("occurred_at", models.DateTimeField(verbose_name="occurred at")),
+                ("created_at", models.DateTimeField(verbose_name="created at")),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'indexes': [models.Index(fields=['created_at'], name='outbox_event_created'), models.Index(fields=['trace_id'], name='outbox_event_trace')],
-                'constraints': [models.UniqueConstraint(fields=('topic', 'version', 'idempotency_key'), name='outbox_event_once')],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "indexes": [
+                    models.Index(fields=["created_at"], name="outbox_event_created"),
+                    models.Index(fields=["trace_id"], name="outbox_event_trace"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("topic", "version", "idempotency_key"), name="outbox_event_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('subscriber', models.CharField(max_length=100, verbose_name='subscriber')),
-                ('queue', models.CharField(max_length=50, verbose_name='queue')),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('leased', 'in work'), ('done', 'done'), ('dead', 'dead')], default='pending', max_length=10, verbose_name='state')),
-                ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
-                ('due_at', models.DateTimeField(verbose_name='due at')),
-                ('error_code', models.CharField(blank=True, default='', max_length=100, verbose_name='error code')),
-                ('error_details', models.CharField(blank=True, default='', max_length=500, verbose_name='error details')),
-                ('error_trace', models.CharField(blank=True, default='', max_length=1000, verbose_name='stack trace')),
-                ('first_failed_at', models.DateTimeField(blank=True, null=True, verbose_name='first failed at')),
-                ('last_failed_at', models.DateTimeField(blank=True, null=True, verbose_name='last failed at')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
-                ('outcome', models.CharField(blank=True, default='', max_length=100, verbose_name='outcome')),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='events.outboxevent', verbose_name='event')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("subscriber", models.CharField(max_length=100, verbose_name="subscriber")),
+                ("queue", models.CharField(max_length=50, verbose_name="queue")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("leased", "in work"),
+                            ("done", "done"),
+                            ("dead", "dead"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
+                ("due_at", models.DateTimeField(verbose_name="due at")),
+                (
+                    "error_code",
+                    models.CharField(
+                        blank=True, default="", max_length=100, verbose_name="error code"
+                    ),
+                ),
+                (
+                    "error_details",
+                    models.CharField(
+                        blank=True, default="", max_length=500, verbose_name="error details"
+                    ),
+                ),
+                (
+                    "error_trace",
+                    models.CharField(
+                        blank=True, default="", max_length=1000, verbose_name="stack trace"
+                    ),
+                ),
+                (
+                    "first_failed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="first failed at"),
+                ),
+                (
+                    "last_failed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last failed at"),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True, default="", max_length=100, verbose_name="outcome"
+                    ),
+                ),
+                (
+                    "event",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="events.outboxevent",
+                        verbose_name="event",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'delivery',
-                'verbose_name_plural': 'deliveries',
-                'indexes': [models.Index(condition=models.Q(('state__in', ('pending', 'leased'))), fields=['subscriber', 'due_at', 'id'], name='delivery_due'), models.Index(condition=models.Q(('state', 'dead')), fields=['subscriber', 'id'], name='delivery_dead')],
-                'constraints': [models.UniqueConstraint(fields=('event', 'subscriber'), name='delivery_once'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'leased', 'done', 'dead'])), name='delivery_state_known')],
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ("pending", "leased"))),
+                        fields=["subscriber", "due_at", "id"],
+                        name="delivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "dead")),
+                        fields=["subscriber", "id"],
+                        name="delivery_dead",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("event", "subscriber"), name="delivery_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["pending", "leased", "done", "dead"])),
+                        name="delivery_state_known",
+                    ),
+                ],
             },
         ),
     ]

@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import bus, maintenance, tasks, trace, worker
+from events import bus, claims, maintenance, tasks, trace, worker
 from events.bus import Mode, subscribe
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -302,7 +302,9 @@ class TestRows:
 
         worker.drain("default")
 
-        written = OutboxEvent.objects.filter(idempotency_key__in=["ping:101", "ping:102", "ping:103"])
+        written = OutboxEvent.objects.filter(
+            idempotency_key__in=["ping:101", "ping:102", "ping:103"]
+        )
         assert {e.idempotency_key for e in written} == {"ping:101", "ping:103"}
 
     def test_a_violation_that_would_show_only_at_commit_fails_its_own_delivery(self, ping):
@@ -325,9 +327,7 @@ class TestLease:
     def test_fact_045_work_of_a_killed_worker_is_due_again_when_its_lease_ends(self, ping):
         heard = listen(mode=Mode.OUTSIDE, lease=timedelta(milliseconds=50))
         publish(ping(1))
-        subscription = bus.subscriptions(queue="default")[0]
-        from events import claims
-
+        subscription = subscription_of("test.listen")
         (lost,) = claims.lease(subscription, limit=10, now=timezone.now())
         during = worker.drain("default")
         time.sleep(0.06)
@@ -335,7 +335,7 @@ class TestLease:
 
         assert (during.settled, after.done, heard) == (0, 1, [1])
         with transaction.atomic():
-            assert not claims.is_mine(lost)
+            assert not claims.still_leased([lost])
 
     def test_a_worker_that_overran_its_lease_does_not_settle_for_its_successor(self, ping):
         def overrun(_):
@@ -353,9 +353,7 @@ class TestLease:
     def test_a_delivery_that_kills_every_worker_is_buried(self, ping):
         listen(mode=Mode.OUTSIDE, backoff=Backoff(max_attempts=2))
         publish(ping(1))
-        subscription = bus.subscriptions(queue="default")[0]
-        from events import claims
-
+        subscription = subscription_of("test.listen")
         for _ in range(3):
             claims.lease(subscription, limit=1, now=timezone.now())
             make_due()
@@ -439,12 +437,13 @@ class TestMaintenance:
 
     def test_a_replayed_dead_letter_is_delivered_again(self, ping):
         heard = self.kill(ping, 1, 2)
+        heard.clear()
 
         one = Delivery.objects.filter(event__idempotency_key="ping:1")
         replayed = maintenance.replay(one, now=timezone.now())
         worker.drain("default")
 
-        assert (replayed, heard) == (1, [1, 2, 1])
+        assert (replayed, heard) == (1, [1])
         assert Delivery.objects.get(state=DeliveryState.DEAD).event.idempotency_key == "ping:2"
 
     def test_pruning_takes_finished_events_only(self, ping):
@@ -479,3 +478,7 @@ def in_threads(count, work):
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def subscription_of(name):
+    return next(s for s in bus.subscriptions() if s.name == name)

@@ -1,0 +1,84 @@
+"""The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
+
+from typing import TypeVar
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Row]):
+    list_select_related = ("tenant",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+
+@admin.register(Tenant)
+class TenantAdmin(admin.ModelAdmin[Tenant]):
+    list_display = ("name", "limit", "created_at")
+    search_fields = ("name",)
+    readonly_fields = ("id", "created_at")
+    fields = ("id", "name", "limit_bytes", "settings", "created_at")
+    show_full_result_count = False
+
+    @admin.display(description=_("own limit"), ordering="limit_bytes")
+    def limit(self, tenant: Tenant) -> str:
+        return "—" if tenant.limit_bytes is None else filesizeformat(tenant.limit_bytes)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+        return False  # keys, posts and books of a tenant go together or not at all
+
+
+@admin.register(TenantUsage)
+class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
+    list_display = ("tenant", "content_type", "size", "objects_count", "last_updated")
+    list_filter = ("content_type", "tenant")
+    ordering = ("tenant__name", "content_type")
+
+    @admin.display(description=_("size"), ordering="total_bytes")
+    def size(self, usage: TenantUsage) -> str:
+        return filesizeformat(usage.total_bytes)
+
+
+@admin.register(StoredObject)
+class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
+    list_display = ("key", "tenant", "content_type", "mime", "size", "created_at")
+    list_filter = ("content_type", "tenant", "created_at")
+    search_fields = ("key__contains",)
+    search_help_text = _("A part of the key, such as a SHA-256")
+    ordering = ("-created_at", "key")
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, stored: StoredObject) -> str:
+        return filesizeformat(stored.size_bytes)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin[Reservation]):
+    list_display = ("key", "tenant", "content_type", "size", "expired", "expires_at")
+    list_filter = ("content_type", "tenant")
+    search_fields = ("key__contains",)
+    ordering = ("expires_at", "id")
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, promise: Reservation) -> str:
+        return filesizeformat(promise.size_bytes)
+
+    @admin.display(description=_("expired"), boolean=True)
+    def expired(self, promise: Reservation) -> bool:
+        return promise.expires_at <= timezone.now()

@@ -1,0 +1,104 @@
+"""Names of objects (CONTRACT §6.2). One place builds them; nobody else formats a key."""
+
+import re
+from typing import Final
+from urllib.parse import quote
+from uuid import UUID
+
+EXTENSIONS: Final = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/tiff": "tiff",
+    "image/bmp": "bmp",
+    "image/x-ms-bmp": "bmp",
+    "image/heic": "heic",
+    "image/heif": "heic",
+    "image/avif": "avif",
+    "image/svg+xml": "svg",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "video/x-matroska": "mkv",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/mp4": "m4a",
+    "audio/x-m4a": "m4a",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/flac": "flac",
+    "audio/ogg": "oga",
+    "audio/opus": "opus",
+    "video/ogg": "ogg",
+    "application/ogg": "ogg",
+    "application/pdf": "pdf",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/epub+zip": "epub",
+    "application/zip": "zip",
+    "application/json": "json",
+    "application/x-tgsticker": "tgs",
+    "text/plain": "txt",
+    "text/html": "html",
+    "text/markdown": "md",
+}
+UNKNOWN_EXTENSION: Final = "bin"
+CRAWL_SUFFIXES: Final = (".html", ".md")
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def extension(mime: str) -> str:
+    """The extension of a MIME type (parameters and case do not matter), else `bin`."""
+    return EXTENSIONS.get(mime.partition(";")[0].strip().lower(), UNKNOWN_EXTENSION)
+
+
+def media(*, tenant_id: UUID | str, sha256: str, mime: str) -> str:
+    digest = _digest(sha256)
+    return f"media/{_tenant(tenant_id)}/{digest[:2]}/{digest}.{extension(mime)}"
+
+
+def vision(*, tenant_id: UUID | str, sha256: str, provider: str, model: str, schema: str) -> str:
+    """`schema` is the version of the stored JSON, `1.0` for instance."""
+    who = f"{_part(provider)}_{_part(model)}"
+    return f"vision/{_tenant(tenant_id)}/{_digest(sha256)}_{who}_v{_part(schema)}.json"
+
+
+def album(*, tenant_id: UUID | str, album_id: int | str | UUID) -> str:
+    return f"album/{_tenant(tenant_id)}/{_part(str(album_id))}_vision_summary_v1.json"
+
+
+def crawl(
+    *,
+    tenant_id: UUID | str,
+    url_hash: str,
+    suffix: str = ".html",
+    post_id: int | str | UUID | None = None,
+) -> str:
+    """A crawled page: in the folder of its post, or by its hash when no post owns it."""
+    if suffix not in CRAWL_SUFFIXES:
+        raise ValueError(f"suffix of a crawled page is one of {CRAWL_SUFFIXES}, not {suffix!r}")
+    digest = _digest(url_hash)
+    folder = digest[:2] if post_id is None else _part(str(post_id))
+    return f"crawl/{_tenant(tenant_id)}/{folder}/{digest}{suffix}"
+
+
+def _tenant(value: UUID | str) -> str:
+    if not _TENANT.fullmatch(str(value)):
+        raise ValueError(f"not the id of a tenant: {value!r}")
+    return str(value)
+
+
+def _digest(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError(f"not a SHA-256 in lower-case hexadecimal: {value!r}")
+    return value
+
+
+def _part(value: str) -> str:
+    """Percent-encoded, so `/`, `:` and blanks cannot change the shape of a key, nor two collide."""
+    if not value or value in {".", ".."}:
+        raise ValueError(f"a part of a key is missing: {value!r}")
+    return quote(value, safe="")

@@ -1,0 +1,111 @@
+"""
+The ledger: one row per object, and per tenant and type a row with their sum.
+
+Every change runs under the lock of its TenantUsage row, so the sum is exact. That lock
+is held until the caller's transaction ends; it is taken after any lock on reservations.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from storage_quota.models import StoredObject, TenantUsage
+
+Account = tuple[UUID, str]
+"""A tenant's id and a content type."""
+
+
+def open_page(keys: Iterable[str], *, of: set[Account], now: datetime) -> dict[str, StoredObject]:
+    """Lock the accounts and read what the ledger says about `keys`; nobody else changes it now."""
+    _lock(of, now=now)
+    return StoredObject.objects.in_bulk(list(keys))
+
+
+def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: datetime) -> None:
+    """
+    Insert or overwrite rows by key; usage moves by the difference.
+
+    `before` are the sizes the open page showed for the keys that were there.
+    """
+    StoredObject.objects.bulk_create(
+        entries,
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["size_bytes", "mime", "content_encoding", "sha256", "updated_at"],
+    )
+    changes = [
+        (_account(row), row.size_bytes - before.get(row.key, 0), int(row.key not in before))
+        for row in entries
+    ]
+    _move(changes, now=now)
+
+
+def remove(keys: Iterable[str], *, now: datetime) -> list[StoredObject]:
+    """Take rows out; absent ones are no error. Returns what was there."""
+    with transaction.atomic():
+        seen = list(StoredObject.objects.filter(key__in=list(keys)))
+        _lock({_account(row) for row in seen}, now=now)
+        # Only what was seen: a row that appeared since may belong to an account not locked.
+        still = StoredObject.objects.filter(key__in=[row.key for row in seen])
+        gone = list(still.order_by("key"))
+        still.delete()
+        _move([(_account(row), -row.size_bytes, -1) for row in gone], now=now)
+    return gone
+
+
+def correct_size(key: str, size_bytes: int, *, now: datetime) -> None:
+    """The bucket was looked at: if the ledger knows the key, it now knows the true size."""
+    with transaction.atomic():
+        row = StoredObject.objects.filter(key=key).first()
+        if row is None or row.size_bytes == size_bytes:
+            return
+        _lock({_account(row)}, now=now)
+        row = StoredObject.objects.filter(key=key).first()
+        if row is not None:
+            _move([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
+            row.size_bytes, row.sha256, row.updated_at = size_bytes, "", now
+            row.save(update_fields=["size_bytes", "sha256", "updated_at"])
+
+
+def _lock(accounts: set[Account], *, now: datetime) -> None:
+    """Lock the usage rows, in one order for everybody, and make those that are missing."""
+    if accounts - _locked(accounts):
+        rows = [
+            TenantUsage(tenant_id=tenant_id, content_type=kind, last_updated=now, created_at=now)
+            for tenant_id, kind in sorted(accounts)
+        ]
+        TenantUsage.objects.bulk_create(rows, ignore_conflicts=True)
+        _locked(accounts)
+
+
+def _locked(accounts: set[Account]) -> set[Account]:
+    rows = TenantUsage.objects.filter(
+        tenant_id__in={tenant_id for tenant_id, _ in accounts},
+        content_type__in={kind for _, kind in accounts},
+    )
+    locked = rows.order_by("tenant_id", "content_type").select_for_update()
+    return set(locked.values_list("tenant_id", "content_type"))
+
+
+def _move(changes: Iterable[tuple[Account, int, int]], *, now: datetime) -> None:
+    for (tenant_id, kind), (size, count) in sorted(_sums(changes).items()):
+        TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind).update(
+            total_bytes=F("total_bytes") + size,
+            objects_count=F("objects_count") + count,
+            last_updated=now,
+        )
+
+
+def _sums(changes: Iterable[tuple[Account, int, int]]) -> Mapping[Account, tuple[int, int]]:
+    sums: dict[Account, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for account, size, count in changes:
+        sums[account] = (sums[account][0] + size, sums[account][1] + count)
+    return sums
+
+
+def _account(row: StoredObject) -> Account:
+    return row.tenant_id, row.content_type

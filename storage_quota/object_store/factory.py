@@ -1,0 +1,48 @@
+"""Which store this installation uses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from storage_quota.object_store.files import FileStore
+from storage_quota.object_store.port import ObjectStore
+from storage_quota.object_store.s3 import S3Store
+
+_override: list[ObjectStore] = []
+
+
+def get_store() -> ObjectStore:
+    """S3 where it is configured, files under OBJECTS_DIR otherwise; one per process."""
+    return _override[-1] if _override else _configured()
+
+
+@contextmanager
+def use(store: ObjectStore) -> Iterator[ObjectStore]:
+    """Tests put their own store in place, for all threads."""
+    _override.append(store)
+    try:
+        yield store
+    finally:
+        _override.remove(store)
+
+
+@cache
+def _configured() -> ObjectStore:
+    if settings.S3.configured:
+        return S3Store(settings.S3)
+    root = Path(settings.OBJECTS_DIR)
+    root.mkdir(parents=True, exist_ok=True)
+    return FileStore(root)
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in {"S3", "OBJECTS_DIR"}:
+        _configured.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="storage_quota.object_store")

@@ -1,0 +1,171 @@
+"""The store of an unconfigured installation: files under `OBJECTS_DIR`, same keys as in S3."""
+
+import errno
+import mimetypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from django.core.files.storage import FileSystemStorage
+
+from storage_quota.models import Reservation
+from storage_quota.object_store.packing import encoding_of, unpacked
+from storage_quota.object_store.port import (
+    JsonReader,
+    Metered,
+    ObjectInfo,
+    ObjectMissing,
+    StoreFull,
+    StoreNotWritable,
+    StoreUnavailable,
+    check_key,
+)
+from storage_quota.receipt import Stored
+
+UPLOADS = ".uploads"
+"""Folder of unfinished files, named by their reservation; never part of a listing."""
+
+_ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class FileStore(JsonReader):
+    """
+    A file is written aside, flushed to the disk and renamed into place.
+
+    Flushed, because the ledger's row about it is durable: after a power cut no row may
+    point to half a file under the right name (measured: 0.5 to 3 ms a file). The folder
+    is not flushed (5 ms more): a rename that a power cut undid leaves the object absent,
+    which a comparison of ledger and listing finds.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._storage = FileSystemStorage(location=root, allow_overwrite=True)
+
+    def put(
+        self,
+        reservation: Reservation,
+        body: bytes | BinaryIO,
+        *,
+        mime: str,
+        content_encoding: str = "",
+    ) -> Stored:
+        target = self._path(reservation.key)
+        source = Metered(body, reservation)
+        draft = self.root / UPLOADS / str(reservation.pk)
+        with self._errors(), _removed_on_failure(draft):
+            _write(draft, source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.replace(target)
+        return source.receipt(mime=mime, content_encoding=content_encoding)
+
+    @contextmanager
+    def open(self, key: str, *, raw: bool = False) -> Iterator[BinaryIO]:
+        with self._errors():
+            try:
+                file = self._path(key).open("rb")
+            except _ABSENT as exc:
+                self._check_root()
+                raise ObjectMissing(key) from exc
+        with file:
+            encoding = "" if raw else encoding_of(key, file.peek(2))
+            with unpacked(file, content_encoding=encoding) as content:
+                yield content
+
+    def head(self, key: str) -> ObjectInfo | None:
+        path = self._path(key)
+        with self._errors():
+            try:
+                with path.open("rb") as file:
+                    stat, head = os.fstat(file.fileno()), file.read(2)
+            except _ABSENT:
+                self._check_root()
+                return None
+        mime = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        return replace(_info(key, stat), mime=mime, content_encoding=encoding_of(key, head))
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        with self._errors():
+            self._check_root()
+            yield from self._walk("", prefix)
+
+    def delete(self, key: str) -> None:
+        self._path(key)
+        with self._errors():
+            self._check_root()
+            self._storage.delete(key)
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
+        """In the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
+        with os.scandir(self.root / folder) as entries:
+            found = sorted(
+                (folder + entry.name + ("/" if entry.is_dir() else ""), entry)
+                for entry in entries
+                if folder or entry.name != UPLOADS
+            )
+        for name, entry in found:
+            if name.endswith("/") and (name.startswith(prefix) or prefix.startswith(name)):
+                yield from self._walk(name, prefix)
+            elif not name.endswith("/") and name.startswith(prefix):
+                with suppress(FileNotFoundError):  # deleted since its folder was read
+                    yield _info(name, entry.stat())
+
+    def _path(self, key: str) -> Path:
+        check_key(key)
+        if key.split("/", 1)[0] == UPLOADS:
+            raise ValueError(f"not a key: {key!r}")
+        return Path(self._storage.path(key))
+
+    def _check_root(self) -> None:
+        """An unmounted volume must not look like an empty bucket."""
+        if not self.root.is_dir():
+            raise StoreUnavailable(f"{self.root} is gone: mount or create it")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise self._translated(exc) from exc
+
+    def _translated(self, exc: OSError) -> Exception:
+        if exc.errno in _FULL:
+            return StoreFull(f"No space left for {self.root}: free some, or set VAR_DIR elsewhere")
+        if exc.errno in _NOT_WRITABLE:
+            return StoreNotWritable(
+                f"{self.root} is not accessible ({exc.strerror}): give this user read and "
+                "write rights there, or set VAR_DIR elsewhere"
+            )
+        return StoreUnavailable(f"{self.root}: {exc.strerror or exc}")
+
+
+def _write(draft: Path, source: Metered) -> None:
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    with draft.open("wb") as file:
+        file.writelines(source.chunks())
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+@contextmanager
+def _removed_on_failure(draft: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _info(key: str, stat: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(
+        key=key,
+        size_bytes=stat.st_size,
+        modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
+        etag=f"{stat.st_mtime_ns:x}-{stat.st_size:x}",
+    )

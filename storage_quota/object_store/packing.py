@@ -1,0 +1,40 @@
+"""Gzip at the store's edge: JSON and pages are kept packed (CONTRACT §6.3)."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+GZIP = "gzip"
+PACKED_SUFFIXES = (".json", ".html", ".md", ".txt", ".xml")
+_MAGIC = b"\x1f\x8b"
+
+
+def pack(content: bytes, *, level: int) -> bytes:
+    """Without a time of packing: the same content gives the same object."""
+    return gzip.compress(content, compresslevel=level, mtime=0)
+
+
+def pack_json(document: Any, *, level: int) -> bytes:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return pack(text.encode(), level=level)
+
+
+def encoding_of(key: str, head: bytes) -> str:
+    """
+    What a store that keeps no headers can tell from the first two bytes.
+
+    Only for keys of text: there is no text that starts with gzip's magic, while a
+    medium may well be a gzip file that has to stay one.
+    """
+    return GZIP if key.endswith(PACKED_SUFFIXES) and head[:2] == _MAGIC else ""
+
+
+@contextmanager
+def unpacked(file: BinaryIO, *, content_encoding: str) -> Iterator[BinaryIO]:
+    if content_encoding != GZIP:
+        yield file
+        return
+    with gzip.GzipFile(fileobj=file, mode="rb") as plain:
+        yield cast("BinaryIO", plain)

@@ -1,0 +1,83 @@
+"""What the bucket holds. Every answer is read from a few rows, however big the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Max, Sum
+
+from storage_quota.models import ContentType, Reservation, TenantUsage
+from storage_quota.policy import Usage
+
+_TAKEN = """
+    SELECT tenant_id, content_type, total_bytes FROM tenant_storage_usage
+    UNION ALL
+    SELECT tenant_id, content_type, sum(size_bytes)::bigint
+    FROM storage_quota_reservation GROUP BY tenant_id, content_type
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeUsage:
+    """Stored bytes of one type; promises are not in it."""
+
+    total_bytes: int = 0
+    objects_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUsage:
+    """What a tenant, or everybody, has stored; and what is promised on top of it."""
+
+    total_bytes: int
+    reserved_bytes: int
+    by_type: Mapping[str, TypeUsage] = field(default_factory=dict)
+    last_updated: datetime | None = None
+
+
+def taken(*, tenant_id: UUID, content_type: str) -> Usage:
+    """
+    Stored and promised bytes, as the limits count them.
+
+    One statement, so one snapshot: a settle that commits meanwhile moves its bytes from
+    the promises to the ledger, and they are seen on exactly one side.
+    """
+    bucket = tenant = of_type = 0
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKEN)
+        for owner, kind, size in cursor.fetchall():
+            bucket += size
+            tenant += size if str(owner) == str(tenant_id) else 0
+            of_type += size if kind == content_type else 0
+    return Usage(bucket=bucket, tenant=tenant, type=of_type)
+
+
+def bucket_usage() -> StorageUsage:
+    return _usage({})
+
+
+def tenant_usage(*, tenant_id: UUID) -> StorageUsage:
+    return _usage({"tenant_id": tenant_id})
+
+
+def _usage(owner: dict[str, UUID]) -> StorageUsage:
+    rows = (
+        TenantUsage.objects.filter(**owner)
+        .values("content_type")
+        .annotate(size=Sum("total_bytes"), count=Sum("objects_count"), at=Max("last_updated"))
+    )
+    found = {row["content_type"]: row for row in rows}
+    promised = Reservation.objects.filter(**owner).aggregate(size=Sum("size_bytes"))["size"]
+    return StorageUsage(
+        total_bytes=sum(row["size"] for row in found.values()),
+        reserved_bytes=promised or 0,
+        by_type={
+            kind: TypeUsage(found[kind]["size"], found[kind]["count"])
+            if kind in found
+            else TypeUsage()
+            for kind in ContentType.values
+        },
+        last_updated=max((row["at"] for row in found.values()), default=None),
+    )

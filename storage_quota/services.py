@@ -1,0 +1,129 @@
+"""
+Everything that changes the bucket goes through here: reserve → put → settle.
+
+`put_object` does all three for one object. A batch does them itself: `reserve_many`,
+`store.put` each with no transaction open, `settle_many` inside the transaction that
+writes the rows pointing to the objects; and `release_many` for what failed in between.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+
+from storage_quota import ledger
+from storage_quota.models import Reservation, StoredObject, Tenant
+from storage_quota.object_store.factory import get_store
+from storage_quota.object_store.packing import GZIP, pack_json
+from storage_quota.policy import Forecast
+from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
+from storage_quota.settlement import ReservationExpired, settle, settle_many
+from storage_quota.sweep import Swept, release, release_expired, release_many
+from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
+
+__all__ = [
+    "Forecast",
+    "QuotaExceeded",
+    "ReservationExpired",
+    "Swept",
+    "TenantUnknown",
+    "Want",
+    "default_tenant",
+    "find_tenant",
+    "forecast",
+    "forget",
+    "put_json",
+    "put_object",
+    "release",
+    "release_expired",
+    "release_many",
+    "remove",
+    "reserve",
+    "reserve_many",
+    "settle",
+    "settle_many",
+]
+
+
+def put_object(
+    *,
+    tenant: Tenant,
+    content_type: str,
+    key: str,
+    body: bytes | BinaryIO,
+    mime: str,
+    content_encoding: str = "",
+    now: datetime,
+) -> StoredObject:
+    """
+    Store one object; the same bytes under the same key are not uploaded again.
+
+    `body` is bytes or a seekable file. Raises QuotaExceeded before anything is written.
+    """
+    size_bytes, sha256 = _measure(body)
+    if known := StoredObject.objects.filter(key=key, sha256=sha256).first():
+        return known
+    reservation = reserve(
+        tenant=tenant, content_type=content_type, key=key, size_bytes=size_bytes or 1, now=now
+    )
+    try:
+        get_store().put(reservation, body, mime=mime, content_encoding=content_encoding)
+        return settle(reservation, now=now)
+    except Exception:
+        release(reservation)
+        raise
+
+
+def put_json(
+    *, tenant: Tenant, content_type: str, key: str, data: Any, now: datetime
+) -> StoredObject:
+    """Store a document, packed; equal documents give equal bytes."""
+    return put_object(
+        tenant=tenant,
+        content_type=content_type,
+        key=key,
+        body=pack_json(data, level=settings.S3.compression_level),
+        mime="application/json",
+        content_encoding=GZIP,
+        now=now,
+    )
+
+
+def forget(keys: Iterable[str], *, now: datetime) -> list[Reservation]:
+    """
+    Take objects out of the ledger, in the transaction that drops the last row pointing to them.
+
+    Their bytes stay covered by promises that are expired from the start. After the
+    commit, hand these to `release_many`; if nobody does, the sweep deletes the objects.
+    """
+    with transaction.atomic():
+        covers = [
+            Reservation(
+                tenant_id=row.tenant_id,
+                content_type=row.content_type,
+                key=row.key,
+                size_bytes=row.size_bytes or 1,
+                expires_at=now,
+                created_at=now,
+            )
+            for row in ledger.remove(keys, now=now)
+        ]
+        return Reservation.objects.bulk_create(covers)
+
+
+def remove(keys: Sequence[str], *, now: datetime) -> bool:
+    """Delete objects, ledger first. False if some are left to the sweep."""
+    return release_many(forget(keys, now=now))
+
+
+def _measure(body: bytes | BinaryIO) -> tuple[int, str]:
+    if isinstance(body, bytes):
+        return len(body), hashlib.sha256(body).hexdigest()
+    start = body.tell()
+    sha256 = hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
+    size_bytes = body.tell() - start
+    body.seek(start)
+    return size_bytes, sha256

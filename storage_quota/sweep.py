@@ -1,0 +1,113 @@
+"""
+Ending promises that were not kept: looks into the bucket before it forgets them.
+
+A worker may be killed, or lose the store's answer, between put and settle: its object
+may lie in the bucket and be in no ledger. So a promise counts until its key was cleared:
+what the ledger does not know is deleted from the bucket. (Not adopted: nobody would
+point to it, and the repeated work stores it again under the same key.)
+
+Clearing holds the rows of all promises for that one key while it talks to the store.
+That lock is the lease, and it ends with its process; it keeps new promises for the key,
+and nothing else, waiting. A promise that is still good leaves the key alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from storage_quota import ledger
+from storage_quota.locks import let_reserves_finish
+from storage_quota.models import Reservation, StoredObject
+from storage_quota.object_store.factory import get_store
+from storage_quota.object_store.port import OUT_OF_ORDER
+
+SWEEP_KEYS = 500
+"""Keys one run clears at most, so that it ends in good time; the next run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """`cleared` keys are accounted for; `left` ones are busy, or the store is out of order."""
+
+    cleared: int
+    left: int
+
+
+def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
+    """Clear the keys of promises that expired. May run any number of times at once."""
+    expired = Reservation.objects.filter(expires_at__lte=now).order_by("expires_at")
+    keys = list(dict.fromkeys(expired.values_list("key", flat=True)[:limit]))
+    return _clear_all(keys, over=lambda row: row.expires_at <= now, now=now)
+
+
+def release(reservation: Reservation) -> bool:
+    """End one promise; see `release_many`."""
+    return release_many([reservation])
+
+
+def release_many(reservations: Sequence[Reservation]) -> bool:
+    """
+    End promises, whether or not something was put on them.
+
+    False if some keys could not be cleared now and are left to the sweep. Outside any
+    transaction, since the store is asked about every key: even a promise that was never
+    used may have taken over an older one, whose bytes lie in the bucket.
+    """
+    if not reservations:
+        return True
+    _expire(reservations)
+    ours = {row.pk for row in reservations}
+    keys = sorted({row.key for row in reservations})
+    now = max(row.created_at for row in reservations)
+    return not _clear_all(keys, over=lambda row: row.pk in ours, now=now).left
+
+
+def _expire(reservations: Sequence[Reservation]) -> None:
+    """
+    From now on the sweep may clear them, and they can no longer be settled.
+
+    A row that was swept already comes back: its object may have been put after that.
+    """
+    for row in reservations:
+        row.expires_at, row.stored = row.created_at, None
+    with transaction.atomic(durable=True):
+        Reservation.objects.bulk_create(
+            reservations,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["expires_at"],
+        )
+
+
+def _clear_all(keys: Sequence[str], *, over: Callable[[Reservation], bool], now: datetime) -> Swept:
+    cleared = 0
+    for key in keys:
+        try:
+            cleared += _clear(key, over=over, now=now)
+        except OUT_OF_ORDER:
+            break  # the next key would wait for the same store
+    return Swept(cleared=cleared, left=len(keys) - cleared)
+
+
+def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> bool:
+    """Make ledger and bucket agree about `key`, then drop its promises. False if it is busy."""
+    with transaction.atomic(durable=True):
+        promises = Reservation.objects.filter(key=key)
+        held = list(promises.order_by("id").select_for_update(skip_locked=True))
+        let_reserves_finish()
+        if promises.count() != len(held) or not all(over(row) for row in held):
+            return False
+        _reconcile(key, now=now)
+        promises.filter(pk__in=[row.pk for row in held]).delete()
+    return True
+
+
+def _reconcile(key: str, *, now: datetime) -> None:
+    """No row about `key` can appear meanwhile: that takes a promise, and all are held."""
+    store = get_store()
+    if not StoredObject.objects.filter(key=key).exists():
+        store.delete(key)
+    elif found := store.head(key):
+        ledger.correct_size(key, found.size_bytes, now=now)

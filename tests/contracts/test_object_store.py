@@ -1,0 +1,439 @@
+"""One contract, three stores: in memory, on files, on S3 (moto's HTTP server)."""
+
+import errno
+import gzip
+import http.server
+import json
+import math
+import threading
+import time
+import uuid
+from io import BytesIO
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+
+from events.errors import RetryLater
+from storage_quota import services
+from storage_quota.models import Reservation, Tenant
+from storage_quota.object_store import (
+    ObjectMissing,
+    ReservationMismatch,
+    StoreForbidden,
+    StoreFull,
+    StoreNotWritable,
+    StoreUnavailable,
+    use,
+)
+from storage_quota.object_store.files import UPLOADS, FileStore
+from storage_quota.object_store.memory import MemoryStore
+from storage_quota.object_store.packing import pack_json
+from storage_quota.object_store.s3 import PART_BYTES, S3Store
+from telegram_assistant.config import S3
+
+DOCUMENT = {"description": "Кошка на окне", "labels": ["кот", "окно"]}
+NOBODY = "http://127.0.0.1:9"
+
+
+def s3_settings(endpoint, bucket="test-bucket", attempts=1):
+    return S3(
+        endpoint_url=endpoint,
+        bucket_name=bucket,
+        access_key_id="key",
+        secret_access_key=SecretStr("secret"),
+        max_retry_attempts=attempts,
+        connect_timeout_sec=2,
+        read_timeout_sec=5,
+    )
+
+
+@pytest.fixture(scope="module")
+def moto():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(moto):
+    settings = s3_settings(moto, bucket=f"b-{uuid.uuid4().hex}")
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        region_name=settings.region,
+    )
+    client.create_bucket(
+        Bucket=settings.bucket_name,
+        CreateBucketConfiguration={"LocationConstraint": settings.region},
+    )
+    return S3Store(settings)
+
+
+@pytest.fixture(params=["memory", "files", "s3"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "files":
+        return FileStore(tmp_path)
+    return request.getfixturevalue("s3")
+
+
+@pytest.fixture(params=["memory", "files", "s3"])
+def store_that_is_down(request, tmp_path):
+    if request.param == "memory":
+        memory = MemoryStore()
+        memory.down = True
+        return memory
+    if request.param == "files":
+        return FileStore(tmp_path / "unmounted")
+    return S3Store(s3_settings(NOBODY))
+
+
+def promise(key, size):
+    return Reservation(key=key, size_bytes=size)
+
+
+def put(store, key, content, **headers):
+    fields = {"mime": "image/jpeg"} | headers
+    return store.put(promise(key, max(1, len(content))), content, **fields)
+
+
+def test_what_was_put_can_be_read(store):
+    receipt = put(store, "media/t/ab/a.jpg", b"picture")
+
+    with store.open("media/t/ab/a.jpg") as file:
+        assert file.read() == b"picture"
+    assert receipt.size_bytes == 7
+    assert receipt.key == "media/t/ab/a.jpg"
+    assert len(receipt.sha256) == 64
+
+
+def test_a_stream_is_read_from_where_it_stands(store):
+    body = BytesIO(b"skipped,picture")
+    body.seek(8)
+
+    store.put(promise("media/t/a.jpg", 7), body, mime="image/jpeg")
+
+    with store.open("media/t/a.jpg") as file:
+        assert file.read() == b"picture"
+
+
+def test_the_receipt_is_noted_on_the_reservation(store):
+    reservation = promise("media/t/a.jpg", 10)
+
+    receipt = store.put(reservation, b"picture", mime="image/jpeg")
+
+    assert reservation.stored == receipt
+
+
+def test_a_later_put_replaces_the_object(store):
+    put(store, "media/t/a.jpg", b"first and longer")
+    put(store, "media/t/a.jpg", b"second")
+
+    assert store.head("media/t/a.jpg").size_bytes == 6
+    assert len(list(store.list())) == 1
+
+
+def test_more_bytes_than_reserved_are_refused_and_nothing_is_stored(store):
+    reservation = promise("media/t/a.jpg", 3)
+
+    with pytest.raises(ReservationMismatch):
+        store.put(reservation, BytesIO(b"four"), mime="image/jpeg")
+
+    assert store.head("media/t/a.jpg") is None
+    assert reservation.stored is None
+
+
+def test_a_refused_overwrite_leaves_the_old_object_whole(store):
+    put(store, "media/t/a.jpg", b"old")
+
+    with pytest.raises(ReservationMismatch):
+        store.put(promise("media/t/a.jpg", 3), b"too long", mime="image/jpeg")
+
+    with store.open("media/t/a.jpg") as file:
+        assert file.read() == b"old"
+
+
+def test_nothing_is_put_on_a_promise_that_is_too_old(store):
+    reservation = promise("media/t/a.jpg", 3)
+    reservation.put_until = time.monotonic() - 1
+
+    with pytest.raises(ReservationMismatch, match="too old"):
+        store.put(reservation, b"new", mime="image/jpeg")
+
+    assert store.head("media/t/a.jpg") is None
+
+
+def test_a_body_that_fails_midway_leaves_nothing(store):
+    class Torn(BytesIO):
+        def read(self, size=-1):
+            if self.tell():
+                raise ValueError("torn")
+            return super().read(5)
+
+    with pytest.raises(ValueError, match="torn"):
+        store.put(promise("media/t/a.jpg", 100), Torn(b"0123456789"), mime="image/jpeg")
+
+    assert list(store.list()) == []
+
+
+def test_fact_005_json_is_kept_as_gzip_and_read_as_it_was(store):
+    packed = pack_json(DOCUMENT, level=6)
+    put(store, "vision/t/a.json", packed, mime="application/json", content_encoding="gzip")
+
+    with store.open("vision/t/a.json", raw=True) as file:
+        raw = file.read()
+    assert raw[:2] == b"\x1f\x8b"
+    assert json.loads(gzip.decompress(raw)) == DOCUMENT
+    assert store.head("vision/t/a.json").content_encoding == "gzip"
+    assert store.read_json("vision/t/a.json") == DOCUMENT
+
+
+def test_a_medium_that_happens_to_be_gzip_stays_gzip(store):
+    archive = gzip.compress(b"sticker", mtime=0)
+    put(store, "media/t/a.tgs", archive, mime="application/x-tgsticker")
+
+    with store.open("media/t/a.tgs") as file:
+        assert file.read() == archive
+
+
+def test_equal_documents_are_packed_to_equal_bytes():
+    assert pack_json({"a": 1, "b": 2}, level=6) == pack_json({"b": 2, "a": 1}, level=6)
+
+
+def test_head_tells_size_type_and_time(store):
+    put(store, "media/t/a.jpg", b"picture")
+
+    info = store.head("media/t/a.jpg")
+
+    assert (info.key, info.size_bytes, info.mime) == ("media/t/a.jpg", 7, "image/jpeg")
+    assert info.modified_at.tzinfo is not None
+    assert info.etag
+
+
+def test_fact_010_an_absent_key_has_no_head(store):
+    assert store.head("media/t/absent.jpg") is None
+
+
+def test_fact_010_a_store_that_is_down_is_an_error_not_an_absence(store_that_is_down):
+    store = store_that_is_down
+
+    with pytest.raises(StoreUnavailable):
+        store.head("media/t/a.jpg")
+    with pytest.raises(StoreUnavailable):
+        list(store.list())
+    with pytest.raises(StoreUnavailable):
+        store.delete("media/t/a.jpg")
+    with pytest.raises(StoreUnavailable), store.open("media/t/a.jpg"):
+        pass
+    assert issubclass(StoreUnavailable, RetryLater)
+
+
+def test_an_absent_object_cannot_be_opened(store):
+    with pytest.raises(ObjectMissing), store.open("media/t/absent.jpg"):
+        pass
+    with pytest.raises(ObjectMissing):
+        store.read_json("vision/t/absent.json")
+
+
+def test_deleting_twice_is_no_error(store):
+    put(store, "media/t/a.jpg", b"picture")
+
+    store.delete("media/t/a.jpg")
+    store.delete("media/t/a.jpg")
+
+    assert store.head("media/t/a.jpg") is None
+
+
+def test_a_listing_has_the_keys_with_the_prefix_in_order(store):
+    names = ["media/t/b.jpg", "media/t/a/x.jpg", "media/t/a.jpg", "media/t/a-b/y.jpg", "vision/t/z"]
+    for name in names:
+        put(store, name, b"picture")
+
+    assert [o.key for o in store.list()] == sorted(names)
+    assert [o.key for o in store.list("media/t/a")] == sorted(n for n in names if "/a" in n)
+    assert [o.key for o in store.list("media/t/a/")] == ["media/t/a/x.jpg"]
+    assert list(store.list("crawl/")) == []
+    assert {o.size_bytes for o in store.list()} == {7}
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/etc/passwd", "../a", "media/../../a", "media//a", "media/./a", "a\x00", "a\\b"]
+)
+def test_a_key_that_leaves_its_folder_is_refused(store, key):
+    with pytest.raises(ValueError, match="not a key"):
+        put(store, key, b"x")
+    with pytest.raises(ValueError, match="not a key"):
+        store.head(key)
+    with pytest.raises(ValueError, match="not a key"):
+        store.delete(key)
+
+
+@pytest.mark.django_db
+def test_fact_002_the_same_bytes_are_one_object_and_one_upload(store, now):
+    tenant = Tenant.objects.create(name="Alice")
+    uploads = []
+    original = store.put
+
+    def counted(*args, **kwargs):
+        uploads.append(args)
+        return original(*args, **kwargs)
+
+    store.put = counted
+    fields = {"tenant": tenant, "content_type": "media", "mime": "image/png", "now": now}
+    with use(store):
+        first = services.put_object(key=f"media/{tenant.pk}/a.png", body=b"x", **fields)
+        second = services.put_object(key=f"media/{tenant.pk}/a.png", body=BytesIO(b"x"), **fields)
+
+    assert first.key == second.key
+    assert len(uploads) == 1
+    assert len(list(store.list())) == 1
+
+
+def test_a_listing_of_many_pages_is_complete(s3):
+    for number in range(1003):
+        put(s3, f"media/t/{number:04}.jpg", b"x")
+
+    assert len(list(s3.list("media/"))) == 1003
+
+
+def test_a_big_object_goes_up_in_parts_and_comes_back_whole(s3):
+    content = bytes(range(256)) * (2 * PART_BYTES // 256 + 1)
+
+    receipt = s3.put(promise("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4")
+
+    with s3.open("media/t/big.bin") as file:
+        assert file.read() == content
+    assert receipt.size_bytes == len(content)
+
+
+def test_a_big_object_over_its_promise_leaves_no_parts_behind(s3):
+    with pytest.raises(ReservationMismatch):
+        s3.put(promise("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4")
+
+    uploads = s3._client.list_multipart_uploads(Bucket=s3._bucket)
+    assert "Uploads" not in uploads
+    assert s3.head("media/t/big.bin") is None
+
+
+def test_a_bucket_that_does_not_exist_is_not_an_absent_object(moto):
+    store = S3Store(s3_settings(moto, bucket="nowhere"))
+
+    with pytest.raises(StoreForbidden, match="S3_BUCKET_NAME"):
+        store.head("media/t/a.jpg")
+    with pytest.raises(StoreForbidden, match="S3_BUCKET_NAME"):
+        list(store.list())
+    with pytest.raises(StoreForbidden, match="S3_BUCKET_NAME"):
+        put(store, "media/t/a.jpg", b"x")
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    status, code = 403, "AccessDenied"
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>".encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT  # noqa: N815 - the standard library's name
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def refusing_s3():
+    servers = []
+
+    def make(status, code):
+        handler = type("Handler", (_Refusing,), {"status": status, "code": code})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return S3Store(s3_settings(f"http://127.0.0.1:{server.server_port}"))
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (403, "AccessDenied", StoreNotWritable),
+        (403, "SignatureDoesNotMatch", StoreForbidden),
+        (507, "InsufficientStorage", StoreFull),
+        (500, "InternalError", StoreUnavailable),
+        (503, "SlowDown", StoreUnavailable),
+    ],
+)
+def test_an_answer_of_s3_becomes_one_of_our_errors(refusing_s3, status, code, expected):
+    with pytest.raises(expected):
+        put(refusing_s3(status, code), "media/t/a.jpg", b"x")
+
+
+def test_reading_without_rights_is_not_an_absence(refusing_s3):
+    with pytest.raises(StoreForbidden, match="S3_ACCESS_KEY_ID"):
+        list(refusing_s3(403, "AccessDenied").list())
+
+
+@pytest.mark.parametrize(
+    ("number", "expected", "remedy"),
+    [
+        (errno.ENOSPC, StoreFull, "VAR_DIR"),
+        (errno.EDQUOT, StoreFull, "VAR_DIR"),
+        (errno.EACCES, StoreNotWritable, "write rights"),
+        (errno.EROFS, StoreNotWritable, "write rights"),
+        (errno.EIO, StoreUnavailable, "no"),
+    ],
+)
+def test_a_failure_of_the_disk_is_told_with_its_remedy(tmp_path, number, expected, remedy):
+    class Failing(BytesIO):
+        def read(self, size=-1):
+            raise OSError(number, "no")
+
+    with pytest.raises(expected, match=remedy):
+        FileStore(tmp_path).put(promise("media/t/a.jpg", 9), Failing(b"x"), mime="image/jpeg")
+
+
+def test_unfinished_files_are_not_in_a_listing(tmp_path):
+    (tmp_path / UPLOADS).mkdir()
+    (tmp_path / UPLOADS / "half").write_bytes(b"half")
+
+    assert list(FileStore(tmp_path).list()) == []
+
+
+def test_a_reader_sees_the_old_object_or_the_new_one_whole(tmp_path):
+    store = FileStore(tmp_path)
+    contents = [bytes([n]) * 200_000 for n in range(2)]
+    put(store, "media/t/a.jpg", contents[0])
+    seen = set()
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            with store.open("media/t/a.jpg") as file:
+                seen.add(file.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(50):
+        put(store, "media/t/a.jpg", contents[n % 2])
+    stop.set()
+    reader.join()
+
+    assert seen <= set(contents)
+
+
+def test_a_promise_from_the_database_may_be_put_at_any_time():
+    assert Reservation().put_until == math.inf

@@ -1,0 +1,111 @@
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from storage_quota import services
+from storage_quota.models import Reservation, StoredObject, Tenant
+from tests import storage_fixtures as given
+from tests.storage_fixtures import key
+
+reserve, store, tenant = given.reserve, given.store, given.tenant
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("store"),
+    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
+]
+
+PAGES = ["tenant", "tenantusage", "storedobject", "reservation"]
+
+
+@pytest.fixture
+def staff(client):
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+@pytest.fixture
+def fill(now):
+    def make(number):
+        tenant = Tenant.objects.create(name=f"tenant {number}")
+        services.put_object(
+            tenant=tenant,
+            content_type="media",
+            key=key(tenant),
+            body=b"x" * 2048,
+            mime="image/png",
+            now=now,
+        )
+        services.reserve(
+            tenant=tenant,
+            content_type="vision",
+            key=key(tenant, "", "vision"),
+            size_bytes=5,
+            now=now,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_row_and_twenty_rows_cost_the_same_queries(staff, fill, page):
+    url = reverse(f"admin:storage_quota_{page}_changelist")
+
+    def queries():
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert staff.get(url).status_code == 200
+        return len(captured)
+
+    fill(0)
+    queries()
+    one = queries()
+    for number in range(1, 20):
+        fill(number)
+
+    assert queries() == one
+
+
+def test_an_object_is_found_by_a_part_of_its_key_and_shown_with_its_size(staff, fill):
+    fill(0)
+    stored = StoredObject.objects.get()
+    url = reverse("admin:storage_quota_storedobject_changelist")
+
+    found = staff.get(url, {"q": stored.key[-8:]}).content.decode()
+    absent = staff.get(url, {"q": "nowhere"}).content.decode()
+
+    assert stored.key in found
+    assert "2,0" in found or "2.0" in found
+    assert stored.key not in absent
+
+
+def test_objects_promises_and_usage_can_be_looked_at_but_not_changed(staff, fill):
+    fill(0)
+    for page in PAGES[1:]:
+        assert staff.get(reverse(f"admin:storage_quota_{page}_add")).status_code == 403
+
+    url = reverse("admin:storage_quota_storedobject_change", args=[StoredObject.objects.get().pk])
+    assert staff.get(url).status_code == 200
+    assert staff.post(url, {"size_bytes": 1}).status_code == 403
+
+
+def test_a_tenant_can_be_given_a_limit(staff, tenant):
+    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+
+    answer = staff.post(url, {"name": "Alice", "limit_bytes": "1000", "settings": "{}"})
+
+    assert answer.status_code == 302
+    tenant.refresh_from_db()
+    assert tenant.limit_bytes == 1000
+
+
+def test_an_expired_promise_is_marked(staff, reserve, now):
+    reserve(5)
+    Reservation.objects.update(expires_at=now.replace(year=2000))
+
+    page = staff.get(reverse("admin:storage_quota_reservation_changelist")).content.decode()
+
+    assert "icon-yes" in page

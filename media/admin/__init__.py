@@ -1,0 +1,14 @@
+"""The console's view of channels, posts and media."""
+
+from media.admin.channels import ChannelAdmin
+from media.admin.imports import ImportProblemAdmin, ImportRunAdmin
+from media.admin.objects import MediaObjectAdmin
+from media.admin.posts import PostAdmin
+
+__all__ = [
+    "ChannelAdmin",
+    "ImportProblemAdmin",
+    "ImportRunAdmin",
+    "MediaObjectAdmin",
+    "PostAdmin",
+]

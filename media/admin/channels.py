@@ -1,0 +1,69 @@
+"""Channels, with how much of them is here."""
+
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from events.console import BigTableAdmin, internal_link, list_of, pretty_json
+from media.models import Channel, Post
+
+
+@admin.register(Channel)
+class ChannelAdmin(BigTableAdmin[Channel]):
+    """Channels come with an import; following one may be paused here, nothing else."""
+
+    list_display = (
+        "title", "username", "tenant", "posts_link", "is_active", "last_message_at",
+        "last_parsed_at",
+    )  # fmt: skip
+    list_filter = ("is_active", "kind", ("tenant", admin.RelatedFieldListFilter))
+    list_select_related = ("tenant",)
+    search_fields = ("title", "username")
+    ordering = ("title", "id")
+    fields = (
+        "title", "username", "is_active", "tenant", "posts_link", "tg_channel_id", "kind",
+        "last_message_id", "last_message_at", "last_parsed_at", "settings_json", "created_at",
+    )  # fmt: skip
+    readonly_fields = tuple(name for name in fields if name != "is_active")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("tenant")
+            .alias()
+            .annotate(posts_count=_posts_of_channel())
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("posts"), ordering="posts_count")
+    def posts_link(self, channel: Channel) -> SafeString:
+        address = list_of(Post, urlencode({"channel__id__exact": channel.pk}))
+        return internal_link(address, cast("Any", channel).posts_count)
+
+    @admin.display(description=_("settings"))
+    def settings_json(self, channel: Channel) -> SafeString | str:
+        return pretty_json(channel.settings)
+
+
+def _posts_of_channel() -> Coalesce:
+    """One index-only count per channel shown, instead of a join over all posts."""
+    counts = (
+        Post.objects.filter(channel=OuterRef("pk"))
+        .order_by()
+        .values("channel")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return Coalesce(Subquery(counts, output_field=IntegerField()), 0)

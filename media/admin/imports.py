@@ -1,0 +1,94 @@
+"""Imports and what they could not take over."""
+
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from events.console import (
+    EMPTY,
+    ReadOnlyAdmin,
+    excerpt,
+    internal_link,
+    list_of,
+    page_of,
+    pretty_json,
+    rendered,
+)
+from media.models import ImportProblem, ImportRun
+
+PROBLEMS_SHOWN = 50
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
+    list_display = ("path", "tenant", "started_at", "duration", "new_posts", "problems_link")
+    list_filter = ("started_at", ("tenant", admin.RelatedFieldListFilter))
+    list_select_related = ("tenant",)
+    search_fields = ("path",)
+    ordering = ("-started_at", "-id")
+    fields = (
+        "path", "tenant", "started_at", "finished_at", "duration", "problems_link",
+        "problems_found", "summary_json",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
+        runs = super().get_queryset(request).select_related("tenant")
+        return runs.annotate(problems_count=Count("problems"))
+
+    @admin.display(description=_("duration, s"))
+    def duration(self, run: ImportRun) -> str:
+        """Empty while it runs, and forever if it was killed."""
+        if run.finished_at is None:
+            return EMPTY
+        return f"{(run.finished_at - run.started_at).total_seconds():.1f}"
+
+    @admin.display(description=_("new posts"))
+    def new_posts(self, run: ImportRun) -> Any:
+        return run.summary.get("new", EMPTY)
+
+    @admin.display(description=_("problems"), ordering="problems_count")
+    def problems_link(self, run: ImportRun) -> SafeString | str:
+        count = cast("Any", run).problems_count
+        if not count:
+            return "0"
+        address = list_of(ImportProblem, urlencode({"run__id__exact": run.pk}))
+        return internal_link(address, count)
+
+    @admin.display(description=_("first problems"))
+    def problems_found(self, run: ImportRun) -> SafeString | str:
+        problems = list(run.problems.order_by("id")[:PROBLEMS_SHOWN])
+        return rendered("problems.html", problems=problems) if problems else EMPTY
+
+    @admin.display(description=_("summary"))
+    def summary_json(self, run: ImportRun) -> SafeString | str:
+        return pretty_json(run.summary)
+
+
+@admin.register(ImportProblem)
+class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
+    list_display = ("id", "code", "message_id", "detail_excerpt", "run_link")
+    list_filter = ("code",)
+    list_select_related = ("run",)
+    search_fields = ("=message_id", "code")
+    search_help_text = _("A message id or a part of the code")
+    ordering = ("-id",)
+    fields = ("run_link", "code", "message_id", "detail")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImportProblem]:
+        return super().get_queryset(request).select_related("run")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description=_("detail"))
+    def detail_excerpt(self, problem: ImportProblem) -> str:
+        return excerpt(problem.detail)
+
+    @admin.display(description=_("import"), ordering="run_id")
+    def run_link(self, problem: ImportProblem) -> SafeString:
+        return internal_link(page_of(ImportRun, problem.run_id), str(problem.run))

@@ -1,0 +1,151 @@
+"""Stored blobs: what they are, who shows them, and their bytes for those who may see them."""
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from events.console import EMPTY, ReadOnlyAdmin, excerpt, page_of, rendered
+from media import views
+from media.admin.pictures import content_address, thumbnail_address, thumbnail_tag
+from media.models import MediaObject, Post
+
+USES_SHOWN = 20
+_HASH = re.compile(r"[0-9a-f]{6,64}")
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [
+            ("image", _("pictures")),
+            ("video", _("videos")),
+            ("audio", _("audio")),
+            ("text", _("texts")),
+            ("application", _("documents")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        kind = self.value()
+        return queryset.filter(mime__startswith=f"{kind}/") if kind else queryset
+
+
+class UsedFilter(admin.SimpleListFilter):
+    title = _("use")
+    parameter_name = "used"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("1", _("shown by a post")), ("0", _("no post left")), ("2", _("by several"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        rules = {"0": Q(refs_count=0), "1": Q(refs_count__gt=0), "2": Q(refs_count__gt=1)}
+        return queryset.filter(rules.get(self.value() or "", Q()))
+
+
+@admin.register(MediaObject)
+class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
+    list_display = (
+        "thumbnail", "short_hash", "mime", "size", "dimensions", "refs_count", "tenant",
+        "last_seen_at",
+    )  # fmt: skip
+    list_display_links = ("short_hash",)
+    list_filter = (KindFilter, UsedFilter, ("tenant", admin.RelatedFieldListFilter))
+    list_select_related = ("tenant",)
+    search_fields = ("file_sha256",)
+    search_help_text = _("The beginning of a SHA-256, six digits at least")
+    ordering = ("-last_seen_at", "id")
+    fields = (
+        "preview", "mime", "size", "dimensions", "duration_seconds", "refs_count", "used_by",
+        "file_sha256", "s3_key", "s3_bucket", "tenant", "first_seen_at", "last_seen_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MediaObject]:
+        return super().get_queryset(request).select_related("tenant")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[MediaObject], search_term: str
+    ) -> tuple[QuerySet[MediaObject], bool]:
+        term = search_term.strip().lower()
+        if not term:
+            return queryset, False
+        if not _HASH.fullmatch(term):
+            return queryset.none(), False
+        return queryset.filter(file_sha256__startswith=term), False
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                f"<uuid:media_id>/{name}/",
+                self.admin_site.admin_view(view, cacheable=True),
+                name=f"media_mediaobject_{name}",
+            )
+            for name, view in (("thumbnail", self.thumbnail_view), ("content", self.content_view))
+        ] + super().get_urls()
+
+    @method_decorator(require_safe)
+    def thumbnail_view(self, request: HttpRequest, media_id: UUID) -> HttpResponseBase:
+        return views.thumbnail(request, self._visible(request, media_id))
+
+    @method_decorator(require_safe)
+    def content_view(self, request: HttpRequest, media_id: UUID) -> HttpResponseBase:
+        return views.content(request, self._visible(request, media_id))
+
+    def _visible(self, request: HttpRequest, media_id: UUID) -> MediaObject | None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return MediaObject.objects.filter(pk=media_id).first()
+
+    @admin.display(description=_("picture"))
+    def thumbnail(self, media: MediaObject) -> SafeString:
+        return thumbnail_tag(media.pk)
+
+    @admin.display(description=_("SHA-256"), ordering="file_sha256")
+    def short_hash(self, media: MediaObject) -> str:
+        return media.file_sha256[:12]
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, media: MediaObject) -> str:
+        return filesizeformat(media.size_bytes)
+
+    @admin.display(description=_("dimensions"))
+    def dimensions(self, media: MediaObject) -> str:
+        return f"{media.width} × {media.height}" if media.width and media.height else EMPTY
+
+    @admin.display(description=_("content"))
+    def preview(self, media: MediaObject) -> SafeString:
+        shown = media.mime in views.INLINE_TYPES
+        return format_html(
+            '<a class="console-preview" href="{0}"><img src="{1}" alt=""><br>{2}</a>',
+            content_address(media.pk),
+            content_address(media.pk) if shown else thumbnail_address(media.pk),
+            _("open the original") if shown else _("download"),
+        )
+
+    @admin.display(description=_("posts"))
+    def used_by(self, media: MediaObject) -> SafeString | str:
+        posts = Post.objects.filter(post_media__media_object=media).select_related("channel")
+        rows = [
+            {
+                "address": page_of(Post, p.pk),
+                "channel": p.channel,
+                "post": p,
+                "text": excerpt(p.content),
+            }
+            for p in posts.order_by("-posted_at", "-id")[:USES_SHOWN]
+        ]
+        more = max(media.refs_count - len(rows), 0)
+        return rendered("used_by.html", rows=rows, more=more) if rows else EMPTY

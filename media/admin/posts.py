@@ -1,0 +1,240 @@
+"""Posts: found by their words, shown with everything known about them."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from events.console import (
+    EMPTY,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    excerpt,
+    external_link,
+    internal_link,
+    page_of,
+    pretty_json,
+    short_time,
+    text_block,
+)
+from media.admin.pictures import content_address, post_thumbnail, thumbnail_tag, with_media
+from media.models import MediaState, Post, PostMedia, post_id
+
+WORDS = SearchVector("content", config="russian")
+"""The expression of the index idx_posts_content_words; it stems English words too."""
+BIGGEST_ID = 2**63 - 1
+NO_LIMIT = 10**9
+"""
+A LIMIT makes PostgreSQL find the words first. Left to itself it walks posts by date and
+stems each one, hoping to meet the word soon: 8 s for a rare word among 300 000 posts.
+"""
+_MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
+
+
+class AlbumFilter(admin.SimpleListFilter):
+    title = _("album")
+    parameter_name = "album"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, Any]]:
+        return [("1", _("part of an album")), ("0", _("on its own"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        rules = {"1": Q(grouped_id__isnull=False), "0": Q(grouped_id__isnull=True)}
+        return queryset.filter(rules.get(self.value() or "", Q()))
+
+
+class PostMediaInline(ReadOnlyInline[PostMedia, Post]):
+    model = PostMedia
+    verbose_name_plural = _("media")
+    fields = readonly_fields = ("picture", "role", "mime", "size", "dimensions", "original")
+    ordering = ("position",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PostMedia]:
+        return super().get_queryset(request).select_related("media_object")
+
+    @admin.display(description=_("picture"))
+    def picture(self, row: PostMedia) -> SafeString:
+        return thumbnail_tag(row.media_object_id)
+
+    @admin.display(description=_("type"))
+    def mime(self, row: PostMedia) -> str:
+        return row.media_object.mime
+
+    @admin.display(description=_("size"))
+    def size(self, row: PostMedia) -> str:
+        return filesizeformat(row.media_object.size_bytes)
+
+    @admin.display(description=_("dimensions"))
+    def dimensions(self, row: PostMedia) -> str:
+        media = row.media_object
+        return f"{media.width} × {media.height}" if media.width and media.height else EMPTY
+
+    @admin.display(description=_("original"))
+    def original(self, row: PostMedia) -> SafeString:
+        return internal_link(content_address(row.media_object_id), _("open"))
+
+
+@admin.register(Post)
+class PostAdmin(ReadOnlyAdmin[Post]):
+    list_display = (
+        "thumbnail", "words", "channel", "posted", "medium", "views_count", "telegram",
+    )  # fmt: skip
+    list_display_links = ("words",)
+    list_filter: ClassVar[Any] = (
+        "channel", "media_kind", "media_state", "has_media", AlbumFilter, "is_forward",
+        ("tenant", admin.RelatedFieldListFilter),
+    )  # fmt: skip
+    list_select_related = ("channel",)
+    date_hierarchy = "posted_at"
+    ordering = ("-posted_at", "-id")
+    search_fields = ("content",)
+    search_help_text = _(
+        "Words in Russian or English in any form, “a phrase”, -without; or a message's id or link"
+    )
+    inlines: ClassVar[Any] = (PostMediaInline,)
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": (("channel", "posted_at", "telegram"), "pictures", "text")}),
+        (_("Links and names"), {"fields": ("links", ("mention_list", "hashtag_list"))}),
+        (_("Media"), {"fields": (("media_kind", "media_state", "media_name"),)}),
+        (
+            _("Author and origin"),
+            {
+                "fields": (
+                    ("post_author", "via_bot", "reply"),
+                    ("is_forward", "forward_from_name", "forward_from_chat_id", "forward_date"),
+                )
+            },
+        ),
+        (
+            _("Echo"),
+            {
+                "fields": (
+                    ("views_count", "forwards_count", "reactions_count", "replies_count"),
+                    ("reaction_list", "engagement"),
+                )
+            },
+        ),
+        (
+            _("Record"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "id", "tenant", "source", "telegram_message_id", "grouped_id", "is_edited",
+                    "edited_at", "created_at", "updated_at", "other_content",
+                ),
+            },
+        ),
+    )  # fmt: skip
+
+    @classmethod
+    def extend(
+        cls, *, inlines: Iterable[type[InlineModelAdmin[Any, Post]]], filters: Iterable[Any] = ()
+    ) -> None:
+        """Rooms above add what they know of a post: this room knows none of them."""
+        cls.inlines = (*cls.inlines, *inlines)
+        cls.list_filter = (*cls.list_filter, *filters)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
+        posts = super().get_queryset(request).select_related("channel", "tenant")
+        return posts.prefetch_related(with_media())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Post], search_term: str
+    ) -> tuple[QuerySet[Post], bool]:
+        term = search_term.replace("\0", "").strip()
+        if not term:
+            return queryset, False
+        query = SearchQuery(term, config="russian", search_type="websearch")
+        found = Q(words=query)
+        if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
+            found |= Q(telegram_message_id=int(message[1]))
+        matches = Post.objects.alias(words=WORDS).filter(found).order_by().values("pk")
+        return queryset.filter(pk__in=matches[:NO_LIMIT]), False
+
+    @admin.display(description=_("picture"))
+    def thumbnail(self, post: Post) -> SafeString | str:
+        return post_thumbnail(post)
+
+    def heading(self, post: Post) -> str:
+        return f"{post.channel} #{post.telegram_message_id}"
+
+    @admin.display(description=_("posted at"), ordering="posted_at")
+    def posted(self, post: Post) -> str:
+        return short_time(post.posted_at)
+
+    @admin.display(description=_("media"), ordering="media_kind")
+    def medium(self, post: Post) -> str:
+        """The kind of the file, and what became of it if it is not here."""
+        kind, state = post.get_media_kind_display(), post.get_media_state_display()
+        parts = [kind] if post.media_state == MediaState.STORED else [kind, state]
+        return ": ".join(filter(None, parts)) or EMPTY
+
+    @admin.display(description=_("pictures"))
+    def pictures(self, post: Post) -> SafeString | str:
+        tags = ((thumbnail_tag(row.media_object_id),) for row in post.post_media.all())
+        row = format_html_join("", "{}", tags)
+        return format_html('<div class="console-row">{}</div>', row) if row else EMPTY
+
+    @admin.display(description=_("text"))
+    def words(self, post: Post) -> str:
+        text = excerpt(post.content)
+        return text if text != EMPTY else f"{EMPTY} #{post.telegram_message_id}"
+
+    @admin.display(description=_("text"))
+    def text(self, post: Post) -> SafeString | str:
+        return text_block(post.content)
+
+    @admin.display(description="Telegram", ordering="telegram_message_id")
+    def telegram(self, post: Post) -> SafeString | str:
+        return external_link(post.telegram_post_url, f"#{post.telegram_message_id}")
+
+    @admin.display(description=_("links in the text"))
+    def links(self, post: Post) -> SafeString | str:
+        anchors = ((external_link(str(url)),) for url in post.urls)
+        return format_html_join(SafeString("<br>"), "{}", anchors) or EMPTY
+
+    @admin.display(description=_("mentions"))
+    def mention_list(self, post: Post) -> str:
+        return ", ".join(map(str, post.mentions)) or EMPTY
+
+    @admin.display(description=_("hashtags"))
+    def hashtag_list(self, post: Post) -> str:
+        return ", ".join(map(str, post.hashtags)) or EMPTY
+
+    @admin.display(description=_("reply to"))
+    def reply(self, post: Post) -> SafeString | str:
+        """A reply within the channel leads to the post it answers, if that is here."""
+        if post.reply_to_message_id is None:
+            return EMPTY
+        text = f"#{post.reply_to_message_id}"
+        if post.reply_to_chat_id is not None:
+            return f"{text} ({post.reply_to_chat_id})"
+        answered = post_id(post.channel_id, post.reply_to_message_id)
+        return internal_link(page_of(Post, answered), text)
+
+    @admin.display(description=_("reactions by kind"))
+    def reaction_list(self, post: Post) -> str:
+        parts = (f"{_reaction(given)} {given.get('count', '')}" for given in post.reactions)
+        return ", ".join(parts) or EMPTY
+
+    @admin.display(description=_("engagement"))
+    def engagement(self, post: Post) -> str:
+        return f"{post.engagement_score:.2f}"
+
+    @admin.display(description=_("other content"))
+    def other_content(self, post: Post) -> SafeString | str:
+        return pretty_json(post.extra)
+
+
+def _reaction(given: dict[str, Any]) -> str:
+    kind = given.get("kind", "")
+    return str(given.get("value", "")) if kind == "emoji" else str(kind)

@@ -1,0 +1,192 @@
+"""
+The one door through which pictures are decoded; every picture is taken for hostile.
+
+The header is judged first (a closed list of formats, the number of pixels), pixels later.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import pillow_heif
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from events.errors import DomainError
+
+DEFAULT_MAX_PIXELS = 50_000_000
+"""A 48-megapixel phone camera passes; decoded to RGB that is 150 MB at most."""
+
+Refusal = Literal["too_many_pixels", "broken_image", "empty_image", "unsupported_format"]
+
+_MIME_OF_FORMAT = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # a JPEG with further pictures behind it: phones with two lenses
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "JPEG2000": "image/jp2",
+    "HEIF": "image/heic",
+    "AVIF": "image/avif",
+}
+_FORMATS = tuple(_MIME_OF_FORMAT.keys() - {"MPO"})  # an MPO is opened as the JPEG it begins with
+_ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}  # in TIFF, MPO and HEIF the first is the one
+_BROKEN = (
+    OSError,
+    EOFError,
+    SyntaxError,  # Pillow's word for a malformed PNG, GIF or TIFF
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    UserWarning,  # Pillow warns of corrupt metadata: an exception where warnings are errors
+)
+"""What Pillow's decoders raise on malformed files (seen when fuzzing the formats above)."""
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = {5, 6, 7, 8}
+_MAX_FRAMES = 1000  # of one pixel each, a million of them takes 16 s
+
+pillow_heif.register_heif_opener(thumbnails=False)  # type: ignore[no-untyped-call,unused-ignore]
+# Pillow's own guard (an error from 179 megapixels) stays; what it only warns of is refused too.
+# Corrupt metadata are none of our business and would only fill the log.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+class ImageRefused(DomainError):
+    """These bytes are not a picture that can be looked at, and never will be."""
+
+    code: ClassVar[str] = "image_refused"
+    http_status: ClassVar[int] = 422
+
+    def __init__(self, reason: Refusal, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+    def context(self) -> dict[str, Any]:
+        return {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What the header says. Width and height are those of the upright picture."""
+
+    mime: str
+    width: int
+    height: int
+    frames: int
+
+
+def probe(image: bytes) -> ImageFacts:
+    """Read the header only: no pixel is decoded. Raises ImageRefused."""
+    with _opened(image) as picture:
+        width, height = picture.size
+        if _orientation(picture) in _SIDEWAYS:
+            width, height = height, width
+        frames = int(getattr(picture, "n_frames", 1))
+        return ImageFacts(_MIME_OF_FORMAT[picture.format or ""], width, height, frames)
+
+
+def open_upright(image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+    """
+    The picture as a person sees it: upright, on white, in mode L or RGB.
+
+    Of an animation it is the last frame: captions are faded in, so the first shows none of
+    them and the last all. Frames passed on the way count against the same `max_pixels`, so a
+    long film gives the last frame within that budget. `max_pixels` has an upper bound, the
+    89 megapixels of Pillow's own guard. Raises ImageRefused.
+    """
+    with _opened(image) as picture:
+        _check_pixels(picture, max_pixels)
+        if picture.format in _ANIMATED_FORMATS and getattr(picture, "is_animated", False):
+            _seek_last(picture, max_pixels)
+        orientation = _orientation(picture)
+        picture.load()
+        upright = _plain(picture)
+    turn = _TRANSPOSITIONS.get(orientation)
+    return upright.transpose(turn) if turn is not None else upright
+
+
+@contextmanager
+def _opened(image: bytes) -> Iterator[Image.Image]:
+    if not image:
+        raise ImageRefused("empty_image")
+    try:
+        with Image.open(io.BytesIO(image), formats=_FORMATS) as picture:
+            yield picture
+    except UnidentifiedImageError as exc:
+        raise ImageRefused("unsupported_format") from exc
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise ImageRefused("too_many_pixels", str(exc)) from exc
+    except _BROKEN as exc:
+        raise ImageRefused("broken_image", str(exc)) from exc
+
+
+def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
+    pixels = picture.width * picture.height
+    if pixels > max_pixels:
+        raise ImageRefused("too_many_pixels", f"{pixels} > {max_pixels}")
+
+
+def _seek_last(picture: Image.Image, max_pixels: int) -> None:
+    budget = max_pixels // max(1, picture.width * picture.height)
+    last = min(int(getattr(picture, "n_frames", 1)), budget, _MAX_FRAMES) - 1
+    picture.seek(max(0, last))
+    _check_pixels(picture, max_pixels)  # a GIF may grow from frame to frame
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation that is still to be applied, 1 where there is none or it is broken."""
+    if picture.format in {"TIFF", "HEIF"}:
+        return 1  # their decoders turn the picture themselves
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except _BROKEN:
+        return 1
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _to_eight_bits(picture)
+    if picture.has_transparency_data:
+        return _on_white(picture)
+    return picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
+
+
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    """Scaled, not clipped: integers by the bit depth they use (10, 12, 16 …), floats stretched."""
+    wide = picture.convert("F")
+    low, high = (float(value) for value in wide.getextrema())  # type: ignore[arg-type]
+    if picture.mode != "F" and low >= 0:
+        low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
+    scale = 255.0 / (high - low) if high > low else 0.0
+    return wide.point(lambda value: value * scale - low * scale).convert("L")
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    mode, alpha_mode = ("L", "LA") if picture.mode == "LA" else ("RGB", "RGBA")
+    color = picture.convert(alpha_mode)
+    alpha, opaque = color.getchannel("A"), color.convert(mode)
+    if alpha.getextrema() == (255, 255):
+        return opaque
+    white = Image.new(mode, picture.size, "white")
+    white.paste(opaque, mask=alpha)
+    return white

@@ -1,0 +1,100 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from events.errors import DomainError, RetryLater
+from media.services import imports
+from media.services.imports import Summary
+from media.sources.export.source import ExportSource
+from storage_quota.tenants import find_tenant
+
+PROBLEMS_SHOWN = 20
+CODES = "exit codes: 0 all taken over; 1 done, but with problems; 2 could not import"
+
+
+class Command(BaseCommand):
+    help = f"Import a Telegram Desktop JSON export; safe to repeat and to interrupt. {CODES}."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", type=Path, help="the export's folder, or its result.json")
+        parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
+        parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
+        parser.add_argument(
+            "--timezone", metavar="ZONE", default=settings.TIME_ZONE,
+            help="zone of the dates of exports before June 2022, which name none (%(default)s)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--include-private", action="store_true",
+            help="private channels and groups too (never personal chats)",
+        )  # fmt: skip
+        parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing")
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            summary = self._import(options)
+        except (DomainError, RetryLater) as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        self._report(summary, options)
+        if not summary.clean:
+            sys.exit(1)
+
+    def _import(self, options: dict[str, Any]) -> Summary:
+        tenant = find_tenant(options["tenant"])
+        source = ExportSource(
+            options["path"],
+            zone=_zone(options["timezone"]),
+            include_private=options["include_private"],
+        )
+        total = source.total_bytes
+        with tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr) as bar:
+
+            def observe(summary: Summary) -> None:
+                bar.update(source.bytes_read - bar.n)
+                bar.set_postfix(messages=summary.counts["messages"], refresh=False)
+
+            return imports.import_export(
+                source=source,
+                path=options["path"],
+                tenant=tenant,
+                limit=options["limit"],
+                dry_run=options["dry_run"],
+                observe=observe,
+            )
+
+    def _report(self, summary: Summary, options: dict[str, Any]) -> None:
+        figures = {"dry_run": options["dry_run"], **summary.as_dict()}
+        if options["json"]:
+            problems = [
+                {"code": p.code, "message_id": p.message_id, "detail": p.detail}
+                for p in summary.problems
+            ]
+            self.stdout.write(json.dumps(figures | {"details": problems}, ensure_ascii=False))
+            return
+        for name, value in figures.items():
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
+        self._complain(summary)
+
+    def _complain(self, summary: Summary) -> None:
+        for problem in summary.problems[:PROBLEMS_SHOWN]:
+            where = f"message {problem.message_id}: " if problem.message_id is not None else ""
+            self.stderr.write(f"{problem.code}: {where}{problem.detail}")
+        left = summary.counts["problems"] - PROBLEMS_SHOWN
+        if left > 0:
+            self.stderr.write(f"… and {left} more; all of them are in the console under Imports.")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise CommandError(
+            f"--timezone {name}: no such zone; use a name such as Europe/Moscow", returncode=2
+        ) from exc

@@ -1,0 +1,121 @@
+"""Files of a source become blobs: read and identified first, stored once per content."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, ClassVar
+
+from events.errors import DomainError
+from media.models import MAX_MEDIA_BYTES, MediaObject
+from media.probe import probe
+from media.rows import Blob
+from media.sources.port import Source
+from storage_quota import keys
+from storage_quota import services as quota
+from storage_quota.models import ContentType, Reservation, Tenant
+from storage_quota.object_store import get_store
+
+CHUNK_BYTES = 1024**2
+PARALLEL_PUTS = 4
+
+
+class FileTooLarge(DomainError):
+    code: ClassVar[str] = "file_too_large"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path}: larger than {MAX_MEDIA_BYTES} bytes, the most one object may have"
+        )
+
+
+class FileChanged(DomainError):
+    code: ClassVar[str] = "file_changed"
+
+
+@dataclass(slots=True)
+class Stored:
+    """
+    What is in the bucket for a batch, by SHA-256: known before, put now, or refused for want
+    of room. What was put waits to be settled together with the rows of the batch.
+    """
+
+    known: set[str] = field(default_factory=set)
+    put: dict[str, Reservation] = field(default_factory=dict)
+    refused: dict[str, quota.QuotaExceeded] = field(default_factory=dict)
+
+    def release(self) -> None:
+        quota.release_many(list(self.put.values()))
+
+
+def read_blob(source: Source, path: str) -> Blob:
+    """Hash and identify a file in constant memory; FileRefused or FileTooLarge."""
+    with source.open(path) as file:
+        sha256, size_bytes = _digest(file, path)
+        return Blob(path, sha256, size_bytes, probe(file))
+
+
+def _digest(file: BinaryIO, path: str) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > MAX_MEDIA_BYTES:
+            raise FileTooLarge(path)
+    return digest.hexdigest(), size_bytes
+
+
+def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
+    wanted = {blob.sha256 for blob in blobs}
+    return set(
+        MediaObject.objects.filter(tenant=tenant, file_sha256__in=wanted).values_list(
+            "file_sha256", flat=True
+        )
+    )
+
+
+def key_of(tenant: Tenant, blob: Blob) -> str:
+    return keys.media(tenant_id=tenant.pk, sha256=blob.sha256, mime=blob.facts.mime)
+
+
+def store_blobs(source: Source, *, tenant: Tenant, blobs: Sequence[Blob], now: datetime) -> Stored:
+    """
+    Reserve room for what is new, then put it. Settling is the caller's, with its rows.
+
+    A put that fails releases everything reserved here and raises.
+    """
+    distinct = {blob.sha256: blob for blob in blobs}
+    stored = Stored(known=known_contents(tenant, distinct.values()))
+    fresh = [blob for sha256, blob in distinct.items() if sha256 not in stored.known]
+    if not fresh:
+        return stored
+    wants = [quota.Want(key=key_of(tenant, b), size_bytes=b.size_bytes) for b in fresh]
+    answers = quota.reserve_many(
+        tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
+    )
+    granted: list[tuple[Blob, Reservation]] = []
+    for blob, answer in zip(fresh, answers, strict=True):
+        if isinstance(answer, Reservation):
+            granted.append((blob, answer))
+        else:
+            stored.refused[blob.sha256] = answer
+    stored.put = _put_all(source, granted)
+    return stored
+
+
+def _put_all(source: Source, granted: Sequence[tuple[Blob, Reservation]]) -> dict[str, Reservation]:
+    try:
+        with ThreadPoolExecutor(PARALLEL_PUTS, thread_name_prefix="put") as pool:
+            return dict(pool.map(lambda pair: _put(source, *pair), granted))
+    except BaseException:
+        quota.release_many([reservation for _, reservation in granted])
+        raise
+
+
+def _put(source: Source, blob: Blob, reservation: Reservation) -> tuple[str, Reservation]:
+    with source.open(blob.path) as file:
+        stored = get_store().put(reservation, file, mime=blob.facts.mime)
+    if stored.sha256 != blob.sha256:
+        raise FileChanged(f"{blob.path} was changed while it was being imported; import again")
+    return blob.sha256, reservation

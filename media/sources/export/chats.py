@@ -1,0 +1,59 @@
+"""Which chats of an export are taken over, and what a chat is called here."""
+
+from media.sources.export.peers import marked_channel_id
+from media.sources.export.walk import Header
+from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
+
+PUBLIC_TYPES = frozenset({"public_channel", "public_supergroup"})
+PRIVATE_TYPES = frozenset({"private_channel", "private_supergroup"})
+_NEVER_TYPES = frozenset(
+    {
+        "saved_messages", "replies", "verification_codes",
+        "personal_chat", "bot_chat", "private_group",
+    }
+)  # fmt: skip
+_NAME_CHARS = 255
+
+
+class ChatPolicy:
+    """Public channels and supergroups; private ones when asked for; people's chats never."""
+
+    def __init__(self, *, include_private: bool) -> None:
+        self._include_private = include_private
+
+    def wants(self, header: Header) -> bool:
+        return not self._objection(header) and marked_channel_id(header.id) is not None
+
+    def record(self, header: Header) -> Chat | SkippedChat | Problem:
+        """What to tell about a chat. SourceRefused where it is the only one and not wanted."""
+        kind, objection = kind_of(header), self._objection(header)
+        if objection and header.single:
+            raise SourceRefused(f"This is an export of a {kind} chat: {objection}.")
+        if objection:
+            return SkippedChat(kind=kind, reason=objection)
+        marked = marked_channel_id(header.id)
+        if marked is not None:
+            return Chat(tg_channel_id=marked, kind=kind, title=_title(header))
+        if header.single:
+            raise SourceRefused('The chat of this file has no usable "id"; export it again.')
+        return Problem(code="invalid_chat", detail=f'id: a {kind} without a usable "id"')
+
+    def _objection(self, header: Header) -> str:
+        kind = kind_of(header)
+        if kind in PUBLIC_TYPES or (kind in PRIVATE_TYPES and self._include_private):
+            return ""
+        if kind in PRIVATE_TYPES:
+            return "it is private, and private chats are only imported when that is asked for"
+        if kind in _NEVER_TYPES:
+            return "only channels and supergroups are imported; export one of those"
+        return "its type is unknown, so it may be private; export a public channel or supergroup"
+
+
+def kind_of(header: Header) -> str:
+    """The type if it is one of Telegram's, else unknown: nothing else of a file is repeated."""
+    known = PUBLIC_TYPES | PRIVATE_TYPES | _NEVER_TYPES
+    return header.type if isinstance(header.type, str) and header.type in known else "unknown"
+
+
+def _title(header: Header) -> str:
+    return header.name[:_NAME_CHARS] if isinstance(header.name, str) else ""

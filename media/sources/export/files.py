@@ -1,0 +1,96 @@
+"""The files of an export folder, opened as if a stranger had packed it."""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from media.sources.port import FileRefused
+
+_UNSAFE = re.compile(r"^[A-Za-z]:|(?:^|/)\.{0,2}(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
+"""A drive, an empty step, `.` and `..`, and what the exporter itself never leaves in a name."""
+_MAX_PATH_CHARS = 4096
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_REASONS = {
+    errno.ENOENT: "missing",
+    errno.ENAMETOOLONG: "missing",
+    errno.EACCES: "unreadable",
+    errno.EPERM: "unreadable",
+    errno.EIO: "unreadable",
+    errno.ELOOP: "unsafe_path",  # a symbolic link
+    errno.ENOTDIR: "unsafe_path",  # a symbolic link, or a file where a folder should be
+    errno.ENXIO: "unsafe_path",  # a socket
+    errno.ENODEV: "unsafe_path",
+}
+
+
+class Folder:
+    """Nothing outside of it is ever opened: no link is followed, no `..` taken, no pipe waited on."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """The bytes of `path`. FileRefused: unsafe_path, missing, empty or unreadable."""
+        try:
+            descriptor = self._descend(_steps(path))
+        except OSError as exc:
+            if exc.errno not in _REASONS:
+                raise
+            raise FileRefused(_REASONS[exc.errno], f"{path}: {exc.strerror}") from exc
+        try:
+            _check(os.fstat(descriptor), path)
+        except FileRefused:
+            os.close(descriptor)
+            raise
+        with os.fdopen(descriptor, "rb") as stream:
+            yield stream
+
+    def size_bytes(self, path: str) -> int | None:
+        """Without opening it; None where `open` would refuse."""
+        try:
+            found = self._stat(_steps(path))
+            _check(found, path)
+        except (OSError, FileRefused):
+            return None
+        return found.st_size if os.access(f"{self._root}/{path}", os.R_OK) else None
+
+    def _descend(self, steps: list[str]) -> int:
+        """Folder by folder, each opened inside the one before, so that no link can slip in."""
+        current = os.open(self._root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        for step in steps[:-1]:
+            try:
+                inner = os.open(step, _FLAGS | os.O_DIRECTORY, dir_fd=current)
+            finally:
+                os.close(current)
+            current = inner
+        try:
+            return os.open(steps[-1], _FLAGS | os.O_NONBLOCK, dir_fd=current)
+        finally:
+            os.close(current)
+
+    def _stat(self, steps: list[str]) -> os.stat_result:
+        path = str(self._root)
+        for step in steps[:-1]:
+            path = f"{path}/{step}"
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise NotADirectoryError(path)
+        return os.lstat(f"{path}/{steps[-1]}")
+
+
+def _steps(path: str) -> list[str]:
+    if len(path) > _MAX_PATH_CHARS or _UNSAFE.search(path):
+        raise FileRefused("unsafe_path", f"{path[:200]!r}: not a plain path inside the export")
+    return path.split("/")
+
+
+def _check(found: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise FileRefused("unsafe_path", f"{path}: not a regular file")
+    if found.st_size == 0:
+        raise FileRefused("empty", f"{path}: the file has no bytes")

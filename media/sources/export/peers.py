@@ -1,0 +1,26 @@
+"""Telegram's ids: bare and with a prefix in an export, marked (negative) everywhere else."""
+
+import re
+from typing import Any
+
+_CHANNEL_OFFSET = 10**12
+_MAX_BARE_ID = 10**12
+_PEER = re.compile(r"(channel|chat)(\d{1,12})")
+
+
+def marked_channel_id(bare: Any) -> int | None:
+    """2447843635 → -1002447843635; None where it is no id."""
+    if not isinstance(bare, int) or isinstance(bare, bool):
+        return None
+    if -2 * _CHANNEL_OFFSET < bare < -_CHANNEL_OFFSET:
+        return bare  # marked already, by whatever tool rewrote the file
+    return -_CHANNEL_OFFSET - bare if 0 < bare < _MAX_BARE_ID else None
+
+
+def marked_peer_id(peer: str | int | None) -> int | None:
+    """The marked id of `channel123` or `chat123`; None for people and for what is not clear."""
+    found = _PEER.fullmatch(peer) if isinstance(peer, str) else None
+    if found is None:
+        return None
+    bare = int(found[2])
+    return -_CHANNEL_OFFSET - bare if found[1] == "channel" else -bare

@@ -1,0 +1,44 @@
+"""What Telegram Desktop writes although it is not JSON, put right; applied only where needed."""
+
+import re
+from typing import Any
+
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|.)", re.DOTALL)
+_UNQUOTED_PATH = re.compile(
+    r"""("document_id"\s*:[ \t]*)          # the only key that version 4.1.1 left without quotes
+        (?!["\d\-]|(?:null|true|false)\b)
+        ([^"\n\r{}\[\]]*?)
+        (?=,?\s*[\r\n}])""",
+    re.VERBOSE,
+)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|\x00")
+
+
+def repair(fragment: str) -> str:
+    r"""
+    `\x01` becomes `\u0001`, the bare path of a custom emoji gets its quotes.
+
+    `fragment` must not start inside an escape sequence: pairs are read from the left, so a `\\x01`
+    (a backslash and three letters) stays as it is.
+    """
+    escaped = _ESCAPE.sub(lambda pair: rf"\u00{pair[1]}" if pair[1] else pair[0], fragment)
+    return _UNQUOTED_PATH.sub(r'\1"\2"', escaped)
+
+
+def may_hold_unstorable(text: str, start: int, end: int) -> bool:
+    """Could `clean` find work in the JSON at `text[start:end]`? Cheap where nothing is escaped."""
+    if text.find("\\u", start, end) < 0 and text.find("\x00", start, end) < 0:
+        return False
+    return _SUSPICIOUS.search(text, start, end) is not None
+
+
+def clean(value: Any) -> Any:
+    """The same JSON value without what PostgreSQL refuses: NUL and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return value

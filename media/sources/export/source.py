@@ -1,0 +1,118 @@
+"""The port's `Source` over a Telegram Desktop export."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from datetime import tzinfo
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from media.sources.export.albums import Albums
+from media.sources.export.chats import ChatPolicy
+from media.sources.export.cursor import Cursor, Unreadable
+from media.sources.export.files import Folder
+from media.sources.export.location import AS_JSON, locate
+from media.sources.export.message import Draft, convert
+from media.sources.export.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
+from media.sources.export.walk import Header, RawMessage, Step, Walk
+from media.sources.port import Problem, Record, SourceRefused
+
+
+class ExportSource:
+    """
+    A folder that holds a result.json, or the JSON file itself.
+
+    The constructor refuses what is no such place, the first step of `records()` what is no
+    export (SourceRefused, with the remedy). `zone` reads the dates of exports from before June
+    2022. Paths of files are relative to the folder of the JSON file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        zone: tzinfo,
+        include_private: bool = False,
+        chunk_bytes: int = CHUNK_BYTES,
+        max_value_chars: int = MAX_VALUE_CHARS,
+    ) -> None:
+        self._file = locate(path)
+        self._folder = Folder(self._file.parent)
+        self._zone = zone
+        self._policy = ChatPolicy(include_private=include_private)
+        self._chunk_bytes = chunk_bytes
+        self._max_value_chars = max_value_chars
+        self._window: Window | None = None
+        self._last_id: int | None = None
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of the JSON file, the measure of `bytes_read`."""
+        return self._file.stat().st_size
+
+    @property
+    def bytes_read(self) -> int:
+        """How far `records()` has come."""
+        return self._window.bytes_read if self._window else 0
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        return self._folder.open(path)
+
+    def size_bytes(self, path: str) -> int | None:
+        """By a look at the folder only; None where `open` would refuse."""
+        return self._folder.size_bytes(path)
+
+    def records(self) -> Iterator[Record]:
+        self._window = self._last_id = None
+        with ExitStack() as files:
+            walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)
+            yield from self._told(walk)
+
+    def _open_cursor(self, files: ExitStack) -> Cursor:
+        window = Window(
+            files.enter_context(self._file.open("rb")),
+            chunk_bytes=self._chunk_bytes,
+            max_chars=self._max_value_chars,
+        )
+        self._window = self._window or window  # a second pass is not progress
+        return Cursor(window)
+
+    def _told(self, walk: Walk) -> Iterator[Record]:
+        albums = Albums()
+        started = False
+        try:
+            for step in walk.steps():
+                started = True
+                yield from self._records_of(step, albums)
+        except Broken as exc:
+            if not started:
+                raise SourceRefused(self._no_export(exc.reason)) from exc
+            yield from albums.flush()
+            yield exc.problem(self._file.name, self._last_id)
+            return
+        if not started:
+            raise SourceRefused(self._no_export("there is no chat in it"))
+        yield from albums.flush()
+
+    def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
+        if not isinstance(step, RawMessage):
+            yield from albums.flush()
+            yield self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            return
+        found = convert(step.value, zone=self._zone, size_of=self.size_bytes)
+        if not isinstance(found, Problem):
+            self._last_id = found.message_id
+        if isinstance(found, Draft):
+            yield from albums.add(found)
+        else:
+            yield from albums.flush()
+            yield found
+
+    def _no_export(self, reason: str) -> str:
+        return f"{self._file} is not a Telegram export that can be read: {reason}. {AS_JSON}."
+
+
+def _problem(unreadable: Unreadable) -> Problem:
+    return Problem(
+        code="invalid_message", detail=unreadable.reason, message_id=unreadable.message_id
+    )

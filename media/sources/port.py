@@ -1,0 +1,168 @@
+"""What every source of posts hands over, whatever it reads: an export folder or Telegram itself."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+from events.errors import DomainError
+
+
+class MediaKind(StrEnum):
+    """How Telegram sent the file; says nothing about its bytes."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    ANIMATION = "animation"
+    STICKER = "sticker"
+    VOICE = "voice"
+    VIDEO_MESSAGE = "video_message"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+
+
+class Absence(StrEnum):
+    """Why a message that names a file comes without its bytes."""
+
+    NOT_INCLUDED = "not_included"
+    EXCEEDS_LIMIT = "exceeds_limit"
+    UNAVAILABLE = "unavailable"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a message. `path` is what `Source.open` takes; empty when `absence` is set."""
+
+    kind: MediaKind
+    path: str = ""
+    absence: Absence | None = None
+    thumbnail_path: str = ""
+    file_name: str = ""
+    declared_mime: str = ""
+    declared_size_bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    spoiler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Where a forwarded post came from. Both are empty when Telegram hides or lost the source."""
+
+    from_name: str = ""
+    from_chat_id: int | None = None
+    from_message_id: int | None = None
+    forwarded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """`kind` is emoji, custom_emoji or paid; who reacted is never kept."""
+
+    kind: str
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A channel or group. `tg_channel_id` is the marked id: negative, `-100…` for channels."""
+
+    tg_channel_id: int
+    kind: str
+    title: str
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedChat:
+    """A chat of the source that is not imported, and why. Carries no personal data but its type."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One post as its source tells it. Times are aware UTC; counters are None where unknown."""
+
+    message_id: int
+    posted_at: datetime
+    text: str = ""
+    edited_at: datetime | None = None
+    sender_id: str = ""
+    author: str = ""
+    links: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    forward: Forward | None = None
+    reply_to_message_id: int | None = None
+    reply_to_chat_id: int | None = None
+    via_bot: str = ""
+    views: int | None = None
+    forwards: int | None = None
+    replies: int | None = None
+    reactions: tuple[Reaction, ...] = ()
+    attachment: Attachment | None = None
+    grouped_id: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Poll, place, to-do list and the like, as plain JSON; contacts are left out."""
+    fingerprint: str = ""
+    """SHA-256 (hex) of what the source said, so that an unchanged message is known at a glance."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMessage:
+    """Something happened in the channel (a pin, a new title): counted, not stored."""
+
+    message_id: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something of the source that could not be taken over; the rest goes on."""
+
+    code: str
+    detail: str
+    message_id: int | None = None
+    fatal: bool = False
+    """True when nothing after it could be read (a truncated or malformed file)."""
+
+
+Record = Chat | SkippedChat | Message | ServiceMessage | Problem
+
+
+class SourceRefused(DomainError):
+    """The source as a whole cannot be read: wrong path, not an export, not permitted."""
+
+    code: ClassVar[str] = "source_refused"
+
+
+class FileRefused(DomainError):
+    """A file of the source must not or cannot be opened; `reason` is stable (unsafe_path, …)."""
+
+    code: ClassVar[str] = "file_refused"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Source(Protocol):
+    """
+    A stream of records: a `Chat`, then its messages in ascending order, then the next chat.
+
+    Constant memory whatever the size. A bad message becomes a `Problem`, never an exception;
+    `SourceRefused` is raised only where not even a first record can be read.
+    """
+
+    def records(self) -> Iterator[Record]: ...
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """The bytes behind `Attachment.path`, or FileRefused."""
+        ...

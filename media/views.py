@@ -1,0 +1,127 @@
+"""What the console shows of stored bytes. Who may see them is decided in `media.admin`."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, quote_etag
+from django.utils.text import get_valid_filename
+
+from media import thumbnails
+from media.models import MediaObject, MediaRole, Post
+from storage_quota import keys
+from storage_quota.object_store import (
+    ObjectMissing,
+    StoreForbidden,
+    StoreUnavailable,
+    get_store,
+)
+
+INLINE_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+"""Only these are shown by the browser itself; whatever else is stored is a download."""
+PRIVATE: Final = "private, max-age=600"
+RETRY_SECONDS: Final = 10
+NAME_CHARS: Final = 120
+CHUNK_BYTES: Final = 64 * 1024
+_OUT_OF_ORDER = (StoreUnavailable, StoreForbidden)
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+
+
+def thumbnail(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase:
+    """404 with a placeholder where the object is gone, 503 where the store is away."""
+    if media is None:
+        return _placeholder(HTTPStatus.NOT_FOUND)
+    if unchanged := _unchanged(request, media):
+        return unchanged
+    try:
+        small = thumbnails.thumbnail(media)
+    except ObjectMissing:
+        return _placeholder(HTTPStatus.NOT_FOUND)
+    except _OUT_OF_ORDER:
+        return _placeholder(HTTPStatus.SERVICE_UNAVAILABLE)
+    response = HttpResponse(small.body, content_type=small.mime)
+    if small.is_icon:  # a picture may come later
+        response["Cache-Control"] = PRIVATE
+        return _guarded(response)
+    return _guarded(_cacheable(response, media))
+
+
+def content(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase:
+    """The object itself: shown if it is a picture browsers know, downloaded otherwise."""
+    if media is None:
+        return _placeholder(HTTPStatus.NOT_FOUND)
+    if unchanged := _unchanged(request, media):
+        return unchanged
+    chunks = _chunks(media.s3_key)
+    try:
+        first = next(chunks, b"")
+    except ObjectMissing:
+        return _placeholder(HTTPStatus.NOT_FOUND)
+    except _OUT_OF_ORDER:
+        return _placeholder(HTTPStatus.SERVICE_UNAVAILABLE)
+    return _guarded(_cacheable(_stream(media, first, chunks), media))
+
+
+def _stream(media: MediaObject, first: bytes, rest: Iterator[bytes]) -> StreamingHttpResponse:
+    inline = media.mime in INLINE_TYPES
+    response = StreamingHttpResponse(
+        _joined(first, rest),
+        content_type=media.mime if inline else "application/octet-stream",
+    )
+    disposition = content_disposition_header(not inline, file_name(media))
+    response["Content-Disposition"] = disposition or "attachment"
+    response["Content-Length"] = str(media.size_bytes)
+    return response
+
+
+def file_name(media: MediaObject) -> str:
+    """The name a post gave the file, without what could mislead; else one made of its hash."""
+    posts = Post.objects.filter(
+        post_media__media_object=media, post_media__role=MediaRole.PRIMARY
+    ).exclude(media_name="")
+    given = posts.order_by().values_list("media_name", flat=True).first() or ""
+    if not any(char.isalnum() for char in given):
+        given = f"{media.file_sha256[:12]}.{keys.extension(media.mime)}"
+    return get_valid_filename(given).lstrip("._-")[-NAME_CHARS:]
+
+
+def _chunks(key: str) -> Iterator[bytes]:
+    with get_store().open(key) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """The first chunk was read ahead: once headers are sent, it is too late to say 404."""
+    yield first
+    yield from rest
+
+
+def _unchanged(request: HttpRequest, media: MediaObject) -> HttpResponse | None:
+    """304, without asking the store, if the browser has this content already."""
+    response = get_conditional_response(request, etag=quote_etag(media.file_sha256))
+    return _cacheable(response, media) if isinstance(response, HttpResponse) else None
+
+
+def _cacheable(response: Answer, media: MediaObject) -> Answer:
+    response["ETag"] = quote_etag(media.file_sha256)
+    response["Cache-Control"] = PRIVATE
+    return response
+
+
+def _placeholder(status: int) -> HttpResponse:
+    gone = thumbnails.icon("missing")
+    response = HttpResponse(gone.body, content_type=gone.mime, status=status)
+    response["Cache-Control"] = "private, no-store"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return _guarded(response)
+
+
+def _guarded(response: Answer) -> Answer:
+    """Whatever the bytes are, the browser shall run nothing of them under our name."""
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    return response

@@ -1,0 +1,473 @@
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from media.sources.port import Absence, Attachment, Forward, MediaKind, Reaction, ServiceMessage
+from tests.unit.exports import (
+    EXCEEDS,
+    NOT_INCLUDED,
+    UNAVAILABLE,
+    message,
+    photo,
+    problem_of,
+    read_messages,
+    read_one,
+    write,
+)
+
+
+def entity(kind, text, **more):
+    return {"type": kind, "text": text, **more}
+
+
+# Text
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"text": "Привет мир"},
+        {"text": "Привет мир", "text_entities": [entity("plain", "Привет мир")]},
+        {"text": ["Привет ", entity("bold", "мир"), ""], "text_entities": None},
+        {
+            "text": ["Привет ", entity("bold", "мир"), ""],
+            "text_entities": [
+                entity("plain", "Привет "), entity("bold", "мир"), entity("plain", ""),
+            ],
+        },
+        {"text": None, "text_entities": ["Привет ", entity("bold", "мир")]},
+        {"text": "Привет мир", "text_entities": [entity("plain", "")]},
+    ],
+)  # fmt: skip
+def test_the_text_is_whole_in_every_shape(tmp_path, shape):
+    assert read_one(tmp_path, message(1, **shape)).text == "Привет мир"
+
+
+def test_links_have_a_scheme_come_once_and_in_order(tmp_path):
+    entities = [
+        entity("link", "example.org/a"),
+        entity("text_link", "тут", href="http://b.example"),
+        entity("link", "https://example.org/a"),
+        entity("link", "HTTPS://c.example"),
+        entity("text_link", "пусто", href=" "),
+        entity("text_link", "никуда"),
+        entity("text_link", "tg", href="tg://resolve?domain=x"),
+        entity("link", "localhost:8080/x"),
+        entity("link", "//d.example"),
+    ]
+
+    assert read_one(tmp_path, message(1, text_entities=entities)).links == (
+        "https://example.org/a",
+        "http://b.example",
+        "HTTPS://c.example",
+        "tg://resolve?domain=x",
+        "https://localhost:8080/x",
+        "https://d.example",
+    )
+
+
+def test_a_link_of_more_than_2048_characters_is_left_out(tmp_path):
+    fits = "https://e.org/" + "a" * (2048 - 14)
+    entities = [entity("link", fits), entity("link", fits + "a")]
+
+    assert read_one(tmp_path, message(1, text_entities=entities)).links == (fits,)
+
+
+def test_links_are_found_in_the_old_array_too(tmp_path):
+    raw = message(1, text=["a ", entity("link", "e.org")])
+    del raw["text_entities"]
+
+    assert read_one(tmp_path, raw).links == ("https://e.org",)
+
+
+def test_mentions_and_hashtags_are_kept_as_written(tmp_path):
+    entities = [
+        entity("hashtag", "#Наука"), entity("mention", "@Канал"), entity("hashtag", "#Наука"),
+        entity("hashtag", "#fun"), entity("mention_name", "Иван", user_id=5),
+    ]  # fmt: skip
+
+    post = read_one(tmp_path, message(1, text_entities=entities))
+
+    assert (post.mentions, post.hashtags) == (("@Канал",), ("#Наука", "#fun"))
+
+
+def test_the_blocks_of_a_rich_message_become_lines(tmp_path):
+    rich = {
+        "rtl": False,
+        "part": False,
+        "blocks": [
+            {"type": "heading", "text": "Заголовок"},
+            {"type": "paragraph", "text": ["до ", entity("text_link", "тут", href="e.org")]},
+            {"type": "list", "items": [{"text": "раз"}, {"blocks": [{"text": "два"}]}]},
+            {"type": "photo", "photo_skip_reason": "file_size", "caption": {"text": "подпись"}},
+            7,
+        ],
+    }
+
+    post = read_one(tmp_path, message(1, rich_message=rich))
+
+    assert post.text.split() == ["Заголовок", "до", "тут", "раз", "два", "подпись"]
+    assert post.text.startswith("Заголовок\nдо тут\n")
+    assert post.links == ("https://e.org",)
+
+
+@pytest.mark.parametrize("rich", [{}, {"blocks": None}, {"blocks": [None, {"text": {"a": 1}}]}])
+def test_a_rich_message_of_an_unknown_shape_has_no_text(tmp_path, rich):
+    assert read_one(tmp_path, message(1, rich_message=rich)).text == ""
+
+
+# Times
+
+
+def test_unix_time_is_preferred_to_the_local_one(tmp_path):
+    raw = message(1, date="1999-01-01T00:00:00", date_unixtime="1781868410")
+
+    post = read_one(tmp_path, raw, zone=ZoneInfo("Asia/Tokyo"))
+
+    assert post.posted_at == datetime(2026, 6, 19, 11, 26, 50, tzinfo=UTC)
+    assert "zone" not in post.extra
+
+
+def test_an_old_date_is_read_in_the_zone_given_and_says_so(tmp_path):
+    raw = message(1, date="2020-01-01T03:00:00", edited="1970-01-01T03:00:00", from_id=4295)
+    del raw["date_unixtime"], raw["text_entities"]
+
+    post = read_one(tmp_path, raw, zone=ZoneInfo("Europe/Moscow"))
+
+    assert post.posted_at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert post.extra["zone"] == "Europe/Moscow"
+    assert post.edited_at is None
+    assert post.sender_id == "4295"
+
+
+def test_an_edited_message_says_when(tmp_path):
+    raw = message(1, edited="2026-06-19T15:27:00", edited_unixtime="1781868420")
+
+    assert read_one(tmp_path, raw).edited_at == datetime(2026, 6, 19, 11, 27, tzinfo=UTC)
+    assert read_one(tmp_path, raw | {"edited_unixtime": "0"}).edited_at is None
+
+
+# Wrong types
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("date_unixtime", "soon"), ("date_unixtime", "9" * 12), ("date_unixtime", []),
+        ("text", 5), ("text", [5]), ("text_entities", [{"type": "bold"}]), ("rich_message", []),
+        ("photo", 5), ("file", []), ("mime_type", 5), ("width", "wide"), ("width", -1),
+        ("file_size", 2**80), ("duration_seconds", "long"), ("author", 5),
+        ("reactions", {}), ("reactions", [{"count": 1}]), ("poll", []),
+        ("poll", {"answers": [{"text": 5}]}), ("reply_to_message_id", "x"),
+    ],
+)  # fmt: skip
+def test_a_field_of_a_wrong_type_is_named_and_costs_only_its_message(tmp_path, field, wrong):
+    problem = problem_of(tmp_path, message(5) | {field: wrong})
+
+    assert (problem.code, problem.message_id, problem.fatal) == ("invalid_message", 5, False)
+    assert problem.detail.startswith(field)
+
+
+@pytest.mark.parametrize("wrong", ["5", None, True, 1.5, 2**70, -(2**70)])
+def test_a_number_that_is_none_is_a_problem(tmp_path, wrong):
+    assert problem_of(tmp_path, message(5) | {"id": wrong}).detail.startswith("id: ")
+
+
+@pytest.mark.parametrize("raw", [None, 5, "text", [], {}, {"id": 5}, {"id": 5, "type": 7}])
+def test_what_is_no_message_is_a_problem(tmp_path, raw):
+    assert problem_of(tmp_path, raw).code == "invalid_message"
+
+
+def test_a_message_without_a_date_is_a_problem(tmp_path):
+    problem = problem_of(tmp_path, {"id": 5, "type": "message", "text": "x"})
+
+    assert (problem.detail, problem.message_id) == ("date: not a time", 5)
+
+
+def test_a_problem_does_not_repeat_what_the_message_said(tmp_path):
+    problem = problem_of(tmp_path, message(5, author={"phone": "+7999"}))
+
+    assert "+7999" not in problem.detail
+
+
+def test_unknown_keys_are_no_problem(tmp_path):
+    assert read_one(tmp_path, message(5, brand_new={"a": [1]})).message_id == 5
+
+
+def test_a_message_with_neither_text_nor_media_is_a_message(tmp_path):
+    post = read_one(tmp_path, message(5))
+
+    assert (post.text, post.attachment, post.extra) == ("", None, {})
+
+
+# Media
+
+
+def test_a_picture_is_told_with_its_figures(tmp_path):
+    raw = photo(1, photo="photos/a.jpg", photo_file_size=9, width=3, height=4, media_spoiler=True)
+
+    assert read_one(tmp_path, raw).attachment == Attachment(
+        kind=MediaKind.PHOTO,
+        path="photos/a.jpg",
+        declared_size_bytes=9,
+        width=3,
+        height=4,
+        spoiler=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("media_type", "kind"),
+    [
+        ("sticker", MediaKind.STICKER), ("video_message", MediaKind.VIDEO_MESSAGE),
+        ("voice_message", MediaKind.VOICE), ("animation", MediaKind.ANIMATION),
+        ("video_file", MediaKind.VIDEO), ("audio_file", MediaKind.AUDIO),
+        (None, MediaKind.DOCUMENT), ("hologram", MediaKind.DOCUMENT),
+    ],
+)  # fmt: skip
+def test_each_kind_of_file_is_known(tmp_path, media_type, kind):
+    raw = message(1, file="files/a b.bin", media_type=media_type)
+
+    found = read_one(tmp_path, raw).attachment
+
+    assert (found.kind, found.file_name, found.declared_mime) == (kind, "a b.bin", "")
+
+
+def test_a_file_is_told_with_its_figures(tmp_path):
+    raw = message(
+        1, file="video_files/a.mp4", file_name="Кино.mp4", file_size=2**33,
+        thumbnail="video_files/a.mp4_thumb.jpg", media_type="video_file", mime_type="video/mp4",
+        duration_seconds=61, width=1920, height=1080,
+    )  # fmt: skip
+
+    assert read_one(tmp_path, raw).attachment == Attachment(
+        kind=MediaKind.VIDEO,
+        path="video_files/a.mp4",
+        thumbnail_path="video_files/a.mp4_thumb.jpg",
+        file_name="Кино.mp4",
+        declared_mime="video/mp4",
+        declared_size_bytes=2**33,
+        width=1920,
+        height=1080,
+        duration_seconds=61.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "absence"),
+    [
+        (NOT_INCLUDED, Absence.NOT_INCLUDED),
+        (EXCEEDS, Absence.EXCEEDS_LIMIT),
+        (UNAVAILABLE, Absence.UNAVAILABLE),
+        ("(Photo not included. Change data exporting settings to download.)", "not_included"),
+        ("(что-то новое)", Absence.UNAVAILABLE),
+        ("", Absence.UNAVAILABLE),
+    ],
+)
+def test_a_placeholder_says_why_there_is_no_file(tmp_path, placeholder, absence):
+    picture = read_one(tmp_path, photo(1, photo=placeholder)).attachment
+    raw = message(1, file=placeholder, file_name="a.mp4", file_size=5, thumbnail=placeholder)
+    video = read_one(tmp_path, raw).attachment
+
+    assert (picture.absence, picture.path) == (absence, "")
+    assert (video.absence, video.path, video.thumbnail_path) == (absence, "", "")
+    assert (video.file_name, video.declared_size_bytes) == ("a.mp4", 5)
+
+
+def test_a_real_file_may_have_a_name_in_brackets(tmp_path):
+    write(tmp_path, b"")
+    (tmp_path / "(a)").write_bytes(b"1")
+
+    found = read_one(tmp_path, message(1, file="(a)")).attachment
+
+    assert (found.path, found.absence) == ("(a)", None)
+
+
+def test_paid_media_have_no_file(tmp_path):
+    post = read_one(tmp_path, message(1, paid_stars_amount=50))
+
+    assert (post.attachment.absence, post.extra) == (Absence.PAID, {"paid_stars_amount": 50})
+
+
+def test_a_custom_emoji_is_no_media(tmp_path):
+    emoji = entity("custom_emoji", "🔥", document_id="stickers/sticker.webp")
+
+    post = read_one(tmp_path, message(1, text=[emoji], text_entities=[emoji]))
+
+    assert (post.text, post.attachment) == ("🔥", None)
+
+
+# What else a message carries
+
+
+def test_the_words_of_a_poll_are_its_text(tmp_path):
+    poll = {
+        "question": ["Кто ", entity("bold", "вы"), "?"],
+        "closed": False,
+        "total_voters": 3,
+        "answers": [
+            {"text": "Кот", "voters": 2, "chosen": True},
+            {"text": [entity("plain", "Пёс")], "voters": 1, "chosen": False},
+        ],
+    }
+
+    post = read_one(tmp_path, message(1, poll=poll))
+
+    assert post.text == "Кто вы?\nКот\nПёс"
+    assert post.extra["poll"] == {
+        "question": "Кто вы?",
+        "closed": False,
+        "total_voters": 3,
+        "answers": [{"text": "Кот", "voters": 2}, {"text": "Пёс", "voters": 1}],
+    }
+
+
+def test_the_words_of_a_to_do_list_are_its_text(tmp_path):
+    todo = {"title": "Дела", "answers": [{"text": "раз", "id": 1}], "others_can_append": True}
+
+    post = read_one(tmp_path, message(1, todo_list=todo))
+
+    assert post.text == "Дела\nраз"
+    assert post.extra["todo_list"] == {"title": "Дела", "items": ["раз"]}
+
+
+def test_a_contact_is_counted_and_not_kept(tmp_path):
+    raw = message(
+        1,
+        contact_information={"first_name": "Иван", "phone_number": "+7999"},
+        contact_vcard="contacts/contact_1.vcard",
+    )
+
+    post = read_one(tmp_path, raw)
+
+    assert post.extra == {"contact": True}
+    assert "+7999" not in repr(post)
+    assert post.attachment is None
+
+
+def test_places_games_bills_and_prizes_are_kept(tmp_path):
+    raw = message(
+        1,
+        location_information={"latitude": 55.7, "longitude": 37.6},
+        live_location_period_seconds=60,
+        place_name="Музей",
+        address="Улица, 1",
+        game_title="Змейка",
+        invoice_information={"title": "Счёт", "amount": 5, "currency": "RUB", "receipt": 7},
+        giveaway_results={"months": 3, "winners": [111, 222]},
+        giveaway_information={"quantity": 10},
+    )
+
+    assert read_one(tmp_path, raw).extra == {
+        "location": {"latitude": 55.7, "longitude": 37.6},
+        "live_location_period_seconds": 60,
+        "place": {"name": "Музей", "address": "Улица, 1"},
+        "game": {"title": "Змейка", "description": "", "link": ""},
+        "invoice": {"title": "Счёт", "description": None, "amount": 5, "currency": "RUB"},
+        "giveaway_results": {"months": 3},
+        "giveaway_information": {"quantity": 10},
+    }
+
+
+def test_a_location_may_be_null(tmp_path):
+    assert read_one(tmp_path, message(1, location_information=None)).extra == {}
+
+
+def test_reactions_are_counted_without_names(tmp_path):
+    recent = [{"from": "Иван", "from_id": "user5", "date": "2026-06-19T15:26:50"}]
+    reactions = [
+        {"type": "emoji", "count": 5, "emoji": "❤", "recent": recent},
+        {"type": "custom_emoji", "count": 2, "document_id": "(unavailable)"},
+        {"type": "paid", "count": 1},
+    ]
+
+    post = read_one(tmp_path, message(1, reactions=reactions))
+
+    assert post.reactions == (
+        Reaction("emoji", "❤", 5),
+        Reaction("custom_emoji", "", 2),
+        Reaction("paid", "", 1),
+    )
+    assert "Иван" not in repr(post)
+
+
+@pytest.mark.parametrize(
+    ("fields", "forward"),
+    [
+        ({}, None),
+        ({"forwarded_from": None}, Forward()),
+        ({"forwarded_from": "Канал"}, Forward(from_name="Канал")),
+        ({"forwarded_from_id": "channel7"}, Forward(from_chat_id=-1000000000007)),
+        ({"forwarded_from": "Иван", "forwarded_from_id": "user7"}, Forward(from_name="Иван")),
+        ({"forwarded_from": "Г", "forwarded_from_id": "chat7"}, Forward("Г", -7)),
+    ],
+)
+def test_a_forwarded_post_says_what_is_known_of_its_source(tmp_path, fields, forward):
+    assert read_one(tmp_path, message(1, **fields)).forward == forward
+
+
+@pytest.mark.parametrize(
+    ("peer", "chat_id"),
+    [(None, None), ("channel2447843635", -1002447843635), ("user5", None), ("?", None), (5, None)],
+)
+def test_a_reply_says_to_what(tmp_path, peer, chat_id):
+    post = read_one(tmp_path, message(9, reply_to_message_id=7, reply_to_peer_id=peer))
+
+    assert (post.reply_to_message_id, post.reply_to_chat_id) == (7, chat_id)
+
+
+def test_author_sender_and_bot_are_kept(tmp_path):
+    post = read_one(tmp_path, message(1, author="Редактор", via_bot="@gif"))
+
+    assert (post.author, post.via_bot, post.sender_id) == ("Редактор", "@gif", "channel2447843635")
+
+
+# Service messages
+
+
+@pytest.mark.parametrize(
+    ("raw", "action"),
+    [
+        ({"type": "service", "action": "pin_message", "message_id": 5}, "pin_message"),
+        ({"type": "service", "action": "brand_new", "duration": "x"}, "brand_new"),
+        ({"type": "service", "information_text": "…"}, "unknown"),
+        ({"type": "service", "action": "edit_group_photo", "photo": "photos/a.jpg"},
+         "edit_group_photo"),
+        ({"type": "unsupported"}, "unsupported"),
+        ({"type": "hologram"}, "unsupported"),
+    ],
+)  # fmt: skip
+def test_what_happened_in_the_chat_is_a_service_message(tmp_path, raw, action):
+    assert read_messages(tmp_path, [{"id": 3} | raw]) == [ServiceMessage(3, action)]
+
+
+def test_messages_of_a_migrated_group_have_negative_numbers(tmp_path):
+    assert read_one(tmp_path, message(-999_999_990)).message_id == -999_999_990
+
+
+# Fingerprint
+
+
+def test_the_fingerprint_depends_on_what_was_said_and_not_on_how_it_was_written(tmp_path):
+    raw = message(1, text="раз", author="А")
+    fingerprint = read_one(tmp_path, raw).fingerprint
+
+    assert read_one(tmp_path, dict(reversed(raw.items()))).fingerprint == fingerprint
+    assert read_one(tmp_path, json.loads(json.dumps(raw))).fingerprint == fingerprint
+    assert read_one(tmp_path, raw | {"text": "два"}).fingerprint != fingerprint
+    assert read_one(tmp_path, raw | {"brand_new": 1}).fingerprint != fingerprint
+    assert len(fingerprint) == 64
+
+
+def test_a_file_that_appears_later_changes_the_fingerprint(tmp_path):
+    raw = photo(1, photo="a.jpg")
+    without = read_one(tmp_path, raw).fingerprint
+
+    (tmp_path / "a.jpg").write_bytes(b"")
+    empty = read_one(tmp_path, raw).fingerprint
+    (tmp_path / "a.jpg").write_bytes(b"123")
+    there = read_one(tmp_path, raw).fingerprint
+
+    assert without == empty != there

@@ -1,0 +1,67 @@
+"""One look per picture: results lie in the bucket under the picture's own name (CONTRACT §2.5)."""
+
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from storage_quota import keys
+from storage_quota import services as quota
+from storage_quota.models import ContentType, Tenant
+from storage_quota.object_store import (
+    ObjectMissing,
+    StoreForbidden,
+    StoreFull,
+    StoreNotWritable,
+    StoreUnavailable,
+    get_store,
+)
+from vision.providers.port import SCHEMA_VERSION, Analysis, VisionProvider
+
+logger = logging.getLogger(__name__)
+
+_NOT_KEPT = (
+    quota.QuotaExceeded, StoreUnavailable, StoreForbidden, StoreFull, StoreNotWritable,
+)  # fmt: skip
+
+
+def key_of(tenant_id: UUID, sha256: str, provider: VisionProvider) -> str:
+    return keys.vision(
+        tenant_id=tenant_id,
+        sha256=sha256,
+        provider=provider.name,
+        model=provider.model,
+        schema=SCHEMA_VERSION,
+    )
+
+
+def read(key: str) -> Analysis | None:
+    """The stored result, or None: absent, or not readable by this release."""
+    try:
+        return Analysis.model_validate(get_store().read_json(key))
+    except ObjectMissing:
+        return None
+    except (ValidationError, ValueError) as error:
+        logger.warning("vision cache %s is not readable: %s", key, type(error).__name__)
+        return None
+
+
+def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> bool:
+    """
+    False where there is no room or the store is away.
+
+    The analysis itself is not lost by that: it may have been paid for (CONTRACT §7.3).
+    """
+    try:
+        quota.put_json(
+            tenant=tenant,
+            content_type=ContentType.VISION,
+            key=key,
+            data=analysis.model_dump(mode="json"),
+            now=now,
+        )
+    except _NOT_KEPT as refusal:
+        logger.warning("vision result of tenant %s is not kept: %s", tenant.pk, refusal)
+        return False
+    return True

@@ -1,0 +1,33 @@
+"""What must be right before the process starts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from vision.policy_schema import PolicyRefused, load_policy
+from vision.providers import get_ocr
+from vision.providers.ocr import TesseractMissing
+
+
+@checks.register()
+def policy_is_usable(**_: Any) -> list[checks.CheckMessage]:
+    try:
+        load_policy(settings.VISION.vision_policy_config_path)
+    except PolicyRefused as refusal:
+        return [checks.Error(str(refusal), id="vision.E001", hint="VISION_POLICY_CONFIG_PATH")]
+    return []
+
+
+@checks.register()
+def tesseract_is_there(**_: Any) -> list[checks.CheckMessage]:
+    """Only a warning: without it posts come in all the same, and their pictures wait."""
+    if not settings.VISION.feature_vision_enabled:
+        return []
+    try:
+        get_ocr()
+    except TesseractMissing as missing:
+        return [
+            checks.Warning(str(missing), id="vision.W001", hint="pictures wait until it is there")
+        ]
+    return []

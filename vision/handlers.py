@@ -1,0 +1,57 @@
+"""What vision listens to. Without FEATURE_VISION_ENABLED it listens to nothing."""
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from events.bus import Mode, subscribe
+from events.errors import RetryLater
+from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
+from vision import services
+from vision.providers.ocr import TesseractMissing
+
+ANALYZE = "vision.analyze"
+WAIT_FOR_TESSERACT = timedelta(minutes=5)
+# One more than cores: while one thread waits for a commit, every core still reads.
+THREADS = (os.cpu_count() or 1) + 1
+
+
+def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
+    try:
+        return services.analyze_post(event, now=now)
+    except TesseractMissing as missing:
+        raise RetryLater(str(missing), after=WAIT_FOR_TESSERACT) from missing
+
+
+def record_failure(event: DeadLetterEventV1, **_: Any) -> str:
+    return services.record_failure(
+        post_id=event.post_id or "",
+        tenant_id=event.tenant_id,
+        code=event.error_code,
+        details=event.error_details,
+    )
+
+
+def _is_lost_analysis(event: DeadLetterEventV1) -> bool:
+    return event.subscriber == ANALYZE and event.post_id is not None
+
+
+def register() -> None:
+    subscribe(
+        VisionUploadedEventV1,
+        name=ANALYZE,
+        queue="vision",
+        mode=Mode.OUTSIDE,
+        batch=2,
+        threads=THREADS,
+        when=lambda event: event.requires_vision,
+    )(analyze)
+    subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_lost_analysis)(
+        record_failure
+    )
+
+
+if settings.VISION.feature_vision_enabled:
+    register()

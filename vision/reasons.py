@@ -1,0 +1,51 @@
+"""Codes of decisions and classes in words, for people."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
+
+OUTCOMES: Final[dict[str, StrPromise]] = {
+    "analyzed": _("analyzed"),
+    "skipped": _("skipped"),
+    "failed": _("failed"),
+}
+
+CLASSES: Final[dict[str, StrPromise]] = {
+    "photo": _("photo"),
+    "meme": _("meme"),
+    "document": _("document"),
+    "screenshot": _("screenshot"),
+    "infographic": _("infographic"),
+    "other": _("other"),
+}
+
+_REASONS: Final[dict[str, StrPromise]] = {
+    # the policy's
+    "policy_passed": _("nothing in the policy speaks against it"),
+    "unsupported_mime": _("the type of the file is unknown"),
+    "unsupported_mime_type": _("the policy does not look at files of this type"),
+    "image_too_large": _("the picture is larger than the policy allows"),
+    "document_too_large": _("the document is larger than the policy allows"),
+    "channel_skipped": _("the policy leaves this channel out"),
+    "language_skipped": _("the policy leaves this language out"),
+    "vision_not_configured": _("no paid provider is configured: text recognition only"),
+    "ocr_only_mime_type": _("the policy has this type read by text recognition only"),
+    "ocr_cannot_read_documents": _("text recognition reads pictures, not documents"),
+    "small_images_filtered": _("too small beside the other pictures of the post"),
+    "sampled_out": _("the post has more pictures than the policy looks at"),
+    # what came in the way
+    "s3_missing": _("the file is gone from the store"),
+    "too_many_pixels": _("the picture has too many pixels"),
+    "broken_image": _("the picture is damaged"),
+    "empty_image": _("the file is empty"),
+    "unsupported_format": _("the format cannot be decoded"),
+    "tesseract_failed": _("text recognition failed on this picture"),
+    "timeout": _("text recognition took too long"),
+    "analysis_failed": _("the analysis was given up"),
+}
+
+
+def explain(reason: str) -> StrPromise | str:
+    """The reason in words; a code that is not known here stands for itself."""
+    return _REASONS.get(reason, reason)

@@ -1,0 +1,148 @@
+"""From the looks at a post to its enrichment row and the event that tells of it."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from events import bus
+from events.schemas import (
+    Classification,
+    MediaFile,
+    SkipReason,
+    VisionAnalyzedEventV1,
+    VisionResult,
+)
+from media.models import Post
+from vision.looks import Outcome
+from vision.merge import NOTHING_SEEN, Summary, merge
+from vision.models import (
+    AnalysisReason,
+    EnrichmentKind,
+    PostEnrichment,
+    VisionProviderName,
+)
+from vision.version import VISION_VERSION
+
+
+def settle(post: Post, outcome: Outcome, *, params: str, now: datetime) -> None:
+    """Write the enrichment and tell of it, in the caller's transaction."""
+    summary = merge(outcome.analyses) if outcome.analyses else None
+    columns = _common_columns(outcome, params=params)
+    columns |= _seen_columns(outcome, summary, now=now) if summary else _UNSEEN_COLUMNS
+    PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.VISION, defaults=columns)
+    files = [look.file for look in outcome.looks]
+    reasons = [
+        SkipReason(media_id=look.file.sha256, reason=look.reason, details=look.details[:200])
+        for look in outcome.looks
+        if look.analysis is None
+    ]
+    if summary is None:
+        bus.publish(skipped_event(post, files, reasons))
+    else:
+        bus.publish(_analyzed_event(post, outcome, summary, reasons, now=now))
+
+
+def _common_columns(outcome: Outcome, *, params: str) -> dict[str, Any]:
+    failed = [f"{look.file.sha256[:12]}: {look.refusal}" for look in outcome.looks if look.refusal]
+    return {
+        "params_hash": params,
+        "status": outcome.status,
+        "error": "; ".join(failed)[:500],
+        "vision_version": VISION_VERSION,
+        "metadata": {"decisions": [look.as_dict() for look in outcome.looks]},
+        "s3_media_keys": [look.file.s3_key for look in outcome.looks],
+        "s3_vision_keys": [look.cache_key for look in outcome.looks if look.cache_key],
+    }
+
+
+_UNSEEN_COLUMNS: dict[str, Any] = {
+    "provider": VisionProviderName.NONE,
+    "vision_provider": VisionProviderName.NONE,
+    "vision_analysis_reason": AnalysisReason.SKIPPED,
+    "vision_analyzed_at": None,
+    "features_hash": NOTHING_SEEN,
+}
+
+
+def _seen_columns(outcome: Outcome, summary: Summary, *, now: datetime) -> dict[str, Any]:
+    remembered = all(look.from_cache for look in outcome.looks if look.analysis)
+    reason = AnalysisReason.CACHE_HIT if remembered else AnalysisReason.NEW
+    return {
+        "provider": summary.provider,
+        "vision_provider": summary.provider,
+        "vision_model": summary.model,
+        "vision_analyzed_at": now,
+        "vision_analysis_reason": reason,
+        "vision_is_meme": summary.is_meme,
+        "vision_classification": _classification(summary).model_dump(),
+        "vision_description": summary.description,
+        "vision_ocr_text": summary.ocr_text,
+        "vision_tokens_used": 0 if remembered else summary.tokens_used,
+        "vision_file_id": summary.file_id,
+        "summary": summary.description,
+        "ocr_present": bool(summary.ocr_text),
+        "features_hash": summary.features_hash,
+        "data": {
+            "analyses": {
+                look.file.sha256: look.analysis.model_dump(mode="json")
+                for look in outcome.looks
+                if look.analysis
+            },
+            "labels": summary.labels,
+            "objects": summary.objects,
+            "scene": summary.scene,
+            "dominant_colors": summary.dominant_colors,
+            "words": sum(a.ocr.words for a in outcome.analyses if a.ocr),
+            "duration_ms": outcome.duration_ms,
+        },
+    }
+
+
+def _classification(summary: Summary) -> Classification:
+    return Classification(type=summary.classification, confidence=1.0, tags=summary.labels)
+
+
+def _analyzed_event(
+    post: Post, outcome: Outcome, summary: Summary, reasons: list[SkipReason], *, now: datetime
+) -> VisionAnalyzedEventV1:
+    files = [look.file for look in outcome.looks]
+    key = f"{post.tenant_id}:{post.pk}:{files[0].sha256}"
+    return VisionAnalyzedEventV1(
+        tenant_id=str(post.tenant_id),
+        idempotency_key=f"{key}:{VISION_VERSION}:{summary.features_hash[:16]}",
+        post_id=str(post.pk),
+        channel_id=str(post.channel_id),
+        vision_version=VISION_VERSION,
+        features_hash=summary.features_hash,
+        media=files,
+        vision=VisionResult(
+            provider=summary.provider,
+            model=summary.model,
+            classification=_classification(summary),
+            description=summary.description,
+            ocr_text=summary.ocr_text or None,
+            is_meme=summary.is_meme,
+            tokens_used=summary.tokens_used,
+            file_id=summary.file_id,
+            analyzed_at=now,
+        ),
+        reasons=reasons,
+        analysis_duration_ms=outcome.duration_ms,
+    )
+
+
+def skipped_event(
+    post: Post, files: list[MediaFile], reasons: list[SkipReason]
+) -> VisionAnalyzedEventV1:
+    ids = hashlib.sha256("".join(r.media_id for r in reasons).encode()).hexdigest()[:16]
+    return VisionAnalyzedEventV1(
+        tenant_id=str(post.tenant_id),
+        idempotency_key=f"{post.tenant_id}:{post.pk}:vision_skipped:{ids}",
+        post_id=str(post.pk),
+        channel_id=str(post.channel_id),
+        vision_version=VISION_VERSION,
+        features_hash=NOTHING_SEEN,
+        media=files,
+        skipped=True,
+        reasons=reasons,
+    )

@@ -1,0 +1,23 @@
+"""The version of how pictures are looked at: what a tag, a cache or a re-analysis compares."""
+
+import re
+from typing import NamedTuple
+
+VISION_VERSION = "vision@2026-11-21#p1"
+"""Raise the number when a prompt, a rule or a provider changes what is found in a picture."""
+
+_PATTERN = re.compile(r"vision@(\d{4})-(\d{2})-(\d{2})#p(\d+)")
+
+
+class Version(NamedTuple):
+    """Ordered as numbers: `#p10` is newer than `#p9`."""
+
+    year: int
+    month: int
+    day: int
+    step: int
+
+
+def parse(text: str) -> Version | None:
+    found = _PATTERN.fullmatch(text)
+    return Version(*map(int, found.groups())) if found else None

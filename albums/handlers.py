@@ -1,0 +1,25 @@
+"""What albums listen to: posts that belong together, and what was seen of them."""
+
+from datetime import datetime
+from typing import Any
+
+from albums.services import assemble, collect
+from events.bus import Mode, subscribe
+from events.schemas import AlbumParsedEventV1, PostParsedEventV1, VisionAnalyzedEventV1
+
+
+@subscribe(
+    PostParsedEventV1, name="albums.collect", when=lambda event: event.grouped_id is not None
+)
+def collect_album(event: PostParsedEventV1, **_: Any) -> str:
+    return collect.save_media_group(post_id=event.post_id, tenant_id=event.tenant_id)
+
+
+@subscribe(AlbumParsedEventV1, name="albums.assemble_parsed", mode=Mode.OUTSIDE, threads=2)
+def assemble_parsed(event: AlbumParsedEventV1, *, now: datetime) -> str:
+    return assemble.assemble_album(group_id=event.album_id, now=now)
+
+
+@subscribe(VisionAnalyzedEventV1, name="albums.assemble_analyzed", mode=Mode.OUTSIDE, threads=2)
+def assemble_analyzed(event: VisionAnalyzedEventV1, *, now: datetime) -> str:
+    return assemble.assemble_album_of(post_id=event.post_id, now=now)

@@ -1,0 +1,133 @@
+"""Posts that Telegram shows as one."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from media.models import Channel, MediaObject, Post
+
+
+class AlbumKind(models.TextChoices):
+    PHOTO = "photo", _("photos")
+    VIDEO = "video", _("videos")
+    MIXED = "mixed", _("mixed")
+
+
+class AlbumStatus(models.TextChoices):
+    WAITING = "waiting", _("waiting for its items")
+    COMPLETE = "complete", _("complete")
+    PARTIAL = "partial", _("partial")
+
+
+class MediaGroup(models.Model):
+    """
+    An album. Its progress is a query over its items, never a column that could be stale.
+
+    `assembled_print` says which state of the items was assembled last; `claimed_until` is
+    the lease of who assembles it now.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(
+        "storage_quota.Tenant", on_delete=models.PROTECT, verbose_name=_("tenant")
+    )
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="albums", verbose_name=_("channel")
+    )
+    grouped_id = models.BigIntegerField(_("group"))
+    album_kind = models.CharField(_("kind"), max_length=8, choices=AlbumKind.choices)
+    caption_text = models.TextField(_("caption"), blank=True, default="")
+    cover_media = models.ForeignKey(
+        MediaObject,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("cover"),
+    )
+    posted_at = models.DateTimeField(_("posted at"))
+    items_count = models.PositiveIntegerField(_("items"), default=0)
+    content_hash = models.CharField(max_length=64, blank=True, default="")
+    meta = models.JSONField(_("meta"), default=dict, blank=True)
+    status = models.CharField(
+        _("status"), max_length=10, choices=AlbumStatus.choices, default=AlbumStatus.WAITING
+    )
+    version = models.PositiveIntegerField(_("version"), default=0)
+    assembled_at = models.DateTimeField(_("assembled at"), null=True, blank=True)
+    assembled_print = models.CharField(max_length=64, blank=True, default="", editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        db_table = "media_groups"
+        verbose_name = _("album")
+        verbose_name_plural = _("albums")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["channel", "grouped_id"], name="media_group_once"),
+            models.CheckConstraint(
+                condition=Q(album_kind__in=AlbumKind.values), name="media_group_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=AlbumStatus.values), name="media_group_status_known"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-posted_at", "-id"], name="media_group_posted_at"),
+            models.Index(
+                fields=["updated_at"], name="media_group_waiting", condition=Q(status="waiting")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id} {self.grouped_id}"
+
+
+class ItemKind(models.TextChoices):
+    PHOTO = "photo", _("photo")
+    VIDEO = "video", _("video")
+    DOCUMENT = "document", _("document")
+
+
+class MediaGroupItem(models.Model):
+    """One post of an album at its place. Without a media object its file was never here."""
+
+    group = models.ForeignKey(
+        MediaGroup, on_delete=models.CASCADE, related_name="items", verbose_name=_("album")
+    )
+    post = models.OneToOneField(
+        Post, on_delete=models.CASCADE, related_name="album_item", verbose_name=_("post")
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    media_object = models.ForeignKey(
+        MediaObject,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("media object"),
+    )
+    media_kind = models.CharField(_("kind"), max_length=8, choices=ItemKind.choices)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="")
+    meta = models.JSONField(_("meta"), default=dict, blank=True)
+
+    class Meta:
+        db_table = "media_group_items"
+        verbose_name = _("item of an album")
+        verbose_name_plural = _("items of albums")
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["group", "position"],
+                name="media_group_item_position_once",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                condition=Q(media_kind__in=ItemKind.values), name="media_group_item_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} #{self.position}"

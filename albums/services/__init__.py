@@ -1,0 +1,1 @@
+"""Collect the items of albums, assemble what they say."""

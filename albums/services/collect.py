@@ -1,0 +1,152 @@
+"""From posts with a grouped id to an album with its items in order."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
+from events import bus
+from events.schemas import AlbumParsedEventV1
+from media.models import MediaObject, MediaRole, Post, PostMedia
+from media.sources.port import MediaKind
+
+_KINDS = {
+    MediaKind.PHOTO: ItemKind.PHOTO,
+    MediaKind.VIDEO: ItemKind.VIDEO,
+    MediaKind.ANIMATION: ItemKind.VIDEO,
+    MediaKind.VIDEO_MESSAGE: ItemKind.VIDEO,
+}
+
+
+def save_media_group(*, post_id: str, tenant_id: str) -> str:
+    """
+    Make the album of a post equal to the posts that carry its grouped id.
+
+    Called for every item, in any order and any number of times; a late item changes the
+    album, and `albums.parsed` tells of each change once.
+    """
+    post = Post.objects.filter(pk=post_id, tenant_id=tenant_id).first()
+    if post is None:
+        return "post not found"
+    if post.grouped_id is None:
+        return "no album"
+    with transaction.atomic():
+        group = _locked_group(post, post.grouped_id)
+        members = list(
+            Post.objects.filter(channel_id=post.channel_id, grouped_id=post.grouped_id).order_by(
+                "telegram_message_id"
+            )
+        )
+        _leave_other_groups(group, members)
+        return "parsed" if _update(group, members) else "unchanged"
+
+
+def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
+    """The row is the lock: two workers with two items of one album take turns."""
+    MediaGroup.objects.get_or_create(
+        channel_id=post.channel_id,
+        grouped_id=grouped_id,
+        defaults={
+            "tenant_id": post.tenant_id,
+            "album_kind": AlbumKind.MIXED,
+            "posted_at": post.posted_at,
+        },
+    )
+    return MediaGroup.objects.select_for_update(no_key=True).get(
+        channel_id=post.channel_id, grouped_id=grouped_id
+    )
+
+
+def _leave_other_groups(group: MediaGroup, members: Sequence[Post]) -> None:
+    """A later import may find that an album begins earlier: its posts move, empty groups go."""
+    strays = MediaGroupItem.objects.filter(post__in=members).exclude(group=group)
+    emptied = set(strays.values_list("group_id", flat=True))
+    if emptied:
+        strays.delete()
+        MediaGroup.objects.filter(pk__in=emptied, items__isnull=True).delete()
+
+
+def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
+    media = _primary_media([m.pk for m in members])
+    items = [_item(group, post, media.get(post.pk), place) for place, post in enumerate(members)]
+    content_hash = _content_hash(items)
+    if content_hash == group.content_hash:
+        return False
+    first = not group.content_hash
+    MediaGroupItem.objects.filter(group=group).delete()
+    MediaGroupItem.objects.bulk_create(items)
+    group.content_hash = content_hash
+    group.items_count = len(items)
+    group.album_kind = album_kind(item.media_kind for item in items)
+    group.caption_text = next((post.content for post in members if post.content), "")
+    group.cover_media = _cover(items)
+    group.posted_at = members[0].posted_at
+    group.status = AlbumStatus.WAITING
+    group.save()
+    bus.publish(_parsed_event(group, items, first=first))
+    return True
+
+
+def album_kind(kinds: Iterable[str]) -> AlbumKind:
+    """All photos, all videos, or mixed; an album of documents is mixed (CONTRACT §10.1)."""
+    distinct = set(kinds)
+    if distinct == {ItemKind.PHOTO}:
+        return AlbumKind.PHOTO
+    return AlbumKind.VIDEO if distinct == {ItemKind.VIDEO} else AlbumKind.MIXED
+
+
+def _primary_media(posts: Sequence[UUID]) -> dict[UUID, MediaObject]:
+    maps = PostMedia.objects.filter(post_id__in=posts, role=MediaRole.PRIMARY)
+    return {m.post_id: m.media_object for m in maps.select_related("media_object")}
+
+
+def _item(
+    group: MediaGroup, post: Post, media: MediaObject | None, position: int
+) -> MediaGroupItem:
+    kinds = {kind.value: item for kind, item in _KINDS.items()}
+    return MediaGroupItem(
+        group=group,
+        post=post,
+        position=position,
+        media_object=media,
+        media_kind=kinds.get(post.media_kind, ItemKind.DOCUMENT),
+        sha256=media.file_sha256 if media else "",
+        meta={"media_state": post.media_state},
+    )
+
+
+def _cover(items: Sequence[MediaGroupItem]) -> MediaObject | None:
+    pictures = (i.media_object for i in items if i.media_kind == ItemKind.PHOTO and i.media_object)
+    return next(pictures, None)
+
+
+def _content_hash(items: Sequence[MediaGroupItem]) -> str:
+    content = {
+        "post_ids": [str(i.post_id) for i in items],
+        "media_types": [str(i.media_kind) for i in items],
+        "sha256s": [i.sha256 for i in items],
+    }
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _parsed_event(
+    group: MediaGroup, items: Sequence[MediaGroupItem], *, first: bool
+) -> AlbumParsedEventV1:
+    key = f"{group.tenant_id}:{group.channel_id}:{group.grouped_id}"
+    return AlbumParsedEventV1(
+        tenant_id=str(group.tenant_id),
+        idempotency_key=key if first else f"{key}:{group.content_hash[:16]}",
+        channel_id=str(group.channel_id),
+        album_id=group.pk,
+        grouped_id=group.grouped_id,
+        album_kind=group.album_kind,
+        items_count=group.items_count,
+        caption_text=group.caption_text or None,
+        posted_at=group.posted_at,
+        cover_media_id=str(group.cover_media_id) if group.cover_media_id else None,
+        post_ids=[str(i.post_id) for i in items],
+        content_hash=group.content_hash,
+    )

@@ -1,0 +1,312 @@
+"""Albums: the same result whatever comes first, twice, late or never."""
+
+import random
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from albums.models import MediaGroup, MediaGroupItem
+from albums.services import assemble, collect
+from events import worker
+from events.models import Delivery, OutboxEvent
+from events.schemas import AlbumAssembledEventV1
+from media.models import Post
+from storage_quota.object_store import StoreUnavailable, files, get_store
+from tests.integration.archive import Archive
+from vision import services as vision
+from vision.models import PostEnrichment
+from vision.providers.fake import FakeVision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def archive():
+    return Archive()
+
+
+@pytest.fixture(autouse=True)
+def provider(monkeypatch):
+    fake = FakeVision()
+    monkeypatch.setattr(vision, "get_ocr", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def album(archive):
+    """Three photos of one album, none handled yet."""
+    return [
+        archive.post(f"{n}".encode(), grouped_id=-1, content="подпись" if n == 1 else "")
+        for n in range(3)
+    ]
+
+
+def settle_everything():
+    for _ in range(4):
+        Delivery.objects.filter(state="pending").update(due_at=timezone.now())
+        worker.drain("default")
+        worker.drain("vision")
+
+
+def told(topic):
+    return OutboxEvent.objects.filter(topic=topic).order_by("pk")
+
+
+def assembled():
+    return [AlbumAssembledEventV1.model_validate(e.payload) for e in told("album.assembled")]
+
+
+class TestCollecting:
+    def test_fact_083_three_messages_of_one_group_are_one_album_in_order(self, archive, album):
+        worker.drain("default")
+
+        group = MediaGroup.objects.get()
+        items = list(group.items.order_by("position"))
+        assert [i.post_id for i in items] == [p.pk for p in album]
+        assert [i.position for i in items] == [0, 1, 2]
+        assert (group.album_kind, group.items_count) == ("photo", 3)
+        assert group.caption_text == "подпись"
+        assert group.cover_media_id == items[0].media_object_id
+        assert told("albums.parsed").count() == 1
+        assert told("albums.parsed").get().payload["post_ids"] == [str(p.pk) for p in album]
+
+    def test_fact_084_kinds_of_albums(self, archive):
+        archive.post(b"v1", mime="video/mp4", kind="video", grouped_id=-1)
+        archive.post(b"v2", mime="video/mp4", kind="video", grouped_id=-1)
+        archive.post(b"p1", grouped_id=-2)
+        archive.post(b"v1", mime="video/mp4", kind="video", grouped_id=-2)
+        archive.post(b"d1", mime="application/pdf", kind="document", grouped_id=-3)
+        archive.post(b"d2", mime="application/pdf", kind="document", grouped_id=-3)
+
+        worker.drain("default")
+
+        kinds = dict(MediaGroup.objects.values_list("grouped_id", "album_kind"))
+        assert kinds == {-1: "video", -2: "mixed", -3: "mixed"}
+
+    def test_fact_085_the_same_album_again_changes_nothing(self, archive, album, now):
+        settle_everything()
+        before = list(MediaGroupItem.objects.order_by("pk").values_list("pk", "position"))
+
+        for post in album:
+            outcome = collect.save_media_group(post_id=str(post.pk), tenant_id=str(post.tenant_id))
+
+        assert outcome == "unchanged"
+        assert list(MediaGroupItem.objects.order_by("pk").values_list("pk", "position")) == before
+        assert told("albums.parsed").count() == 1
+
+    def test_a_late_item_takes_its_place_and_reopens_the_album(self, archive):
+        first, third = (
+            archive.post(b"1", grouped_id=-1, message_id=1),
+            archive.post(b"3", grouped_id=-1, message_id=3),
+        )
+        settle_everything()
+        second = archive.post(b"2", grouped_id=-1, message_id=2)
+        settle_everything()
+
+        group = MediaGroup.objects.get()
+        assert list(group.items.order_by("position").values_list("post_id", flat=True)) == [
+            first.pk, second.pk, third.pk,
+        ]  # fmt: skip
+        assert (group.version, group.meta["enrichment"]["items_count"]) == (2, 3)
+        assert [e.album_version for e in assembled()] == [1, 2]
+
+    def test_posts_that_move_to_another_album_leave_no_empty_one_behind(self, archive, album, now):
+        settle_everything()
+        Post.objects.update(grouped_id=-7)
+
+        for post in album:
+            collect.save_media_group(post_id=str(post.pk), tenant_id=str(post.tenant_id))
+
+        assert MediaGroup.objects.get().grouped_id == -7
+        assert MediaGroupItem.objects.count() == 3
+
+    def test_eight_workers_with_the_items_of_one_album_make_one(self, archive):
+        posts = [archive.post(f"{n}".encode(), grouped_id=-1, tell=False) for n in range(8)]
+
+        def work(post):
+            try:
+                collect.save_media_group(post_id=str(post.pk), tenant_id=str(post.tenant_id))
+            finally:
+                connections.close_all()
+
+        in_threads(work, posts)
+
+        assert MediaGroup.objects.count() == 1
+        assert sorted(MediaGroupItem.objects.values_list("position", flat=True)) == list(range(8))
+        assert told("albums.parsed").count() == 1
+
+
+class TestAssembling:
+    def test_fact_088_when_the_last_item_is_seen_the_album_is_assembled_once(self, archive, album):
+        settle_everything()
+        Delivery.objects.update(state="pending", due_at=timezone.now())
+        settle_everything()
+
+        (event,) = assembled()
+        assert (event.items_count, event.items_analyzed, event.status) == (3, 3, "complete")
+
+    @pytest.mark.parametrize("order", range(6))
+    def test_fact_089_the_order_of_arrival_does_not_matter(self, archive, album, order):
+        deliveries = list(Delivery.objects.values_list("pk", flat=True))
+        chance = random.Random(order)
+
+        for _ in range(6):
+            chance.shuffle(deliveries)
+            for step, pk in enumerate(deliveries):
+                Delivery.objects.filter(pk=pk, state="pending").update(
+                    due_at=timezone.now() - timedelta(seconds=len(deliveries) - step)
+                )
+            for queue in chance.sample(["default", "vision"], 2):
+                worker.drain(queue)
+            deliveries = list(Delivery.objects.values_list("pk", flat=True))
+        settle_everything()
+
+        enrichment = MediaGroup.objects.get().meta["enrichment"]
+        texts = [PostEnrichment.objects.get(post=post).vision_ocr_text for post in album]
+        assert enrichment["ocr_text"] == " | ".join(texts)
+        assert len(assembled()) == 1
+
+    def test_fact_091_092_the_summary_lies_in_the_bucket_and_in_the_row(self, archive, album):
+        settle_everything()
+
+        group = MediaGroup.objects.get()
+        key = f"album/{group.tenant_id}/{group.pk}_vision_summary_v1.json"
+        document = get_store().read_json(key)
+        with get_store().open(key, raw=True) as raw:
+            assert raw.read(2) == b"\x1f\x8b"
+        assert document.keys() >= {
+            "album_id", "grouped_id", "tenant_id", "channel_id", "items_count", "items_analyzed",
+            "vision_summary", "vision_labels", "ocr_text", "has_meme", "has_text",
+            "assembly_completed_at", "assembly_lag_seconds",
+        }  # fmt: skip
+        assert group.meta["enrichment"]["s3_key"] == key == assembled()[0].s3_key
+        assert (document["has_text"], group.meta["enrichment"]["has_text"]) == (True, True)
+        rows = PostEnrichment.objects.values_list("album_size", "ocr_present")
+        assert set(rows) == {(3, True)}
+
+    def test_fact_090_an_item_that_is_skipped_does_not_hold_the_album_up(self, archive):
+        archive.post(b"p", grouped_id=-1)
+        archive.post(b"v", mime="video/mp4", kind="video", grouped_id=-1)
+
+        settle_everything()
+
+        (event,) = assembled()
+        assert (event.status, event.items_analyzed, event.items_count) == ("partial", 1, 2)
+
+    def test_fact_090_an_item_that_died_does_not_hold_the_album_up(self, archive, album, provider):
+        provider.errors = {
+            Post.objects.get(pk=album[1].pk).media.get().file_sha256: RuntimeError("bug")
+        }
+
+        for _ in range(6):
+            settle_everything()
+
+        (event,) = assembled()
+        assert (event.status, event.items_analyzed) == ("partial", 2)
+
+    def test_items_whose_files_were_never_there_are_not_waited_for(self, archive):
+        archive.post(grouped_id=-1)
+        archive.post(grouped_id=-1)
+
+        settle_everything()
+
+        (event,) = assembled()
+        assert (event.items_count, event.items_analyzed) == (2, 0)
+
+    def test_an_album_without_progress_is_assembled_when_its_time_is_up(self, archive, album):
+        worker.drain("default")
+        late = timezone.now() + timedelta(minutes=20)
+
+        early = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=timezone.now())
+        count = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=late)
+        again = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=late)
+        settle_everything()
+
+        assert (early, count, again) == (0, 1, 0)
+        assert [(e.status, e.items_analyzed) for e in assembled()] == [
+            ("partial", 0),
+            ("complete", 3),
+        ]
+
+    def test_fact_093_labels_by_frequency_and_texts_in_order_of_position(self, archive, provider):
+        posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(3)]
+        labels = (["Cat"], ["cat ", "DOG"], [])
+        for post, some in zip(posts, labels, strict=True):
+            provider.answers[post.media.get().file_sha256] = {"labels": some}
+
+        settle_everything()
+
+        assert MediaGroup.objects.get().meta["enrichment"]["vision_labels"] == ["cat", "dog"]
+
+    def test_fact_095_without_the_store_row_and_event_come_all_the_same(
+        self, archive, album, monkeypatch
+    ):
+        put = files.FileStore.put
+
+        def away(store, reservation, *args, **options):
+            if reservation.key.startswith("album/"):
+                raise StoreUnavailable("S3 is away")
+            return put(store, reservation, *args, **options)
+
+        monkeypatch.setattr(files.FileStore, "put", away)
+        settle_everything()
+
+        (event,) = assembled()
+        assert event.s3_key is None
+        assert MediaGroup.objects.get().meta["enrichment"]["s3_key"] is None
+
+    def test_fact_096_the_lag_is_counted_from_the_first_look(self, archive, album, now):
+        settle_everything()
+        MediaGroup.objects.update(assembled_print="", status="waiting")
+        for post, seconds in zip(album, (0, 10, 30), strict=True):
+            PostEnrichment.objects.filter(post=post).update(
+                vision_analyzed_at=now + timedelta(seconds=seconds)
+            )
+
+        assemble.assemble_album(
+            group_id=MediaGroup.objects.get().pk, now=now + timedelta(seconds=30)
+        )
+
+        assert assembled()[-1].assembly_lag_seconds == 30
+
+    def test_an_assembly_that_was_killed_is_taken_over_when_its_claim_ends(self, archive, album):
+        worker.drain("default")
+        worker.drain("vision")
+        MediaGroup.objects.update(claimed_until=timezone.now() + timedelta(seconds=1))
+
+        worker.drain("default")
+        held = len(assembled())
+        MediaGroup.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        settle_everything()
+
+        assert (held, len(assembled())) == (0, 1)
+
+    def test_many_assemblers_at_once_tell_of_it_once(self, archive, album):
+        worker.drain("default")
+        worker.drain("vision")
+        group = MediaGroup.objects.get().pk
+        outcomes = []
+
+        def work(_):
+            try:
+                outcomes.append(assemble.assemble_album(group_id=group, now=timezone.now()))
+            except assemble.RetryLater:
+                outcomes.append("later")
+            finally:
+                connections.close_all()
+
+        in_threads(work, range(8))
+
+        assert len(assembled()) == 1
+        assert outcomes.count("complete") == 1
+
+
+def in_threads(work, things):
+    threads = [threading.Thread(target=work, args=[thing]) for thing in things]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

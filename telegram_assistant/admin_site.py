@@ -1,13 +1,43 @@
-"""The console: Django's admin under the product's name."""
+"""The console: Django's admin under the product's name, in the order an operator works."""
+
+from typing import Any, Final
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+ORDER: Final = (
+    "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
+    "albums.MediaGroup",
+    "vision.PostEnrichment",
+    "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
+    "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.StoredObject",
+    "storage_quota.Reservation",
+    "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
+    "auth.User", "auth.Group",
+)  # fmt: skip
+"""Of the index. What is not named comes last."""
+NAMES: Final = {"django_q": _("Tasks")}
+"""Of apps whose own is not translated."""
 
 
 class ConsoleSite(AdminSite):
     site_header = "Telegram Assistant"
     site_title = "Telegram Assistant"
-    index_title = "Console"
+    index_title = _("Console")
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda model: _place(app, model))
+            app["name"] = NAMES.get(app["app_label"], app["name"])
+        return sorted(apps, key=lambda app: min(_place(app, model) for model in app["models"]))
+
+
+def _place(app: dict[str, Any], model: dict[str, Any]) -> int:
+    name = f"{app['app_label']}.{model['object_name']}"
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 class ConsoleConfig(AdminConfig):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
@@ -116,7 +117,7 @@ class S3(BaseSettings):
     max_retry_attempts: int = Field(default=5, ge=1)
     max_pool_connections: int = Field(default=50, ge=1)
     compression_level: int = Field(default=6, ge=1, le=9)
-    default_tenant_id: str = "877193ef-be80-4977-aaeb-8009c3d772ee"
+    default_tenant_id: UUID = UUID("877193ef-be80-4977-aaeb-8009c3d772ee")
 
     total_limit_gb: float = Field(default=15, gt=0)
     emergency_threshold_gb: float = Field(default=14, gt=0)

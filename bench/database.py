@@ -1,0 +1,44 @@
+"""A database of the bench's own on the embedded PostgreSQL, with durable commits."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import django
+from django.core.management import call_command
+from django.db import connections
+
+
+def setup() -> None:
+    """Before any model is imported."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
+    django.setup()
+
+
+@contextmanager
+def fresh() -> Iterator[str]:
+    """A migrated, empty database; its name. It is dropped at the end."""
+    connection = connections["default"]
+    creation = connection.creation
+    original = connection.settings_dict["NAME"]
+    name = creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield name
+    finally:
+        connections.close_all()
+        creation.destroy_test_db(original, verbosity=0)
+
+
+def empty(*tables: str) -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+
+
+def analyze() -> None:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def migrate() -> None:
+    call_command("migrate", verbosity=0)

@@ -1,0 +1,99 @@
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandParser
+from tqdm import tqdm
+
+from events import bus
+from events.delivery import Tally
+from events.management.commands.drain import drain_with_progress
+from media.services import imports
+from media.services.imports import Summary
+from media.sources.export.source import ExportSource
+from storage_quota import services as quota
+from storage_quota.models import Tenant
+from telegram_assistant import figures
+
+SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
+PATIENCE = 120
+"""Seconds without any progress after which the demo says what is left instead of waiting."""
+
+
+class Command(BaseCommand):
+    help = "Import the sample channel, run the pipeline until nothing is due, show what came out."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant = quota.default_tenant()
+        summary = self._import(tenant)
+        tallies = drain_with_progress(bus.queues(), max_wait=PATIENCE)
+        report = figures.of_tenant(tenant) | {"seconds": _seconds(summary, tallies)}
+        password = _ensure_admin()
+        if options["json"]:
+            self.stdout.write(json.dumps({"import": summary.as_dict(), **report}))
+        else:
+            self._print(summary, report, password)
+        if not summary.clean or report["dead letters"] or report["deliveries waiting"]:
+            sys.exit(1)
+
+    def _import(self, tenant: Tenant) -> Summary:
+        source = ExportSource(SAMPLE, zone=ZoneInfo(settings.TIME_ZONE))
+        with tqdm(
+            total=source.total_bytes, unit="B", unit_scale=True, desc="import", file=sys.stderr
+        ) as bar:
+
+            def observe(_: Summary) -> None:
+                bar.update(source.bytes_read - bar.n)
+
+            return imports.import_export(source=source, path=SAMPLE, tenant=tenant, observe=observe)
+
+    def _print(self, summary: Summary, report: dict[str, Any], password: str | None) -> None:
+        counts = summary.counts
+        self.stdout.write(
+            f"\nImported just now: {counts['new']} new posts, {counts['updated']} updated,"
+            f" {counts['unchanged']} known already. In the archive:\n"
+        )
+        for name, value in report.items():
+            if name != "seconds":
+                self.stdout.write(f"  {name:<22} {value:>12,}".replace(",", " "))
+        self.stdout.write("  seconds per stage (all threads)")
+        for name, seconds in report["seconds"].items():
+            self.stdout.write(f"    {name:<24} {seconds:>8.2f}")
+        for problem in summary.problems:
+            self.stderr.write(f"{problem.code}: message {problem.message_id}: {problem.detail}")
+        self.stdout.write(_how_to_open(password))
+
+
+def _seconds(summary: Summary, tallies: dict[str, Tally]) -> dict[str, float]:
+    stages = {"import": round(summary.seconds, 2)}
+    return stages | {name: round(t.seconds, 2) for name, t in sorted(tallies.items())}
+
+
+def _ensure_admin() -> str | None:
+    """The password of the admin user made just now, or None where there is one already."""
+    users = get_user_model()
+    if users.objects.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    users.objects.create_superuser("admin", password=password)
+    return password
+
+
+def _how_to_open(password: str | None) -> str:
+    credentials = (
+        f"  name      admin\n  password  {password}\n"
+        if password
+        else "  as the admin user made before; a new password: make password\n"
+    )
+    return (
+        "\nThe console: run `make serve` (web server and workers together) and open\n"
+        f"  address   http://127.0.0.1:8000/admin/\n{credentials}"
+    )

@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from telegram_assistant import local
+
+
+class Command(BaseCommand):
+    help = "The embedded PostgreSQL: is it up, and stop it."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=("status", "stop"))
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        data_dir = settings.DATABASES["default"].get("EMBEDDED_DIR")
+        if data_dir is None:
+            self.stdout.write("DATABASE_URL is set: there is no embedded PostgreSQL.")
+        elif local.running_socket(data_dir) is None:
+            self.stdout.write(f"The PostgreSQL under {data_dir} is not running.")
+        elif action == "stop":
+            local.stop_postgres(data_dir)
+            self.stdout.write(f"Stopped the PostgreSQL under {data_dir}.")
+        else:
+            self.stdout.write(f"The PostgreSQL under {data_dir} is running.")

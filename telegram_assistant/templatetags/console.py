@@ -1,0 +1,14 @@
+"""What the console's templates ask for."""
+
+from typing import Any
+
+from django import template
+
+from telegram_assistant import status
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def console_figures(context: dict[str, Any]) -> list[status.Figure]:
+    return status.figures(context["request"].user)

@@ -1,0 +1,17 @@
+"""Words that are put together only at run time, for makemessages to find."""
+
+from typing import Final
+
+from django.utils.translation import gettext_noop
+
+MEDIA_KINDS: Final = (
+    gettext_noop("photo"),
+    gettext_noop("video"),
+    gettext_noop("animation"),
+    gettext_noop("sticker"),
+    gettext_noop("voice"),
+    gettext_noop("video message"),
+    gettext_noop("audio"),
+    gettext_noop("document"),
+)
+"""The values of `media.sources.port.MediaKind`, as `media.models.Post` labels them."""

@@ -1,0 +1,83 @@
+"""The product as its user runs it: commands in processes of their own, on one database."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connections
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
+
+
+@dataclass
+class Product:
+    """An installation under `var_dir`, on the tests' database."""
+
+    var_dir: Path
+    workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        params = connections["default"].get_connection_params()
+        url = f"postgresql://{params['user']}@/{params['dbname']}?host={quote(params['host'])}"
+        return os.environ | {
+            "VAR_DIR": str(self.var_dir),
+            "DATABASE_URL": url,
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def manage(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, ROOT / "manage.py", *map(str, arguments)],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def json(self, *arguments: object) -> object:
+        done = self.manage(*arguments, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def start_workers(self) -> None:
+        log = (self.var_dir / "qcluster.log").open("ab")
+        self.workers.append(
+            subprocess.Popen(
+                [sys.executable, ROOT / "manage.py", "qcluster"],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
+        log.close()
+
+    def kill_workers(self, how: int = signal.SIGKILL) -> None:
+        """The whole cluster: its guard would start a killed worker anew."""
+        for process in self.workers:
+            os.killpg(process.pid, how)
+            process.wait()
+        self.workers.clear()
+
+    @property
+    def log(self) -> str:
+        return (self.var_dir / "qcluster.log").read_text()
+
+
+def wait_until(reached, *, seconds: float, step: float = 0.1) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if reached():
+            return True
+        time.sleep(step)
+    return False

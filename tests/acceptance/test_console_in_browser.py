@@ -1,0 +1,137 @@
+"""The console as a person uses it: a real browser, a real server, real pictures."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from events.console import list_of
+from events.models import DeadLetter, Delivery, DeliveryState
+from media.models import Post
+from tests import factories as make
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="SKIPPED LOUDLY: there is no chromium to drive"),
+    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
+]
+
+
+@pytest.fixture(scope="module")
+def browser(django_db_setup: None) -> Iterator[Browser]:
+    """Playwright's loop runs in this thread, our queries beside it: Django is told so."""
+    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, live_server, tmp_path: Path) -> Iterator[Page]:
+    get_user_model().objects.create_superuser("admin", password="right horse")
+    context = browser.new_context(
+        base_url=live_server.url, locale="ru-RU", viewport={"width": 1360, "height": 900}
+    )
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto("/admin/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "right horse")
+    page.click("[type=submit]")
+    expect(page.locator("#user-tools")).to_contain_text("admin")
+    yield page
+    page.screenshot(path=tmp_path / "last.png", full_page=True)
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def archive():
+    """A channel with a post about trams, a post without a picture, and an album of three."""
+    of = make.channel(title="Городские новости")
+    tram = make.media_object(owner=of.tenant, body=make.picture("teal"), stored=True)
+    post = make.post(of=of, media=[tram], content="Новые трамваи вышли на линию")
+    make.enrichment(post, vision_ocr_text="Маршрут № 5", decisions=[make.decision(tram)])
+    make.post(of=of, content="Сегодня дождь")
+    colors = ["crimson", "gold", "purple"]
+    pictures = [
+        make.media_object(owner=of.tenant, body=make.picture(color), stored=True)
+        for color in colors
+    ]
+    group = make.album(of=of, pictures=[], caption_text="Три цвета", cover_media=pictures[0])
+    for position in (2, 0, 1):
+        item = make.album_item(group, pictures[position], position=position)
+        make.enrichment(item.post, vision_ocr_text=colors[position])
+    return of
+
+
+def _are_painted(page: Page, selector: str, *, count: int) -> None:
+    images = page.locator(selector)
+    expect(images).to_have_count(count)
+    for number in range(count):
+        image = images.nth(number)
+        image.scroll_into_view_if_needed()
+        handle = image.element_handle()
+        page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=handle)
+
+
+def test_posts_are_listed_with_their_pictures_filtered_and_found(page, archive, tmp_path):
+    page.goto("/admin/")
+    page.screenshot(path=tmp_path / "index.png", full_page=True)
+    page.click("#content-main .model-post th a")
+    _are_painted(page, "#result_list .console-thumb img", count=4)
+    page.screenshot(path=tmp_path / "posts.png", full_page=True)
+
+    page.locator("#changelist-filter a[href*='has_media__exact=0']").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator("#result_list")).to_contain_text("Сегодня дождь")
+
+    page.goto(list_of(Post))
+    page.fill("#searchbar", "трамваями")
+    page.press("#searchbar", "Enter")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+    page.click("#result_list .field-words a")
+    _are_painted(page, ".field-picture .console-thumb img", count=1)
+    expect(page.locator(".console-table")).to_contain_text("vision_not_configured")
+    expect(page.locator("#content")).to_contain_text("Маршрут № 5")
+    page.screenshot(path=tmp_path / "post.png", full_page=True)
+
+
+def test_an_album_shows_its_pictures_in_order(page, archive, tmp_path):
+    page.goto("/admin/albums/mediagroup/")
+    _are_painted(page, "#result_list .console-thumb img", count=1)
+
+    page.click("#result_list .field-caption a")
+
+    _are_painted(page, ".console-strip img", count=3)
+    texts = page.locator(".console-strip li .console-text").all_inner_texts()
+    assert texts == ["crimson", "gold", "purple"]
+    page.screenshot(path=tmp_path / "album.png", full_page=True)
+
+
+def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server, tmp_path):
+    letter = make.dead_letter()
+
+    page.goto("/admin/")
+    page.click(".console-alarm")
+    expect(page).to_have_url(f"{live_server.url}{list_of(DeadLetter)}")
+    page.check("#result_list tbody .action-select")
+    page.select_option("select[name=action]", "replay")
+    page.screenshot(path=tmp_path / "dead.png", full_page=True)
+    page.click("button[name=index]")
+
+    expect(page.locator(".messagelist")).to_contain_text("1 доставка снова в очереди")
+    expect(page.locator("#result_list")).to_have_count(0)
+    assert Delivery.objects.get(pk=letter.pk).state == DeliveryState.PENDING

@@ -1,0 +1,147 @@
+"""The sample channel through the real thing: real workers, real Tesseract, real PostgreSQL."""
+
+import json
+from difflib import SequenceMatcher
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from django_q.models import Schedule
+
+from albums.models import MediaGroup
+from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
+from media.models import MediaObject, Post
+from telegram_assistant import schedules
+from tests.acceptance.product import SAMPLE, Product, wait_until
+from vision.models import PostEnrichment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TRUTH = json.loads((SAMPLE.parent / "expected.json").read_text())
+
+
+@pytest.fixture
+def product(tmp_path):
+    schedules.install()
+    product = Product(tmp_path)
+    yield product
+    product.kill_workers()
+
+
+def idle() -> bool:
+    return not Delivery.objects.filter(state__in=OPEN_STATES).exists()
+
+
+def check_everything() -> None:
+    """What the sample channel must come to, whatever happened on the way."""
+    counts = TRUTH["counts"]
+    assert Post.objects.count() == counts["messages"] - counts["service_messages"]
+    assert not Delivery.objects.filter(state=DeliveryState.DEAD).exists()
+    with_files = Post.objects.filter(media_state="stored").count()
+    assert PostEnrichment.objects.filter(kind="vision").count() == with_files
+    albums = {
+        group.grouped_id: (group.album_kind, group.items_count, group.status)
+        for group in MediaGroup.objects.all()
+    }
+    assert albums == {-20: ("photo", 4, "complete"), -52: ("mixed", 3, "partial")}
+    for topic in ("posts.parsed", "posts.vision.uploaded", "posts.vision.analyzed"):
+        keys = OutboxEvent.objects.filter(topic=topic).values_list("payload__post_id", flat=True)
+        assert len(keys) == len(set(keys)), f"{topic} was told twice of one post"
+    assert OutboxEvent.objects.filter(topic="album.assembled").count() == 2
+
+
+def texts_read() -> dict[int, str]:
+    rows = PostEnrichment.objects.filter(kind="vision").values_list(
+        "post__telegram_message_id", "vision_ocr_text"
+    )
+    return dict(rows)
+
+
+def similarity(one: str, other: str) -> float:
+    squeeze = [" ".join(t.split()).lower().replace("ё", "е") for t in (one, other)]
+    return SequenceMatcher(None, *squeeze, autojunk=False).ratio()
+
+
+def test_real_workers_take_the_sample_channel_through_the_whole_pipeline(product):
+    imported = product.json("import_export", SAMPLE)
+    product.start_workers()
+
+    assert wait_until(idle, seconds=180), product.log[-3000:]
+
+    assert (imported["problems"], imported["not_included"]) == (0, 1)
+    check_everything()
+    assert imported["media_stored"] == MediaObject.objects.count()
+    assert wait_until(lambda: not Schedule.objects.filter(task=None).exists(), seconds=60), (
+        "a scheduled job was never started"
+    )
+
+
+def test_text_drawn_into_the_pictures_is_read(product):
+    product.manage("import_export", SAMPLE)
+
+    done = product.manage("drain", "--until-idle", "--json")
+
+    assert done.returncode == 0, done.stderr
+    read = texts_read()
+    scores = {
+        number: similarity(text, read[number])
+        for number, text in ((p["message_id"], " ".join(p["lines"])) for p in TRUTH["texts"])
+    }
+    assert min(scores.values()) > 0.85, scores
+    assert sum(scores.values()) / len(scores) > 0.95
+
+
+def test_one_trace_id_leads_from_the_message_to_the_album(product):
+    product.manage("import_export", SAMPLE)
+    product.manage("drain", "--until-idle")
+
+    post = Post.objects.get(telegram_message_id=23)
+    traces = OutboxEvent.objects.filter(payload__post_id=str(post.pk)).values_list(
+        "topic", "trace_id"
+    )
+
+    assert {topic for topic, _ in traces} == {
+        "posts.parsed", "posts.vision.uploaded", "posts.vision.analyzed",
+    }  # fmt: skip
+    assert len({trace for _, trace in traces}) == 1
+    assembled = OutboxEvent.objects.filter(topic="album.assembled").values_list(
+        "trace_id", flat=True
+    )
+    known = set(OutboxEvent.objects.filter(topic="posts.parsed").values_list("trace_id", flat=True))
+    assert set(assembled) <= known
+
+
+def test_workers_killed_in_the_middle_of_their_work_lose_and_double_nothing(product):
+    product.manage("import_export", SAMPLE)
+
+    for _ in range(3):
+        product.start_workers()
+        started = PostEnrichment.objects.count()
+        wait_until(lambda before=started: PostEnrichment.objects.count() > before + 4, seconds=30)
+        product.kill_workers()
+        # As if the leases of the killed had run out.
+        Delivery.objects.filter(state=DeliveryState.LEASED).update(due_at=timezone.now())
+    product.start_workers()
+
+    assert wait_until(idle, seconds=180), product.log[-3000:]
+    check_everything()
+
+
+def test_the_demo_ends_well_and_the_second_time_imports_nothing(product):
+    first = product.manage("demo")
+    second = product.manage("demo", "--json")
+
+    assert first.returncode == 0, first.stderr
+    for line in ("posts", "pictures read", "words recognized", "dead letters", "password"):
+        assert line in first.stdout
+    report = json.loads(second.stdout)
+    assert (second.returncode, report["import"]["new"], report["import"]["updated"]) == (0, 0, 0)
+    assert report["posts"] == TRUTH["counts"]["messages"] - TRUTH["counts"]["service_messages"]
+    check_everything()
+
+
+def test_schedules_are_exactly_those_of_the_table():
+    call_command("migrate", verbosity=0)
+
+    assert set(Schedule.objects.values_list("name", flat=True)) == {
+        job.name for job in schedules.JOBS
+    }

@@ -1,0 +1,237 @@
+"""Rows and objects for tests: name what matters, the rest is filled in."""
+
+import hashlib
+import io
+import itertools
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from PIL import Image
+
+from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
+from events.models import Delivery, DeliveryState, OutboxEvent
+from media.models import (
+    Channel,
+    ImportProblem,
+    ImportRun,
+    MediaObject,
+    MediaRole,
+    Post,
+    PostMedia,
+    channel_id,
+    media_object_id,
+    post_id,
+)
+from storage_quota import keys
+from storage_quota import services as quota
+from storage_quota.models import ContentType, Tenant
+from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def picture(
+    color: str = "navy", *, size: tuple[int, int] = (320, 240), image_format: str = "PNG"
+) -> bytes:
+    """The bytes of a picture; `color` tells pictures apart."""
+    body = io.BytesIO()
+    Image.new("RGB", size, color).save(body, image_format)
+    return body.getvalue()
+
+
+def tenant(name: str = "") -> Tenant:
+    return Tenant.objects.create(name=name or f"tenant {next(_numbers)}")
+
+
+def channel(*, owner: Tenant | None = None, **fields: Any) -> Channel:
+    owner, number = owner or tenant(), next(_numbers)
+    tg_channel_id = fields.pop("tg_channel_id", -(10**12) - number)
+    defaults = {"title": f"Channel {number}", "username": f"channel_{number}"}
+    return Channel.objects.create(
+        pk=channel_id(owner.pk, tg_channel_id),
+        tenant=owner,
+        tg_channel_id=tg_channel_id,
+        **(defaults | fields),
+    )
+
+
+def post(*, of: Channel | None = None, media: Sequence[MediaObject] = (), **fields: Any) -> Post:
+    """A post that shows `media`; the second and later ones are attachments."""
+    of, number = of or channel(), next(_numbers)
+    number = fields.pop("telegram_message_id", number)
+    defaults = {
+        "content": f"Post {number}",
+        "posted_at": NOW + timedelta(seconds=number),
+        "telegram_post_url": f"https://t.me/{of.username}/{number}",
+        "has_media": bool(media),
+        "media_kind": "photo" if media else "",
+        "media_state": "stored" if media else "",
+    }
+    created = Post.objects.create(
+        pk=post_id(of.pk, number),
+        tenant=of.tenant,
+        channel=of,
+        telegram_message_id=number,
+        **(defaults | fields),
+    )
+    roles = itertools.chain([MediaRole.PRIMARY], itertools.repeat(MediaRole.ATTACHMENT))
+    for shown, role in zip(media, roles, strict=False):
+        show(created, shown, role=role)
+    return created
+
+
+def show(of: Post, media: MediaObject, *, role: MediaRole = MediaRole.PRIMARY) -> PostMedia:
+    position = of.post_media.count()
+    return PostMedia.objects.create(
+        post=of, media_object=media, position=position, role=role, uploaded_at=NOW
+    )
+
+
+def media_object(
+    *,
+    owner: Tenant | None = None,
+    body: bytes = b"",
+    mime: str = "image/png",
+    stored: bool = False,
+    **fields: Any,
+) -> MediaObject:
+    """With `stored` the bytes are in the store, and in its books."""
+    owner = owner or tenant()
+    body = body or f"content {next(_numbers)}".encode()
+    sha256 = hashlib.sha256(body).hexdigest()
+    key = keys.media(tenant_id=owner.pk, sha256=sha256, mime=mime)
+    if stored:
+        quota.put_object(
+            tenant=owner, content_type=ContentType.MEDIA, key=key, body=body, mime=mime, now=NOW
+        )
+    defaults = {"size_bytes": len(body), "first_seen_at": NOW, "last_seen_at": NOW}
+    return MediaObject.objects.create(
+        pk=media_object_id(owner.pk, sha256),
+        tenant=owner,
+        file_sha256=sha256,
+        mime=mime,
+        s3_key=key,
+        **(defaults | fields),
+    )
+
+
+def decision(media: MediaObject, **fields: Any) -> dict[str, Any]:
+    """One line of `PostEnrichment.metadata["decisions"]`."""
+    return {
+        "sha256": media.file_sha256,
+        "allowed": True,
+        "reason": "vision_not_configured",
+        "use_ocr": True,
+        "skip": False,
+        "prompt_key": "default",
+        "outcome": "analyzed",
+        "details": "",
+        "from_cache": False,
+    } | fields
+
+
+def enrichment(
+    of: Post, *, decisions: Iterable[dict[str, Any]] = (), **fields: Any
+) -> PostEnrichment:
+    defaults = {
+        "kind": EnrichmentKind.VISION,
+        "vision_provider": VisionProviderName.OCR_FALLBACK,
+        "vision_analyzed_at": NOW,
+        "metadata": {"decisions": list(decisions)},
+    }
+    return PostEnrichment.objects.create(post=of, **(defaults | fields))
+
+
+def album(
+    *, of: Channel | None = None, pictures: Sequence[MediaObject], **fields: Any
+) -> MediaGroup:
+    """An album of one post per picture, at positions 0, 1, 2 …"""
+    of, number = of or channel(), next(_numbers)
+    defaults = {
+        "album_kind": AlbumKind.PHOTO,
+        "status": AlbumStatus.COMPLETE,
+        "posted_at": NOW + timedelta(seconds=number),
+        "items_count": len(pictures),
+        "cover_media": pictures[0] if pictures else None,
+    }
+    group = MediaGroup.objects.create(
+        tenant=of.tenant, channel=of, grouped_id=number, **(defaults | fields)
+    )
+    for position, media in enumerate(pictures):
+        album_item(group, media, position=position)
+    return group
+
+
+def album_item(group: MediaGroup, media: MediaObject, *, position: int) -> MediaGroupItem:
+    return MediaGroupItem.objects.create(
+        group=group,
+        post=post(of=group.channel, media=[media], grouped_id=group.grouped_id),
+        position=position,
+        media_object=media,
+        media_kind=ItemKind.PHOTO,
+        sha256=media.file_sha256,
+    )
+
+
+def event(**fields: Any) -> OutboxEvent:
+    number = next(_numbers)
+    defaults = {
+        "topic": "posts.parsed",
+        "version": "v1",
+        "idempotency_key": f"key {number}",
+        "payload": {"number": number},
+        "trace_id": f"trace-{number}",
+        "tenant_id": "t",
+        "occurred_at": NOW,
+        "created_at": NOW,
+    }
+    return OutboxEvent.objects.create(**(defaults | fields))
+
+
+def delivery(*, of: OutboxEvent | None = None, **fields: Any) -> Delivery:
+    defaults = {
+        "subscriber": f"subscriber {next(_numbers)}",
+        "queue": "default",
+        "state": DeliveryState.DONE,
+        "due_at": NOW,
+    }
+    return Delivery.objects.create(event=of or event(), **(defaults | fields))
+
+
+def dead_letter(*, of: OutboxEvent | None = None, **fields: Any) -> Delivery:
+    defaults = {
+        "state": DeliveryState.DEAD,
+        "attempts": 5,
+        "error_code": "tesseract_failed",
+        "error_details": "Tesseract ended with 1",
+        "error_trace": "Traceback …",
+        "first_failed_at": NOW,
+        "last_failed_at": NOW,
+        "finished_at": NOW,
+    }
+    return delivery(of=of, **(defaults | fields))
+
+
+def import_run(*, owner: Tenant | None = None, problems: int = 0, **fields: Any) -> ImportRun:
+    defaults = {"path": f"/exports/{next(_numbers)}", "started_at": NOW, "summary": {"new": 3}}
+    run = ImportRun.objects.create(tenant=owner or tenant(), **(defaults | fields))
+    for number in range(problems):
+        ImportProblem.objects.create(
+            run=run, code="file_missing", message_id=number, detail="photos/photo_1.jpg"
+        )
+    return run
+
+
+def staff(*permissions: str) -> Any:
+    """A member of staff who may do just this: `media.view_post`, …"""
+    user = get_user_model().objects.create_user(f"staff {next(_numbers)}", is_staff=True)
+    for name in permissions:
+        app, codename = name.split(".")
+        user.user_permissions.add(
+            Permission.objects.get(content_type__app_label=app, codename=codename)
+        )
+    return user

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from media.models import Channel, MediaState, Post, post_id
@@ -75,7 +75,9 @@ def build(channel: Channel, incoming: Incoming) -> Post:
         forwards_count=message.forwards or 0,
         replies_count=message.replies or 0,
         reactions_count=sum(r.count for r in message.reactions),
-        reactions=[asdict(r) for r in message.reactions],
+        reactions=[
+            {"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions
+        ],
         reply_to_message_id=message.reply_to_message_id,
         reply_to_chat_id=message.reply_to_chat_id,
         is_forward=forward is not None,

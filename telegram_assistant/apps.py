@@ -1,6 +1,6 @@
 """The roof: composes the rooms."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -10,4 +10,5 @@ class TelegramAssistantConfig(AppConfig):
     def ready(self) -> None:
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
 
-        post_migrate.connect(schedules.install, sender=self)
+        # Of django-q2's app, not of this one: apps without models are not told of migrations.
+        post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))

@@ -18,7 +18,7 @@ from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, SkippedChat
 from storage_quota.models import Tenant
 
-BATCH_MESSAGES = 1000
+BATCH_MESSAGES = 2000
 BATCH_BYTES = 64 * 1024**2
 """A batch ends at whichever comes first: a kill loses no more than that, a commit is paid once."""
 DETAIL_CHARS = 1000

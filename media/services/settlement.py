@@ -108,7 +108,13 @@ def _post_rows(
 ) -> list[Event]:
     """Write the posts and their media; returns what the floors above should hear."""
     ids = {post_id(channel.pk, one.message.message_id): one for one in batch.incoming}
-    existing = Post.objects.in_bulk(list(ids))
+    existing = {
+        post.pk: post
+        for post in Post.objects.filter(
+            channel=channel,
+            telegram_message_id__in=[one.message.message_id for one in batch.incoming],
+        )
+    }
     contents_before = _contents(list(existing))
     written: list[Post] = []
     maps: list[PostMedia] = []

@@ -16,6 +16,7 @@ def main() -> int:
     for name in chosen:
         print(f"== {name}", flush=True)
         started = time.monotonic()
+        sys.argv[1:] = []
         if importlib.import_module(f"bench.{name}").main():
             failed.append(name)
         print(f"   ({time.monotonic() - started:.0f} s)\n", flush=True)

@@ -75,9 +75,7 @@ def build(channel: Channel, incoming: Incoming) -> Post:
         forwards_count=message.forwards or 0,
         replies_count=message.replies or 0,
         reactions_count=sum(r.count for r in message.reactions),
-        reactions=[
-            {"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions
-        ],
+        reactions=[{"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions],
         reply_to_message_id=message.reply_to_message_id,
         reply_to_chat_id=message.reply_to_chat_id,
         is_forward=forward is not None,

@@ -19,8 +19,12 @@ from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, S
 from storage_quota.models import Tenant
 
 BATCH_MESSAGES = 2000
-BATCH_BYTES = 64 * 1024**2
-"""A batch ends at whichever comes first: a kill loses no more than that, a commit is paid once."""
+BATCH_CHARS = 1_000_000
+BATCH_FILE_BYTES = 64 * 1024**2
+"""
+A batch ends at whichever comes first: messages, their text, or their files. A commit is paid
+once per batch; a kill loses no more than one; memory holds one, however long the posts are.
+"""
 DETAIL_CHARS = 1000
 SHOWN_PROBLEMS = 1000
 """How many problems the summary carries along; all of them stand in `import_problems`."""
@@ -112,11 +116,16 @@ class Batch:
     problems: list[Problem] = field(default_factory=list)
     skipped: list[SkippedChat] = field(default_factory=list)
     service: int = 0
-    size_bytes: int = 0
+    chars: int = 0
+    file_bytes: int = 0
 
     @property
     def full(self) -> bool:
-        return len(self.messages) >= BATCH_MESSAGES or self.size_bytes >= BATCH_BYTES
+        return (
+            len(self.messages) + len(self.problems) >= BATCH_MESSAGES
+            or self.chars >= BATCH_CHARS
+            or self.file_bytes >= BATCH_FILE_BYTES
+        )
 
 
 def _batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
@@ -141,8 +150,9 @@ def _add(source: ExportSource, batch: Batch, record: Record) -> None:
     match record:
         case Message():
             batch.messages.append(record)
+            batch.chars += len(record.text)
             if record.attachment and record.attachment.path:
-                batch.size_bytes += source.size_bytes(record.attachment.path) or 0
+                batch.file_bytes += source.size_bytes(record.attachment.path) or 0
         case ServiceMessage():
             batch.service += 1
         case Problem():

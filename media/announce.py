@@ -16,7 +16,7 @@ def parsed(
     return PostParsedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,
-        idempotency_key=key if first else f"{key}:{post.fingerprint[:16]}",
+        idempotency_key=key if first else f"{key}:{_edition(post)}:{post.fingerprint[:16]}",
         channel_id=str(channel.pk),
         post_id=str(post.pk),
         text=post.content,
@@ -46,15 +46,20 @@ def parsed(
 
 
 def uploaded(
-    post: Post, media: Sequence[MediaObject], *, now: datetime, trace_id: str
+    post: Post, media: Sequence[MediaObject], *, first: bool = True, now: datetime, trace_id: str
 ) -> VisionUploadedEventV1:
-    """Keyed by the picture, or by the set of them where a post has several (CONTRACT A26)."""
+    """
+    Keyed by the picture, or by the set of them where a post has several (CONTRACT A26).
+
+    A picture that replaces another (not `first`) adds the edit: it may have been there before.
+    """
     contents = sorted(m.file_sha256 for m in media)
     what = contents[0] if len(contents) == 1 else sha256("".join(contents).encode()).hexdigest()
+    key = f"{post.tenant_id}:{post.pk}:{what}"
     return VisionUploadedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,
-        idempotency_key=f"{post.tenant_id}:{post.pk}:{what}",
+        idempotency_key=key if first else f"{key}:{_edition(post)}",
         post_id=str(post.pk),
         channel_id=str(post.channel_id),
         media_files=[
@@ -65,3 +70,8 @@ def uploaded(
         ],
         uploaded_at=now,
     )
+
+
+def _edition(post: Post) -> int:
+    """Which state of a post it is, should it be edited back to what it said before."""
+    return int(post.edited_at.timestamp()) if post.edited_at else 0

@@ -55,7 +55,7 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     outcome = Outcome([_look(post, look, provider, now=now) for look in _decide(post, event)])
     outcome.duration_ms = int((time.monotonic() - started) * 1000)
     with transaction.atomic():
-        settlement.settle(post, outcome, params=params, now=now)
+        settlement.settle(post, outcome, params=params, asked_at=event.uploaded_at, now=now)
     return f"{len(outcome.analyses)} of {len(outcome.looks)} analyzed"
 
 

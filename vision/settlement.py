@@ -24,7 +24,7 @@ from vision.models import (
 from vision.version import VISION_VERSION
 
 
-def settle(post: Post, outcome: Outcome, *, params: str, now: datetime) -> None:
+def settle(post: Post, outcome: Outcome, *, params: str, asked_at: datetime, now: datetime) -> None:
     """Write the enrichment and tell of it, in the caller's transaction."""
     summary = merge(outcome.analyses) if outcome.analyses else None
     columns = _common_columns(outcome, params=params)
@@ -37,9 +37,9 @@ def settle(post: Post, outcome: Outcome, *, params: str, now: datetime) -> None:
         if look.analysis is None
     ]
     if summary is None:
-        bus.publish(skipped_event(post, files, reasons))
+        bus.publish(skipped_event(post, files, reasons, asked_at=asked_at))
     else:
-        bus.publish(_analyzed_event(post, outcome, summary, reasons, now=now))
+        bus.publish(_analyzed_event(post, outcome, summary, reasons, asked_at=asked_at, now=now))
 
 
 def _common_columns(outcome: Outcome, *, params: str) -> dict[str, Any]:
@@ -103,13 +103,19 @@ def _classification(summary: Summary) -> Classification:
 
 
 def _analyzed_event(
-    post: Post, outcome: Outcome, summary: Summary, reasons: list[SkipReason], *, now: datetime
+    post: Post,
+    outcome: Outcome,
+    summary: Summary,
+    reasons: list[SkipReason],
+    *,
+    asked_at: datetime,
+    now: datetime,
 ) -> VisionAnalyzedEventV1:
     files = [look.file for look in outcome.looks]
     key = f"{post.tenant_id}:{post.pk}:{files[0].sha256}"
     return VisionAnalyzedEventV1(
         tenant_id=str(post.tenant_id),
-        idempotency_key=f"{key}:{VISION_VERSION}:{summary.features_hash[:16]}",
+        idempotency_key=f"{key}:{VISION_VERSION}:{summary.features_hash[:16]}{_when(asked_at)}",
         post_id=str(post.pk),
         channel_id=str(post.channel_id),
         vision_version=VISION_VERSION,
@@ -132,12 +138,16 @@ def _analyzed_event(
 
 
 def skipped_event(
-    post: Post, files: list[MediaFile], reasons: list[SkipReason]
+    post: Post,
+    files: list[MediaFile],
+    reasons: list[SkipReason],
+    *,
+    asked_at: datetime | None = None,
 ) -> VisionAnalyzedEventV1:
     ids = hashlib.sha256("".join(r.media_id for r in reasons).encode()).hexdigest()[:16]
     return VisionAnalyzedEventV1(
         tenant_id=str(post.tenant_id),
-        idempotency_key=f"{post.tenant_id}:{post.pk}:vision_skipped:{ids}",
+        idempotency_key=f"{post.tenant_id}:{post.pk}:vision_skipped:{ids}{_when(asked_at)}",
         post_id=str(post.pk),
         channel_id=str(post.channel_id),
         vision_version=VISION_VERSION,
@@ -146,3 +156,8 @@ def skipped_event(
         skipped=True,
         reasons=reasons,
     )
+
+
+def _when(asked_at: datetime | None) -> str:
+    """The same pictures may be asked for again, when an edit brings them back."""
+    return f":{int(asked_at.timestamp())}" if asked_at else ""

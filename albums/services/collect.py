@@ -138,7 +138,7 @@ def _parsed_event(
     key = f"{group.tenant_id}:{group.channel_id}:{group.grouped_id}"
     return AlbumParsedEventV1(
         tenant_id=str(group.tenant_id),
-        idempotency_key=key if first else f"{key}:{group.content_hash[:16]}",
+        idempotency_key=key if first else f"{key}:{group.content_hash[:16]}:{group.version}",
         channel_id=str(group.channel_id),
         album_id=group.pk,
         grouped_id=group.grouped_id,

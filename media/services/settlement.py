@@ -140,7 +140,10 @@ def _post_rows(
         if one.blobs and one.contents != contents_before.get(key):
             maps += _map_rows(merged, one, media, now=now)
             primary = media[one.blobs[0].sha256]
-            events.append(announce.uploaded(merged, [primary], now=now, trace_id=trace_id))
+            first = key not in contents_before
+            events.append(
+                announce.uploaded(merged, [primary], first=first, now=now, trace_id=trace_id)
+            )
     _write_posts(written)
     _write_maps(maps)
     return events

@@ -83,9 +83,7 @@ def test_the_shop_with_its_photos_comes_in_completely(product, telegram):
 
 
 def test_the_film_channel_and_its_later_exports_are_one_channel(product, telegram):
-    first = product.json(
-        "import_export", telegram / "ru_films_textonly" / "ChatExport_2026-06-17"
-    )
+    first = product.json("import_export", telegram / "ru_films_textonly" / "ChatExport_2026-06-17")
     later = [
         product.json("import_export", telegram / "ru_films_increments" / name)
         for name in ("ChatExport_2026-06-13", "ChatExport_2026-06-14")

@@ -251,6 +251,18 @@ class TestRepeating:
         assert sorted(counts.values()) == [0, 1]
         assert OutboxEvent.objects.filter(topic="posts.vision.uploaded").count() == 2
 
+    def test_a_picture_that_is_put_back_is_told_of_again(self, tmp_path):
+        for edition, color in enumerate(["white", "red", "white", "red"]):
+            folder = tmp_path / str(edition)
+            raw = message(
+                1, text=color, photo=picture(folder, "a.jpg", color=color),
+                edited_unixtime=str(1781868999 + edition),
+            )  # fmt: skip
+            run(write(folder, chat([raw])))
+
+        for topic in ("posts.parsed", "posts.vision.uploaded"):
+            assert OutboxEvent.objects.filter(topic=topic).count() == 4
+
     def test_a_message_that_is_twice_in_the_file_is_one_post(self, tmp_path):
         summary = run(write(tmp_path, chat([message(1, text="a"), message(1, text="a")])))
 

@@ -36,7 +36,7 @@ def _configured() -> ObjectStore:
     if settings.S3.configured:
         return S3Store(settings.S3)
     root = Path(settings.OBJECTS_DIR)
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)  # other users of the host stay out
     return FileStore(root)
 
 

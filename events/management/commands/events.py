@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from events import maintenance
 from events.models import Delivery, DeliveryState, OutboxEvent
-
-DEFAULT_KEEP_DAYS = 7
+from events.tasks import KEEP
 
 
 class Command(BaseCommand):
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         replay.add_argument("--done", action="store_true", help="finished deliveries too")
         replay.add_argument("--dry-run", action="store_true", help="only say how many")
         prune = self._parser(commands, "prune", "delete finished events")
-        prune.add_argument("--older-than-days", type=float, default=DEFAULT_KEEP_DAYS)
+        prune.add_argument("--older-than-days", type=float, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
 
     @staticmethod

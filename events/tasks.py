@@ -25,7 +25,10 @@ def drain(*, queue: str, **_: Any) -> str:
         with worker.only_one_on_this_host(queue) as mine:
             if not mine:
                 return "already being drained"
-            done += worker.drain(queue, until=until).settled
+            settled = worker.drain(queue, until=until).settled
+        if not settled:  # what is due is in the hands of another host
+            return f"{done} delivered"
+        done += settled
     if queue in worker.due_queues(now=timezone.now()):
         doorbell.Ring(queue)()
     return f"{done} delivered"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import connection, connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from events import bus, claims, delivery
@@ -81,10 +82,20 @@ def _turn_of_threads(subscription: Subscription, *, until: float, observe: Obser
     return total
 
 
+def waiting() -> QuerySet[Delivery]:
+    """
+    What is still to be delivered to subscribers this process knows.
+
+    Those of a room that is switched off, or of another release, wait until somebody does.
+    """
+    known = [subscription.name for subscription in bus.subscriptions()]
+    return Delivery.objects.filter(subscriber__in=known, state__in=OPEN_STATES)
+
+
 def due_queues(*, now: datetime) -> list[str]:
     """Queues with something to deliver at `now`."""
-    waiting = Delivery.objects.filter(state__in=OPEN_STATES, due_at__lte=now)
-    return sorted(waiting.values_list("queue", flat=True).distinct().order_by())
+    due = waiting().filter(due_at__lte=now)
+    return sorted(due.values_list("queue", flat=True).distinct().order_by())
 
 
 @contextmanager

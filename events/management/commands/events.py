@@ -1,4 +1,5 @@
 import json
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         listing = self._parser(commands, "list", "deliveries, newest first")
         _add_filters(listing)
         listing.add_argument("--state", choices=DeliveryState.values)
-        listing.add_argument("--limit", type=int, default=20)
+        listing.add_argument("--limit", type=_count, default=20)
         show = self._parser(commands, "show", "one event with its deliveries")
         show.add_argument("event_id", type=int)
         replay = self._parser(commands, "replay", "make dead letters due again")
@@ -116,6 +117,12 @@ def _add_filters(parser: CommandParser) -> None:
     parser.add_argument("--topic")
     parser.add_argument("--subscriber")
     parser.add_argument("--error", metavar="CODE", help="error code")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a number of lines")
+    return int(text)
 
 
 def _filtered(deliveries: QuerySet[Delivery], options: dict[str, Any]) -> QuerySet[Delivery]:

@@ -94,7 +94,7 @@ class Command(BaseCommand):
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise CommandError(
             f"--timezone {name}: no such zone; use a name such as Europe/Moscow", returncode=2
         ) from exc

@@ -1,0 +1,308 @@
+"""The environment: whatever is wrong is named, whatever is secret stays unsaid."""
+
+import traceback
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pydantic_settings import BaseSettings
+
+from telegram_assistant import config
+
+SECRET = "hush-9f3a"
+GROUPS = [g for g in BaseSettings.__subclasses__() if g.__module__ == config.__name__]
+S3_COMPLETE = {
+    "S3_BUCKET_NAME": "archive", "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": SECRET,
+}  # fmt: skip
+
+
+def variables() -> list[str]:
+    """Every environment variable that `config` reads."""
+    return [
+        f"{group.model_config.get('env_prefix', '')}{name}".upper()
+        for group in GROUPS
+        for name in group.model_fields
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(monkeypatch, tmp_path) -> None:
+    """Neither the developer's .env nor the variables this run was started with."""
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    for group in GROUPS:
+        monkeypatch.setitem(group.model_config, "env_file", tmp_path / "absent.env")
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Reads an environment of only these variables."""
+
+    def _(**values: str) -> config.Environment:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        return config.read()
+
+    return _
+
+
+@pytest.fixture
+def complaint(read):
+    """What is said of an environment of only these variables."""
+
+    def _(**values: str) -> str:
+        with pytest.raises(ImproperlyConfigured) as refusal:
+            read(**values)
+        return str(refusal.value)
+
+    return _
+
+
+class TestDefaults:
+    def test_an_empty_environment_is_usable(self, read):
+        env = read()
+
+        assert env.web.database()["ENGINE"] == "telegram_assistant.embedded_postgres"
+        assert not env.s3.configured
+        assert not env.web.debug
+        assert env.vision.feature_vision_enabled
+
+    def test_the_limits_are_those_of_the_contract_in_gib(self, read):
+        limits = read().s3.limits()
+
+        gib = 1024**3
+        assert (limits.total_bytes, limits.emergency_bytes) == (15 * gib, 14 * gib)
+        assert limits.tenant_bytes == 2 * gib
+        assert limits.by_type == {
+            "media": 10 * gib, "vision": 2 * gib, "crawl": 2 * gib, "album": gib,
+        }  # fmt: skip
+
+    def test_what_was_read_cannot_be_changed(self, read):
+        env = read()
+
+        with pytest.raises(ValueError, match="frozen"):
+            env.s3.bucket_name = "another"
+
+    def test_variables_of_other_programs_do_not_matter(self, read):
+        env = read(PATH="/usr/bin", S3_FS_CACHE="yes", ALBUM_ART="yes")
+
+        assert env == config.read()
+
+    def test_the_env_file_is_read_and_the_environment_wins_over_it(
+        self, read, monkeypatch, tmp_path
+    ):
+        env_file = tmp_path / "my.env"
+        env_file.write_text("TIME_ZONE=Asia/Omsk\nQ_WORKERS=7\nS3_REGION=ru-9\nNOT_OURS=1\n")
+        for group in GROUPS:
+            monkeypatch.setitem(group.model_config, "env_file", env_file)
+
+        env = read(Q_WORKERS="2")
+
+        assert (env.web.time_zone, env.web.q_workers, env.s3.region) == ("Asia/Omsk", 2, "ru-9")
+
+
+class TestBadValues:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("DEBUG", "perhaps"),
+            ("HTTPS_ONLY", "2"),
+            ("LOG_LEVEL", "info"),
+            ("LOG_LEVEL", "LOUD"),
+            ("Q_WORKERS", "0"),
+            ("Q_WORKERS", "65"),
+            ("Q_WORKERS", "many"),
+            ("TIME_ZONE", "Europe/Atlantis"),
+            ("TIME_ZONE", "../../etc/passwd"),
+            ("TIME_ZONE", ""),
+            ("TIME_ZONE", "Europe"),
+            ("S3_TOTAL_LIMIT_GB", "0"),
+            ("S3_TOTAL_LIMIT_GB", "fifteen"),
+            ("S3_TOTAL_LIMIT_GB", "nan"),
+            ("S3_TOTAL_LIMIT_GB", "inf"),
+            ("S3_PER_TENANT_LIMIT_GB", "-1"),
+            ("S3_MEDIA_MAX_GB", "0"),
+            ("S3_COMPRESSION_LEVEL", "10"),
+            ("S3_VERIFY_SSL", "maybe"),
+            ("S3_CONNECT_TIMEOUT_SEC", "0"),
+            ("S3_MAX_RETRY_ATTEMPTS", "0"),
+            ("S3_DEFAULT_TENANT_ID", "default"),
+            ("FEATURE_VISION_ENABLED", "sometimes"),
+            ("VISION_OCR_LANGUAGES", "rus, eng"),
+            ("VISION_OCR_LANGUAGES", "rus;rm -rf /"),
+            ("VISION_OCR_TIMEOUT_SEC", "601"),
+            ("VISION_MAX_PIXELS", "0"),
+            ("ALBUM_TIMEOUT_MINUTES", "0"),
+            ("ALBUM_TIMEOUT_MINUTES", "soon"),
+            ("ALBUM_TIMEOUT_MINUTES", "inf"),
+        ],
+    )
+    def test_a_bad_value_is_refused_by_the_name_of_its_variable(self, complaint, name, value):
+        assert f"{name}: " in complaint(**{name: value})
+
+    def test_all_of_them_are_named_at_once(self, complaint):
+        text = complaint(
+            Q_WORKERS="none", S3_MEDIA_MAX_GB="x", VISION_MAX_PIXELS="y", ALBUM_TIMEOUT_MINUTES="z"
+        )
+
+        lines = text.splitlines()
+        assert lines[0] == "The environment is not usable:"
+        assert [line.split(":")[0].strip() for line in lines[1:]] == [
+            "Q_WORKERS", "S3_MEDIA_MAX_GB", "VISION_MAX_PIXELS", "ALBUM_TIMEOUT_MINUTES",
+        ]  # fmt: skip
+
+    def test_a_time_zone_that_is_none_says_what_one_looks_like(self, complaint):
+        assert "Europe/Moscow" in complaint(TIME_ZONE="MSK+3")
+
+
+class TestObjectStore:
+    @pytest.mark.parametrize("missing", sorted(S3_COMPLETE))
+    def test_half_of_s3_is_refused_and_the_other_half_is_named(self, complaint, missing):
+        given = {name: value for name, value in S3_COMPLETE.items() if name != missing}
+
+        assert f"S3 is half configured: set {missing} too" in complaint(**given)
+
+    def test_all_of_s3_is_enough(self, read):
+        s3 = read(**S3_COMPLETE).s3
+
+        assert s3.configured
+        assert s3.secret_access_key.get_secret_value() == SECRET
+
+    @pytest.mark.parametrize("threshold", ["15", "15.5"])
+    def test_the_emergency_comes_before_the_limit(self, complaint, threshold):
+        text = complaint(S3_EMERGENCY_THRESHOLD_GB=threshold)
+
+        assert "S3_EMERGENCY_THRESHOLD_GB must be below S3_TOTAL_LIMIT_GB" in text
+
+    def test_fractions_of_a_gib_are_bytes(self, read):
+        limits = read(S3_TOTAL_LIMIT_GB="1.5", S3_EMERGENCY_THRESHOLD_GB="0.5").s3.limits()
+
+        assert (limits.total_bytes, limits.emergency_bytes) == (3 * 512 * 1024**2, 512 * 1024**2)
+
+    def test_the_default_tenant_is_a_uuid(self, read):
+        tenant = read(S3_DEFAULT_TENANT_ID="6F9619FF-8B86-D011-B42D-00CF4FC964FF").s3
+
+        assert tenant.default_tenant_id == UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
+
+
+class TestDatabase:
+    def test_a_url_becomes_what_django_wants(self, read):
+        web = read(
+            DATABASE_URL=f"postgresql://ann:{SECRET}@db.example:6432/archive?sslmode=require"
+        )
+
+        assert web.web.database() == {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "archive",
+            "USER": "ann",
+            "PASSWORD": SECRET,
+            "HOST": "db.example",
+            "PORT": "6432",
+            "OPTIONS": {"sslmode": "require"},
+        }
+
+    def test_a_socket_folder_and_encoded_signs_are_understood(self, read):
+        database = read(
+            DATABASE_URL="postgresql://ann:p%40ss@/archive?host=%2Fvar%2Frun"
+        ).web.database()
+
+        assert (database["PASSWORD"], database["HOST"], database["PORT"]) == (
+            "p@ss", "/var/run", "",
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            f"mysql://ann:{SECRET}@db.example/archive",
+            f"sqlite:///{SECRET}.db",
+            f"ann:{SECRET}@db.example",
+            f"postgresql://ann:{SECRET} x@db.example/archive",
+            f"postgresql://ann:{SECRET}%zz@db.example/archive",
+            f"postgresql://ann:{SECRET}@[db/archive",
+            f"postgresql://ann:{SECRET}@db.example/archive?unknown=1",
+        ],
+    )
+    def test_another_database_or_no_url_is_refused_without_repeating_it(self, read, url):
+        web = read(DATABASE_URL=url).web
+
+        with pytest.raises(ImproperlyConfigured, match="DATABASE_URL: not a PostgreSQL") as refusal:
+            web.database()
+
+        printed = "".join(traceback.format_exception(refusal.value))
+        assert SECRET not in printed
+
+    @pytest.mark.parametrize("url", ["", f"postgresql://ann:{SECRET}@db.example"])
+    def test_a_url_without_a_database_is_refused(self, read, url):
+        web = read(DATABASE_URL=url).web
+
+        with pytest.raises(ImproperlyConfigured, match="DATABASE_URL: names no database"):
+            web.database()
+
+
+class TestPlaces:
+    def test_a_relative_folder_is_made_absolute(self, read, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+
+        web = read(VAR_DIR="data/var").web
+
+        assert web.var_dir == tmp_path / "data" / "var"
+        assert web.database()["EMBEDDED_DIR"] == tmp_path / "data" / "var" / "postgres"
+
+    def test_a_tilde_is_the_home_of_who_runs_it(self, read, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+
+        assert read(VAR_DIR="~/archive").web.var_dir == tmp_path / "archive"
+
+    def test_by_default_everything_lies_beside_the_code(self, read):
+        assert read().web.var_dir == Path(config.__file__).resolve().parents[1] / "var"
+
+    @pytest.mark.parametrize(
+        ("text", "hosts"),
+        [
+            ("archive.example", ["archive.example"]),
+            (" a.example, b.example ,", ["a.example", "b.example"]),
+            ("", []),
+        ],
+    )
+    def test_hosts_are_separated_by_commas(self, read, text, hosts):
+        assert read(ALLOWED_HOSTS=text).web.allowed_hosts == hosts
+
+
+class TestSecrets:
+    def test_no_message_repeats_a_value(self, complaint):
+        wrong = {name: SECRET for name in variables() if name not in FREE_TEXT}
+
+        text = complaint(**wrong)
+
+        assert SECRET not in text
+        assert all(name in text for name in wrong)
+
+    def test_a_secret_beside_an_error_is_not_printed(self, monkeypatch):
+        for name, value in {**S3_COMPLETE, "DJANGO_SECRET_KEY": SECRET}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://ann:{SECRET}@db.example/archive")
+        monkeypatch.setenv("S3_EMERGENCY_THRESHOLD_GB", "20")
+        monkeypatch.setenv("Q_WORKERS", "x")
+
+        with pytest.raises(ImproperlyConfigured) as refusal:
+            config.read()
+
+        assert SECRET not in "".join(traceback.format_exception(refusal.value))
+
+    def test_secrets_are_hidden_where_settings_are_printed(self, read):
+        env = read(
+            **S3_COMPLETE,
+            DJANGO_SECRET_KEY=SECRET,
+            DATABASE_URL=f"postgresql://ann:{SECRET}@db.example/archive",
+        )
+
+        assert SECRET not in repr(env)
+
+
+FREE_TEXT = {
+    "DJANGO_SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "LANGUAGE_CODE", "DATABASE_URL",
+    "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH",
+}  # fmt: skip
+"""Variables whose value may be any text."""

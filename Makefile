@@ -23,7 +23,7 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
 	@$(RUN) -m pytest $(ARGS)
 
-check: $(VENV)/dev ## ruff, mypy, import contracts, migrations, translations
+check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, translations
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
@@ -65,7 +65,8 @@ tesseract:
 	@./install/packages tesseract tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng
 
 browser:
-	@./install/packages chromium chromium chromium-driver fonts-dejavu-core
+	@./install/packages chromium chromium chromium-driver fonts-dejavu-core \
+	  || echo "Without Chromium the tests of the console in a browser are skipped." >&2
 
 $(VENV)/base: requirements/base.txt
 	@./install/venv "$(PYTHON)" "$(VENV)" base

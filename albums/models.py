@@ -54,7 +54,12 @@ class MediaGroup(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=AlbumStatus.choices, default=AlbumStatus.WAITING
     )
-    version = models.PositiveIntegerField(_("version"), default=0)
+    version = models.PositiveIntegerField(
+        _("version"), default=0, help_text=_("how often it was assembled")
+    )
+    revision = models.PositiveIntegerField(
+        _("revision"), default=0, help_text=_("how often its items or caption changed")
+    )
     assembled_at = models.DateTimeField(_("assembled at"), null=True, blank=True)
     assembled_print = models.CharField(max_length=64, blank=True, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)

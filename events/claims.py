@@ -118,11 +118,15 @@ def failure_of(error: Exception) -> Failure:
     """A stable code, the message and the innermost frames of the stack."""
     if isinstance(error, ValidationError):
         complaints = error.errors(include_input=False, include_url=False, include_context=False)
-        return Failure("invalid_payload", str(complaints)[:DETAILS_CHARS], "", permanent=True)
+        return Failure(
+            "invalid_payload", _storable(str(complaints))[:DETAILS_CHARS], "", permanent=True
+        )
     code = error.code if isinstance(error, DomainError) else type(error).__name__
     stack = "".join(traceback.format_tb(error.__traceback__))[-TRACE_CHARS:]
     permanent = isinstance(error, DomainError) and error.permanent
-    return Failure(code[:100], _storable(str(error))[:DETAILS_CHARS], _storable(stack), permanent)
+    return Failure(
+        _storable(code)[:100], _storable(str(error))[:DETAILS_CHARS], _storable(stack), permanent
+    )
 
 
 _WORKER_LOST = Failure(
@@ -179,8 +183,8 @@ def _snippet(event: OutboxEvent) -> str:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL refuses NUL in text."""
-    return text.replace("\x00", "�")
+    """PostgreSQL refuses NUL in text, and what is no Unicode."""
+    return text.replace("\x00", "�").encode(errors="replace").decode()
 
 
 def mark_done(deliveries: Sequence[tuple[Delivery, str]], *, now: datetime) -> None:

@@ -16,7 +16,7 @@ def parsed(
     return PostParsedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,
-        idempotency_key=key if first else f"{key}:{_edition(post)}:{post.fingerprint[:16]}",
+        idempotency_key=key if first else f"{key}:{post.revision}:{post.fingerprint[:16]}",
         channel_id=str(channel.pk),
         post_id=str(post.pk),
         text=post.content,
@@ -51,7 +51,7 @@ def uploaded(
     """
     Keyed by the picture, or by the set of them where a post has several (CONTRACT A26).
 
-    A picture that replaces another (not `first`) adds the edit: it may have been there before.
+    A picture that replaces another (not `first`) adds the revision: it may have been there before.
     """
     contents = sorted(m.file_sha256 for m in media)
     what = contents[0] if len(contents) == 1 else sha256("".join(contents).encode()).hexdigest()
@@ -59,7 +59,7 @@ def uploaded(
     return VisionUploadedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,
-        idempotency_key=key if first else f"{key}:{_edition(post)}",
+        idempotency_key=key if first else f"{key}:{post.revision}",
         post_id=str(post.pk),
         channel_id=str(post.channel_id),
         media_files=[
@@ -70,8 +70,3 @@ def uploaded(
         ],
         uploaded_at=now,
     )
-
-
-def _edition(post: Post) -> int:
-    """Which state of a post it is, should it be edited back to what it said before."""
-    return int(post.edited_at.timestamp()) if post.edited_at else 0

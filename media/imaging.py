@@ -157,6 +157,8 @@ def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation that is still to be applied, 1 where there is none or it is broken."""
     if picture.format in {"TIFF", "HEIF"}:
         return 1  # their decoders turn the picture themselves
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return 1  # Pillow would decode it all to look for metadata behind the pixels
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except _BROKEN:

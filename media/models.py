@@ -7,11 +7,16 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, FloatField, Q, Value
-from django.db.models.functions import Ln
+from django.db.models.functions import Left, Ln
 from django.utils.translation import gettext_lazy as _
 
 from media.sources.port import MediaKind
 
+SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
+"""
+The words of a post that are searched. A tsvector holds 1 MB: Telegram's own posts have at most
+4 096 characters, a file that claims to be an export may have any number.
+"""
 MAX_MEDIA_BYTES = 40 * 1024**2
 """Largest stored object (CONTRACT §2.4)."""
 
@@ -156,6 +161,7 @@ class Post(models.Model):
 
     source_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
+    revision = models.PositiveIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
@@ -184,7 +190,7 @@ class Post(models.Model):
                 name="idx_posts_with_grouped_id",
                 condition=Q(grouped_id__isnull=False),
             ),
-            GinIndex(SearchVector("content", config="russian"), name="idx_posts_content_words"),
+            GinIndex(SEARCHED_WORDS, name="idx_posts_content_words"),
         ]
 
     def __str__(self) -> str:

@@ -1,9 +1,11 @@
 """What a file really is, told from its bytes; its name and its sender are not asked."""
 
+import math
+import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import filetype
 import pillow_heif
@@ -11,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from pymediainfo import MediaInfo
 
 HEAD_BYTES = 8192
+MAX_SIDE = 1_000_000
+"""Pixels; a header that claims more lies."""
 UNKNOWN = "application/octet-stream"
 _ORIENTATION = 0x0112
 _LYING = (5, 6, 7, 8)
@@ -72,22 +76,40 @@ def _picture(file: BinaryIO, mime: str) -> Facts:
             width, height = image.size
             if mime == UNKNOWN:
                 mime = Image.MIME.get(image.format or "", UNKNOWN)
-            if image.getexif().get(_ORIENTATION) in _LYING:
+            # Pillow decodes a whole PNG to look for metadata behind its pixels.
+            exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
+            if exif.get(_ORIENTATION) in _LYING:
                 width, height = height, width
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+    except _BROKEN:
         return Facts(mime)
     return Facts(mime, width, height)
 
 
+_BROKEN = (
+    UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError,
+    ValueError, SyntaxError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+    ZeroDivisionError, EOFError, struct.error, RuntimeError, MemoryError,
+)  # fmt: skip
+"""What Pillow's plugins raise on crafted headers."""
+
+
 def _recording(file: BinaryIO, mime: str) -> Facts:
     file.seek(0)
-    tracks = MediaInfo.parse(file).tracks
+    try:
+        return _measured(MediaInfo.parse(file).tracks, mime)
+    except (OSError, RuntimeError, ValueError, TypeError, OverflowError):
+        return Facts(mime)
+
+
+def _measured(tracks: Sequence[Any], mime: str) -> Facts:
     duration = next((float(t.duration) for t in tracks if t.duration), None)
+    seconds = duration / 1000 if duration is not None and math.isfinite(duration) else None
     video = next((t for t in tracks if t.track_type == "Video" and t.width and t.height), None)
-    seconds = duration / 1000 if duration is not None else None
     if video is None:
         return Facts(_as_audio(mime, tracks), duration_seconds=seconds)
     width, height = int(video.width), int(video.height)
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        return Facts(mime, duration_seconds=seconds)
     if float(video.rotation or 0) % 180 == 90:  # noqa: PLR2004 - degrees
         width, height = height, width
     return Facts(mime, width, height, seconds)

@@ -16,7 +16,7 @@ FROM_MESSAGE = (
     "media_name", "post_author", "via_bot", "views_count", "forwards_count", "reactions_count",
     "replies_count", "reactions", "reply_to_message_id", "reply_to_chat_id", "forward_from_name",
     "forward_from_chat_id", "forward_from_message_id", "forward_date", "is_forward", "extra",
-    "source_fingerprint", "fingerprint",
+    "source_fingerprint", "fingerprint", "revision",
 )  # fmt: skip
 """The columns a message decides; the others are the database's."""
 

@@ -24,7 +24,7 @@ def of_tenant(tenant: Tenant) -> dict[str, int]:
         "duplicates": uses - contents,
         "bytes stored": stored["total"] or 0,
         **_seen(tenant),
-        "albums assembled": MediaGroup.objects.filter(tenant=tenant)
+        "albums assembled": MediaGroup.objects.filter(tenant=tenant, items_count__gt=0)
         .exclude(status=AlbumStatus.WAITING)
         .count(),
         **_deliveries(),

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from events.bus import Mode, subscribe
 from events.errors import RetryLater
+from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
 from vision import services
 from vision.policy_schema import PolicyRefused
@@ -28,16 +29,19 @@ def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
 
 
 def record_failure(event: DeadLetterEventV1, **_: Any) -> str:
+    lost = OutboxEvent.objects.filter(pk=event.base_event_id).first()
+    if lost is None:
+        return "event not found"
     return services.record_failure(
-        post_id=event.post_id or "",
-        tenant_id=event.tenant_id,
+        failed=VisionUploadedEventV1.model_validate(lost.payload),
         code=event.error_code,
         details=event.error_details,
     )
 
 
 def _is_lost_analysis(event: DeadLetterEventV1) -> bool:
-    return event.subscriber == ANALYZE and event.post_id is not None
+    unreadable = event.error_code == "invalid_payload"
+    return event.subscriber == ANALYZE and not unreadable
 
 
 def register() -> None:

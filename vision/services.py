@@ -13,16 +13,14 @@ from django.db import transaction
 
 from events import bus
 from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
-from media.models import Post
+from media.models import MediaRole, Post, PostMedia
 from storage_quota.object_store import ObjectMissing, get_store
 from vision import cache, policy, settlement
 from vision.looks import Look, Outcome
 from vision.models import (
-    AnalysisReason,
     EnrichmentKind,
     EnrichmentStatus,
     PostEnrichment,
-    VisionProviderName,
 )
 from vision.policy import Candidate
 from vision.policy_schema import VisionPolicy
@@ -47,6 +45,8 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     )
     if post is None:
         return "post not found"
+    if _superseded(post, event.media_files):
+        return "another picture is there now"
     provider = get_ocr()
     params = params_hash(provider, event.media_files)
     if _settled_already(post, params):
@@ -55,31 +55,60 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     outcome = Outcome([_look(post, look, provider, now=now) for look in _decide(post, event)])
     outcome.duration_ms = int((time.monotonic() - started) * 1000)
     with transaction.atomic():
+        Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+        if _superseded(post, event.media_files):
+            return "another picture is there now"
         settlement.settle(post, outcome, params=params, asked_at=event.uploaded_at, now=now)
     return f"{len(outcome.analyses)} of {len(outcome.looks)} analyzed"
 
 
-def record_failure(*, post_id: str, tenant_id: str, code: str, details: str) -> str:
+def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) -> str:
     """The analysis of a post was given up: write that down, so that nobody waits for it."""
-    post = Post.objects.filter(pk=post_id, tenant_id=tenant_id).first()
+    post = Post.objects.filter(pk=failed.post_id, tenant_id=failed.tenant_id).first()
     if post is None:
         return "post not found"
     with transaction.atomic():
-        _, created = PostEnrichment.objects.get_or_create(
+        Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+        if _superseded(post, failed.media_files) or _seen(post, failed.media_files):
+            return "analyzed meanwhile"
+        decisions = [
+            {"sha256": f.sha256, "outcome": "failed", "reason": "analysis_failed", "details": code}
+            for f in failed.media_files
+        ]
+        PostEnrichment.objects.update_or_create(
             post=post,
             kind=EnrichmentKind.VISION,
             defaults={
+                **settlement.UNSEEN_COLUMNS,
+                "params_hash": "",
                 "status": EnrichmentStatus.ERROR,
                 "error": f"{code}: {details}"[:500],
-                "vision_provider": VisionProviderName.NONE,
-                "vision_analysis_reason": AnalysisReason.SKIPPED,
+                "metadata": {"decisions": decisions},
+                "s3_media_keys": [f.s3_key for f in failed.media_files],
+                "s3_vision_keys": [],
             },
         )
-        if not created:
-            return "analyzed meanwhile"
-        reasons = [SkipReason(media_id=post_id, reason="analysis_failed", details=code)]
-        bus.publish(settlement.skipped_event(post, [], reasons))
+        reasons = [
+            SkipReason(media_id=f.sha256, reason="analysis_failed", details=code)
+            for f in failed.media_files
+        ]
+        bus.publish(
+            settlement.skipped_event(post, failed.media_files, reasons, asked_at=failed.uploaded_at)
+        )
     return "recorded"
+
+
+def _superseded(post: Post, files: Sequence[MediaFile]) -> bool:
+    """Whether an edit has put other media into the post since it was asked to be looked at."""
+    shown = PostMedia.objects.filter(post=post).exclude(role=MediaRole.THUMBNAIL)
+    contents = set(shown.values_list("media_object__file_sha256", flat=True))
+    return bool(contents) and {f.sha256 for f in files} != contents
+
+
+def _seen(post: Post, files: Sequence[MediaFile]) -> bool:
+    row = PostEnrichment.objects.filter(post=post, kind=EnrichmentKind.VISION).first()
+    decisions = row.metadata.get("decisions", []) if row else []
+    return {f.sha256 for f in files} <= {decision["sha256"] for decision in decisions}
 
 
 @lru_cache(maxsize=4)
@@ -101,8 +130,9 @@ def params_hash(provider: VisionProvider, files: Sequence[MediaFile]) -> str:
 
 
 def _settled_already(post: Post, params: str) -> bool:
+    """What failed is tried again when it is asked for again: a time limit, a missing object."""
     return PostEnrichment.objects.filter(
-        post=post, kind=EnrichmentKind.VISION, params_hash=params
+        post=post, kind=EnrichmentKind.VISION, params_hash=params, status=EnrichmentStatus.OK
     ).exists()
 
 

@@ -28,7 +28,7 @@ def settle(post: Post, outcome: Outcome, *, params: str, asked_at: datetime, now
     """Write the enrichment and tell of it, in the caller's transaction."""
     summary = merge(outcome.analyses) if outcome.analyses else None
     columns = _common_columns(outcome, params=params)
-    columns |= _seen_columns(outcome, summary, now=now) if summary else _UNSEEN_COLUMNS
+    columns |= _seen_columns(outcome, summary, now=now) if summary else UNSEEN_COLUMNS
     PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.VISION, defaults=columns)
     files = [look.file for look in outcome.looks]
     reasons = [
@@ -55,13 +55,24 @@ def _common_columns(outcome: Outcome, *, params: str) -> dict[str, Any]:
     }
 
 
-_UNSEEN_COLUMNS: dict[str, Any] = {
+UNSEEN_COLUMNS: dict[str, Any] = {
     "provider": VisionProviderName.NONE,
     "vision_provider": VisionProviderName.NONE,
+    "vision_model": None,
     "vision_analysis_reason": AnalysisReason.SKIPPED,
     "vision_analyzed_at": None,
+    "vision_is_meme": False,
+    "vision_classification": None,
+    "vision_description": "",
+    "vision_ocr_text": "",
+    "vision_tokens_used": 0,
+    "vision_file_id": None,
+    "summary": "",
+    "ocr_present": False,
     "features_hash": NOTHING_SEEN,
+    "data": {},
 }
+"""What a post says when none of its pictures was seen: nothing of one that was there before."""
 
 
 def _seen_columns(outcome: Outcome, summary: Summary, *, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.summary import AlbumSummary, ItemView, document, fingerprint, summarize
-from events import bus
+from events import bus, trace
 from events.errors import RetryLater
 from events.schemas import AlbumAssembledEventV1
 from storage_quota import keys
@@ -51,6 +51,8 @@ def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> st
     if group is None:
         return "album is gone"
     items = item_views(group)
+    if not items:
+        return "no items"
     waiting = sum(not item.seen for item in items)
     if waiting and not overdue:
         return f"{waiting} of {len(items)} awaited"
@@ -79,11 +81,21 @@ def assemble_overdue(*, timeout: timedelta, now: datetime) -> int:
     stuck = MediaGroup.objects.filter(
         ~Exists(recent), status=AlbumStatus.WAITING, updated_at__lte=now - timeout
     )
-    outcomes = [
-        assemble_album(group_id=pk, now=now, overdue=True)
-        for pk in stuck.values_list("pk", flat=True)[:100]
-    ]
-    return len(outcomes)
+    return sum(
+        _assemble_late(pk, now=now)
+        for pk in stuck.order_by("updated_at").values_list("pk", flat=True)[:100]
+    )
+
+
+def _assemble_late(group_id: int, *, now: datetime) -> bool:
+    """One album that cannot be assembled just now does not hold up the others."""
+    try:
+        with trace.use(f"overdue-album:{group_id}"):
+            assemble_album(group_id=group_id, now=now, overdue=True)
+    except RetryLater as wait:
+        logger.info("overdue album %s: %s", group_id, wait)
+        return False
+    return True
 
 
 def item_views(group: MediaGroup) -> list[ItemView]:
@@ -98,7 +110,16 @@ def item_views(group: MediaGroup) -> list[ItemView]:
     return [_view(item, outcomes.get(item.post_id)) for item in items]
 
 
-def _view(item: MediaGroupItem, outcome: PostEnrichment | None) -> ItemView:
+def _of_this_picture(item: MediaGroupItem, outcome: PostEnrichment | None) -> bool:
+    """An outcome of the picture that an edit has replaced says nothing about this one."""
+    if outcome is None:
+        return False
+    decided = {decision["sha256"] for decision in outcome.metadata.get("decisions", [])}
+    return not decided or not item.sha256 or item.sha256 in decided
+
+
+def _view(item: MediaGroupItem, found: PostEnrichment | None) -> ItemView:
+    outcome = found if _of_this_picture(item, found) else None
     place = ItemView(
         post_id=str(item.post_id),
         position=item.position,

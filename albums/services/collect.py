@@ -35,11 +35,7 @@ def save_media_group(*, post_id: str, tenant_id: str) -> str:
         return "no album"
     with transaction.atomic():
         group = _locked_group(post, post.grouped_id)
-        members = list(
-            Post.objects.filter(channel_id=post.channel_id, grouped_id=post.grouped_id).order_by(
-                "telegram_message_id"
-            )
-        )
+        members = _members(group)
         _leave_other_groups(group, members)
         return "parsed" if _update(group, members) else "unchanged"
 
@@ -61,32 +57,46 @@ def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
 
 
 def _leave_other_groups(group: MediaGroup, members: Sequence[Post]) -> None:
-    """A later import may find that an album begins earlier: its posts move, empty groups go."""
+    """A later import may find that an album begins elsewhere: what loses items is updated, too."""
     strays = MediaGroupItem.objects.filter(post__in=members).exclude(group=group)
-    emptied = set(strays.values_list("group_id", flat=True))
-    if emptied:
-        strays.delete()
-        MediaGroup.objects.filter(pk__in=emptied, items__isnull=True).delete()
+    losing = set(strays.values_list("group_id", flat=True))
+    if not losing:
+        return
+    strays.delete()
+    others = MediaGroup.objects.filter(pk__in=losing).select_for_update(no_key=True)
+    for other in others.order_by("pk"):
+        _update(other, _members(other))
+
+
+def _members(group: MediaGroup) -> list[Post]:
+    posts = Post.objects.filter(channel_id=group.channel_id, grouped_id=group.grouped_id)
+    return list(posts.order_by("telegram_message_id"))
 
 
 def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
     media = _primary_media([m.pk for m in members])
     items = [_item(group, post, media.get(post.pk), place) for place, post in enumerate(members)]
     content_hash = _content_hash(items)
-    if content_hash == group.content_hash:
+    caption = next((post.content for post in members if post.content), "")
+    if (content_hash, caption) == (group.content_hash, group.caption_text):
         return False
     first = not group.content_hash
-    MediaGroupItem.objects.filter(group=group).delete()
-    MediaGroupItem.objects.bulk_create(items)
+    if content_hash != group.content_hash:
+        MediaGroupItem.objects.filter(group=group).delete()
+        MediaGroupItem.objects.bulk_create(items)
+        # Without items nothing is awaited; the row stays, so that its versions go on.
+        group.status = AlbumStatus.WAITING if items else AlbumStatus.COMPLETE
     group.content_hash = content_hash
     group.items_count = len(items)
     group.album_kind = album_kind(item.media_kind for item in items)
-    group.caption_text = next((post.content for post in members if post.content), "")
+    group.caption_text = caption
     group.cover_media = _cover(items)
-    group.posted_at = members[0].posted_at
-    group.status = AlbumStatus.WAITING
+    group.revision += 1
+    if members:
+        group.posted_at = members[0].posted_at
     group.save()
-    bus.publish(_parsed_event(group, items, first=first))
+    if items:
+        bus.publish(_parsed_event(group, items, first=first))
     return True
 
 
@@ -138,7 +148,7 @@ def _parsed_event(
     key = f"{group.tenant_id}:{group.channel_id}:{group.grouped_id}"
     return AlbumParsedEventV1(
         tenant_id=str(group.tenant_id),
-        idempotency_key=key if first else f"{key}:{group.content_hash[:16]}:{group.version}",
+        idempotency_key=key if first else f"{key}:{group.revision}:{group.content_hash[:16]}",
         channel_id=str(group.channel_id),
         album_id=group.pk,
         grouped_id=group.grouped_id,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -27,9 +27,9 @@ from events.console import (
     text_block,
 )
 from media.admin.pictures import content_address, post_thumbnail, thumbnail_tag, with_media
-from media.models import MediaState, Post, PostMedia, post_id
+from media.models import SEARCHED_WORDS, MediaState, Post, PostMedia, post_id
 
-WORDS = SearchVector("content", config="russian")
+WORDS = SEARCHED_WORDS
 """The expression of the index idx_posts_content_words; it stems English words too."""
 BIGGEST_ID = 2**63 - 1
 NO_LIMIT = 10**9

@@ -11,7 +11,7 @@ from events.errors import DomainError
 from media.models import MAX_MEDIA_BYTES, MediaObject
 from media.probe import probe
 from media.rows import Blob
-from media.sources.port import Source
+from media.sources.port import FileRefused, Source
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType, Reservation, Tenant
@@ -52,8 +52,11 @@ class Stored:
 def read_blob(source: Source, path: str) -> Blob:
     """Hash and identify a file in constant memory; FileRefused or FileTooLarge."""
     with source.open(path) as file:
-        sha256, size_bytes = _digest(file, path)
-        return Blob(path, sha256, size_bytes, probe(file))
+        try:
+            sha256, size_bytes = _digest(file, path)
+            return Blob(path, sha256, size_bytes, probe(file))
+        except OSError as error:
+            raise FileRefused("unreadable", f"{path}: {error.strerror}") from error
 
 
 def _digest(file: BinaryIO, path: str) -> tuple[str, int]:

@@ -1,13 +1,15 @@
 """Run a whole import: batch after batch, with a summary that says what was not done."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, OperationalError, connection, transaction
 from django.utils import timezone
+from psycopg.errors import DiskFull
 
 from events import trace
 from media.models import Channel, ImportProblem, ImportRun, channel_id
@@ -90,7 +92,11 @@ def import_export(
     run = (
         None
         if dry_run
-        else ImportRun.objects.create(tenant=tenant, path=str(path)[:1000], started_at=started)
+        else ImportRun.objects.create(
+            tenant=tenant,
+            path=os.fsencode(path).decode(errors="replace")[:1000],
+            started_at=started,
+        )
     )
     try:
         with trace.use(trace.current() or f"import-{trace.new()[:12]}"):
@@ -183,7 +189,29 @@ def _take_over(
 def _outcome(source: ExportSource, channel: Channel, batch: Batch, *, dry_run: bool) -> Outcome:
     if dry_run:
         return _foretell(source, channel, batch)
-    return ingest(source, channel=channel, messages=batch.messages, now=timezone.now())
+    return _divided(source, channel, batch.messages)
+
+
+def _divided(source: ExportSource, channel: Channel, messages: list[Message]) -> Outcome:
+    """
+    What the database refuses is narrowed down to its message, by halves; the others come in.
+
+    A database that is gone or full is no message's fault: that stops the import.
+    """
+    try:
+        return ingest(source, channel=channel, messages=messages, now=timezone.now())
+    except (DataError, OperationalError) as error:
+        if isinstance(error.__cause__, DiskFull) or not connection.is_usable():
+            raise
+        if len(messages) == 1:
+            detail = f"the database refuses it: {str(error).splitlines()[0]}"
+            return Outcome(problems=[Problem("unstorable", detail, messages[0].message_id)])
+    half = len(messages) // 2
+    outcome = _divided(source, channel, messages[:half])
+    rest = _divided(source, channel, messages[half:])
+    outcome.counts.update(rest.counts)
+    outcome.problems += rest.problems
+    return outcome
 
 
 def _foretell(source: ExportSource, channel: Channel, batch: Batch) -> Outcome:

@@ -133,6 +133,8 @@ def _post_rows(
         merged.fingerprint = rows.fingerprint(merged, contents)
         written.append(merged)
         batch.outcome.counts["updated" if before else "new"] += 1
+        if before:
+            merged.revision = before.revision + (merged.fingerprint != old_print)
         if merged.fingerprint != old_print:
             events.append(
                 announce.parsed(merged, channel, contents, first=before is None, trace_id=trace_id)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from tqdm import tqdm
 
 from events.errors import DomainError, RetryLater
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             summary = self._import(options)
         except (DomainError, RetryLater) as refusal:
             raise CommandError(str(refusal), returncode=2) from refusal
+        except OperationalError as failure:
+            raise CommandError(f"The database failed: {failure}", returncode=2) from failure
         self._report(summary, options)
         if not summary.clean:
             sys.exit(1)

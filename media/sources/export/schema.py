@@ -63,7 +63,7 @@ class RawMessage(_Raw):
     author: str | None = None
     forwarded_from: str | None = None
     forwarded_from_id: str | int | None = None
-    reply_to_message_id: int | None = None
+    reply_to_message_id: Annotated[int, Field(ge=-_INT64, le=_INT64)] | None = None
     reply_to_peer_id: str | int | None = None
     via_bot: str | None = None
 

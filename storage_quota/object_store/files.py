@@ -101,6 +101,18 @@ class FileStore(JsonReader):
             self._check_root()
             self._storage.delete(key)
 
+    def forget_drafts(self, *, before: datetime) -> int:
+        drafts = self.root / UPLOADS
+        with self._errors():
+            stale = [
+                path
+                for path in (drafts.iterdir() if drafts.is_dir() else ())
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+            ]
+            for path in stale:
+                path.unlink(missing_ok=True)
+        return len(stale)
+
     def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
         """In the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
         with os.scandir(self.root / folder) as entries:

@@ -13,6 +13,7 @@ from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     JsonReader,
     Metered,
+    NoDrafts,
     ObjectInfo,
     ObjectMissing,
     StoreUnavailable,
@@ -27,7 +28,7 @@ class _Entry:
     info: ObjectInfo
 
 
-class MemoryStore(JsonReader):
+class MemoryStore(NoDrafts, JsonReader):
     """`down = True` plays an outage."""
 
     def __init__(self) -> None:

@@ -123,6 +123,17 @@ class ObjectStore(Protocol):
         """Afterwards there is no such object; there may have been none before."""
         ...
 
+    def forget_drafts(self, *, before: datetime) -> int:
+        """Remove what writers that were killed left half written before then; how many."""
+        ...
+
+
+class NoDrafts:
+    """For an adapter whose unfinished writes leave nothing behind that it could see."""
+
+    def forget_drafts(self, *, before: datetime) -> int:
+        return 0
+
 
 class Metered:
     """Reads `body` for an adapter: counts, hashes, and stops at the reservation's size."""

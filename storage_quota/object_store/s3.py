@@ -18,6 +18,7 @@ from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     JsonReader,
     Metered,
+    NoDrafts,
     ObjectInfo,
     ObjectMissing,
     StoreForbidden,
@@ -60,7 +61,7 @@ class Connection(Protocol):
     def max_pool_connections(self) -> int: ...
 
 
-class S3Store(JsonReader):
+class S3Store(NoDrafts, JsonReader):
     """One client for all threads (boto3 clients may be shared, sessions may not)."""
 
     def __init__(self, settings: Connection) -> None:

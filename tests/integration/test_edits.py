@@ -1,0 +1,266 @@
+"""What an edit, a shorter export or a late replay does to pictures and albums."""
+
+import os
+from datetime import UTC, timedelta
+from hashlib import sha256
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from PIL import Image
+
+from albums.models import MediaGroup
+from albums.services import assemble
+from events import bus, maintenance, worker
+from events.models import Delivery, OutboxEvent
+from events.schemas import PostParsedEventV1
+from media import announce
+from media.models import Post, PostMedia
+from media.services import imports
+from media.sources.export import ExportSource
+from storage_quota import services as quota
+from storage_quota import tasks
+from storage_quota.object_store import get_store
+from tests.integration.archive import START, Archive
+from tests.unit import exports
+from vision import services as vision
+from vision.models import PostEnrichment
+from vision.providers.fake import FakeVision
+from vision.providers.port import ProviderRefused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def provider(monkeypatch):
+    fake = FakeVision()
+    monkeypatch.setattr(vision, "get_ocr", lambda: fake)
+    return fake
+
+
+def run(folder, messages):
+    exports.write(folder, exports.chat(messages))
+    return imports.import_export(
+        source=ExportSource(folder, zone=UTC), path=folder, tenant=quota.default_tenant()
+    )
+
+
+def settle():
+    for _ in range(4):
+        Delivery.objects.filter(state="pending").update(due_at=timezone.now())
+        worker.drain("default")
+        worker.drain("vision")
+
+
+def swap(archive, post, body, *, minutes):
+    """The post shows another picture from now on."""
+    media = archive.media(body)
+    with transaction.atomic():
+        PostMedia.objects.filter(post=post).delete()
+        PostMedia.objects.create(post=post, media_object=media, position=0, uploaded_at=START)
+        post.revision += 1
+        post.save()
+        asked_at = START + timedelta(minutes=minutes)
+        bus.publish(announce.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
+
+
+def short(body):
+    return sha256(body).hexdigest()[:8]
+
+
+class TestPictures:
+    def test_a_replayed_old_event_does_not_bring_back_the_old_picture(self):
+        archive = Archive()
+        post = archive.post(b"A")
+        Delivery.objects.filter(subscriber="vision.analyze").update(state="dead")
+        swap(archive, post, b"B", minutes=5)
+        settle()
+
+        maintenance.replay(Delivery.objects.filter(state="dead"), now=timezone.now())
+        settle()
+
+        assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(b"B"))
+
+    def test_a_picture_that_cannot_be_read_says_nothing_of_the_one_before(
+        self, provider, monkeypatch
+    ):
+        archive = Archive()
+        post = archive.post(b"A")
+        settle()
+        provider.errors[sha256(b"B").hexdigest()] = ProviderRefused("broken_image", "x")
+        swap(archive, post, b"B", minutes=5)
+        settle()
+
+        row = PostEnrichment.objects.get()
+        assert (row.vision_provider, row.vision_ocr_text, row.ocr_present) == ("none", "", False)
+        assert row.data == {}
+
+    def test_a_second_analysis_that_died_is_an_error_not_the_first_ones_success(self, provider):
+        archive = Archive()
+        post = archive.post(b"A")
+        settle()
+        provider.errors[sha256(b"B").hexdigest()] = OSError("no space left on device")
+        swap(archive, post, b"B", minutes=5)
+        for _ in range(2):
+            settle()
+
+        row = PostEnrichment.objects.get()
+        assert (row.status, row.vision_ocr_text) == ("error", "")
+
+    def test_what_failed_once_is_read_when_it_is_replayed(self, provider):
+        archive = Archive()
+        archive.post(b"A")
+        provider.errors[sha256(b"A").hexdigest()] = ProviderRefused("timeout", "60 s")
+        settle()
+        provider.errors.clear()
+
+        maintenance.replay(Delivery.objects.filter(subscriber="vision.analyze"), now=timezone.now())
+        settle()
+
+        assert PostEnrichment.objects.get().vision_analyzed_at is not None
+
+    def test_pictures_that_alternate_without_an_edit_time_are_followed(self, tmp_path):
+        (tmp_path / "photos").mkdir()
+        path = tmp_path / "photos" / "1.jpg"
+        for color, size in (("red", 40), ("blue", 80)) * 2:
+            Image.new("RGB", (size, size), color).save(path)
+            run(tmp_path, [exports.photo(1, photo="photos/1.jpg")])
+            settle()
+
+        assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(path.read_bytes()))
+
+
+class TestAlbums:
+    def test_an_edited_caption_reaches_the_album(self, tmp_path):
+        messages = [exports.photo(1, text="old"), exports.photo(2)]
+        run(tmp_path, messages)
+        settle()
+        messages[0] |= {"text": "new", "edited_unixtime": "1781868999"}
+        run(tmp_path, messages)
+        settle()
+
+        assert MediaGroup.objects.get().caption_text == "new"
+
+    def test_albums_follow_exports_with_and_without_their_first_post(self, tmp_path):
+        messages = [exports.photo(1), exports.photo(2), exports.photo(3)]
+
+        found = []
+        for chosen in (messages, messages[1:], messages, messages[1:]):
+            run(tmp_path, chosen)
+            settle()
+            groups = MediaGroup.objects.order_by("-grouped_id")
+            found.append({g.grouped_id: (g.items_count, g.items.count()) for g in groups})
+            assert set(groups.values_list("status", flat=True)) == {"complete"}
+
+        assert found[0] == {-1: (3, 3)}
+        assert found[1] == found[3] == {-1: (1, 1), -2: (2, 2)}
+        assert found[2] == {-1: (3, 3), -2: (0, 0)}
+
+    def test_an_album_is_not_told_with_the_text_of_a_picture_that_is_gone(self):
+        archive = Archive()
+        posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]
+        settle()
+        told = OutboxEvent.objects.filter(topic="album.assembled")
+        before = told.count()
+        swap(archive, posts[0], b"new", minutes=5)
+        with transaction.atomic():
+            posts[0].fingerprint = "x" * 64
+            contents = [sha256(b"new").hexdigest()]
+            bus.publish(
+                announce.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
+            )
+
+        worker.drain("default")
+        early = told.count()
+        settle()
+
+        assert early == before
+        assert short(b"new") in told.order_by("pk").last().payload["vision_ocr_text"]
+
+    def test_one_album_that_is_being_assembled_does_not_hold_up_the_overdue_ones(self):
+        archive = Archive()
+        for group in (-1, -2):
+            for number in range(2):
+                archive.post(f"{group}{number}".encode(), grouped_id=group)
+        worker.drain("default")
+        now = timezone.now()
+        MediaGroup.objects.filter(grouped_id=-1).update(claimed_until=now + timedelta(hours=1))
+        MediaGroup.objects.update(updated_at=now - timedelta(hours=1))
+
+        count = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=now)
+
+        assert count == 1
+        assert MediaGroup.objects.get(grouped_id=-2).status == "partial"
+
+
+class TestHostileMessages:
+    def test_text_the_database_cannot_index_whole_is_stored_all_the_same(self, tmp_path):
+        text = " ".join(f"{n:x}q{n}" for n in range(150_000))
+
+        summary = run(tmp_path, [exports.message(1, text="a"), exports.message(2, text=text)])
+
+        assert (summary.clean, Post.objects.count()) == (True, 2)
+
+    def test_a_number_beyond_the_database_is_a_problem_of_its_message(self, tmp_path):
+        messages = [
+            exports.message(1, text="a"),
+            exports.message(2, text="b", reply_to_message_id=2**70),
+            exports.message(3, text="c"),
+        ]
+
+        summary = run(tmp_path, messages)
+
+        assert (Post.objects.count(), summary.counts["problems"]) == (2, 1)
+
+    def test_what_only_the_database_refuses_is_found_and_named(self, tmp_path, monkeypatch):
+        build = imports.ingest.__globals__["settle"].__globals__["rows"].build
+
+        def too_long(channel, incoming):
+            post = build(channel, incoming)
+            if incoming.message.message_id == 5:
+                post.via_bot = "x" * 100
+            return post
+
+        monkeypatch.setattr("media.rows.build", too_long)
+        messages = [exports.message(n, text=f"{n}") for n in range(1, 10)]
+
+        summary = run(tmp_path, messages)
+
+        assert [(p.code, p.message_id) for p in summary.problems] == [("unstorable", 5)]
+        assert Post.objects.count() == 8
+        assert summary.counts["new"] == 8
+
+    def test_a_date_at_the_end_of_the_calendar_is_refused(self, tmp_path):
+        summary = run(tmp_path, [exports.message(1, text="a", date_unixtime="253402300799")])
+
+        assert (summary.counts["problems"], Post.objects.count()) == (1, 0)
+
+    def test_a_folder_whose_name_is_no_unicode_can_be_imported_from(self, tmp_path):
+        folder = tmp_path / os.fsdecode(b"\xff\xfe")
+
+        assert run(folder, [exports.message(1, text="a")]).clean
+
+    def test_an_error_text_that_is_no_unicode_does_not_poison_the_queue(self):
+        def refuse(event, **_):
+            raise ValueError("\udcff")
+
+        bus.subscribe(PostParsedEventV1, name="test.bad")(refuse)
+        Archive().post(b"A")
+        for _ in range(6):
+            Delivery.objects.filter(state="pending").update(due_at=timezone.now())
+            worker.drain("default")
+
+        assert Delivery.objects.get(subscriber="test.bad").state == "dead"
+
+
+def test_what_a_killed_writer_left_half_written_is_removed():
+    drafts = get_store().root / ".uploads"
+    drafts.mkdir(parents=True)
+    for name, age in (("old", 10_000), ("young", 0)):
+        (drafts / name).write_bytes(b"half")
+        at = timezone.now().timestamp() - age
+        os.utime(drafts / name, (at, at))
+
+    tasks.release_expired()
+
+    assert [path.name for path in drafts.iterdir()] == ["young"]

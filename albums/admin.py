@@ -84,12 +84,7 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroup]:
-        return (
-            super()
-            .get_queryset(request)
-            .filter(items_count__gt=0)
-            .select_related("channel", "tenant")
-        )
+        return super().get_queryset(request).select_related("channel", "tenant")
 
     def heading(self, group: MediaGroup) -> str:
         return _name(group)

@@ -5,10 +5,12 @@ Every variable is read here and nowhere else. A bad value stops the process with
 message that names the variable; nothing falls back silently.
 """
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -183,6 +185,97 @@ class Vision(BaseSettings):
     vision_ocr_languages: str = Field(default="rus+eng", pattern=r"^[a-z_]{3,}(\+[a-z_]{3,})*$")
     vision_ocr_timeout_sec: float = Field(default=60, gt=0, le=600)
     vision_max_pixels: int = Field(default=50_000_000, ge=1)
+    vision_max_output_tokens: int = Field(default=512, ge=64, le=8192)
+    vision_preprocess_max_dim: int = Field(default=1024, ge=64, le=4096)
+    vision_preprocess_grayscale: bool = False
+    vision_preprocess_jpeg_quality: int = Field(default=75, ge=1, le=95)
+
+
+class GigaChat(BaseSettings):
+    """
+    Reads GIGACHAT_* (CONTRACT §2.3, §17).
+
+    The key is one value (GIGACHAT_CREDENTIALS) or the pair it is made of; given both, the one
+    value counts. The model is GIGACHAT_VISION_MODEL, else GIGACHAT_MODEL, else the contract's.
+    """
+
+    model_config = _source("GIGACHAT_")
+
+    credentials: SecretStr = SecretStr("")
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    scope: Literal["GIGACHAT_API_PERS", "GIGACHAT_API_B2B", "GIGACHAT_API_CORP"] = (
+        "GIGACHAT_API_PERS"
+    )
+    base_url: str = Field(default="https://api.giga.chat/v1", pattern=r"^https?://[^\s/]+")
+    auth_url: str = Field(
+        default="https://ngw.devices.sberbank.ru:9443/api/v2/oauth", pattern=r"^https?://[^\s/]+"
+    )
+    verify_ssl: bool = True
+    ca_bundle_file: Path | None = None
+    vision_model: str = ""
+    model: str = ""
+    vision_timeout: float = Field(default=600, gt=0, le=3600)
+    max_concurrent_requests: int | None = Field(default=None, ge=1, le=1000)
+    circuit_breaker_failure_threshold: int = Field(default=5, ge=1, le=1000)
+    circuit_breaker_recovery_timeout: float = Field(default=60, gt=0, le=86_400)
+
+    @field_validator("ca_bundle_file", "max_concurrent_requests", mode="before")
+    @classmethod
+    def _left_empty(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("ca_bundle_file")
+    @classmethod
+    def _there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_file():
+            raise ValueError("there is no such file; name a PEM file of certificates")
+        return value and value.expanduser().absolute()
+
+    @field_validator("credentials")
+    @classmethod
+    def _an_authorization_key(cls, value: SecretStr) -> SecretStr:
+        """The console calls it authorization key; a client secret pasted here would never work."""
+        key = value.get_secret_value()
+        try:
+            decoded = base64.b64decode(key, validate=True)
+        except (binascii.Error, ValueError):
+            decoded = b""
+        if key and b":" not in decoded:
+            raise ValueError("not an authorization key: base64 of client_id:client_secret")
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "GigaChat":
+        pair = {
+            "GIGACHAT_CLIENT_ID": self.client_id,
+            "GIGACHAT_CLIENT_SECRET": self.client_secret.get_secret_value(),
+        }
+        missing = [name for name, value in pair.items() if not value]
+        if len(missing) == 1 and not self.credentials.get_secret_value():
+            raise ValueError(f"GigaChat is half configured: set {missing[0]} too")
+        return self
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.authorization_key.get_secret_value())
+
+    @property
+    def authorization_key(self) -> SecretStr:
+        """Base64 of client_id:client_secret; empty where nothing is configured."""
+        if self.credentials.get_secret_value() or not self.client_id:
+            return self.credentials
+        pair = f"{self.client_id}:{self.client_secret.get_secret_value()}"
+        return SecretStr(base64.b64encode(pair.encode()).decode())
+
+    @property
+    def model_name(self) -> str:
+        return self.vision_model or self.model or "GigaChat-Pro"
+
+    @property
+    def concurrent_requests(self) -> int:
+        """As many as are set; else what the scope allows: 1 for private persons, 10 for others."""
+        return self.max_concurrent_requests or (1 if self.scope == "GIGACHAT_API_PERS" else 10)
 
 
 class Albums(BaseSettings):
@@ -198,13 +291,15 @@ class Environment:
     web: Web
     s3: S3
     vision: Vision
+    gigachat: GigaChat
     albums: Albums
 
 
 def read() -> Environment:
     """The whole environment, or ImproperlyConfigured listing every variable that is wrong."""
     groups: dict[str, type[BaseSettings]] = {
-        "web": Web, "s3": S3, "vision": Vision, "albums": Albums,
+        "web": Web, "s3": S3, "vision": Vision, "gigachat": GigaChat,
+        "albums": Albums,
     }  # fmt: skip
     values: dict[str, Any] = {}
     complaints: list[str] = []

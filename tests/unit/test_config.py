@@ -1,6 +1,7 @@
 """The environment: whatever is wrong is named, whatever is secret stays unsaid."""
 
 import traceback
+from base64 import b64decode, b64encode
 from pathlib import Path
 from uuid import UUID
 
@@ -133,6 +134,21 @@ class TestBadValues:
             ("VISION_OCR_LANGUAGES", "rus;rm -rf /"),
             ("VISION_OCR_TIMEOUT_SEC", "601"),
             ("VISION_MAX_PIXELS", "0"),
+            ("VISION_MAX_OUTPUT_TOKENS", "0"),
+            ("VISION_PREPROCESS_MAX_DIM", "10000"),
+            ("VISION_PREPROCESS_JPEG_QUALITY", "100"),
+            ("VISION_PREPROCESS_GRAYSCALE", "a bit"),
+            ("GIGACHAT_SCOPE", "GIGACHAT_API_FREE"),
+            ("GIGACHAT_BASE_URL", "api.giga.chat"),
+            ("GIGACHAT_AUTH_URL", ""),
+            ("GIGACHAT_VERIFY_SSL", "later"),
+            ("GIGACHAT_CA_BUNDLE_FILE", "/nowhere/ca.pem"),
+            ("GIGACHAT_CREDENTIALS", "not base64!"),
+            ("GIGACHAT_CREDENTIALS", "bm8gY29sb24="),
+            ("GIGACHAT_VISION_TIMEOUT", "0"),
+            ("GIGACHAT_MAX_CONCURRENT_REQUESTS", "0"),
+            ("GIGACHAT_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "0"),
+            ("GIGACHAT_CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "inf"),
             ("ALBUM_TIMEOUT_MINUTES", "0"),
             ("ALBUM_TIMEOUT_MINUTES", "soon"),
             ("ALBUM_TIMEOUT_MINUTES", "inf"),
@@ -184,6 +200,76 @@ class TestObjectStore:
         tenant = read(S3_DEFAULT_TENANT_ID="6F9619FF-8B86-D011-B42D-00CF4FC964FF").s3
 
         assert tenant.default_tenant_id == UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
+
+
+class TestGigaChat:
+    def test_nothing_given_is_not_configured(self, read):
+        gigachat = read().gigachat
+
+        assert not gigachat.configured
+        assert gigachat.verify_ssl
+
+    def test_the_pair_makes_the_key(self, read):
+        gigachat = read(GIGACHAT_CLIENT_ID="me", GIGACHAT_CLIENT_SECRET=SECRET).gigachat
+
+        assert gigachat.configured
+        assert b64decode(gigachat.authorization_key.get_secret_value()) == f"me:{SECRET}".encode()
+
+    def test_the_key_comes_before_the_pair(self, read):
+        key = b64encode(f"other:{SECRET}".encode()).decode()
+
+        gigachat = read(
+            GIGACHAT_CREDENTIALS=key, GIGACHAT_CLIENT_ID="me", GIGACHAT_CLIENT_SECRET=SECRET
+        ).gigachat
+
+        assert gigachat.authorization_key.get_secret_value() == key
+
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [
+            ("GIGACHAT_CLIENT_ID", "GIGACHAT_CLIENT_SECRET"),
+            ("GIGACHAT_CLIENT_SECRET", "GIGACHAT_CLIENT_ID"),
+        ],
+    )
+    def test_half_a_pair_is_refused_and_the_other_half_is_named(self, complaint, given, missing):
+        text = complaint(**{given: SECRET})
+
+        assert f"GigaChat is half configured: set {missing} too" in text
+        assert SECRET not in text
+
+    @pytest.mark.parametrize(
+        ("given", "model"),
+        [
+            ({}, "GigaChat-Pro"),
+            ({"GIGACHAT_MODEL": "GigaChat-2"}, "GigaChat-2"),
+            (
+                {"GIGACHAT_MODEL": "GigaChat-2", "GIGACHAT_VISION_MODEL": "GigaChat-2-Max"},
+                "GigaChat-2-Max",
+            ),
+        ],
+    )
+    def test_the_vision_model_comes_before_the_general_one(self, read, given, model):
+        assert read(**given).gigachat.model_name == model
+
+    @pytest.mark.parametrize(
+        ("given", "requests"),
+        [
+            ({}, 1),
+            ({"GIGACHAT_SCOPE": "GIGACHAT_API_CORP"}, 10),
+            ({"GIGACHAT_SCOPE": "GIGACHAT_API_B2B", "GIGACHAT_MAX_CONCURRENT_REQUESTS": "3"}, 3),
+            ({"GIGACHAT_MAX_CONCURRENT_REQUESTS": ""}, 1),
+        ],
+    )
+    def test_the_scope_says_how_many_requests_go_at_a_time(self, read, given, requests):
+        assert read(**given).gigachat.concurrent_requests == requests
+
+    def test_secrets_are_hidden_where_settings_are_printed(self, read):
+        key = b64encode(f"me:{SECRET}".encode()).decode()
+
+        gigachat = read(GIGACHAT_CREDENTIALS=key, GIGACHAT_CLIENT_SECRET=SECRET).gigachat
+
+        assert SECRET not in repr(gigachat)
+        assert key not in repr((gigachat, gigachat.authorization_key))
 
 
 class TestDatabase:
@@ -303,6 +389,7 @@ class TestSecrets:
 FREE_TEXT = {
     "DJANGO_SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "LANGUAGE_CODE", "DATABASE_URL",
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
-    "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH",
+    "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",
+    "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
 }  # fmt: skip
 """Variables whose value may be any text."""

@@ -48,6 +48,12 @@ CRAWL_SUFFIXES: Final = (".html", ".md")
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TYPES = frozenset({"media", "vision", "crawl", "album"})
+
+
+def is_ours(key: str) -> bool:
+    """Another application may use the same bucket: its objects are left alone."""
+    return key.partition("/")[0] in _TYPES
 
 
 def extension(mime: str) -> str:

@@ -22,7 +22,7 @@ from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
 from storage_quota.policy import Forecast
 from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
 from storage_quota.settlement import ReservationExpired, settle, settle_many
-from storage_quota.sweep import Swept, release, release_expired, release_many
+from storage_quota.sweep import Swept, abort_uploads, release, release_expired, release_many
 from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
 
 NOT_STORED = (QuotaExceeded, StoreFull, *OUT_OF_ORDER)
@@ -36,6 +36,7 @@ __all__ = [
     "Swept",
     "TenantUnknown",
     "Want",
+    "abort_uploads",
     "default_tenant",
     "find_tenant",
     "forecast",

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from storage_quota import ledger
+from storage_quota import keys, ledger
 from storage_quota.locks import let_reserves_finish
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.object_store.factory import get_store
@@ -40,6 +40,15 @@ def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
     expired = Reservation.objects.filter(expires_at__lte=now).order_by("expires_at")
     keys = list(dict.fromkeys(expired.values_list("key", flat=True)[:limit]))
     return _clear_all(keys, over=lambda row: row.expires_at <= now, now=now)
+
+
+def abort_uploads(*, before: datetime) -> int:
+    """Free what writers that were killed left half written before then; how many there were."""
+    store = get_store()
+    stale = [up for up in store.uploads() if up.started_at < before and keys.is_ours(up.key)]
+    for upload in stale:
+        store.abort(upload)
+    return len(stale)
 
 
 def release(reservation: Reservation) -> bool:

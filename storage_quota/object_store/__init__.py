@@ -2,6 +2,8 @@
 
 from storage_quota.object_store.factory import get_store, use
 from storage_quota.object_store.port import (
+    LifecycleRule,
+    LifecycleUnsupported,
     ObjectInfo,
     ObjectMissing,
     ObjectStore,
@@ -10,10 +12,13 @@ from storage_quota.object_store.port import (
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
+    Upload,
 )
 from storage_quota.receipt import Stored
 
 __all__ = [
+    "LifecycleRule",
+    "LifecycleUnsupported",
     "ObjectInfo",
     "ObjectMissing",
     "ObjectStore",
@@ -23,6 +28,7 @@ __all__ = [
     "StoreNotWritable",
     "StoreUnavailable",
     "Stored",
+    "Upload",
     "get_store",
     "use",
 ]

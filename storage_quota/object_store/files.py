@@ -17,24 +17,30 @@ from storage_quota.object_store.packing import encoding_of, unpacked
 from storage_quota.object_store.port import (
     JsonReader,
     Metered,
+    NoLifecycle,
+    NoLinks,
     ObjectInfo,
     ObjectMissing,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
+    Upload,
     check_key,
 )
 from storage_quota.receipt import Stored
 
 UPLOADS = ".uploads"
-"""Folder of unfinished files, named by their reservation; never part of a listing."""
+"""
+Folder of unfinished files, never part of a listing. Each stands there at the place of its
+key, its name ended by `~` and the reservation it is written on.
+"""
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class FileStore(JsonReader):
+class FileStore(NoLifecycle, NoLinks, JsonReader):
     """
     A file is written aside, flushed to the disk and renamed into place.
 
@@ -58,7 +64,7 @@ class FileStore(JsonReader):
     ) -> Stored:
         target = self._path(reservation.key)
         source = Metered(body, reservation)
-        draft = self.root / UPLOADS / str(reservation.pk)
+        draft = self.root / UPLOADS / f"{reservation.key}~{reservation.pk}"
         with self._errors(), _removed_on_failure(draft):
             _write(draft, source)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,17 +107,20 @@ class FileStore(JsonReader):
             self._check_root()
             self._storage.delete(key)
 
-    def forget_drafts(self, *, before: datetime) -> int:
+    def uploads(self) -> Iterator[Upload]:
         drafts = self.root / UPLOADS
         with self._errors():
-            stale = [
-                path
-                for path in (drafts.iterdir() if drafts.is_dir() else ())
-                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
-            ]
-            for path in stale:
-                path.unlink(missing_ok=True)
-        return len(stale)
+            self._check_root()
+            for path in sorted(drafts.rglob("*")):
+                with suppress(FileNotFoundError):  # finished since its folder was read
+                    if path.is_file():
+                        yield _upload(path, drafts)
+
+    def abort(self, upload: Upload) -> None:
+        check_key(upload.upload_id)
+        with self._errors():
+            self._check_root()
+            (self.root / UPLOADS / upload.upload_id).unlink(missing_ok=True)
 
     def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
         """In the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
@@ -172,6 +181,12 @@ def _removed_on_failure(draft: Path) -> Iterator[None]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _upload(path: Path, drafts: Path) -> Upload:
+    name = path.relative_to(drafts).as_posix()
+    started_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Upload(key=name.rpartition("~")[0] or name, upload_id=name, started_at=started_at)
 
 
 def _info(key: str, stat: os.stat_result) -> ObjectInfo:

@@ -1,6 +1,6 @@
 """The fake: a bucket in this process's memory, with the contract of the real ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +12,14 @@ from storage_quota.models import Reservation
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     JsonReader,
+    LifecycleRule,
+    LifecycleUnsupported,
     Metered,
-    NoDrafts,
+    NoLinks,
     ObjectInfo,
     ObjectMissing,
     StoreUnavailable,
+    Upload,
     check_key,
 )
 from storage_quota.receipt import Stored
@@ -28,11 +31,18 @@ class _Entry:
     info: ObjectInfo
 
 
-class MemoryStore(NoDrafts, JsonReader):
-    """`down = True` plays an outage."""
+class MemoryStore(NoLinks, JsonReader):
+    """
+    `down = True` plays an outage, `has_lifecycle = False` a server without that API.
+
+    Its own writes are never half done; tests put what a killed writer left in `unfinished`.
+    """
 
     def __init__(self) -> None:
         self.down = False
+        self.has_lifecycle = True
+        self.rules: list[LifecycleRule] = []
+        self.unfinished: list[Upload] = []
         self.puts = 0
         self._entries: dict[str, _Entry] = {}
 
@@ -80,6 +90,24 @@ class MemoryStore(NoDrafts, JsonReader):
     def delete(self, key: str) -> None:
         self._answer()
         self._entries.pop(check_key(key), None)
+
+    def uploads(self) -> Iterator[Upload]:
+        self._answer()
+        yield from list(self.unfinished)
+
+    def abort(self, upload: Upload) -> None:
+        self._answer()
+        self.unfinished = [other for other in self.unfinished if other != upload]
+
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        self._answer()
+        if not self.has_lifecycle:
+            raise LifecycleUnsupported("The store in memory plays one without lifecycle rules")
+        return list(self.rules)
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        self.lifecycle()
+        self.rules = list(rules)
 
     def _answer(self) -> None:
         if self.down:

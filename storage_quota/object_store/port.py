@@ -3,10 +3,10 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -63,6 +63,13 @@ class ReservationMismatch(DomainError):
     http_status: ClassVar[int] = 500
 
 
+class LifecycleUnsupported(DomainError):
+    """The store deletes nothing by itself and cannot be told to: the application sweeps."""
+
+    code: ClassVar[str] = "lifecycle_unsupported"
+    http_status: ClassVar[int] = 501
+
+
 OUT_OF_ORDER = (StoreUnavailable, StoreNotWritable, StoreForbidden)
 """Failures of the store itself: the same call may succeed once it is repaired."""
 
@@ -77,6 +84,24 @@ class ObjectInfo:
     mime: str = ""
     content_encoding: str = ""
     etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An object that is half written: a multipart upload in S3, a draft among files."""
+
+    key: str
+    upload_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleRule:
+    """What the store does by itself with keys that start so; None: nothing of that kind."""
+
+    prefix: str
+    expire_days: int | None = None
+    abort_uploads_days: int | None = None
 
 
 class ObjectStore(Protocol):
@@ -123,16 +148,55 @@ class ObjectStore(Protocol):
         """Afterwards there is no such object; there may have been none before."""
         ...
 
-    def forget_drafts(self, *, before: datetime) -> int:
-        """Remove what writers that were killed left half written before then; how many."""
+    def uploads(self) -> Iterator[Upload]:
+        """What is half written, by a writer at work or a killed one. Raises rather than ends."""
+        ...
+
+    def abort(self, upload: Upload) -> None:
+        """Afterwards there is no such upload and its bytes are free; absent already is success."""
+        ...
+
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        """The rules in force, also those of others; raises LifecycleUnsupported."""
+        ...
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        """
+        Make the rules this product wrote equal to `rules`; those of others stay.
+
+        Raises LifecycleUnsupported.
+        """
+        ...
+
+    def presign(
+        self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
+    ) -> str | None:
+        """
+        A link that whoever has it may read the object with: a secret, never to be logged.
+
+        None if the store has no links of its own and the application streams instead. Does
+        not ask whether the object is there, nor whose it is: `links.presigned_url` does.
+        """
         ...
 
 
-class NoDrafts:
-    """For an adapter whose unfinished writes leave nothing behind that it could see."""
+class NoLifecycle:
+    """For an adapter whose store has no rules."""
 
-    def forget_drafts(self, *, before: datetime) -> int:
-        return 0
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        raise LifecycleUnsupported("This store has no lifecycle rules")
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        raise LifecycleUnsupported("This store has no lifecycle rules")
+
+
+class NoLinks:
+    """For an adapter whose objects are read through the application only."""
+
+    def presign(
+        self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
+    ) -> str | None:
+        return None
 
 
 class Metered:

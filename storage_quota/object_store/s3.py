@@ -1,7 +1,8 @@
 """The store of a configured installation: any S3, through django-storages and boto3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -10,30 +11,37 @@ from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.utils.http import content_disposition_header
 from pydantic import SecretStr
 from storages.backends.s3 import S3Storage
 
 from storage_quota.models import Reservation
+from storage_quota.object_store import s3_lifecycle
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     JsonReader,
+    LifecycleRule,
+    LifecycleUnsupported,
     Metered,
-    NoDrafts,
     ObjectInfo,
     ObjectMissing,
     StoreForbidden,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
+    Upload,
     check_key,
 )
 from storage_quota.receipt import Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
 PART_BYTES = 5 * 1024**2
 """Threshold and part of a multipart upload (CONTRACT §6.3); S3 allows no smaller part."""
+
+_NOT_IMPLEMENTED = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
 class Connection(Protocol):
@@ -61,7 +69,7 @@ class Connection(Protocol):
     def max_pool_connections(self) -> int: ...
 
 
-class S3Store(NoDrafts, JsonReader):
+class S3Store(JsonReader):
     """One client for all threads (boto3 clients may be shared, sessions may not)."""
 
     def __init__(self, settings: Connection) -> None:
@@ -146,6 +154,63 @@ class S3Store(NoDrafts, JsonReader):
         with self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
+    def uploads(self) -> Iterator[Upload]:
+        with self._errors(""):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket
+            )
+            for page in pages:
+                for entry in page.get("Uploads", ()):
+                    yield Upload(entry["Key"], entry["UploadId"], entry["Initiated"])
+
+    def abort(self, upload: Upload) -> None:
+        with self._errors(upload.key, writing=True):
+            try:
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
+                )
+            except ClientError as exc:
+                if _code(exc) != "NoSuchUpload":
+                    raise
+
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        return s3_lifecycle.read(self._lifecycle())
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        wanted = s3_lifecycle.merged(self._lifecycle(), rules)
+        with self._errors("", writing=True):
+            if wanted:
+                self._client.put_bucket_lifecycle_configuration(
+                    Bucket=self._bucket, LifecycleConfiguration={"Rules": wanted}
+                )
+            else:
+                self._client.delete_bucket_lifecycle(Bucket=self._bucket)
+
+    def _lifecycle(self) -> "Sequence[LifecycleRuleOutputTypeDef]":
+        with self._errors(""):
+            try:
+                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+            except ClientError as exc:
+                if _code(exc) == "NoSuchLifecycleConfiguration":
+                    return []
+                if _status(exc) in _NOT_IMPLEMENTED:
+                    raise LifecycleUnsupported(
+                        "This S3 has no lifecycle rules; the application deletes what is old"
+                    ) from exc
+                raise
+        return answer.get("Rules", [])
+
+    def presign(
+        self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
+    ) -> str | None:
+        disposition = content_disposition_header(attachment, filename)
+        headers = {"ResponseContentType": mime, "ResponseContentDisposition": disposition}
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": check_key(key), **headers},
+            ExpiresIn=int(expires.total_seconds()),
+        )
+
     @cached_property
     def _client(self) -> "S3Client":
         return cast("S3Client", self._storage.connection.meta.client)
@@ -171,7 +236,7 @@ class S3Store(NoDrafts, JsonReader):
             raise StoreUnavailable(f"S3 does not answer: {type(exc).__name__}") from exc
 
     def _translated(self, exc: ClientError, key: str, *, writing: bool) -> Exception:
-        status, code = _status(exc), exc.response.get("Error", {}).get("Code", "")
+        status, code = _status(exc), _code(exc)
         if code == "NoSuchKey":
             return ObjectMissing(key)
         if status == HTTPStatus.INSUFFICIENT_STORAGE or code in {"QuotaExceeded", "StorageFull"}:
@@ -209,3 +274,7 @@ def _client_config(settings: Connection) -> Config:
 
 def _status(exc: ClientError) -> int:
     return int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _code(exc: ClientError) -> str:
+    return exc.response.get("Error", {}).get("Code", "")

@@ -254,13 +254,13 @@ class TestHostileMessages:
 
 
 def test_what_a_killed_writer_left_half_written_is_removed():
-    drafts = get_store().root / ".uploads"
+    drafts = get_store().root / ".uploads" / "media"
     drafts.mkdir(parents=True)
-    for name, age in (("old", 10_000), ("young", 0)):
+    for name, age in (("old~1", 10_000), ("young~2", 0)):
         (drafts / name).write_bytes(b"half")
         at = timezone.now().timestamp() - age
         os.utime(drafts / name, (at, at))
 
     tasks.release_expired()
 
-    assert [path.name for path in drafts.iterdir()] == ["young"]
+    assert [path.name for path in drafts.iterdir()] == ["young~2"]

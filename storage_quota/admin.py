@@ -9,7 +9,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -28,12 +28,21 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
         return False
 
 
+class MembershipInline(admin.TabularInline[Membership, Tenant]):
+    """Who sees this tenant through the API, apart from the operators."""
+
+    model = Membership
+    autocomplete_fields = ("user",)
+    extra = 0
+
+
 @admin.register(Tenant)
 class TenantAdmin(admin.ModelAdmin[Tenant]):
     list_display = ("name", "limit", "created_at")
     search_fields = ("name",)
     readonly_fields = ("id", "created_at")
     fields = ("id", "name", "limit_bytes", "settings", "created_at")
+    inlines = (MembershipInline,)
     show_full_result_count = False
 
     @admin.display(description=_("own limit"), ordering="limit_bytes")
@@ -42,6 +51,17 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
         return False  # keys, posts and books of a tenant go together or not at all
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin[Membership]):
+    list_display = ("user", "tenant", "created_at")
+    list_select_related = ("user", "tenant")
+    list_filter = ("tenant",)
+    search_fields = ("user__username", "tenant__name")
+    autocomplete_fields = ("user", "tenant")
+    ordering = ("user__username", "tenant__name")
+    show_full_result_count = False
 
 
 @admin.register(TenantUsage)

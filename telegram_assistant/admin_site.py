@@ -12,13 +12,13 @@ ORDER: Final = (
     "albums.MediaGroup",
     "vision.PostEnrichment",
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
-    "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.StoredObject",
-    "storage_quota.Reservation",
+    "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.Membership",
+    "storage_quota.StoredObject", "storage_quota.Reservation",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
-    "auth.User", "auth.Group",
+    "auth.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip
 """Of the index. What is not named comes last."""
-NAMES: Final = {"django_q": _("Tasks")}
+NAMES: Final = {"django_q": _("Tasks"), "authtoken": _("API tokens")}
 """Of apps whose own is not translated."""
 
 

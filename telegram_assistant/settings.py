@@ -40,6 +40,10 @@ INSTALLED_APPS = [
     "storage_quota",
     "events",
     "django_q",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "telegram_assistant.admin_site.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -49,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "telegram_assistant.api.trace.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -99,6 +104,39 @@ LIMITS = ENV.s3.limits()
 VISION = ENV.vision
 GIGACHAT = ENV.gigachat
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
+
+# --- HTTP API -----------------------------------------------------------------------------------
+LOGIN_URL = "rest_framework:login"
+LOGIN_REDIRECT_URL = "api-docs"
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",  # the first one words the 401
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["storage_quota.access.IsMember"],
+    "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "telegram_assistant.api.pagination.PageNumbers",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "telegram_assistant.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Telegram Assistant",
+    "VERSION": "1",
+    "DESCRIPTION": "Failures are problems (RFC 9457); `X-Trace-ID` is taken over and answered.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "telegram_assistant.api.schema.add_problems",
+    ],
+}
 
 # --- Workers ----------------------------------------------------------------------------------
 # Tasks are doorbells: what is due stands in `events`, so a lost or repeated task is harmless.

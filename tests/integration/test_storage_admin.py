@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
 ]
 
+NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 PAGES = ["tenant", "tenantusage", "storedobject", "reservation"]
 
 
@@ -95,7 +96,9 @@ def test_objects_promises_and_usage_can_be_looked_at_but_not_changed(staff, fill
 def test_a_tenant_can_be_given_a_limit(staff, tenant):
     url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
 
-    answer = staff.post(url, {"name": "Alice", "limit_bytes": "1000", "settings": "{}"})
+    answer = staff.post(
+        url, NO_MEMBERS | {"name": "Alice", "limit_bytes": "1000", "settings": "{}"}
+    )
 
     assert answer.status_code == 302
     tenant.refresh_from_db()

@@ -1,0 +1,181 @@
+"""
+Whatever goes wrong becomes a problem (RFC 9457) with a stable `code` and the trace id.
+
+What a caller is told of an unexpected failure is its trace id; the rest is in the log.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeGuard
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from events import trace
+from events.errors import DomainError, RetryLater
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+OWN_MEMBERS: Final = ("type", "title", "status", "detail", "code", "trace_id")
+"""Of every problem; a domain error's figures of the same name do not hide them."""
+UNPROCESSABLE: Final = 422
+SERVER_ERROR: Final = 500
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's hook. Every failure of a view comes by here, bugs included: those are logged."""
+    set_rollback()
+    request = context["request"]
+    if not isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer):
+        request.accepted_renderer = ProblemJSONRenderer()  # a view's own format says no problems
+        request.accepted_media_type = MEDIA_TYPE
+    return _response_to(exc)
+
+
+def _response_to(exc: Exception) -> Response:
+    match exc:
+        case DomainError():
+            return _response(exc.http_status, exc.code, str(exc), exc.context())
+        case RetryLater():
+            return _busy(exc)
+        case OperationalError() | InterfaceError():
+            logger.error("the database is away: %s", type(exc).__name__)
+            return _response(503, "unavailable", "The database is not available just now.")
+        case _:
+            known = _as_api_exception(exc)
+            return _refusal(known) if known else _bug(exc)
+
+
+def problem(
+    status: int, code: str, detail: str, figures: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "type": f"urn:telegram-assistant:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "trace_id": trace.current(),
+    }
+    return {**(figures or {}), **members}
+
+
+class ProblemJSONRenderer(JSONRenderer):
+    media_type = MEDIA_TYPE
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: refused before any view, such as by its host name."""
+    if not _is_api(request):
+        return defaults.bad_request(request, exception)
+    return _plain(400, "bad_request", "The request is refused.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: failed outside of any view. Django has logged it."""
+    if not _is_api(request):
+        return defaults.server_error(request)
+    return _plain(500, "internal_error", _UNEXPECTED)
+
+
+_UNEXPECTED: Final = "Something unexpected went wrong; the log has it under this trace id."
+
+
+def _response(
+    status: int, code: str, detail: str, figures: Mapping[str, Any] | None = None
+) -> Response:
+    return Response(problem(status, code, detail, figures), status=status)
+
+
+def _plain(status: int, code: str, detail: str) -> HttpResponse:
+    return JsonResponse(problem(status, code, detail), status=status, content_type=MEDIA_TYPE)
+
+
+def _busy(exc: RetryLater) -> Response:
+    logger.warning("asked to come again: %s", exc)
+    response = _response(503, "retry_later", "Not now; the same request may succeed later.")
+    if exc.after:
+        response["Retry-After"] = str(max(1, round(exc.after.total_seconds())))
+    return response
+
+
+def _as_api_exception(exc: Exception) -> exceptions.APIException | None:
+    match exc:
+        case exceptions.APIException():
+            return exc
+        case Http404():
+            return exceptions.NotFound()
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case RequestDataTooBig():
+            return _TooLarge()
+        case SuspiciousOperation() | UnreadablePostError():
+            return exceptions.ParseError()
+        case _:
+            return None
+
+
+class _TooLarge(exceptions.APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is larger than this server accepts."
+    default_code = "too_large"
+
+
+def _refusal(exc: exceptions.APIException) -> Response:
+    if isinstance(exc, exceptions.ValidationError):
+        response = _invalid(exc)
+    else:
+        code = exc.get_codes()
+        response = _response(exc.status_code, str(code), str(exc.detail))
+    if challenge := getattr(exc, "auth_header", None):
+        response["WWW-Authenticate"] = challenge
+    if wait := getattr(exc, "wait", None):
+        response["Retry-After"] = str(round(wait))
+    return response
+
+
+def _invalid(exc: exceptions.ValidationError) -> Response:
+    """422: the request was understood, its values are refused, each with field and reason."""
+    errors = [
+        {"field": field, "code": str(item["code"]), "detail": str(item["message"])}
+        for field, item in _flat(exc.get_full_details())
+    ]
+    detail = "; ".join(
+        f"{error['field']}: {error['detail']}" if error["field"] else error["detail"]
+        for error in errors
+    )
+    return _response(UNPROCESSABLE, "invalid", detail, {"errors": errors})
+
+
+def _flat(details: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Pairs of a dotted field name and one complaint; an empty name is the whole body."""
+    if _is_complaint(details):
+        yield path, details
+    elif isinstance(details, Mapping):
+        for name, inner in details.items():
+            step = "" if name == "non_field_errors" else str(name)
+            yield from _flat(inner, ".".join(filter(None, (path, step))))
+    else:
+        for inner in details:
+            yield from _flat(inner, path)
+
+
+def _is_complaint(details: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(details, Mapping) and isinstance(details.get("message"), str)
+
+
+def _bug(exc: Exception) -> Response:
+    logger.error("unexpected %s", type(exc).__name__, exc_info=exc)
+    return _response(SERVER_ERROR, "internal_error", _UNEXPECTED)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")

@@ -54,6 +54,12 @@ def taken(*, tenant_id: UUID, content_type: str) -> Usage:
     return Usage(bucket=bucket, tenant=tenant, type=of_type)
 
 
+def usage_rows() -> list[tuple[UUID, str, int]]:
+    """Tenant, content type and stored bytes of every sum in the ledger."""
+    rows = TenantUsage.objects.order_by("tenant_id", "content_type")
+    return list(rows.values_list("tenant_id", "content_type", "total_bytes"))
+
+
 def bucket_usage() -> StorageUsage:
     return _usage({})
 

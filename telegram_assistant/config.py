@@ -289,6 +289,16 @@ class Albums(BaseSettings):
     timeout_minutes: float = Field(default=15, gt=0, le=525_600)
 
 
+class Metrics(BaseSettings):
+    """Reads METRICS_PORT, METRICS_HOST and METRICS_TOKEN."""
+
+    model_config = _source("METRICS_")
+
+    port: int = Field(default=8001, ge=0, le=65535)
+    host: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Za-z.:_-]+$")
+    token: SecretStr | None = Field(default=None, min_length=16)
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     web: Web
@@ -296,13 +306,14 @@ class Environment:
     vision: Vision
     gigachat: GigaChat
     albums: Albums
+    metrics: Metrics
 
 
 def read() -> Environment:
     """The whole environment, or ImproperlyConfigured listing every variable that is wrong."""
     groups: dict[str, type[BaseSettings]] = {
         "web": Web, "s3": S3, "vision": Vision, "gigachat": GigaChat,
-        "albums": Albums,
+        "albums": Albums, "metrics": Metrics,
     }  # fmt: skip
     values: dict[str, Any] = {}
     complaints: list[str] = []

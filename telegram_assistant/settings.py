@@ -6,12 +6,15 @@ from pathlib import Path
 import django_stubs_ext
 
 from telegram_assistant import config, local
+from telegram_assistant.metrics import folder as metrics_folder
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = config.BASE_DIR
 ENV = config.read()
 VAR_DIR: Path = ENV.web.var_dir
+METRICS = ENV.metrics
+metrics_folder.prepare(VAR_DIR)  # before anything imports prometheus_client
 
 # --- Security ---------------------------------------------------------------------------
 SECRET_KEY = (
@@ -25,6 +28,7 @@ CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
 SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
+SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # scraped on this host, behind the proxy
 X_FRAME_OPTIONS = "DENY"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -54,6 +58,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -63,6 +68,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "telegram_assistant.urls"
 WSGI_APPLICATION = "telegram_assistant.wsgi.application"

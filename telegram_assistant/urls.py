@@ -2,11 +2,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from telegram_assistant.metrics.views import MetricsView
+
 handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/storage/", include("storage_quota.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left
 ]

@@ -2,5 +2,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from telegram_assistant.metrics import folder
+
+folder.role = "web"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
 application = get_wsgi_application()

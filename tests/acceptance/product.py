@@ -21,6 +21,7 @@ class Product:
     """An installation under `var_dir`, on the tests' database."""
 
     var_dir: Path
+    metrics_port: int = 0
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
@@ -31,6 +32,7 @@ class Product:
             "VAR_DIR": str(self.var_dir),
             "DATABASE_URL": url,
             "PYTHONPATH": str(ROOT),
+            "METRICS_PORT": str(self.metrics_port),
         }
 
     def manage(self, *arguments: object) -> "subprocess.CompletedProcess[str]":

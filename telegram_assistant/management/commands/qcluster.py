@@ -1,0 +1,15 @@
+from typing import Any
+
+from events.management.commands.qcluster import Command as Cluster
+from telegram_assistant.metrics import server
+
+
+class Command(Cluster):
+    """The workers, and what they count at /metrics on METRICS_PORT."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        super().handle(*args, **options)
+        # The workers' parent was forked by now, so no thread of ours gets into them. This
+        # process only waits for that parent, at its exit; the thread serves meanwhile.
+        if not options.get("run_once"):
+            server.start()

@@ -1,0 +1,68 @@
+"""GET /metrics on METRICS_PORT: what the workers and commands of this host count."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from django.conf import settings
+from django.db import connections
+
+from telegram_assistant.metrics import exposition, gate
+
+logger = logging.getLogger(__name__)
+
+
+class Handler(WSGIRequestHandler):
+    timeout = 10
+    """Seconds for a request to arrive: there is one thread, and nobody may keep it."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
+        logger.debug(format, *args)
+
+
+def start() -> WSGIServer | None:
+    """
+    Serve from a thread of its own that ends with the process.
+
+    None where METRICS_PORT is 0, or taken, such as by another `qcluster` of this host: it
+    serves what all of them count. Workers do their work without.
+    """
+    host, port = settings.METRICS.host, settings.METRICS.port
+    if not port:
+        return None
+    try:
+        server = make_server(host, port, application, handler_class=Handler)
+    except OSError as error:
+        logger.warning(
+            "METRICS_PORT: %s:%s cannot be used (%s); this qcluster serves no /metrics",
+            host, port, error.strerror,
+        )  # fmt: skip
+        return None
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    logger.info("Metrics are at http://%s:%s/metrics", host, server.server_port)
+    return server
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    if environ["PATH_INFO"] != "/metrics":
+        return _refuse(HTTPStatus.NOT_FOUND, start_response)
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+        return _refuse(HTTPStatus.METHOD_NOT_ALLOWED, start_response)
+    # Without a token, METRICS_HOST says who can come here at all.
+    if settings.METRICS.token is not None and not gate.is_open_to(environ):
+        return _refuse(HTTPStatus.UNAUTHORIZED, start_response)
+    try:
+        body = exposition.text()
+    finally:
+        connections.close_all()
+    start_response("200 OK", [("Content-Type", exposition.CONTENT_TYPE)])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _refuse(status: HTTPStatus, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")])
+    return [f"{status.phrase}\n".encode()]

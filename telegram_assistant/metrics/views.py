@@ -1,0 +1,42 @@
+"""GET /metrics of the web server: what web processes count, and what the database knows."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from storage_quota.access import is_operator
+from telegram_assistant.metrics import exposition, gate
+
+
+class MayScrape(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return is_operator(request.user) or gate.is_open_to(request.META)
+
+
+class OneFormat(BaseContentNegotiation):
+    """Prometheus lists formats this does not speak, and takes the one it does."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return None
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, first.media_type or ""
+
+
+@extend_schema(exclude=True)
+class MetricsView(APIView):
+    permission_classes = (MayScrape,)
+    content_negotiation_class = OneFormat
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(exposition.text(), content_type=exposition.CONTENT_TYPE)

@@ -114,6 +114,9 @@ class TestBadValues:
             ("Q_WORKERS", "0"),
             ("Q_WORKERS", "65"),
             ("Q_WORKERS", "many"),
+            ("METRICS_PORT", "65536"),
+            ("METRICS_HOST", "two words"),
+            ("METRICS_TOKEN", "too short"),
             ("TIME_ZONE", "Europe/Atlantis"),
             ("TIME_ZONE", "../../etc/passwd"),
             ("TIME_ZONE", ""),
@@ -387,6 +390,7 @@ class TestSecrets:
 
 
 FREE_TEXT = {
+    "METRICS_HOST",
     "DJANGO_SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "LANGUAGE_CODE", "DATABASE_URL",
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",

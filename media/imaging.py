@@ -105,20 +105,26 @@ def probe(image: bytes) -> ImageFacts:
         return ImageFacts(_MIME_OF_FORMAT[picture.format or ""], width, height, frames)
 
 
-def open_upright(image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+def open_upright(
+    image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, at_least: int | None = None
+) -> Image.Image:
     """
     The picture as a person sees it: upright, on white, in mode L or RGB.
 
     Of an animation it is the last frame: captions are faded in, so the first shows none of
     them and the last all. Frames passed on the way count against the same `max_pixels`, so a
     long film gives the last frame within that budget. `max_pixels` has an upper bound, the
-    89 megapixels of Pillow's own guard. Raises ImageRefused.
+    89 megapixels of Pillow's own guard. A caller who makes the picture smaller says with
+    `at_least` how long its longest side has to be: a JPEG is then decoded at a half, a quarter or
+    an eighth, which is several times cheaper. Raises ImageRefused.
     """
     with _opened(image) as picture:
         _check_pixels(picture, max_pixels)
         if picture.format in _ANIMATED_FORMATS and getattr(picture, "is_animated", False):
             _seek_last(picture, max_pixels)
         orientation = _orientation(picture)
+        if at_least is not None:
+            _decode_smaller(picture, at_least)
         picture.load()
         upright = _plain(picture)
     turn = _TRANSPOSITIONS.get(orientation)
@@ -144,6 +150,14 @@ def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
     pixels = picture.width * picture.height
     if pixels > max_pixels:
         raise ImageRefused("too_many_pixels", f"{pixels} > {max_pixels}")
+
+
+def _decode_smaller(picture: Image.Image, at_least: int) -> None:
+    """Formats that cannot be decoded smaller do not heed it."""
+    width, height = picture.size
+    share = at_least / max(width, height)
+    if share < 1:
+        picture.draft(None, (max(1, int(width * share)), max(1, int(height * share))))
 
 
 def _seek_last(picture: Image.Image, max_pixels: int) -> None:

@@ -11,6 +11,12 @@ import pytest
 from django.db import connections
 
 from events import bus
+from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
+    certificate_files,
+    gigachat,
+    gigachat_stub,
+    look,
+)
 
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.core import checks
 
 from vision.policy_schema import PolicyRefused, load_policy
-from vision.providers import get_ocr
+from vision.providers import get_gigachat, get_ocr
 from vision.providers.ocr import TesseractMissing
+from vision.providers.port import ProviderMisconfigured
 
 
 @checks.register()
@@ -29,5 +30,23 @@ def tesseract_is_there(**_: Any) -> list[checks.CheckMessage]:
     except TesseractMissing as missing:
         return [
             checks.Warning(str(missing), id="vision.W001", hint="pictures wait until it is there")
+        ]
+    return []
+
+
+@checks.register()
+def gigachat_is_usable(**_: Any) -> list[checks.CheckMessage]:
+    """What can be told without asking it: nothing is sent, no connection opened."""
+    try:
+        get_gigachat()
+    except ProviderMisconfigured as refusal:
+        return [checks.Error(str(refusal), id="vision.E002", hint="GIGACHAT_CA_BUNDLE_FILE")]
+    if settings.GIGACHAT.configured and not settings.GIGACHAT.verify_ssl:
+        return [
+            checks.Warning(
+                "GigaChat's certificates are not verified: whoever is in between reads the key",
+                id="vision.W002",
+                hint="leave GIGACHAT_VERIFY_SSL out and set GIGACHAT_CA_BUNDLE_FILE",
+            )
         ]
     return []

@@ -43,6 +43,18 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "tesseract_failed": _("text recognition failed on this picture"),
     "timeout": _("text recognition took too long"),
     "analysis_failed": _("the analysis was given up"),
+    # what GigaChat said
+    "provider_quota": _("GigaChat's token package is used up"),
+    "provider_unauthorized": _("GigaChat does not accept the credentials"),
+    "provider_forbidden": _("GigaChat denies access"),
+    "provider_address": _("there is no GigaChat at the address that is set"),
+    "provider_certificates": _("the file with GigaChat's root certificate cannot be read"),
+    "unknown_model": _("GigaChat has no model of this name"),
+    "request_rejected": _("GigaChat did not accept the request"),
+    "blacklist": _("GigaChat does not speak of such a picture"),
+    "image_not_seen": _("GigaChat answered without having seen the picture"),
+    "answer_cut": _("GigaChat's answer broke off before it said anything"),
+    "answer_unusable": _("GigaChat's answer could not be understood"),
 }
 
 

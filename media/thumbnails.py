@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Final
 
@@ -10,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from media.imaging import ImageRefused, open_upright
 from media.models import MAX_MEDIA_BYTES, MediaObject, MediaRole, PostMedia
+from storage_quota import links
 from storage_quota.object_store import get_store
 
 SIDE: Final = 160
@@ -39,7 +41,7 @@ class Thumbnail:
     is_icon: bool = False
 
 
-def thumbnail(media: MediaObject) -> Thumbnail:
+def thumbnail(media: MediaObject, *, now: datetime) -> Thumbnail:
     """
     The picture, the still of a recording, or an icon of the kind.
 
@@ -50,6 +52,7 @@ def thumbnail(media: MediaObject) -> Thumbnail:
         return icon(media.mime.partition("/")[0])
     with get_store().open(source.s3_key) as file:
         content = file.read(MAX_MEDIA_BYTES)
+    links.note_read([media.s3_key, source.s3_key], now=now)
     try:
         return Thumbnail(shrink(content), "image/jpeg")
     except ImageRefused:

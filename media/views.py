@@ -4,14 +4,21 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, quote_etag
 from django.utils.text import get_valid_filename
 
 from media import thumbnails
 from media.models import MediaObject, MediaRole, Post
-from storage_quota import keys
+from storage_quota import keys, links
 from storage_quota.object_store import (
     ObjectMissing,
     StoreForbidden,
@@ -19,8 +26,6 @@ from storage_quota.object_store import (
     get_store,
 )
 
-INLINE_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
-"""Only these are shown by the browser itself; whatever else is stored is a download."""
 PRIVATE: Final = "private, max-age=600"
 RETRY_SECONDS: Final = 10
 NAME_CHARS: Final = 120
@@ -36,7 +41,7 @@ def thumbnail(request: HttpRequest, media: MediaObject | None) -> HttpResponseBa
     if unchanged := _unchanged(request, media):
         return unchanged
     try:
-        small = thumbnails.thumbnail(media)
+        small = thumbnails.thumbnail(media, now=timezone.now())
     except ObjectMissing:
         return _placeholder(HTTPStatus.NOT_FOUND)
     except _OUT_OF_ORDER:
@@ -49,11 +54,41 @@ def thumbnail(request: HttpRequest, media: MediaObject | None) -> HttpResponseBa
 
 
 def content(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase:
-    """The object itself: shown if it is a picture browsers know, downloaded otherwise."""
+    """
+    The object itself: shown if it is a picture browsers know, downloaded otherwise.
+
+    From the store directly if it has links, else through the application.
+    """
     if media is None:
         return _placeholder(HTTPStatus.NOT_FOUND)
     if unchanged := _unchanged(request, media):
         return unchanged
+    if request.method == "GET" and (link := _link(media)):
+        return _redirect(link)
+    return _streamed(media)
+
+
+def _link(media: MediaObject) -> str | None:
+    try:
+        return links.presigned_url(
+            tenant_id=media.tenant_id,
+            key=media.s3_key,
+            filename=file_name(media),
+            now=timezone.now(),
+        )
+    except ObjectMissing:  # the store has the last word on what the ledger does not know
+        return None
+
+
+def _redirect(link: str) -> HttpResponse:
+    """Kept by nobody: neither the browser, nor a page that is sent it as the referrer."""
+    response = HttpResponseRedirect(link)
+    response["Cache-Control"] = "private, no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _streamed(media: MediaObject) -> HttpResponseBase:
     chunks = _chunks(media.s3_key)
     try:
         first = next(chunks, b"")
@@ -61,14 +96,14 @@ def content(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase
         return _placeholder(HTTPStatus.NOT_FOUND)
     except _OUT_OF_ORDER:
         return _placeholder(HTTPStatus.SERVICE_UNAVAILABLE)
+    links.note_read([media.s3_key], now=timezone.now())
     return _guarded(_cacheable(_stream(media, first, chunks), media))
 
 
 def _stream(media: MediaObject, first: bytes, rest: Iterator[bytes]) -> StreamingHttpResponse:
-    inline = media.mime in INLINE_TYPES
+    inline = media.mime in links.INLINE_TYPES
     response = StreamingHttpResponse(
-        _joined(first, rest),
-        content_type=media.mime if inline else "application/octet-stream",
+        _joined(first, rest), content_type=media.mime if inline else links.DOWNLOAD
     )
     disposition = content_disposition_header(not inline, file_name(media))
     response["Content-Disposition"] = disposition or "attachment"
@@ -102,7 +137,10 @@ def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _unchanged(request: HttpRequest, media: MediaObject) -> HttpResponse | None:
     """304, without asking the store, if the browser has this content already."""
     response = get_conditional_response(request, etag=quote_etag(media.file_sha256))
-    return _cacheable(response, media) if isinstance(response, HttpResponse) else None
+    if not isinstance(response, HttpResponse):
+        return None
+    links.note_read([media.s3_key], now=timezone.now())
+    return _cacheable(response, media)
 
 
 def _cacheable(response: Answer, media: MediaObject) -> Answer:

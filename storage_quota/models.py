@@ -164,6 +164,9 @@ class Reservation(models.Model):
     stored: Stored | None = None
     """What was put on this promise. Known to the process that put it, only."""
 
+    unanswered: bool = False
+    """The store got a put on it and did not answer. Known to the process that put, only."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("tenant")
@@ -177,6 +180,12 @@ class Reservation(models.Model):
         help_text=_("Another promise for the same key was open at the same time."),
     )
     expires_at = models.DateTimeField(_("expires at"))
+    kept_until = models.DateTimeField(
+        _("kept until"),
+        null=True,
+        blank=True,
+        help_text=_("The store did not answer: until then it may still carry an upload out."),
+    )
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

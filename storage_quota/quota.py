@@ -196,6 +196,8 @@ def _save(
     replaced = {row.pk for new in granted for row in replaceable[new.key]}
     for new in granted:
         new.contested = any(row.pk not in replaced for row in promises[new.key])
+        kept = [row.kept_until for row in replaceable[new.key] if row.kept_until]
+        new.kept_until = max(kept, default=None)
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
     Reservation.objects.bulk_create(granted)

@@ -16,8 +16,9 @@ from django.db import transaction
 
 from storage_quota import ledger
 from storage_quota.models import Reservation, StoredObject, Tenant
+from storage_quota.object_store import metrics
 from storage_quota.object_store.factory import get_store
-from storage_quota.object_store.packing import GZIP, pack_json
+from storage_quota.object_store.packing import GZIP, json_bytes, pack
 from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
 from storage_quota.policy import Forecast
 from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
@@ -43,6 +44,7 @@ __all__ = [
     "forget",
     "put_json",
     "put_object",
+    "put_text",
     "release",
     "release_expired",
     "release_many",
@@ -71,6 +73,7 @@ def put_object(
     """
     size_bytes, sha256 = _measure(body)
     if known := StoredObject.objects.filter(key=key, sha256=sha256).first():
+        metrics.count("put", "exists", key)
         return known
     reservation = reserve(
         tenant=tenant, content_type=content_type, key=key, size_bytes=size_bytes or 1, now=now
@@ -86,14 +89,29 @@ def put_object(
 def put_json(
     *, tenant: Tenant, content_type: str, key: str, data: Any, now: datetime
 ) -> StoredObject:
-    """Store a document, packed; equal documents give equal bytes."""
+    """Store a document; equal documents give equal bytes."""
+    return put_text(
+        tenant=tenant,
+        content_type=content_type,
+        key=key,
+        text=json_bytes(data),
+        mime="application/json",
+        now=now,
+    )
+
+
+def put_text(
+    *, tenant: Tenant, content_type: str, key: str, text: bytes, mime: str, now: datetime
+) -> StoredObject:
+    """Store what shrinks well (JSON, HTML, Markdown): packed, unless S3_USE_COMPRESSION is off."""
+    packed = settings.S3.use_compression
     return put_object(
         tenant=tenant,
         content_type=content_type,
         key=key,
-        body=pack_json(data, level=settings.S3.compression_level),
-        mime="application/json",
-        content_encoding=GZIP,
+        body=pack(text, level=settings.S3.compression_level) if packed else text,
+        mime=mime,
+        content_encoding=GZIP if packed else "",
         now=now,
     )
 

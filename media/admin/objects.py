@@ -21,6 +21,7 @@ from events.console import EMPTY, ReadOnlyAdmin, excerpt, page_of, rendered
 from media import views
 from media.admin.pictures import content_address, thumbnail_address, thumbnail_tag
 from media.models import MediaObject, Post
+from storage_quota import links
 
 USES_SHOWN = 20
 _HASH = re.compile(r"[0-9a-f]{6,64}")
@@ -127,7 +128,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
 
     @admin.display(description=_("content"))
     def preview(self, media: MediaObject) -> SafeString:
-        shown = media.mime in views.INLINE_TYPES
+        shown = media.mime in links.INLINE_TYPES
         return format_html(
             '<a class="console-preview" href="{0}"><img src="{1}" alt=""><br>{2}</a>',
             content_address(media.pk),

@@ -4,40 +4,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
 
 from storage_quota.object_store.files import FileStore
+from storage_quota.object_store.metered import MeteredStore
 from storage_quota.object_store.port import ObjectStore
 from storage_quota.object_store.s3 import S3Store
 
-_override: list[ObjectStore] = []
+Store = TypeVar("Store", bound=ObjectStore)
+_override: list[MeteredStore] = []
 
 
-def get_store() -> ObjectStore:
+def get_store() -> MeteredStore:
     """S3 where it is configured, files under OBJECTS_DIR otherwise; one per process."""
     return _override[-1] if _override else _configured()
 
 
 @contextmanager
-def use(store: ObjectStore) -> Iterator[ObjectStore]:
+def use(store: Store) -> Iterator[Store]:
     """Tests put their own store in place, for all threads."""
-    _override.append(store)
+    metered = MeteredStore(store)
+    _override.append(metered)
     try:
         yield store
     finally:
-        _override.remove(store)
+        _override.remove(metered)
 
 
 @cache
-def _configured() -> ObjectStore:
+def _configured() -> MeteredStore:
     if settings.S3.configured:
-        return S3Store(settings.S3)
+        return MeteredStore(S3Store(settings.S3))
     root = Path(settings.OBJECTS_DIR)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)  # other users of the host stay out
-    return FileStore(root)
+    return MeteredStore(FileStore(root))
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -16,9 +16,10 @@ def pack(content: bytes, *, level: int) -> bytes:
     return gzip.compress(content, compresslevel=level, mtime=0)
 
 
-def pack_json(document: Any, *, level: int) -> bytes:
+def json_bytes(document: Any) -> bytes:
+    """One document, one text: sorted, without blanks."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return pack(text.encode(), level=level)
+    return text.encode()
 
 
 def encoding_of(key: str, head: bytes) -> str:

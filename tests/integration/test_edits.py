@@ -254,7 +254,7 @@ class TestHostileMessages:
 
 
 def test_what_a_killed_writer_left_half_written_is_removed():
-    drafts = get_store().root / ".uploads" / "media"
+    drafts = get_store().store.root / ".uploads" / "media"
     drafts.mkdir(parents=True)
     for name, age in (("old~1", 10_000), ("young~2", 0)):
         (drafts / name).write_bytes(b"half")

@@ -243,7 +243,7 @@ class TestFailure:
         worker.drain("vision")
         key = PostEnrichment.objects.get().s3_vision_keys[0]
         StoredObject.objects.filter(key=key).update(sha256="")
-        path = get_store()._path(key)
+        path = get_store().store._path(key)
         path.write_bytes(b"{")
         second = archive.post(b"one")
 

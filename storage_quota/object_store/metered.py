@@ -1,0 +1,120 @@
+"""The store every caller gets: the configured one, with its operations counted."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, BinaryIO
+
+from events.errors import DomainError, RetryLater
+from storage_quota.models import Reservation
+from storage_quota.object_store import metrics
+from storage_quota.object_store.packing import GZIP
+from storage_quota.object_store.port import (
+    LifecycleRule,
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    Upload,
+)
+from storage_quota.receipt import Stored
+
+
+class MeteredStore:
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+
+    def put(
+        self,
+        reservation: Reservation,
+        body: bytes | BinaryIO,
+        *,
+        mime: str,
+        content_encoding: str = "",
+    ) -> Stored:
+        started = time.monotonic()
+        with _counted("put", reservation.key):
+            stored = self.store.put(reservation, body, mime=mime, content_encoding=content_encoding)
+        _note_put(stored, seconds=time.monotonic() - started)
+        if content_encoding == GZIP and isinstance(body, bytes):
+            _note_ratio(reservation.key, body)
+        return stored
+
+    @contextmanager
+    def open(self, key: str, *, raw: bool = False) -> Iterator[BinaryIO]:
+        with _counted("get", key), self.store.open(key, raw=raw) as file:
+            yield file
+
+    def read_json(self, key: str) -> Any:
+        with _counted("get", key):
+            return self.store.read_json(key)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        with _failures_counted("head", key):
+            found = self.store.head(key)
+        metrics.count("head", "success" if found else "not_found", key)
+        return found
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return self.store.list(prefix)
+
+    def delete(self, key: str) -> None:
+        with _counted("delete", key):
+            self.store.delete(key)
+
+    def uploads(self) -> Iterator[Upload]:
+        return self.store.uploads()
+
+    def abort(self, upload: Upload) -> None:
+        self.store.abort(upload)
+
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        return self.store.lifecycle()
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        self.store.sync_lifecycle(rules)
+
+    def presign(
+        self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
+    ) -> str | None:
+        link = self.store.presign(
+            key, expires=expires, filename=filename, mime=mime, attachment=attachment
+        )
+        if link is not None:
+            metrics.OPERATIONS.labels("presigned", "success", "url").inc()
+        return link
+
+
+@contextmanager
+def _counted(operation: str, key: str) -> Iterator[None]:
+    with _failures_counted(operation, key):
+        yield
+    metrics.count(operation, "success", key)
+
+
+@contextmanager
+def _failures_counted(operation: str, key: str) -> Iterator[None]:
+    """Of the store. What the reader of an open object fails at is no failure of reading."""
+    try:
+        yield
+    except ObjectMissing:
+        metrics.count(operation, "not_found", key)
+        raise
+    except (DomainError, RetryLater):
+        metrics.count(operation, "error", key)
+        raise
+
+
+def _note_put(stored: Stored, *, seconds: float) -> None:
+    kind = metrics.content_type(stored.key)
+    size = metrics.size_bucket(stored.size_bytes)
+    metrics.UPLOAD_SECONDS.labels(kind, size).observe(seconds)
+    metrics.FILE_BYTES.labels(kind).observe(stored.size_bytes)
+
+
+def _note_ratio(key: str, packed: bytes) -> None:
+    """A gzip file ends with the size of what is in it, modulo 2**32 (RFC 1952, 2.3.1)."""
+    plain_bytes = int.from_bytes(packed[-4:], "little")
+    if plain_bytes:
+        ratio = len(packed) / plain_bytes
+        metrics.COMPRESSION_RATIO.labels(metrics.content_type(key)).observe(ratio)

@@ -5,6 +5,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 MANAGE := $(RUN) manage.py
 PORT ?= 8000
+# Empty: whoever is configured looks at the demo's pictures. stub: a GigaChat on this machine.
+VISION ?=
+DEMO_VISION_stub := ./install/with-gigachat-stub
+DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check bench format migrations messages requirements sample password stop clean
@@ -12,9 +16,9 @@ PORT ?= 8000
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/base tesseract ## import the sample channel, run the pipeline, show what came out
+demo: $(VENV)/base tesseract ## import the sample channel, run the pipeline, show what came out (VISION=stub)
 	@$(MANAGE) migrate --verbosity 0
-	@LOG_LEVEL=WARNING $(MANAGE) demo
+	@LOG_LEVEL=WARNING $(DEMO_VISION) $(MANAGE) demo
 
 serve: $(VENV)/base tesseract ## web server and workers together, on http://127.0.0.1:$(PORT)/
 	@$(MANAGE) migrate --verbosity 0

@@ -1,16 +1,17 @@
 """
-Serve until stopped; the first line on stdout is the URL.
+Serve until stopped; the first line on stdout is the URL, the last on stderr what was done.
 
 GIGACHAT_BASE_URL is that URL and /v1, GIGACHAT_AUTH_URL and /api/v2/oauth. Counters:
 GET /_stub/stats; faults: POST /_stub/faults {"faults": [{"kind": "rate_limited", "count": 3}]}.
+Certificates for --chain: python -m tests.gigachat_stub.certificates FOLDER.
 """
 
 import argparse
 import signal
+import sys
 import threading
 from pathlib import Path
 
-from tests.gigachat_stub import certificates
 from tests.gigachat_stub.faults import KINDS, MIXED
 from tests.gigachat_stub.server import Stub
 from tests.gigachat_stub.state import CLIENT_ID, CLIENT_SECRET, Behavior
@@ -18,15 +19,11 @@ from tests.gigachat_stub.state import CLIENT_ID, CLIENT_SECRET, Behavior
 
 def main() -> None:
     args = _arguments()
-    chain = None
-    if args.tls:
-        made = certificates.make(args.tls)
-        chain = made.chain
     behavior = Behavior(
         client_id=args.client_id, client_secret=args.client_secret, latency=args.latency,
         token_seconds=args.token_seconds, parallel=args.parallel,
     )  # fmt: skip
-    stub = Stub(port=args.port, behavior=behavior, chain=chain)
+    stub = Stub(port=args.port, behavior=behavior, chain=args.chain)
     if args.faults:
         kinds = args.kinds.split(",")
         mixed = {"kind": "mixed", "probability": args.faults, "kinds": kinds}
@@ -37,6 +34,12 @@ def main() -> None:
     with stub:
         print(stub.url, flush=True)  # noqa: T201
         stopped.wait()
+    told = stub.stats()
+    print(  # noqa: T201
+        f"GigaChat stub: {told['answers']} answers about {told['pictures_seen']} pictures,"
+        f" {told['tokens'].get('total_tokens', 0)} tokens, at most {told['max_in_flight']} at a time",
+        file=sys.stderr,
+    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--token-seconds", type=float, default=1800)
     parser.add_argument("--client-id", default=CLIENT_ID)
     parser.add_argument("--client-secret", default=CLIENT_SECRET)
-    parser.add_argument("--tls", type=Path, help="serve TLS; the CA is made in this folder")
+    parser.add_argument("--chain", type=Path, help="serve TLS with this PEM of key and certificate")
     parser.add_argument("--faults", type=float, default=0.0, help="share of chats, 0 to 1")
     parser.add_argument("--kinds", default=",".join(MIXED), help=f"of: {', '.join(KINDS)}")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,7 @@
 """A root of our own and a certificate for this machine: what nobody trusts who was not told to."""
 
 import ipaddress
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -79,3 +80,7 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
         data_encipherment=False, key_agreement=False, key_cert_sign=signs, crl_sign=signs,
         encipher_only=False, decipher_only=False,
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(*make(Path(sys.argv[1])), sep="\n")  # noqa: T201

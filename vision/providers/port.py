@@ -89,6 +89,8 @@ class Analysis(BaseModel):
         usage = data.get("usage") if isinstance(data, dict) else None
         if isinstance(usage, Usage):
             return data | {"tokens_used": usage.total_tokens}
+        if isinstance(usage, dict):
+            return {"tokens_used": usage.get("total_tokens", 0), **data}
         return data
 
 

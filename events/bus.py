@@ -1,7 +1,6 @@
 """Publish facts, subscribe to them. Who publishes does not know who listens."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db import connection, transaction
 from django.utils import timezone
 
-from events import queue, trace
+from events import outbox, queue, trace
 from events.errors import DomainError
 from events.retry import Backoff
 from events.schemas import Event
@@ -118,7 +117,7 @@ def publish_many(events: Sequence[Event]) -> int:
     if not events:
         return 0
     now = timezone.now()
-    published = _insert_events(events, now=now)
+    published = outbox.insert([_traced(event) for event in events], now=now)
     known = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
     due = [
         (event_id, subscriber)
@@ -135,39 +134,6 @@ def publish_many(events: Sequence[Event]) -> int:
 def _concerns(subscriber: Subscription, event: Event) -> bool:
     same = subscriber.schema.topic == event.topic and subscriber.schema.version == event.version
     return same and subscriber.wants(event)
-
-
-def _insert_events(events: Iterable[Event], *, now: datetime) -> list[tuple[int, str, str, str]]:
-    """One JSON document in, the ids of the new rows out."""
-    document = ",".join(_as_row(_traced(event)) for event in events)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO events_outboxevent (topic, version, idempotency_key, payload, trace_id,
-                                            tenant_id, occurred_at, created_at)
-            SELECT topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at, %s
-            FROM json_populate_recordset(NULL::events_outboxevent, %s)
-            ON CONFLICT DO NOTHING
-            RETURNING id, topic, version, idempotency_key
-            """,
-            [now, f"[{document}]"],
-        )
-        rows: list[tuple[int, str, str, str]] = cursor.fetchall()
-        return rows
-
-
-def _as_row(event: Event) -> str:
-    """A JSON object with the columns of the outbox."""
-    columns = {
-        "topic": event.topic,
-        "version": event.version,
-        "idempotency_key": event.idempotency_key,
-        "trace_id": event.trace_id,
-        "tenant_id": event.tenant_id,
-        "occurred_at": event.occurred_at.isoformat(),
-    }
-    head = json.dumps(columns, ensure_ascii=False)
-    return f'{head[:-1]}, "payload": {event.model_dump_json()}}}'
 
 
 def _traced(event: E) -> E:

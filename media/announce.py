@@ -6,10 +6,11 @@ from hashlib import sha256
 
 from events.schemas import MediaFile, PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, Post
+from media.rows import PostRow
 
 
 def parsed(
-    post: Post, channel: Channel, contents: Sequence[str], *, first: bool, trace_id: str
+    post: Post | PostRow, channel: Channel, contents: Sequence[str], *, first: bool, trace_id: str
 ) -> PostParsedEventV1:
     """The key is the contract's; a later change of the same post adds what it changed to."""
     key = f"{post.tenant_id}:{channel.pk}:{post.telegram_message_id}"
@@ -18,7 +19,7 @@ def parsed(
         trace_id=trace_id,
         idempotency_key=key if first else f"{key}:{post.revision}:{post.fingerprint[:16]}",
         channel_id=str(channel.pk),
-        post_id=str(post.pk),
+        post_id=str(post.id),
         text=post.content,
         urls=post.urls,
         posted_at=post.posted_at,
@@ -46,7 +47,12 @@ def parsed(
 
 
 def uploaded(
-    post: Post, media: Sequence[MediaObject], *, first: bool = True, now: datetime, trace_id: str
+    post: Post | PostRow,
+    media: Sequence[MediaObject],
+    *,
+    first: bool = True,
+    now: datetime,
+    trace_id: str,
 ) -> VisionUploadedEventV1:
     """
     Keyed by the picture, or by the set of them where a post has several (CONTRACT A26).
@@ -55,12 +61,12 @@ def uploaded(
     """
     contents = sorted(m.file_sha256 for m in media)
     what = contents[0] if len(contents) == 1 else sha256("".join(contents).encode()).hexdigest()
-    key = f"{post.tenant_id}:{post.pk}:{what}"
+    key = f"{post.tenant_id}:{post.id}:{what}"
     return VisionUploadedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,
         idempotency_key=key if first else f"{key}:{post.revision}",
-        post_id=str(post.pk),
+        post_id=str(post.id),
         channel_id=str(post.channel_id),
         media_files=[
             MediaFile(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar
@@ -34,19 +34,66 @@ class FileChanged(DomainError):
     code: ClassVar[str] = "file_changed"
 
 
+NotStored = quota.QuotaExceeded | FileRefused | FileChanged
+"""Why a content of a batch did not come into the bucket although the store works."""
+
+
+def putters() -> ThreadPoolExecutor:
+    """Threads that put files; they never touch the database."""
+    return ThreadPoolExecutor(PARALLEL_PUTS, thread_name_prefix="put")
+
+
 @dataclass(slots=True)
 class Stored:
     """
-    What is in the bucket for a batch, by SHA-256: known before, put now, or refused for want
-    of room. What was put waits to be settled together with the rows of the batch.
+    What is in the bucket for a batch, by SHA-256: known before, put now, or not there and why.
+    What was put waits to be settled together with the rows of the batch.
     """
 
     known: set[str] = field(default_factory=set)
     put: dict[str, Reservation] = field(default_factory=dict)
-    refused: dict[str, quota.QuotaExceeded] = field(default_factory=dict)
+    refused: dict[str, NotStored] = field(default_factory=dict)
 
     def release(self) -> None:
         quota.release_many(list(self.put.values()))
+
+
+@dataclass(slots=True)
+class Storing:
+    """A batch whose files are on their way into the bucket; nothing else is waited for."""
+
+    stored: Stored
+    puts: dict[str, tuple[Reservation, Future[None]]] = field(default_factory=dict)
+
+    @property
+    def coming(self) -> frozenset[str]:
+        """Contents that the rows of this batch will make known."""
+        return frozenset(self.puts)
+
+    def wait(self) -> Stored:
+        """
+        Once every put has ended. A file that cannot be read any more is one message's
+        fault; a store that fails ends the batch: everything is released, and it raises.
+        """
+        wait(future for _, future in self.puts.values())
+        lost: list[Reservation] = []
+        try:
+            for sha256, (reservation, future) in self.puts.items():
+                try:
+                    future.result()
+                    self.stored.put[sha256] = reservation
+                except (FileRefused, FileChanged) as error:
+                    self.stored.refused[sha256] = error
+                    lost.append(reservation)
+        except BaseException:
+            self.abandon()
+            raise
+        quota.release_many(lost)
+        return self.stored
+
+    def abandon(self) -> None:
+        wait(future for _, future in self.puts.values())
+        quota.release_many([reservation for reservation, _ in self.puts.values()])
 
 
 def read_blob(source: Source, path: str) -> Blob:
@@ -82,43 +129,40 @@ def key_of(tenant: Tenant, blob: Blob) -> str:
     return keys.media(tenant_id=tenant.pk, sha256=blob.sha256, mime=blob.facts.mime)
 
 
-def store_blobs(source: Source, *, tenant: Tenant, blobs: Sequence[Blob], now: datetime) -> Stored:
+def begin_storing(
+    source: Source,
+    *,
+    tenant: Tenant,
+    blobs: Sequence[Blob],
+    pool: Executor,
+    coming: frozenset[str] = frozenset(),
+    now: datetime,
+) -> Storing:
     """
-    Reserve room for what is new, then put it. Settling is the caller's, with its rows.
+    Reserve room for what is new and start putting it. Settling is the caller's, with its rows.
 
-    A put that fails releases everything reserved here and raises.
+    `coming` are contents that the caller settles before this batch: they count as known.
     """
     distinct = {blob.sha256: blob for blob in blobs}
-    stored = Stored(known=known_contents(tenant, distinct.values()))
-    fresh = [blob for sha256, blob in distinct.items() if sha256 not in stored.known]
+    known = known_contents(tenant, distinct.values()) | (coming & distinct.keys())
+    storing = Storing(Stored(known=known))
+    fresh = [blob for sha256, blob in distinct.items() if sha256 not in known]
     if not fresh:
-        return stored
+        return storing
     wants = [quota.Want(key=key_of(tenant, b), size_bytes=b.size_bytes) for b in fresh]
     answers = quota.reserve_many(
         tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
     )
-    granted: list[tuple[Blob, Reservation]] = []
     for blob, answer in zip(fresh, answers, strict=True):
         if isinstance(answer, Reservation):
-            granted.append((blob, answer))
+            storing.puts[blob.sha256] = answer, pool.submit(_put, source, blob, answer)
         else:
-            stored.refused[blob.sha256] = answer
-    stored.put = _put_all(source, granted)
-    return stored
+            storing.stored.refused[blob.sha256] = answer
+    return storing
 
 
-def _put_all(source: Source, granted: Sequence[tuple[Blob, Reservation]]) -> dict[str, Reservation]:
-    try:
-        with ThreadPoolExecutor(PARALLEL_PUTS, thread_name_prefix="put") as pool:
-            return dict(pool.map(lambda pair: _put(source, *pair), granted))
-    except BaseException:
-        quota.release_many([reservation for _, reservation in granted])
-        raise
-
-
-def _put(source: Source, blob: Blob, reservation: Reservation) -> tuple[str, Reservation]:
+def _put(source: Source, blob: Blob, reservation: Reservation) -> None:
     with source.open(blob.path) as file:
         stored = get_store().put(reservation, file, mime=blob.facts.mime)
     if stored.sha256 != blob.sha256:
         raise FileChanged(f"{blob.path} was changed while it was being imported; import again")
-    return blob.sha256, reservation

@@ -2,31 +2,23 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import DataError, OperationalError, connection, transaction
 from django.utils import timezone
-from psycopg.errors import DiskFull
 
 from events import trace
-from media.models import Channel, ImportProblem, ImportRun, channel_id
-from media.services.blobs import known_contents
-from media.services.ingest import ingest
-from media.services.plan import Outcome, plan
+from media.models import ImportProblem, ImportRun
+from media.services.batches import Batch, batches
+from media.services.plan import Outcome
+from media.services.takeover import foretell, taken_over
 from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, SkippedChat
+from media.sources.port import Problem
 from storage_quota.models import Tenant
 
-BATCH_MESSAGES = 2000
-BATCH_CHARS = 1_000_000
-BATCH_FILE_BYTES = 64 * 1024**2
-"""
-A batch ends at whichever comes first: messages, their text, or their files. A commit is paid
-once per batch; a kill loses no more than one; memory holds one, however long the posts are.
-"""
 DETAIL_CHARS = 1000
 SHOWN_PROBLEMS = 1000
 """How many problems the summary carries along; all of them stand in `import_problems`."""
@@ -100,9 +92,16 @@ def import_export(
     )
     try:
         with trace.use(trace.current() or f"import-{trace.new()[:12]}"):
-            for batch in _batches(source, limit=limit):
-                _take_over(source, batch, tenant=tenant, run=run, summary=summary)
-                observe(summary)
+            cut = batches(source, limit=limit)
+            taken: Generator[tuple[Batch, Outcome], None, None]
+            if run is None:
+                taken = ((batch, foretell(source, batch, tenant=tenant)) for batch in cut)
+            else:
+                taken = taken_over(source, cut, tenant=tenant)
+            with closing(taken):
+                for batch, outcome in taken:
+                    _sum_up(batch, outcome, run=run, summary=summary)
+                    observe(summary)
     finally:
         finished = timezone.now()
         summary.seconds = (finished - started).total_seconds()
@@ -113,70 +112,9 @@ def import_export(
     return summary
 
 
-@dataclass(slots=True)
-class Batch:
-    """Messages of one chat, and what else came by meanwhile."""
-
-    chat: Chat | None
-    messages: list[Message] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    skipped: list[SkippedChat] = field(default_factory=list)
-    service: int = 0
-    chars: int = 0
-    file_bytes: int = 0
-
-    @property
-    def full(self) -> bool:
-        return (
-            len(self.messages) + len(self.problems) >= BATCH_MESSAGES
-            or self.chars >= BATCH_CHARS
-            or self.file_bytes >= BATCH_FILE_BYTES
-        )
-
-
-def _batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
-    batch = Batch(chat=None)
-    taken = 0
-    for record in source.records():
-        if isinstance(record, Chat):
-            yield batch
-            batch = Batch(chat=record)
-        elif isinstance(record, Message):
-            if limit is not None and taken >= limit:
-                break
-            taken += 1
-        _add(source, batch, record)
-        if batch.full:
-            yield batch
-            batch = Batch(chat=batch.chat)
-    yield batch
-
-
-def _add(source: ExportSource, batch: Batch, record: Record) -> None:
-    match record:
-        case Message():
-            batch.messages.append(record)
-            batch.chars += len(record.text)
-            if record.attachment and record.attachment.path:
-                batch.file_bytes += source.size_bytes(record.attachment.path) or 0
-        case ServiceMessage():
-            batch.service += 1
-        case Problem():
-            batch.problems.append(record)
-        case SkippedChat():
-            batch.skipped.append(record)
-
-
-def _take_over(
-    source: ExportSource, batch: Batch, *, tenant: Tenant, run: ImportRun | None, summary: Summary
-) -> None:
-    outcome = Outcome()
-    if batch.chat is not None:
-        channel = _channel(batch.chat, tenant=tenant, dry_run=run is None)
-        if channel.title not in summary.channels:
-            summary.channels.append(channel.title)
-        if batch.messages:
-            outcome = _outcome(source, channel, batch, dry_run=run is None)
+def _sum_up(batch: Batch, outcome: Outcome, *, run: ImportRun | None, summary: Summary) -> None:
+    if batch.chat is not None and batch.chat.title[:255] not in summary.channels:
+        summary.channels.append(batch.chat.title[:255])
     outcome.problems += batch.problems
     outcome.counts["messages"] += len(batch.messages)
     outcome.counts["service"] += batch.service
@@ -184,73 +122,6 @@ def _take_over(
     summary.take(outcome)
     if run is not None and outcome.problems:
         _record(run, outcome.problems)
-
-
-def _outcome(source: ExportSource, channel: Channel, batch: Batch, *, dry_run: bool) -> Outcome:
-    if dry_run:
-        return _foretell(source, channel, batch)
-    return _divided(source, channel, batch.messages)
-
-
-def _divided(source: ExportSource, channel: Channel, messages: list[Message]) -> Outcome:
-    """
-    What the database refuses is narrowed down to its message, by halves; the others come in.
-
-    A database that is gone or full is no message's fault: that stops the import.
-    """
-    try:
-        return ingest(source, channel=channel, messages=messages, now=timezone.now())
-    except (DataError, OperationalError) as error:
-        if isinstance(error.__cause__, DiskFull) or not connection.is_usable():
-            raise
-        if len(messages) == 1:
-            detail = f"the database refuses it: {str(error).splitlines()[0]}"
-            return Outcome(problems=[Problem("unstorable", detail, messages[0].message_id)])
-    half = len(messages) // 2
-    outcome = _divided(source, channel, messages[:half])
-    rest = _divided(source, channel, messages[half:])
-    outcome.counts.update(rest.counts)
-    outcome.problems += rest.problems
-    return outcome
-
-
-def _foretell(source: ExportSource, channel: Channel, batch: Batch) -> Outcome:
-    """The plan of the batch in figures; contents that repeat in later batches count again."""
-    planned = plan(source, channel=channel, messages=batch.messages)
-    counts = planned.outcome.counts
-    known = known_contents(channel.tenant, planned.blobs)
-    fresh = {b.sha256: b.size_bytes for b in planned.blobs if b.sha256 not in known}
-    counts["new_or_updated"] += len(planned.incoming)
-    counts["media_stored"] += len(fresh)
-    counts["bytes_stored"] += sum(fresh.values())
-    counts["duplicates"] += len(planned.blobs) - len(fresh)
-    return planned.outcome
-
-
-def _channel(chat: Chat, *, tenant: Tenant, dry_run: bool) -> Channel:
-    channel = Channel(
-        id=channel_id(tenant.pk, chat.tg_channel_id),
-        tenant=tenant,
-        tg_channel_id=chat.tg_channel_id,
-        username=chat.username[:64],
-        title=chat.title[:255],
-        kind=chat.kind[:32],
-    )
-    if dry_run:
-        return channel
-    with transaction.atomic():
-        stored, created = Channel.objects.get_or_create(
-            pk=channel.pk,
-            defaults={
-                name: getattr(channel, name)
-                for name in ("tenant", "tg_channel_id", "username", "title", "kind")
-            },
-        )
-        if not created and chat.title and stored.title != channel.title:
-            stored.title = channel.title
-            stored.save(update_fields=["title"])
-    stored.tenant = tenant
-    return stored
 
 
 def _record(run: ImportRun, problems: list[Problem]) -> None:

@@ -1,13 +1,15 @@
 """Take a batch of messages over: files into the bucket, rows and events in one transaction."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from media.models import Channel
-from media.services.blobs import store_blobs
-from media.services.plan import Outcome, plan
+from media.services.blobs import Storing, begin_storing, putters
+from media.services.plan import Outcome, Plan, plan
 from media.services.settlement import MediaVanished, settle
 from media.sources.port import Message, Source
 from storage_quota import services as quota
@@ -15,23 +17,69 @@ from storage_quota import services as quota
 ATTEMPTS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch that was read and whose bytes are claimed; its files are on their way."""
+
+    source: Source
+    channel: Channel
+    messages: Sequence[Message]
+    plan: Plan
+    storing: Storing
+    pool: Executor
+    now: datetime
+
+    def again(self, messages: Sequence[Message] | None = None) -> "Prepared":
+        """From the beginning (a part of it): what it took for known has changed."""
+        return prepare(
+            self.source,
+            channel=self.channel,
+            messages=self.messages if messages is None else messages,
+            pool=self.pool,
+            now=self.now,
+        )
+
+
 def ingest(
     source: Source, *, channel: Channel, messages: Sequence[Message], now: datetime
 ) -> Outcome:
     """Claim bytes, put files, settle: bytes, media, posts and events become true at once."""
+    with putters() as pool:
+        return finish(prepare(source, channel=channel, messages=messages, pool=pool, now=now))
+
+
+def prepare(
+    source: Source,
+    *,
+    channel: Channel,
+    messages: Sequence[Message],
+    pool: Executor,
+    coming: frozenset[str] = frozenset(),
+    now: datetime,
+) -> Prepared:
+    """Claim. The caller ends it with `finish`, or with `storing.abandon`."""
+    batch = plan(source, channel=channel, messages=messages)
+    storing = begin_storing(
+        source, tenant=channel.tenant, blobs=batch.blobs, pool=pool, coming=coming, now=now
+    )
+    return Prepared(source, channel, messages, batch, storing, pool, now)
+
+
+def finish(prepared: Prepared) -> Outcome:
+    """Wait for the files and settle; done again where a medium was evicted meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
-        batch = plan(source, channel=channel, messages=messages)
-        stored = store_blobs(source, tenant=channel.tenant, blobs=batch.blobs, now=now)
+        stored = prepared.storing.wait()
         try:
             with transaction.atomic():
-                settle(channel, batch, stored, now=now)
+                settle(prepared.channel, prepared.plan, stored, now=prepared.now)
         except (MediaVanished, quota.ReservationExpired):
             stored.release()
             if attempt == ATTEMPTS:
                 raise
+            prepared = prepared.again()
         except BaseException:
             stored.release()
             raise
         else:
-            return batch.outcome
+            return prepared.plan.outcome
     raise AssertionError("unreachable")

@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
 from media.models import Channel, MediaState, Post
 from media.rows import Blob, Incoming
 from media.services.blobs import FileTooLarge, read_blob
@@ -51,7 +54,7 @@ def plan(source: Source, *, channel: Channel, messages: Sequence[Message]) -> Pl
     result = Plan()
     for message in {m.message_id: m for m in messages}.values():
         before = known.get(message.message_id)
-        if before and _unchanged(before, message):
+        if before and _unchanged(source, before, message):
             result.outcome.counts["unchanged"] += 1
             complain(result.outcome, message, before.media_state, detail="as in the last import")
         else:
@@ -61,15 +64,35 @@ def plan(source: Source, *, channel: Channel, messages: Sequence[Message]) -> Pl
 
 
 def _known(channel: Channel, messages: Sequence[Message]) -> dict[int, Known]:
-    found = Post.objects.filter(
-        channel=channel, telegram_message_id__in=[m.message_id for m in messages]
-    ).values_list("telegram_message_id", "source_fingerprint", "media_state")
+    found = posts_of(channel, [m.message_id for m in messages]).values_list(
+        "telegram_message_id", "source_fingerprint", "media_state"
+    )
     return {message_id: Known(source, state) for message_id, source, state in found}
 
 
-def _unchanged(before: Known, message: Message) -> bool:
-    waits_for_room = before.media_state == MediaState.QUOTA_EXCEEDED
-    return before.source_fingerprint == message.fingerprint and not waits_for_room
+def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
+    """As one array: a list of two thousand parameters costs more than the query."""
+    wanted = RawSQL("SELECT unnest(%s::bigint[])", [list(message_ids)])
+    return Post.objects.filter(channel=channel, telegram_message_id__in=wanted)
+
+
+def _unchanged(source: Source, before: Known, message: Message) -> bool:
+    if before.source_fingerprint != message.fingerprint:
+        return False
+    if before.media_state in {MediaState.MISSING, MediaState.UNREADABLE}:
+        return not _readable(source, message)
+    return before.media_state != MediaState.QUOTA_EXCEEDED
+
+
+def _readable(source: Source, message: Message) -> bool:
+    """Whether a file that was not to be had is there now."""
+    if message.attachment is None or not message.attachment.path:
+        return False
+    try:
+        with source.open(message.attachment.path):
+            return True
+    except FileRefused:
+        return False
 
 
 def _read_files(source: Source, message: Message, outcome: Outcome) -> Incoming:

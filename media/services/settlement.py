@@ -19,11 +19,10 @@ from media.models import (
     Post,
     PostMedia,
     media_object_id,
-    post_id,
 )
-from media.rows import Blob, Incoming
-from media.services.blobs import Stored, key_of
-from media.services.plan import Plan, complain
+from media.rows import Blob, Incoming, PostRow
+from media.services.blobs import NotStored, Stored, key_of
+from media.services.plan import Plan, complain, posts_of
 from storage_quota import services as quota
 
 
@@ -37,7 +36,7 @@ def settle(channel: Channel, batch: Plan, stored: Stored, *, now: datetime) -> N
     tenant waits for it.
     """
     Channel.objects.select_for_update().get(pk=channel.pk)
-    _refuse_without_room(batch, stored)
+    _drop_unstored(batch, stored)
     media = _media_rows(channel, batch, stored, now=now)
     events = _post_rows(channel, batch, media, now=now)
     bus.publish_many(events)
@@ -48,7 +47,7 @@ def settle(channel: Channel, batch: Plan, stored: Stored, *, now: datetime) -> N
     batch.outcome.counts["duplicates"] += len(batch.blobs) - len(stored.put)
 
 
-def _refuse_without_room(batch: Plan, stored: Stored) -> None:
+def _drop_unstored(batch: Plan, stored: Stored) -> None:
     for one in batch.incoming:
         refusal = next(
             (stored.refused[b.sha256] for b in one.blobs if b.sha256 in stored.refused), None
@@ -57,8 +56,14 @@ def _refuse_without_room(batch: Plan, stored: Stored) -> None:
             continue
         one.blobs = [b for b in one.blobs if b.sha256 not in stored.refused]
         if len(one.blobs) == 0 or one.message.attachment.path != one.blobs[0].path:  # type: ignore[union-attr]
-            one.blobs, one.state = [], MediaState.QUOTA_EXCEEDED
+            one.blobs, one.state = [], _state_of(refusal)
             complain(batch.outcome, one.message, one.state, detail=str(refusal))
+
+
+def _state_of(refusal: NotStored) -> MediaState:
+    if isinstance(refusal, quota.QuotaExceeded):
+        return MediaState.QUOTA_EXCEEDED
+    return MediaState.UNREADABLE
 
 
 def _media_rows(
@@ -107,48 +112,48 @@ def _post_rows(
     channel: Channel, batch: Plan, media: dict[str, MediaObject], *, now: datetime
 ) -> list[Event]:
     """Write the posts and their media; returns what the floors above should hear."""
-    ids = {post_id(channel.pk, one.message.message_id): one for one in batch.incoming}
-    existing = {
-        post.pk: post
-        for post in Post.objects.filter(
-            channel=channel,
-            telegram_message_id__in=[one.message.message_id for one in batch.incoming],
-        )
-    }
-    contents_before = _contents(list(existing))
-    written: list[Post] = []
+    built = [(one, rows.build(channel, one)) for one in batch.incoming]
+    existing = _existing(channel, built)
+    contents_before = _contents([row.id for row in existing.values()])
+    written: list[PostRow] = []
     maps: list[PostMedia] = []
     events: list[Event] = []
     batch_trace = trace.current() or trace.new()
-    for key, one in ids.items():
-        trace_id = f"{batch_trace[:64]}:{one.message.message_id}"
-        before = existing.get(key)
-        post = rows.build(channel, one)
+    for one, row in built:
+        trace_id = f"{batch_trace[:64]}:{row.telegram_message_id}"
+        before = existing.get(row.telegram_message_id)
         old_print = before.fingerprint if before else ""
-        merged = rows.merge(before, post, one.contents) if before else post
+        old_revision = before.revision if before else 0
+        merged = rows.merge(before, row, one.contents) if before else row
         if merged is None:
             batch.outcome.counts["unchanged"] += 1
             continue
-        contents = one.contents or contents_before.get(key, [])
+        contents = one.contents or contents_before.get(row.id, [])
         merged.fingerprint = rows.fingerprint(merged, contents)
         written.append(merged)
         batch.outcome.counts["updated" if before else "new"] += 1
         if before:
-            merged.revision = before.revision + (merged.fingerprint != old_print)
+            merged.revision = old_revision + (merged.fingerprint != old_print)
         if merged.fingerprint != old_print:
             events.append(
                 announce.parsed(merged, channel, contents, first=before is None, trace_id=trace_id)
             )
-        if one.blobs and one.contents != contents_before.get(key):
+        if one.blobs and one.contents != contents_before.get(row.id):
             maps += _map_rows(merged, one, media, now=now)
             primary = media[one.blobs[0].sha256]
-            first = key not in contents_before
+            first = row.id not in contents_before
             events.append(
                 announce.uploaded(merged, [primary], first=first, now=now, trace_id=trace_id)
             )
-    _write_posts(written)
+    _write_posts(written, now=now)
     _write_maps(maps)
     return events
+
+
+def _existing(channel: Channel, built: Sequence[tuple[Incoming, PostRow]]) -> dict[int, PostRow]:
+    found = posts_of(channel, [row.telegram_message_id for _, row in built])
+    existing = (PostRow(**columns) for columns in found.values(*rows.COLUMNS))
+    return {row.telegram_message_id: row for row in existing}
 
 
 def _contents(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
@@ -160,20 +165,27 @@ def _contents(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
 
 
 def _map_rows(
-    post: Post, one: Incoming, media: dict[str, MediaObject], *, now: datetime
+    post: PostRow, one: Incoming, media: dict[str, MediaObject], *, now: datetime
 ) -> list[PostMedia]:
     roles = (MediaRole.PRIMARY, MediaRole.THUMBNAIL)
     return [
         PostMedia(
-            post=post, media_object=media[sha256], position=position, role=role, uploaded_at=now
+            post_id=post.id,
+            media_object=media[sha256],
+            position=position,
+            role=role,
+            uploaded_at=now,
         )
         for position, (sha256, role) in enumerate(zip(one.contents, roles, strict=False))
     ]
 
 
-def _write_posts(posts: Sequence[Post]) -> None:
+def _write_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
     bulk.upsert(
+        Post,
         posts,
+        columns=rows.COLUMNS,
+        stamps={"created_at": now, "updated_at": now},
         unique=["channel", "telegram_message_id"],
         update=[*rows.FROM_MESSAGE, "updated_at"],
     )

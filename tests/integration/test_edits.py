@@ -14,7 +14,7 @@ from albums.services import assemble
 from events import bus, maintenance, worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
-from media import announce
+from media import announce, rows
 from media.models import Post, PostMedia
 from media.services import imports
 from media.sources.export import ExportSource
@@ -213,7 +213,7 @@ class TestHostileMessages:
         assert (Post.objects.count(), summary.counts["problems"]) == (2, 1)
 
     def test_what_only_the_database_refuses_is_found_and_named(self, tmp_path, monkeypatch):
-        build = imports.ingest.__globals__["settle"].__globals__["rows"].build
+        build = rows.build
 
         def too_long(channel, incoming):
             post = build(channel, incoming)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from events.models import OutboxEvent
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
-from media.services import imports
+from media.services import batches, imports
 from media.sources.export import ExportSource
 from storage_quota import services as quota
 from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
@@ -491,7 +491,7 @@ class TestInterruption:
         return state | {"usage": [row for row in state["usage"] if row[1]]}
 
     def test_two_imports_at_once_leave_what_one_leaves(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(imports, "BATCH_MESSAGES", 20)
+        monkeypatch.setattr(batches, "BATCH_MESSAGES", 20)
         folder = self.export(tmp_path)
         wanted = self.expected(folder)
         failures = []
@@ -549,10 +549,10 @@ settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 settings.OBJECTS_DIR = Path(sys.argv[2])
 django.setup()
 from datetime import UTC
-from media.services import imports
+from media.services import batches, imports
 from media.sources.export import ExportSource
 from storage_quota import services as quota
-imports.BATCH_MESSAGES = 10
+batches.BATCH_MESSAGES = 10
 source = ExportSource(Path(sys.argv[1]), zone=UTC)
 tenant = quota.default_tenant()
 print("ready", flush=True)

@@ -81,6 +81,7 @@ def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, 
 def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) -> None:
     """Handlers publish into other queues: go round until a whole round finds nothing due."""
     last_progress = time.monotonic()
+    told = ""
     while True:
         settled = sum(worker.drain(name, observe=observe).settled for name in queues)
         waiting = _open(queues)
@@ -90,7 +91,18 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
         elif not waiting or time.monotonic() - last_progress >= max_wait:
             return
         else:
+            told = _tell_why(queues, bar=bar, told=told)
             time.sleep(_until_next(queues))
+
+
+def _tell_why(queues: list[str], *, bar: Any, told: str) -> str:
+    """Say once what the next delivery waits for: nobody should look at a bar that stands still."""
+    postponed = worker.waiting().filter(queue__in=queues).exclude(outcome="")
+    first = postponed.order_by("due_at").values_list("subscriber", "outcome").first()
+    reason = f"{first[0]} waits: {first[1]}" if first else ""
+    if reason and reason != told:
+        bar.write(reason, file=sys.stderr)
+    return reason or told
 
 
 def _open(queues: list[str]) -> int:

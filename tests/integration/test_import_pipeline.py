@@ -1,0 +1,205 @@
+"""The files of one batch travel while the rows of the batch before are written."""
+
+import threading
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from events.models import OutboxEvent
+from media.models import MediaObject, MediaState, Post
+from media.services import batches, blobs, imports
+from media.sources.export import ExportSource
+from storage_quota import services as quota
+from storage_quota.models import Reservation, StoredObject, TenantUsage
+from storage_quota.object_store import StoreUnavailable, get_store, use
+from storage_quota.object_store.memory import MemoryStore
+from tests.unit.exports import chat, message, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_MESSAGES", 2)
+
+
+@pytest.fixture
+def store():
+    with use(MemoryStore()) as memory:
+        yield memory
+
+
+def export(folder: Path, names: list[str]) -> Path:
+    """One post per name; equal names are the same picture."""
+    for name in set(names):
+        picture = folder / "photos" / f"{name}.jpg"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), ((ord(name) - 97) * 40, 0, 0)).save(picture)
+    posts = [message(n, photo=f"photos/{name}.jpg") for n, name in enumerate(names, start=1)]
+    return write(folder, chat(posts))
+
+
+def run(folder: Path) -> imports.Summary:
+    source = ExportSource(folder, zone=UTC)
+    return imports.import_export(source=source, path=folder, tenant=quota.default_tenant())
+
+
+def books() -> tuple[int, int, int]:
+    """Bytes in the bucket, in the ledger, in the sums."""
+    return (
+        sum(info.size_bytes for info in get_store().list()),
+        sum(StoredObject.objects.values_list("size_bytes", flat=True)),
+        sum(TenantUsage.objects.values_list("total_bytes", flat=True)),
+    )
+
+
+def test_a_picture_of_two_neighboring_batches_is_put_and_charged_once(tmp_path, store):
+    run(export(tmp_path, ["a", "b", "a", "c", "c", "b"]))
+
+    assert store.puts == MediaObject.objects.count() == 3
+    assert not Reservation.objects.exists()
+    assert len(set(books())) == 1
+
+
+def test_files_of_the_next_batch_are_put_before_the_rows_of_this_one_are_written(
+    tmp_path, store, monkeypatch
+):
+    posts_then: list[int] = []
+    put = store.put
+
+    def noting(reservation, body, **kwargs):
+        posts_then.append(0 if threading.current_thread() is threading.main_thread() else 1)
+        return put(reservation, body, **kwargs)
+
+    prepared: list[int] = []
+    prepare = blobs.begin_storing
+
+    def counting(*args, **kwargs):
+        prepared.append(Post.objects.count())
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(store, "put", noting)
+    monkeypatch.setattr("media.services.ingest.begin_storing", counting)
+
+    run(export(tmp_path, ["a", "b", "c", "d", "e", "f"]))
+
+    assert prepared == [0, 0, 2]
+    assert posts_then == [1] * 6
+
+
+def test_a_store_that_fails_keeps_what_was_settled_and_gives_every_promise_back(
+    tmp_path, store, monkeypatch
+):
+    put = store.put
+
+    def failing(reservation, body, **kwargs):
+        if store.puts >= 5:
+            raise StoreUnavailable("switched off")
+        return put(reservation, body, **kwargs)
+
+    monkeypatch.setattr(store, "put", failing)
+    monkeypatch.setattr(blobs, "PARALLEL_PUTS", 1)
+    folder = export(tmp_path, ["a", "b", "c", "d", "e", "f"])
+
+    with pytest.raises(StoreUnavailable):
+        run(folder)
+
+    assert Post.objects.count() in {2, 4}
+    assert not Reservation.objects.exists()
+    assert len(set(books())) == 1
+    monkeypatch.setattr(store, "put", put)
+    run(folder)
+    assert Post.objects.count() == MediaObject.objects.count() == 6
+
+
+def test_a_reader_that_stops_early_leaves_no_promise(tmp_path, store):
+    def stop(summary: imports.Summary) -> None:
+        if summary.counts["messages"]:
+            raise KeyboardInterrupt
+
+    folder = export(tmp_path, ["a", "b", "c", "d", "e", "f"])
+
+    with pytest.raises(KeyboardInterrupt):
+        imports.import_export(
+            source=ExportSource(folder, zone=UTC),
+            path=folder,
+            tenant=quota.default_tenant(),
+            observe=stop,
+        )
+
+    assert Post.objects.count() == 2
+    assert not Reservation.objects.exists()
+    assert len(set(books())) == 1
+
+
+def test_a_file_that_changes_under_the_import_is_the_problem_of_its_message_only(
+    tmp_path, store, monkeypatch
+):
+    folder = export(tmp_path, ["a", "b", "c"])
+    content = (folder / "photos" / "b.jpg").read_bytes()
+    put = store.put
+
+    def changed(reservation, body, **kwargs):
+        if sha256(content).hexdigest() in reservation.key:
+            body = content[:-1]
+        return put(reservation, body, **kwargs)
+
+    monkeypatch.setattr(store, "put", changed)
+    first = run(folder)
+
+    assert [(p.code, p.message_id) for p in first.problems] == [("unreadable_file", 2)]
+    states = dict(Post.objects.values_list("telegram_message_id", "media_state"))
+    assert states == {1: MediaState.STORED, 2: MediaState.UNREADABLE, 3: MediaState.STORED}
+    assert not Reservation.objects.exists()
+
+    monkeypatch.setattr(store, "put", put)
+    again = run(folder)
+
+    assert again.clean
+    assert Post.objects.get(telegram_message_id=2).media_state == MediaState.STORED
+    assert MediaObject.objects.count() == 3
+    assert len(set(books())) == 1
+
+
+def test_a_file_that_was_missing_comes_in_with_the_next_import(tmp_path, store):
+    folder = export(tmp_path, ["a", "b"])
+    away = (folder / "photos" / "b.jpg").rename(tmp_path / "b.jpg")
+    first = run(folder)
+    still = run(folder)
+
+    away.rename(folder / "photos" / "b.jpg")
+    last = run(folder)
+
+    assert [p.code for p in first.problems + still.problems] == ["missing_file"] * 2
+    assert still.counts["unchanged"] == 2
+    assert last.clean
+    assert last.counts["updated"] == 1
+    assert MediaObject.objects.count() == 2
+    uploaded = OutboxEvent.objects.filter(topic="posts.vision.uploaded")
+    assert uploaded.count() == 2
+
+
+def test_many_posts_go_in_by_copy_and_an_edit_replaces_them(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_MESSAGES", 2000)
+    count = 450
+    nasty = "tab\t line\n back\\slash \\N «кавычки» 🎉"
+    write(tmp_path, chat([message(n, text=f"{n} {nasty}") for n in range(1, count + 1)]))
+    run(tmp_path)
+    created = Post.objects.get(telegram_message_id=1).created_at
+    edited = str(int(datetime(2026, 7, 1, tzinfo=UTC).timestamp()))
+    write(
+        tmp_path,
+        chat([message(n, text=f"{n} new", edited_unixtime=edited) for n in range(1, count + 1)]),
+    )
+
+    second = run(tmp_path)
+
+    assert second.counts["updated"] == Post.objects.filter(content__endswith="new").count() == count
+    assert Post.objects.get(telegram_message_id=1).created_at == created
+    assert OutboxEvent.objects.filter(topic="posts.parsed").count() == 2 * count
+    first = OutboxEvent.objects.filter(topic="posts.parsed").order_by("id")[0]
+    assert first.payload["text"] == f"1 {nasty}"
+    assert run(tmp_path).counts["unchanged"] == count

@@ -1,14 +1,17 @@
 """The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from storage_quota import tenant_settings
 from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
 
 Row = TypeVar("Row", bound=models.Model)
@@ -36,8 +39,17 @@ class MembershipInline(admin.TabularInline[Membership, Tenant]):
     extra = 0
 
 
+class TenantForm(forms.ModelForm[Tenant]):
+    def clean_settings(self) -> Any:
+        value = self.cleaned_data["settings"] or {}
+        if complaints := tenant_settings.complaints(value):
+            raise ValidationError(complaints)
+        return value
+
+
 @admin.register(Tenant)
 class TenantAdmin(admin.ModelAdmin[Tenant]):
+    form = TenantForm
     list_display = ("name", "limit", "created_at")
     search_fields = ("name",)
     readonly_fields = ("id", "created_at")

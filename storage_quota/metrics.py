@@ -19,7 +19,7 @@ VIOLATIONS: Final = Counter(
 )
 CHECK_SECONDS: Final = Histogram(
     "storage_quota_check_duration_seconds",
-    "Time of a forecast or of a batch of reservations",
+    "Time to decide, and promise: of a forecast, or of a batch of reservations",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
 

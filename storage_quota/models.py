@@ -46,7 +46,12 @@ class Tenant(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
-    settings = models.JSONField(_("settings"), default=dict, blank=True)
+    settings = models.JSONField(
+        _("settings"),
+        default=dict,
+        blank=True,
+        help_text=_('Own limits by type, in GiB: {"limits": {"media_gb": 1.5, "vision_gb": 0.5}}'),
+    )
     limit_bytes = models.BigIntegerField(
         _("own limit, bytes"),
         null=True,

@@ -6,23 +6,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Bytes taken, stored and promised together: in all, by this tenant, by this type."""
+    """
+    Bytes taken, stored and promised together: in all, by this tenant, by this type.
+
+    `own_type` is where both meet: this tenant's objects of this type.
+    """
 
     bucket: int
     tenant: int
     type: int
+    own_type: int = 0
 
     def plus(self, size_bytes: int) -> "Usage":
-        return Usage(self.bucket + size_bytes, self.tenant + size_bytes, self.type + size_bytes)
+        return Usage(
+            self.bucket + size_bytes,
+            self.tenant + size_bytes,
+            self.type + size_bytes,
+            self.own_type + size_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What each of the three may reach, inclusively."""
+    """What each of them may reach, inclusively. Not every tenant has limits of its own by type."""
 
     bucket: int
     tenant: int
     type: int
+    own_type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,11 @@ class Forecast:
 
 def decide(*, content_type: str, requested: int, usage: Usage, ceilings: Ceilings) -> Forecast:
     """The first limit that would be passed gives the reason: bucket, tenant, type."""
+    own_type = ceilings.type if ceilings.own_type is None else ceilings.own_type
     room = {
         "bucket_full": ceilings.bucket - usage.bucket,
         "tenant_limit": ceilings.tenant - usage.tenant,
-        f"{content_type}_limit": ceilings.type - usage.type,
+        f"{content_type}_limit": min(ceilings.type - usage.type, own_type - usage.own_type),
     }
     return Forecast(
         reason=_first_passed(room, requested),

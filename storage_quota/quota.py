@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from events.errors import DomainError
-from storage_quota import selectors, sweep
+from storage_quota import metrics, selectors, sweep, tenant_settings
 from storage_quota.locks import lock_bucket, lock_promises
 from storage_quota.models import Reservation, Tenant
 from storage_quota.policy import Ceilings, Forecast, decide
@@ -55,14 +55,18 @@ class QuotaExceeded(DomainError):
 Answers = dict[str, Reservation | QuotaExceeded]
 
 
+@metrics.CHECK_SECONDS.time()
 def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> Forecast:
-    """Would it fit just now? Only `reserve` promises it."""
-    return decide(
+    """Would it fit just now? Only `reserve` promises it. A no counts as a violation."""
+    outlook = decide(
         content_type=content_type,
         requested=size_bytes,
         usage=selectors.taken(tenant_id=tenant.pk, content_type=content_type),
         ceilings=_ceilings(tenant, content_type),
     )
+    if not outlook.allowed:
+        metrics.count_refusal(tenant.pk, outlook)
+    return outlook
 
 
 def reserve(
@@ -90,7 +94,16 @@ def reserve_many(
     refused = [want for want in wants if isinstance(answers[want.key], QuotaExceeded)]
     if refused and sweep.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
         answers |= _grant(tenant, content_type, refused, now=now)
-    return [answers[want.key] for want in wants]
+    return _counted(tenant, [answers[want.key] for want in wants])
+
+
+def _counted(
+    tenant: Tenant, answers: list[Reservation | QuotaExceeded]
+) -> list[Reservation | QuotaExceeded]:
+    for answer in answers:
+        if isinstance(answer, QuotaExceeded):
+            metrics.count_refusal(tenant.pk, answer.forecast)
+    return answers
 
 
 def _check(tenant: Tenant, content_type: str, wants: Sequence[Want]) -> None:
@@ -111,6 +124,7 @@ def _grant(tenant: Tenant, content_type: str, wants: Sequence[Want], *, now: dat
             return answers
 
 
+@metrics.CHECK_SECONDS.time()
 def _try_grant(
     tenant: Tenant, content_type: str, wants: Sequence[Want], *, now: datetime
 ) -> Answers | None:
@@ -210,4 +224,5 @@ def _ceilings(tenant: Tenant, content_type: str) -> Ceilings:
         bucket=limits.total_bytes,
         tenant=limits.tenant_bytes if own is None else own,
         type=limits.by_type[content_type],
+        own_type=tenant_settings.limits(tenant).of(content_type),
     )

@@ -44,14 +44,16 @@ def taken(*, tenant_id: UUID, content_type: str) -> Usage:
     One statement, so one snapshot: a settle that commits meanwhile moves its bytes from
     the promises to the ledger, and they are seen on exactly one side.
     """
-    bucket = tenant = of_type = 0
+    bucket = tenant = of_type = own_type = 0
     with connection.cursor() as cursor:
         cursor.execute(_TAKEN)
         for owner, kind, size in cursor.fetchall():
+            own, typed = str(owner) == str(tenant_id), kind == content_type
             bucket += size
-            tenant += size if str(owner) == str(tenant_id) else 0
-            of_type += size if kind == content_type else 0
-    return Usage(bucket=bucket, tenant=tenant, type=of_type)
+            tenant += size if own else 0
+            of_type += size if typed else 0
+            own_type += size if own and typed else 0
+    return Usage(bucket=bucket, tenant=tenant, type=of_type, own_type=own_type)
 
 
 def usage_rows() -> list[tuple[UUID, str, int]]:

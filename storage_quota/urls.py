@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from storage_quota import views
+
+urlpatterns = [
+    path("quota", views.QuotaView.as_view(), name="storage-quota"),
+    path("quota/check", views.QuotaCheckView.as_view(), name="storage-quota-check"),
+    path("usage/<str:tenant_id>", views.UsageView.as_view(), name="storage-usage"),
+]

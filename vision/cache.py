@@ -4,12 +4,14 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
+from django.db import DatabaseError
 from pydantic import ValidationError
 
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType, Tenant
 from storage_quota.object_store import ObjectMissing, get_store
+from storage_quota.tenant_settings import LimitsUnknown, without_settings
 from vision.providers.port import SCHEMA_VERSION, Analysis, VisionProvider
 
 logger = logging.getLogger(__name__)
@@ -38,19 +40,39 @@ def read(key: str) -> Analysis | None:
 
 def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> bool:
     """
-    False where there is no room or the store is away.
+    False where there is no room, or where store or books are away.
 
-    The analysis itself is not lost by that: it may have been paid for (CONTRACT §7.3).
+    The analysis itself is not lost by that: it may have been paid for (CONTRACT §7.3). A
+    quota that says no stands. One that cannot say is asked once more, without what the
+    tenant's own settings say: the limits of the installation always hold.
     """
     try:
-        quota.put_json(
-            tenant=tenant,
-            content_type=ContentType.VISION,
-            key=key,
-            data=analysis.model_dump(mode="json"),
-            now=now,
-        )
-    except quota.NOT_STORED as refusal:
-        logger.warning("vision result of tenant %s is not kept: %s", tenant.pk, refusal)
+        try:
+            _put(key, analysis, tenant=tenant, now=now)
+        except _UNDECIDED as trouble:
+            _tell("is not entered yet, once more", tenant, trouble)
+            _put(key, analysis, tenant=without_settings(tenant), now=now)
+    except (*quota.NOT_STORED, *_UNDECIDED) as trouble:
+        _tell("is not kept", tenant, trouble)
         return False
     return True
+
+
+_UNDECIDED = (LimitsUnknown, quota.ReservationExpired, DatabaseError)
+"""Neither yes nor no: asking or entering failed. Nothing stays in the store on that."""
+
+
+def _put(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> None:
+    quota.put_json(
+        tenant=tenant,
+        content_type=ContentType.VISION,
+        key=key,
+        data=analysis.model_dump(mode="json"),
+        now=now,
+    )
+
+
+def _tell(what: str, tenant: Tenant, trouble: Exception) -> None:
+    logger.warning(
+        "vision result of tenant %s %s: %s: %s", tenant.pk, what, type(trouble).__name__, trouble
+    )

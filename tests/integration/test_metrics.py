@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from events import scrape
 from storage_quota import services
-from storage_quota.metrics import VIOLATIONS, count_refusal
+from storage_quota.metrics import VIOLATIONS
 from telegram_assistant.config import Metrics
 from telegram_assistant.metrics import exposition, files, folder, server
 from tests import storage_fixtures as given
@@ -186,8 +186,7 @@ class TestExposition:
 
     def test_a_refusal_is_counted_by_tenant_and_limit(self, limits, tenant):
         for size, content_type in ((101, "media"), (81, "media"), (61, "media"), (51, "crawl")):
-            outlook = services.forecast(tenant=tenant, content_type=content_type, size_bytes=size)
-            count_refusal(tenant.pk, outlook)
+            services.forecast(tenant=tenant, content_type=content_type, size_bytes=size)
 
         samples = scraped(exposition.text())
 

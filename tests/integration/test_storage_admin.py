@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -112,3 +114,47 @@ def test_an_expired_promise_is_marked(staff, reserve, now):
     page = staff.get(reverse("admin:storage_quota_reservation_changelist")).content.decode()
 
     assert "icon-yes" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"limits": {"media_gb": -1}}', "limits.media_gb: Input should be greater than"),
+        ('{"limits": {"media_gb": "1"}}', "limits.media_gb: Input should be a valid number"),
+        ('{"limits": {"media_gb": NaN}}', "limits.media_gb: Input should be less than"),
+        ('{"limits": {"media_gb": 1e400}}', "limits.media_gb: Input should be less than"),
+        ('{"limits": {"video_gb": 1}}', "limits.video_gb: Extra inputs are not permitted"),
+        ('{"limits": []}', "limits: Input should be a valid dictionary"),
+        ('{"limit": {}}', "limit: there is no such section"),
+        ("[1]", "An object of sections is wanted"),
+        ("nonsense", "JSON"),
+    ],
+)
+def test_settings_of_a_tenant_that_say_nothing_useful_are_refused(staff, tenant, text, complaint):
+    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+
+    answer = staff.post(url, NO_MEMBERS | {"name": "Alice", "settings": text})
+
+    assert answer.status_code == 200
+    assert complaint in str(answer.context["errors"])
+    tenant.refresh_from_db()
+    assert tenant.settings == {}
+
+
+def test_a_tenant_can_be_given_limits_by_type(staff, tenant):
+    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+    wanted = {"limits": {"media_gb": 1.5, "album_gb": 0}}
+
+    staff.post(url, NO_MEMBERS | {"name": "Alice", "settings": json.dumps(wanted)})
+
+    tenant.refresh_from_db()
+    assert tenant.settings == wanted
+
+
+@pytest.mark.parametrize("empty", ["", "{}", "null"])
+def test_settings_may_be_left_empty(staff, tenant, empty):
+    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+
+    assert staff.post(url, NO_MEMBERS | {"name": "Al", "settings": empty}).status_code == 302
+    tenant.refresh_from_db()
+    assert tenant.settings == {}

@@ -1,0 +1,91 @@
+"""What the storage endpoints take and give. Sizes named `…_gb` are GiB, unrounded."""
+
+import math
+from typing import Any, ClassVar, Final
+
+from rest_framework import serializers
+
+from storage_quota.access import tenants_of
+from storage_quota.models import GIB, ContentType, Tenant
+
+MOST_BYTES: Final = 2**63 - 1
+
+
+class GibField(serializers.FloatField):
+    """Bytes inside, GiB outside. Neither a truth value nor what is not finite is a size."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "A finite number is required."}
+
+    def to_representation(self, value: Any) -> Any:
+        return float(value) / GIB
+
+    def to_internal_value(self, data: Any) -> Any:
+        size = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
+        if not math.isfinite(size):
+            self.fail("invalid")
+        return size
+
+
+class ByTypeSerializer(serializers.Serializer[Any]):
+    media = GibField()
+    vision = GibField()
+    crawl = GibField()
+    album = GibField()
+
+
+class CurrentSerializer(serializers.Serializer[Any]):
+    """Of `{"fill": Fill, "limits": Limits}`."""
+
+    total_gb = GibField(source="fill.used_bytes", help_text="stored; promises are not in it")
+    reserved_gb = GibField(source="fill.reserved_bytes", help_text="promised to uploads under way")
+    limit_gb = GibField(source="fill.limit_bytes")
+    usage_percent = serializers.FloatField(source="fill.usage_percent")
+    by_type = ByTypeSerializer(source="fill.by_type")
+
+
+class QuotaSerializer(CurrentSerializer):
+    emergency_threshold_gb = GibField(source="limits.emergency_bytes")
+    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Of `{"fill": Fill, "tenant": Tenant}`."""
+
+    tenant_id = serializers.UUIDField(source="tenant.pk")
+    usage_gb = GibField(source="fill.used_bytes", help_text="stored, over all types")
+    reserved_gb = GibField(source="fill.reserved_bytes", help_text="promised to uploads under way")
+    limit_gb = GibField(source="fill.limit_bytes", help_text="its own, or that of every tenant")
+    usage_percent = serializers.FloatField(
+        source="fill.usage_percent", help_text="100 where the limit is 0"
+    )
+    by_type = ByTypeSerializer(source="fill.by_type")
+    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)
+
+
+class QuotaCheckRequestSerializer(serializers.Serializer[Any]):
+    """Needs the request in its context: whose tenants there are depends on who asks."""
+
+    tenant_id = serializers.UUIDField()
+    size_bytes = serializers.IntegerField(min_value=1, max_value=MOST_BYTES)
+    content_type = serializers.ChoiceField(choices=ContentType.choices)
+
+    def validate_tenant_id(self, value: Any) -> Tenant:
+        tenant = tenants_of(self.context["request"].user).filter(pk=value).first()
+        if tenant is None:
+            raise serializers.ValidationError("There is no such tenant.", code="does_not_exist")
+        return tenant
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """Of a `Forecast`. Its usages count what is promised, too: so do the limits."""
+
+    allowed = serializers.BooleanField()
+    reason = serializers.CharField(
+        help_text="empty, `bucket_full`, `tenant_limit` or `{content_type}_limit`"
+    )
+    current_usage_gb = GibField(source="usage.tenant", help_text="of the tenant")
+    tenant_limit_gb = GibField(source="ceilings.tenant")
+    bucket_usage_gb = GibField(source="usage.bucket")
+    type_usage_gb = GibField(source="usage.type", help_text="of all tenants")
+    requested_bytes = serializers.IntegerField(source="requested")
+    available_bytes = serializers.IntegerField(source="available", help_text="what would fit")

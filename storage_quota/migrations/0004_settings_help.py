@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("storage_quota", "0002_membership"),
+        ("storage_quota", "0003_reservation_kept_until"),
     ]
 
     operations = [

@@ -50,25 +50,53 @@ def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> st
     group = MediaGroup.objects.filter(pk=group_id).first()
     if group is None:
         return "album is gone"
-    items = item_views(group)
+    if answer := _nothing_to_do(group, item_views(group), overdue=overdue):
+        return answer
+    if not _claim(group, now=now):
+        raise RetryLater("another worker assembles this album", after=COME_BACK)
+    return _assemble_claimed(group, now=now, overdue=overdue)
+
+
+def _nothing_to_do(group: MediaGroup, items: Sequence[ItemView], *, overdue: bool) -> str:
     if not items:
         return "no items"
     waiting = sum(not item.seen for item in items)
     if waiting and not overdue:
         return f"{waiting} of {len(items)} awaited"
-    now_print = fingerprint(items)
-    if now_print == group.assembled_print and group.status != AlbumStatus.WAITING:
+    if fingerprint(items) == group.assembled_print and group.status != AlbumStatus.WAITING:
         return "assembled already"
-    if not _claim(group, now=now):
-        raise RetryLater("another worker assembles this album", after=COME_BACK)
-    assembly = Assembly(
-        group=group,
-        print=now_print,
-        status=AlbumStatus.PARTIAL if _is_partial(items) else AlbumStatus.COMPLETE,
-        summary=summarize(items),
-        completed_at=now,
-    )
-    return _finish(assembly)
+    return ""
+
+
+def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str:
+    """
+    Items are read again under the claim: what another worker assembled since is newer.
+
+    Whoever changes an item from now on finds the claim taken, and comes back.
+    """
+    try:
+        group.refresh_from_db()
+        items = item_views(group)
+        if answer := _nothing_to_do(group, items, overdue=overdue):
+            _give_back(group)
+            return answer
+        assembly = Assembly(
+            group=group,
+            print=fingerprint(items),
+            status=AlbumStatus.PARTIAL if _is_partial(items) else AlbumStatus.COMPLETE,
+            summary=summarize(items),
+            completed_at=now,
+        )
+        s3_key = _put(assembly)
+        with transaction.atomic():
+            return _settle(assembly, s3_key)
+    except BaseException:
+        _give_back(group)
+        raise
+
+
+def _give_back(group: MediaGroup) -> None:
+    MediaGroup.objects.filter(pk=group.pk).update(claimed_until=None)
 
 
 def assemble_overdue(*, timeout: timedelta, now: datetime) -> int:
@@ -149,16 +177,6 @@ def _claim(group: MediaGroup, *, now: datetime) -> bool:
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     claimed = MediaGroup.objects.filter(free, pk=group.pk, content_hash=group.content_hash)
     return claimed.update(claimed_until=now + CLAIM) == 1
-
-
-def _finish(assembly: Assembly) -> str:
-    try:
-        s3_key = _put(assembly)
-        with transaction.atomic():
-            return _settle(assembly, s3_key)
-    except BaseException:
-        MediaGroup.objects.filter(pk=assembly.group.pk).update(claimed_until=None)
-        raise
 
 
 def _put(assembly: Assembly) -> str | None:

@@ -284,6 +284,25 @@ class TestAssembling:
 
         assert (held, len(assembled())) == (0, 1)
 
+    def test_what_was_seen_between_reading_and_claiming_is_not_lost(
+        self, archive, album, now, monkeypatch
+    ):
+        worker.drain("default")
+        worker.drain("vision")
+        group = MediaGroup.objects.get().pk
+        claim = assemble._claim
+
+        def after_another_look(*args, **kwargs):
+            PostEnrichment.objects.filter(post=album[1]).update(vision_ocr_text="позже")
+            return claim(*args, **kwargs)
+
+        monkeypatch.setattr(assemble, "_claim", after_another_look)
+
+        assemble.assemble_album(group_id=group, now=now)
+
+        assert "позже" in (assembled()[-1].vision_ocr_text or "")
+        assert MediaGroup.objects.get().claimed_until is None
+
     def test_many_assemblers_at_once_tell_of_it_once(self, archive, album):
         worker.drain("default")
         worker.drain("vision")

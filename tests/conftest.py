@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from events import bus
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
@@ -23,6 +25,12 @@ pytest_plugins = ["tests.s3_fixtures"]
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
 )
+
+# The same examples at every run, and no test fails because the machine is busy.
+hypothesis_settings.register_profile(
+    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -7,4 +7,4 @@ class AlbumsConfig(AppConfig):
     verbose_name = _("Albums")
 
     def ready(self) -> None:
-        from albums import handlers  # noqa: F401, PLC0415 - registers the room's subscriptions
+        from albums import eviction, handlers  # noqa: F401, PLC0415 - both register themselves

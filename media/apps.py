@@ -5,3 +5,6 @@ from django.utils.translation import gettext_lazy as _
 class MediaConfig(AppConfig):
     name = "media"
     verbose_name = _("Channels and media")
+
+    def ready(self) -> None:
+        from media import eviction  # noqa: F401, PLC0415 - registers itself

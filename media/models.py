@@ -246,6 +246,9 @@ class MediaObject(models.Model):
             models.Index(fields=["size_bytes"], name="idx_media_size"),
             models.Index(fields=["refs_count"], name="idx_media_refs"),
             models.Index(fields=["last_seen_at"], name="idx_media_last_seen"),
+            models.Index(
+                fields=["last_seen_at", "id"], name="idx_media_unused", condition=Q(refs_count=0)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 EXTENSIONS: Final = {
@@ -44,6 +44,7 @@ EXTENSIONS: Final = {
     "text/markdown": "md",
 }
 UNKNOWN_EXTENSION: Final = "bin"
+ALBUM_SUFFIX: Final = "_vision_summary_v1.json"
 CRAWL_SUFFIXES: Final = (".html", ".md")
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -73,7 +74,12 @@ def vision(*, tenant_id: UUID | str, sha256: str, provider: str, model: str, sch
 
 
 def album(*, tenant_id: UUID | str, album_id: int | str | UUID) -> str:
-    return f"album/{_tenant(tenant_id)}/{_part(str(album_id))}_vision_summary_v1.json"
+    return f"album/{_tenant(tenant_id)}/{_part(str(album_id))}{ALBUM_SUFFIX}"
+
+
+def album_id(key: str) -> str:
+    """Whose summary it is: what `album` was given."""
+    return unquote(key.rpartition("/")[2].removesuffix(ALBUM_SUFFIX))
 
 
 def crawl(

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from storage_quota.models import StoredObject, TenantUsage
 
@@ -44,13 +44,17 @@ def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: da
     _move(changes, now=now)
 
 
-def remove(keys: Iterable[str], *, now: datetime) -> list[StoredObject]:
-    """Take rows out; absent ones are no error. Returns what was there."""
+def remove(keys: Iterable[str], *, now: datetime, only: Q | None = None) -> list[StoredObject]:
+    """
+    Take rows out; absent ones are no error. Returns what was there.
+
+    `only` is a condition that is asked under the lock.
+    """
     with transaction.atomic():
         seen = list(StoredObject.objects.filter(key__in=list(keys)))
         _lock({_account(row) for row in seen}, now=now)
         # Only what was seen: a row that appeared since may belong to an account not locked.
-        still = StoredObject.objects.filter(key__in=[row.key for row in seen])
+        still = StoredObject.objects.filter(only or Q(), key__in=[row.key for row in seen])
         gone = list(still.order_by("key"))
         still.delete()
         _move([(_account(row), -row.size_bytes, -1) for row in gone], now=now)

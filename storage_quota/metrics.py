@@ -1,15 +1,15 @@
 """What Prometheus is told about the books and the limits (CONTRACT §7.7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
-from prometheus_client import Counter, Histogram, Metric
+from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from storage_quota import selectors
-from storage_quota.models import GIB, ContentType
+from storage_quota.models import GIB, ContentType, Reservation
 from storage_quota.policy import Forecast
 
 VIOLATIONS: Final = Counter(
@@ -23,11 +23,52 @@ CHECK_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
 
+CLEANUPS: Final = Counter(
+    "storage_emergency_cleanups_total", "Emergency cleanups that ran, whatever asked for them"
+)
+EVICTIONS: Final = Counter(
+    "storage_lru_evictions_total", "Objects evicted", ["content_type", "tenant_id"]
+)
+EVICTION_OUTCOMES: Final = Counter(
+    "lru_eviction_operations_total",
+    "What became of objects chosen for eviction: evicted, in_use, left",
+    ["content_type", "reason"],
+)
+EVICTION_BYTES: Final = Counter(
+    "lru_eviction_freed_bytes", "Bytes freed by eviction", ["content_type"]
+)
+EVICTION_CANDIDATES: Final = Counter(
+    "lru_candidates_scanned", "Objects asked again before their eviction", ["content_type"]
+)
+CLEANUP_FREED_GB: Final = Gauge(
+    "storage_cleanup_freed_gb",
+    "GiB the last cleanup freed, by who asked for it",
+    ["cleanup_type"],
+    multiprocess_mode="mostrecent",
+)
+
 
 def count_refusal(tenant_id: UUID, forecast: Forecast) -> None:
     """`reason` is bucket_full, tenant_limit or type_limit."""
     known = forecast.reason in {"bucket_full", "tenant_limit"}
     VIOLATIONS.labels(str(tenant_id), forecast.reason if known else "type_limit").inc()
+
+
+def count_evictions(
+    content_type: str, gone: Sequence[Reservation], *, asked: int, left: int
+) -> None:
+    """`gone` are the promises that covered what was deleted."""
+    for cover in gone:
+        EVICTIONS.labels(content_type, str(cover.tenant_id)).inc()
+    EVICTION_BYTES.labels(content_type).inc(sum(cover.size_bytes for cover in gone))
+    EVICTION_CANDIDATES.labels(content_type).inc(asked)
+    outcomes = {"evicted": len(gone), "left": left, "in_use": asked - len(gone) - left}
+    for reason, count in outcomes.items():
+        EVICTION_OUTCOMES.labels(content_type, reason).inc(count)
+
+
+def record_cleanup(cleanup_type: str, *, freed_bytes: int) -> None:
+    CLEANUP_FREED_GB.labels(cleanup_type).set(freed_bytes / GIB)
 
 
 class LedgerCollector(Collector):

@@ -50,6 +50,24 @@ class Forecast:
     def allowed(self) -> bool:
         return not self.reason
 
+    @property
+    def only_bucket_is_full(self) -> bool:
+        """With enough room in the bucket it would be allowed, whoever's objects made room."""
+        narrower = (
+            (self.usage.tenant, self.ceilings.tenant),
+            (self.usage.type, self.ceilings.type),
+            (self.usage.own_type, self.ceilings.own_type),
+        )
+        return (
+            self.reason == "bucket_full"
+            and self.requested <= self.ceilings.bucket
+            and not any(
+                used + self.requested > ceiling
+                for used, ceiling in narrower
+                if ceiling is not None and ceiling < self.ceilings.bucket
+            )
+        )
+
 
 def decide(*, content_type: str, requested: int, usage: Usage, ceilings: Ceilings) -> Forecast:
     """The first limit that would be passed gives the reason: bucket, tenant, type."""

@@ -16,10 +16,10 @@ from django.conf import settings
 from django.db import transaction
 
 from events.errors import DomainError
-from storage_quota import metrics, selectors, sweep, tenant_settings
+from storage_quota import cleanup, metrics, selectors, sweep, tenant_settings
 from storage_quota.locks import lock_bucket, lock_promises
 from storage_quota.models import Reservation, Tenant
-from storage_quota.policy import Ceilings, Forecast, decide
+from storage_quota.policy import Ceilings, Forecast, Usage, decide
 
 RESERVATION_TTL = timedelta(hours=1)
 PUT_WITHIN = RESERVATION_TTL / 2
@@ -87,13 +87,17 @@ def reserve_many(
     """
     Answers in the order of `wants`; what does not fit is passed over, later ones may fit.
 
-    Before a refusal stands, promises that expired are swept and the rest is asked again.
+    Before a refusal stands, promises that expired are swept; then, where the bucket is full,
+    it is cleaned up (CONTRACT §7.2). After each of them the rest is asked again.
     """
     _check(tenant, content_type, wants)
     answers = _grant(tenant, content_type, wants, now=now)
-    refused = [want for want in wants if isinstance(answers[want.key], QuotaExceeded)]
-    if refused and sweep.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
-        answers |= _grant(tenant, content_type, refused, now=now)
+    if _refused(answers) and sweep.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
+        answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
+    until = time.monotonic() + cleanup.PATIENCE.total_seconds()
+    # Somebody else may be quicker to take the room that was made: then more is made.
+    while cleanup.make_room(_missing_bytes(answers), now=now, until=until):
+        answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
     return _counted(tenant, [answers[want.key] for want in wants])
 
 
@@ -104,6 +108,21 @@ def _counted(
         if isinstance(answer, QuotaExceeded):
             metrics.count_refusal(tenant.pk, answer.forecast)
     return answers
+
+
+def _refused(answers: Answers) -> dict[str, QuotaExceeded]:
+    return {key: answer for key, answer in answers.items() if isinstance(answer, QuotaExceeded)}
+
+
+def _again(answers: Answers, wants: Sequence[Want]) -> list[Want]:
+    refused = _refused(answers)
+    return [want for want in wants if want.key in refused]
+
+
+def _missing_bytes(answers: Answers) -> int:
+    """Of those that nothing but a full bucket keeps out."""
+    forecasts = [refusal.forecast for refusal in _refused(answers).values()]
+    return sum(each.requested for each in forecasts if each.only_bucket_is_full)
 
 
 def _check(tenant: Tenant, content_type: str, wants: Sequence[Want]) -> None:
@@ -140,13 +159,15 @@ def _try_grant(
         lock_bucket()
         if _others_open(promises):
             return None
-        outlooks = _decide(tenant, content_type, wants, replaceable)
+        usage = selectors.taken(tenant_id=tenant.pk, content_type=content_type)
+        outlooks = _decide(tenant, content_type, wants, replaceable, usage=usage)
         granted = [
             _promise(tenant, content_type, want, now=now)
             for want in wants
             if outlooks[want.key].allowed
         ]
         _save(granted, promises, replaceable)
+        _heed_threshold(usage.bucket, granted)
     answers: Answers = {row.key: row for row in granted}
     return {key: QuotaExceeded(outlook) for key, outlook in outlooks.items()} | answers
 
@@ -170,9 +191,10 @@ def _decide(
     content_type: str,
     wants: Sequence[Want],
     replaceable: Mapping[str, Sequence[Reservation]],
+    *,
+    usage: Usage,
 ) -> dict[str, Forecast]:
     """Greedy, in order: each decision counts what was granted before it."""
-    usage = selectors.taken(tenant_id=tenant.pk, content_type=content_type)
     ceilings = _ceilings(tenant, content_type)
     outlooks = {}
     for want in wants:
@@ -215,6 +237,13 @@ def _save(
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
     Reservation.objects.bulk_create(granted)
+
+
+def _heed_threshold(before_bytes: int, granted: Sequence[Reservation]) -> None:
+    """Crossing the emergency threshold rings for a cleanup; staying above it does not."""
+    after_bytes = before_bytes + sum(row.size_bytes for row in granted)
+    if before_bytes < settings.LIMITS.emergency_bytes <= after_bytes:
+        transaction.on_commit(cleanup.ring)
 
 
 def _ceilings(tenant: Tenant, content_type: str) -> Ceilings:

@@ -62,6 +62,13 @@ def usage_rows() -> list[tuple[UUID, str, int]]:
     return list(rows.values_list("tenant_id", "content_type", "total_bytes"))
 
 
+def taken_in_all() -> int:
+    """Stored and promised bytes of everybody, in one snapshot."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(sum(total_bytes), 0)::bigint FROM ({_TAKEN}) AS taken")  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
 def bucket_usage() -> StorageUsage:
     return _usage({})
 

@@ -7,21 +7,19 @@ writes the rows pointing to the objects; and `release_many` for what failed in b
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.db import transaction
 
-from storage_quota import ledger
-from storage_quota.models import Reservation, StoredObject, Tenant
+from storage_quota.models import StoredObject, Tenant
 from storage_quota.object_store import metrics
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, json_bytes, pack
 from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
 from storage_quota.policy import Forecast
 from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
+from storage_quota.removal import forget, hold, remove
 from storage_quota.settlement import ReservationExpired, settle, settle_many
 from storage_quota.sweep import Swept, abort_uploads, release, release_expired, release_many
 from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
@@ -42,6 +40,7 @@ __all__ = [
     "find_tenant",
     "forecast",
     "forget",
+    "hold",
     "put_json",
     "put_object",
     "put_text",
@@ -114,33 +113,6 @@ def put_text(
         content_encoding=GZIP if packed else "",
         now=now,
     )
-
-
-def forget(keys: Iterable[str], *, now: datetime) -> list[Reservation]:
-    """
-    Take objects out of the ledger, in the transaction that drops the last row pointing to them.
-
-    Their bytes stay covered by promises that are expired from the start. After the
-    commit, hand these to `release_many`; if nobody does, the sweep deletes the objects.
-    """
-    with transaction.atomic():
-        covers = [
-            Reservation(
-                tenant_id=row.tenant_id,
-                content_type=row.content_type,
-                key=row.key,
-                size_bytes=row.size_bytes or 1,
-                expires_at=now,
-                created_at=now,
-            )
-            for row in ledger.remove(keys, now=now)
-        ]
-        return Reservation.objects.bulk_create(covers)
-
-
-def remove(keys: Sequence[str], *, now: datetime) -> bool:
-    """Delete objects, ledger first. False if some are left to the sweep."""
-    return release_many(forget(keys, now=now))
 
 
 def _measure(body: bytes | BinaryIO) -> tuple[int, str]:

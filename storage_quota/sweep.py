@@ -33,10 +33,15 @@ SWEEP_KEYS = 500
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """`cleared` keys are accounted for; `left` ones are busy, or the store is out of order."""
+    """
+    `cleared` keys are accounted for; `left` ones are busy, or the store is out of order.
+
+    In the latter case `trouble` says what it said.
+    """
 
     cleared: int
     left: int
+    trouble: str = ""
 
 
 def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
@@ -62,20 +67,25 @@ def release(reservation: Reservation) -> bool:
 
 
 def release_many(reservations: Sequence[Reservation]) -> bool:
+    """See `end_many`. False if some keys could not be cleared now."""
+    return not end_many(reservations).left
+
+
+def end_many(reservations: Sequence[Reservation]) -> Swept:
     """
     End promises, whether or not something was put on them.
 
-    False if some keys could not be cleared now and are left to the sweep. Outside any
-    transaction, since the store is asked about every key: even a promise that was never
-    used may have taken over an older one, whose bytes lie in the bucket.
+    Keys that cannot be cleared now are left to the sweep. Outside any transaction, since
+    the store is asked about every key: even a promise that was never used may have taken
+    over an older one, whose bytes lie in the bucket.
     """
     if not reservations:
-        return True
+        return Swept(cleared=0, left=0)
     _expire(reservations)
     ours = {row.pk for row in reservations}
     keys = sorted({row.key for row in reservations})
     now = max(row.created_at for row in reservations)
-    return not _clear_all(keys, over=lambda row: row.pk in ours, now=now).left
+    return _clear_all(keys, over=lambda row: row.pk in ours, now=now)
 
 
 def _expire(reservations: Sequence[Reservation]) -> None:
@@ -98,13 +108,14 @@ def _expire(reservations: Sequence[Reservation]) -> None:
 
 
 def _clear_all(keys: Sequence[str], *, over: Callable[[Reservation], bool], now: datetime) -> Swept:
-    cleared = 0
+    cleared, trouble = 0, ""
     for key in keys:
         try:
             cleared += _clear(key, over=over, now=now)
-        except OUT_OF_ORDER:
+        except OUT_OF_ORDER as outage:
+            trouble = str(outage)
             break  # the next key would wait for the same store
-    return Swept(cleared=cleared, left=len(keys) - cleared)
+    return Swept(cleared=cleared, left=len(keys) - cleared, trouble=trouble)
 
 
 def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> bool:

@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -113,6 +114,17 @@ class Limits:
     by_type: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """When objects leave (CONTRACT §6.4, §7.6). `ttl` is by content type."""
+
+    enabled: bool
+    target_bytes: int
+    ttl: Mapping[str, timedelta]
+    abort_uploads_after: timedelta
+    check_every: timedelta
+
+
 class S3(BaseSettings):
     """Reads S3_ENDPOINT_URL, S3_BUCKET_NAME, S3_TOTAL_LIMIT_GB, … (CONTRACT §6.1, §7.1)."""
 
@@ -146,10 +158,28 @@ class S3(BaseSettings):
     crawl_max_gb: float = Field(default=2, gt=0, le=MOST_GB)
     album_max_gb: float = Field(default=1, gt=0, le=MOST_GB)
 
+    enable_emergency_cleanup: bool = True
+    target_after_cleanup_gb: float = Field(default=12, ge=0, le=MOST_GB)
+    cleanup_check_interval_hours: float = Field(default=6, ge=0.1, le=8760)
+    media_ttl_days: int = Field(default=30, ge=1, le=36_500)
+    vision_ttl_days: int = Field(default=14, ge=1, le=36_500)
+    crawl_ttl_days: int = Field(default=7, ge=1, le=36_500)
+    album_ttl_days: int = Field(default=14, ge=1, le=36_500)
+    abort_multipart_days: int = Field(default=1, ge=1, le=365)
+
     @model_validator(mode="after")
     def _emergency_comes_first(self) -> "S3":
         if self.emergency_threshold_gb >= self.total_limit_gb:
             raise ValueError("S3_EMERGENCY_THRESHOLD_GB must be below S3_TOTAL_LIMIT_GB")
+        return self
+
+    @model_validator(mode="after")
+    def _cleaning_up_helps(self) -> "S3":
+        named = "target_after_cleanup_gb" in self.model_fields_set
+        if named and self.target_after_cleanup_gb > self.emergency_threshold_gb:
+            raise ValueError(
+                "S3_TARGET_AFTER_CLEANUP_GB must not be above S3_EMERGENCY_THRESHOLD_GB"
+            )
         return self
 
     @model_validator(mode="after")
@@ -191,6 +221,22 @@ class S3(BaseSettings):
                 "crawl": int(self.crawl_max_gb * GIB),
                 "album": int(self.album_max_gb * GIB),
             },
+        )
+
+    def cleanup(self) -> Cleanup:
+        """Where a small bucket leaves the default target behind, the threshold is the target."""
+        target_gb = min(self.target_after_cleanup_gb, self.emergency_threshold_gb)
+        return Cleanup(
+            enabled=self.enable_emergency_cleanup,
+            target_bytes=int(target_gb * GIB),
+            ttl={
+                "media": timedelta(days=self.media_ttl_days),
+                "vision": timedelta(days=self.vision_ttl_days),
+                "crawl": timedelta(days=self.crawl_ttl_days),
+                "album": timedelta(days=self.album_ttl_days),
+            },
+            abort_uploads_after=timedelta(days=self.abort_multipart_days),
+            check_every=timedelta(hours=self.cleanup_check_interval_hours),
         )
 
 

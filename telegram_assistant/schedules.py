@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,12 @@ JOBS = (
     Job("events.redeliver_due", "events.tasks.redeliver_due", minutes=1),
     Job("events.prune", "events.tasks.prune", minutes=24 * 60),
     Job("storage_quota.release_expired", "storage_quota.tasks.release_expired", minutes=5),
+    Job(
+        "storage_quota.emergency_cleanup",
+        "storage_quota.tasks.emergency_cleanup",
+        minutes=int(settings.CLEANUP.check_every.total_seconds() // 60),
+    ),
+    Job("storage_quota.sweep_lifecycle", "storage_quota.tasks.sweep_lifecycle", minutes=24 * 60),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
 )
 

@@ -107,6 +107,7 @@ OBJECTS_DIR = VAR_DIR / "objects"
 # --- The product's own --------------------------------------------------------------------
 S3 = ENV.s3
 LIMITS = ENV.s3.limits()
+CLEANUP = ENV.s3.cleanup()
 VISION = ENV.vision
 GIGACHAT = ENV.gigachat
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

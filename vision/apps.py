@@ -7,4 +7,4 @@ class VisionConfig(AppConfig):
     verbose_name = _("Vision")
 
     def ready(self) -> None:
-        from vision import checks, handlers  # noqa: F401, PLC0415 - both register themselves
+        from vision import checks, eviction, handlers  # noqa: F401, PLC0415 - register themselves

@@ -133,6 +133,8 @@ class PostEnrichment(models.Model):
             GinIndex(fields=["vision_classification"], name="idx_pe_vision_class"),
             GinIndex(fields=["vision_context"], name="idx_pe_vision_ctx"),
             GinIndex(fields=["s3_media_keys"], name="idx_pe_s3_media"),
+            GinIndex(fields=["s3_vision_keys"], name="idx_pe_s3_vision"),
+            GinIndex(fields=["s3_crawl_keys"], name="idx_pe_s3_crawl"),
             GinIndex(
                 fields=["vision_labels_agg"],
                 name="idx_pe_labels_agg",

@@ -13,6 +13,7 @@ from events.schemas import (
     VisionResult,
 )
 from media.models import Post
+from storage_quota import services as quota
 from vision.looks import Outcome
 from vision.merge import NOTHING_SEEN, Summary, merge
 from vision.models import (
@@ -51,8 +52,15 @@ def _common_columns(outcome: Outcome, *, params: str) -> dict[str, Any]:
         "vision_version": VISION_VERSION,
         "metadata": {"decisions": [look.as_dict() for look in outcome.looks]},
         "s3_media_keys": [look.file.s3_key for look in outcome.looks],
-        "s3_vision_keys": [look.cache_key for look in outcome.looks if look.cache_key],
+        "s3_vision_keys": _kept_keys(outcome),
     }
+
+
+def _kept_keys(outcome: Outcome) -> list[str]:
+    """Of the cached results: one that was evicted while the others were looked at is left out."""
+    cached = [look.cache_key for look in outcome.looks if look.cache_key]
+    held = quota.hold(cached)
+    return [key for key in cached if key in held]
 
 
 UNSEEN_COLUMNS: dict[str, Any] = {

@@ -89,7 +89,9 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         )
         s3_key = _put(assembly)
         with transaction.atomic():
-            return _settle(assembly, s3_key)
+            # Before the row of the album is locked: an eviction takes them in this order.
+            kept = quota.hold([s3_key] if s3_key else [])
+            return _settle(assembly, s3_key if s3_key in kept else None)
     except BaseException:
         _give_back(group)
         raise

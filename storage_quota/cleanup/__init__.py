@@ -1,0 +1,47 @@
+"""
+Freeing space, cheapest losses first: `plan` looks, `execute` deletes, `run` does both.
+
+The cellar knows nobody above it: a room that keeps rows about objects says here how those
+of its type are chosen (`register`) or what to forget about them (`on_eviction`).
+"""
+
+from storage_quota.cleanup.evictors import ByAge, Evictor, on_eviction, register
+from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
+from storage_quota.cleanup.planning import EMERGENCY, PLAN_VICTIMS, Round, plan, plan_overdue
+from storage_quota.cleanup.runs import (
+    PATIENCE,
+    CleanupRunning,
+    clean_up_in_background,
+    make_room,
+    ring,
+    run,
+    run_overdue,
+)
+from storage_quota.cleanup.victims import Freed, Plan, Step, StepFreed, Victim
+
+__all__ = [
+    "EMERGENCY",
+    "PATIENCE",
+    "PLAN_VICTIMS",
+    "TIME_IS_UP",
+    "ByAge",
+    "CleanupRunning",
+    "Evictor",
+    "Freed",
+    "Plan",
+    "Progress",
+    "Round",
+    "Step",
+    "StepFreed",
+    "Victim",
+    "clean_up_in_background",
+    "execute",
+    "make_room",
+    "on_eviction",
+    "plan",
+    "plan_overdue",
+    "register",
+    "ring",
+    "run",
+    "run_overdue",
+]

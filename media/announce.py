@@ -75,4 +75,5 @@ def uploaded(
             for m in media
         ],
         uploaded_at=now,
+        posted_at=post.posted_at,
     )

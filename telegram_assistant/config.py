@@ -257,6 +257,21 @@ class Vision(BaseSettings):
     vision_preprocess_max_dim: int = Field(default=1024, ge=64, le=4096)
     vision_preprocess_grayscale: bool = False
     vision_preprocess_jpeg_quality: int = Field(default=75, ge=1, le=95)
+    vision_max_daily_tokens: int | None = Field(default=None, ge=0)
+    vision_max_monthly_tokens: int | None = Field(default=None, ge=0)
+    vision_tokens_estimate: int = Field(default=1792, ge=1, le=1_000_000)
+    vision_queue_when_exhausted: bool = True
+    vision_api_max_retries: int = Field(default=3, ge=0, le=20)
+    vision_price_rub_per_1000_tokens: float | None = Field(default=None, ge=0, le=1000)
+    vision_live_hours: float = Field(default=24, gt=0, le=8784)
+
+    @field_validator(
+        "vision_max_daily_tokens", "vision_max_monthly_tokens",
+        "vision_price_rub_per_1000_tokens", mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _left_empty(cls, value: Any) -> Any:
+        return None if value == "" else value
 
 
 class GigaChat(BaseSettings):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import ContentType, Tenant
+from storage_quota.models import ContentType, StoredObject, Tenant
 from storage_quota.object_store import ObjectMissing, get_store
 from storage_quota.tenant_settings import LimitsUnknown, without_settings
 from vision.providers.port import SCHEMA_VERSION, Analysis, VisionProvider
@@ -36,6 +36,11 @@ def read(key: str) -> Analysis | None:
     except (ValidationError, ValueError) as error:
         logger.warning("vision cache %s is not readable: %s", key, type(error).__name__)
         return None
+
+
+def is_there(key: str) -> bool:
+    """As the ledger knows it: no request to the store."""
+    return StoredObject.objects.filter(key=key).exists()
 
 
 def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> bool:

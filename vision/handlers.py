@@ -1,6 +1,5 @@
 """What vision listens to. Without FEATURE_VISION_ENABLED it listens to nothing."""
 
-import os
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,15 +9,28 @@ from events.bus import Mode, subscribe
 from events.errors import RetryLater
 from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
-from vision import services
 from vision.policy_schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
+from vision.services import analyze as services
+from vision.services.read import TURNS
 
 ANALYZE = "vision.analyze"
+ANALYZE_OLD = "vision.analyze_old"
+"""Posts of the past have a queue of their own: ten thousand of them delay no fresh one."""
 WAIT_FOR_REPAIR = timedelta(minutes=5)
 """Nothing is wrong with the post: somebody installs Tesseract, or mends the edited policy."""
-# One more than cores: while one thread waits for a commit, every core still reads.
-THREADS = (os.cpu_count() or 1) + 1
+MOST_THREADS = 64
+
+
+def threads() -> int:
+    """
+    Two more than may call at once, so that a prepared picture stands behind every slot.
+
+    At least as many as read at once with OCR, which takes turns of its own.
+    """
+    if not settings.GIGACHAT.configured:
+        return TURNS
+    return min(MOST_THREADS, max(TURNS, settings.GIGACHAT.concurrent_requests + 2))
 
 
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
@@ -41,19 +53,26 @@ def record_failure(event: DeadLetterEventV1, **_: Any) -> str:
 
 def _is_lost_analysis(event: DeadLetterEventV1) -> bool:
     unreadable = event.error_code == "invalid_payload"
-    return event.subscriber == ANALYZE and not unreadable
+    return event.subscriber in {ANALYZE, ANALYZE_OLD} and not unreadable
+
+
+def _is_fresh(event: VisionUploadedEventV1) -> bool:
+    return event.requires_vision and services.is_live(event)
+
+
+def _is_old(event: VisionUploadedEventV1) -> bool:
+    return event.requires_vision and not services.is_live(event)
 
 
 def register() -> None:
-    subscribe(
-        VisionUploadedEventV1,
-        name=ANALYZE,
-        queue="vision",
-        mode=Mode.OUTSIDE,
-        batch=2,
-        threads=THREADS,
-        when=lambda event: event.requires_vision,
-    )(analyze)
+    for name, queue, when in (
+        (ANALYZE, "vision", _is_fresh),
+        (ANALYZE_OLD, "vision_backfill", _is_old),
+    ):
+        subscribe(
+            VisionUploadedEventV1, name=name, queue=queue, mode=Mode.OUTSIDE, batch=1,
+            threads=threads(), when=when,
+        )(analyze)  # fmt: skip
     subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_lost_analysis)(
         record_failure
     )

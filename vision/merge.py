@@ -25,7 +25,6 @@ class Summary:
     dominant_colors: list[str] = field(default_factory=list)
     scene: str | None = None
     ocr_text: str = ""
-    tokens_used: int = 0
     file_id: str | None = None
 
     @property
@@ -62,7 +61,6 @@ def merge(analyses: Sequence[Analysis]) -> Summary:
         dominant_colors=_unique(c for a in analyses for c in a.dominant_colors)[:MAX_COLORS],
         scene=lead.scene,
         ocr_text="\n\n".join(a.ocr.text for a in analyses if a.ocr and a.ocr.text),
-        tokens_used=sum(a.tokens_used for a in analyses),
         file_id=lead.file_id,
     )
 

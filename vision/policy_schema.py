@@ -49,7 +49,8 @@ class _Section(BaseModel):
 class Limits(_Section):
     max_image_mb: Positive
     max_document_mb: Positive
-    max_daily_tokens_per_tenant: Positive
+    max_daily_tokens_per_tenant: Annotated[int, Field(ge=0)]
+    max_monthly_tokens_per_tenant: Annotated[int, Field(ge=0)] | None = None
     max_concurrent_requests: Positive
     max_queue_depth: Positive
 
@@ -115,10 +116,19 @@ class VisionPolicy(_Section):
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> VisionPolicy:
     """The policy of `path`, or PolicyRefused: there is no built-in policy to fall back to."""
+    return parse_policy(read_policy(path), path)
+
+
+def read_policy(path: Path) -> Any:
+    """The content of the file, not yet validated. Raises PolicyRefused."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise PolicyRefused(path, [" ".join(str(exc).split())]) from exc
+
+
+def parse_policy(content: Any, path: Path) -> VisionPolicy:
+    """The policy that `content` describes; `path` is for the complaint of PolicyRefused."""
     try:
         return VisionPolicy.model_validate(content)
     except ValidationError as exc:

@@ -4,6 +4,8 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from events import bus
 from events.schemas import (
     Classification,
@@ -19,16 +21,34 @@ from vision.merge import NOTHING_SEEN, Summary, merge
 from vision.models import (
     AnalysisReason,
     EnrichmentKind,
+    EnrichmentStatus,
     PostEnrichment,
     VisionProviderName,
 )
+from vision.prices import microunits, roubles_per_1000
 from vision.version import VISION_VERSION
 
 
-def settle(post: Post, outcome: Outcome, *, params: str, asked_at: datetime, now: datetime) -> None:
+def nothing_new(post: Post, outcome: Outcome) -> bool:
+    """
+    Whether the same was found by the same before: then nobody needs to hear of it again.
+
+    So it is with a picture that was asked for again and still has to wait. What failed is
+    written down anew.
+    """
+    if outcome.status != EnrichmentStatus.OK or not outcome.analyses:
+        return False
+    row = PostEnrichment.objects.filter(
+        post=post, kind=EnrichmentKind.VISION, status=EnrichmentStatus.OK,
+        params_hash=outcome.params, features_hash=merge(outcome.analyses).features_hash,
+    ).first()  # fmt: skip
+    return row is not None and row.metadata == _metadata(outcome)
+
+
+def settle(post: Post, outcome: Outcome, *, asked_at: datetime, now: datetime) -> None:
     """Write the enrichment and tell of it, in the caller's transaction."""
     summary = merge(outcome.analyses) if outcome.analyses else None
-    columns = _common_columns(outcome, params=params)
+    columns = _common_columns(outcome)
     columns |= _seen_columns(outcome, summary, now=now) if summary else UNSEEN_COLUMNS
     PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.VISION, defaults=columns)
     files = [look.file for look in outcome.looks]
@@ -43,14 +63,18 @@ def settle(post: Post, outcome: Outcome, *, params: str, asked_at: datetime, now
         bus.publish(_analyzed_event(post, outcome, summary, reasons, asked_at=asked_at, now=now))
 
 
-def _common_columns(outcome: Outcome, *, params: str) -> dict[str, Any]:
+def _metadata(outcome: Outcome) -> dict[str, Any]:
+    return {"decisions": [look.as_dict() for look in outcome.looks]}
+
+
+def _common_columns(outcome: Outcome) -> dict[str, Any]:
     failed = [f"{look.file.sha256[:12]}: {look.refusal}" for look in outcome.looks if look.refusal]
     return {
-        "params_hash": params,
+        "params_hash": outcome.params,
         "status": outcome.status,
         "error": "; ".join(failed)[:500],
         "vision_version": VISION_VERSION,
-        "metadata": {"decisions": [look.as_dict() for look in outcome.looks]},
+        "metadata": _metadata(outcome),
         "s3_media_keys": [look.file.s3_key for look in outcome.looks],
         "s3_vision_keys": _kept_keys(outcome),
     }
@@ -74,6 +98,7 @@ UNSEEN_COLUMNS: dict[str, Any] = {
     "vision_description": "",
     "vision_ocr_text": "",
     "vision_tokens_used": 0,
+    "vision_cost_microunits": 0,
     "vision_file_id": None,
     "summary": "",
     "ocr_present": False,
@@ -84,19 +109,22 @@ UNSEEN_COLUMNS: dict[str, Any] = {
 
 
 def _seen_columns(outcome: Outcome, summary: Summary, *, now: datetime) -> dict[str, Any]:
-    remembered = all(look.from_cache for look in outcome.looks if look.analysis)
-    reason = AnalysisReason.CACHE_HIT if remembered else AnalysisReason.NEW
+    tokens = sum(look.tokens for look in outcome.looks)
+    price = roubles_per_1000(
+        settings.GIGACHAT.model_name, configured=settings.VISION.vision_price_rub_per_1000_tokens
+    )
     return {
         "provider": summary.provider,
         "vision_provider": summary.provider,
         "vision_model": summary.model,
         "vision_analyzed_at": now,
-        "vision_analysis_reason": reason,
+        "vision_analysis_reason": _reason(outcome),
         "vision_is_meme": summary.is_meme,
         "vision_classification": _classification(summary).model_dump(),
         "vision_description": summary.description,
         "vision_ocr_text": summary.ocr_text,
-        "vision_tokens_used": 0 if remembered else summary.tokens_used,
+        "vision_tokens_used": tokens,
+        "vision_cost_microunits": microunits(tokens, per_1000=price),
         "vision_file_id": summary.file_id,
         "summary": summary.description,
         "ocr_present": bool(summary.ocr_text),
@@ -115,6 +143,16 @@ def _seen_columns(outcome: Outcome, summary: Summary, *, now: datetime) -> dict[
             "duration_ms": outcome.duration_ms,
         },
     }
+
+
+def _reason(outcome: Outcome) -> AnalysisReason:
+    """Of several pictures the one that matters most: what stood in, what was tried again."""
+    seen = [look for look in outcome.looks if look.analysis]
+    if any(look.fallback for look in seen):
+        return AnalysisReason.FALLBACK
+    if all(look.from_cache for look in seen):
+        return AnalysisReason.CACHE_HIT
+    return AnalysisReason.RETRY if any(look.retried for look in seen) else AnalysisReason.NEW
 
 
 def _classification(summary: Summary) -> Classification:
@@ -147,7 +185,7 @@ def _analyzed_event(
             description=summary.description,
             ocr_text=summary.ocr_text or None,
             is_meme=summary.is_meme,
-            tokens_used=summary.tokens_used,
+            tokens_used=sum(look.tokens for look in outcome.looks),
             file_id=summary.file_id,
             analyzed_at=now,
         ),

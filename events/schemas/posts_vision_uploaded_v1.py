@@ -27,4 +27,5 @@ class VisionUploadedEventV1(Event):
     channel_id: str = ""
     media_files: list[MediaFile] = Field(min_length=1)
     uploaded_at: UtcDatetime
+    posted_at: UtcDatetime | None = None
     requires_vision: bool = True

@@ -16,7 +16,7 @@ from events.schemas import AlbumAssembledEventV1
 from media.models import Post
 from storage_quota.object_store import StoreUnavailable, files, get_store
 from tests.integration.archive import Archive
-from vision import services as vision
+from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 
@@ -31,7 +31,7 @@ def archive():
 @pytest.fixture(autouse=True)
 def provider(monkeypatch):
     fake = FakeVision()
-    monkeypatch.setattr(vision, "get_ocr", lambda: fake)
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
     return fake
 
 

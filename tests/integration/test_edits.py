@@ -23,7 +23,7 @@ from storage_quota import tasks
 from storage_quota.object_store import get_store
 from tests.integration.archive import START, Archive
 from tests.unit import exports
-from vision import services as vision
+from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 from vision.providers.port import ProviderRefused
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def provider(monkeypatch):
     fake = FakeVision()
-    monkeypatch.setattr(vision, "get_ocr", lambda: fake)
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
     return fake
 
 
@@ -50,6 +50,7 @@ def settle():
         Delivery.objects.filter(state="pending").update(due_at=timezone.now())
         worker.drain("default")
         worker.drain("vision")
+        worker.drain("vision_backfill")
 
 
 def swap(archive, post, body, *, minutes):

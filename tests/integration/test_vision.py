@@ -16,7 +16,7 @@ from storage_quota.models import StoredObject, Tenant, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive
-from vision import cache, services
+from vision import cache, providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 from vision.providers.ocr import TesseractMissing
@@ -34,7 +34,7 @@ def archive():
 @pytest.fixture
 def provider(monkeypatch):
     fake = FakeVision()
-    monkeypatch.setattr(services, "get_ocr", lambda: fake)
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
     return fake
 
 
@@ -197,7 +197,7 @@ class TestFailure:
         def missing():
             raise TesseractMissing("install tesseract-ocr")
 
-        monkeypatch.setattr(services, "get_ocr", missing)
+        monkeypatch.setattr(providers, "get_ocr", missing)
         archive.post(b"one")
 
         tally = worker.drain("vision")

@@ -1,11 +1,15 @@
-"""The fake of the port: deterministic answers, every call remembered."""
+"""The fakes of the port: deterministic answers, every call remembered."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from vision.providers.port import Analysis, OcrText
+from vision.providers.port import Analysis, OcrText, Usage
 
 
 @dataclass
@@ -33,3 +37,54 @@ class FakeVision:
             "analyzed_at": now,
         }
         return Analysis(**usual | self.answers.get(content, {}))
+
+
+@dataclass
+class FakePaid(FakeVision):
+    """
+    A provider that costs `tokens` a picture and keeps books of its own.
+
+    `script` holds what the next calls raise, one each; None is a call that succeeds. `billed`
+    is the provider's own count, `most_at_once` the most calls that were in flight together.
+    """
+
+    name: str = "gigachat"
+    model: str = "GigaChat-Pro"
+    tokens: int = 1320
+    seconds: float = 0.0
+    script: list[Exception | None] = field(default_factory=list)
+    billed: int = 0
+    most_at_once: int = 0
+    _at_once: int = 0
+    _guard: Any = field(default_factory=threading.Lock)
+
+    def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
+        with self._in_flight() as trouble:
+            time.sleep(self.seconds)
+            if trouble is not None:
+                usage = getattr(trouble, "usage", None)
+                self._bill(usage.total_tokens if usage else 0)
+                raise trouble
+            self._bill(self.tokens)
+            seen = super().analyze(image, mime=mime, prompt=prompt, now=now)
+            usage = Usage(
+                prompt_tokens=self.tokens - 20, completion_tokens=20, total_tokens=self.tokens,
+                precached_prompt_tokens=7,
+            )  # fmt: skip
+            return seen.model_copy(update={"usage": usage, "tokens_used": self.tokens})
+
+    def _bill(self, tokens: int) -> None:
+        with self._guard:
+            self.billed += tokens
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[Exception | None]:
+        with self._guard:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            trouble = self.script.pop(0) if self.script else None
+        try:
+            yield trouble
+        finally:
+            with self._guard:
+                self._at_once -= 1

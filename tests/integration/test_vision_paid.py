@@ -1,0 +1,649 @@
+"""The paid provider: asked once for each picture, never above the budget, never lost."""
+
+import itertools
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from events import maintenance, worker
+from events.errors import RetryLater
+from events.models import Delivery, OutboxEvent
+from storage_quota.models import StoredObject, Tenant
+from storage_quota.object_store import get_store
+from tests.integration.archive import Archive
+from tests.integration.paid import (
+    analyzes,
+    books,
+    digest,
+    drain,
+    event_of,
+    in_looks,
+    together,
+    with_settings,
+)
+from vision import budget, cache, locks, pictures, providers
+from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.pictures import Claim, Picture, Terms
+from vision.policy_source import current_policy
+from vision.providers.fake import FakePaid, FakeVision
+from vision.providers.port import (
+    ErrorClass,
+    ProviderBusy,
+    ProviderMisconfigured,
+    ProviderRefused,
+    Usage,
+)
+from vision.services import analyze
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NETWORK, SERVER, LIMITED = (
+    ErrorClass.RETRYABLE_NETWORK,
+    ErrorClass.RETRYABLE_SERVER_ERROR,
+    ErrorClass.RETRYABLE_RATE_LIMIT,
+)
+
+
+@pytest.fixture
+def archive():
+    return Archive()
+
+
+@pytest.fixture(autouse=True)
+def ocr(monkeypatch):
+    fake = FakeVision()
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def paid(monkeypatch):
+    fake = FakePaid()
+    monkeypatch.setattr(providers, "get_paid", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def vision(settings):
+    """Change VISION_* for one test."""
+
+    def change(**values):
+        settings.VISION = with_settings(settings.VISION, **values)
+
+    return change
+
+
+@pytest.fixture
+def slots(settings):
+    def change(number):
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, max_concurrent_requests=number)
+
+    change(50)
+    return change
+
+
+@pytest.fixture
+def terms(archive):
+    policy = current_policy(archive.tenant)
+    return Terms(budget.ceilings(archive.tenant, policy), policy.limits.max_queue_depth)
+
+
+def busy(error_class=SERVER, **fields):
+    return ProviderBusy("unwell", error_class=error_class, **fields)
+
+
+def row_of(post) -> PostEnrichment:
+    return PostEnrichment.objects.get(post=post)
+
+
+def decisions(post) -> list[dict]:
+    return row_of(post).metadata["decisions"]
+
+
+def replay() -> None:
+    deliveries = Delivery.objects.filter(subscriber="vision.analyze")
+    maintenance.replay(deliveries, now=timezone.now())
+    drain()
+
+
+class TestOnePicture:
+    def test_fact_047_with_a_budget_the_provider_looks_and_not_ocr(self, archive, paid, ocr):
+        post = archive.post(b"one")
+
+        drain()
+
+        row = row_of(post)
+        assert (row.vision_provider, row.vision_model) == ("gigachat", "GigaChat-Pro")
+        assert (len(paid.calls), ocr.calls) == (1, [])
+
+    def test_fact_048_the_tokens_of_the_answer_are_the_posts_and_the_budgets(self, archive, paid):
+        post = archive.post(b"one")
+
+        drain()
+
+        row, look = row_of(post), PictureLook.objects.get()
+        assert row.vision_tokens_used == look.total_tokens == 1320
+        assert (look.prompt_tokens, look.completion_tokens) == (1300, 20)
+        assert look.precached_prompt_tokens == 7
+        assert row.vision_cost_microunits == 660_000
+        assert books() == (1320, 0)
+
+    def test_fact_050_the_second_post_with_the_picture_costs_nothing(self, archive, paid):
+        archive.post(b"one")
+        drain()
+        second = archive.post(b"one")
+
+        drain()
+
+        row = row_of(second)
+        assert len(paid.calls) == 1
+        assert (row.vision_analysis_reason, row.vision_tokens_used) == ("cache_hit", 0)
+
+    def test_fact_050_a_result_that_only_the_bucket_has_is_used(self, archive, paid):
+        archive.post(b"one")
+        drain()
+        PictureLook.objects.all().delete()
+        second = archive.post(b"one")
+
+        drain()
+
+        assert len(paid.calls) == 1
+        assert row_of(second).vision_analysis_reason == "cache_hit"
+        assert PictureLook.objects.get().state == LookState.DONE
+
+    def test_a_result_that_only_the_database_has_is_not_paid_for_again(self, archive, paid):
+        archive.post(b"one")
+        drain()
+        key = StoredObject.objects.get(content_type="vision").key
+        get_store().delete(key)
+        StoredObject.objects.filter(key=key).delete()
+        second = archive.post(b"one")
+
+        drain()
+
+        assert len(paid.calls) == 1
+        assert row_of(second).s3_vision_keys == [key]
+        assert cache.read(key) is not None
+
+    def test_fact_051_tenants_pay_for_themselves_and_see_only_their_own(self, archive, paid):
+        other = Archive(tenant=Tenant.objects.create(name="other"))
+        posts = [archive.post(b"one"), other.post(b"one")]
+
+        drain()
+
+        assert len(paid.calls) == 2
+        for post in posts:
+            assert all(str(post.tenant_id) in key for key in row_of(post).s3_vision_keys)
+            assert TokenBudget.objects.get(tenant=post.tenant).used_tokens == 1320
+
+    def test_a_replay_pays_nothing_for_what_was_paid(self, archive, paid):
+        post = archive.post(b"one")
+        drain()
+
+        replay()
+
+        assert len(paid.calls) == 1
+        assert row_of(post).vision_tokens_used == 1320
+
+    def test_who_was_killed_between_picture_and_post_still_shows_what_it_paid(
+        self, archive, paid, monkeypatch
+    ):
+        post = archive.post(b"one")
+        settle = analyze._settle
+        monkeypatch.setattr(analyze, "_settle", lambda *a, **k: 1 / 0)
+        worker.drain("vision")
+        monkeypatch.setattr(analyze, "_settle", settle)
+
+        drain(rounds=2)
+
+        row = row_of(post)
+        assert (len(paid.calls), row.vision_tokens_used) == (1, 1320)
+        assert row.vision_analysis_reason == "new"
+
+    def test_a_document_goes_to_nobody_and_the_post_goes_on(self, archive, paid, ocr):
+        post = archive.post(b"%PDF", mime="application/pdf", kind="document")
+
+        drain()
+
+        assert (paid.calls, ocr.calls) == ([], [])
+        assert decisions(post)[0]["reason"] == "documents_not_looked_at"
+
+
+class TestTheSamePictureAtOnce:
+    def test_two_workers_with_one_picture_make_one_call(self, archive, paid, slots):
+        paid.seconds = 0.3
+        posts = [archive.post(b"one") for _ in range(4)]
+
+        raised = together(*map(analyzes, posts))
+
+        assert len(paid.calls) == 1
+        assert all(isinstance(error, RetryLater) for error in raised)
+        drain(rounds=2)
+        assert len(paid.calls) == 1
+        assert {row_of(post).vision_provider for post in posts} == {"gigachat"}
+        assert sum(row_of(post).vision_tokens_used for post in posts) == 1320
+
+    def test_many_workers_with_many_posts_of_few_pictures_pay_for_each_once(
+        self, archive, paid, slots
+    ):
+        posts = [archive.post(f"{n % 5}".encode()) for n in range(40)]
+
+        together(*[lambda: worker.drain("vision")] * 4)
+        drain(rounds=3)
+
+        assert len(paid.calls) == len(set(paid.calls)) == 5
+        assert sum(row_of(post).vision_tokens_used for post in posts) == paid.billed
+        assert books() == (paid.billed, 0)
+
+    def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
+        post = archive.post(b"one")
+        picture = Picture(post, digest(b"one"), live=True)
+        with pictures.alive() as claim_id:
+            claim_of(picture, paid, terms, claim_id)
+
+        drain()
+
+        look, day = PictureLook.objects.get(), TokenBudget.objects.get()
+        assert (look.state, look.calls, len(paid.calls)) == ("done", 2, 1)
+        assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320 + 1792, 1792, 0)
+
+    def test_a_living_worker_keeps_its_picture_until_the_lease_is_over(self, archive, paid, terms):
+        post = archive.post(b"one")
+        picture = Picture(post, digest(b"one"), live=True)
+
+        with pictures.alive() as claim_id:
+            claim_of(picture, paid, terms, claim_id)
+            raised = together(analyzes(post))
+
+            assert [type(error) for error in raised] == [pictures.LookedAtNow]
+            PictureLook.objects.update(claimed_until=timezone.now())
+            assert together(analyzes(post)) == []
+
+    def test_who_comes_back_after_all_corrects_the_books_and_keeps_the_result(
+        self, archive, paid, terms
+    ):
+        post = archive.post(b"one")
+        picture = Picture(post, digest(b"one"), live=True)
+        with pictures.alive() as claim_id:
+            claim = claim_of(picture, paid, terms, claim_id)
+            PictureLook.objects.update(claimed_until=timezone.now())
+            assert pictures.release_lost(now=timezone.now()) == 1
+            answer = paid.analyze(b"one", mime="image/jpeg", prompt="", now=timezone.now())
+
+            pictures.settle_answer(claim, answer, post=post, now=timezone.now())
+
+        day = TokenBudget.objects.get()
+        assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320, 0, 0)
+        assert PictureLook.objects.get().state == "done"
+
+    def test_nobody_is_left_holding_anything(self, archive, paid):
+        archive.post(b"one")
+        paid.script = [RuntimeError("a bug")]
+
+        drain()
+
+        assert PictureLook.objects.get().state == "claimed"
+        assert pictures.release_lost(now=timezone.now()) == 1
+        assert books() == (1792, 0)
+        drain(rounds=2)
+        assert PictureLook.objects.get().state == "done"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            assert cursor.fetchone() == (0,)
+
+
+def claim_of(picture, paid, terms, claim_id) -> Claim:
+    claim = pictures.claim(
+        picture, paid, terms, claim_id=claim_id, lease=timedelta(hours=1), now=timezone.now()
+    )
+    assert isinstance(claim, Claim)
+    return claim
+
+
+class TestBudget:
+    def test_fact_052_without_tokens_ocr_reads_and_says_why(
+        self, archive, paid, ocr, vision, caplog
+    ):
+        vision(vision_max_daily_tokens=0)
+        post = archive.post(b"one")
+
+        drain()
+
+        row, (decision,) = row_of(post), decisions(post)
+        assert (row.vision_provider, row.vision_tokens_used) == ("ocr_fallback", 0)
+        assert row.vision_analysis_reason == "fallback"
+        assert (decision["outcome"], decision["reason"]) == ("read", "daily_limit")
+        assert decision["waits"] is True
+        assert "Budget exhausted" in caplog.text
+        assert paid.calls == []
+
+    def test_fact_053_after_a_reset_the_provider_is_used_again(self, archive, paid, vision):
+        vision(vision_max_daily_tokens=1800)
+        archive.post(b"one")
+        second = archive.post(b"two")
+        drain()
+        assert row_of(second).vision_provider == "ocr_fallback"
+
+        forgiven = budget.reset(tenant=archive.tenant, now=timezone.now())
+        third = archive.post(b"three")
+        drain()
+
+        assert forgiven == 1320
+        assert row_of(third).vision_provider == "gigachat"
+        assert books() == (2640, 0)
+
+    def test_fact_054_of_three_at_once_one_fits(self, archive, paid, vision, slots):
+        vision(vision_max_daily_tokens=1000, vision_tokens_estimate=600)
+        paid.seconds = 0.2
+        posts = [archive.post(body) for body in (b"one", b"two", b"three")]
+
+        together(*map(analyzes, posts))
+
+        assert len(paid.calls) == 1
+
+    def test_fifty_at_once_with_room_for_seven(self, archive, paid, vision, slots):
+        vision(vision_max_daily_tokens=7 * 1792 + 1791)
+        paid.seconds, paid.tokens = 0.1, 1792
+        posts = [archive.post(f"{n}".encode()) for n in range(50)]
+
+        raised = together(*map(analyzes, posts))
+
+        assert raised == []
+        assert len(paid.calls) == 7
+        assert books() == (paid.billed, 0)
+        assert PictureLook.objects.filter(state="waiting").count() == 43
+        assert PostEnrichment.objects.filter(vision_provider="ocr_fallback").count() == 43
+
+    def test_the_database_refuses_books_that_cannot_be(self, archive):
+        day = TokenBudget.objects.create(tenant=archive.tenant, day="2026-11-21")
+
+        for columns in ({"used_tokens": -1}, {"reserved_tokens": -1}, {"lost_tokens": 1}):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                TokenBudget.objects.filter(pk=day.pk).update(**columns)
+
+    def test_a_new_day_has_a_new_budget_and_the_month_goes_on(self, archive, vision, now):
+        vision(vision_max_daily_tokens=100, vision_max_monthly_tokens=150)
+        limits = budget.ceilings(archive.tenant, current_policy())
+
+        def reserve(tokens, at):
+            with transaction.atomic():
+                return budget.reserve(
+                    tenant=archive.tenant, tokens=tokens, limits=limits, live=True, now=at
+                )
+
+        tomorrow = now + timedelta(days=1)
+        assert [reserve(100, now), reserve(1, now)] == ["", "daily_limit"]
+        assert [reserve(50, tomorrow), reserve(1, tomorrow)] == ["", "monthly_limit"]
+        assert reserve(100, now + timedelta(days=10)) == ""
+
+    def test_old_posts_leave_the_rest_of_the_day_to_fresh_ones(self, archive, paid, settings):
+        archive.tenant.settings = {
+            "vision_policy": {"budget_gates": {"sampling_threshold_per_day": 3000}}
+        }
+        archive.tenant.save()
+        old = [archive.post(f"{n}".encode(), tell=False) for n in range(3)]
+        fresh = [archive.post(f"fresh {n}".encode()) for n in range(3)]
+        for post in old:
+            event = event_of(post).model_copy(
+                update={"uploaded_at": post.posted_at + timedelta(days=9)}
+            )
+            analyze.analyze_post(event, now=timezone.now())
+
+        drain()
+
+        assert [row_of(p).vision_provider for p in old] == ["gigachat"] + ["ocr_fallback"] * 2
+        assert {row_of(p).vision_provider for p in fresh} == {"gigachat"}
+        assert decisions(old[-1])[0]["reason"] == "backfill_limit"
+
+    def test_limits_of_a_tenant_win_over_the_environment_and_these_over_the_file(
+        self, archive, vision
+    ):
+        def limits():
+            return budget.ceilings(archive.tenant, current_policy(archive.tenant))
+
+        assert limits() == budget.Ceilings(250_000, None, 100_000)
+        vision(vision_max_daily_tokens=500, vision_max_monthly_tokens=600)
+        assert limits() == budget.Ceilings(500, 600, 500)
+        archive.tenant.settings = {"vision_policy": {"limits": {"max_daily_tokens_per_tenant": 70}}}
+        assert limits() == budget.Ceilings(70, 600, 70)
+
+    def test_without_the_gate_tokens_are_only_counted(self, archive, paid, vision):
+        vision(vision_max_daily_tokens=0)
+        archive.tenant.settings = {
+            "vision_policy": {"budget_gates": {"check_before_analysis": False}}
+        }
+        archive.tenant.save()
+        archive.post(b"one")
+
+        drain()
+
+        assert books() == (1320, 0)
+
+    def test_a_policy_without_the_stand_in_leaves_pictures_alone_until_there_is_room(
+        self, archive, paid, ocr, vision
+    ):
+        vision(vision_max_daily_tokens=0)
+        archive.tenant.settings = {
+            "vision_policy": {"budget_gates": {"fallback_to_ocr_if_exhausted": False}}
+        }
+        archive.tenant.save()
+        post = archive.post(b"one")
+
+        drain()
+
+        (decision,) = decisions(post)
+        assert (decision["outcome"], decision["waits"]) == ("skipped", True)
+        assert ocr.calls == []
+
+    def test_the_estimate_learns_from_real_pictures(self, archive, vision):
+        assert budget.estimate("gigachat", "m").most == 1792
+        looks = [
+            PictureLook(
+                tenant=archive.tenant, sha256=digest(f"{n}".encode()), provider="gigachat",
+                model="m", schema_version="1.0", state="done", analysis={},
+                total_tokens=1000 + n, looked_at=timezone.now() + timedelta(seconds=n),
+            )
+            for n in range(150)
+        ]  # fmt: skip
+        PictureLook.objects.bulk_create(looks[:10])
+        assert budget.estimate("gigachat", "m").most == 1792
+        PictureLook.objects.bulk_create(looks[10:])
+
+        learned = budget.estimate("gigachat", "m")
+
+        assert (learned.most, learned.samples) == (1149, 100)
+        assert learned.mean == pytest.approx(1099.5)
+
+
+class TestFailures:
+    def test_fact_061_500_500_200_is_a_success_and_429_is_retried(self, archive, paid):
+        paid.script = [busy(), busy(), busy(LIMITED), None]
+        post = archive.post(b"one")
+
+        drain(rounds=5)
+
+        row = row_of(post)
+        assert (row.vision_provider, row.vision_analysis_reason) == ("gigachat", "retry")
+        assert (PictureLook.objects.get().calls, books()) == (4, (1320, 0))
+        assert Delivery.objects.get(subscriber="vision.analyze").state == "done"
+
+    @pytest.mark.parametrize("error_class", [SERVER, NETWORK, LIMITED])
+    def test_after_the_last_retry_ocr_reads_and_the_picture_rests(
+        self, archive, paid, error_class, settings
+    ):
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, circuit_breaker_failure_threshold=100)
+        paid.script = [busy(error_class)] * 4
+        post = archive.post(b"one")
+
+        drain(rounds=6)
+
+        look, (decision,) = PictureLook.objects.get(), decisions(post)
+        assert (look.state, look.calls, look.error_class) == ("waiting", 4, error_class)
+        assert look.due_at > timezone.now() + timedelta(minutes=50)
+        assert (decision["outcome"], decision["reason"]) == ("read", error_class)
+        assert books() == (0, 0)
+
+    def test_fact_061_a_definite_no_is_not_repeated_and_ocr_reads(self, archive, paid):
+        usage = Usage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
+        paid.script = [
+            ProviderRefused(
+                "blacklist", "no", error_class=ErrorClass.NON_RETRYABLE_BUSINESS, usage=usage
+            )
+        ]
+        post, same = archive.post(b"one"), archive.post(b"one")
+
+        drain(rounds=3)
+        replay()
+
+        (decision,) = decisions(post)
+        assert (len(paid.calls), PictureLook.objects.get().calls) == (0, 1)
+        assert (decision["outcome"], decision["reason"]) == ("read", "blacklist")
+        assert row_of(post).vision_tokens_used + row_of(same).vision_tokens_used == 1000
+        assert books() == (paid.billed, 0) == (1000, 0)
+
+    def test_payment_required_is_asked_once_for_all_pictures(self, archive, paid):
+        paid.script = [
+            ProviderMisconfigured(
+                "provider_quota", "buy", error_class=ErrorClass.NON_RETRYABLE_QUOTA
+            )
+        ]
+        posts = [archive.post(f"{n}".encode()) for n in range(5)]
+
+        for post in posts:
+            analyze.analyze_post(event_of(post), now=timezone.now())
+
+        assert PictureLook.objects.filter(state="waiting").count() == 5
+        assert sum(PictureLook.objects.values_list("calls", flat=True)) == 1
+        assert {decisions(p)[0]["reason"] for p in posts} == {"non_retryable_quota"}
+        assert ProviderHealth.objects.get().paused_until > timezone.now()
+
+    def test_a_rate_limit_with_a_time_holds_the_others_back_too(self, archive, paid):
+        paid.script = [busy(LIMITED, after=timedelta(seconds=30))]
+        posts = [archive.post(f"{n}".encode()) for n in range(3)]
+        waits = []
+
+        for post in posts:
+            with pytest.raises(RetryLater) as wait:
+                analyze.analyze_post(event_of(post), now=timezone.now())
+            waits.append(wait.value.after)
+
+        assert sum(PictureLook.objects.values_list("calls", flat=True)) == 1
+        assert min(waits) > timedelta(seconds=20)
+
+    def test_fact_062_five_failures_open_the_breaker_and_one_probe_closes_it(
+        self, archive, paid, vision
+    ):
+        vision(vision_api_max_retries=0)
+        paid.script = [busy()] * 5
+        first = [archive.post(f"{n}".encode()) for n in range(5)]
+        for post in first:
+            analyze.analyze_post(event_of(post), now=timezone.now())
+        sixth, seventh = archive.post(b"six"), archive.post(b"seven")
+
+        analyze.analyze_post(event_of(sixth), now=timezone.now())
+
+        assert decisions(sixth)[0]["reason"] == "circuit_open"
+        assert row_of(sixth).vision_provider == "ocr_fallback"
+        ProviderHealth.objects.update(open_until=timezone.now())
+        analyze.analyze_post(event_of(seventh), now=timezone.now())
+        assert row_of(seventh).vision_provider == "gigachat"
+        assert ProviderHealth.objects.get().failures == 0
+
+    def test_while_one_probes_the_others_do_not_ask(self, archive, paid, slots):
+        ProviderHealth.objects.create(
+            provider="gigachat", failures=5, open_until=timezone.now() - timedelta(seconds=1)
+        )
+        paid.seconds = 0.3
+        posts = [archive.post(f"{n}".encode()) for n in range(6)]
+
+        together(*map(analyzes, posts))
+
+        assert len(paid.calls) == 1
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_faults_of_all_kinds_mixed_leave_nothing_stuck(
+        self, archive, paid, settings, slots, seed
+    ):
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001)
+        usage = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+        kinds = [
+            None, busy(), busy(NETWORK), busy(LIMITED), busy(SERVER, usage=usage),
+            ProviderRefused("request_rejected", "400"), ProviderRefused("x", "x", usage=usage),
+        ]  # fmt: skip
+        paid.script = [kinds[(n * 7 + seed) % len(kinds)] for n in range(60)]
+        posts = [archive.post(f"{n % 30}".encode()) for n in range(40)]
+
+        for _ in range(8):
+            Delivery.objects.filter(state="pending").update(due_at=timezone.now())
+            together(*[lambda: worker.drain("vision")] * 3)
+
+        assert not Delivery.objects.filter(subscriber="vision.analyze").exclude(state="done")
+        assert not PictureLook.objects.filter(state__in=("claimed", "open"))
+        assert books() == (paid.billed, 0)
+        assert in_looks() == paid.billed
+        outcomes = {d["outcome"] for post in posts for d in decisions(post)}
+        assert outcomes <= {"analyzed", "read"}
+
+
+class TestSlots:
+    def test_fact_055_never_more_than_three_of_a_tenant_at_once(self, archive, paid, settings):
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, scope="GIGACHAT_API_CORP")
+        paid.seconds = 0.1
+        posts = [archive.post(f"{n}".encode()) for n in range(8)]
+
+        raised = together(*map(analyzes, posts))
+
+        assert (raised, len(paid.calls), paid.most_at_once) == ([], 8, 3)
+
+    def test_fact_055_with_one_slot_there_is_one_call_at_a_time_over_all_tenants(
+        self, archive, paid, slots
+    ):
+        slots(1)
+        paid.seconds = 0.05
+        other = Archive(tenant=Tenant.objects.create(name="other"))
+        posts = [a.post(f"{n}".encode()) for a in (archive, other) for n in range(4)]
+
+        raised = together(*map(analyzes, posts))
+
+        assert (raised, len(paid.calls), paid.most_at_once) == ([], 8, 1)
+
+    def test_all_slots_are_used(self, archive, paid, slots):
+        slots(6)
+        paid.seconds = 0.3
+        posts = [archive.post(f"{n}".encode()) for n in range(12)]
+
+        together(*map(analyzes, posts))
+
+        assert paid.most_at_once == 6
+
+    def test_locks_of_a_closed_connection_are_gone(self):
+        def take():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [locks.key_of("x")])
+            with transaction.atomic():
+                held.append(locks.is_held("x"))
+
+        held = []
+        together(take)
+
+        with transaction.atomic():
+            assert locks.is_held("x") is False
+
+
+def test_numbers_of_locks_differ():
+    keys = {locks.key_of(f"{a}:{b}") for a, b in itertools.product("abcdef", range(100))}
+
+    assert len(keys) == 600
+
+
+def test_what_comes_of_pictures_is_told_once_each(db, archive, paid):
+    archive.post(b"one")
+    drain()
+    replay()
+
+    assert OutboxEvent.objects.filter(topic="posts.vision.analyzed").count() == 1

@@ -1,0 +1,24 @@
+"""What is known about posts, what was asked about their pictures, and what that cost."""
+
+from vision.models.budget import TokenBudget
+from vision.models.enrichment import (
+    AnalysisReason,
+    EnrichmentKind,
+    EnrichmentStatus,
+    PostEnrichment,
+    VisionProviderName,
+)
+from vision.models.health import ProviderHealth
+from vision.models.pictures import LookState, PictureLook
+
+__all__ = [
+    "AnalysisReason",
+    "EnrichmentKind",
+    "EnrichmentStatus",
+    "LookState",
+    "PictureLook",
+    "PostEnrichment",
+    "ProviderHealth",
+    "TokenBudget",
+    "VisionProviderName",
+]

@@ -1,0 +1,63 @@
+"""What a tenant has spent on pictures, day by day."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from storage_quota.models import Tenant
+
+
+class TokenBudget(models.Model):
+    """
+    The tokens of one tenant on one UTC day; a month is the sum of its days.
+
+    `used_tokens` is what was spent and never shrinks but by a correction of `lost_tokens`;
+    a reset only forgives, so that the books still say what is to be paid.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="token_budgets", verbose_name=_("tenant")
+    )
+    day = models.DateField(_("day (UTC)"))
+    used_tokens = models.BigIntegerField(_("tokens used"), default=0)
+    reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
+    lost_tokens = models.BigIntegerField(
+        _("of these, assumed"), default=0,
+        help_text=_("estimates of calls whose worker was lost before it knew the usage"),
+    )  # fmt: skip
+    forgiven_tokens = models.BigIntegerField(
+        _("tokens forgiven"), default=0, help_text=_("by resets; they no longer count as used")
+    )
+    calls = models.PositiveIntegerField(_("calls"), default=0)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        db_table = "vision_token_budget"
+        verbose_name = _("token budget")
+        verbose_name_plural = _("token budgets")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "day"], name="token_budget_once"),
+            models.CheckConstraint(
+                condition=Q(used_tokens__gte=0), name="token_budget_used_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(reserved_tokens__gte=0), name="token_budget_reserved_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(lost_tokens__gte=0, lost_tokens__lte=F("used_tokens")),
+                name="token_budget_lost_is_part_of_used",
+            ),
+            models.CheckConstraint(
+                condition=Q(forgiven_tokens__gte=0), name="token_budget_forgiven_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.day}"
+
+    @property
+    def counted_tokens(self) -> int:
+        """What stands against the limit; a correction may leave less used than was forgiven."""
+        return max(0, self.used_tokens - self.forgiven_tokens)

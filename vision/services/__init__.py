@@ -1,0 +1,1 @@
+"""Look at the media of a post: decide, look (or remember), settle."""

@@ -10,7 +10,7 @@ _LINK = re.compile(r"https?://\S+|[@#]\w+")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 _NOT_RUSSIAN = re.compile(r"[іїєґўјљњћђџқғңөұүһәѓќѕ]")
-_FEW: Final = 0.01
+_FEW: Final = 0.03
 """Letters no Russian word has are a typo or a quotation up to this share."""
 
 _ENGLISH: Final = frozenset(

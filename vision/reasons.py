@@ -7,6 +7,7 @@ from django_stubs_ext import StrPromise
 
 OUTCOMES: Final[dict[str, StrPromise]] = {
     "analyzed": _("analyzed"),
+    "read": _("read instead"),
     "skipped": _("skipped"),
     "failed": _("failed"),
 }
@@ -34,6 +35,19 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "ocr_cannot_read_documents": _("text recognition reads pictures, not documents"),
     "small_images_filtered": _("too small beside the other pictures of the post"),
     "sampled_out": _("the post has more pictures than the policy looks at"),
+    "documents_not_looked_at": _("nobody looks at documents yet, only at pictures"),
+    # why text recognition stood in for the paid provider
+    "daily_limit": _("the tokens of the day are used up"),
+    "monthly_limit": _("the tokens of the month are used up"),
+    "backfill_limit": _("the rest of the day's tokens is kept for fresh posts"),
+    "circuit_open": _("the provider failed several times in a row and is left alone for a while"),
+    "retryable_network": _("the provider could not be reached"),
+    "retryable_rate_limit": _("the provider asks to slow down"),
+    "retryable_server_error": _("the provider is out of order"),
+    "non_retryable_validation": _("the provider refuses this picture"),
+    "non_retryable_business": _("the provider does not answer until its account is put right"),
+    "non_retryable_quota": _("the provider wants to be paid first"),
+    "post_gone": _("no post shows the picture any more"),
     # what came in the way
     "s3_missing": _("the file is gone from the store"),
     "too_many_pixels": _("the picture has too many pixels"),

@@ -61,7 +61,7 @@ def ocr(monkeypatch):
 @pytest.fixture(autouse=True)
 def paid(monkeypatch):
     fake = FakePaid()
-    monkeypatch.setattr(providers, "get_paid", lambda: fake)
+    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
     return fake
 
 

@@ -10,12 +10,15 @@ from vision.models.enrichment import (
 )
 from vision.models.health import ProviderHealth
 from vision.models.pictures import LookState, PictureLook
+from vision.near_models import PictureDistinction, PictureHash
 
 __all__ = [
     "AnalysisReason",
     "EnrichmentKind",
     "EnrichmentStatus",
     "LookState",
+    "PictureDistinction",
+    "PictureHash",
     "PictureLook",
     "PostEnrichment",
     "ProviderHealth",

@@ -8,17 +8,6 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from media.models import Post
-from vision.near_models import PictureDistinction, PictureHash
-
-__all__ = [
-    "AnalysisReason",
-    "EnrichmentKind",
-    "EnrichmentStatus",
-    "PictureDistinction",
-    "PictureHash",
-    "PostEnrichment",
-    "VisionProviderName",
-]
 
 
 class EnrichmentKind(models.TextChoices):

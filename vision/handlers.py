@@ -11,6 +11,7 @@ from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
 from vision.policy_schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
+from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
 from vision.services.read import TURNS
 
@@ -36,7 +37,7 @@ def threads() -> int:
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
     try:
         return services.analyze_post(event, now=now)
-    except (TesseractMissing, PolicyRefused) as missing:
+    except (TesseractMissing, PolicyRefused, ProviderMisconfigured) as missing:
         raise RetryLater(str(missing), after=WAIT_FOR_REPAIR) from missing
 
 

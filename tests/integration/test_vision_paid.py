@@ -325,6 +325,7 @@ class TestBudget:
     def test_fact_053_after_a_reset_the_provider_is_used_again(self, archive, paid, vision):
         vision(vision_max_daily_tokens=1800)
         archive.post(b"one")
+        drain()
         second = archive.post(b"two")
         drain()
         assert row_of(second).vision_provider == "ocr_fallback"

@@ -59,6 +59,12 @@ class FakePaid(FakeVision):
     _guard: Any = field(default_factory=threading.Lock)
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
+        return self.ask(self.prepare(image), prompt=prompt, now=now)
+
+    def prepare(self, image: bytes) -> bytes:
+        return image
+
+    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
         with self._in_flight() as trouble:
             time.sleep(self.seconds)
             if trouble is not None:
@@ -66,7 +72,7 @@ class FakePaid(FakeVision):
                 self._bill(usage.total_tokens if usage else 0)
                 raise trouble
             self._bill(self.tokens)
-            seen = super().analyze(image, mime=mime, prompt=prompt, now=now)
+            seen = super().analyze(prepared, mime="", prompt=prompt, now=now)
             usage = Usage(
                 prompt_tokens=self.tokens - 20, completion_tokens=20, total_tokens=self.tokens,
                 precached_prompt_tokens=7,

@@ -78,8 +78,15 @@ class GigaChatVision:
         ProviderMisconfigured. An answer that is of no use is not asked for again here: it has been
         paid for, and GigaChat at temperature 0.1 mostly repeats itself.
         """
-        jpeg = picture.prepare(image, self._preparation)
-        with self._uploaded(jpeg, now=now) as file_id:
+        return self.ask(self.prepare(image), prompt=prompt, now=now)
+
+    def prepare(self, image: bytes) -> bytes:
+        """What takes our time and not the network's. Raises ProviderRefused."""
+        return picture.prepare(image, self._preparation)
+
+    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
+        """The network's part of `analyze`; raises what that raises, but for the picture's faults."""
+        with self._uploaded(prepared, now=now) as file_id:
             completion = self._ask(prompt, file_id, now=now)
         return self._analysis(completion, file_id=file_id, now=now)
 

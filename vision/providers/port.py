@@ -173,3 +173,15 @@ class VisionProvider(Protocol):
     model: str
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis: ...
+
+
+class PaidVision(VisionProvider, Protocol):
+    """
+    A provider whose calls are counted: places on its line are few, so nothing else is done there.
+
+    `analyze` is `ask` of what `prepare` made; who holds a place only asks.
+    """
+
+    def prepare(self, image: bytes) -> bytes: ...
+
+    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis: ...

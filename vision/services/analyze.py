@@ -17,7 +17,7 @@ from vision.pictures import Picture
 from vision.policy import Candidate, Decision
 from vision.policy_schema import VisionPolicy
 from vision.policy_source import current_policy
-from vision.providers.port import VisionProvider
+from vision.providers.port import PaidVision
 from vision.services.ask import Question, ask
 from vision.services.read import read
 
@@ -117,12 +117,12 @@ def _settled_already(post: Post, params: str) -> bool:
     ).exists()
 
 
-def _wanted(looks: Sequence[Look], rules: VisionPolicy, paid: VisionProvider | None) -> str:
+def _wanted(looks: Sequence[Look], rules: VisionPolicy, paid: PaidVision | None) -> str:
     """The hash of an outcome in which everybody looked who should."""
     return params_hash({look.file.sha256: _model(look, rules, paid) for look in looks})
 
 
-def _model(look: Look, rules: VisionPolicy, paid: VisionProvider | None) -> str:
+def _model(look: Look, rules: VisionPolicy, paid: PaidVision | None) -> str:
     if look.decision.skip:
         return ""
     if look.decision.use_ocr or paid is None:
@@ -134,7 +134,7 @@ def _decide(
     post: Post,
     event: VisionUploadedEventV1,
     rules: VisionPolicy,
-    paid: VisionProvider | None,
+    paid: PaidVision | None,
     *,
     now: datetime,
 ) -> list[Look]:
@@ -180,7 +180,7 @@ def _look(
     look: Look,
     event: VisionUploadedEventV1,
     rules: VisionPolicy,
-    paid: VisionProvider | None,
+    paid: PaidVision | None,
     *,
     now: datetime,
 ) -> None:

@@ -26,10 +26,10 @@ from vision.prompts import compose
 from vision.providers.port import (
     Analysis,
     ErrorClass,
+    PaidVision,
     ProviderBusy,
     ProviderMisconfigured,
     ProviderRefused,
-    VisionProvider,
 )
 from vision.services import read
 
@@ -45,7 +45,7 @@ class Question:
     """One picture for the paid provider, with what the tenant's policy says about it."""
 
     picture: Picture
-    provider: VisionProvider
+    provider: PaidVision
     policy: VisionPolicy
 
     @property
@@ -110,6 +110,11 @@ def _from_bucket(question: Question, look: Look, *, now: datetime) -> bool:
 def _claim_and_ask(
     question: Question, look: Look, image: bytes, *, now: datetime
 ) -> PictureLook | NotNow:
+    try:
+        prepared = question.provider.prepare(image)
+    except ProviderRefused as refusal:
+        look.details = str(refusal)
+        return NotNow(refusal.reason, waits=False)
     with pictures.alive() as claim_id:
         claim = pictures.claim(
             question.picture, question.provider, question.terms,
@@ -117,14 +122,14 @@ def _claim_and_ask(
         )  # fmt: skip
         if not isinstance(claim, Claim):
             return claim
-        return _call(question, look, claim, image)
+        return _call(question, look, claim, prepared)
 
 
-def _call(question: Question, look: Look, claim: Claim, image: bytes) -> PictureLook | NotNow:
+def _call(question: Question, look: Look, claim: Claim, prepared: bytes) -> PictureLook | NotNow:
     tenant = str(question.picture.post.tenant_id)
     provider = question.provider
     try:
-        analysis = _in_a_slot(question, look, image)
+        analysis = _in_a_slot(question, look, prepared)
     except slots.NoSlot:
         pictures.put_back(claim)
         raise
@@ -135,7 +140,7 @@ def _call(question: Question, look: Look, claim: Claim, image: bytes) -> Picture
     return pictures.settle_answer(claim, analysis, post=question.picture.post, now=timezone.now())
 
 
-def _in_a_slot(question: Question, look: Look, image: bytes) -> Analysis:
+def _in_a_slot(question: Question, look: Look, prepared: bytes) -> Analysis:
     """The network call, and nothing else, with a place on the line of all workers."""
     prompt = compose(question.policy.prompt_presets, look.decision.prompt_key)
     provider, live = question.provider, question.picture.live
@@ -145,9 +150,7 @@ def _in_a_slot(question: Question, look: Look, image: bytes) -> Analysis:
         lines.insert(0, (f"{line}:{question.picture.post.tenant_id}", own))
     with slots.all_of(lines, live=live):
         started = time.monotonic()
-        analysis = provider.analyze(
-            image, mime=look.file.mime_type, prompt=prompt, now=timezone.now()
-        )
+        analysis = provider.ask(prepared, prompt=prompt, now=timezone.now())
         seconds = time.monotonic() - started
     has_ocr = str(analysis.ocr is not None).lower()
     metrics.DURATION.labels(provider.name, has_ocr).observe(seconds)

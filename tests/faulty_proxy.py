@@ -4,6 +4,7 @@ import http.client
 import socket
 import threading
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -40,6 +41,7 @@ class FaultyProxy:
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.steps: list[str] = []
+        self.requests: list[tuple[str, str, Message]] = []
         self._faults: list[Fault] = []
         self._down = False
         self._late = threading.Event()
@@ -54,6 +56,7 @@ class FaultyProxy:
     def reset(self) -> None:
         self.heal()
         self.steps.clear()
+        self.requests.clear()
         self._late = threading.Event()
 
     def fail(self, step: str, how: str, *, times: int = 1000) -> None:
@@ -98,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.close_connection = True
         how = self.proxy.fault(step_of(self.command, self.path))
+        self.proxy.requests.append((self.command, self.path, self.headers))
         length = int(self.headers.get("Content-Length", 0))
         if how == "stopped":
             return self._hang_up()

@@ -147,7 +147,7 @@ class S3Store(JsonReader):
         wanted = s3_lifecycle.merged(found, rules)
         if wanted == found:
             return
-        with self._errors("lifecycle", writing=True):
+        with self._lifecycle_api(writing=True):
             if wanted:
                 self._client.put_bucket_lifecycle_configuration(
                     Bucket=self._bucket, LifecycleConfiguration={"Rules": wanted}
@@ -171,18 +171,26 @@ class S3Store(JsonReader):
         )
 
     def _lifecycle(self) -> "Sequence[LifecycleRuleOutputTypeDef]":
-        with self._errors("lifecycle"):
+        with self._lifecycle_api():
             try:
                 answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
             except ClientError as exc:
                 if code_of(exc) == "NoSuchLifecycleConfiguration":
                     return []
+                raise
+        return answer.get("Rules", [])
+
+    @contextmanager
+    def _lifecycle_api(self, *, writing: bool = False) -> Iterator[None]:
+        with self._errors("lifecycle", writing=writing):
+            try:
+                yield
+            except ClientError as exc:
                 if status_of(exc) in _NO_SUCH_API or code_of(exc) == "NotImplemented":
                     raise LifecycleUnsupported(
                         "This S3 has no lifecycle rules; the application deletes what is old"
                     ) from exc
                 raise
-        return answer.get("Rules", [])
 
     @cached_property
     def _client(self) -> "S3Client":

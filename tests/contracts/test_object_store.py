@@ -2,12 +2,18 @@
 
 import errno
 import gzip
+import hashlib
 import http.server
 import json
 import math
 import threading
 import time
+import urllib.request
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,18 +21,23 @@ from events.errors import RetryLater
 from storage_quota import services
 from storage_quota.models import Reservation, Tenant
 from storage_quota.object_store import (
+    LifecycleRule,
+    LifecycleUnsupported,
     ObjectMissing,
     ReservationMismatch,
     StoreForbidden,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
+    Upload,
+    s3_lifecycle,
     use,
 )
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import json_bytes, pack
 from storage_quota.object_store.s3 import S3Store
+from tests.faulty_proxy import step_of
 from tests.s3_fixtures import PART_BYTES, s3_settings
 
 DOCUMENT = {"description": "Кошка на окне", "labels": ["кот", "окно"]}
@@ -222,6 +233,247 @@ def test_a_listing_has_the_keys_with_the_prefix_in_order(store):
     assert {o.size_bytes for o in store.list()} == {7}
 
 
+def unfinished(store, key="media/t/ab/half.mp4"):
+    """What a writer that was killed leaves behind."""
+    if isinstance(store, MemoryStore):
+        upload = Upload(key, "1", datetime.now(UTC))
+        store.unfinished.append(upload)
+    elif isinstance(store, FileStore):
+        draft = store.root / UPLOADS / f"{key}~1"
+        draft.parent.mkdir(parents=True)
+        draft.write_bytes(b"half")
+    else:
+        store._client.create_multipart_upload(Bucket=store._bucket, Key=key)
+
+
+def test_fact_022_an_unfinished_upload_is_listed_and_can_be_aborted(store):
+    unfinished(store)
+
+    [upload] = store.uploads()
+    assert upload.key == "media/t/ab/half.mp4"
+    assert upload.started_at.tzinfo is not None
+    assert list(store.list()) == []
+    store.abort(upload)
+    store.abort(upload)
+
+    assert list(store.uploads()) == []
+
+
+def test_an_upload_that_succeeds_is_not_left_in_the_list_of_unfinished_ones(store):
+    put(store, "media/t/ab/a.jpg", b"picture")
+    put(store, "media/t/ab/b.jpg", bytes(2 * PART_BYTES))
+
+    assert list(store.uploads()) == []
+
+
+def test_a_store_that_is_down_cannot_tell_its_uploads_and_rules(store_that_is_down):
+    with pytest.raises(StoreUnavailable):
+        list(store_that_is_down.uploads())
+    with pytest.raises((StoreUnavailable, LifecycleUnsupported)):
+        store_that_is_down.lifecycle()
+
+
+@pytest.fixture(params=["memory", "s3"])
+def store_with_rules(request):
+    return MemoryStore() if request.param == "memory" else request.getfixturevalue("s3")
+
+
+RULES = [
+    LifecycleRule("crawl/", expire_days=7),
+    LifecycleRule("", abort_uploads_days=1),
+]
+
+
+def test_rules_that_are_set_are_in_force_until_others_are(store_with_rules):
+    assert list(store_with_rules.lifecycle()) == []
+
+    store_with_rules.sync_lifecycle(RULES)
+    store_with_rules.sync_lifecycle(RULES)
+    assert sorted(store_with_rules.lifecycle(), key=str) == sorted(RULES, key=str)
+
+    store_with_rules.sync_lifecycle(RULES[:1])
+    assert list(store_with_rules.lifecycle()) == RULES[:1]
+
+    store_with_rules.sync_lifecycle([])
+    assert list(store_with_rules.lifecycle()) == []
+
+
+def test_rules_of_others_stay_and_are_told(s3):
+    foreign = {
+        "ID": "theirs",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "backup/"},
+        "Expiration": {"Days": 90},
+    }
+    off = {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": "media/"}}
+    s3._client.put_bucket_lifecycle_configuration(
+        Bucket=s3._bucket,
+        LifecycleConfiguration={"Rules": [foreign, off | {"Expiration": {"Days": 1}}]},
+    )
+
+    s3.sync_lifecycle(RULES)
+    s3.sync_lifecycle(RULES[1:])
+
+    assert set(s3.lifecycle()) == {LifecycleRule("backup/", expire_days=90), RULES[1]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "prefix"),
+    [
+        ({"Prefix": "old/"}, "old/"),
+        ({"Filter": {"Prefix": "new/"}}, "new/"),
+        ({"Filter": {"And": {"Prefix": "both/", "Tags": []}}}, "both/"),
+        ({"Filter": {}}, ""),
+    ],
+)
+def test_the_prefix_of_a_rule_is_read_from_wherever_it_stands(rule, prefix):
+    [read] = s3_lifecycle.read([{"Status": "Enabled", **rule}])
+
+    assert read == LifecycleRule(prefix)
+
+
+def test_a_server_without_rules_says_so(refusing_s3, tmp_path):
+    silent = MemoryStore()
+    silent.has_lifecycle = False
+    stores = [
+        silent,
+        FileStore(tmp_path),
+        refusing_s3(501, "NotImplemented"),
+        refusing_s3(405, "MethodNotAllowed"),
+        refusing_s3(400, "NotImplemented"),
+    ]
+
+    for store in stores:
+        with pytest.raises(LifecycleUnsupported):
+            store.lifecycle()
+        with pytest.raises(LifecycleUnsupported):
+            store.sync_lifecycle(RULES)
+
+
+def presigned(store, key="media/t/a.jpg", **changes):
+    fields = {
+        "expires": timedelta(seconds=90),
+        "filename": "кот.jpg",
+        "mime": "image/jpeg",
+        "attachment": False,
+    }
+    return store.presign(key, **(fields | changes))
+
+
+@pytest.mark.parametrize("kind", ["memory", "files"])
+def test_a_store_without_links_gives_none(kind, tmp_path):
+    store = MemoryStore() if kind == "memory" else FileStore(tmp_path)
+
+    assert presigned(store) is None
+
+
+def test_a_link_shows_the_object_under_the_name_and_type_that_were_asked_for(s3):
+    put(s3, "media/t/a.jpg", b"picture", mime="text/html")
+
+    link = presigned(s3, mime="application/octet-stream", attachment=True)
+
+    with urllib.request.urlopen(link) as answer:  # noqa: S310 - of the server started above
+        assert answer.read() == b"picture"
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"] == (
+            "attachment; filename*=utf-8''%D0%BA%D0%BE%D1%82.jpg"
+        )
+
+
+def test_a_link_is_signed_with_version_4_in_path_style_and_expires(s3):
+    link = urlsplit(presigned(s3))
+
+    query = parse_qs(link.query)
+    assert link.path == f"/{s3._bucket}/media/t/a.jpg"
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert query["X-Amz-Expires"] == ["90"]
+    assert query["response-content-type"] == ["image/jpeg"]
+
+
+def test_a_bucket_may_stand_in_the_name_of_the_host():
+    store = S3Store(s3_settings("https://s3.example.org", bucket="mine", force_path_style=False))
+
+    assert presigned(store).startswith("https://mine.s3.example.org/media/t/a.jpg?")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"verify_ssl": False}, False), ({"ca_bundle": Path(__file__)}, __file__)],
+)
+def test_certificates_are_checked_as_configured(changes, expected):
+    store = S3Store(s3_settings("https://s3.example.org", **changes))
+
+    assert store._client._endpoint.http_session._verify == expected
+
+
+def test_every_write_carries_the_md5_of_the_bytes_as_sent(behind_proxy, proxy, s3):
+    store = behind_proxy()
+    packed = pack(json_bytes(DOCUMENT), level=6)
+
+    put(store, "vision/t/a.json", packed, mime="application/json", content_encoding="gzip")
+    put(store, "media/t/big.mp4", bytes(PART_BYTES + 1))
+    store.sync_lifecycle(RULES)
+
+    sums = {step: headers["Content-MD5"] for step, headers in sent(proxy)}
+    assert sums["put"] == md5_of(packed)
+    assert sums["part"] == md5_of(b"\0")
+    assert sums["lifecycle"]
+    for step, headers in sent(proxy):
+        assert step == "lifecycle" or not any("checksum" in name.lower() for name in headers)
+        assert "x-amz-trailer" not in headers
+        assert headers["Authorization"].startswith("AWS4-HMAC-SHA256")
+
+
+def sent(proxy):
+    for method, path, headers in proxy.requests:
+        if method == "PUT":
+            yield "lifecycle" if path.endswith("?lifecycle") else step_of(method, path), headers
+
+
+def md5_of(content):
+    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def test_a_listing_broken_off_by_the_server_is_not_the_end(behind_proxy, answering_s3):
+    page = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+
+    with pytest.raises(StoreUnavailable, match="broke its listing off"):
+        list(answering_s3(page).list())
+
+
+def test_what_an_upload_was_wrapped_in_is_no_encoding_of_the_object(s3):
+    put(s3, "vision/t/a.json", pack(b"{}", level=6), content_encoding="aws-chunked, gzip")
+
+    assert s3.head("vision/t/a.json").content_encoding == "gzip"
+    assert s3.read_json("vision/t/a.json") == {}
+
+
+def test_an_error_of_the_reader_is_not_one_of_the_store(store):
+    put(store, "media/t/a.jpg", b"picture")
+
+    with pytest.raises(OSError, match="disk full"), store.open("media/t/a.jpg"):
+        raise OSError(errno.ENOSPC, "disk full")
+
+
+def test_a_stream_that_gives_little_at_a_time_is_stored_whole(s3):
+    class Trickle(BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 1024 * 1024 - 7))
+
+    content = bytes(range(256)) * (2 * PART_BYTES // 256)
+
+    s3.put(promise("media/t/big.bin", len(content)), Trickle(content), mime="video/mp4")
+
+    assert s3.head("media/t/big.bin").size_bytes == len(content)
+    assert s3.head("media/t/big.bin").etag.endswith("-2")
+
+
+def test_an_empty_object_is_one(store):
+    put(store, "media/t/empty", b"")
+
+    assert store.head("media/t/empty").size_bytes == 0
+
+
 @pytest.mark.parametrize(
     "key", ["", "/etc/passwd", "../a", "media/../../a", "media//a", "media/./a", "a\x00", "a\\b"]
 )
@@ -302,12 +554,21 @@ def test_a_bucket_that_does_not_exist_is_not_an_absent_object(moto):
         put(store, "media/t/a.jpg", b"x")
 
 
+@pytest.fixture
+def answering_s3(refusing_s3):
+    def make(document):
+        return refusing_s3(200, "", document)
+
+    return make
+
+
 class _Refusing(http.server.BaseHTTPRequestHandler):
-    status, code = 403, "AccessDenied"
+    status, code, document = 403, "AccessDenied", ""
 
     def do_PUT(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>".encode()
+        refusal = f"<Error><Code>{self.code}</Code><Message>no</Message></Error>"
+        body = (self.document or refusal).encode()
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -323,8 +584,9 @@ class _Refusing(http.server.BaseHTTPRequestHandler):
 def refusing_s3():
     servers = []
 
-    def make(status, code):
-        handler = type("Handler", (_Refusing,), {"status": status, "code": code})
+    def make(status, code, document=""):
+        answer = {"status": status, "code": code, "document": document}
+        handler = type("Handler", (_Refusing,), answer)
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("media", "0003_revision"),
         ("storage_quota", "0002_membership"),
-        ("vision", "0002_picture_hashes"),
+        ("vision", "0003_key_indexes"),
     ]
 
     operations = [

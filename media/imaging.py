@@ -206,3 +206,10 @@ def _on_white(picture: Image.Image) -> Image.Image:
     white = Image.new(mode, picture.size, "white")
     white.paste(opaque, mask=alpha)
     return white
+
+
+def jpeg_tables(image: bytes) -> list[list[int]]:
+    """How coarsely a JPEG was quantized; empty for other formats. The header only is read."""
+    with _opened(image) as picture:
+        tables: dict[int, list[int]] = getattr(picture, "quantization", {})
+        return [tables[number] for number in sorted(tables)]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
     "albums.MediaGroup",
-    "vision.PostEnrichment",
+    "vision.PostEnrichment", "vision.PictureHash", "vision.PictureDistinction",
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
     "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.Membership",
     "storage_quota.StoredObject", "storage_quota.Reservation",

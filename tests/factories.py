@@ -28,7 +28,15 @@ from media.models import (
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType, Tenant
-from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
+from vision import near
+from vision.models import (
+    EnrichmentKind,
+    PictureDistinction,
+    PictureHash,
+    PostEnrichment,
+    VisionProviderName,
+)
+from vision.phash import PHash
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -132,6 +140,22 @@ def decision(media: MediaObject, **fields: Any) -> dict[str, Any]:
         "details": "",
         "from_cache": False,
     } | fields
+
+
+def near_duplicate(*, owner: Tenant | None = None) -> PictureHash:
+    """A picture that shares the analysis of another, two bits away."""
+    owner, hashed = owner or tenant(), PHash(next(_numbers) << 128, 16)
+    lender, borrower = (media_object(owner=owner).file_sha256 for _ in range(2))
+    for sha256, bits in ((lender, hashed.bits), (borrower, hashed.bits ^ 3)):
+        near.remember(tenant=owner, sha256=sha256, phash=PHash(bits, 16))
+    near.borrow(tenant=owner, sha256=borrower, near=near.Near(lender, 2))
+    return PictureHash.objects.get(tenant=owner, sha256=borrower)
+
+
+def distinction(*, owner: Tenant | None = None) -> PictureDistinction:
+    owner = owner or tenant()
+    first, second = (media_object(owner=owner).file_sha256 for _ in range(2))
+    return near.declare_distinct(tenant=owner, first=first, second=second, user=staff(), now=NOW)
 
 
 def enrichment(

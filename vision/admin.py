@@ -1,6 +1,7 @@
 """The console's view of what was seen in pictures, and why each was looked at or not."""
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
@@ -15,6 +16,7 @@ from events.console import (
     ReadOnlyStack,
     excerpt,
     internal_link,
+    list_of,
     page_of,
     pretty_json,
     rendered,
@@ -24,7 +26,8 @@ from events.console import (
 from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
 from media.models import MediaObject, Post, media_object_id
-from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
+from vision import near_admin  # noqa: F401 - its pages register themselves
+from vision.models import EnrichmentKind, PictureHash, PostEnrichment, VisionProviderName
 from vision.reasons import CLASSES, OUTCOMES, explain
 
 
@@ -197,7 +200,23 @@ def _row(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any]:
         "page": page_of(MediaObject, media),
         "thumbnail": thumbnail_address(media),
         "sha256": sha256[:12],
+        "same_as": _same_as(tenant_id, decision),
         "outcome_code": outcome,
         "outcome": OUTCOMES.get(outcome, outcome),
         "explanation": explain(reason),
+    }
+
+
+def _same_as(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any] | None:
+    """The picture whose analysis this one shares, and where a person may object."""
+    lender = str(decision.get("same_as") or "")
+    if not lender:
+        return None
+    media = media_object_id(tenant_id, lender)
+    return {
+        "page": page_of(MediaObject, media),
+        "thumbnail": thumbnail_address(media),
+        "sha256": lender[:12],
+        "distance": decision.get("distance"),
+        "objections": list_of(PictureHash, urlencode({"q": decision.get("sha256", "")})),
     }

@@ -40,8 +40,8 @@ class PictureHash(models.Model):
 
     class Meta:
         db_table = "picture_hashes"
-        verbose_name = _("picture hash")
-        verbose_name_plural = _("picture hashes")
+        verbose_name = _("near-duplicate")
+        verbose_name_plural = _("near-duplicates")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "sha256"], name="picture_hash_once"),
             models.CheckConstraint(

@@ -1,6 +1,7 @@
 """The console's pages: what they show, who may see them, and that they stay cheap."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -16,7 +17,7 @@ from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, DeliveryState, OutboxEvent
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, MediaRole, Post
 from tests import factories as make
-from vision.models import PostEnrichment
+from vision.models import PictureDistinction, PictureHash, PostEnrichment
 
 pytestmark = [
     pytest.mark.django_db,
@@ -94,6 +95,8 @@ FILLERS: dict[type, Callable[[], object]] = {
     ImportProblem: lambda: make.import_run(problems=1),
     MediaGroup: _album,
     PostEnrichment: _full_post,
+    PictureHash: make.near_duplicate,
+    PictureDistinction: make.distinction,
     OutboxEvent: _event,
     Delivery: _event,
     DeadLetter: make.dead_letter,
@@ -486,3 +489,50 @@ def test_a_big_table_is_estimated_on_the_index(console_client, monkeypatch):
     page = _html(console_client, reverse("admin:index"))
 
     assert "≈ 1\xa0234\xa0567" in page
+
+
+def _run(client: Client, action: str, row: Any):
+    chosen = {"action": action, "_selected_action": [row.pk]}
+    return client.post(list_of(type(row)), chosen, follow=True)
+
+
+def test_a_person_tells_near_duplicates_apart_and_withdraws_it(console_client):
+    row = make.near_duplicate()
+
+    assert _run(console_client, "tell_apart", row).status_code == 200
+
+    said = PictureDistinction.objects.get()
+    assert {said.first_sha256, said.second_sha256} == {row.sha256, row.same_as}
+    assert (said.declared_by.username, said.withdrawn_at) == ("admin", None)
+    row.refresh_from_db()
+    assert row.same_as == ""
+
+    _run(console_client, "withdraw", said)
+
+    said.refresh_from_db()
+    assert said.withdrawn_by.username == "admin"
+
+
+def test_who_may_only_look_tells_nothing_apart(client):
+    row = make.near_duplicate()
+    client.force_login(make.staff("vision.view_picturehash"))
+
+    _run(client, "tell_apart", row)
+
+    assert not PictureDistinction.objects.exists()
+
+
+def test_a_post_says_whose_analysis_a_picture_shares_and_where_to_object(console_client):
+    of = make.channel()
+    row = make.near_duplicate(owner=of.tenant)
+    media = MediaObject.objects.get(file_sha256=row.sha256)
+    post = make.post(of=of, media=[media])
+    shared = make.decision(media, same_as=row.same_as, distance=row.distance)
+    make.enrichment(post, decisions=[shared])
+
+    page = _html(console_client, page_of(Post, post.pk))
+
+    assert row.same_as[:12] in page
+    assert "(расстояние 2)" in page
+    assert f"{list_of(PictureHash)}?q={row.sha256}" in page
+    assert row.sha256[:12] in _html(console_client, list_of(PictureHash), q=row.sha256)

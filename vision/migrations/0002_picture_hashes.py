@@ -145,8 +145,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "picture hash",
-                "verbose_name_plural": "picture hashes",
+                "verbose_name": "near-duplicate",
+                "verbose_name_plural": "near-duplicates",
                 "db_table": "picture_hashes",
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(

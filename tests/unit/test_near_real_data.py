@@ -1,0 +1,188 @@
+"""
+What near-duplicates of real pictures are found, and what is taken for one that is none.
+
+Copies are made here, as channels and people make them. A picture is *found* where its hash lies
+within the distance and its pixels agree. No two pictures that say different things may be.
+"""
+
+import io
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from media.imaging import ImageRefused, open_upright
+from vision.likeness import Original, is_copy
+from vision.phash import DEFAULT_DISTANCE, distance, phash
+
+DATA = Path(
+    os.environ.get("SHARED_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared" / "data"
+)
+FOLDERS = ("photos", "memes", "ocr", "telegram/en_shop_photos/ChatExport_2022-12-01/photos")
+KINDS = {".png", ".jpg", ".tif", ".webp"}
+EVERY = 6
+"""Copies are made of every sixth picture: all of them take three minutes and show the same."""
+TELEGRAM = 1280
+
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(
+        not (DATA / "near_duplicates" / "pairs.json").is_file(),
+        reason=f"REAL DATA MISSING: {DATA} (set SHARED_DATA_DIR)",
+    ),
+]
+
+
+def encoded(picture, kind="JPEG", **options):
+    body = io.BytesIO()
+    picture.convert("RGB").save(body, kind, **options)
+    return body.getvalue()
+
+
+def scaled(picture, factor, how=Image.Resampling.BICUBIC):
+    return picture.resize([max(1, round(side * factor)) for side in picture.size], how)
+
+
+def as_telegram_does(picture):
+    return encoded(scaled(picture, min(1, TELEGRAM / max(picture.size))), quality=87)
+
+
+COPIES = {
+    "JPEG 90": lambda p: encoded(p, quality=90),
+    "JPEG 30": lambda p: encoded(p, quality=30),
+    "WebP 75": lambda p: encoded(p, "WEBP", quality=75),
+    "half the size": lambda p: encoded(scaled(p, 0.5), quality=80),
+    "twice the size": lambda p: encoded(scaled(p, 2), quality=80),
+    "Telegram": as_telegram_does,
+    "Telegram twice": lambda p: as_telegram_does(open_upright(as_telegram_does(p))),
+}
+
+
+@pytest.fixture
+def report(capsys):
+    """Prints a figure although pytest captures output."""
+
+    def _(figure):
+        with capsys.disabled():
+            sys.stdout.write(f"\n{figure}\n")
+
+    return _
+
+
+def pictures():
+    files = [f for name in FOLDERS for f in sorted((DATA / name).iterdir())]
+    return {str(f.relative_to(DATA)): f.read_bytes() for f in files if f.suffix in KINDS}
+
+
+def hashes(bodies):
+    found = {name: phash(body) for name, body in bodies.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def are_near(a, b):
+    one, other = phash(a), phash(b)
+    return bool(one and other) and distance(one, other) <= DEFAULT_DISTANCE
+
+
+def is_found(copy, original):
+    return are_near(copy, original) and is_copy(Original(copy), Original(original))
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_copies_are_found(way, report):
+    bodies = dict(itertools.islice(pictures().items(), None, None, EVERY))
+    usable = [body for name, body in bodies.items() if phash(body) is not None]
+
+    lost = 0
+    for body in usable:
+        copy = COPIES[way](open_upright(body))
+        lost += not is_found(copy, body)
+
+    share = 1 - lost / len(usable)
+    report(f"{way}: {share:.0%} of {len(usable)} copies found")
+    assert share >= 0.97
+
+
+def test_no_two_pictures_that_differ_are_merged(report):
+    bodies = pictures()
+    known = hashes(bodies)
+    labelled = json.loads((DATA / "near_duplicates" / "pairs.json").read_text())
+    same = {
+        frozenset((pair["a"], pair["b"]))
+        for pair in labelled["pairs"]
+        if pair["expected"] == "duplicate"
+    }
+
+    close = [
+        (a, b)
+        for a, b in itertools.combinations(known, 2)
+        if distance(known[a], known[b]) <= DEFAULT_DISTANCE
+    ]
+    merged = [(a, b) for a, b in close if is_copy(Original(bodies[a]), Original(bodies[b]))]
+    wrong = [pair for pair in merged if frozenset(pair) not in same]
+
+    pairs = len(known) * (len(known) - 1) // 2
+    report(f"{pairs} pairs: {len(close)} with near hashes, {len(merged)} merged, wrong: {wrong}")
+    assert wrong == []
+
+
+def test_the_labelled_pairs(report):
+    """Brightened pictures and two reposts with an edited picture get a look of their own."""
+    labelled = json.loads((DATA / "near_duplicates" / "pairs.json").read_text())
+    asked = [pair for pair in labelled["pairs"] if pair["expected"] == "duplicate"]
+
+    lost = []
+    for pair in asked:
+        a, b = (DATA / pair[side] for side in "ab")
+        if not is_found(a.read_bytes(), b.read_bytes()):
+            lost.append(f"{b.name}: {pair['relation']}")
+
+    report(f"labelled duplicates: {len(asked) - len(lost)} of {len(asked)} found; not: {lost}")
+    assert [one for one in lost if "encoded" in one or "resized" in one] == []
+    assert len(lost) <= 6
+
+
+@pytest.mark.parametrize("quality", [90, 30])
+def test_pages_and_screens_that_differ_in_one_letter_are_kept_apart(quality, report):
+    merged, asked, near = [], 0, 0
+    for file in sorted((DATA / "ocr").iterdir())[::2]:
+        try:
+            page = open_upright(file.read_bytes()).convert("RGB")
+        except (ImageRefused, OSError):
+            continue
+        if min(page.size) < 60 or phash(page) is None:
+            continue
+        for one, other in (("3", "8"), ("e", "c")):
+            a, b = (with_letter(page, letter) for letter in (one, other))
+            body = encoded(b, quality=quality)
+            asked += 1
+            near += are_near(encoded(a, "PNG"), body)
+            if is_copy(Original(body), Original(encoded(a, "PNG"))):
+                merged.append(file.name)
+
+    report(f"one letter differs, JPEG {quality}: {near} of {asked} hashes near, merged: {merged}")
+    assert merged == []
+
+
+def with_letter(page, letter):
+    """A letter as small as the text of the page would be at Telegram's size."""
+    changed = page.copy()
+    size = max(16, max(page.size) * 16 // TELEGRAM)
+    x, y = page.width // 3, page.height // 2 - size // 2
+    pen = ImageDraw.Draw(changed)
+    pen.rectangle((x, y, x + size, y + size + 4), fill="white")
+    pen.text((x, y), letter, fill="black", font=ImageFont.load_default(size))
+    return changed
+
+
+def test_signs_that_differ_in_a_digit_have_near_hashes_and_are_kept_apart():
+    one, other = (
+        (DATA / "formats" / f"exif_landscape_{digit}.jpg").read_bytes() for digit in (6, 8)
+    )
+
+    assert distance(phash(one), phash(other)) <= DEFAULT_DISTANCE
+    assert not is_copy(Original(one), Original(other))

@@ -3,10 +3,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from storage_quota import selectors, services, tasks
 from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
-from storage_quota.object_store import StoreUnavailable
+from storage_quota.object_store import StoreUnavailable, Upload
 from storage_quota.quota import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, Want
 from tests import storage_fixtures as given
@@ -431,6 +432,28 @@ def test_the_scheduled_task_says_what_it_did(reserve):
         "cleared 0, left 0, 0 uploads aborted",
         "cleared 1, left 0, 0 uploads aborted",
     }
+
+
+def test_the_scheduled_task_says_so_when_the_store_is_out_of_order(reserve, store):
+    reserve(7)
+    store.down = True
+
+    assert tasks.release_expired() in {
+        "cleared 0, left 0; The store in memory is switched off",
+        "cleared 0, left 1; The store in memory is switched off",
+    }
+
+
+def test_the_scheduled_task_aborts_what_is_ours_and_old(store):
+    old, young = timezone.now() - timedelta(hours=3), timezone.now()
+    store.unfinished = [
+        Upload("media/t/old.mp4", "1", old),
+        Upload("media/t/young.mp4", "2", young),
+        Upload("backup/theirs.tar", "3", old),
+    ]
+
+    assert tasks.release_expired().endswith("1 uploads aborted")
+    assert [upload.upload_id for upload in store.unfinished] == ["2", "3"]
 
 
 def test_removing_subtracts_and_deletes(put, store, now):

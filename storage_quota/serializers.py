@@ -3,6 +3,7 @@
 import math
 from typing import Any, ClassVar, Final
 
+from django.conf import settings
 from rest_framework import serializers
 
 from storage_quota.access import tenants_of
@@ -21,9 +22,9 @@ class GibField(serializers.FloatField):
 
     def to_internal_value(self, data: Any) -> Any:
         size = float("nan") if isinstance(data, bool) else super().to_internal_value(data)
-        if not math.isfinite(size):
+        if not math.isfinite(size * GIB):
             self.fail("invalid")
-        return size
+        return int(size * GIB)
 
 
 class ByTypeSerializer(serializers.Serializer[Any]):
@@ -89,3 +90,72 @@ class ForecastSerializer(serializers.Serializer[Any]):
     type_usage_gb = GibField(source="usage.type", help_text="of all tenants")
     requested_bytes = serializers.IntegerField(source="requested")
     available_bytes = serializers.IntegerField(source="available", help_text="what would fit")
+
+
+class CleanupRequestSerializer(serializers.Serializer[Any]):
+    force = serializers.BooleanField(
+        default=False, help_text="also while usage is below the emergency threshold"
+    )
+    target_free_gb = GibField(
+        required=False,
+        help_text="free space in the bucket to end with; without it, as much as leaves"
+        " S3_TARGET_AFTER_CLEANUP_GB used",
+    )
+
+    def validate_target_free_gb(self, size_bytes: int) -> int:
+        total_bytes = settings.LIMITS.total_bytes
+        if not 0 <= size_bytes <= total_bytes:
+            raise serializers.ValidationError(
+                f"From 0 to {total_bytes / GIB:g}: that is the whole bucket.", code="out_of_bounds"
+            )
+        return size_bytes
+
+
+class CleanupSerializer(serializers.Serializer[Any]):
+    """Of a `Cleaning`."""
+
+    deleted_count = serializers.IntegerField(source="freed.deleted_count")
+    freed_gb = GibField(source="freed.freed_bytes")
+    duration_seconds = serializers.FloatField(source="freed.duration_seconds")
+    finished = serializers.BooleanField(
+        source="freed.finished", help_text="false: the time was up or the store away; ask again"
+    )
+    target_usage_gb = GibField(source="target_bytes")
+    target_free_gb = GibField(source="target_free_bytes")
+    usage_before_gb = GibField(source="before_bytes", help_text="with promises, as limits count")
+    usage_gb = GibField(source="after_bytes")
+
+
+class LimitsSerializer(serializers.Serializer[Any]):
+    """Of `Limits`."""
+
+    total_bucket_gb = GibField(source="total_bytes")
+    emergency_threshold_gb = GibField(source="emergency_bytes")
+    per_tenant_max_gb = GibField(source="tenant_bytes")
+    media_max_gb = GibField(source="by_type.media")
+    vision_max_gb = GibField(source="by_type.vision")
+    crawl_max_gb = GibField(source="by_type.crawl")
+    album_max_gb = GibField(source="by_type.album")
+
+
+class PoliciesSerializer(serializers.Serializer[Any]):
+    """Of `settings.CLEANUP`."""
+
+    media_ttl_days = serializers.IntegerField(source="ttl.media.days")
+    vision_ttl_days = serializers.IntegerField(source="ttl.vision.days")
+    crawl_ttl_days = serializers.IntegerField(source="ttl.crawl.days")
+    album_ttl_days = serializers.IntegerField(source="ttl.album.days")
+    compression_required = serializers.SerializerMethodField()
+
+    def get_compression_required(self, _policies: Any) -> bool:
+        """Documents and pages are always packed: nothing here writes them otherwise."""
+        return True
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    """Of `{"fill": Fill, "limits": Limits, "policies": settings.CLEANUP}`."""
+
+    current = CurrentSerializer(source="*")
+    limits = LimitsSerializer()
+    policies = PoliciesSerializer()
+    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)

@@ -1,6 +1,7 @@
 """/api/v1/storage/ – how full the bucket is, whether an upload would fit, and making room."""
 
 from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,10 +10,14 @@ from rest_framework.views import APIView
 from storage_quota import reports, services
 from storage_quota.access import IsMember, IsOperator, visible_or_404
 from storage_quota.models import Tenant
+from storage_quota.operator_cleanup import clean_up
 from storage_quota.serializers import (
+    CleanupRequestSerializer,
+    CleanupSerializer,
     ForecastSerializer,
     QuotaCheckRequestSerializer,
     QuotaSerializer,
+    StatsSerializer,
     UsageSerializer,
 )
 
@@ -58,3 +63,37 @@ class QuotaCheckView(APIView):
             size_bytes=form.validated_data["size_bytes"],
         )
         return Response(ForecastSerializer(outlook).data)
+
+
+@extend_schema(tags=["storage"])
+class CleanupView(APIView):
+    """Make room in the bucket. The body may be left out."""
+
+    permission_classes = (IsOperator,)
+
+    @extend_schema(request=CleanupRequestSerializer, responses=CleanupSerializer)
+    def post(self, request: Request) -> Response:
+        form = CleanupRequestSerializer(data={} if request.data is None else request.data)
+        form.is_valid(raise_exception=True)
+        cleaning = clean_up(
+            force=form.validated_data["force"],
+            target_free_bytes=form.validated_data.get("target_free_gb"),
+            now=timezone.now(),
+        )
+        return Response(CleanupSerializer(cleaning).data)
+
+
+@extend_schema(tags=["storage"])
+class StatsView(APIView):
+    """Usage, limits and lifetimes in one."""
+
+    permission_classes = (IsOperator,)
+
+    @extend_schema(responses=StatsSerializer)
+    def get(self, request: Request) -> Response:
+        report = {
+            "fill": reports.bucket(),
+            "limits": settings.LIMITS,
+            "policies": settings.CLEANUP,
+        }
+        return Response(StatsSerializer(report).data)

@@ -159,6 +159,9 @@ class TestExposition:
         assert {
             "storage_bucket_usage_gb",
             "storage_quota_violations",
+            "storage_emergency_cleanups",
+            "s3_upload_duration_seconds",
+            "s3_operations",
             "tenant_storage_usage_gb",
             "storage_quota_check_duration_seconds",
             "metrics_backend_up",

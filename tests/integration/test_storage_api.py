@@ -2,18 +2,22 @@
 
 import json
 import uuid
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage_quota import services
+from storage_quota.cleanup import runs
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import GIB, Membership, Reservation, Tenant
+from storage_quota.models import GIB, Membership, Reservation, StoredObject, Tenant
 from telegram_assistant.config import S3
 from tests import storage_fixtures as fixtures
 from tests.storage_fixtures import key
@@ -27,12 +31,14 @@ pytestmark = [
 ]
 
 CHECK = "/api/v1/storage/quota/check"
+CLEANUP = "/api/v1/storage/cleanup"
 QUOTA = "/api/v1/storage/quota"
 
 
 @pytest.fixture
 def contract_limits(settings):
-    settings.LIMITS = S3(_env_file=None).limits()
+    defaults = S3(_env_file=None)
+    settings.LIMITS, settings.CLEANUP = defaults.limits(), defaults.cleanup()
     return settings.LIMITS
 
 
@@ -313,6 +319,171 @@ class TestQuotaCheck:
         assert answer.status_code in {400, 422}, answer.content
 
 
+@contextmanager
+def another_cleanup():
+    """Some other process is at it."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [runs._RUNNING])
+    try:
+        yield
+    finally:
+        other.close()
+
+
+class TestCleanup:
+    """Pages of 1 GiB each in the books; in the store they are a byte."""
+
+    @pytest.fixture
+    def pages(self, store, tenant):
+        def make(count, size_gb=1):
+            for number in range(count):
+                stored = services.put_object(
+                    tenant=tenant,
+                    content_type="crawl",
+                    key=key(tenant, f"{number}", "crawl"),
+                    body=str(number).encode(),
+                    mime="text/html",
+                    now=timezone.now() - timedelta(days=30) + timedelta(minutes=number),
+                )
+                StoredObject.objects.filter(pk=stored.pk).update(size_bytes=int(size_gb * GIB))
+            tenant.usage.update(total_bytes=int(count * size_gb * GIB))
+
+        return make
+
+    @pytest.fixture
+    def clean(self, operator):
+        def post(body=None):
+            raw = b"" if body is None else json.dumps(body).encode()
+            return operator.generic("POST", CLEANUP, raw, "application/json")
+
+        return post
+
+    def test_fact_024_without_a_body_usage_goes_down_to_the_configured_target(self, clean, pages):
+        pages(14)
+
+        body = clean().json()
+
+        assert isinstance(body.pop("duration_seconds"), float)
+        assert body == {
+            "deleted_count": 2,
+            "freed_gb": 2.0,
+            "finished": True,
+            "target_usage_gb": 12.0,
+            "target_free_gb": 3.0,
+            "usage_before_gb": 14.0,
+            "usage_gb": 12.0,
+        }
+
+    def test_fact_024_there_may_be_nothing_to_do(self, clean):
+        answer = clean()
+
+        assert answer.status_code == 200
+        body = answer.json()
+        assert (body["deleted_count"], body["freed_gb"]) == (0, 0.0)
+        assert body["duration_seconds"] == 0.0
+
+    def test_fact_025_target_free_gb_is_free_space_in_the_bucket(self, clean, pages, tenant):
+        pages(14)
+
+        body = clean({"force": False, "target_free_gb": 12.0}).json()
+
+        assert (body["deleted_count"], body["usage_gb"]) == (11, 3.0)
+        assert (body["target_free_gb"], body["target_usage_gb"]) == (12.0, 3.0)
+        oldest_left = StoredObject.objects.order_by("updated_at").first()
+        assert oldest_left.key.endswith("/11")
+
+    @pytest.mark.parametrize(
+        "value",
+        [-1, -1e-6, 15.1, 1e400, 1e300, "nan", "inf", "-inf", True, False, None, [], {}, "much"],
+    )
+    def test_fact_025_a_target_that_cannot_be_is_refused(self, clean, value):
+        answer = clean({"target_free_gb": value})
+
+        assert answer.status_code in {400, 422}
+        if answer.status_code == 422:
+            assert [error["field"] for error in answer.json()["errors"]] == ["target_free_gb"]
+
+    @pytest.mark.parametrize("value", [None, [], {}, "perhaps", 7])
+    def test_force_is_yes_or_no(self, clean, value):
+        assert clean({"force": value}).status_code == 422
+
+    def test_fact_026_below_the_threshold_nothing_goes_unless_forced(self, clean, pages):
+        pages(13)
+
+        calm = clean({"force": False, "target_free_gb": 12.0}).json()
+        forced = clean({"force": True, "target_free_gb": 12.0}).json()
+
+        assert (calm["deleted_count"], calm["usage_gb"]) == (0, 13.0)
+        assert (forced["deleted_count"], forced["usage_gb"]) == (10, 3.0)
+
+    def test_what_is_in_use_stays_however_much_is_asked_for(self, clean, tenant, fill):
+        fill(tenant, "media", 14)
+
+        body = clean({"force": True, "target_free_gb": 15}).json()
+
+        assert (body["deleted_count"], body["usage_gb"], body["finished"]) == (0, 14.0, True)
+
+    def test_two_at_once_are_one(self, clean):
+        with another_cleanup():
+            answer = clean({"force": True})
+
+        assert (answer.status_code, answer.json()["code"]) == (409, "cleanup_running")
+
+    @pytest.mark.parametrize("body", [b"[]", b"7", b'"x"', b"{", b"\xff"])
+    def test_a_body_of_another_kind_is_refused(self, operator, body):
+        answer = operator.generic("POST", CLEANUP, body, "application/json")
+
+        assert answer.status_code in {400, 422}
+
+    def test_null_is_no_body(self, operator):
+        assert operator.generic("POST", CLEANUP, b"null", "application/json").status_code == 200
+
+    def test_a_form_that_is_empty_is_no_body(self, operator):
+        form = "application/x-www-form-urlencoded"  # what `curl -X POST -d ''` sends
+
+        assert operator.generic("POST", CLEANUP, b"", form).status_code == 200
+
+    def test_fact_031_nobody_but_operators_cleans_up(self, client, bob, pages):
+        pages(14)
+
+        assert client.post(CLEANUP).status_code == 401
+        assert bob.post(CLEANUP).status_code == 403
+        assert StoredObject.objects.count() == 14
+
+
+class TestStats:
+    def test_fact_028_usage_limits_and_lifetimes(self, operator, tenant, fill):
+        fill(tenant, "media", 3)
+
+        assert operator.get("/api/v1/storage/stats").json() == {
+            "current": {
+                "total_gb": 3.0,
+                "reserved_gb": 0.0,
+                "limit_gb": 15.0,
+                "usage_percent": 20.0,
+                "by_type": {"media": 3.0, "vision": 0.0, "crawl": 0.0, "album": 0.0},
+            },
+            "limits": {
+                "total_bucket_gb": 15.0,
+                "emergency_threshold_gb": 14.0,
+                "per_tenant_max_gb": 2.0,
+                "media_max_gb": 10.0,
+                "vision_max_gb": 2.0,
+                "crawl_max_gb": 2.0,
+                "album_max_gb": 1.0,
+            },
+            "policies": {
+                "media_ttl_days": 30,
+                "vision_ttl_days": 14,
+                "crawl_ttl_days": 7,
+                "album_ttl_days": 14,
+                "compression_required": True,
+            },
+            "last_updated": "2026-11-21T15:00:00+03:00",
+        }
+
+
 class TestWhoIsAnswered:
     def test_fact_030_the_usage_of_another_tenant_is_not_there(self, bob, bobs, tenant):
         foreign = bob.get(usage_of(tenant))
@@ -330,15 +501,15 @@ class TestWhoIsAnswered:
         assert foreign.status_code == absent.status_code == 422
         assert foreign.json() | {"trace_id": ""} == absent.json() | {"trace_id": ""}
 
-    @pytest.mark.parametrize("path", ["quota"])
+    @pytest.mark.parametrize("path", ["quota", "stats"])
     def test_the_whole_bucket_is_for_operators(self, bob, path):
         assert bob.get(f"/api/v1/storage/{path}").status_code == 403
 
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("get", "quota"), ("get", f"usage/{uuid.uuid4()}"),
-            ("post", "quota/check"),
+            ("get", "quota"), ("get", f"usage/{uuid.uuid4()}"), ("get", "stats"),
+            ("post", "quota/check"), ("post", "cleanup"),
         ],
     )  # fmt: skip
     def test_nobody_gets_nothing(self, client, method, path):

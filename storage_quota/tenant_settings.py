@@ -1,10 +1,11 @@
 """
-What a tenant's `settings` may say: sections by name, each with a schema.
+What a tenant's `settings` may say: sections by name, each with somebody who can judge it.
 
 A room with settings of its own per tenant registers their section in `AppConfig.ready()`.
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,24 +47,27 @@ class LimitsUnknown(RetryLater):
         super().__init__(f"the settings of tenant {tenant.pk} cannot be read: mend them")
 
 
-_sections: dict[str, type[BaseModel]] = {"limits": TypeLimits}
+Judge = Callable[[Any], list[str]]
 
 
-def register(name: str, schema: type[BaseModel]) -> None:
-    _sections[name] = schema
+def register(name: str, judge: Judge) -> None:
+    """`judge` is given the section's value and says what is wrong with it, for the console."""
+    _judges[name] = judge
 
 
 def complaints(value: Any) -> list[str]:
     """What is wrong with it, in a sentence each; nothing is if there are none."""
     if not isinstance(value, dict):
         return ["An object of sections is wanted, such as {}"]
-    found = [f"{name}: there is no such section" for name in value if name not in _sections]
-    for name, schema in _sections.items():
-        try:
-            schema.model_validate(value.get(name, {}))
-        except ValidationError as error:
-            found += [_sentence(name, problem) for problem in error.errors()]
-    return found
+    return [
+        complaint for name, section in value.items() for complaint in _complaints(name, section)
+    ]
+
+
+def _complaints(name: str, section: Any) -> list[str]:
+    if name not in _judges:
+        return [f"{name}: there is no such section"]
+    return [f"{name}: {complaint}" for complaint in _judges[name](section)]
 
 
 def limits(tenant: Tenant) -> TypeLimits:
@@ -81,6 +85,12 @@ def without_settings(tenant: Tenant) -> Tenant:
     return bare
 
 
-def _sentence(section: str, problem: Any) -> str:
-    path = ".".join([section, *map(str, problem["loc"])])
-    return f"{path}: {problem['msg']}"
+def _judge_limits(section: Any) -> list[str]:
+    try:
+        TypeLimits.model_validate(section)
+    except ValidationError as error:
+        return [": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()]
+    return []
+
+
+_judges: dict[str, Judge] = {"limits": _judge_limits}

@@ -119,12 +119,14 @@ def test_an_expired_promise_is_marked(staff, reserve, now):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"limits": {"media_gb": -1}}', "limits.media_gb: Input should be greater than"),
-        ('{"limits": {"media_gb": "1"}}', "limits.media_gb: Input should be a valid number"),
-        ('{"limits": {"media_gb": NaN}}', "limits.media_gb: Input should be less than"),
-        ('{"limits": {"media_gb": 1e400}}', "limits.media_gb: Input should be less than"),
-        ('{"limits": {"video_gb": 1}}', "limits.video_gb: Extra inputs are not permitted"),
+        ('{"limits": {"media_gb": -1}}', "limits: media_gb: Input should be greater than"),
+        ('{"limits": {"media_gb": "1"}}', "limits: media_gb: Input should be a valid number"),
+        ('{"limits": {"media_gb": NaN}}', "limits: media_gb: Input should be less than"),
+        ('{"limits": {"media_gb": 1e400}}', "limits: media_gb: Input should be less than"),
+        ('{"limits": {"video_gb": 1}}', "limits: video_gb: Extra inputs are not permitted"),
         ('{"limits": []}', "limits: Input should be a valid dictionary"),
+        ('{"vision_policy": {"limits": {"max_image_mb": -1}}}', "vision_policy: limits.max_image"),
+        ('{"vision_policy": 7}', "vision_policy: "),
         ('{"limit": {}}', "limit: there is no such section"),
         ("[1]", "An object of sections is wanted"),
         ("nonsense", "JSON"),
@@ -143,7 +145,10 @@ def test_settings_of_a_tenant_that_say_nothing_useful_are_refused(staff, tenant,
 
 def test_a_tenant_can_be_given_limits_by_type(staff, tenant):
     url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
-    wanted = {"limits": {"media_gb": 1.5, "album_gb": 0}}
+    wanted = {
+        "limits": {"media_gb": 1.5, "album_gb": 0},
+        "vision_policy": {"limits": {"max_daily_tokens_per_tenant": 70}},
+    }
 
     staff.post(url, NO_MEMBERS | {"name": "Alice", "settings": json.dumps(wanted)})
 

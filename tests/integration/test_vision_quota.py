@@ -13,7 +13,7 @@ from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive
-from vision import services
+from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 
@@ -28,7 +28,7 @@ def archive():
 @pytest.fixture(autouse=True)
 def provider(monkeypatch):
     fake = FakeVision()
-    monkeypatch.setattr(services, "get_ocr", lambda: fake)
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
     return fake
 
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from events import bus
+from telegram_assistant.metrics.folder import VARIABLE
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     certificate_files,
     gigachat,
@@ -38,6 +39,14 @@ def django_db_modify_db_settings() -> None:
     """Tests kill workers, never the machine: their commits need not wait for the disk."""
     settings = connections["default"].settings_dict
     settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_counted_for_good() -> Iterator[None]:
+    """What tests count is not added to the installation whose VAR_DIR this is."""
+    yield
+    for path in Path(os.environ[VARIABLE]).glob(f"*_{os.getpid()}.db"):
+        path.unlink()
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,204 @@
+import json
+import math
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from tqdm import tqdm
+
+from events.errors import DomainError, RetryLater
+from storage_quota import cleanup
+from storage_quota.cleanup import Freed, Plan, Progress, Round, Step
+from storage_quota.models import GIB
+
+CODES: Final = "exit codes: 0 done; 1 not all of it was done; 2 could not begin"
+SPARED: Final = {Step.CRAWL: 3, Step.VISION: 7}
+"""Days, as in an emergency; the other kinds have a setting."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Free space in the bucket, cheapest losses first; safe to repeat and to interrupt. "
+        f"Deletes, unless --dry-run is given. {CODES}."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
+        auto = _part(
+            parts, "auto", "old pages, old results, unused media, unfinished uploads: until it fits"
+        )
+        auto.add_argument(
+            "--target-gb", type=_amount, default=settings.CLEANUP.target_bytes / GIB, metavar="GB",
+            help="usage to get down to (%(default)s)",
+        )  # fmt: skip
+        for step, text in {
+            Step.CRAWL: "crawled pages",
+            Step.VISION: "cached results of analysis",
+            Step.ALBUM: "stored summaries of albums",
+            Step.MULTIPART: "unfinished uploads",
+        }.items():
+            part = _part(parts, step, f"{text} that are old, needed or not")
+            part.add_argument(
+                "--max-age-days", type=_amount, default=_spared_days(step), metavar="DAYS",
+                help="younger ones stay (%(default)s)",
+            )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = self._auto(options) if options["part"] == "auto" else self._step(options)
+        except (DomainError, RetryLater) as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        if not done:
+            sys.exit(1)
+
+    def _auto(self, options: dict[str, Any]) -> bool:
+        now, target_bytes = timezone.now(), int(options["target_gb"] * GIB)
+        chosen = cleanup.plan(target_bytes=target_bytes, now=now)
+        if not options["json"]:
+            self._show(chosen)
+        freed = None
+        if not options["dry_run"]:
+            freed = _watched(chosen, lambda on: _run(target_bytes, now=now, progress=on))
+        self._report(
+            options, chosen, freed,
+            current_gb=_gb(chosen.current_bytes),
+            target_gb=_gb(target_bytes),
+            need_to_free_gb=_gb(chosen.needed_bytes),
+            plan_frees_gb=_gb(chosen.frees_bytes),
+        )  # fmt: skip
+        if not chosen.reaches_target:
+            self.stderr.write("The target is out of reach: what else is stored is in use.")
+        return chosen.reaches_target and (freed is None or freed.finished)
+
+    def _step(self, options: dict[str, Any]) -> bool:
+        now, step = timezone.now(), Step(options["part"])
+        rounds = [Round(step, timedelta(days=options["max_age_days"]))]
+        chosen = cleanup.plan_overdue(rounds=rounds, now=now)
+        freed = None
+        if not options["dry_run"]:
+            freed = _watched(
+                chosen,
+                lambda on: cleanup.run_overdue(
+                    rounds=rounds, trigger="command", now=now, progress=on
+                ),
+            )
+        if not options["json"]:
+            self._show_step(step, chosen, freed)
+        self._report(options, chosen, freed)
+        return freed is None or freed.finished
+
+    def _show(self, chosen: Plan) -> None:
+        self._line("Current", f"{_gb(chosen.current_bytes):.3f} GB")
+        self._line("Target", f"{_gb(chosen.target_bytes or 0):.3f} GB")
+        self._line("Need to free", f"{_gb(chosen.needed_bytes):.3f} GB")
+        self._line("Plan will free", f"{_gb(chosen.frees_bytes):.3f} GB")
+        for step, sums in chosen.steps.items():
+            self._line(f"  {step}", f"{sums.count} objects, {_gb(sums.freed_bytes):.3f} GB")
+        if chosen.more:
+            self._line("  and more", f"the plan shows the first {len(chosen.victims)}")
+
+    def _show_step(self, step: Step, chosen: Plan, freed: Freed | None) -> None:
+        past = "Aborted" if step is Step.MULTIPART else "Deleted"
+        self._line("Found", f"{len(chosen.victims)}{'+' if chosen.more else ''}")
+        if freed is None:
+            self._line(f"Would {'abort' if past == 'Aborted' else 'delete'}", len(chosen.victims))
+        else:
+            self._line(past, freed.deleted_count)
+        if step is not Step.MULTIPART:
+            freed_bytes = chosen.frees_bytes if freed is None else freed.freed_bytes
+            self._line("Freed GB" if freed else "Would free GB", f"{_gb(freed_bytes):.3f}")
+
+    def _report(
+        self, options: dict[str, Any], chosen: Plan, freed: Freed | None, **figures: float
+    ) -> None:
+        if options["json"]:
+            report = {
+                "part": options["part"],
+                "dry_run": options["dry_run"],
+                **figures,
+                "planned": _steps(chosen),
+                "plan_is_cut": chosen.more,
+                **(_done(freed) if freed else {}),
+            }
+            self.stdout.write(json.dumps(report))
+        elif freed and options["part"] == "auto":
+            self._line("Total freed", f"{_gb(freed.freed_bytes):.3f} GB")
+        if freed:
+            self._complain(freed)
+
+    def _complain(self, freed: Freed) -> None:
+        if freed.skipped_count:
+            self.stderr.write(f"{freed.skipped_count} are in use again and stay.")
+        if freed.left_count:
+            self.stderr.write(f"{freed.left_count} could not be deleted; the sweep tries again.")
+        if freed.trouble:
+            self.stderr.write(f"Stopped before the end: {freed.trouble}")
+
+    def _line(self, name: str, value: object) -> None:
+        self.stdout.write(f"{name + ':':<16} {value}")
+
+
+def _part(parts: Any, name: str, text: str) -> CommandParser:
+    parser: CommandParser = parts.add_parser(name, help=text, description=text)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, delete nothing")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+def _spared_days(step: Step) -> float:
+    if step is Step.MULTIPART:
+        return settings.CLEANUP.abort_uploads_after / timedelta(days=1)
+    return SPARED.get(step) or settings.CLEANUP.ttl[step] / timedelta(days=1)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1_000_000:  # noqa: PLR2004 - a petabyte, some centuries: a slip of the pen
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return value
+
+
+def _run(target_bytes: int, *, now: datetime, progress: Progress) -> Freed:
+    return cleanup.run(target_bytes=target_bytes, trigger="command", now=now, progress=progress)
+
+
+def _watched(chosen: Plan, run: Callable[[Progress], Freed]) -> Freed:
+    """With a bar on stderr, which grows past its end where the plan is cut."""
+    total = None if chosen.more else len(chosen.victims)
+    with tqdm(total=total, unit=" objects", desc="cleanup", file=sys.stderr) as bar:
+
+        def observe(freed: Freed) -> None:
+            bar.update(freed.deleted_count + freed.skipped_count + freed.left_count - bar.n)
+
+        return run(observe)
+
+
+def _steps(chosen: Plan) -> dict[str, dict[str, float]]:
+    return {
+        step: {"objects": sums.count, "bytes": sums.freed_bytes}
+        for step, sums in chosen.steps.items()
+    }
+
+
+def _done(freed: Freed) -> dict[str, Any]:
+    return {
+        "deleted_count": freed.deleted_count,
+        "freed_bytes": freed.freed_bytes,
+        "freed_gb": _gb(freed.freed_bytes),
+        "skipped_count": freed.skipped_count,
+        "left_count": freed.left_count,
+        "duration_seconds": round(freed.duration_seconds, 3),
+        "trouble": freed.trouble,
+    }
+
+
+def _gb(size_bytes: int) -> float:
+    return size_bytes / GIB

@@ -1,0 +1,90 @@
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events.errors import DomainError, RetryLater
+from storage_quota import lifecycle
+from storage_quota.cleanup import Step
+from storage_quota.lifecycle import Comparison
+from storage_quota.object_store import LifecycleRule
+
+CODES = "exit codes: 0 the rules are as they should be, or the store has none; 1 failed"
+WHAT = {
+    Step.MEDIA: "where no post shows it",
+    Step.MULTIPART: "unfinished uploads",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the lifetimes of objects to the bucket as rules: a safety net, since a worker "
+        f"deletes them daily with their ledger rows, in every store. {CODES}."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--show", action="store_true", help="only show lifetimes and rules")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be written")
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *, show: bool, dry_run: bool, **options: Any) -> None:
+        try:
+            before = lifecycle.compare()
+            after = before if show or dry_run else lifecycle.sync()
+        except (DomainError, RetryLater) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if options["json"]:
+            written = [] if show or dry_run else before.missing
+            self.stdout.write(json.dumps(_as_json(after, written=written, dry_run=dry_run)))
+        else:
+            self._lifetimes()
+            self._rules(before, after, dry_run=dry_run)
+        if after.missing and not (show or dry_run):
+            raise CommandError("The store did not take all rules over")
+
+    def _lifetimes(self) -> None:
+        for step, age in lifecycle.lifetimes().items():
+            self.stdout.write(f"{step:<10} {age.days:>4} d  {WHAT.get(step, '')}".rstrip())
+
+    def _rules(self, before: Comparison, after: Comparison, *, dry_run: bool) -> None:
+        if not before.supported:
+            self.stdout.write("This store has no lifecycle rules: the daily sweep does it alone.")
+            return
+        for rule in after.in_force:
+            self.stdout.write(f"In force: {_text(rule)}")
+        missing, verb = (after.missing, "Missing")
+        if dry_run:
+            verb = "Would write"
+        elif before.missing and not after.missing:
+            missing, verb = before.missing, "Written"
+        for rule in missing:
+            self.stdout.write(f"{verb}: {_text(rule)}")
+
+
+def _text(rule: LifecycleRule) -> str:
+    parts = []
+    if rule.expire_days is not None:
+        parts.append(f"deleted after {rule.expire_days} d")
+    if rule.abort_uploads_days is not None:
+        parts.append(f"unfinished uploads aborted after {rule.abort_uploads_days} d")
+    return f"{rule.prefix or 'everything'}: {', '.join(parts) or 'something else'}"
+
+
+def _as_json(now: Comparison, *, written: Sequence[LifecycleRule], dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "lifetimes_days": {step: age.days for step, age in lifecycle.lifetimes().items()},
+        "supported": now.supported,
+        "in_force": [_fields(rule) for rule in now.in_force],
+        "missing": [_fields(rule) for rule in now.missing],
+        "written": [_fields(rule) for rule in written],
+    }
+
+
+def _fields(rule: LifecycleRule) -> dict[str, Any]:
+    return {
+        "prefix": rule.prefix,
+        "expire_days": rule.expire_days,
+        "abort_uploads_days": rule.abort_uploads_days,
+    }

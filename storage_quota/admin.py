@@ -1,17 +1,19 @@
 """The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storage_quota import tenant_settings
+from storage_quota import cleanup_page, tenant_settings
 from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
 
 Row = TypeVar("Row", bound=models.Model)
@@ -81,6 +83,16 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
     list_display = ("tenant", "content_type", "size", "objects_count", "last_updated")
     list_filter = ("content_type", "tenant")
     ordering = ("tenant__name", "content_type")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(partial(cleanup_page.view, site=self.admin_site))
+        return [path("cleanup/", page, name=cleanup_page.NAME), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        more = {"may_clean_up": cleanup_page.may_clean_up(request)}
+        return super().changelist_view(request, more | (extra_context or {}))
 
     @admin.display(description=_("size"), ordering="total_bytes")
     def size(self, usage: TenantUsage) -> str:

@@ -102,13 +102,13 @@ class TestReadme:
 
     @readme
     def test_every_command_that_is_named_exists(self, readme):
-        named = set(re.findall(r"manage\.py ([a-z_]+)", text_of(readme)))
+        named = set(re.findall(r"manage\.py ([a-z_0-9]+)", text_of(readme)))
 
         assert named <= set(get_commands())
 
     @readme
     def test_every_option_of_an_example_exists(self, readme):
-        examples = re.findall(r"python manage\.py ([a-z_]+)([^`\n#]*)", text_of(readme))
+        examples = re.findall(r"python manage\.py ([a-z_0-9]+)([^`\n#]*)", text_of(readme))
 
         unknown = [
             (command, option)

@@ -1,0 +1,150 @@
+"""The console's page about room: what would go, step by step; going only after a confirmation."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrPromise
+
+from events.errors import DomainError, RetryLater
+from storage_quota import cleanup
+from storage_quota.cleanup import Freed, Plan, Step, Victim
+from storage_quota.models import GIB
+
+NAME: Final = "storage_quota_cleanup"
+PERMISSION: Final = "storage_quota.delete_storedobject"
+VICTIMS_SHOWN: Final = 100
+TIME_BOX: Final = timedelta(seconds=20)
+"""A browser does not wait for longer; confirming again goes on."""
+
+STEPS: Final[dict[Step, StrPromise]] = {
+    Step.CRAWL: gettext_lazy("crawled pages older than 3 days"),
+    Step.VISION: gettext_lazy("results of analysis older than 7 days"),
+    Step.MEDIA: gettext_lazy("media no post shows, the least recently used first"),
+    Step.MULTIPART: gettext_lazy("unfinished uploads"),
+}
+
+
+class TargetForm(forms.Form):
+    target_gb = forms.FloatField(
+        label=gettext_lazy("Usage to get down to, GiB"),
+        min_value=0,
+        max_value=1_000_000,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+    @property
+    def target_bytes(self) -> int:
+        return int(self.cleaned_data["target_gb"] * GIB)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    text: StrPromise
+    count: int
+    size: str
+
+
+class Preview:
+    """A plan as the page shows it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.current = filesizeformat(plan.current_bytes)
+        self.needed = filesizeformat(plan.needed_bytes)
+        self.frees = filesizeformat(plan.frees_bytes)
+
+    @cached_property
+    def rows(self) -> list[StepRow]:
+        return [
+            StepRow(STEPS[step], sums.count, filesizeformat(sums.freed_bytes))
+            for step, sums in self.plan.steps.items()
+        ]
+
+    @property
+    def victims(self) -> tuple[Victim, ...]:
+        return self.plan.victims[:VICTIMS_SHOWN]
+
+    @property
+    def hidden_count(self) -> int:
+        return len(self.plan.victims) - len(self.victims)
+
+
+def may_clean_up(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(PERMISSION))
+
+
+def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
+    """GET looks, POST deletes. Only who may delete stored objects."""
+    if not may_clean_up(request):
+        raise PermissionDenied
+    given = request.POST if request.method == "POST" else request.GET
+    form = TargetForm(given if "target_gb" in given else _default())
+    if request.method == "POST" and form.is_valid():
+        _clean_up(request, form.target_bytes, now=timezone.now())
+        query = urlencode({"target_gb": form.cleaned_data["target_gb"]})
+        return HttpResponseRedirect(f"{reverse(f'admin:{NAME}')}?{query}")
+    context = {
+        **site.each_context(request),
+        "title": _("Clean up"),
+        "form": form,
+        "preview": _preview(request, form) if form.is_valid() else None,
+    }
+    return TemplateResponse(request, "console/cleanup.html", context)
+
+
+def _default() -> dict[str, Any]:
+    return {"target_gb": settings.CLEANUP.target_bytes / GIB}
+
+
+def _preview(request: HttpRequest, form: TargetForm) -> Preview | None:
+    try:
+        return Preview(cleanup.plan(target_bytes=form.target_bytes, now=timezone.now()))
+    except (DomainError, RetryLater) as refusal:
+        messages.error(request, str(refusal))
+        return None
+
+
+def _clean_up(request: HttpRequest, target_bytes: int, *, now: datetime) -> None:
+    until = time.monotonic() + TIME_BOX.total_seconds()
+    try:
+        freed = cleanup.run(target_bytes=target_bytes, trigger="console", now=now, until=until)
+    except (DomainError, RetryLater) as refusal:
+        messages.error(request, str(refusal))
+        return
+    done = messages.SUCCESS if freed.finished else messages.WARNING
+    messages.add_message(request, done, " ".join(_told(freed)))
+
+
+def _told(freed: Freed) -> list[str]:
+    count = freed.deleted_count
+    texts = [
+        ngettext("%(count)d object deleted, %(size)s freed.",
+                 "%(count)d objects deleted, %(size)s freed.", count)
+        % {"count": count, "size": filesizeformat(freed.freed_bytes)}
+    ]  # fmt: skip
+    if freed.skipped_count:
+        texts.append(_("In use again, so they stay: %(count)d.") % {"count": freed.skipped_count})
+    if freed.left_count:
+        left = {"count": freed.left_count}
+        texts.append(_("Not deleted yet, the sweep tries again: %(count)d.") % left)
+    if freed.trouble == cleanup.TIME_IS_UP:
+        texts.append(_("There is more to delete: confirm again to go on."))
+    elif freed.trouble:
+        texts.append(_("Stopped: %(reason)s") % {"reason": freed.trouble})
+    return texts

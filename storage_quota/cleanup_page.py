@@ -124,8 +124,8 @@ def _clean_up(request: HttpRequest, target_bytes: int, *, now: datetime) -> None
     until = time.monotonic() + TIME_BOX.total_seconds()
     try:
         freed = cleanup.run(target_bytes=target_bytes, trigger="console", now=now, until=until)
-    except (DomainError, RetryLater) as refusal:
-        messages.error(request, str(refusal))
+    except cleanup.CleanupRunning:
+        messages.warning(request, _("Another cleanup is running: wait for its end."))
         return
     done = messages.SUCCESS if freed.finished else messages.WARNING
     messages.add_message(request, done, " ".join(_told(freed)))

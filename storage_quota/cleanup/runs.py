@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar, Final
@@ -22,6 +23,7 @@ from storage_quota import metrics, selectors
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
 from storage_quota.cleanup.planning import EMERGENCY, Round, plan, plan_overdue
 from storage_quota.cleanup.victims import Freed, Plan
+from storage_quota.object_store.port import OUT_OF_ORDER
 from storage_quota.sweep import release_expired
 
 logger = logging.getLogger(__name__)
@@ -163,7 +165,10 @@ def _repeat(
     """Plan and execute, again as long as plans are full and something comes of them."""
     total = Freed()
     while True:
-        chosen = look()
+        try:
+            chosen = look()
+        except OUT_OF_ORDER as outage:
+            return replace(total, trouble=str(outage))
         onward = partial(_sum_up, progress, total)
         done = execute(chosen, now=now, until=until, progress=onward)
         total = total.plus(done)

@@ -1,5 +1,6 @@
 """What goes when room is needed, what stays, and what the books say afterwards."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -356,6 +357,12 @@ class TestInterruptions:
         assert not freed.finished
         assert set(in_ledger()) == {at}
 
+    def test_a_store_that_cannot_list_its_uploads_is_told_too(self, put, store, now):
+        put("young", "crawl", DAY)
+        store.down = True
+
+        assert "switched off" in clean(0, now).trouble
+
     def test_a_store_that_fails_on_the_way_stops_the_run(self, put, store, now, monkeypatch):
         monkeypatch.setattr(execution, "BATCH", 2)
         for number in range(6):
@@ -471,6 +478,19 @@ class TestTriggers:
 
         assert used() == 500
         assert said == "4 deleted, 400 bytes freed"
+
+    def test_a_worker_leaves_it_to_the_one_who_cleans_up_already(self, put, monkeypatch, now):
+        @contextmanager
+        def nobody():
+            yield False
+
+        put("old", "crawl", 9 * DAY, size=900)
+        monkeypatch.setattr(runs, "_only_one", nobody)
+
+        said = cleanup.clean_up_in_background(now=now, time_box=DAY)
+
+        assert said == "another cleanup is running"
+        assert used() == 900
 
     def test_below_the_threshold_it_has_nothing_to_do(self, put, now):
         put("old", "crawl", 9 * DAY, size=890)

@@ -162,6 +162,8 @@ class TestBadValues:
             ("GIGACHAT_CIRCUIT_BREAKER_FAILURE_THRESHOLD", "0"),
             ("GIGACHAT_CIRCUIT_BREAKER_RECOVERY_TIMEOUT", "inf"),
             ("ALBUM_TIMEOUT_MINUTES", "0"),
+            ("S3_MEDIA_TTL_DAYS", "0"),
+            ("S3_CLEANUP_CHECK_INTERVAL_HOURS", "-6"),
             ("ALBUM_TIMEOUT_MINUTES", "soon"),
             ("ALBUM_TIMEOUT_MINUTES", "inf"),
         ],
@@ -179,6 +181,16 @@ class TestBadValues:
         assert [line.split(":")[0].strip() for line in lines[1:]] == [
             "Q_WORKERS", "S3_MEDIA_MAX_GB", "VISION_MAX_PIXELS", "ALBUM_TIMEOUT_MINUTES",
         ]  # fmt: skip
+
+    def test_a_target_above_the_threshold_is_refused(self, complaint):
+        text = complaint(S3_TARGET_AFTER_CLEANUP_GB="14.5")
+
+        assert "S3_TARGET_AFTER_CLEANUP_GB must not be above S3_EMERGENCY_THRESHOLD_GB" in text
+
+    def test_a_small_bucket_is_cleaned_up_to_its_threshold(self, read):
+        cleanup = read(S3_TOTAL_LIMIT_GB="1.5", S3_EMERGENCY_THRESHOLD_GB="0.5").s3.cleanup()
+
+        assert cleanup.target_bytes == config.GIB // 2
 
     def test_a_time_zone_that_is_none_says_what_one_looks_like(self, complaint):
         assert "Europe/Moscow" in complaint(TIME_ZONE="MSK+3")

@@ -7,4 +7,4 @@ class MediaConfig(AppConfig):
     verbose_name = _("Channels and media")
 
     def ready(self) -> None:
-        from media import eviction  # noqa: F401, PLC0415 - registers itself
+        from media import eviction, losses  # noqa: F401, PLC0415 - both register themselves

@@ -13,7 +13,11 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storage_quota import cleanup_page, tenant_settings
+from storage_quota import (
+    cleanup_page,
+    integrity_admin,  # noqa: F401 - registers its pages
+    tenant_settings,
+)
 from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
 
 Row = TypeVar("Row", bound=models.Model)
@@ -101,8 +105,10 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
 
 @admin.register(StoredObject)
 class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
-    list_display = ("key", "tenant", "content_type", "mime", "size", "created_at")
-    list_filter = ("content_type", "tenant", "created_at")
+    list_display = ("key", "tenant", "content_type", "mime", "size", "created_at", "damaged_at")
+    list_filter = (
+        "content_type", "tenant", "created_at", ("damaged_at", admin.EmptyFieldListFilter),
+    )  # fmt: skip
     search_fields = ("key__contains",)
     search_help_text = _("A part of the key, such as a SHA-256")
     ordering = ("-created_at", "key")

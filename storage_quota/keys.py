@@ -47,9 +47,22 @@ UNKNOWN_EXTENSION: Final = "bin"
 ALBUM_SUFFIX: Final = "_vision_summary_v1.json"
 CRAWL_SUFFIXES: Final = (".html", ".md")
 
+KEY_MAX_LENGTH: Final = 1024
+"""S3's own limit on a key."""
+MARKERS: Final = ".installation/"
+"""Folder of the empty objects that say whose bucket it is."""
+
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TYPES = frozenset({"media", "vision", "crawl", "album"})
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_FOLDER = re.compile(rf"(?P<kind>media|vision|crawl|album)/(?P<tenant>{_UUID})/(?=.)")
+_OURS = re.compile(
+    rf"media/{_UUID}/(?P<fan>[0-9a-f]{{2}})/(?P<media>(?P=fan)[0-9a-f]{{62}})\.[a-z0-9]+"
+    rf"|vision/{_UUID}/[0-9a-f]{{64}}_[^/]+_v[^/]+\.json"
+    rf"|album/{_UUID}/[^/]+_vision_summary_v1\.json"
+    rf"|crawl/{_UUID}/[^/]+/[0-9a-f]{{64}}\.(?:html|md)"
+)
 
 
 def is_ours(key: str) -> bool:
@@ -95,6 +108,28 @@ def crawl(
     digest = _digest(url_hash)
     folder = digest[:2] if post_id is None else _part(str(post_id))
     return f"crawl/{_tenant(tenant_id)}/{folder}/{digest}{suffix}"
+
+
+def marker(installation_id: UUID) -> str:
+    return f"{MARKERS}{installation_id}"
+
+
+def owner(key: str) -> tuple[str, UUID] | None:
+    """Content type and tenant whose folder a key lies in; None where it lies in none."""
+    if not (found := _FOLDER.match(key)):
+        return None
+    return found["kind"], UUID(found["tenant"])
+
+
+def is_one_of_ours(key: str) -> bool:
+    """Whether one of the builders above could have made it."""
+    return bool(_OURS.fullmatch(key))
+
+
+def content_digest(key: str) -> str:
+    """The SHA-256 that the name of a medium promises; empty for other types."""
+    found = _OURS.fullmatch(key)
+    return (found["media"] or "") if found else ""
 
 
 def _tenant(value: UUID | str) -> str:

@@ -11,9 +11,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
 
-from storage_quota.models import StoredObject, TenantUsage
+from storage_quota.models import Orphan, StoredObject, TenantUsage
 
 Account = tuple[UUID, str]
 """A tenant's id and a content type."""
@@ -27,7 +28,8 @@ def open_page(keys: Iterable[str], *, of: set[Account], now: datetime) -> dict[s
 
 def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: datetime) -> None:
     """
-    Insert or overwrite rows by key; usage moves by the difference.
+    Insert or overwrite rows by key; usage moves by the difference. What was lying in the
+    bucket unknown to the books is known from now on.
 
     `before` are the sizes the open page showed for the keys that were there.
     """
@@ -35,8 +37,11 @@ def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: da
         entries,
         update_conflicts=True,
         unique_fields=["key"],
-        update_fields=["size_bytes", "mime", "content_encoding", "sha256", "updated_at"],
-    )
+        update_fields=[
+            "size_bytes", "mime", "content_encoding", "sha256", "updated_at", "damaged_at",
+        ],
+    )  # fmt: skip
+    Orphan.objects.filter(key__in=[row.key for row in entries]).delete()
     changes = [
         (_account(row), row.size_bytes - before.get(row.key, 0), int(row.key not in before))
         for row in entries
@@ -73,6 +78,53 @@ def correct_size(key: str, size_bytes: int, *, now: datetime) -> None:
             _move([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
             row.size_bytes, row.sha256, row.updated_at = size_bytes, "", now
             row.save(update_fields=["size_bytes", "sha256", "updated_at"])
+
+
+def remove_as_seen(row: StoredObject, *, now: datetime) -> bool:
+    """Take a row out unless it was written since it was read. Inside a transaction."""
+    if not _still(row, now=now):
+        return False
+    StoredObject.objects.filter(pk=row.pk).delete()
+    _move([(_account(row), -row.size_bytes, -1)], now=now)
+    return True
+
+
+def correct_as_seen(
+    row: StoredObject, *, size_bytes: int, sha256: str, damaged: bool, now: datetime
+) -> bool:
+    """The object was read: enter what it is, unless the row was written since it was read."""
+    if not _still(row, now=now):
+        return False
+    StoredObject.objects.filter(pk=row.pk).update(
+        size_bytes=size_bytes,
+        sha256=sha256,
+        damaged_at=now if damaged else row.damaged_at,
+        updated_at=now,
+    )
+    _move([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
+    return True
+
+
+def recount(account: Account, *, now: datetime) -> bool:
+    """Sum the rows of one account anew, under its lock. False if the sum was right."""
+    tenant_id, kind = account
+    with transaction.atomic():
+        _lock({account}, now=now)
+        rows = StoredObject.objects.filter(tenant_id=tenant_id, content_type=kind)
+        true = rows.aggregate(size=Coalesce(Sum("size_bytes"), 0), count=Count("key"))
+        usage = TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind)
+        wrong = usage.exclude(total_bytes=true["size"], objects_count=true["count"])
+        return bool(
+            wrong.update(total_bytes=true["size"], objects_count=true["count"], last_updated=now)
+        )
+
+
+def _still(row: StoredObject, *, now: datetime) -> bool:
+    """Under its account's lock: does the ledger say of the key what it said when `row` was read?"""
+    _lock({_account(row)}, now=now)
+    return StoredObject.objects.filter(
+        pk=row.pk, size_bytes=row.size_bytes, sha256=row.sha256, updated_at=row.updated_at
+    ).exists()
 
 
 def _lock(accounts: set[Account], *, now: datetime) -> None:

@@ -2,7 +2,8 @@
 The locks around promises. Everybody takes them in this order, so nobody waits in a circle:
 
 1. rows of Reservation, ordered by key;
-2. the bucket's advisory lock (`reserve` only) or rows of TenantUsage (the ledger only).
+2. the bucket's advisory lock (`reserve`, and taking an orphan into the books);
+3. rows of TenantUsage (the ledger only). Who holds one never asks for the bucket's lock.
 """
 
 from collections import defaultdict

@@ -10,11 +10,34 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
+from storage_quota.integrity_models import (
+    Finding,
+    Installation,
+    IntegrityCheck,
+    IntegrityFinding,
+    Orphan,
+    Outcome,
+)
+from storage_quota.keys import KEY_MAX_LENGTH
 from storage_quota.receipt import Stored
 
+__all__ = [
+    "GIB",
+    "ContentType",
+    "Finding",
+    "Installation",
+    "IntegrityCheck",
+    "IntegrityFinding",
+    "Membership",
+    "Orphan",
+    "Outcome",
+    "Reservation",
+    "StoredObject",
+    "Tenant",
+    "TenantUsage",
+]
+
 GIB = 1024**3
-KEY_MAX_LENGTH = 1024
-"""S3's own limit on a key."""
 
 
 class ContentType(models.TextChoices):
@@ -225,6 +248,12 @@ class StoredObject(models.Model):
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
     last_read_at = models.DateTimeField(_("last read at"), null=True, blank=True)
+    damaged_at = models.DateTimeField(
+        _("found damaged at"),
+        null=True,
+        blank=True,
+        help_text=_("What lies there is not what was stored; storing it again mends it."),
+    )
 
     class Meta:
         verbose_name = _("stored object")

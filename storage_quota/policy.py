@@ -1,7 +1,7 @@
 """The limits, as a pure decision (CONTRACT §7.2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class Usage:
             self.type + size_bytes,
             self.own_type + size_bytes,
         )
+
+    def without_bucket(self, size_bytes: int) -> "Usage":
+        """Bytes that are charged to the bucket alone are about to be charged to somebody."""
+        return replace(self, bucket=self.bucket - size_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> Forecast:
         content_type=content_type,
         requested=size_bytes,
         usage=selectors.taken(tenant_id=tenant.pk, content_type=content_type),
-        ceilings=_ceilings(tenant, content_type),
+        ceilings=ceilings(tenant, content_type),
     )
     if not outlook.allowed:
         metrics.count_refusal(tenant.pk, outlook)
@@ -99,6 +99,18 @@ def reserve_many(
     while cleanup.make_room(_missing_bytes(answers), now=now, until=until):
         answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
     return _counted(tenant, [answers[want.key] for want in wants])
+
+
+def ceilings(tenant: Tenant, content_type: str) -> Ceilings:
+    """What bucket, tenant and type may reach; a tenant's own limit replaces the common one."""
+    limits = settings.LIMITS
+    own = tenant.limit_bytes
+    return Ceilings(
+        bucket=limits.total_bytes,
+        tenant=limits.tenant_bytes if own is None else own,
+        type=limits.by_type[content_type],
+        own_type=tenant_settings.limits(tenant).of(content_type),
+    )
 
 
 def _counted(
@@ -195,7 +207,7 @@ def _decide(
     usage: Usage,
 ) -> dict[str, Forecast]:
     """Greedy, in order: each decision counts what was granted before it."""
-    ceilings = _ceilings(tenant, content_type)
+    most = ceilings(tenant, content_type)
     outlooks = {}
     for want in wants:
         freed = sum(row.size_bytes for row in replaceable[want.key])
@@ -203,7 +215,7 @@ def _decide(
             content_type=content_type,
             requested=want.size_bytes,
             usage=usage.plus(-freed),
-            ceilings=ceilings,
+            ceilings=most,
         )
         if outlook.allowed:
             usage = outlook.usage.plus(want.size_bytes)
@@ -244,14 +256,3 @@ def _heed_threshold(before_bytes: int, granted: Sequence[Reservation]) -> None:
     after_bytes = before_bytes + sum(row.size_bytes for row in granted)
     if before_bytes < settings.LIMITS.emergency_bytes <= after_bytes:
         transaction.on_commit(cleanup.ring)
-
-
-def _ceilings(tenant: Tenant, content_type: str) -> Ceilings:
-    limits = settings.LIMITS
-    own = tenant.limit_bytes
-    return Ceilings(
-        bucket=limits.total_bytes,
-        tenant=limits.tenant_bytes if own is None else own,
-        type=limits.by_type[content_type],
-        own_type=tenant_settings.limits(tenant).of(content_type),
-    )

@@ -1,14 +1,14 @@
 """What the bucket holds. Every answer is read from a few rows, however big the ledger."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max, Sum
 
-from storage_quota.models import ContentType, Reservation, TenantUsage
+from storage_quota.models import ContentType, Orphan, Reservation, StoredObject, TenantUsage
 from storage_quota.policy import Usage
 
 _TAKEN = """
@@ -16,6 +16,8 @@ _TAKEN = """
     UNION ALL
     SELECT tenant_id, content_type, sum(size_bytes)::bigint
     FROM storage_quota_reservation GROUP BY tenant_id, content_type
+    UNION ALL
+    SELECT NULL, '', coalesce(sum(size_bytes), 0)::bigint FROM storage_quota_orphan
 """
 
 
@@ -29,17 +31,26 @@ class TypeUsage:
 
 @dataclass(frozen=True, slots=True)
 class StorageUsage:
-    """What a tenant, or everybody, has stored; and what is promised on top of it."""
+    """
+    What a tenant, or everybody, has stored; what is promised on top of it; and, for everybody,
+    what lies in the bucket besides (orphans take room, but nobody is charged with them).
+    """
 
     total_bytes: int
     reserved_bytes: int
     by_type: Mapping[str, TypeUsage] = field(default_factory=dict)
     last_updated: datetime | None = None
+    orphaned_bytes: int = 0
+
+    @property
+    def taken_bytes(self) -> int:
+        """What counts against the limit."""
+        return self.total_bytes + self.reserved_bytes + self.orphaned_bytes
 
 
 def taken(*, tenant_id: UUID, content_type: str) -> Usage:
     """
-    Stored and promised bytes, as the limits count them.
+    Stored, promised and orphaned bytes, as the limits count them.
 
     One statement, so one snapshot: a settle that commits meanwhile moves its bytes from
     the promises to the ledger, and they are seen on exactly one side.
@@ -70,11 +81,18 @@ def taken_in_all() -> int:
 
 
 def bucket_usage() -> StorageUsage:
-    return _usage({})
+    orphaned = Orphan.objects.aggregate(size=Sum("size_bytes"))["size"]
+    return replace(_usage({}), orphaned_bytes=orphaned or 0)
 
 
 def tenant_usage(*, tenant_id: UUID) -> StorageUsage:
     return _usage({"tenant_id": tenant_id})
+
+
+def in_good_order(keys: Iterable[str]) -> set[str]:
+    """Those of `keys` that the bucket holds and that were not found damaged."""
+    rows = StoredObject.objects.filter(key__in=list(keys), damaged_at__isnull=True)
+    return set(rows.values_list("key", flat=True))
 
 
 def _usage(owner: dict[str, UUID]) -> StorageUsage:

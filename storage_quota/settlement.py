@@ -95,7 +95,7 @@ def _entry(
     )
     entry.size_bytes = _weight(promise, stored, known)
     entry.mime, entry.content_encoding = stored.mime, stored.content_encoding
-    entry.sha256, entry.updated_at = stored.sha256, now
+    entry.sha256, entry.updated_at, entry.damaged_at = stored.sha256, now, None
     return entry
 
 

@@ -23,7 +23,7 @@ from django.db import transaction
 
 from storage_quota import keys, ledger
 from storage_quota.locks import let_reserves_finish
-from storage_quota.models import Reservation, StoredObject
+from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import OUT_OF_ORDER
 
@@ -138,5 +138,6 @@ def _reconcile(key: str, *, now: datetime) -> None:
     store = get_store()
     if not StoredObject.objects.filter(key=key).exists():
         store.delete(key)
+        Orphan.objects.filter(key=key).delete()
     elif found := store.head(key):
         ledger.correct_size(key, found.size_bytes, now=now)

@@ -14,6 +14,7 @@ ORDER: Final = (
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
     "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.Membership",
     "storage_quota.StoredObject", "storage_quota.Reservation",
+    "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
     "auth.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip

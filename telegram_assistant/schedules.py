@@ -26,6 +26,7 @@ JOBS = (
         minutes=int(settings.CLEANUP.check_every.total_seconds() // 60),
     ),
     Job("storage_quota.sweep_lifecycle", "storage_quota.tasks.sweep_lifecycle", minutes=24 * 60),
+    Job("storage_quota.verify_storage", "storage_quota.tasks.verify_storage", minutes=60),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
 )
 

@@ -9,7 +9,9 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Permissi
 from django.db import connection
 from django.db.models import Model
 from django.template.defaultfilters import filesizeformat
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
@@ -17,11 +19,20 @@ from albums.models import MediaGroup
 from events.console import list_of
 from events.models import OPEN_STATES, DeadLetter, Delivery, DeliveryState
 from media.models import MediaObject, Post
-from storage_quota.models import ContentType, TenantUsage
+from storage_quota.integrity.health import Condition, health
+from storage_quota.models import ContentType, IntegrityCheck, TenantUsage
 from storage_quota.selectors import bucket_usage
 
 EXACT_UP_TO: Final = 50_000
 """Rows of bigger tables are estimated: counting a million takes PostgreSQL a tenth of a second."""
+
+_CONDITIONS: Final = {
+    Condition.NEVER: _("not yet"),
+    Condition.SOUND: _("sound"),
+    Condition.PROBLEMS: _("differences: %(count)s"),
+    Condition.STALE: _("too long ago"),
+    Condition.FAILED: _("could not be done"),
+}
 
 User = AbstractBaseUser | AnonymousUser
 
@@ -37,10 +48,11 @@ class Figure:
 
 
 def figures(user: User) -> list[Figure]:
-    """Of what this user may see; seven small queries at most."""
+    """Of what this user may see; ten small queries at most."""
     return [
         *(_archive() if _may_see(user, Post, MediaGroup) else ()),
         *(_bucket() if _may_see(user, MediaObject, TenantUsage) else ()),
+        *(_integrity() if _may_see(user, IntegrityCheck) else ()),
         *(_deliveries() if _may_see(user, Delivery, DeadLetter) else ()),
     ]
 
@@ -53,7 +65,7 @@ def _archive() -> Iterator[Figure]:
 def _bucket() -> Iterator[Figure]:
     """The books know both: nothing is counted."""
     usage = bucket_usage()
-    used, limit = usage.total_bytes + usage.reserved_bytes, settings.LIMITS.total_bytes
+    used, limit = usage.taken_bytes, settings.LIMITS.total_bytes
     media = usage.by_type[ContentType.MEDIA].objects_count
     yield Figure(_("media"), _number(media), list_of(MediaObject))
     yield Figure(
@@ -62,6 +74,16 @@ def _bucket() -> Iterator[Figure]:
         list_of(TenantUsage),
         alarming=used >= settings.LIMITS.emergency_bytes,
     )
+
+
+def _integrity() -> Iterator[Figure]:
+    """Red also when nobody could look: silence is no good news."""
+    state = health(now=timezone.now())
+    words = _CONDITIONS[state.condition] % {"count": _number(state.problems)}
+    label = _("check of the storage")
+    if state.checked_at:
+        words = f"{words} · {date_format(localtime(state.checked_at), 'SHORT_DATE_FORMAT')}"
+    yield Figure(label, words, list_of(IntegrityCheck), alarming=state.is_alarming)
 
 
 def _deliveries() -> Iterator[Figure]:

@@ -16,6 +16,7 @@ from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType, Reservation, Tenant
 from storage_quota.object_store import get_store
+from storage_quota.selectors import in_good_order
 
 CHUNK_BYTES = 1024**2
 PARALLEL_PUTS = 4
@@ -117,12 +118,15 @@ def _digest(file: BinaryIO, path: str) -> tuple[str, int]:
 
 
 def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
+    """What need not be put again: known, and still in good order in the bucket."""
     wanted = {blob.sha256 for blob in blobs}
-    return set(
+    known = dict(
         MediaObject.objects.filter(tenant=tenant, file_sha256__in=wanted).values_list(
-            "file_sha256", flat=True
+            "file_sha256", "s3_key"
         )
     )
+    sound = in_good_order(known.values())
+    return {sha256 for sha256, key in known.items() if key in sound}
 
 
 def key_of(tenant: Tenant, blob: Blob) -> str:

@@ -5,7 +5,7 @@ The cellar knows nobody above it: a room that keeps rows about objects says here
 of its type are chosen (`register`) or what to forget about them (`on_eviction`).
 """
 
-from storage_quota.cleanup.evictors import ByAge, Evictor, on_eviction, register
+from storage_quota.cleanup.evictors import ByAge, Evictor, drop_links, on_eviction, register
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
 from storage_quota.cleanup.planning import EMERGENCY, PLAN_VICTIMS, Round, plan, plan_overdue
 from storage_quota.cleanup.runs import (
@@ -35,6 +35,7 @@ __all__ = [
     "StepFreed",
     "Victim",
     "clean_up_in_background",
+    "drop_links",
     "execute",
     "make_room",
     "on_eviction",

@@ -95,6 +95,12 @@ def let_go(victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
     """Of one content type, in the caller's transaction."""
     content_type = victims[0].content_type
     covers = evictor_of(content_type).let_go(victims, now=now)
-    for unlink in _unlinks.get(content_type, ()) if covers else ():
-        unlink([cover.key for cover in covers])
+    if covers:
+        drop_links(content_type, [cover.key for cover in covers])
     return covers
+
+
+def drop_links(content_type: str, keys: Sequence[str]) -> None:
+    """What was just taken out of the ledger is no longer pointed to; same transaction."""
+    for unlink in _unlinks.get(content_type, ()):
+        unlink(keys)

@@ -96,10 +96,10 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         mime = mimetypes.guess_type(key)[0] or "application/octet-stream"
         return replace(_info(key, stat), mime=mime, content_encoding=encoding_of(key, head))
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with self._errors():
             self._check_root()
-            yield from self._walk("", prefix)
+            yield from self._walk("", prefix, after)
 
     def delete(self, key: str) -> None:
         self._path(key)
@@ -122,7 +122,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
             self._check_root()
             (self.root / UPLOADS / upload.upload_id).unlink(missing_ok=True)
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
+    def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         """In the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
         with os.scandir(self.root / folder) as entries:
             found = sorted(
@@ -131,9 +131,11 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
                 if folder or entry.name != UPLOADS
             )
         for name, entry in found:
+            if name <= after and not after.startswith(name):
+                continue
             if name.endswith("/") and (name.startswith(prefix) or prefix.startswith(name)):
-                yield from self._walk(name, prefix)
-            elif not name.endswith("/") and name.startswith(prefix):
+                yield from self._walk(name, prefix, after)
+            elif not name.endswith("/") and name.startswith(prefix) and name > after:
                 with suppress(FileNotFoundError):  # deleted since its folder was read
                     yield _info(name, entry.stat())
 

@@ -80,10 +80,10 @@ class MemoryStore(NoLinks, JsonReader):
         entry = self._entries.get(check_key(key))
         return entry.info if entry else None
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         self._answer()
         for key in sorted(self._entries):
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key > after:
                 info = self._entries[key].info
                 yield ObjectInfo(key, info.size_bytes, info.modified_at, etag=info.etag)
 

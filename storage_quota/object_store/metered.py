@@ -55,8 +55,8 @@ class MeteredStore:
         metrics.count("head", "success" if found else "not_found", key)
         return found
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        return self.store.list(prefix)
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        return self.store.list(prefix, after=after)
 
     def delete(self, key: str) -> None:
         with _counted("delete", key):

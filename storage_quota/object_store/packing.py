@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
@@ -9,6 +10,10 @@ from typing import Any, BinaryIO, cast
 GZIP = "gzip"
 PACKED_SUFFIXES = (".json", ".html", ".md", ".txt", ".xml")
 _MAGIC = b"\x1f\x8b"
+
+
+class NotUnpackable(ValueError):
+    """The object is there, and damaged: no fault of the store's, so nothing to try again."""
 
 
 def pack(content: bytes, *, level: int) -> bytes:
@@ -37,5 +42,8 @@ def unpacked(file: BinaryIO, *, content_encoding: str) -> Iterator[BinaryIO]:
     if content_encoding != GZIP:
         yield file
         return
-    with gzip.GzipFile(fileobj=file, mode="rb") as plain:
-        yield cast("BinaryIO", plain)
+    try:
+        with gzip.GzipFile(fileobj=file, mode="rb") as plain:
+            yield cast("BinaryIO", plain)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as exc:
+        raise NotUnpackable(f"what is stored is not whole: {exc}") from exc

@@ -140,8 +140,11 @@ class ObjectStore(Protocol):
         """None only if the store answered that there is no such object."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Every object whose key starts so, in the order of keys. Raises rather than ends early."""
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """
+        Every object whose key starts so and comes after `after`, in the order of keys (their
+        UTF-8, so also that of Python's strings). Raises rather than ends early.
+        """
         ...
 
     def delete(self, key: str) -> None:

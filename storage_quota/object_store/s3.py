@@ -102,10 +102,10 @@ class S3Store(JsonReader):
             etag=answer.get("ETag", "").strip('"'),
         )
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with self._errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
             )
             for page in _whole(pages):
                 for entry in page.get("Contents", ()):

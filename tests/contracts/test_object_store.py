@@ -474,6 +474,25 @@ def test_an_empty_object_is_one(store):
     assert store.head("media/t/empty").size_bytes == 0
 
 
+def test_a_listing_goes_on_after_a_key(store):
+    names = ["Z", "a-b/1", "a/1", "a/2/3", "a/4", "b/1", "b/й"]
+    keys = [f"media/{name}" for name in names]
+    for key in keys:
+        put(store, key, b"x")
+
+    for key in ["", "media/", "media/a/0", "media/a/2/", "media/zz", *keys]:
+        assert [info.key for info in store.list(after=key)] == [k for k in keys if k > key]
+    assert [info.key for info in store.list("media/a/", after="media/a/1")] == keys[3:5]
+
+
+@pytest.mark.parametrize("cut", [3, 15, -3])
+def test_a_document_that_is_damaged_is_neither_absent_nor_an_outage(store, cut):
+    put(store, "vision/t/a.json", pack(b"{}" * 50, level=6)[:cut], content_encoding="gzip")
+
+    with pytest.raises(ValueError, match="not whole"):
+        store.read_json("vision/t/a.json")
+
+
 @pytest.mark.parametrize(
     "key", ["", "/etc/passwd", "../a", "media/../../a", "media//a", "media/./a", "a\x00", "a\\b"]
 )

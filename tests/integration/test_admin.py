@@ -474,7 +474,7 @@ def test_the_index_opens_with_the_figures_and_marks_dead_letters(console_client)
 
 
 def test_the_index_is_cheap_and_shows_nobody_what_they_may_not_see(client, console_client):
-    assert _queries(console_client, reverse("admin:index")) <= 12
+    assert _queries(console_client, reverse("admin:index")) <= 14
     client.force_login(make.staff("events.view_deadletter", "events.view_delivery"))
 
     page = _html(client, reverse("admin:index"))

@@ -1,0 +1,61 @@
+"""Why a check or a repair was not done."""
+
+from typing import Any, ClassVar
+
+from events.errors import DomainError
+from storage_quota.object_store.port import OUT_OF_ORDER
+
+
+class WrongBucket(DomainError):
+    """The bucket carries the marker of somebody else."""
+
+    code: ClassVar[str] = "wrong_bucket"
+    http_status: ClassVar[int] = 409
+
+
+class MarkerMissing(DomainError):
+    """Nothing says that this is our bucket: a dead mount looks just so."""
+
+    code: ClassVar[str] = "marker_missing"
+    http_status: ClassVar[int] = 409
+
+
+class ListingUnordered(DomainError):
+    """The store does not list in the order of keys: it cannot be compared in one pass."""
+
+    code: ClassVar[str] = "listing_unordered"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__(f"The store lists {after!r} after {before!r}: not in the order of keys")
+
+
+class CheckRunning(DomainError):
+    """Somebody else is checking this bucket just now."""
+
+    code: ClassVar[str] = "check_running"
+    http_status: ClassVar[int] = 409
+
+    def __init__(self) -> None:
+        super().__init__("Another check of the storage is running; wait for it to end")
+
+
+class TooMuchMissing(DomainError):
+    """So much looks missing that it is likelier the bucket that is wrong than the books."""
+
+    code: ClassVar[str] = "too_much_missing"
+    http_status: ClassVar[int] = 409
+
+    def __init__(self, *, missing: int, entries: int, percent: float) -> None:
+        super().__init__(
+            f"{missing} of {entries} objects look missing, more than {percent:g} %: nothing was"
+            " repaired. Is this the right bucket, and all of it? If it is, raise"
+            " --max-missing-percent"
+        )
+        self.missing, self.entries, self.percent = missing, entries, percent
+
+    def context(self) -> dict[str, Any]:
+        return {"missing": self.missing, "entries": self.entries, "percent": self.percent}
+
+
+CANNOT_CHECK = (WrongBucket, MarkerMissing, ListingUnordered, CheckRunning, *OUT_OF_ORDER)

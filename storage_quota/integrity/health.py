@@ -1,0 +1,60 @@
+"""What the console says about the last check."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.db.models import Count, Q
+
+from storage_quota.integrity_models import CheckState
+from storage_quota.models import IntegrityCheck, TenantUsage
+
+STALE_AFTER: Final = timedelta(days=14)
+EVERY: Final = timedelta(days=7)
+
+
+class Condition(StrEnum):
+    NEVER = "never"
+    SOUND = "sound"
+    PROBLEMS = "problems"
+    STALE = "stale"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`problems` of the last finished round that nothing was done about; `checked_at` its end."""
+
+    condition: Condition
+    problems: int = 0
+    checked_at: datetime | None = None
+
+    @property
+    def is_alarming(self) -> bool:
+        return self.condition not in {Condition.NEVER, Condition.SOUND}
+
+
+def health(*, now: datetime) -> Health:
+    """One small query, two before the first check. Of two rounds one at most is unfinished."""
+    newest = IntegrityCheck.objects.order_by("-id").annotate(
+        unresolved=Count("findings", filter=Q(findings__outcome=""))
+    )[:2]
+    done = next((check for check in newest if check.state == CheckState.DONE), None)
+    checked_at = done.finished_at if done else None
+    if done and done.unresolved:
+        return Health(Condition.PROBLEMS, done.unresolved, checked_at)
+    if any(check.state == CheckState.FAILED for check in newest):
+        return Health(Condition.FAILED, 0, checked_at)
+    if checked_at is None:
+        old = TenantUsage.objects.filter(created_at__lt=now - STALE_AFTER).exists()
+        return Health(Condition.STALE if old else Condition.NEVER)
+    is_stale = checked_at < now - STALE_AFTER
+    return Health(Condition.STALE if is_stale else Condition.SOUND, 0, checked_at)
+
+
+def is_due(*, now: datetime) -> bool:
+    """A round is unfinished, or the last one was a week ago."""
+    rounds = IntegrityCheck.objects.all()
+    recent = rounds.filter(finished_at__gt=now - EVERY).exists()
+    return not recent or rounds.filter(finished_at__isnull=True).exists()

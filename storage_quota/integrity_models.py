@@ -1,0 +1,192 @@
+"""What comparing the books with the bucket found. `storage_quota.models` lists these, too."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.lookups import IsNull
+from django.utils.translation import gettext_lazy as _
+
+from storage_quota.keys import KEY_MAX_LENGTH
+
+
+class Installation(models.Model):
+    """Who this is. There is one row; its id names the marker object in the bucket."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveSmallIntegerField(default=1, unique=True, editable=False)
+    marked_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when the bucket was marked as ours")
+    )
+
+    class Meta:
+        verbose_name = _("installation")
+        verbose_name_plural = _("installations")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(number=1), name="installation_only_one"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class CheckState(models.TextChoices):
+    OPEN = "open", _("not through yet")
+    DONE = "done", _("done")
+    FAILED = "failed", _("could not be done")
+
+
+class IntegrityCheck(models.Model):
+    """
+    One round over the whole bucket, in as many runs as it takes.
+
+    `cursor` is the last key that was compared. While `finished_at` is empty the next run goes
+    on from there, also after a failure; so there is at most one such row.
+    """
+
+    state = models.CharField(
+        _("state"), max_length=8, choices=CheckState.choices, default=CheckState.OPEN
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True, default="")
+    started_at = models.DateTimeField(_("started at"))
+    worked_at = models.DateTimeField(_("last run at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    seconds = models.FloatField(_("duration, s"), default=0)
+    cursor = models.CharField(
+        _("compared up to"), max_length=KEY_MAX_LENGTH, blank=True, default=""
+    )
+    sample_percent = models.FloatField(_("sample, %"))
+    sample_from = models.PositiveIntegerField(default=0, editable=False)
+    entries = models.PositiveBigIntegerField(_("entries of the books"), default=0)
+    objects_listed = models.PositiveBigIntegerField(_("objects in the bucket"), default=0)
+    objects_read = models.PositiveBigIntegerField(_("objects read"), default=0)
+    bytes_read = models.PositiveBigIntegerField(_("bytes read"), default=0)
+
+    class Meta:
+        verbose_name = _("check of the storage")
+        verbose_name_plural = _("checks of the storage")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=CheckState.values), name="integrity_check_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=CheckState.DONE, finished_at__isnull=False)
+                | (~Q(state=CheckState.DONE) & Q(finished_at__isnull=True)),
+                name="integrity_check_done_is_finished",
+            ),
+            models.CheckConstraint(
+                condition=Q(sample_percent__gte=0, sample_percent__lte=100),
+                name="integrity_check_sample_percent",
+            ),
+            models.UniqueConstraint(
+                IsNull(F("finished_at"), True),  # noqa: FBT003 - positional only
+                condition=Q(finished_at__isnull=True),
+                name="integrity_check_one_unfinished",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-finished_at"], name="integrity_check_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Finding(models.TextChoices):
+    MISSING = "missing", _("missing")
+    ORPHANED = "orphaned", _("not in the books")
+    WRONG_SIZE = "wrong_size", _("wrong size")
+    WRONG_HASH = "wrong_hash", _("wrong content")
+    USAGE_DRIFT = "usage_drift", _("wrong sum")
+    LEAKED_RESERVATION = "leaked_reservation", _("forgotten promise")
+
+
+class Outcome(models.TextChoices):
+    """What a repair did about a finding; empty while nothing was done."""
+
+    FORGOTTEN = "forgotten", _("taken out of the books")
+    QUARANTINED = "quarantined", _("in quarantine")
+    CORRECTED = "corrected", _("books corrected")
+    DAMAGED = "damaged", _("marked as damaged")
+    RELEASED = "released", _("promise ended")
+    RIGHT = "right", _("right by now")
+
+
+class IntegrityFinding(models.Model):
+    """Where books and bucket differ. `key` may be escaped: a stray object may have any name."""
+
+    check_run = models.ForeignKey(
+        IntegrityCheck, on_delete=models.CASCADE, related_name="findings", verbose_name=_("check")
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Finding.choices)
+    key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH)
+    expected = models.CharField(_("in the books"), max_length=100, blank=True, default="")
+    found = models.CharField(_("in the bucket"), max_length=100, blank=True, default="")
+    found_at = models.DateTimeField(_("found at"))
+    outcome = models.CharField(
+        _("outcome"), max_length=12, choices=Outcome.choices, blank=True, default=""
+    )
+    resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("difference")
+        verbose_name_plural = _("differences")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["check_run", "kind", "key"], name="integrity_finding_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=Finding.values), name="integrity_finding_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="") | Q(outcome__in=Outcome.values),
+                name="integrity_finding_outcome_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["check_run"], name="integrity_finding_open", condition=Q(outcome="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.key}"
+
+
+class Orphan(models.Model):
+    """
+    An object in the bucket that is not in the books. Its bytes count against the bucket.
+
+    `delete_after` is set by a repair: that is the quarantine. What lies in no tenant's folder
+    is `foreign` and never deleted by us; a person may accept that it lies there.
+    """
+
+    key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH, primary_key=True)
+    size_bytes = models.BigIntegerField(_("bytes"))
+    etag = models.CharField(max_length=100, blank=True, default="")
+    modified_at = models.DateTimeField(_("modified at"))
+    found_at = models.DateTimeField(_("found at"))
+    seen_at = models.DateTimeField(_("last seen at"))
+    delete_after = models.DateTimeField(_("deleted after"), null=True, blank=True)
+    foreign = models.BooleanField(
+        _("foreign"), default=False, help_text=_("in no tenant's folder: never deleted by us")
+    )
+    accepted = models.BooleanField(_("accepted"), default=False)
+
+    class Meta:
+        verbose_name = _("object outside of the books")
+        verbose_name_plural = _("objects outside of the books")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(size_bytes__gte=0), name="orphan_size_not_negative"),
+            models.CheckConstraint(
+                condition=Q(foreign=False) | Q(delete_after__isnull=True),
+                name="orphan_foreign_is_never_deleted",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["delete_after"], name="orphan_delete_after"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

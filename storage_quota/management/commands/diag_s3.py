@@ -1,0 +1,229 @@
+import itertools
+import json
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from storage_quota.management.tables import facts, gib, mib, percent, table
+from storage_quota.models import Reservation, StoredObject
+from storage_quota.object_store import ObjectInfo, get_store
+from storage_quota.object_store.port import OUT_OF_ORDER, check_key
+from storage_quota.quota import ceilings
+from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
+from storage_quota.tenants import TenantUnknown, find_tenant
+
+YELLOW, RED = 75, 90
+"""Percent of a limit from which its status changes (CONTRACT §15)."""
+CODES = "exit codes: 0; 1 no such tenant or object; 2 the store does not answer"
+
+
+class Command(BaseCommand):
+    help = f"What the bucket holds, by the books and by the store itself. {CODES}."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        quota = _parser(commands, "quota", "usage and limits of the bucket and of a tenant")
+        quota.add_argument("--tenant-id", metavar="ID_OR_NAME", help="default: the default tenant")
+        _parser(commands, "usage", "objects and bytes of each type")
+        listing = _parser(commands, "list", "objects as the store lists them")
+        listing.add_argument("--prefix", default="", help="only keys that start so")
+        listing.add_argument("--limit", type=_count, default=20, help="at most so many (20)")
+        check = _parser(commands, "check-key", "one object: what store and books say of it")
+        check.add_argument("key", metavar="KEY")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = options["command"].replace("-", "_")
+        try:
+            report, lines = getattr(self, f"_{name}")(options)
+        except OUT_OF_ORDER as failure:
+            raise CommandError(str(failure), returncode=2) from failure
+        except TenantUnknown as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if options["json"]:
+            self.stdout.write(json.dumps(report, ensure_ascii=False))
+        else:
+            for line in lines:
+                self.stdout.write(line)
+        if report.get("found") is False:
+            sys.exit(1)
+
+    def _quota(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+        tenant = find_tenant(options["tenant_id"])
+        bucket, own = bucket_usage(), tenant_usage(tenant_id=tenant.pk)
+        limits = settings.LIMITS
+        own_limit = ceilings(tenant, "media").tenant
+        report = {
+            "bucket": _against(bucket.taken_bytes, limits.total_bytes),
+            "emergency_threshold_bytes": limits.emergency_bytes,
+            "reserved_bytes": bucket.reserved_bytes,
+            "orphaned_bytes": bucket.orphaned_bytes,
+            "tenant": {"id": str(tenant.pk), "name": tenant.name}
+            | _against(own.taken_bytes, own_limit),
+            "by_type": {
+                kind: _against(used.total_bytes, limits.by_type[kind])
+                | {"tenant_bytes": own.by_type[kind].total_bytes}
+                for kind, used in bucket.by_type.items()
+            },
+        }
+        return report, _quota_lines(report)
+
+    def _usage(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+        usage = bucket_usage()
+        report = {
+            "total_bytes": usage.total_bytes,
+            "objects": sum(used.objects_count for used in usage.by_type.values()),
+            "reserved_bytes": usage.reserved_bytes,
+            "orphaned_bytes": usage.orphaned_bytes,
+            "by_type": {
+                kind: {"objects": used.objects_count, "bytes": used.total_bytes}
+                for kind, used in usage.by_type.items()
+            },
+        }
+        return report, _usage_lines(usage)
+
+    def _list(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+        listed = get_store().list(options["prefix"])
+        found = list(itertools.islice(listed, options["limit"] + 1))
+        shown, more = found[: options["limit"]], len(found) > options["limit"]
+        rows = [(info.key, mib(info.size_bytes), _time(info)) for info in shown]
+        lines = [*table(("Key", "Size (MB)", "Last Modified"), rows)]
+        if more:
+            lines.append(f"… and more; --limit {options['limit'] * 10} shows them.")
+        if not shown:
+            lines = [f"No object's key starts with {options['prefix']!r}."]
+        return {"objects": [_of(info) for info in shown], "more": more}, lines
+
+    def _check_key(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+        try:
+            key = check_key(options["key"])
+            info = get_store().head(key)
+        except ValueError as exc:
+            raise CommandError(str(exc)) from exc
+        entry = StoredObject.objects.filter(key=key).first()
+        promised = Reservation.objects.filter(key=key).count()
+        report = {
+            "key": key,
+            "found": info is not None,
+            "object": info and _of(info),
+            "books": entry
+            and {
+                "size_bytes": entry.size_bytes,
+                "sha256": entry.sha256,
+                "tenant": str(entry.tenant_id),
+                "created_at": entry.created_at.isoformat(),
+                "damaged_at": entry.damaged_at and entry.damaged_at.isoformat(),
+            },
+            "promises": promised,
+        }
+        return report, _key_lines(key, info, entry, promised)
+
+
+def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
+    bucket, own = report["bucket"], report["tenant"]
+    yield from facts(
+        {
+            "Total Usage": f"{gib(bucket['used_bytes'])} / {gib(bucket['limit_bytes'])}",
+            "Usage %": f"{bucket['percent']:.2f}",
+            "Emergency Threshold": gib(report["emergency_threshold_bytes"]),
+            "Status": bucket["status"],
+            "Promised": gib(report["reserved_bytes"]),
+            "Not in the books": gib(report["orphaned_bytes"]),
+            "Tenant": f"{own['name']} ({own['id']})",
+            "Tenant Usage": f"{gib(own['used_bytes'])} / {gib(own['limit_bytes'])}",
+            "Tenant Usage %": f"{own['percent']:.2f}",
+            "Tenant Status": own["status"],
+        }
+    )
+    yield ""
+    yield from table(
+        ("Type", "Usage", "Limit", "%", "Of the tenant", "Status"),
+        [
+            (
+                kind, gib(used["used_bytes"]), gib(used["limit_bytes"]), f"{used['percent']:.2f}",
+                gib(used["tenant_bytes"]), used["status"],
+            )
+            for kind, used in report["by_type"].items()
+        ],
+    )  # fmt: skip
+
+
+def _usage_lines(usage: StorageUsage) -> Iterable[str]:
+    objects = sum(used.objects_count for used in usage.by_type.values())
+    yield f"Total: {gib(usage.total_bytes)} in {objects} objects"
+    yield f"Promised: {gib(usage.reserved_bytes)}; not in the books: {gib(usage.orphaned_bytes)}"
+    yield ""
+    rows = [
+        (kind, used.objects_count, gib(used.total_bytes)) for kind, used in usage.by_type.items()
+    ]
+    yield from table(("Type", "Objects", "Size"), rows)
+
+
+def _key_lines(
+    key: str, info: ObjectInfo | None, entry: StoredObject | None, promised: int
+) -> Iterable[str]:
+    rows: dict[str, object] = {"Key": key}
+    if info:
+        rows |= {
+            "Size (MB)": f"{mib(info.size_bytes)} ({info.size_bytes} B)",
+            "Content Type": info.mime or "—",
+            "Content Encoding": info.content_encoding or "—",
+            "Last Modified": _time(info),
+            "ETag": info.etag or "—",
+        }
+    else:
+        rows["Object"] = "There is no such object in the bucket."
+    rows["In the books"] = _entry(entry)
+    if promised:
+        rows["Promised"] = f"{promised} uploads of it are open"
+    yield from facts(rows)
+    if bool(info) != bool(entry) or (info and entry and info.size_bytes != entry.size_bytes):
+        yield "Books and bucket differ here: manage.py verify_storage tells of all such places."
+
+
+def _entry(entry: StoredObject | None) -> str:
+    if entry is None:
+        return "no"
+    state = "found damaged" if entry.damaged_at else "in good order as far as is known"
+    return f"{entry.size_bytes} B, SHA-256 {entry.sha256 or 'unknown'}, {state}"
+
+
+def _against(used: int, limit: int) -> dict[str, Any]:
+    share = percent(used, limit)
+    return {"used_bytes": used, "limit_bytes": limit, "percent": share, "status": _status(share)}
+
+
+def _status(share: float) -> str:
+    if share >= RED:
+        return "red"
+    return "yellow" if share >= YELLOW else "green"
+
+
+def _of(info: ObjectInfo) -> dict[str, Any]:
+    return {
+        "key": info.key,
+        "size_bytes": info.size_bytes,
+        "content_type": info.mime,
+        "content_encoding": info.content_encoding,
+        "last_modified": info.modified_at.isoformat(),
+        "etag": info.etag,
+    }
+
+
+def _time(info: ObjectInfo) -> str:
+    return f"{info.modified_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _parser(commands: Any, name: str, text: str) -> CommandParser:
+    parser: CommandParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1_000_000:  # noqa: PLR2004 - a slip of the pen
+        raise ArgumentTypeError(f"{text}: a number from 1 to a million")
+    return int(text)

@@ -1,0 +1,507 @@
+"""What a comparison of books and bucket finds, on each of the three stores."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from storage_quota import keys, selectors, services
+from storage_quota.integrity import check as checking
+from storage_quota.integrity import health, join, marker, repair
+from storage_quota.integrity.errors import ListingUnordered, MarkerMissing, WrongBucket
+from storage_quota.models import (
+    Finding,
+    Installation,
+    IntegrityCheck,
+    IntegrityFinding,
+    Orphan,
+    Reservation,
+    StoredObject,
+    TenantUsage,
+)
+from storage_quota.object_store import StoreUnavailable
+from storage_quota.object_store.files import FileStore
+from storage_quota.object_store.memory import MemoryStore
+from tests import integrity_fixtures as given
+from tests import storage_fixtures
+from tests.integrity_fixtures import document, found, medium, objects, smuggle
+
+any_store, checked, later = given.any_store, given.checked, given.later
+files, reserve, store, tenant = (
+    storage_fixtures.files, storage_fixtures.reserve, storage_fixtures.store,
+    storage_fixtures.tenant,
+)  # fmt: skip
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def archive(tenant):
+    """Four media and two documents: returns their keys in order."""
+    media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
+    return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
+
+
+@pytest.mark.usefixtures("any_store")
+class TestOnEveryStore:
+    def test_an_archive_in_order_is_clean(self, checked, archive):
+        report = checked(percent=100)
+
+        assert report.clean
+        assert report.complete
+        assert found(report) == {}
+        assert (report.check.entries, report.check.objects_listed) == (6, 6)
+        assert report.check.objects_read == 6
+        assert report.check.bytes_read == sum(objects().values())
+
+    def test_an_empty_archive_is_clean(self, checked, tenant):
+        assert checked(percent=100).clean
+
+    def test_a_deleted_object_is_missing(self, any_store, checked, archive):
+        any_store.delete(archive[2])
+
+        report = checked()
+
+        assert found(report) == {"missing": 1}
+        assert [one.key for one in report.details] == [archive[2]]
+
+    def test_an_object_nobody_entered_is_orphaned_and_counts(self, checked, archive, tenant):
+        before = selectors.bucket_usage().taken_bytes
+        smuggle(f"media/{tenant.pk}/ff/stray.png", b"12345")
+
+        report = checked()
+
+        assert found(report) == {"orphaned": 1}
+        assert selectors.bucket_usage().orphaned_bytes == 5
+        usage = selectors.taken(tenant_id=tenant.pk, content_type="media")
+        assert usage.bucket == before + 5
+        assert usage.tenant == before
+
+    def test_an_object_of_another_length_has_the_wrong_size(self, checked, archive):
+        smuggle(archive[0], b"something else entirely")
+
+        assert found(checked()) == {"wrong_size": 1}
+
+    def test_changed_bytes_are_found_by_reading(self, any_store, checked, archive):
+        with any_store.open(archive[3], raw=True) as file:
+            body = bytearray(file.read())
+        body[3] ^= 1
+        smuggle(archive[3], bytes(body))
+
+        unread, read = checked(percent=0), checked(percent=100)
+
+        assert found(unread) == {}
+        assert found(read) == {"wrong_hash": 1}
+
+    def test_objects_at_both_ends_and_in_between_are_told_apart(self, any_store, checked, archive):
+        any_store.delete(archive[0])
+        any_store.delete(archive[-1])
+        first, last = smuggle("aaa.bin"), smuggle("zzz/ы.bin")
+
+        report = checked()
+
+        assert {(one.kind, one.key) for one in report.details} == {
+            ("missing", archive[0]),
+            ("missing", archive[-1]),
+            ("orphaned", first),
+            ("orphaned", last),
+        }
+
+    def test_what_is_young_is_left_to_the_next_round(self, any_store, checked, archive, tenant):
+        smuggle(f"media/{tenant.pk}/ff/stray.png")
+        any_store.delete(archive[0])
+        smuggle(archive[1], b"other")
+
+        assert found(checked(now=timezone.now())) == {}
+        assert sum(found(checked()).values()) == 3
+
+    def test_what_is_on_its_way_is_no_orphan(self, any_store, checked, archive, reserve, later):
+        promise = reserve(7, "new", now=later)
+        any_store.put(promise, b"x" * 7, mime="image/png")
+        again = services.reserve(
+            tenant=promise.tenant, content_type="media", key=archive[-1].replace("vision", "media"),
+            size_bytes=20, now=later,
+        )  # fmt: skip
+        any_store.put(again, b"x" * 20, mime="image/png")
+
+        report = checked()
+
+        assert found(report) == {}
+        assert not Orphan.objects.exists()
+
+    def test_a_round_goes_on_where_it_was_stopped(self, any_store, checked, archive, monkeypatch):
+        monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
+        any_store.delete(archive[0])
+        any_store.delete(archive[5])
+        over = time.monotonic() - 1
+
+        reports = [checked(percent=100, until=over) for _ in range(4)]
+
+        assert [report.check.entries for report in reports[:3]] == [2, 4, 6]
+        assert [report.complete for report in reports] == [False, False, False, True]
+        assert found(reports[0]) == {"missing": 1}
+        assert found(reports[3]) == {"missing": 2}
+        assert IntegrityCheck.objects.count() == 1
+
+    def test_a_bucket_is_marked_as_ours_at_the_first_check(self, any_store, checked, archive):
+        assert checked().clean
+
+        assert any_store.head(keys.marker(Installation.objects.get().pk)).size_bytes == 0
+        assert checked().clean
+
+    def test_the_bucket_of_another_installation_is_not_compared(self, any_store, checked, archive):
+        stranger = "5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"
+        smuggle(keys.marker(stranger), b"")
+
+        with pytest.raises(WrongBucket, match=stranger):
+            checked()
+
+        check = IntegrityCheck.objects.get()
+        assert (check.state, check.finished_at) == ("failed", None)
+        assert stranger in check.reason
+
+    def test_two_installations_in_one_bucket_are_an_error(self, checked, archive):
+        checked()
+        smuggle(keys.marker("5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"), b"")
+
+        with pytest.raises(WrongBucket):
+            checked()
+
+    def test_an_empty_bucket_is_not_an_archive_that_lost_everything(
+        self, any_store, checked, archive
+    ):
+        for key in list(objects()):
+            any_store.delete(key)
+
+        with pytest.raises(MarkerMissing, match="Hardly anything"):
+            checked()
+
+        assert not IntegrityFinding.objects.exists()
+
+    def test_a_marker_that_disappeared_stops_the_check(self, any_store, checked, archive):
+        checked()
+        any_store.delete(keys.marker(Installation.objects.get().pk))
+
+        with pytest.raises(MarkerMissing, match="not mounted"):
+            checked()
+
+        assert checked(claim=True).clean
+
+    def test_claiming_a_bucket_takes_the_markers_of_others_away(self, any_store, checked, archive):
+        stranger = smuggle(keys.marker("5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"), b"")
+
+        assert checked(claim=True).clean
+
+        assert any_store.head(stranger) is None
+
+
+@pytest.mark.usefixtures("store")
+class TestTheBooksThemselves:
+    def test_a_wrong_sum_is_found(self, checked, archive):
+        usage = TenantUsage.objects.get(content_type="media")
+        TenantUsage.objects.filter(pk=usage.pk).update(total_bytes=usage.total_bytes + 7)
+
+        report = checked()
+
+        assert found(report) == {"usage_drift": 1}
+        assert report.details[0].expected == f"{usage.total_bytes + 7} B in 4"
+        assert report.details[0].found == f"{usage.total_bytes} B in 4"
+
+    def test_a_wrong_count_and_an_absent_sum_are_found(self, checked, archive):
+        TenantUsage.objects.filter(content_type="media").update(objects_count=5)
+        TenantUsage.objects.filter(content_type="vision").delete()
+
+        assert found(checked()) == {"usage_drift": 2}
+
+    def test_a_promise_that_expired_long_ago_has_leaked(self, checked, reserve, later):
+        reserve(5, "old", now=later - timedelta(days=2))
+        reserve(5, "fresh", now=later - timedelta(hours=3))
+
+        report = checked()
+
+        assert found(report) == {"leaked_reservation": 1}
+        assert report.details[0].key.endswith("/old")
+
+    def test_the_database_keeps_one_unfinished_round(self, checked, archive, later):
+        checked(until=time.monotonic() - 1)
+        checked(until=time.monotonic() - 1, percent=50)
+
+        assert IntegrityCheck.objects.filter(finished_at=None).count() == 1
+        assert IntegrityCheck.objects.get().sample_percent == 50
+
+    def test_rounds_read_the_whole_archive_in_turn(self, checked, tenant):
+        for number in range(40):
+            medium(tenant, f"picture {number}".encode())
+
+        read = [checked(percent=25).check.objects_read for _ in range(4)]
+
+        assert sum(read) == 40
+        assert all(4 <= count <= 18 for count in read)
+
+    def test_old_rounds_are_forgotten(self, checked, archive, monkeypatch):
+        monkeypatch.setattr("storage_quota.integrity.rounds.KEPT", 2)
+
+        rounds = [checked().check.pk for _ in range(4)]
+
+        assert (
+            list(IntegrityCheck.objects.order_by("pk").values_list("pk", flat=True)) == rounds[2:]
+        )
+
+    def test_an_orphan_that_went_away_no_longer_counts(
+        self, checked, store, archive, tenant, later
+    ):
+        stray = smuggle(f"media/{tenant.pk}/ff/stray.png")
+        checked()
+        store.delete(stray)
+
+        assert checked(now=later + timedelta(days=1)).clean
+        assert not Orphan.objects.exists()
+
+    def test_storing_an_orphan_properly_enters_it_and_uncounts_it(self, checked, archive, tenant):
+        stray = f"media/{tenant.pk}/ff/stray.png"
+        smuggle(stray, b"12345")
+        checked()
+
+        services.put_object(
+            tenant=tenant, content_type="media", key=stray, body=b"123", mime="image/png",
+            now=timezone.now(),
+        )  # fmt: skip
+
+        assert not Orphan.objects.exists()
+        assert checked().clean
+
+    def test_a_failed_put_over_an_orphan_uncounts_it(self, checked, reserve, tenant):
+        promise = reserve(9, "stray")
+        smuggle(promise.key, b"12345")
+        Orphan.objects.create(
+            key=promise.key, size_bytes=5, modified_at=promise.created_at,
+            found_at=promise.created_at, seen_at=promise.created_at,
+        )  # fmt: skip
+
+        services.release(promise)
+
+        assert objects() == {}
+        assert not Orphan.objects.exists()
+
+    def test_orphans_fill_the_bucket(self, settings, checked, tenant):
+        smuggle(f"media/{tenant.pk}/ff/stray.png", b"x" * 1000)
+        checked()
+        settings.LIMITS = storage_fixtures.Limits(
+            total_bytes=1004, emergency_bytes=900, tenant_bytes=800,
+            by_type={"media": 700, "vision": 1, "crawl": 1, "album": 1},
+        )  # fmt: skip
+
+        with pytest.raises(services.QuotaExceeded, match="bucket_full: 5 B > 4 B"):
+            services.reserve(
+                tenant=tenant, content_type="media", key=f"media/{tenant.pk}/a", size_bytes=5,
+                now=timezone.now(),
+            )  # fmt: skip
+
+    def test_a_dry_run_counts_nothing(self, checked, archive, tenant):
+        smuggle(f"media/{tenant.pk}/ff/stray.png")
+
+        report = checked(dry_run=True)
+
+        assert report.would == {"quarantined": 1}
+        assert not Orphan.objects.exists()
+
+
+def test_a_store_that_is_away_is_not_an_empty_one(store, checked, archive):
+    store.down = True
+
+    with pytest.raises(StoreUnavailable):
+        checked()
+
+    assert IntegrityCheck.objects.get().state == "failed"
+    store.down = False
+    assert checked().clean
+
+
+def test_a_store_that_fails_half_way_is_asked_again_from_there(
+    store, checked, archive, monkeypatch
+):
+    monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
+    whole = MemoryStore.list
+
+    def torn(self, prefix="", *, after=""):
+        for number, info in enumerate(whole(self, prefix, after=after)):
+            if number == 3 and not prefix:
+                raise StoreUnavailable("HTTP 500")
+            yield info
+
+    monkeypatch.setattr(MemoryStore, "list", torn)
+    with pytest.raises(StoreUnavailable):
+        checked(percent=100)
+    monkeypatch.undo()
+
+    report = checked()
+
+    assert report.clean
+    assert report.check.entries == 6
+    assert report.check.objects_read == 6
+
+
+@pytest.mark.parametrize("remake", [False, True])
+def test_a_dead_mount_is_not_an_archive_that_lost_everything(tmp_path, checked, tenant, remake):
+    root = tmp_path / "bucket"
+    root.mkdir()
+    with given.use(FileStore(root)):
+        medium(tenant, b"picture")
+        checked()
+        root.rename(tmp_path / "elsewhere")
+        if remake:
+            root.mkdir()
+
+        with pytest.raises((MarkerMissing, StoreUnavailable)):
+            checked()
+
+    assert not IntegrityFinding.objects.exists()
+
+
+def test_an_unreadable_file_has_the_wrong_content(files, checked, tenant, monkeypatch):
+    key = medium(tenant, b"picture")
+
+    class BadSector:
+        def __init__(self, *args):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *args):
+            return None
+
+        def read(self, size):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(files, "open", lambda key, *, raw: BadSector(), raising=False)
+
+    report = checked(percent=100)
+
+    assert found(report) == {"wrong_hash": 1}
+    assert report.details[0].key == key
+    assert report.details[0].found == "unreadable: Input/output error"
+
+
+def test_names_only_a_stranger_could_choose_are_told_and_left(files, checked, archive):
+    (files.root / "media").joinpath(b"\xff\xfe.bin".decode("utf-8", "surrogateescape")).touch()
+    (files.root / "new\nline").write_bytes(b"12")
+
+    report = checked(repair=True)
+
+    assert found(report) == {"orphaned": 2}
+    assert report.unresolved == 2
+    assert {one.key for one in report.details} == {"media/\\udcff\\udcfe.bin", "new\\nline"}
+    assert selectors.bucket_usage().orphaned_bytes == 2
+
+
+def test_a_listing_out_of_order_is_refused():
+    class Info:
+        def __init__(self, key):
+            self.key, self.size_bytes = key, 1
+
+    infos = [Info("media/b"), Info("media/a")]
+
+    with pytest.raises(ListingUnordered):
+        list(join.objects(infos))
+
+
+def test_folders_that_browsers_of_s3_leave_behind_are_no_objects(s3, checked, tenant):
+    with given.use(s3):
+        s3._client.put_object(Bucket=s3._bucket, Key="media/", Body=b"")
+        try:
+            report = checked()
+        finally:
+            s3._client.delete_object(Bucket=s3._bucket, Key="media/")
+
+    assert report.clean
+
+
+def test_the_ledger_is_read_in_the_order_of_bytes_by_its_index(tenant, now):
+    names = ["Z", "a", "ä", "ы", "_", "a b", "a-", "A"]
+    for name in names:
+        StoredObject.objects.create(
+            key=f"media/{tenant.pk}/{name}", tenant=tenant, content_type="media", size_bytes=1,
+            mime="image/png", created_at=now, updated_at=now,
+        )  # fmt: skip
+
+    read = [line.key for line in join.lines(after="")]
+
+    assert read == sorted(read, key=str.encode)
+    assert len(read) == len(names)
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off; SET enable_sort = off")
+        cursor.execute(
+            "EXPLAIN SELECT key FROM storage_quota_storedobject"
+            " WHERE key ~>~ 'b' ORDER BY key USING ~<~ LIMIT 9"
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan; RESET enable_sort")
+    assert "Sort" not in plan
+    assert "Index" in plan
+
+
+class TestHealth:
+    def test_before_the_first_check_nothing_is_alarming(self, store, later):
+        assert health.health(now=later).condition == "never"
+        assert not health.health(now=later).is_alarming
+
+    def test_a_clean_check_is_sound_for_two_weeks(self, store, checked, archive, later):
+        checked()
+
+        assert health.health(now=later).condition == "sound"
+        assert health.health(now=later + timedelta(days=15)).condition == "stale"
+        assert health.health(now=later + timedelta(days=15)).is_alarming
+
+    def test_an_archive_that_was_never_checked_alarms_after_two_weeks(self, store, archive, later):
+        assert health.health(now=later + timedelta(days=15)).condition == "stale"
+
+    def test_problems_alarm_until_they_are_repaired(self, store, checked, archive, later):
+        store.delete(archive[0])
+
+        checked()
+        assert health.health(now=later).condition == "problems"
+        assert health.health(now=later).problems == 1
+        checked(repair=True)
+        assert health.health(now=later).condition == "sound"
+
+    def test_a_check_that_could_not_be_done_alarms(self, store, checked, archive, later):
+        checked()
+        store.down = True
+        with pytest.raises(StoreUnavailable):
+            checked()
+
+        assert health.health(now=later).condition == "failed"
+
+    def test_a_check_is_due_after_a_week_or_while_it_is_unfinished(
+        self, store, checked, archive, later
+    ):
+        assert health.is_due(now=later)
+        checked(until=time.monotonic() - 1)
+        assert health.is_due(now=later)
+        checked()
+        assert not health.is_due(now=later + timedelta(days=6))
+        assert health.is_due(now=later + timedelta(days=8))
+
+
+def test_the_marker_tells_whether_it_is_our_bucket_that_answers(store, checked, archive):
+    checked()
+
+    assert marker.still_there(store)
+    assert not marker.still_there(MemoryStore())
+
+
+def test_every_kind_of_difference_can_be_repaired():
+    assert set(repair._MENDERS) == set(repair._USUAL) == set(Finding)
+
+
+def test_reservations_do_not_hide_from_the_listing_what_they_do_not_name(
+    store, checked, archive, reserve, tenant, later
+):
+    reserve(5, "other", now=later)
+    smuggle(f"media/{tenant.pk}/ff/stray.png")
+
+    assert found(checked()) == {"orphaned": 1}
+    assert Reservation.objects.count() == 1

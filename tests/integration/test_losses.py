@@ -1,0 +1,128 @@
+"""What posts, enrichments and albums do about lost objects; and how an import restores a file."""
+
+import hashlib
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from media.models import MediaObject, Post
+from media.services import imports
+from media.sources.export.source import ExportSource
+from storage_quota import keys
+from storage_quota.losses import Loss, tell
+from storage_quota.models import StoredObject
+from storage_quota.object_store import get_store
+from storage_quota.services import default_tenant
+from telegram_assistant.management.commands.demo import SAMPLE
+from tests import factories as make
+from tests import integrity_fixtures as given
+from tests.integrity_fixtures import books_match_the_bucket, document, smuggle
+
+checked, later = given.checked, given.later
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shown():
+    """A stored picture, and a post that shows it."""
+    of = make.channel()
+    picture = make.media_object(owner=of.tenant, body=make.picture(), stored=True)
+    other = make.media_object(owner=of.tenant, stored=True)
+    make.post(of=of, media=[other], source_fingerprint="read")
+    return picture, make.post(of=of, media=[picture], source_fingerprint="read")
+
+
+@pytest.fixture
+def import_export():
+    def run():
+        source = ExportSource(SAMPLE, zone=ZoneInfo("UTC"))
+        return imports.import_export(source=source, path=SAMPLE, tenant=default_tenant())
+
+    return run
+
+
+def test_a_lost_file_is_read_again_by_the_next_import_and_nothing_is_deleted(shown, checked):
+    picture, post = shown
+    get_store().delete(picture.s3_key)
+
+    assert checked(repair=True).repairs.done == {"forgotten": 1}
+
+    prints = dict(Post.objects.values_list("pk", "source_fingerprint"))
+    assert prints.pop(post.pk) == ""
+    assert list(prints.values()) == ["read"]
+    assert MediaObject.objects.filter(pk=picture.pk).exists()
+    assert post.post_media.count() == 1
+
+
+def test_the_files_of_another_tenant_are_another_tenants(shown):
+    picture, _ = shown
+    body = make.picture()
+    strangers = make.channel()
+    same = make.media_object(owner=strangers.tenant, body=body, stored=True)
+    theirs = make.post(of=strangers, media=[same], source_fingerprint="read")
+
+    tell(Loss("media", [picture.s3_key]))
+
+    theirs.refresh_from_db()
+    assert theirs.source_fingerprint == "read"
+
+
+def test_a_lost_result_is_no_longer_named_by_its_enrichment(shown, checked):
+    picture, post = shown
+    lost, kept = (document(picture.tenant, name) for name in "ab")
+    row = make.enrichment(post, s3_vision_keys=[lost, kept], s3_media_keys=[picture.s3_key])
+    get_store().delete(lost)
+    get_store().delete(picture.s3_key)
+
+    assert checked(repair=True).repairs.done == {"forgotten": 2}
+
+    row.refresh_from_db()
+    assert (row.s3_vision_keys, row.s3_media_keys) == ([kept], [picture.s3_key])
+
+
+def test_a_lost_summary_is_no_longer_named_by_its_album(shown, checked):
+    picture, post = shown
+    album = make.album(of=post.channel, pictures=[picture])
+    lost = keys.album(tenant_id=album.tenant_id, album_id=album.pk)
+    document(album.tenant, key=lost)
+    album.meta = {"enrichment": {"s3_key": lost, "labels": ["cat"]}}
+    album.save()
+    get_store().delete(lost)
+
+    assert checked(repair=True).repairs.done == {"forgotten": 1}
+
+    album.refresh_from_db()
+    assert album.meta["enrichment"] == {"s3_key": None, "labels": ["cat"]}
+
+
+def test_rooms_hear_only_of_their_own_type(shown):
+    picture, post = shown
+
+    tell(Loss("crawl", [picture.s3_key]))
+
+    post.refresh_from_db()
+    assert post.source_fingerprint == "read"
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_an_import_of_the_same_export_puts_a_lost_file_again(how, checked, import_export):
+    import_export()
+    media = MediaObject.objects.filter(mime="image/jpeg").first()
+    if how == "missing":
+        get_store().delete(media.s3_key)
+    else:
+        smuggle(media.s3_key, b"not the picture")
+    posts = Post.objects.count()
+
+    assert checked(repair=True).clean
+    summary = import_export()
+
+    assert summary.counts["media_stored"] == 1
+    with get_store().open(media.s3_key) as file:
+        assert hashlib.sha256(file.read()).hexdigest() == media.file_sha256
+    assert not StoredObject.objects.filter(damaged_at__isnull=False).exists()
+    assert Post.objects.count() == posts
+    assert books_match_the_bucket()
+    assert checked(percent=100).clean
+    assert import_export().counts["media_stored"] == 0

@@ -1,0 +1,111 @@
+"""An archive in which to lose things. Import the fixtures you need; all times are days later."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from storage_quota import keys, services
+from storage_quota.integrity.check import Terms
+from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.models import Reservation
+from storage_quota.object_store import get_store, use
+from storage_quota.object_store.files import FileStore
+from storage_quota.object_store.memory import MemoryStore
+from tests.storage_fixtures import in_bucket, in_ledger
+
+DAYS = timedelta(days=3)
+NOTHING_LOST = {
+    "missing": 0,
+    "orphaned": 0,
+    "wrong_size": 0,
+    "wrong_hash": 0,
+    "usage_drift": 0,
+    "leaked_reservation": 0,
+}
+
+
+@pytest.fixture(params=["memory", "files", "s3"])
+def any_store(request, tmp_path):
+    """Each of the three stores, in use."""
+    if request.param == "s3":
+        store = request.getfixturevalue("s3")
+    elif request.param == "files":
+        (tmp_path / "bucket").mkdir()
+        store = FileStore(tmp_path / "bucket")
+    else:
+        store = MemoryStore()
+    with use(store):
+        yield store
+
+
+@pytest.fixture
+def later():
+    """By then nothing of what a test stored is young."""
+    return timezone.now() + DAYS
+
+
+@pytest.fixture
+def checked(later):
+    """Run a check: `checked(percent=…)`, and with `repair=True` a repair."""
+
+    def run(*, now=None, grace=timedelta(hours=24), until=float("inf"), **wishes):
+        terms = Terms(
+            now=now or later,
+            grace=grace,
+            until=until,
+            count_orphans=not wishes.get("dry_run"),
+        )
+        return verify(get_store(), wishes=Wishes(**wishes), terms=terms)
+
+    return run
+
+
+def medium(tenant, body):
+    """Store a medium under the key of its content; returns the key."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    key = keys.media(tenant_id=tenant.pk, sha256=sha256, mime="image/png")
+    services.put_object(
+        tenant=tenant,
+        content_type="media",
+        key=key,
+        body=body,
+        mime="image/png",
+        now=timezone.now(),
+    )
+    return key
+
+
+def document(tenant, name="", content_type="vision", key=""):
+    key = key or f"{content_type}/{tenant.pk}/{name}.json"
+    services.put_json(
+        tenant=tenant,
+        content_type=key.split("/")[0],
+        key=key,
+        data={"name": name},
+        now=timezone.now(),
+    )
+    return key
+
+
+def smuggle(key, body=b"stray"):
+    """Put an object past the books."""
+    promise = Reservation(key=key, size_bytes=max(1, len(body)))
+    get_store().put(promise, body, mime="image/png")
+    return key
+
+
+def objects():
+    """What lies in the bucket, without the marker."""
+    found = in_bucket(get_store())
+    return {key: size for key, size in found.items() if not key.startswith(keys.MARKERS)}
+
+
+def books_match_the_bucket():
+    return objects() == in_ledger()
+
+
+def found(report):
+    """Only what was found: `{"missing": 1}`."""
+    return {kind: count for kind, count in report.found.items() if count}

@@ -11,6 +11,8 @@ from events import queue as doorbell
 
 TIME_BOX = 60.0
 """Seconds a drain may take before it makes room for the tasks of other queues."""
+LINGER = 3.0
+"""Seconds a drain stays for deliveries that are about to be due again."""
 KEEP = timedelta(days=7)
 """How long finished events stay readable."""
 
@@ -21,7 +23,7 @@ def drain(*, queue: str, **_: Any) -> str:
     doorbell.answer(queue)
     done = 0
     # Somebody who found us busy has gone away again: look once more after letting go.
-    while time.monotonic() < until and queue in worker.due_queues(now=timezone.now()):
+    while time.monotonic() < until and _due_soon(queue):
         with worker.only_one_on_this_host(queue) as mine:
             if not mine:
                 return "already being drained"
@@ -32,6 +34,15 @@ def drain(*, queue: str, **_: Any) -> str:
     if queue in worker.due_queues(now=timezone.now()):
         doorbell.Ring(queue)()
     return f"{done} delivered"
+
+
+def _due_soon(queue: str) -> bool:
+    """Waits for what is put off for a moment: nobody rings when its time has come."""
+    seconds = worker.seconds_until_due(queue, now=timezone.now())
+    if seconds is None or seconds > LINGER:
+        return False
+    time.sleep(seconds)
+    return True
 
 
 def redeliver_due(**_: Any) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import connection, connections
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from events import bus, claims, delivery
@@ -19,6 +19,9 @@ from events.models import OPEN_STATES, Delivery
 
 TURN = 1.0
 """Seconds after which a subscriber with much to do lets the others of its queue go on."""
+
+LOOK_AGAIN = 0.2
+"""Seconds between two looks of a thread that found nothing due while its neighbors work."""
 
 Observer = Callable[[Subscription, Tally], None]
 
@@ -61,18 +64,34 @@ def _work(subscription: Subscription, *, until: float, observe: Observer) -> Tal
 
 
 def _turn_of_threads(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
-    """Each thread claims for itself until nothing is due; none waits for a slow neighbor."""
+    """
+    Each thread claims for itself until nothing is due; none waits for a slow neighbor.
+
+    Who finds nothing stays as long as a neighbor works: what becomes due meanwhile must not
+    wait for the end of a long call.
+    """
     total = Tally()
     guard = threading.Lock()
+    busy = subscription.threads
 
     def one_at_a_time(subscription: Subscription, tally: Tally) -> None:
         with guard:
             total.add(tally)
             observe(subscription, tally)
 
+    def may_leave(change: int) -> bool:
+        nonlocal busy
+        with guard:
+            busy += change
+            return busy == 0
+
     def work() -> None:
         try:
             _work(subscription, until=until, observe=one_at_a_time)
+            while not may_leave(-1) and time.monotonic() < until:
+                time.sleep(LOOK_AGAIN)
+                may_leave(+1)
+                _work(subscription, until=until, observe=one_at_a_time)
         finally:
             connections.close_all()
 
@@ -96,6 +115,12 @@ def due_queues(*, now: datetime) -> list[str]:
     """Queues with something to deliver at `now`."""
     due = waiting().filter(due_at__lte=now)
     return sorted(due.values_list("queue", flat=True).distinct().order_by())
+
+
+def seconds_until_due(queue: str, *, now: datetime) -> float | None:
+    """How long until something of the queue is due; 0 if it is, None if nothing is open."""
+    due_at = waiting().filter(queue=queue).aggregate(first=Min("due_at"))["first"]
+    return None if due_at is None else max(0.0, (due_at - now).total_seconds())
 
 
 @contextmanager

@@ -152,8 +152,18 @@ def reset(*, tenant: Tenant, now: datetime) -> int:
 
 
 def spent(tenant: Tenant, now: datetime) -> Spent:
+    return _spent(today(tenant, now))
+
+
+def today(tenant: Tenant, now: datetime) -> TokenBudget:
+    """The row of the day; an unsaved one where nothing was spent yet."""
     row = TokenBudget.objects.filter(tenant=tenant, day=day_of(now)).first()
-    return _spent(row or TokenBudget(tenant=tenant, day=day_of(now)))
+    return row or TokenBudget(tenant=tenant, day=day_of(now))
+
+
+def billed_this_month(tenant: Tenant, now: datetime) -> int:
+    """Tokens used, forgiven or not."""
+    return _month(tenant, now).aggregate(total=Sum("used_tokens"))["total"] or 0
 
 
 def estimate(provider: str, model: str) -> Estimate:

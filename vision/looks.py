@@ -78,6 +78,10 @@ class Outcome:
         return EnrichmentStatus.PARTIAL if self.analyses else EnrichmentStatus.ERROR
 
     @property
+    def decisions(self) -> list[dict[str, Any]]:
+        return [look.as_dict() for look in self.looks]
+
+    @property
     def params(self) -> str:
         """Who looked at what: differs from what was wanted where something stood in for it."""
         return params_hash(

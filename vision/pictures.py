@@ -41,10 +41,6 @@ class Picture:
     sha256: str
     live: bool
 
-    @property
-    def line(self) -> str:
-        return f"vision:tenant:{self.post.tenant_id}"
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -81,6 +77,11 @@ class Twin:
     distance: int
 
 
+def turn_of(tenant_id: uuid.UUID) -> str:
+    """The name of the lock under which claims of a tenant are decided."""
+    return f"vision:tenant:{tenant_id}"
+
+
 def known(picture: Picture, provider: VisionProvider) -> PictureLook | None:
     """The finished row, result or definite no; without any lock."""
     return _rows(picture, provider).filter(state__in=(LookState.DONE, LookState.FAILED)).first()
@@ -110,7 +111,7 @@ def claim(
     come back. One short transaction; claims of one tenant take turns.
     """
     with transaction.atomic():
-        locks.in_turn(picture.line)
+        locks.in_turn(turn_of(picture.post.tenant_id))
         row = _locked(picture, provider)
         if row.state in {LookState.DONE, LookState.FAILED}:
             return row

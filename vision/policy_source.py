@@ -35,7 +35,7 @@ def current_policy(tenant: Tenant | None = None) -> VisionPolicy:
 
 
 def problems_of_override(override: Any) -> list[str]:
-    """Why this cannot be merged over the file's policy; for forms."""
+    """Why this cannot be merged over the file's policy."""
     try:
         path = settings.VISION.vision_policy_config_path
         parse_policy(_merge(_content(path), override), path)

@@ -31,18 +31,18 @@ from vision.version import VISION_VERSION
 
 def nothing_new(post: Post, outcome: Outcome) -> bool:
     """
-    Whether the same was found by the same before: then nobody needs to hear of it again.
+    Whether the same was seen by the same before: then nobody needs to hear of it again.
 
-    So it is with a picture that was asked for again and still has to wait. What failed is
-    written down anew.
+    So it is with a picture that was asked for again and still has to wait; only its decisions
+    are written down anew.
     """
     if outcome.status != EnrichmentStatus.OK or not outcome.analyses:
         return False
-    row = PostEnrichment.objects.filter(
+    rows = PostEnrichment.objects.filter(
         post=post, kind=EnrichmentKind.VISION, status=EnrichmentStatus.OK,
         params_hash=outcome.params, features_hash=merge(outcome.analyses).features_hash,
-    ).first()  # fmt: skip
-    return row is not None and row.metadata == _metadata(outcome)
+    )  # fmt: skip
+    return bool(rows.update(metadata={"decisions": outcome.decisions}))
 
 
 def settle(post: Post, outcome: Outcome, *, asked_at: datetime, now: datetime) -> None:
@@ -63,10 +63,6 @@ def settle(post: Post, outcome: Outcome, *, asked_at: datetime, now: datetime) -
         bus.publish(_analyzed_event(post, outcome, summary, reasons, asked_at=asked_at, now=now))
 
 
-def _metadata(outcome: Outcome) -> dict[str, Any]:
-    return {"decisions": [look.as_dict() for look in outcome.looks]}
-
-
 def _common_columns(outcome: Outcome) -> dict[str, Any]:
     failed = [f"{look.file.sha256[:12]}: {look.refusal}" for look in outcome.looks if look.refusal]
     return {
@@ -74,7 +70,7 @@ def _common_columns(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "error": "; ".join(failed)[:500],
         "vision_version": VISION_VERSION,
-        "metadata": _metadata(outcome),
+        "metadata": {"decisions": outcome.decisions},
         "s3_media_keys": [look.file.s3_key for look in outcome.looks],
         "s3_vision_keys": _kept_keys(outcome),
     }

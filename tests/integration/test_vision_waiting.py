@@ -1,0 +1,404 @@
+"""Pictures that wait for tokens or for the provider, and how they get their look."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from events.models import Delivery, OutboxEvent
+from events.schemas import VisionAnalyzedEventV1
+from storage_quota.models import Tenant
+from tests.integration.archive import Archive
+from tests.integration.paid import books, digest, drain, event_of, together, with_settings
+from vision import budget, gauges, providers, tasks
+from vision.models import PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.providers.fake import FakePaid, FakeVision
+from vision.services import again, analyze
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def archive():
+    return Archive()
+
+
+@pytest.fixture(autouse=True)
+def paid(monkeypatch):
+    monkeypatch.setattr(providers, "get_ocr", lambda ocr=FakeVision(): ocr)
+    fake = FakePaid(tokens=1000)
+    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def vision(settings):
+    def change(**values):
+        settings.VISION = with_settings(settings.VISION, **values)
+
+    change(vision_tokens_estimate=1000)
+    return change
+
+
+def exhausted(archive, vision, count=4):
+    """So many posts, each with a picture that waits; the newest last."""
+    vision(vision_max_daily_tokens=0)
+    posts = [archive.post(f"{n}".encode()) for n in range(count)]
+    drain()
+    assert PictureLook.objects.filter(state="waiting").count() == count
+    return posts
+
+
+def providers_of(posts) -> list[str]:
+    rows = dict(PostEnrichment.objects.values_list("post_id", "vision_provider"))
+    return [rows[post.pk] for post in posts]
+
+
+def make_old(*posts) -> None:
+    """As if they had come by an import."""
+    PictureLook.objects.filter(sha256__in=[digest(body) for body in posts]).update(live=False)
+
+
+class TestAskingAgain:
+    def test_when_there_are_tokens_again_the_newest_are_looked_at_first(
+        self, archive, vision, paid
+    ):
+        posts = exhausted(archive, vision)
+        vision(vision_max_daily_tokens=2999)
+
+        tasks.ask_waiting()
+        drain()
+
+        assert providers_of(posts) == ["ocr_fallback"] * 2 + ["gigachat"] * 2
+        assert books() == (2000, 0) == (paid.billed, 0)
+
+    def test_fresh_posts_come_before_newer_old_ones(self, archive, vision, paid):
+        posts = exhausted(archive, vision)
+        make_old(b"3", b"2")
+        vision(vision_max_daily_tokens=1000)
+
+        tasks.ask_waiting()
+        drain()
+
+        assert providers_of(posts) == ["ocr_fallback", "gigachat", "ocr_fallback", "ocr_fallback"]
+
+    def test_the_second_look_replaces_the_first_and_is_told(self, archive, vision):
+        (post,) = exhausted(archive, vision, count=1)
+        vision(vision_max_daily_tokens=5000)
+
+        tasks.ask_waiting()
+        drain()
+
+        told = OutboxEvent.objects.filter(topic="posts.vision.analyzed").order_by("pk")
+        first, second = [VisionAnalyzedEventV1.model_validate(e.payload) for e in told]
+        row = PostEnrichment.objects.get(post=post)
+        assert (first.vision.provider, second.vision.provider) == ("ocr_fallback", "gigachat")
+        assert row.features_hash == second.features_hash
+        assert (row.vision_tokens_used, row.vision_analysis_reason) == (1000, "new")
+
+    def test_other_posts_with_the_picture_get_it_too_and_pay_nothing(self, archive, vision, paid):
+        vision(vision_max_daily_tokens=0)
+        posts = [archive.post(b"one") for _ in range(3)]
+        drain()
+        vision(vision_max_daily_tokens=5000)
+
+        tasks.ask_waiting()
+        drain(rounds=2)
+
+        assert providers_of(posts) == ["gigachat"] * 3
+        assert len(paid.calls) == 1
+
+    def test_rounds_do_not_add_up_to_a_storm(self, archive, vision, paid):
+        exhausted(archive, vision, count=6)
+        vision(vision_max_daily_tokens=2000)
+
+        for _ in range(5):
+            tasks.ask_waiting()
+
+        asked = Delivery.objects.filter(subscriber__startswith="vision.", state="pending")
+        assert asked.count() == 2
+        drain()
+        assert len(paid.calls) == 2
+        assert PictureLook.objects.filter(state="waiting").count() == 4
+
+    def test_two_schedulers_at_once_ask_once(self, archive, vision):
+        exhausted(archive, vision, count=6)
+        vision(vision_max_daily_tokens=3000)
+
+        together(*[tasks.ask_waiting] * 4)
+
+        assert PictureLook.objects.filter(state="open").count() == 3
+
+    def test_who_is_asked_for_and_has_to_wait_again_tells_nobody(self, archive, vision):
+        exhausted(archive, vision, count=1)
+        vision(vision_max_daily_tokens=1000)
+        tasks.ask_waiting()
+        vision(vision_max_daily_tokens=0)
+
+        drain()
+
+        assert PictureLook.objects.get().state == "waiting"
+        assert OutboxEvent.objects.filter(topic="posts.vision.analyzed").count() == 1
+
+    def test_what_was_asked_for_in_vain_waits_again(self, archive, vision):
+        exhausted(archive, vision, count=1)
+        vision(vision_max_daily_tokens=1000)
+        tasks.ask_waiting()
+        Delivery.objects.all().delete()
+        PictureLook.objects.update(asked_at=timezone.now() - timedelta(hours=2))
+
+        tasks.ask_waiting()
+        drain()
+
+        assert PictureLook.objects.get().state == "done"
+
+    def test_a_picture_that_no_post_shows_any_more_is_asked_of_nobody(self, archive, vision, paid):
+        (post,) = exhausted(archive, vision, count=1)
+        post.delete()
+        vision(vision_max_daily_tokens=5000)
+
+        tasks.ask_waiting()
+        drain()
+
+        look = PictureLook.objects.get()
+        assert (look.state, look.error_class, paid.calls) == ("failed", "post_gone", [])
+
+    def test_while_the_provider_is_away_nothing_is_asked_and_then_one_probes(
+        self, archive, vision, paid
+    ):
+        exhausted(archive, vision)
+        vision(vision_max_daily_tokens=9000)
+        health = ProviderHealth.objects.create(
+            provider="gigachat", failures=5, open_until=timezone.now() + timedelta(minutes=1)
+        )
+
+        tasks.ask_waiting()
+        assert PictureLook.objects.filter(state="waiting").count() == 4
+        health.open_until = timezone.now()
+        health.save()
+        tasks.ask_waiting()
+
+        assert PictureLook.objects.filter(state="open").count() == 1
+
+    def test_a_waiting_picture_that_rests_is_left_alone_until_its_time(self, archive, vision):
+        exhausted(archive, vision, count=1)
+        vision(vision_max_daily_tokens=9000)
+        PictureLook.objects.update(due_at=timezone.now() + timedelta(hours=1))
+
+        tasks.ask_waiting()
+
+        assert PictureLook.objects.get().state == "waiting"
+
+    def test_switched_off_nothing_waits(self, archive, vision):
+        vision(vision_max_daily_tokens=0, vision_queue_when_exhausted=False)
+        archive.post(b"one")
+
+        drain()
+
+        assert not PictureLook.objects.filter(state="waiting").exists()
+
+    def test_fact_067_a_room_that_is_switched_off_asks_for_nothing(self, archive, vision):
+        exhausted(archive, vision, count=1)
+        vision(vision_max_daily_tokens=5000, feature_vision_enabled=False)
+
+        tasks.ask_waiting()
+
+        assert PictureLook.objects.get().state == "waiting"
+
+    def test_a_full_queue_keeps_what_matters_most(self, archive, vision):
+        archive.tenant.settings = {"vision_policy": {"limits": {"max_queue_depth": 2}}}
+        archive.tenant.save()
+        vision(vision_max_daily_tokens=0)
+        posts = [archive.post(f"{n}".encode(), tell=False) for n in (2, 0, 3, 1)]
+        for post in posts:
+            analyze.analyze_post(event_of(post), now=timezone.now())
+
+        waiting = PictureLook.objects.filter(state="waiting").order_by("posted_at")
+
+        newest = sorted(posts, key=lambda post: post.posted_at)[-2:]
+        assert [look.posted_at for look in waiting] == [post.posted_at for post in newest]
+
+    def test_a_person_may_ask_for_what_was_refused(self, archive, vision, paid):
+        post = archive.post(b"one")
+        PictureLook.objects.create(
+            tenant=archive.tenant, sha256=digest(b"one"), provider="gigachat",
+            model=paid.model, schema_version="1.0", state="failed", error_class="x",
+        )  # fmt: skip
+        drain()
+        assert providers_of([post]) == ["ocr_fallback"]
+
+        assert again.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
+        drain()
+
+        assert providers_of([post]) == ["gigachat"]
+
+
+class TestBudgetCommand:
+    def report(self, *arguments):
+        out = StringIO()
+        call_command("diag_vision", "budget", "--json", *arguments, stdout=out, stderr=StringIO())
+        return json.loads(out.getvalue())
+
+    def test_it_says_what_was_used_and_what_is_to_come(self, archive, vision, settings):
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_model="GigaChat-2-Pro")
+        vision(vision_max_daily_tokens=2500)
+        for n in range(12):
+            archive.post(f"{n}".encode())
+        drain()
+
+        report = self.report()
+
+        assert (report["used"], report["reserved"], report["left"]) == (2000, 0, 500)
+        assert (report["waiting"], report["tokens_expected"]) == (10, 10_000)
+        assert report["waiting_by_reason"] == {"daily_limit": 10}
+        # 500 left today hold none, 1501 of each day can be used: the last needs all of its 1000.
+        assert report["days_needed"] == 7
+        assert (report["price"], report["cost_expected"], report["month_cost"]) == (0.5, 5.0, 1.0)
+
+    def test_it_resets_and_asks_at_once(self, archive, vision):
+        exhausted(archive, vision, count=2)
+        TokenBudget.objects.update(used_tokens=5000)
+        vision(vision_max_daily_tokens=5000)
+
+        report = self.report("--tenant-id", str(archive.tenant.pk), "--reset")
+        drain()
+
+        assert (report["used"], report["forgiven"], report["left"]) == (5000, 5000, 5000)
+        assert PictureLook.objects.filter(state="done").count() == 2
+
+    def test_for_people_it_is_a_table(self, archive, vision):
+        exhausted(archive, vision, count=2)
+        out = StringIO()
+
+        call_command("diag_vision", "budget", stdout=out)
+
+        assert "Pictures waiting   2 (daily_limit 2)" in out.getvalue()
+        assert "never within the limit" in out.getvalue()
+
+    def test_an_unknown_tenant_is_an_error(self, archive):
+        with pytest.raises(CommandError, match="no tenant"):
+            call_command("diag_vision", "budget", "--tenant-id", "nobody")
+
+
+class TestGauges:
+    def samples(self, name):
+        return {
+            tuple(sorted(sample.labels.items())): sample.value
+            for metric in gauges.VisionCollector().collect()
+            for sample in metric.samples
+            if sample.name == name
+        }
+
+    def test_fact_056_the_gauge_is_the_share_of_the_daily_limit_and_rises(self, archive, vision):
+        vision(vision_max_daily_tokens=4000)
+        key = (("tenant_id", str(archive.tenant.pk)),)
+        assert self.samples("vision_budget_usage_gauge") == {}
+        archive.post(b"one")
+        drain()
+        assert self.samples("vision_budget_usage_gauge") == {key: 0.25}
+        archive.post(b"two")
+        drain()
+
+        assert self.samples("vision_budget_usage_gauge") == {key: 0.5}
+        tokens = self.samples("vision_budget_usage_tokens")
+        assert tokens[("period", "day"), ("tenant_id", str(archive.tenant.pk))] == 2000
+
+    def test_waiting_pictures_and_the_breaker_are_told(self, archive, vision):
+        exhausted(archive, vision, count=3)
+        ProviderHealth.objects.create(
+            provider="gigachat", failures=5, open_until=timezone.now() + timedelta(minutes=1)
+        )
+
+        assert list(self.samples("vision_pictures_waiting").values()) == [3]
+        states = self.samples("circuit_breaker_state")
+        assert [labels for labels, value in states.items() if value] == [
+            (("name", "gigachat"), ("state", "open"))
+        ]
+
+
+class TestConsole:
+    PAGES = ("picturelook", "tokenbudget", "providerhealth")
+
+    def test_pages_cost_the_same_with_one_row_and_with_twenty(
+        self, archive, admin_client, django_assert_max_num_queries, vision
+    ):
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        def count(page):
+            with CaptureQueriesContext(connection) as queries:
+                assert admin_client.get(f"/admin/vision/{page}/").status_code == 200
+            return len(queries)
+
+        def fill(number):
+            look = {"provider": "gigachat", "model": "m", "schema_version": "1.0"}
+            tenant = Tenant.objects.create(name=f"tenant {number}")
+            PictureLook.objects.create(
+                tenant=tenant,
+                sha256=digest(f"{number}".encode()),
+                state="waiting",
+                waits_for="daily_limit",
+                **look,
+            )
+            TokenBudget.objects.create(tenant=tenant, day=timezone.now().date(), used_tokens=5)
+            ProviderHealth.objects.create(provider=f"p{number}", failures=number)
+
+        fill(0)
+        few = {page: count(page) for page in self.PAGES}
+        for number in range(1, 20):
+            fill(number)
+
+        assert {page: count(page) for page in self.PAGES} == few
+
+    def test_the_page_of_a_look_shows_what_was_found(self, archive, admin_client, vision):
+        archive.post(b"one")
+        drain()
+        look = PictureLook.objects.get()
+
+        page = admin_client.get(f"/admin/vision/picturelook/{look.pk}/change/")
+
+        assert page.status_code == 200
+        assert f"picture {look.sha256[:8]}" in page.content.decode()
+
+    def test_buttons_forgive_tokens_and_ask_again(self, archive, admin_client, vision):
+        exhausted(archive, vision, count=2)
+        TokenBudget.objects.update(used_tokens=5000)
+        vision(vision_max_daily_tokens=5000)
+        row, look = TokenBudget.objects.get(), PictureLook.objects.first()
+
+        admin_client.post(
+            "/admin/vision/picturelook/", {"action": "ask_again", "_selected_action": [look.pk]}
+        )
+        assert PictureLook.objects.filter(state="open").count() == 1
+        admin_client.post(
+            "/admin/vision/tokenbudget/", {"action": "forgive", "_selected_action": [row.pk]}
+        )
+
+        row.refresh_from_db()
+        assert (row.forgiven_tokens, row.used_tokens) == (5000, 5000)
+        assert PictureLook.objects.filter(state="open").count() == 2
+
+    def test_a_broken_override_is_refused_with_its_reason(self, archive, admin_client):
+        tenant = archive.tenant
+        form = {
+            "name": tenant.name, "limit_bytes": "",
+            "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0,
+            "settings": json.dumps({"vision_policy": {"limits": {"max_image_mb": "big"}}}),
+        }  # fmt: skip
+
+        page = admin_client.post(f"/admin/storage_quota/tenant/{tenant.pk}/change/", form)
+
+        assert page.status_code == 200
+        assert "limits.max_image_mb" in page.content.decode()
+        tenant.refresh_from_db()
+        assert tenant.settings == {}
+
+
+def test_the_estimate_of_a_new_day_does_not_forget(archive, vision, now):
+    with_estimate = budget.estimate("gigachat", "m")
+
+    assert (with_estimate.most, with_estimate.mean, with_estimate.samples) == (1000, 1000.0, 0)

@@ -1,0 +1,1 @@
+"""The parts of `manage.py diag_vision`, a module each."""

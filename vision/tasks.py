@@ -1,0 +1,15 @@
+"""Queue entry points."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from vision.services import again
+
+
+def ask_waiting(**_: Any) -> str:
+    """Free what dead workers held, then ask for what waits; scheduled each minute."""
+    now = timezone.now()
+    freed, forgotten = again.sweep(now=now)
+    asked = again.ask_due(now=now)
+    return f"{freed} claims freed, {forgotten} wait again, {asked} posts asked for"

@@ -7,6 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import Delivery, OutboxEvent
@@ -29,7 +31,8 @@ def archive():
 
 @pytest.fixture(autouse=True)
 def paid(monkeypatch):
-    monkeypatch.setattr(providers, "get_ocr", lambda ocr=FakeVision(): ocr)
+    ocr = FakeVision()
+    monkeypatch.setattr(providers, "get_ocr", lambda: ocr)
     fake = FakePaid(tokens=1000)
     monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
     return fake
@@ -276,7 +279,7 @@ class TestBudgetCommand:
 
         call_command("diag_vision", "budget", stdout=out)
 
-        assert "Pictures waiting   2 (daily_limit 2)" in out.getvalue()
+        assert "Pictures waiting  2 (daily_limit 2)" in out.getvalue()
         assert "never within the limit" in out.getvalue()
 
     def test_an_unknown_tenant_is_an_error(self, archive):
@@ -323,12 +326,7 @@ class TestGauges:
 class TestConsole:
     PAGES = ("picturelook", "tokenbudget", "providerhealth")
 
-    def test_pages_cost_the_same_with_one_row_and_with_twenty(
-        self, archive, admin_client, django_assert_max_num_queries, vision
-    ):
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
+    def test_pages_cost_the_same_with_one_row_and_with_twenty(self, archive, admin_client, vision):
         def count(page):
             with CaptureQueriesContext(connection) as queries:
                 assert admin_client.get(f"/admin/vision/{page}/").status_code == 200

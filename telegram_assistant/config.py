@@ -49,7 +49,7 @@ class Web(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     database_url: SecretStr | None = None
     var_dir: Path = BASE_DIR / "var"
-    q_workers: int = Field(default=3, ge=1, le=64)
+    q_workers: int = Field(default=4, ge=1, le=64)
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
     @classmethod

@@ -20,10 +20,11 @@ from django.db.models import QuerySet
 
 from events.errors import RetryLater
 from media.models import Post
-from vision import breaker, budget, locks, metrics, waiting
+from vision import breaker, budget, locks, metrics, near, sharing, waiting
 from vision.budget import Ceilings
 from vision.models import LookState, PictureLook
 from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
+from vision.sharing import Comparison
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is looking at."""
@@ -69,14 +70,6 @@ class NotNow:
     waits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """Another picture of the tenant that shows the same."""
-
-    sha256: str
-    distance: int
-
-
 def turn_of(tenant_id: uuid.UUID) -> str:
     """The name of the lock under which claims of a tenant are decided."""
     return f"vision:tenant:{tenant_id}"
@@ -99,6 +92,7 @@ def claim(
     picture: Picture,
     provider: VisionProvider,
     terms: Terms,
+    compared: Comparison,
     *,
     claim_id: uuid.UUID,
     lease: timedelta,
@@ -107,7 +101,7 @@ def claim(
     """
     The right to ask, a result that is there already, or the reason for asking nobody.
 
-    Raises LookedAtNow where somebody is asking, RetryLater where the provider said when to
+    Raises LookedAtNow where somebody is asking about it or about a copy of it, RetryLater where the provider said when to
     come back. One short transaction; claims of one tenant take turns.
     """
     with transaction.atomic():
@@ -116,6 +110,8 @@ def claim(
         if row.state in {LookState.DONE, LookState.FAILED}:
             return row
         _free_if_lost(row, now=now)
+        if _borrow(row, compared, now=now):
+            return row
         return _admit(picture, provider, terms, row, now=now) or _take(
             picture, provider, terms, row, claim_id=claim_id, lease=lease, now=now
         )
@@ -140,7 +136,8 @@ def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime
         breaker.succeeded(row.provider)
         if mine or row.state in {LookState.OPEN, LookState.WAITING, LookState.FAILED}:
             _finish(row, analysis, now=now)
-            row.paid_by = post
+            row.paid_by, row.same_as, row.distance = post, None, None
+            near.stand_alone(tenant=row.tenant, sha256=row.sha256)
         row.looked_at = now
         row.save()
         if was_waiting:
@@ -250,6 +247,20 @@ def _write_off(row: PictureLook) -> None:
     _release(row)
     row.calls += 1
     row.save()
+
+
+def _borrow(row: PictureLook, compared: Comparison, *, now: datetime) -> bool:
+    """Take over what was found in a copy; the look of that one was paid for."""
+    found = sharing.lender(row, compared)
+    if found is None:
+        if sharing.being_looked_at(row, compared):
+            raise LookedAtNow(f"a copy of {row.sha256[:12]} is being looked at", after=SOON)
+        return False
+    other, one = found
+    _finish(row, Analysis.model_validate(other.analysis), now=now)
+    row.same_as, row.distance = other, one.distance
+    row.save()
+    return True
 
 
 def _admit(

@@ -36,6 +36,7 @@ from vision.providers.port import (
     Usage,
 )
 from vision.services import analyze
+from vision.sharing import Comparison
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -299,7 +300,13 @@ class TestTheSamePictureAtOnce:
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:
     claim = pictures.claim(
-        picture, paid, terms, claim_id=claim_id, lease=timedelta(hours=1), now=timezone.now()
+        picture,
+        paid,
+        terms,
+        Comparison(),
+        claim_id=claim_id,
+        lease=timedelta(hours=1),
+        now=timezone.now(),
     )
     assert isinstance(claim, Claim)
     return claim

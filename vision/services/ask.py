@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from events.errors import RetryLater
 from events.retry import Backoff
-from vision import breaker, budget, cache, metrics, pictures, slots
+from vision import breaker, budget, cache, metrics, pictures, sharing, slots
 from vision.looks import Look
 from vision.models import LookState, PictureLook
 from vision.pictures import Claim, Failure, NotNow, Picture, Terms
@@ -115,9 +115,11 @@ def _claim_and_ask(
     except ProviderRefused as refusal:
         look.details = str(refusal)
         return NotNow(refusal.reason, waits=False)
+    picture = question.picture
+    compared = sharing.compare(tenant=picture.post.tenant, sha256=picture.sha256, image=image)
     with pictures.alive() as claim_id:
         claim = pictures.claim(
-            question.picture, question.provider, question.terms,
+            picture, question.provider, question.terms, compared,
             claim_id=claim_id, lease=_lease(), now=now,
         )  # fmt: skip
         if not isinstance(claim, Claim):
@@ -210,7 +212,9 @@ def _take_over(question: Question, look: Look, row: PictureLook, *, now: datetim
         metrics.CACHE_HITS.labels("phash" if row.same_as_id else "row").inc()
     look.distance = row.distance
     look.same_as = row.same_as.sha256 if row.same_as else ""
-    key = cache.key_of(post.tenant_id, look.file.sha256, question.provider)
+    # A document under its own name would outlive the day on which people tell the two apart.
+    seen_in = look.same_as or look.file.sha256
+    key = cache.key_of(post.tenant_id, seen_in, question.provider)
     if cache.is_there(key) or cache.write(key, look.analysis, tenant=post.tenant, now=now):
         look.cache_key = key
 

@@ -1,0 +1,146 @@
+"""One look for a picture and its copies, whenever they come and whatever people say of them."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from PIL import Image, ImageDraw
+
+from events.errors import RetryLater
+from storage_quota.models import Tenant
+from tests.integration.archive import Archive
+from tests.integration.paid import analyzes, books, digest, drain, event_of, together, with_settings
+from tests.unit.test_phash import encoded, scene
+from vision import near, providers, tasks
+from vision.models import PictureLook, PostEnrichment
+from vision.providers.fake import FakePaid, FakeVision
+from vision.services import analyze
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ORIGINAL = encoded(scene(), quality=90)
+COPIES = [encoded(scene(), quality=quality) for quality in (40, 50, 60, 70)]
+
+
+@pytest.fixture
+def archive():
+    return Archive()
+
+
+@pytest.fixture(autouse=True)
+def paid(monkeypatch):
+    ocr, fake = FakeVision(), FakePaid()
+    monkeypatch.setattr(providers, "get_ocr", lambda: ocr)
+    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def slots(settings):
+    settings.GIGACHAT = with_settings(settings.GIGACHAT, max_concurrent_requests=20)
+
+
+def row_of(post) -> PostEnrichment:
+    return PostEnrichment.objects.get(post=post)
+
+
+def test_a_copy_takes_over_what_was_found_and_pays_nothing(archive, paid):
+    first = archive.post(ORIGINAL)
+    drain()
+    second = archive.post(COPIES[0])
+
+    drain()
+
+    row, (decision,) = row_of(second), row_of(second).metadata["decisions"]
+    assert len(paid.calls) == 1
+    assert (row.vision_analysis_reason, row.vision_tokens_used) == ("cache_hit", 0)
+    assert row.vision_description == row_of(first).vision_description
+    assert (decision["same_as"], decision["distance"]) == (digest(ORIGINAL), decision["distance"])
+    assert row.s3_vision_keys == row_of(first).s3_vision_keys
+
+
+def test_copies_that_come_at_once_make_one_call(archive, paid):
+    paid.seconds = 0.5
+    posts = [archive.post(body) for body in (ORIGINAL, *COPIES)]
+
+    raised = together(*map(analyzes, posts))
+    drain(rounds=3)
+
+    assert all(isinstance(error, RetryLater) for error in raised)
+    assert len(paid.calls) == 1
+    assert books() == (1320, 0)
+    assert {row_of(post).vision_provider for post in posts} == {"gigachat"}
+
+
+def test_different_pictures_at_once_are_all_looked_at(archive, paid):
+    posts = [archive.post(encoded(scene(seed))) for seed in range(6)]
+
+    together(*map(analyzes, posts))
+    drain(rounds=3)
+
+    assert len(paid.calls) == 6
+
+
+def test_nearly_the_same_at_once_but_not_quite_are_looked_at_each(archive, paid):
+    other = scene()
+    ImageDraw.Draw(other).rectangle((300, 200, 380, 260), fill="black")
+    paid.seconds = 0.3
+    posts = [archive.post(body) for body in (ORIGINAL, encoded(other, quality=90))]
+
+    together(*map(analyzes, posts))
+    drain(rounds=3)
+
+    assert len(paid.calls) == 2
+
+
+def test_tenants_share_nothing(archive, paid):
+    other = Archive(tenant=Tenant.objects.create(name="other"))
+    archive.post(ORIGINAL)
+    drain()
+    other.post(COPIES[0])
+
+    drain()
+
+    assert len(paid.calls) == 2
+
+
+def test_a_plain_picture_is_nobodys_copy(archive, paid):
+    for color in ("white", "#fffffe"):
+        archive.post(encoded(Image.new("RGB", (64, 64), color), "PNG"))
+
+    drain()
+
+    assert len(paid.calls) == 2
+
+
+def test_without_the_switch_copies_are_looked_at(archive, paid, settings):
+    settings.VISION = with_settings(settings.VISION, vision_phash_enabled=False)
+    for body in (ORIGINAL, COPIES[0]):
+        archive.post(body)
+
+    drain()
+
+    assert len(paid.calls) == 2
+
+
+def test_what_people_tell_apart_gets_a_look_of_its_own(archive, paid):
+    archive.post(ORIGINAL)
+    drain()
+    second = archive.post(COPIES[0])
+    drain()
+    user = get_user_model().objects.create_user("ann")
+
+    near.declare_distinct(
+        tenant=archive.tenant, first=digest(ORIGINAL), second=digest(COPIES[0]), user=user,
+        now=timezone.now(),
+    )  # fmt: skip
+    tasks.ask_waiting()
+    drain()
+
+    row = row_of(second)
+    assert len(paid.calls) == 2
+    assert (row.vision_analysis_reason, row.vision_tokens_used) == ("new", 1320)
+    assert row.metadata["decisions"][0]["same_as"] == ""
+    look = PictureLook.objects.get(sha256=digest(COPIES[0]))
+    assert (look.state, look.same_as) == ("done", None)
+    analyze.analyze_post(event_of(second), now=timezone.now())
+    assert len(paid.calls) == 2

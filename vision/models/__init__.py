@@ -2,6 +2,7 @@
 
 from vision.models.budget import TokenBudget
 from vision.models.enrichment import (
+    ANALYZED,
     AnalysisReason,
     EnrichmentKind,
     EnrichmentStatus,
@@ -13,6 +14,7 @@ from vision.models.pictures import LookState, PictureLook
 from vision.near_models import PictureDistinction, PictureHash
 
 __all__ = [
+    "ANALYZED",
     "AnalysisReason",
     "EnrichmentKind",
     "EnrichmentStatus",

@@ -5,9 +5,11 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from media.models import Post
+from storage_quota.models import Tenant
 
 
 class EnrichmentKind(models.TextChoices):
@@ -39,12 +41,20 @@ class AnalysisReason(models.TextChoices):
     SKIPPED = "skipped", _("skipped")
 
 
+ANALYZED = Q(kind="vision", vision_analyzed_at__isnull=False)
+"""Posts of which at least one picture was seen; the condition of the indexes of lists and sums."""
+
+
 class PostEnrichment(models.Model):
     """One row per post and kind; the vision columns are those of CONTRACT §8.3."""
 
     post = models.ForeignKey(
         Post, on_delete=models.CASCADE, related_name="enrichments", verbose_name=_("post")
     )
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False,
+        verbose_name=_("tenant"), help_text=_("the post's; written by a trigger"),
+    )  # fmt: skip
     kind = models.CharField(_("kind"), max_length=16, choices=EnrichmentKind.choices)
     provider = models.CharField(_("provider"), max_length=50, blank=True, default="")
     params_hash = models.CharField(max_length=64, blank=True, default="")
@@ -71,6 +81,12 @@ class PostEnrichment(models.Model):
     features_hash = models.CharField(max_length=64, blank=True, default="")
     vision_is_meme = models.BooleanField(_("meme"), default=False)
     vision_classification = models.JSONField(_("classification"), null=True, blank=True)
+    vision_class = models.GeneratedField(
+        verbose_name=_("class"),
+        expression=KeyTextTransform("type", "vision_classification"),
+        output_field=models.TextField(null=True),
+        db_persist=True,
+    )
     vision_description = models.TextField(_("description"), blank=True, default="")
     vision_ocr_text = models.TextField(_("text in the picture"), blank=True, default="")
     vision_context = models.JSONField(_("context"), null=True, blank=True)
@@ -134,6 +150,23 @@ class PostEnrichment(models.Model):
                 fields=["-vision_analyzed_at"],
                 name="idx_pe_memes",
                 condition=Q(vision_is_meme=True),
+            ),
+            models.Index(
+                fields=["tenant", "-vision_analyzed_at", "-id"],
+                name="idx_pe_vision_list",
+                condition=ANALYZED,
+            ),
+            models.Index(
+                fields=[
+                    "tenant",
+                    "vision_provider",
+                    "vision_analysis_reason",
+                    "vision_is_meme",
+                    "vision_class",
+                    "vision_tokens_used",
+                ],
+                name="idx_pe_vision_stats",
+                condition=ANALYZED,
             ),
         ]
 

@@ -1,0 +1,119 @@
+"""/api/v1/vision/ – what was seen in posts and pictures. Members see what their tenants have."""
+
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from media.models import Channel
+from storage_quota.access import IsMember, tenants_of, visible, visible_or_404
+from vision import reports
+from vision.models import PostEnrichment
+from vision.serializers import (
+    FilterSerializer,
+    MediaQuerySerializer,
+    MediaVisionSerializer,
+    PostVisionSerializer,
+    StatsSerializer,
+    TracedPostVisionSerializer,
+)
+
+SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@extend_schema(tags=["vision"])
+class PostVisionView(APIView):
+    """One post. Not there: no such post, nothing of it was seen (yet), or it is another's."""
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(responses=TracedPostVisionSerializer)
+    def get(self, request: Request, post_id: str) -> Response:
+        rows = reports.in_full(reports.analyzed())
+        row = visible_or_404(rows, request.user, post_id, field="post_id")
+        return Response(TracedPostVisionSerializer(row).data)
+
+
+@extend_schema_view(get=extend_schema(tags=["vision"], parameters=[FilterSerializer]))
+class PostsVisionView(ListAPIView[PostEnrichment]):
+    """Analyzed posts, last analyzed first. Filters narrow each other."""
+
+    permission_classes = (IsMember,)
+    serializer_class = PostVisionSerializer
+    queryset = PostEnrichment.objects.none()  # for the API's description
+
+    def get_queryset(self) -> QuerySet[PostEnrichment]:
+        form = FilterSerializer(data=self.request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        rows = visible(reports.analyzed(), self.request.user)
+        wanted = form.validated_data
+        if "channel_id" in wanted and not self._has_channel(wanted["channel_id"]):
+            return rows.none()
+        return rows.filter(_wanted(**wanted))
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of keys, found in the index alone; then its rows."""
+        keys = super().paginate_queryset(queryset.values_list("pk", flat=True))
+        return reports.in_full(reports.analyzed()).filter(pk__in=keys or [])
+
+    def _has_channel(self, channel_id: UUID) -> bool:
+        """PostgreSQL would look for posts of another tenant's channel in the whole list."""
+        return visible(Channel.objects.filter(pk=channel_id), self.request.user).exists()
+
+
+@extend_schema(tags=["vision"])
+class MediaVisionView(APIView):
+    """
+    One picture by its SHA-256, whatever posts show it.
+
+    Several tenants may have the same picture: without `tenant_id`, of those the caller sees,
+    the one that saw it last answers.
+    """
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(parameters=[MediaQuerySerializer], responses=MediaVisionSerializer)
+    def get(self, request: Request, sha256: str) -> Response:
+        if not SHA256.fullmatch(sha256):
+            raise ValidationError({"sha256": "64 hexadecimal digits are required."})
+        form = MediaQuerySerializer(data=request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        tenants = tenants_of(request.user)
+        if form.validated_data:
+            tenants = tenants.filter(pk=form.validated_data["tenant_id"])
+        seen = reports.seen_picture(tenants.values_list("pk", flat=True), sha256.lower())
+        if seen is None:
+            raise NotFound
+        return Response(MediaVisionSerializer(seen).data)
+
+
+@extend_schema(tags=["vision"])
+class StatsView(APIView):
+    """Sums over all analyzed posts of the caller's tenants; for operators, of everybody's."""
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(responses=StatsSerializer)
+    def get(self, request: Request) -> Response:
+        rows = visible(PostEnrichment.objects.all(), request.user)
+        return Response(StatsSerializer(reports.sums(rows)).data)
+
+
+def _wanted(**values: Any) -> Q:
+    rules = {
+        "channel_id": lambda value: Q(post__channel=value),
+        "has_meme": lambda value: Q(vision_is_meme=value),
+        "provider": lambda value: reports.PROVIDERS[value],
+        "analyzed_after": lambda value: Q(vision_analyzed_at__gt=value),
+    }
+    wanted = Q()
+    for name, value in values.items():
+        wanted &= rules[name](value)
+    return wanted

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
@@ -64,13 +64,10 @@ def analyzed() -> QuerySet[PostEnrichment]:
 
 
 def in_full(rows: QuerySet[PostEnrichment]) -> QuerySet[PostEnrichment]:
-    """With what an answer tells of each. For the rows of one page: joins cost as many as skipped."""
+    """With what an answer tells of each. For the rows of one page: those before it cost as much."""
     shown = PostMedia.objects.filter(post=OuterRef("post"), role__in=SHOWN)
     count = shown.order_by().values("post").annotate(n=Count("*")).values("n")
-    media_count = Coalesce(Subquery(count), 0)
-    return rows.annotate(media_count=media_count, channel_id=F("post__channel_id")).defer(
-        "data", "metadata"
-    )
+    return rows.annotate(media_count=Coalesce(Subquery(count), 0)).defer("data", "metadata")
 
 
 def sums(rows: QuerySet[PostEnrichment]) -> Sums:

@@ -440,13 +440,13 @@ class TestWhoIsAnswered:
         assert getattr(operator, method)(POSTS).status_code == 405
 
 
-class TestTenantOfAnEnrichment:
-    def test_it_is_its_posts_whatever_anybody_writes(self, alices, bobs):
+class TestOwnersOfAnEnrichment:
+    def test_they_are_its_posts_whatever_anybody_writes(self, alices, bobs):
         row = make.enrichment(make.post(of=alices), tenant=bobs.tenant)
-        PostEnrichment.objects.update(tenant=bobs.tenant)
+        PostEnrichment.objects.update(channel=bobs)
 
         row.refresh_from_db()
-        assert row.tenant_id == alices.tenant_id
+        assert (row.tenant_id, row.channel_id) == (alices.tenant_id, alices.pk)
 
     def test_the_class_is_that_of_the_classification(self, alices):
         row = analyzed(alices)

@@ -1,4 +1,4 @@
-"""Every enrichment has a tenant from here on; lists and sums get their indexes."""
+"""Every enrichment has its owners from here on; lists and sums get their indexes."""
 
 import django.db.models.deletion
 from django.contrib.postgres.operations import AddIndexConcurrently
@@ -9,7 +9,7 @@ ANALYZED = models.Q(kind="vision", vision_analyzed_at__isnull=False)
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("vision", "0006_enrichment_tenant_of_old_rows")]
+    dependencies = [("vision", "0006_enrichment_owner_of_old_rows")]
     operations = [
         migrations.AlterField(
             "postenrichment",
@@ -22,6 +22,27 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to="storage_quota.tenant",
                 verbose_name="tenant",
+            ),
+        ),
+        migrations.AlterField(
+            "postenrichment",
+            "channel",
+            models.ForeignKey(
+                db_index=False,
+                editable=False,
+                help_text="the post's; written by a trigger",
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="media.channel",
+                verbose_name="channel",
+            ),
+        ),
+        AddIndexConcurrently(
+            "postenrichment",
+            models.Index(
+                fields=["channel", "-vision_analyzed_at", "-id"],
+                name="idx_pe_vision_channel",
+                condition=ANALYZED,
             ),
         ),
         AddIndexConcurrently(

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
-from media.models import Post
+from media.models import Channel, Post
 from storage_quota.models import Tenant
 
 
@@ -54,6 +54,10 @@ class PostEnrichment(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False,
         verbose_name=_("tenant"), help_text=_("the post's; written by a trigger"),
+    )  # fmt: skip
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False,
+        verbose_name=_("channel"), help_text=_("the post's; written by a trigger"),
     )  # fmt: skip
     kind = models.CharField(_("kind"), max_length=16, choices=EnrichmentKind.choices)
     provider = models.CharField(_("provider"), max_length=50, blank=True, default="")
@@ -154,6 +158,11 @@ class PostEnrichment(models.Model):
             models.Index(
                 fields=["tenant", "-vision_analyzed_at", "-id"],
                 name="idx_pe_vision_list",
+                condition=ANALYZED,
+            ),
+            models.Index(
+                fields=["channel", "-vision_analyzed_at", "-id"],
+                name="idx_pe_vision_channel",
                 condition=ANALYZED,
             ),
             models.Index(

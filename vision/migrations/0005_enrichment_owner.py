@@ -1,27 +1,31 @@
-"""An enrichment knows its tenant and its class, so that lists and sums read one index each."""
+"""An enrichment knows tenant, channel and class: lists and sums read one index each."""
 
 import django.db.models.deletion
 import django.db.models.fields.json
 from django.db import migrations, models
 
 FORWARD = """
-CREATE FUNCTION enrichment_take_tenant() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION enrichment_take_owner() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT tenant_id INTO NEW.tenant_id FROM posts WHERE id = NEW.post_id;
+    SELECT tenant_id, channel_id INTO NEW.tenant_id, NEW.channel_id FROM posts WHERE id = NEW.post_id;
     RETURN NEW;
 END $$;
 
-CREATE TRIGGER post_enrichment_tenant BEFORE INSERT OR UPDATE OF post_id, tenant_id
-    ON post_enrichment FOR EACH ROW EXECUTE FUNCTION enrichment_take_tenant();
+CREATE TRIGGER post_enrichment_owner BEFORE INSERT OR UPDATE OF post_id, tenant_id, channel_id
+    ON post_enrichment FOR EACH ROW EXECUTE FUNCTION enrichment_take_owner();
 """
 BACKWARD = """
-DROP TRIGGER post_enrichment_tenant ON post_enrichment;
-DROP FUNCTION enrichment_take_tenant;
+DROP TRIGGER post_enrichment_owner ON post_enrichment;
+DROP FUNCTION enrichment_take_owner;
 """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("storage_quota", "0002_membership"), ("vision", "0004_picture_looks")]
+    dependencies = [
+        ("media", "0004_unused_index"),
+        ("storage_quota", "0002_membership"),
+        ("vision", "0004_picture_looks"),
+    ]
     operations = [
         migrations.AddField(
             "postenrichment",
@@ -35,6 +39,20 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to="storage_quota.tenant",
                 verbose_name="tenant",
+            ),
+        ),
+        migrations.AddField(
+            "postenrichment",
+            "channel",
+            models.ForeignKey(
+                null=True,
+                db_index=False,
+                editable=False,
+                help_text="the post's; written by a trigger",
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="media.channel",
+                verbose_name="channel",
             ),
         ),
         migrations.AddField(

@@ -142,7 +142,7 @@ class TokensSerializer(serializers.Serializer[Any]):
     average = serializers.FloatField(source="tokens_average", help_text="per analyzed post")
 
 
-class StatsSerializer(Traced):
+class VisionStatsSerializer(Traced):
     """Of `Sums`."""
 
     total_analyzed = serializers.IntegerField()

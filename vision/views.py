@@ -21,7 +21,7 @@ from vision.serializers import (
     MediaQuerySerializer,
     MediaVisionSerializer,
     PostVisionSerializer,
-    StatsSerializer,
+    VisionStatsSerializer,
     TracedPostVisionSerializer,
 )
 
@@ -101,10 +101,10 @@ class StatsView(APIView):
 
     permission_classes = (IsMember,)
 
-    @extend_schema(responses=StatsSerializer)
+    @extend_schema(responses=VisionStatsSerializer)
     def get(self, request: Request) -> Response:
         rows = visible(PostEnrichment.objects.all(), request.user)
-        return Response(StatsSerializer(reports.sums(rows)).data)
+        return Response(VisionStatsSerializer(reports.sums(rows)).data)
 
 
 def _wanted(**values: Any) -> Q:

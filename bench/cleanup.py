@@ -1,0 +1,150 @@
+"""
+What a cleanup costs: looking does not grow with the archive, deleting goes in batches.
+
+Bounds: a plan of the same objects takes at most 4 times as long in an archive of a million
+objects as in one of ten thousand; deleting objects by a cleanup is at least 1.5 times as fast
+as deleting them one by one, in the same run.
+"""
+
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from bench import database
+
+database.setup()
+
+from django.db import connection  # noqa: E402 - after django.setup()
+from django.utils import timezone  # noqa: E402
+
+from storage_quota import cleanup, selectors, services  # noqa: E402
+from storage_quota.cleanup.evictors import evictor_of  # noqa: E402
+from storage_quota.models import StoredObject, Tenant  # noqa: E402
+from storage_quota.object_store import use  # noqa: E402
+from storage_quota.object_store.files import FileStore  # noqa: E402
+
+SMALL, LARGE, ROUNDS = 10_000, 1_000_000, 5
+WANTED, MEDIA_WANTED = 2_000, 100
+OBJECTS = 200
+MOST_RATIO, LEAST_RATIO = 4, 1.5
+OBJECT_BYTES = 1000
+
+_FILL = """
+    INSERT INTO storage_quota_storedobject
+        (key, tenant_id, content_type, size_bytes, mime, content_encoding, sha256, created_at,
+         updated_at)
+    SELECT format('crawl/%%s/%%s', %(tenant)s::text, md5(n::text)), %(tenant)s, 'crawl', %(size)s,
+        'text/html', '', '', %(now)s - n * interval '1 minute', %(now)s - n * interval '1 minute'
+    FROM generate_series(%(first)s, %(last)s) AS n
+"""
+_FILL_MEDIA = """
+    INSERT INTO media_objects
+        (id, tenant_id, file_sha256, mime, size_bytes, s3_key, s3_bucket, refs_count,
+         first_seen_at, last_seen_at)
+    SELECT gen_random_uuid(), %(tenant)s, lpad(to_hex(n), 64, '0'), 'image/png', 1000,
+        format('media/%%s/%%s', %(tenant)s::text, n), '', CASE WHEN n %% 100 = 0 THEN 0 ELSE 1 END,
+        %(now)s, %(now)s - n * interval '1 minute'
+    FROM generate_series(%(first)s, %(last)s) AS n
+"""
+
+
+def main() -> int:
+    with database.fresh(), tempfile.TemporaryDirectory() as folder:
+        tenant = Tenant.objects.create(name="bench")
+        now = timezone.now()
+        _fill(tenant, 1, SMALL, now=now)
+        small = _plan_seconds(now)
+        _fill(tenant, SMALL + 1, LARGE, now=now)
+        large, peak = _plan_seconds(now), _peak_bytes(now)
+        with use(FileStore(Path(folder))):
+            database.empty("storage_quota_storedobject", "tenant_storage_usage", "media_objects")
+            ratio = _deleting(tenant, now=now)
+    growth = large / small
+    print(f"   plan among {SMALL:>9}      {small * 1000:>9.1f} ms")
+    print(f"   plan among {LARGE:>9}      {large * 1000:>9.1f} ms")
+    print(f"   ratio                     {growth:>9.1f}   (must be ≤ {MOST_RATIO})")
+    print(f"   fullest plan in memory    {peak / 1024**2:>9.1f} MB")
+    return 0 if growth <= MOST_RATIO and ratio >= LEAST_RATIO else 1
+
+
+def _fill(tenant: Tenant, first: int, last: int, *, now: datetime) -> None:
+    values = {
+        "tenant": tenant.pk, "size": OBJECT_BYTES, "now": now - timedelta(days=4),
+        "first": first, "last": last,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL, values)
+        cursor.execute(_FILL_MEDIA, values)
+        cursor.execute("DELETE FROM tenant_storage_usage")
+        cursor.execute(
+            "INSERT INTO tenant_storage_usage (id, tenant_id, content_type, total_bytes,"
+            " objects_count, last_updated, created_at)"
+            " SELECT gen_random_uuid(), tenant_id, 'crawl', sum(size_bytes), count(*), now(), now()"
+            " FROM storage_quota_storedobject GROUP BY tenant_id"
+        )
+    database.analyze()
+
+
+def _plan_seconds(now: datetime) -> float:
+    """Enough of the oldest pages, then a look for media no post shows."""
+    return median(_timed(lambda: _plans(now)) for _ in range(ROUNDS))
+
+
+def _plans(now: datetime) -> None:
+    target_bytes = selectors.taken_in_all() - WANTED * OBJECT_BYTES
+    pages = cleanup.plan(target_bytes=target_bytes, now=now)
+    assert len(pages.victims) == WANTED, len(pages.victims)
+    media = islice(evictor_of("media").victims(before=now), MEDIA_WANTED)
+    assert len(list(media)) == MEDIA_WANTED
+
+
+def _peak_bytes(now: datetime) -> int:
+    tracemalloc.start()
+    fullest = cleanup.plan(target_bytes=0, now=now)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(fullest.victims) == cleanup.PLAN_VICTIMS
+    return peak
+
+
+def _deleting(tenant: Tenant, *, now: datetime) -> float:
+    """In turns, since the machine is not equally busy all the time."""
+    single, batched = [], []
+    for _ in range(ROUNDS):
+        keys = _put(tenant, OBJECTS, now=now)
+        seconds = _timed(lambda keys=keys: [services.remove([key], now=now) for key in keys])
+        single.append(OBJECTS / seconds)
+        _put(tenant, OBJECTS, now=now)
+        seconds = _timed(lambda: cleanup.run(target_bytes=0, trigger="bench", now=now))
+        batched.append(OBJECTS / seconds)
+        assert not StoredObject.objects.exists()
+    ratio = median(batched) / median(single)
+    print(f"   one by one                {median(single):>9.0f} objects/s")
+    print(f"   by a cleanup              {median(batched):>9.0f} objects/s")
+    print(f"   ratio                     {ratio:>9.1f}   (must be ≥ {LEAST_RATIO})")
+    return ratio
+
+
+def _put(tenant: Tenant, count: int, *, now: datetime) -> list[str]:
+    for number in range(count):
+        services.put_object(
+            tenant=tenant, content_type="crawl", key=f"crawl/{tenant.pk}/{number}",
+            body=b"x" * OBJECT_BYTES, mime="text/html", now=now - timedelta(days=9),
+        )  # fmt: skip
+    return list(StoredObject.objects.values_list("key", flat=True))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""
+A check to be killed: `python -m tests.integration.integrity_crash_worker DB ROOT NOW`.
+
+It repairs without a grace, two keys a page, and says so after each page and each repair.
+"""
+
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from django.db import connections  # noqa: E402
+
+from storage_quota.integrity import check  # noqa: E402
+from storage_quota.integrity.verify import Wishes, verify  # noqa: E402
+from storage_quota.object_store import use  # noqa: E402
+from storage_quota.object_store.files import FileStore  # noqa: E402
+
+
+def tell(*_):
+    print("step", flush=True)  # noqa: T201
+    time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    database, root, moment = sys.argv[1:]
+    connections["default"].settings_dict["NAME"] = database
+    check._PAGE_PAIRS = 2
+    with use(FileStore(Path(root))) as store:
+        terms = check.Terms(now=datetime.fromisoformat(moment), grace=timedelta(0), observe=tell)
+        wishes = Wishes(percent=100, repair=True, max_missing_percent=100)
+        verify(store, wishes=wishes, terms=terms, mended=tell)
+    print("done", flush=True)  # noqa: T201
+    time.sleep(600)

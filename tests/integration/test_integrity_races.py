@@ -1,0 +1,178 @@
+"""Checks and repairs beside uploads, beside each other, and killed."""
+
+import random
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+from django.utils import timezone
+
+from storage_quota import services
+from storage_quota.integrity import rounds
+from storage_quota.integrity.check import Terms
+from storage_quota.integrity.errors import CheckRunning
+from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.models import IntegrityCheck, Orphan, Reservation, Tenant
+from storage_quota.object_store import get_store
+from tests import integrity_fixtures as given
+from tests import storage_fixtures
+from tests.integrity_fixtures import books_match_the_bucket, medium, objects, smuggle
+from tests.storage_fixtures import in_ledger, key, used
+
+checked, later = given.checked, given.later
+files = storage_fixtures.files
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("files")]
+
+UPLOADERS, ROUNDS = 4, 25
+
+
+@pytest.fixture
+def tenant(transactional_db):
+    return Tenant.objects.create(name="Alice")
+
+
+def in_threads(*works):
+    """Run them at once, each on its own connection; raises what one of them raised."""
+
+    def run(work):
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        for future in [pool.submit(run, work) for work in works]:
+            future.result()
+
+
+def uploader(tenant, seed):
+    """Stores and removes, over and over, a few keys that all uploaders share."""
+    chance = random.Random(seed)
+
+    def work():
+        for _ in range(ROUNDS):
+            name = key(tenant, str(chance.randint(1, 6)))
+            if chance.random() < 0.3:
+                services.remove([name], now=timezone.now())
+                continue
+            try:
+                services.put_object(
+                    tenant=tenant, content_type="media", key=name,
+                    body=chance.randbytes(chance.randint(1, 300)), mime="image/png",
+                    now=timezone.now(),
+                )  # fmt: skip
+            except services.ReservationExpired:
+                continue
+
+    return work
+
+
+def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
+    """Everything counts as old and quarantine is over at once: only the locks are left."""
+    working = threading.Event()
+    medium(tenant, b"untouched")
+
+    def repairer():
+        wishes = Wishes(percent=100, repair=True, max_missing_percent=100)
+        while not working.is_set():
+            terms = Terms(now=later, grace=timedelta(0))
+            verify(get_store(), wishes=wishes, terms=terms)
+
+    def uploaders():
+        try:
+            in_threads(*(uploader(tenant, seed) for seed in range(UPLOADERS)))
+        finally:
+            working.set()
+
+    in_threads(repairer, uploaders)
+    services.release_expired(now=later)
+
+    assert books_match_the_bucket()
+    assert used() == sum(in_ledger().values())
+    assert not Reservation.objects.exists()
+    assert not Orphan.objects.exists()
+
+
+def test_an_object_that_is_put_but_not_settled_yet_is_no_orphan(tenant, checked, later):
+    promise = services.reserve(
+        tenant=tenant, content_type="media", key=key(tenant, "new"), size_bytes=3, now=later
+    )
+    get_store().put(promise, b"new", mime="image/png")
+
+    report = checked(repair=True, grace=timedelta(0), percent=100)
+    services.settle(promise, now=later)
+
+    assert report.clean
+    assert sum(report.found.values()) == 0
+    assert books_match_the_bucket()
+
+
+def test_one_check_at_a_time(checked, tenant):
+    entered, go_on = threading.Event(), threading.Event()
+
+    def holder():
+        with rounds.only_one():
+            entered.set()
+            assert go_on.wait(10)
+
+    def second():
+        assert entered.wait(10)
+        try:
+            with pytest.raises(CheckRunning):
+                checked()
+        finally:
+            go_on.set()
+
+    in_threads(holder, second)
+
+    assert not IntegrityCheck.objects.exists()
+    assert checked().clean
+
+
+@pytest.mark.parametrize("steps", [1, 3, 6, 9, 12])
+def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked, later, steps):
+    stored = [medium(tenant, f"picture {n}".encode()) for n in range(12)]
+    checked()
+    for name in stored[:3]:
+        files.delete(name)
+    smuggle(stored[3], b"another")
+    strays = [smuggle(f"media/{tenant.pk}/stray{n}") for n in range(2)]
+
+    worker = subprocess.Popen(
+        [
+            sys.executable, "-m", "tests.integration.integrity_crash_worker",
+            str(connection.settings_dict["NAME"]), str(files.root), later.isoformat(),
+        ],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    for _ in range(steps):
+        assert worker.stdout.readline()
+    worker.kill()
+    worker.wait()
+    worker.stdout.close()
+
+    _when_its_lock_is_gone(
+        lambda: checked(repair=True, percent=100, grace=timedelta(0), max_missing_percent=100)
+    )
+    checked(repair=True, percent=100, now=later + timedelta(days=1), grace=timedelta(0))
+
+    assert not set(strays) & set(objects())
+    assert set(in_ledger()) == set(stored[3:])
+    assert books_match_the_bucket()
+    assert used() == sum(in_ledger().values())
+    assert not Reservation.objects.exists()
+
+
+def _when_its_lock_is_gone(work):
+    """PostgreSQL notices the death of a client within moments."""
+    for _ in range(100):
+        try:
+            return work()
+        except CheckRunning:
+            threading.Event().wait(0.1)
+    raise AssertionError("the lock of a killed check is still held")

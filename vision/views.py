@@ -21,8 +21,8 @@ from vision.serializers import (
     MediaQuerySerializer,
     MediaVisionSerializer,
     PostVisionSerializer,
-    VisionStatsSerializer,
     TracedPostVisionSerializer,
+    VisionStatsSerializer,
 )
 
 SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")

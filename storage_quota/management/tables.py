@@ -26,6 +26,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str
 
 
 def gib(size_bytes: int) -> str:
+    """In GiB, and in MiB where that would only be zeros."""
+    if 0 < size_bytes < GIB // 10:
+        return f"{size_bytes / MIB:.2f} MiB"
     return f"{size_bytes / GIB:.2f} GiB"
 
 

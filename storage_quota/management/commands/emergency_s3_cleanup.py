@@ -42,7 +42,7 @@ class Command(BaseCommand):
             Step.ALBUM: "stored summaries of albums",
             Step.MULTIPART: "unfinished uploads",
         }.items():
-            part = _part(parts, step, f"{text} that are old, needed or not")
+            part = _part(parts, step.value, f"{text} that are old, needed or not")
             part.add_argument(
                 "--max-age-days", type=_amount, default=_spared_days(step), metavar="DAYS",
                 help="younger ones stay (%(default)s)",

@@ -1,0 +1,78 @@
+"""`diag_vision stats`: what came in, what went out, what lies in the bucket."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Sum
+
+from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
+from events.schemas import VisionAnalyzedEventV1, VisionUploadedEventV1
+from storage_quota.models import GIB, ContentType, StoredObject, Tenant, TenantUsage
+from storage_quota.tenants import TenantUnknown, find_tenant
+from vision.management.diagnostics import table
+
+HELP = "events and deliveries of vision, results in the bucket"
+SAMPLE = 5
+
+
+def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--tenant-id", help="name or id (default: all tenants together)")
+    table.add_json(parser)
+
+
+def handle(command: BaseCommand, **options: Any) -> None:
+    try:
+        tenant = find_tenant(options["tenant_id"]) if options["tenant_id"] else None
+    except TenantUnknown as unknown:
+        raise CommandError(str(unknown)) from unknown
+    figures = _figures(tenant)
+    if options["json"]:
+        command.stdout.write(table.one_line(figures))
+    else:
+        command.stdout.write("\n".join(_lines(figures)))
+
+
+def _figures(tenant: Tenant | None) -> dict[str, Any]:
+    own = {"tenant": tenant} if tenant else {}
+    uploaded, analyzed = VisionUploadedEventV1.topic, VisionAnalyzedEventV1.topic
+    held = TenantUsage.objects.filter(content_type=ContentType.VISION, **own).aggregate(
+        objects=Sum("objects_count"), size=Sum("total_bytes")
+    )
+    stored = StoredObject.objects.filter(content_type=ContentType.VISION, **own)
+    newest = stored.order_by("-created_at", "key").values_list("key", flat=True)
+    return {
+        "tenant": tenant.name if tenant else None,
+        "uploaded_events": _events(uploaded, tenant),
+        "analyzed_events": _events(analyzed, tenant),
+        "uploaded_pending": _deliveries(uploaded, tenant, *OPEN_STATES),
+        "analyzed_pending": _deliveries(analyzed, tenant, *OPEN_STATES),
+        "uploaded_dead": _deliveries(uploaded, tenant, DeliveryState.DEAD),
+        "objects_count": held["objects"] or 0,
+        "total_size_gb": (held["size"] or 0) / GIB,
+        "sample_keys": list(newest[:SAMPLE]),
+    }
+
+
+def _events(topic: str, tenant: Tenant | None) -> int:
+    """As many as are kept: finished ones are pruned after a week."""
+    own = {"tenant_id": str(tenant.pk)} if tenant else {}
+    return OutboxEvent.objects.filter(topic=topic, **own).count()
+
+
+def _deliveries(topic: str, tenant: Tenant | None, *states: str) -> int:
+    own = {"event__tenant_id": str(tenant.pk)} if tenant else {}
+    return Delivery.objects.filter(event__topic=topic, state__in=states, **own).count()
+
+
+def _lines(figures: dict[str, Any]) -> list[str]:
+    rows = [
+        ("Tenant", figures["tenant"] or "all"),
+        ("Uploaded Events", figures["uploaded_events"]),
+        ("Analyzed Events", figures["analyzed_events"]),
+        ("Uploaded Pending", figures["uploaded_pending"]),
+        ("Analyzed Pending", figures["analyzed_pending"]),
+        ("Uploaded Given Up", figures["uploaded_dead"]),
+        ("Objects Count", figures["objects_count"]),
+        ("Total Size (GB)", f"{figures['total_size_gb']:.6f}"),
+    ]
+    return [*table.lines(rows), "", "Sample Keys:", *(f"  {k}" for k in figures["sample_keys"])]

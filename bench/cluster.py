@@ -1,6 +1,12 @@
-"""A qcluster on the bench's database: `python -m bench.cluster NAME`."""
+"""
+A qcluster on the bench's database: `python -m bench.cluster NAME`.
 
+BENCH_OBJECTS_DIR is where the bench keeps its bucket, if it has one.
+"""
+
+import os
 import sys
+from pathlib import Path
 
 from bench import database
 
@@ -14,5 +20,7 @@ from django_q.conf import Conf  # noqa: E402
 if __name__ == "__main__":
     settings.DATABASES["default"]["NAME"] = sys.argv[1]
     connections["default"].settings_dict["NAME"] = sys.argv[1]
+    if folder := os.environ.get("BENCH_OBJECTS_DIR"):
+        settings.OBJECTS_DIR = Path(folder)
     Conf.SAVE_LIMIT = 0  # keep every result: the bench counts them
     call_command("qcluster")

@@ -60,13 +60,15 @@ def being_looked_at(row: PictureLook, compared: Comparison) -> bool:
     Who holds the tenant's turn sees every claim; and every claim was remembered before it.
     """
     copies = [one.sha256 for one in compared.twins]
-    if _others(row, copies).filter(state=LookState.CLAIMED).exists():
+    if copies and _others(row, copies).filter(state=LookState.CLAIMED).exists():
         return True
+    late = PictureHash.objects.filter(tenant_id=row.tenant_id, pk__gt=compared.mark)
+    late = late.exclude(sha256__in=[row.sha256, *copies])
+    if not late.exists():
+        return False
     known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
     if known is None:
         return False
-    late = PictureHash.objects.filter(tenant_id=row.tenant_id, pk__gt=compared.mark)
-    late = late.exclude(sha256__in=[row.sha256, *copies])
     active = PictureLook.objects.filter(
         tenant_id=row.tenant_id, provider=row.provider, model=row.model,
         schema_version=row.schema_version, state__in=(LookState.CLAIMED, LookState.DONE),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
@@ -138,29 +139,30 @@ def _decide(
     *,
     now: datetime,
 ) -> list[Look]:
+    choosing = len(event.media_files) > 1  # of a single picture nothing is left out
     decisions = policy.decide_post(
         rules,
         channel=post.channel.username,
-        files=_candidates(post, event.media_files, rules),
+        files=_candidates(post, event.media_files, rules) if choosing else _bare(event.media_files),
         vision_available=paid is not None,
         language=language.detect(post.content),
         is_album=post.grouped_id is not None,
-        tokens_used_today=budget.spent(post.tenant, now).day if paid else 0,
+        tokens_used_today=budget.spent(post.tenant, now).day if paid and choosing else 0,
     )
     for decision in decisions:
         metrics.DECISIONS.labels(_verdict(decision), decision.reason).inc()
     return [Look(f, d) for f, d in zip(event.media_files, decisions, strict=True)]
 
 
+def _bare(files: Sequence[MediaFile]) -> list[Candidate]:
+    return [Candidate(f.sha256, f.mime_type, f.size_bytes) for f in files]
+
+
 def _candidates(post: Post, files: Sequence[MediaFile], rules: VisionPolicy) -> list[Candidate]:
-    """Whether a picture has text matters only where some of them will be left out."""
-    choosing = len(files) > 1 and rules.sampling.prefer_with_text_overlay
-    return [
-        Candidate(
-            f.sha256, f.mime_type, f.size_bytes, has_text=choosing and _has_text(post, f.sha256)
-        )
-        for f in files
-    ]
+    """With what is known of their text, where pictures with text come first."""
+    if not rules.sampling.prefer_with_text_overlay:
+        return _bare(files)
+    return [replace(one, has_text=_has_text(post, one.sha256)) for one in _bare(files)]
 
 
 def _has_text(post: Post, sha256: str) -> bool:

@@ -1,0 +1,154 @@
+"""GigaChat's stub before real workers that are killed: every picture seen, none paid for in vain."""
+
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64encode
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from events.models import Delivery
+from tests.acceptance.product import ROOT, Product, wait_until
+from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub
+from tests.integration.archive import Archive
+from vision import tasks
+from vision.models import PictureLook, PostEnrichment, TokenBudget
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POSTS, PICTURES, KILLS, WORKERS, PLACES = 500, 200, 30, 3, 6
+
+
+@pytest.fixture
+def stub():
+    # Of a killed worker's calls the stub hears only when it answers: it takes more than allowed.
+    with Stub(behavior=Behavior(latency=0.1, parallel=3 * PLACES)) as stub:
+        yield stub
+
+
+@pytest.fixture
+def environment(stub, tmp_path, settings, monkeypatch):
+    """What a worker finds in its environment; this process publishes as if it were one."""
+    settings.OBJECTS_DIR = tmp_path / "objects"
+    return Product(tmp_path).environment | {
+        "DJANGO_SETTINGS_MODULE": "telegram_assistant.settings",
+        "LOG_LEVEL": "ERROR",
+        "GIGACHAT_CREDENTIALS": b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode(),
+        "GIGACHAT_SCOPE": "GIGACHAT_API_CORP",
+        "GIGACHAT_BASE_URL": stub.base_url,
+        "GIGACHAT_AUTH_URL": stub.auth_url,
+        "GIGACHAT_MAX_CONCURRENT_REQUESTS": str(PLACES),
+        "VISION_MAX_DAILY_TOKENS": "100000000",
+    }
+
+
+@pytest.fixture
+def start(environment):
+    started = []
+
+    def _():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.acceptance.looker"], cwd=ROOT, env=environment,
+            stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield _
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def photo(seed: int) -> bytes:
+    """Small, and like no other: the hash must not take one for a copy of another."""
+    noise = Image.frombytes("RGB", (24, 24), random.Random(seed).randbytes(24 * 24 * 3))
+    body = io.BytesIO()
+    noise.resize((96, 96), Image.Resampling.NEAREST).save(body, "JPEG", quality=90)
+    return body.getvalue()
+
+
+def fill(posts: int, pictures: int) -> Archive:
+    archive, bodies = Archive(), [photo(seed) for seed in range(pictures)]
+    order = random.Random(7).choices(bodies, k=posts - pictures) + bodies
+    random.Random(8).shuffle(order)
+    for body in order:
+        archive.post(body)
+    return archive
+
+
+def as_if_leases_had_ended() -> None:
+    waiting = Delivery.objects.filter(subscriber="vision.analyze").exclude(state="done")
+    waiting.update(due_at=timezone.now(), attempts=0)
+
+
+def all_seen() -> bool:
+    return PostEnrichment.objects.filter(vision_provider="gigachat").count() == POSTS
+
+
+def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(start, stub):
+    fill(POSTS, PICTURES)
+    chance, workers = random.Random(1), [start() for _ in range(WORKERS)]
+    kills = 0
+
+    while kills < KILLS:
+        victim = chance.randrange(WORKERS)
+        workers[victim].stdout.readline()  # killed at work, not at its start
+        time.sleep(chance.uniform(0.05, 0.4))
+        os.killpg(workers[victim].pid, signal.SIGKILL)
+        workers[victim].wait()
+        kills += 1
+        workers[victim] = start()
+        as_if_leases_had_ended()
+    done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=120, step=1)
+
+    told, looks = stub.stats(), PictureLook.objects.all()
+    assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
+    assert wait_until(lambda: tasks.ask_waiting() and not looks.filter(state="claimed"), seconds=30)
+    day = TokenBudget.objects.get()
+    assert set(looks.values_list("state", flat=True)) == {"done"}
+    assert looks.count() == told["pictures_seen"] == PICTURES
+    assert told["seen_again"] <= KILLS * (PLACES + 2)
+    settled = sum(looks.values_list("total_tokens", flat=True))
+    assert day.used_tokens - day.lost_tokens == settled
+    assert settled <= told["tokens"]["total_tokens"] <= day.used_tokens
+    assert day.reserved_tokens == 0
+    paid = PostEnrichment.objects.values_list("vision_tokens_used", flat=True)
+    assert sum(paid) == settled
+
+
+def test_undisturbed_each_picture_is_asked_about_exactly_once(start, stub):
+    fill(60, 25)
+    for _ in range(WORKERS):
+        start()
+
+    seen = PostEnrichment.objects.filter(vision_provider="gigachat")
+    done = wait_until(lambda: as_if_leases_had_ended() or seen.count() == 60, seconds=60, step=1)
+
+    told, day = stub.stats(), TokenBudget.objects.get()
+    assert done, f"{seen.count()} of 60"
+    assert (told["answers"], told["pictures_seen"]) == (25, 25)
+    assert (day.used_tokens, day.reserved_tokens) == (told["tokens"]["total_tokens"], 0)
+    assert told["files"] == 0
+    assert told["max_in_flight"] <= PLACES
+
+
+def test_with_one_place_three_workers_never_call_twice_at_a_time(start, stub, environment):
+    environment["GIGACHAT_MAX_CONCURRENT_REQUESTS"] = "1"
+    fill(12, 12)
+    for _ in range(WORKERS):
+        start()
+
+    seen = PostEnrichment.objects.filter(vision_provider="gigachat")
+    done = wait_until(lambda: seen.count() == 12, seconds=60, step=0.5)
+
+    assert done, f"{seen.count()} of 12"
+    assert stub.stats()["max_in_flight"] == 1

@@ -25,13 +25,15 @@ MOST_THREADS = 64
 
 def threads() -> int:
     """
-    Two more than may call at once, so that a prepared picture stands behind every slot.
+    Half as many again as may call at once, and two: behind every place stands a picture that
+    is fetched, compared and made small, while others write down what they were told.
 
     At least as many as read at once with OCR, which takes turns of its own.
     """
     if not settings.GIGACHAT.configured:
         return TURNS
-    return min(MOST_THREADS, max(TURNS, settings.GIGACHAT.concurrent_requests + 2))
+    calls = settings.GIGACHAT.concurrent_requests
+    return min(MOST_THREADS, max(TURNS, calls + calls // 2 + 2))
 
 
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:

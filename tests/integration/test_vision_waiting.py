@@ -14,6 +14,7 @@ from django.utils import timezone
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
 from storage_quota.models import Tenant
+from telegram_assistant.management.commands import qcluster
 from tests.integration.archive import Archive
 from tests.integration.paid import books, digest, drain, event_of, together, with_settings
 from vision import budget, gauges, providers, tasks
@@ -400,3 +401,15 @@ def test_the_estimate_of_a_new_day_does_not_forget(archive, vision, now):
     with_estimate = budget.estimate("gigachat", "m")
 
     assert (with_estimate.most, with_estimate.mean, with_estimate.samples) == (1000, 1000.0, 0)
+
+
+@pytest.mark.parametrize(("enabled", "lines"), [(True, 1), (False, 0)])
+def test_fact_067_workers_say_whether_they_look_at_pictures(
+    vision, monkeypatch, caplog, enabled, lines
+):
+    monkeypatch.setattr(qcluster.Cluster, "handle", lambda *_, **__: None)
+    vision(feature_vision_enabled=enabled)
+
+    qcluster.Command().handle(run_once=True)
+
+    assert caplog.text.count("Vision Analysis task started") == lines

@@ -1,13 +1,20 @@
+import logging
 from typing import Any
+
+from django.conf import settings
 
 from events.management.commands.qcluster import Command as Cluster
 from telegram_assistant.metrics import server
+
+logger = logging.getLogger(__name__)
 
 
 class Command(Cluster):
     """The workers, and what they count at /metrics on METRICS_PORT."""
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.VISION.feature_vision_enabled:
+            logger.info("Vision Analysis task started")
         super().handle(*args, **options)
         # The workers' parent was forked by now, so no thread of ours gets into them. This
         # process only waits for that parent, at its exit; the thread serves meanwhile.

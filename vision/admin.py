@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +27,7 @@ from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
 from media.models import MediaObject, Post, media_object_id
 from vision import looks_admin, near_admin  # noqa: F401 - its pages register themselves
+from vision.again_page import PERMISSION, analyze_again
 from vision.models import EnrichmentKind, PictureHash, PostEnrichment, VisionProviderName
 from vision.reasons import CLASSES, OUTCOMES, explain
 
@@ -115,7 +116,11 @@ class PostEnrichmentInline(Readable, ReadOnlyStack[PostEnrichment, Post]):
         return super().get_queryset(request).select_related("post")
 
 
-PostAdmin.extend(inlines=[PostEnrichmentInline], filters=[PostProviderFilter, PostOutcomeFilter])
+PostAdmin.extend(
+    inlines=[PostEnrichmentInline],
+    filters=[PostProviderFilter, PostOutcomeFilter],
+    actions=[(analyze_again, PERMISSION)],
+)
 
 
 @admin.register(PostEnrichment)
@@ -132,6 +137,7 @@ class PostEnrichmentAdmin(Readable, ReadOnlyAdmin[PostEnrichment]):
     search_fields = ("=post__telegram_message_id",)
     search_help_text = _("The message id of the post")
     ordering = ("-id",)
+    actions = ("analyze_posts_again",)
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("post_link", "kind", "status", "error", "decisions")}),
         (
@@ -159,6 +165,16 @@ class PostEnrichmentAdmin(Readable, ReadOnlyAdmin[PostEnrichment]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PostEnrichment]:
         rows = super().get_queryset(request).select_related("post__channel")
         return rows.prefetch_related(with_media("post__post_media"))
+
+    def has_spend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(description=_("Analyze again…"), permissions=["spend"])
+    def analyze_posts_again(
+        self, request: HttpRequest, queryset: QuerySet[PostEnrichment]
+    ) -> HttpResponse | None:
+        posts = Post.objects.filter(pk__in=queryset.order_by().values("post_id"))
+        return analyze_again(self, request, posts)
 
     def heading(self, enrichment: PostEnrichment) -> str:
         return f"{enrichment.get_kind_display()}: {_of(enrichment.post)}"

@@ -36,11 +36,16 @@ class LookedAtNow(RetryLater):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of a post, and how much it matters: fresh posts first, newer before older."""
+    """
+    One picture of a post, and how much it matters: fresh posts first, newer before older.
+
+    `again`: a person wants another look; it may wait as long as it takes.
+    """
 
     post: Post
     sha256: str
     live: bool
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,8 @@ def _locked(picture: Picture, provider: VisionProvider) -> PictureLook:
     if not created:
         row.live = row.live or picture.live
         row.posted_at = max(row.posted_at or picture.post.posted_at, picture.post.posted_at)
+    if picture.again and row.state in {LookState.OPEN, LookState.WAITING}:
+        row.waits_for = waiting.REANALYSIS
     return row
 
 

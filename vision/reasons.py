@@ -49,6 +49,7 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "non_retryable_validation": _("the provider refuses this picture"),
     "non_retryable_business": _("the provider does not answer until its account is put right"),
     "non_retryable_quota": _("the provider wants to be paid first"),
+    "reanalysis": _("another look was asked for"),
     "post_gone": _("no post shows the picture any more"),
     # what came in the way
     "s3_missing": _("the file is gone from the store"),

@@ -25,6 +25,11 @@ AT_ONCE = 50
 """Pictures asked for again in one go: more would only stand in line before fresh ones."""
 ASKED_FOR = timedelta(hours=1)
 """After this a picture that was asked for and never looked at waits again."""
+REANALYSIS = "reanalysis"
+"""
+Why a picture waits that a person wants to be looked at again. He was told how many days that
+takes: such a picture takes no place in the line and is never sent away from it.
+"""
 
 
 def rest(rounds: int) -> timedelta:
@@ -37,14 +42,18 @@ def enqueue(row: PictureLook, *, why: str, depth: int, due_at: datetime | None =
     Let the picture wait, in the transaction that holds its tenant's turn or its row.
 
     False where it does not: waiting is switched off, or `depth` pictures that matter more
-    wait already. One that matters less makes room.
+    wait already. One that matters less makes room. What a person wants to be looked at again
+    always waits.
     """
     row.asked_at = None
-    if not settings.VISION.vision_queue_when_exhausted or not _make_room(row, depth):
+    wanted = row.waits_for == REANALYSIS
+    may_wait = settings.VISION.vision_queue_when_exhausted
+    if not may_wait or not (wanted or _make_room(row, depth)):
         row.state, row.waits_for, row.due_at = LookState.OPEN, "", None
         row.save()
         return False
-    row.state, row.waits_for, row.due_at = LookState.WAITING, why, due_at
+    row.state, row.due_at = LookState.WAITING, due_at
+    row.waits_for = REANALYSIS if wanted else why
     row.save()
     return True
 
@@ -85,7 +94,7 @@ _SHOWN = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 
 
 def _make_room(row: PictureLook, depth: int) -> bool:
-    others = waiting_of(row.tenant_id).exclude(pk=row.pk)
+    others = waiting_of(row.tenant_id).exclude(pk=row.pk).exclude(waits_for=REANALYSIS)
     if others.count() < depth:
         return True
     last = others.order_by("live", "posted_at", "-id").first()

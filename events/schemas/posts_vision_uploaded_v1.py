@@ -18,7 +18,11 @@ class MediaFile(BaseModel):
 
 
 class VisionUploadedEventV1(Event):
-    """Media of a post lie in the bucket and wait to be looked at (CONTRACT §1.4)."""
+    """
+    Media of a post lie in the bucket and wait to be looked at (CONTRACT §1.4).
+
+    `reanalysis` names the run in which a person asked for another look.
+    """
 
     topic: ClassVar[str] = "posts.vision.uploaded"
     producer: ClassVar[str] = "ingest"
@@ -29,3 +33,4 @@ class VisionUploadedEventV1(Event):
     uploaded_at: UtcDatetime
     posted_at: UtcDatetime | None = None
     requires_vision: bool = True
+    reanalysis: str = ""

@@ -1,7 +1,7 @@
 """Posts: found by their words, shown with everything known about them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -135,13 +135,35 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         ),
     )  # fmt: skip
 
+    needed_for: ClassVar[dict[str, str]] = {}
+    """Permissions without which an action of another room is not offered, by its name."""
+
     @classmethod
     def extend(
-        cls, *, inlines: Iterable[type[InlineModelAdmin[Any, Post]]], filters: Iterable[Any] = ()
+        cls,
+        *,
+        inlines: Iterable[type[InlineModelAdmin[Any, Post]]],
+        filters: Iterable[Any] = (),
+        actions: Iterable[tuple[Callable[..., Any], str]] = (),
     ) -> None:
-        """Rooms above add what they know of a post: this room knows none of them."""
+        """
+        Rooms above add what they know of a post: this room knows none of them.
+
+        An action comes with the permission it needs.
+        """
         cls.inlines = (*cls.inlines, *inlines)
         cls.list_filter = (*cls.list_filter, *filters)
+        for action, permission in actions:
+            cls.actions = (*(cls.actions or ()), action)
+            cls.needed_for[action.__name__] = permission
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        return {
+            name: action
+            for name, action in actions.items()
+            if name not in self.needed_for or request.user.has_perm(self.needed_for[name])
+        }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         posts = super().get_queryset(request).select_related("channel", "tenant")

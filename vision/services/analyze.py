@@ -191,7 +191,7 @@ def _look(
     if look.decision.use_ocr or paid is None:
         read(post, look, now=now)
     elif _is_picture(look, rules):
-        picture = Picture(post, look.file.sha256, live=is_live(event))
+        picture = Picture(post, look.file.sha256, live=is_live(event), again=bool(event.reanalysis))
         ask(Question(picture, paid, rules), look, now=now)
     else:
         look.fallback = "documents_not_looked_at"

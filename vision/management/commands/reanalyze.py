@@ -1,0 +1,241 @@
+import json
+import re
+import sys
+from argparse import ArgumentTypeError
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from events.errors import DomainError
+from storage_quota.tenants import find_tenant
+from vision import version
+from vision.models import VisionProviderName
+from vision.providers.port import SCHEMA_VERSION
+from vision.reanalysis import request
+from vision.reanalysis.channels import find_channels
+from vision.reanalysis.forecast import Forecast, forecast
+from vision.reanalysis.selection import Selection, generation, schema_numbers
+from vision.version import VISION_VERSION, Version
+
+FILTERS: Final = (
+    "channel", "since", "until", "provider", "model", "model_older_than", "schema_older_than",
+    "vision_version_older_than", "post_id", "tenant", "limit",
+)  # fmt: skip
+DAY: Final = timedelta(days=1)
+
+
+class Command(BaseCommand):
+    help = "Look again at pictures that were looked at before. Without --yes: say what it costs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--channel", action="append", help="title, @username or id; repeatable")
+        parser.add_argument(
+            "--from", dest="since", type=_beginning, metavar="DATE", help="posted on it or later"
+        )
+        parser.add_argument(
+            "--to", dest="until", type=_end, metavar="DATE", help="posted on it or before"
+        )
+        parser.add_argument("--provider", choices=VisionProviderName.values, help="who looked")
+        parser.add_argument("--model", help="the model that looked, exactly")
+        _add_older(parser, "--model-older-than", settings.GIGACHAT.model_name, type=generation,
+                   metavar="MODEL", text="by a GigaChat of an earlier generation than")  # fmt: skip
+        _add_older(parser, "--schema-older-than", SCHEMA_VERSION, type=_schema,
+                   metavar="SCHEMA", text="with an older schema of results than")  # fmt: skip
+        _add_older(parser, "--vision-version-older-than", VISION_VERSION, type=_version,
+                   metavar="VERSION", text="by an older version of this program's vision than")  # fmt: skip
+        parser.add_argument("--post-id", type=_uuid, nargs="+", metavar="UUID", default=())
+        parser.add_argument("--tenant", help="name or id (default: all)")
+        parser.add_argument("--limit", type=_count, help="the newest so many posts")
+        parser.add_argument("--all", action="store_true", help="every post, where nothing narrows")
+        parser.add_argument(
+            "--retry-refused", action="store_true",
+            help="ask again about pictures of which the current model said a definite no",
+        )  # fmt: skip
+        parser.add_argument("--yes", "--execute", action="store_true", help="ask for them")
+        parser.add_argument(
+            "--run", type=_run, metavar="ID", help="with --yes: go on with a run that was stopped"
+        )
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            selection = _selection(options)
+            if options["yes"]:
+                self._request(selection, options)
+            else:
+                self._preview(selection, options)
+        except (OperationalError, InterfaceError) as error:
+            raise CommandError(
+                _("The database does not answer: %(error)s") % {"error": str(error).strip()}
+            ) from error
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _preview(self, selection: Selection, options: dict[str, Any]) -> None:
+        with _bar() as bar:
+            found = forecast(
+                selection,
+                retry_refused=options["retry_refused"],
+                now=timezone.now(),
+                progress=bar.update,
+            )
+        if options["json"]:
+            self.stdout.write(json.dumps({"asked": False, **found.as_dict()}, ensure_ascii=False))
+        else:
+            self.stdout.write("\n".join(_lines(found)))
+
+    def _request(self, selection: Selection, options: dict[str, Any]) -> None:
+        now = timezone.now()
+        run = options["run"] or request.new_run(now=now)
+        self.stderr.write(_("Run %(run)s; if it is stopped: --run %(run)s") % {"run": run})
+        with _bar() as bar:
+            asked = request.request(
+                selection,
+                run=run,
+                retry_refused=options["retry_refused"],
+                now=now,
+                progress=bar.update,
+            )
+        if options["json"]:
+            self.stdout.write(json.dumps({"asked": True, "run": run, "posts": asked}))
+        else:
+            said = _("Posts asked for: %(count)d. How it goes: manage.py diag_vision budget")
+            self.stdout.write(said % {"count": asked})
+
+
+def _bar() -> Any:
+    return tqdm(desc="posts", unit="", file=sys.stderr)
+
+
+def _selection(options: dict[str, Any]) -> Selection:
+    if any(options[name] for name in FILTERS) == options["all"]:
+        raise CommandError(_("Narrow the posts by a filter, or say --all; see --help"))
+    tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
+    channels = [
+        channel.pk
+        for text in options["channel"] or ()
+        for channel in find_channels(text, tenant_id=tenant_id)
+    ]
+    return Selection(
+        tenant_id=tenant_id,
+        channel_ids=channels,
+        post_ids=options["post_id"],
+        since=options["since"],
+        until=options["until"],
+        provider=options["provider"] or "",
+        model=options["model"] or "",
+        model_older_than=options["model_older_than"],
+        schema_older_than=options["schema_older_than"] or (),
+        version_older_than=options["vision_version_older_than"],
+        limit=options["limit"],
+    )
+
+
+def _lines(found: Forecast) -> list[str]:
+    pictures = found.pictures
+    rows = [
+        (_("Posts"), found.posts),
+        (_("Distinct pictures"), pictures["total"]),
+        (_("To be paid"), f"{pictures['to_pay']} ({found.model})"),
+        (_("Paid before, taken over for nothing"), pictures["paid_before"]),
+        (_("Refused before, not asked again"), pictures["refused_before"]),
+        (_("Read by text recognition"), pictures["to_read"]),
+        (_("Left out by the policy"), pictures["left_out"]),
+        (_("Tokens expected"), found.tokens),
+        (_("Tokens a picture"), f"{found.tokens_a_picture:.0f}"),
+        (_("Cost"), f"{found.cost_roubles:.2f} ₽"),
+        (_("Days at the budget"), _days(found)),
+    ]
+    width = max(len(name) for name, _value in rows) + 2
+    notes = [_("Nothing was asked for yet: repeat it with --yes.")]
+    if not found.waits:
+        notes.insert(0, _("VISION_QUEUE_WHEN_EXHAUSTED is off: repeat it on each of these days."))
+    return [f"{name:<{width}}{value}" for name, value in rows] + notes
+
+
+def _days(found: Forecast) -> str:
+    if found.days is None:
+        return _("never within the limits")
+    return str(found.days) if found.days else _("0: today")
+
+
+def _add_older(
+    parser: CommandParser,
+    name: str,
+    current: str,
+    *,
+    type: Any,
+    metavar: str,
+    text: str,
+) -> None:
+    """Without a value: older than the current one."""
+    parser.add_argument(
+        name, nargs="?", const=type(current), type=type, metavar=metavar,
+        help=f"looked at {text} this (default: the current, {current})",
+    )  # fmt: skip
+
+
+def _beginning(text: str) -> datetime:
+    return _moment(text, whole_day=False)
+
+
+def _end(text: str) -> datetime:
+    """The first moment that is too late."""
+    return _moment(text, whole_day=True)
+
+
+def _moment(text: str, *, whole_day: bool) -> datetime:
+    """A date or a time; without a zone it is the server's."""
+    try:
+        day = parse_date(text)
+        moment = datetime.combine(day, time()) if day else parse_datetime(text)
+        if day and moment and whole_day:
+            moment += DAY
+        if moment and timezone.is_naive(moment):
+            moment = timezone.make_aware(moment)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
+    return moment
+
+
+def _schema(text: str) -> list[int]:
+    try:
+        return schema_numbers(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no version such as {SCHEMA_VERSION}") from error
+
+
+def _version(text: str) -> Version:
+    parsed = version.parse(text)
+    if parsed is None:
+        raise ArgumentTypeError(f"{text!r} is no version such as {VISION_VERSION}")
+    return parsed
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not the id of a post (a UUID)") from error
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,9}", text):
+        raise ArgumentTypeError(f"{text!r} is not a number of posts")
+    return int(text)
+
+
+def _run(text: str) -> str:
+    if not request.RUN.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is not the id of a run")
+    return text

@@ -121,7 +121,7 @@ def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int =
 
 def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
     """
-    The worker is gone, and nobody knows whether its call was billed: it counts as spent.
+    The worker is gone, or no answer came: nobody knows whether its call was billed, so it counts.
 
     Better a few pictures fewer on that day than a bill above the limit.
     """

@@ -158,6 +158,7 @@ class Failure:
     reason: str
     details: str
     usage: Usage | None = None
+    maybe_billed: bool = False
     final: bool = False
     counts: bool = False
     pause_until: datetime | None = None
@@ -175,7 +176,10 @@ def settle_failure(
     """
     with transaction.atomic():
         row = PictureLook.objects.select_for_update().get(pk=claim.look_id)
-        _pay(row, claim, failure.usage, mine=row.claim_id == claim.claim_id)
+        if not failure.maybe_billed:
+            _pay(row, claim, failure.usage, mine=row.claim_id == claim.claim_id)
+        elif row.claim_id == claim.claim_id:
+            _write_off(row)
         _tell_breaker(row.provider, failure, now=now)
         if row.state != LookState.DONE and row.claim_id in {None, claim.claim_id}:
             _release(row)

@@ -227,10 +227,12 @@ class TestBusy:
 
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
         assert "ReadTimeout" in str(failure)
+        assert failure.maybe_billed
 
     def test_a_server_that_is_not_there_is_busy(self, look, busy):
         failure = busy(by=look(base_url="http://127.0.0.1:9/v1"))
 
+        assert not failure.maybe_billed
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
 
     def test_fact_061_the_adapter_itself_tries_once(self, busy, analyze, gigachat_stub):

@@ -367,6 +367,18 @@ class TestBudget:
         assert PictureLook.objects.filter(state="waiting").count() == 43
         assert PostEnrichment.objects.filter(vision_provider="ocr_fallback").count() == 43
 
+    def test_a_question_without_an_answer_counts_for_it_may_be_billed(self, archive, paid, vision):
+        vision(vision_max_daily_tokens=2 * 1792 + 1)
+        paid.script = [busy(NETWORK, maybe_billed=True), busy(NETWORK), None]
+        archive.post(b"one")
+
+        drain(rounds=5)
+
+        day = TokenBudget.objects.get()
+        assert (day.used_tokens, day.lost_tokens) == (1792 + paid.billed, 1792)
+        assert day.reserved_tokens == 0
+        assert PictureLook.objects.get().calls == 3
+
     def test_the_database_refuses_books_that_cannot_be(self, archive):
         day = TokenBudget.objects.create(tenant=archive.tenant, day="2026-11-21")
 

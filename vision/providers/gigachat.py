@@ -134,11 +134,11 @@ class GigaChatVision:
             temperature=TEMPERATURE,
             max_tokens=self._max_output_tokens,
         )
-        with self._translated(now=now):
+        with self._translated(now=now, billed=True):
             return _authorized(lambda: self._client.chat(question))
 
-    def _translated(self, *, now: datetime) -> AbstractContextManager[None]:
-        return translated(now=now, auth_url=self._auth_url, model=self.model)
+    def _translated(self, *, now: datetime, billed: bool = False) -> AbstractContextManager[None]:
+        return translated(now=now, auth_url=self._auth_url, model=self.model, billed=billed)
 
     def _analysis(self, completion: ChatCompletion, *, file_id: str, now: datetime) -> Analysis:
         usage = _usage(completion)

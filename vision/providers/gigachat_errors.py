@@ -26,6 +26,7 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 SDK_FAILURES: Final = (GigaChatException, httpx.HTTPError, ValueError, TypeError)
 """What a call of the SDK raises; the last two where an answer is not what the SDK expects."""
 
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _MESSAGE_CHARS: Final = 200
 _REJECTED: Final = (
     HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -33,8 +34,12 @@ _REJECTED: Final = (
 
 
 @contextmanager
-def translated(*, now: datetime, auth_url: str, model: str) -> Iterator[None]:
-    """Inside, the SDK's failures become ours; none of them carries a header or a token."""
+def translated(*, now: datetime, auth_url: str, model: str, billed: bool = False) -> Iterator[None]:
+    """
+    Inside, the SDK's failures become ours; none of them carries a header or a token.
+
+    `billed`: the call inside costs tokens as soon as GigaChat has it.
+    """
     try:
         yield
     except ResponseError as exc:
@@ -42,11 +47,11 @@ def translated(*, now: datetime, auth_url: str, model: str) -> Iterator[None]:
             raise _from_oauth(exc, now=now) from None
         raise _from_response(exc, now=now, model=model) from None
     except httpx.HTTPError as exc:
-        raise _from_network(exc) from exc
+        raise _from_network(exc, billed=billed) from exc
     except GigaChatException as exc:
-        raise _odd_answer(exc) from exc
+        raise _odd_answer(exc, billed=billed) from exc
     except (ValueError, TypeError) as exc:  # no JSON, or none of the shape that was promised
-        raise _odd_answer(exc) from exc
+        raise _odd_answer(exc, billed=billed) from exc
 
 
 def _from_oauth(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefused:
@@ -137,7 +142,7 @@ def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefuse
     return ProviderRefused("request_rejected", _said(exc))
 
 
-def _from_network(exc: httpx.HTTPError) -> ProviderBusy:
+def _from_network(exc: httpx.HTTPError, *, billed: bool) -> ProviderBusy:
     """Also a certificate nobody trusts: nothing was sent, and the message says what to set."""
     detail = f"GigaChat is not reached: {type(exc).__name__}"
     if "CERTIFICATE_VERIFY_FAILED" in str(exc):
@@ -145,13 +150,17 @@ def _from_network(exc: httpx.HTTPError) -> ProviderBusy:
             "GigaChat's certificate is not trusted: set GIGACHAT_CA_BUNDLE_FILE to the root"
             " certificate of the Ministry of Digital Development"
         )
-    return ProviderBusy(detail, error_class=ErrorClass.RETRYABLE_NETWORK)
+    sent = not isinstance(exc, _NEVER_SENT)
+    return ProviderBusy(
+        detail, error_class=ErrorClass.RETRYABLE_NETWORK, maybe_billed=billed and sent
+    )
 
 
-def _odd_answer(exc: Exception) -> ProviderBusy:
+def _odd_answer(exc: Exception, *, billed: bool) -> ProviderBusy:
     return ProviderBusy(
         f"GigaChat answered something unexpected: {type(exc).__name__}",
         error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
+        maybe_billed=billed,
     )
 
 

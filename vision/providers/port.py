@@ -99,7 +99,7 @@ class ProviderBusy(RetryLater):
     The call failed, a later one may succeed; that says nothing about the picture.
 
     `after` is what the provider asked to wait (None: it did not say), `usage` what was spent all
-    the same.
+    the same; `maybe_billed` where the picture was before the provider and no answer told.
     """
 
     def __init__(
@@ -109,10 +109,12 @@ class ProviderBusy(RetryLater):
         error_class: ErrorClass,
         after: timedelta | None = None,
         usage: Usage | None = None,
+        maybe_billed: bool = False,
     ) -> None:
         super().__init__(detail, after=after)
         self.error_class = error_class
         self.usage = usage
+        self.maybe_billed = maybe_billed
 
 
 class ProviderRefused(DomainError):

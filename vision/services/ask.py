@@ -190,6 +190,7 @@ def _failure(error: ProviderBusy | ProviderRefused, *, now: datetime) -> Failure
         reason=reason,
         details=str(error),
         usage=error.usage,
+        maybe_billed=isinstance(error, ProviderBusy) and error.maybe_billed,
         final=isinstance(error, ProviderRefused) and not isinstance(error, ProviderMisconfigured),
         counts=error.error_class in _COUNT_FOR_THE_BREAKER,
         pause_until=pause,

@@ -514,6 +514,14 @@ class TestCommand:
         with pytest.raises(CommandError):
             reanalyze(*arguments)
 
+    def test_while_nobody_listens_nothing_is_asked(self, archive, reanalyze, settings):
+        settings.VISION = with_settings(settings.VISION, feature_vision_enabled=False)
+        archive.post(b"one", tell=False)
+
+        with pytest.raises(CommandError, match="FEATURE_VISION_ENABLED"):
+            reanalyze("--all", "--yes")
+        assert not uploads().exists()
+
     def test_a_policy_that_cannot_be_used_is_told(self, archive, reanalyze):
         archive.tenant.settings = {"vision_policy": {"limits": {"max_image_mb": "lots"}}}
         archive.tenant.save()

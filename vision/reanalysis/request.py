@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import ClassVar, Final
 
+from django.conf import settings
 from django.db import transaction
 
 from events import bus
+from events.errors import DomainError
 from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
 from media import announce
@@ -22,6 +24,13 @@ from vision.reanalysis.selection import Selection, Shown, batches
 RUN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 Progress = Callable[[int], None]
+
+
+class VisionSwitchedOff(DomainError):
+    """Without FEATURE_VISION_ENABLED nobody listens: what is asked for would be lost."""
+
+    code: ClassVar[str] = "vision_switched_off"
+    http_status: ClassVar[int] = 409
 
 
 def new_run(*, now: datetime) -> str:
@@ -52,8 +61,10 @@ def request(
     Ask for another look at each post; returns how many were asked for that were not before.
 
     Idempotent by `run`: who is interrupted says the same run again and goes on where it
-    stopped. A limit counts over all its parts.
+    stopped. A limit counts over all its parts. Raises VisionSwitchedOff.
     """
+    if not settings.VISION.feature_vision_enabled:
+        raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: nobody looks at pictures")
     left = None if selection.limit is None else selection.limit - asked_in(run)
     asked = 0
     for batch in batches(replace(selection, limit=None)):

@@ -3,8 +3,8 @@ Ending promises that were not kept: looks into the bucket before it forgets them
 
 A worker may be killed, or lose the store's answer, between put and settle: its object
 may lie in the bucket and be in no ledger. So a promise counts until its key was cleared:
-what the ledger does not know is deleted from the bucket. (Not adopted: nobody would
-point to it, and the repeated work stores it again under the same key.)
+what the ledger does not know is deleted from the bucket, half written or whole. (Not
+adopted: nobody would point to it, and the repeated work stores it again under the same key.)
 
 Clearing holds the rows of all promises for that one key while it talks to the store.
 That lock is the lease, and it ends with its process; it keeps new promises for the key,
@@ -128,9 +128,23 @@ def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> b
             return False
         if any(row.kept_until and row.kept_until > now for row in held):
             return False
+        if any(_writer_went_missing(row) for row in held):
+            _abort(key)
         _reconcile(key, now=now)
         promises.filter(pk__in=[row.pk for row in held]).delete()
     return True
+
+
+def _writer_went_missing(promise: Reservation) -> bool:
+    """Nobody ended the promise, or the store did not answer who did."""
+    return promise.expires_at > promise.created_at or promise.kept_until is not None
+
+
+def _abort(key: str) -> None:
+    """What is half written takes room that is promised to others soon; nor may it end later."""
+    store = get_store()
+    for upload in store.uploads(key):
+        store.abort(upload)
 
 
 def _reconcile(key: str, *, now: datetime) -> None:

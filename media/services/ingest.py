@@ -1,9 +1,10 @@
 """Take a batch of messages over: files into the bucket, rows and events in one transaction."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -28,15 +29,21 @@ class Prepared:
     storing: Storing
     pool: Executor
     now: datetime
+    began: float = field(default_factory=time.monotonic)
 
     def again(self, messages: Sequence[Message] | None = None) -> "Prepared":
-        """From the beginning (a part of it): what it took for known has changed."""
+        """
+        From the beginning (a part of it): what it took for known has changed.
+
+        By now it is later: a promise on the time of the first attempt might be expired when
+        it is made.
+        """
         return prepare(
             self.source,
             channel=self.channel,
             messages=self.messages if messages is None else messages,
             pool=self.pool,
-            now=self.now,
+            now=self.now + timedelta(seconds=time.monotonic() - self.began),
         )
 
 

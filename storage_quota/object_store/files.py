@@ -107,14 +107,15 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
             self._check_root()
             self._storage.delete(key)
 
-    def uploads(self) -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[Upload]:
         drafts = self.root / UPLOADS
+        folder = (drafts / check_key(key)).parent if key else drafts
         with self._errors():
             self._check_root()
-            for path in sorted(drafts.rglob("*")):
+            for path in sorted(folder.glob("*") if key else folder.rglob("*")):
                 with suppress(FileNotFoundError):  # finished since its folder was read
-                    if path.is_file():
-                        yield _upload(path, drafts)
+                    if path.is_file() and key in {"", (upload := _upload(path, drafts)).key}:
+                        yield upload
 
     def abort(self, upload: Upload) -> None:
         check_key(upload.upload_id)

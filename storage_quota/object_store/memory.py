@@ -91,9 +91,9 @@ class MemoryStore(NoLinks, JsonReader):
         self._answer()
         self._entries.pop(check_key(key), None)
 
-    def uploads(self) -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[Upload]:
         self._answer()
-        yield from list(self.unfinished)
+        yield from [upload for upload in self.unfinished if key in {"", upload.key}]
 
     def abort(self, upload: Upload) -> None:
         self._answer()

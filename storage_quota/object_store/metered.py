@@ -62,8 +62,8 @@ class MeteredStore:
         with _counted("delete", key):
             self.store.delete(key)
 
-    def uploads(self) -> Iterator[Upload]:
-        return self.store.uploads()
+    def uploads(self, key: str = "") -> Iterator[Upload]:
+        return self.store.uploads(key)
 
     def abort(self, upload: Upload) -> None:
         self.store.abort(upload)

@@ -151,8 +151,12 @@ class ObjectStore(Protocol):
         """Afterwards there is no such object; there may have been none before."""
         ...
 
-    def uploads(self) -> Iterator[Upload]:
-        """What is half written, by a writer at work or a killed one. Raises rather than ends."""
+    def uploads(self, key: str = "") -> Iterator[Upload]:
+        """
+        What is half written (of `key`), by a writer at work or a killed one.
+
+        Raises rather than ends.
+        """
         ...
 
     def abort(self, upload: Upload) -> None:

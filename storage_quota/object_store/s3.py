@@ -120,14 +120,15 @@ class S3Store(JsonReader):
         with suppress(ObjectMissing), self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def uploads(self) -> Iterator[Upload]:
-        with self._errors("uploads"):
+    def uploads(self, key: str = "") -> Iterator[Upload]:
+        with self._errors(key or "uploads"):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket
+                Bucket=self._bucket, Prefix=key
             )
             for page in _whole(pages):
                 for entry in page.get("Uploads", ()):
-                    yield Upload(entry["Key"], entry["UploadId"], entry["Initiated"])
+                    if key in {"", entry["Key"]}:
+                        yield Upload(entry["Key"], entry["UploadId"], entry["Initiated"])
 
     def abort(self, upload: Upload) -> None:
         with self._errors(upload.key, writing=True):

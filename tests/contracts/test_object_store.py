@@ -259,6 +259,16 @@ def test_fact_022_an_unfinished_upload_is_listed_and_can_be_aborted(store):
     assert list(store.uploads()) == []
 
 
+def test_the_unfinished_uploads_of_one_key_are_told_from_those_of_its_neighbours(store):
+    unfinished(store)
+
+    [upload] = store.uploads("media/t/ab/half.mp4")
+
+    assert upload.key == "media/t/ab/half.mp4"
+    assert list(store.uploads("media/t/ab/half.mp")) == []
+    assert list(store.uploads("media/t/cd/half.mp4")) == []
+
+
 def test_an_upload_that_succeeds_is_not_left_in_the_list_of_unfinished_ones(store):
     put(store, "media/t/ab/a.jpg", b"picture")
     put(store, "media/t/ab/b.jpg", bytes(2 * PART_BYTES))

@@ -1,7 +1,8 @@
 """The files of one batch travel while the rows of the batch before are written."""
 
 import threading
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from PIL import Image
 from events.models import OutboxEvent
 from media.models import MediaObject, MediaState, Post
 from media.services import batches, blobs, imports
+from media.services.ingest import finish, prepare
 from media.sources.export import ExportSource
 from storage_quota import services as quota
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, get_store, use
 from storage_quota.object_store.memory import MemoryStore
+from tests import factories
 from tests.unit.exports import chat, message, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -203,3 +206,21 @@ def test_many_posts_go_in_by_copy_and_an_edit_replaces_them(tmp_path, store, mon
     first = OutboxEvent.objects.filter(topic="posts.parsed").order_by("id")[0]
     assert first.payload["text"] == f"1 {nasty}"
     assert run(tmp_path).counts["unchanged"] == count
+
+
+def test_what_is_begun_again_after_hours_is_not_promised_on_the_time_of_the_first_attempt(
+    tmp_path, store, now
+):
+    source = ExportSource(export(tmp_path, ["a"]), zone=UTC)
+    [batch] = [each for each in batches.batches(source, limit=None) if each.messages]
+    with blobs.putters() as pool:
+        first = prepare(
+            source, channel=factories.channel(), messages=batch.messages, pool=pool, now=now
+        )
+        first.storing.abandon()
+
+        second = replace(first, began=first.began - 7200).again()
+
+        assert Reservation.objects.get().expires_at > now + timedelta(hours=3)
+        finish(second)
+    assert len(set(books())) == 1

@@ -278,6 +278,30 @@ def test_a_release_deletes_what_a_failed_put_left(reserve, store):
     assert not Reservation.objects.exists()
 
 
+def test_which_of_two_puts_at_once_came_last_is_found_out_by_the_sweep(reserve, store, now):
+    short, long = reserve(3, "a"), reserve(9, "a")
+    store.put(long, b"x" * 9, mime="image/png")
+    store.put(short, b"x" * 3, mime="image/png")
+    services.settle_many([long], now=now)
+    services.settle_many([short], now=now)
+
+    assert selectors.taken_in_all() == 10
+    services.release_expired(now=now)
+
+    assert in_ledger() == in_bucket(store) == {short.key: 3}
+    assert used() == 3
+    assert not Reservation.objects.exists()
+
+
+def test_two_live_promises_for_one_content_are_charged_twice_until_one_of_them_ends(reserve, now):
+    reserve(40, "a")
+
+    with pytest.raises(QuotaExceeded):
+        reserve(40, "a", now=now + RESERVATION_TTL - timedelta(seconds=1))
+
+    assert reserve(20, "a").contested
+
+
 def test_a_release_leaves_the_object_somebody_else_stored(put, reserve, store):
     put(7, "a")
     late = reserve(7, "a")
@@ -362,6 +386,15 @@ def test_the_sweep_deletes_what_no_ledger_knows(reserve, store, now):
     assert (swept.cleared, swept.left) == (1, 0)
     assert in_bucket(store) == {}
     assert not Reservation.objects.exists()
+
+
+def test_the_sweep_aborts_what_the_missing_writer_left_half_written(reserve, store, now):
+    killed = reserve(7)
+    store.unfinished = [Upload(killed.key, "1", now), Upload(f"{killed.key}2", "2", now)]
+
+    services.release_expired(now=now + RESERVATION_TTL)
+
+    assert [upload.upload_id for upload in store.unfinished] == ["2"]
 
 
 def test_the_sweep_keeps_what_the_ledger_knows_and_corrects_its_size(put, reserve, store, now):

@@ -1,0 +1,125 @@
+"""Sixty-four processes want room for ten: never a byte over, whoever is killed on the way."""
+
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from storage_quota import selectors, services
+from storage_quota.models import Reservation, Tenant
+from storage_quota.quota import RESERVATION_TTL
+from telegram_assistant.config import Limits
+from tests import storage_fixtures as given
+from tests.storage_fixtures import in_bucket, in_ledger, used
+
+files = given.files
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WRITERS, PLACES, SIZE = 64, 10, 300_000
+LIMIT = PLACES * SIZE
+
+
+@pytest.fixture
+def tenant(transactional_db):
+    return Tenant.objects.create(name="Alice")
+
+
+@pytest.fixture
+def limits(settings):
+    settings.LIMITS = Limits(
+        total_bytes=LIMIT,
+        emergency_bytes=LIMIT,
+        tenant_bytes=LIMIT,
+        by_type=dict.fromkeys(("media", "vision", "crawl", "album"), LIMIT),
+    )
+
+
+@pytest.fixture
+def run(tenant, files, limits):
+    """
+    Runs the writers and looks all the time at what is in the bucket and in the books.
+
+    Nothing leaves the bucket meanwhile, so looking at it first and then at the books is
+    as good as looking at both at once. Returns how often it looked.
+    """
+    started = []
+
+    def make(*, count=WRITERS, doomed=0):
+        arguments = [files.root, tenant.pk, LIMIT, SIZE, count, doomed]
+        writers = subprocess.Popen(
+            [
+                sys.executable, "-m", "tests.integration.quota_writers",
+                str(connection.settings_dict["NAME"]), *map(str, arguments),
+            ],
+        )  # fmt: skip
+        started.append(writers)
+        looks = 0
+        while writers.poll() is None:
+            look(files)
+            looks += 1
+            time.sleep(0.02)
+        assert writers.returncode == 0
+        look(files)
+        return looks
+
+    yield make
+    for writers in started:
+        writers.kill()
+        writers.wait()
+
+
+def look(files):
+    stored, drafts = sum(in_bucket(files).values()), half_written(files)
+    taken = selectors.taken_in_all()
+    assert stored + drafts <= taken <= LIMIT
+
+
+def half_written(files):
+    """What lies beside the bucket takes room, too; a draft is counted there or as an object."""
+    size = 0
+    for path in (files.root / ".uploads").rglob("*"):
+        try:
+            size += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return size
+
+
+def promised():
+    return sum(Reservation.objects.values_list("size_bytes", flat=True))
+
+
+def test_of_sixty_four_processes_exactly_ten_get_a_place(files, run):
+    looks = run()
+
+    assert len(in_bucket(files)) == PLACES
+    assert in_bucket(files) == in_ledger()
+    assert used() == LIMIT
+    assert promised() == 0
+    assert looks > PLACES
+
+
+def test_a_quarter_is_killed_and_after_an_hour_the_books_are_right_to_the_byte(files, run):
+    run(doomed=WRITERS // 4)
+
+    assert used() + promised() == LIMIT
+    assert promised() >= 4 * SIZE
+
+    later = timezone.now() + RESERVATION_TTL + timedelta(seconds=1)
+    swept = services.release_expired(now=later)
+
+    assert swept.left == 0
+    assert in_bucket(files) == in_ledger()
+    assert used() == sum(in_bucket(files).values()) < LIMIT
+    assert promised() == half_written(files) == 0
+
+    run(count=2 * PLACES)
+
+    assert len(in_bucket(files)) == PLACES
+    assert in_bucket(files) == in_ledger()
+    assert used() == LIMIT

@@ -5,7 +5,7 @@ import importlib
 import sys
 import time
 
-BENCHES = ("bus", "cleanup", "imports", "memory", "near", "ocr", "vision")
+BENCHES = ("bus", "cleanup", "imports", "memory", "near", "ocr", "quota", "vision")
 
 
 def main() -> int:

@@ -159,6 +159,17 @@ class Books(RuleBasedStateMachine):
         if reservation.expires_at > self.now:
             self.leave_half(reservation)
 
+    @precondition(lambda self: not self.down)
+    @rule(owner=owners, kind=kinds, name=names, bytes_each=st.tuples(sizes, sizes))
+    def two_write_one_key_at_once(self, owner, kind, name, bytes_each):
+        """The first to be promised puts last, and settles last."""
+        both = [self.reserve(owner, kind, name, size) for size in bytes_each]
+        granted = [each for each in both if isinstance(each, Reservation)]
+        for reservation in reversed(granted):
+            self.store.put(reservation, given_bytes(reservation, 1), mime="image/png")
+        for reservation in reversed(granted):
+            services.settle(reservation, now=self.now)
+
     @rule(owner=owners, kind=kinds, name=names, size=sizes)
     def put_whole(self, owner, kind, name, size):
         tenant = self.tenants[owner]

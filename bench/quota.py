@@ -1,0 +1,172 @@
+"""
+What a promise and its settling cost, and what the quota endpoints do, in a full ledger.
+
+Two databases of the same tenants, one with 1 000 objects in its ledger and one with a million,
+asked in turns in one run. Bound: the median of the full one is at most 1.3 times the other's.
+"""
+
+import random
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+
+from bench import database
+
+database.setup()
+
+from django.contrib.auth.models import User  # noqa: E402 - after django.setup()
+from django.db import connection, connections  # noqa: E402
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from storage_quota import services  # noqa: E402
+from storage_quota.models import ContentType, Tenant  # noqa: E402
+from storage_quota.object_store import get_store, use  # noqa: E402
+from storage_quota.object_store.memory import MemoryStore  # noqa: E402
+
+FEW, MANY, TENANTS, ROUNDS, MOST = 1_000, 1_000_000, 20, 400, 1.3
+SIZE_BYTES = 1000
+TYPES = {ContentType.MEDIA: 6, ContentType.VISION: 2, ContentType.CRAWL: 2}
+
+_SUMS = """
+    INSERT INTO tenant_storage_usage
+        (id, tenant_id, content_type, total_bytes, objects_count, last_updated, created_at)
+    SELECT gen_random_uuid(), tenant_id, content_type, sum(size_bytes), count(*), now(), now()
+    FROM storage_quota_storedobject GROUP BY tenant_id, content_type
+    ON CONFLICT (tenant_id, content_type) DO UPDATE
+    SET total_bytes = excluded.total_bytes, objects_count = excluded.objects_count
+"""
+
+
+def main() -> int:
+    with database.fresh() as name, use(MemoryStore()):
+        tenants = [Tenant.objects.create(name=f"Tenant {n}") for n in range(TENANTS)]
+        client = Client(SERVER_NAME="localhost")
+        client.force_login(User.objects.create_user("operator", is_staff=True))
+        _load(tenants, FEW)
+        with _copy_of(name) as full:
+            small = connections["default"]
+            with _on(full):
+                started = time.monotonic()
+                _load(tenants, MANY - FEW)
+                print(f"   loaded {MANY:,} objects in {time.monotonic() - started:.0f} s")
+            times = _compare({FEW: small, MANY: full}, _works(client, tenants))
+    return _tell(times)
+
+
+def _works(client: Client, tenants: list[Tenant]) -> dict[str, Callable[[], None]]:
+    dice = random.Random(1)
+    return {
+        "reserve + settle": lambda: _store(dice.choice(tenants)),
+        "GET quota": lambda: _get(client, "quota"),
+        "GET stats": lambda: _get(client, "stats"),
+    }
+
+
+def _store(tenant: Tenant) -> None:
+    now = timezone.now()
+    reservation = services.reserve(
+        tenant=tenant,
+        content_type=ContentType.MEDIA,
+        key=f"media/{tenant.pk}/{uuid.uuid4().hex}",
+        size_bytes=SIZE_BYTES,
+        now=now,
+    )
+    get_store().put(reservation, bytes(SIZE_BYTES), mime="image/png")
+    services.settle(reservation, now=now)
+
+
+def _get(client: Client, what: str) -> None:
+    answer = client.get(f"/api/v1/storage/{what}")
+    assert answer.status_code == 200, answer.content
+
+
+Times = dict[str, dict[int, list[float]]]
+
+
+def _compare(books: dict[int, BaseDatabaseWrapper], works: dict[str, Callable[[], None]]) -> Times:
+    """Each work once on either database, in turns; the first tenth only warms up."""
+    times: Times = {name: defaultdict(list) for name in works}
+    for number in range(ROUNDS + ROUNDS // 10):
+        turns = list(books.items())
+        for name, work in works.items():
+            for rows, wrapper in turns if number % 2 else reversed(turns):
+                with _on(wrapper):
+                    started = time.perf_counter()
+                    work()
+                    seconds = time.perf_counter() - started
+                if number >= ROUNDS // 10:
+                    times[name][rows].append(seconds)
+    return times
+
+
+def _tell(times: Times) -> int:
+    holds = True
+    print(f"   {'':<18}{FEW:>12,}{MANY:>12,}   ratio   (must be ≤ {MOST})")
+    for name, laps in times.items():
+        few, many = median(laps[FEW]), median(laps[MANY])
+        holds &= many / few <= MOST
+        print(f"   {name:<18}{few * 1000:>9.2f} ms{many * 1000:>9.2f} ms{many / few:>8.2f}")
+    return 0 if holds else 1
+
+
+@contextmanager
+def _copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
+    """A connection of its own to a copy of the database `name`."""
+    copy = f"{name}_full"
+    _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
+    current = connections["default"]
+    wrapper = type(current)({**current.settings_dict, "NAME": copy}, "default")
+    try:
+        yield wrapper
+    finally:
+        wrapper.close()
+        _administer(f"DROP DATABASE {copy}")
+
+
+def _administer(*statements: str) -> None:
+    """From another database: nobody may be in one that is copied or dropped."""
+    connections["default"].close()
+    with connections["default"]._nodb_cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@contextmanager
+def _on(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
+    """What is done here is done in the database of `wrapper`."""
+    before = connections["default"]
+    connections["default"] = wrapper
+    try:
+        yield
+    finally:
+        connections["default"] = before
+
+
+def _load(tenants: list[Tenant], count: int) -> None:
+    """`count` objects more, spread over tenants and types; the sums follow."""
+    dice = random.Random(count)
+    kinds, weights = list(TYPES), list(TYPES.values())
+    stamp = timezone.now().isoformat()
+    columns = "key, tenant_id, content_type, size_bytes, mime, content_encoding, sha256"
+    statement = f"COPY storage_quota_storedobject ({columns}, created_at, updated_at) FROM STDIN"
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            for kind in dice.choices(kinds, weights, k=count):
+                owner, digest = dice.choice(tenants).pk, f"{dice.getrandbits(256):064x}"
+                key = f"{kind.value}/{owner}/{digest[:2]}/{digest}"
+                copy.write(
+                    f"{key}\t{owner}\t{kind.value}\t{SIZE_BYTES}\timage/png\t\t{digest}"
+                    f"\t{stamp}\t{stamp}\n"
+                )
+        cursor.execute(_SUMS)
+    database.analyze()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -26,7 +26,7 @@ from media.services import imports  # noqa: E402
 from media.sources.export import ExportSource  # noqa: E402
 from storage_quota import services as quota  # noqa: E402
 
-MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 3, 3.0
+MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 5, 3.0
 TABLES = (
     "channels", "media_objects", "posts", "post_media_map", "storage_quota_storedobject",
     "tenant_storage_usage", "events_outboxevent", "events_delivery", "import_runs",

@@ -36,7 +36,7 @@ class Incoming:
     @property
     def contents(self) -> list[str]:
         """SHA-256 per position: the same bytes as picture and thumbnail count once."""
-        return list(dict.fromkeys(blob.sha256 for blob in self.blobs))
+        return list(dict.fromkeys([blob.sha256 for blob in self.blobs])) if self.blobs else []
 
 
 @dataclass(slots=True)

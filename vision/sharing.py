@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.dispatch import receiver
 
 from media.models import Post
@@ -25,23 +26,28 @@ from vision.models import (
 )
 from vision.near import Near, told_apart
 from vision.phash import PHash
+from vision.providers.port import SCHEMA_VERSION, VisionProvider
 
 TOLD_APART = "told_apart"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Pictures found to be the same; those remembered after `mark` were not compared."""
+    """Pictures found to be the same, of those that were considered at all."""
 
     twins: Sequence[Near] = ()
-    mark: int = 0
+    considered: frozenset[str] = frozenset()
 
 
-def compare(*, tenant: Tenant, sha256: str, image: bytes) -> Comparison:
-    """In no transaction: bytes of other pictures are fetched."""
-    last = PictureHash.objects.filter(tenant=tenant).order_by("-pk").values("pk").first()
-    found = twins.find(tenant=tenant, sha256=sha256, image=image)
-    return Comparison(found, last["pk"] if last else 0)
+def compare(*, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvider) -> Comparison:
+    """
+    With pictures that have a look or are getting one: others have nothing to lend.
+
+    In no transaction: bytes of other pictures are fetched.
+    """
+    among = _active(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
+    found = twins.compare(tenant=tenant, sha256=sha256, image=image, among=among)
+    return Comparison(found.same, found.considered)
 
 
 def lender(row: PictureLook, compared: Comparison) -> tuple[PictureLook, Near] | None:
@@ -55,33 +61,23 @@ def lender(row: PictureLook, compared: Comparison) -> tuple[PictureLook, Near] |
 
 def being_looked_at(row: PictureLook, compared: Comparison) -> bool:
     """
-    Whether a copy is before the provider right now, or something near that nobody compared.
+    Whether a copy is before the provider right now, or something near that nobody considered.
 
     Who holds the tenant's turn sees every claim; and every claim was remembered before it.
     """
     copies = [one.sha256 for one in compared.twins]
     if copies and _others(row, copies).filter(state=LookState.CLAIMED).exists():
         return True
-    late = PictureHash.objects.filter(tenant_id=row.tenant_id, pk__gt=compared.mark)
-    late = late.exclude(sha256__in=[row.sha256, *copies])
-    if not late.exists():
-        return False
     known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
     if known is None:
         return False
-    active = PictureLook.objects.filter(
-        tenant_id=row.tenant_id, provider=row.provider, model=row.model,
-        schema_version=row.schema_version, state__in=(LookState.CLAIMED, LookState.DONE),
-        sha256__in=late.values("sha256"),
-    )  # fmt: skip
-    return bool(
-        near.nearest(
-            tenant=row.tenant,
-            phash=PHash(int(known.phash, 16), known.hash_size),
-            exclude=row.sha256,
-            among=active.values("sha256"),
-        )
+    by_now = near.nearest(
+        tenant=row.tenant,
+        phash=PHash(int(known.phash, 16), known.hash_size),
+        exclude=row.sha256,
+        among=_active(row.tenant_id, row.provider, row.model, row.schema_version),
     )
+    return any(one.sha256 not in compared.considered for one in by_now)
 
 
 @receiver(told_apart, dispatch_uid="vision.look_for_itself")
@@ -106,3 +102,11 @@ def _others(row: PictureLook, contents: Sequence[str]) -> Any:
         tenant_id=row.tenant_id, provider=row.provider, model=row.model,
         schema_version=row.schema_version, sha256__in=contents,
     )  # fmt: skip
+
+
+def _active(tenant_id: UUID, provider: str, model: str, schema_version: str) -> QuerySet[Any]:
+    """The pictures that have a look or are getting one just now."""
+    return PictureLook.objects.filter(
+        tenant_id=tenant_id, provider=provider, model=model, schema_version=schema_version,
+        state__in=(LookState.CLAIMED, LookState.DONE),
+    ).values("sha256")  # fmt: skip

@@ -1,9 +1,13 @@
 """Which known pictures a newcomer is a copy of: the hash suggests, the pixels decide."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from media.imaging import ImageRefused
 from media.models import MediaObject, media_object_id
@@ -16,13 +20,31 @@ from vision.phash import phash
 
 logger = logging.getLogger(__name__)
 
-MOST_COMPARED = 3
+MOST_COMPARED = 5
 """Pictures fetched for a newcomer. Copies of the copies are not asked: borrowers do not lend."""
 
 
-def find(*, tenant: Tenant, sha256: str, image: bytes) -> list[Near]:
+@dataclass(frozen=True, slots=True)
+class Compared:
     """
-    Pictures of the tenant that `image` is a copy of, nearest first; the picture is remembered.
+    `same`: pictures that show the same, nearest first. `considered`: all that were near enough
+    to be named; those beyond the first few pass for different without a look at their pixels.
+    """
+
+    same: Sequence[Near] = ()
+    considered: frozenset[str] = frozenset()
+
+
+def find(*, tenant: Tenant, sha256: str, image: bytes) -> list[Near]:
+    """Pictures of the tenant that `image` is a copy of; see `compare`."""
+    return list(compare(tenant=tenant, sha256=sha256, image=image).same)
+
+
+def compare(
+    *, tenant: Tenant, sha256: str, image: bytes, among: QuerySet[Any] | None = None
+) -> Compared:
+    """
+    Compare with the nearest pictures of the tenant (`among` those); the picture is remembered.
 
     Reads from the store, so call it in no transaction. Raises RetryLater where the store is
     away. Empty for what cannot be told apart (plain pictures), cannot be decoded, or looks
@@ -31,17 +53,18 @@ def find(*, tenant: Tenant, sha256: str, image: bytes) -> list[Near]:
     """
     vision = settings.VISION
     if not vision.vision_phash_enabled:
-        return []
+        return Compared()
     newcomer = Original(image, vision.vision_max_pixels)
     try:
         found = phash(newcomer.pixels, hash_size=vision.vision_phash_hash_size)
     except ImageRefused:
-        return []
+        return Compared()
     if found is None:
-        return []
+        return Compared()
     near.remember(tenant=tenant, sha256=sha256, phash=found)
-    candidates = near.nearest(tenant=tenant, phash=found, exclude=sha256, limit=MOST_COMPARED)
-    return [one for one in candidates if _is_twin(tenant.pk, newcomer, one)]
+    candidates = near.nearest(tenant=tenant, phash=found, exclude=sha256, among=among)
+    same = [one for one in candidates[:MOST_COMPARED] if _is_twin(tenant.pk, newcomer, one)]
+    return Compared(same, frozenset(one.sha256 for one in candidates))
 
 
 def _is_twin(tenant_id: UUID, newcomer: Original, candidate: Near) -> bool:

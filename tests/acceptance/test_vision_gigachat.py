@@ -11,7 +11,7 @@ from base64 import b64encode
 
 import pytest
 from django.utils import timezone
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from events.models import Delivery
 from tests.acceptance.product import ROOT, Product, wait_until
@@ -125,17 +125,46 @@ def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(start, stub):
     assert sum(paid) == settled
 
 
-def test_undisturbed_each_picture_is_asked_about_exactly_once(start, stub):
-    fill(60, 25)
+def scene(seed: int, *, width: int = 320, quality: int = 90) -> bytes:
+    """Shapes and shades, as photographs have them: what survives a re-encoding."""
+    chance = random.Random(seed)
+    image = Image.new("RGB", (320, 240), tuple(chance.choices(range(256), k=3)))
+    draw = ImageDraw.Draw(image)
+    for _ in range(14):
+        x, y, size = chance.randrange(320), chance.randrange(240), chance.randrange(20, 140)
+        draw.ellipse((x, y, x + size, y + size), fill=tuple(chance.choices(range(256), k=3)))
+    if width != image.width:
+        image = image.resize((width, width * 3 // 4), Image.Resampling.LANCZOS)
+    body = io.BytesIO()
+    image.save(body, "JPEG", quality=quality)
+    return body.getvalue()
+
+
+def copies(seed: int) -> list[bytes]:
+    """A picture, and of every third one what forwarding and saving again make of it."""
+    if seed % 3:
+        return [scene(seed)]
+    return [scene(seed), scene(seed, quality=70), scene(seed, width=240, quality=80)]
+
+
+def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(start, stub):
+    """Many of the posts show the same file, as forwarded ones do, some a re-encoded copy."""
+    archive, chance = Archive(), random.Random(7)
+    bodies = [body for seed in range(PICTURES) for body in copies(seed)]
+    order = bodies + chance.choices(bodies, k=POSTS - len(bodies))
+    chance.shuffle(order)
+    for body in order:
+        archive.post(body)
     for _ in range(WORKERS):
         start()
 
-    seen = PostEnrichment.objects.filter(vision_provider="gigachat")
-    done = wait_until(lambda: as_if_leases_had_ended() or seen.count() == 60, seconds=60, step=1)
+    done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=180, step=1)
 
     told, day = stub.stats(), TokenBudget.objects.get()
-    assert done, f"{seen.count()} of 60"
-    assert (told["answers"], told["pictures_seen"]) == (25, 25)
+    assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
+    assert told["answers"] == PICTURES
+    assert PictureLook.objects.filter(same_as=None).count() == PICTURES
+    assert PictureLook.objects.count() == len(bodies)
     assert (day.used_tokens, day.reserved_tokens) == (told["tokens"]["total_tokens"], 0)
     assert told["files"] == 0
     assert told["max_in_flight"] <= PLACES

@@ -1,6 +1,7 @@
 """Who looks at pictures. The OCR provider always exists; it costs nothing but time."""
 
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from vision.providers.gigachat_client import Connection
 from vision.providers.ocr import TesseractOcr
 from vision.providers.picture import Preparation
 from vision.providers.port import VisionProvider
+
+_making = Lock()
 
 
 @lru_cache(maxsize=1)
@@ -30,7 +33,8 @@ def get_gigachat() -> GigaChatVision | None:
     """
     if not settings.GIGACHAT.configured:
         return None
-    return _gigachat(settings.GIGACHAT, settings.VISION)
+    with _making:  # two threads that come first would make one each
+        return _gigachat(settings.GIGACHAT, settings.VISION)
 
 
 @lru_cache(maxsize=1)

@@ -116,7 +116,9 @@ def _claim_and_ask(
         look.details = str(refusal)
         return NotNow(refusal.reason, waits=False)
     picture = question.picture
-    compared = sharing.compare(tenant=picture.post.tenant, sha256=picture.sha256, image=image)
+    compared = sharing.compare(
+        tenant=picture.post.tenant, sha256=picture.sha256, image=image, provider=question.provider
+    )
     with pictures.alive() as claim_id:
         claim = pictures.claim(
             picture, question.provider, question.terms, compared,

@@ -1,0 +1,142 @@
+"""Whatever GigaChat does, every post ends analyzed or read, and the books agree with its own."""
+
+import io
+import random
+
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from events import worker
+from events.models import Delivery
+from tests.gigachat_stub.faults import KINDS
+from tests.integration.archive import Archive
+from tests.integration.paid import analyzes, together, with_settings
+from vision import providers, tasks
+from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.providers.fake import FakeVision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def ocr(monkeypatch):
+    fake = FakeVision()
+    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def patient(gigachat, settings):
+    """Nothing but the fault stops anybody: the breaker forgives at once, silence is short."""
+    settings.GIGACHAT = with_settings(
+        settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001, vision_timeout=0.5
+    )
+
+
+def photo(seed: int) -> bytes:
+    noise = Image.frombytes("RGB", (24, 24), random.Random(seed).randbytes(24 * 24 * 3))
+    body = io.BytesIO()
+    noise.resize((96, 96), Image.Resampling.NEAREST).save(body, "JPEG", quality=90)
+    return body.getvalue()
+
+
+def deliver(rounds: int) -> None:
+    for _ in range(rounds):
+        Delivery.objects.exclude(state__in=("done", "dead")).update(due_at=timezone.now())
+        together(*[lambda: worker.drain("vision")] * 3)
+        worker.drain("vision_backfill")
+        worker.drain("default")
+
+
+def settled_books(stub) -> None:
+    """What the answers cost, what GigaChat counted, and what the budget took for spent."""
+    used = lost = reserved = 0
+    for day in TokenBudget.objects.all():
+        used, lost = used + day.used_tokens, lost + day.lost_tokens
+        reserved += day.reserved_tokens
+    in_looks = sum(PictureLook.objects.values_list("total_tokens", flat=True))
+    assert reserved == 0
+    assert used - lost == in_looks
+    assert in_looks <= stub.stats()["tokens"].get("total_tokens", 0) <= used
+
+
+def outcomes() -> set[str]:
+    rows = PostEnrichment.objects.values_list("metadata", flat=True)
+    return {decision["outcome"] for row in rows for decision in row["decisions"]}
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "mixed"])
+def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
+    archive = Archive()
+    posts = [archive.post(photo(n)) for n in range(3)]
+    how = {"content": "{}"} if kind == "answer" else {}
+    gigachat.fail(kind, seconds=2, **how)
+
+    deliver(7)
+
+    deliveries = Delivery.objects.filter(subscriber__startswith="vision.analyze")
+    assert set(deliveries.values_list("state", flat=True)) == {"done"}
+    assert PostEnrichment.objects.count() == len(posts)
+    assert outcomes() <= {"analyzed", "read"}
+    assert not PictureLook.objects.filter(state__in=(LookState.OPEN, LookState.CLAIMED))
+    for look in PictureLook.objects.exclude(state=LookState.DONE):
+        assert look.error_class or look.waits_for, f"{kind}: nothing says why"
+    for row in PostEnrichment.objects.filter(vision_provider="ocr_fallback"):
+        assert {d["reason"] for d in row.metadata["decisions"]} - {"policy_passed", ""}
+    settled_books(gigachat)
+
+
+@pytest.mark.parametrize("kind", ["server_error", "rate_limited", "payment_required", "cut"])
+def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind):
+    archive = Archive()
+    posts = [archive.post(photo(n)) for n in range(3)]
+    gigachat.fail(kind, seconds=2)
+    deliver(7)
+    assert outcomes() == {"read"}
+
+    gigachat.faults.plan([])
+    ProviderHealth.objects.all().delete()
+    PictureLook.objects.update(due_at=None)
+    tasks.ask_waiting()
+    deliver(3)
+
+    seen = PostEnrichment.objects.filter(vision_provider="gigachat")
+    assert seen.count() == len(posts)
+    assert PictureLook.objects.filter(state=LookState.DONE).count() == len(posts)
+    settled_books(gigachat)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, seed):
+    gigachat.faults.plan([{"kind": "mixed", "probability": 0.3, "endpoint": "any"}], seed=seed)
+    archive = Archive()
+    posts = [archive.post(photo(n % 25)) for n in range(40)]
+
+    deliver(10)
+
+    deliveries = Delivery.objects.filter(subscriber__startswith="vision.analyze")
+    assert set(deliveries.values_list("state", flat=True)) <= {"done", "dead"}
+    assert not deliveries.filter(state="dead", error_code="")
+    assert PostEnrichment.objects.count() == len(posts)
+    assert outcomes() <= {"analyzed", "read"}
+    assert "analyzed" in outcomes()
+    assert not PictureLook.objects.filter(state__in=(LookState.OPEN, LookState.CLAIMED))
+    settled_books(gigachat)
+
+
+def test_fifty_pictures_at_once_with_room_for_seven(gigachat, settings):
+    settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=7 * 1792 + 1791)
+    gigachat.state.behavior.latency = 0.1
+    gigachat.fail("answer", usage={"prompt_tokens": 1700, "total_tokens": 1792})
+    archive = Archive()
+    posts = [archive.post(photo(n)) for n in range(50)]
+
+    raised = together(*map(analyzes, posts))
+
+    told, day = gigachat.stats(), TokenBudget.objects.get()
+    assert raised == []
+    assert 1 <= told["answers"] <= 7
+    assert told["tokens"]["total_tokens"] == day.used_tokens <= 7 * 1792 + 1791
+    assert (day.reserved_tokens, day.lost_tokens) == (0, 0)
+    assert PostEnrichment.objects.count() == 50

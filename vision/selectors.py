@@ -92,7 +92,7 @@ def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
         cost_expected=round(expected * price / 1000, 2),
         provider=PROVIDER,
         model=model,
-        provider_state=breaker.state(ProviderHealth.objects.filter(pk=PROVIDER).first(), now=now),
+        provider_state=_state_of_provider(now),
     )
 
 
@@ -118,3 +118,9 @@ def _days(expected: int, most: int, left: int | None, limit: int | None) -> int 
     if usable <= 0:
         return None
     return math.ceil((expected - left) / usable)
+
+
+def _state_of_provider(now: datetime) -> str:
+    if not settings.GIGACHAT.configured:
+        return "not_configured"
+    return breaker.state(ProviderHealth.objects.filter(pk=PROVIDER).first(), now=now)

@@ -12,6 +12,13 @@ from vision.policy_schema import PolicyRefused
 from vision.selectors import BudgetReport
 from vision.services import again
 
+_STATES = {
+    "not_configured": "not configured, pictures are read with OCR",
+    "closed": "is asked",
+    "open": "is left alone after failures",
+    "half_open": "is being tried again",
+    "paused": "is left alone for now",
+}
 HELP = "tokens used, reserved and left, pictures that wait, days and roubles they need"
 
 
@@ -56,7 +63,7 @@ def _lines(report: BudgetReport) -> list[str]:
             "Tokens a picture",
             f"{report.estimate_mean:.0f} on average, {report.estimate_most} reserved",
         ),
-        ("Provider", f"{report.provider} ({report.model}): {report.provider_state}"),
+        ("Provider", f"{report.provider} ({report.model}): {_STATES[report.provider_state]}"),
         ("Pictures waiting", _waiting(report)),
         ("Tokens they need", f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)"),
         ("Days they need", "never within the limit" if report.days_needed is None

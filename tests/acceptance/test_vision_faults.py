@@ -30,7 +30,7 @@ def ocr(monkeypatch):
 def patient(gigachat, settings):
     """Nothing but the fault stops anybody: the breaker forgives at once, silence is short."""
     settings.GIGACHAT = with_settings(
-        settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001, vision_timeout=0.5
+        settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001, vision_timeout=1.5
     )
 
 
@@ -71,7 +71,7 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
     archive = Archive()
     posts = [archive.post(photo(n)) for n in range(3)]
     how = {"content": "{}"} if kind == "answer" else {}
-    gigachat.fail(kind, seconds=2, **how)
+    gigachat.fail(kind, seconds=4, **how)
 
     deliver(7)
 
@@ -91,7 +91,7 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
 def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind):
     archive = Archive()
     posts = [archive.post(photo(n)) for n in range(3)]
-    gigachat.fail(kind, seconds=2)
+    gigachat.fail(kind, seconds=4)
     deliver(7)
     assert outcomes() == {"read"}
 
@@ -126,6 +126,7 @@ def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, se
 
 
 def test_fifty_pictures_at_once_with_room_for_seven(gigachat, settings):
+    settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_timeout=30)
     settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=7 * 1792 + 1791)
     gigachat.state.behavior.latency = 0.1
     gigachat.fail("answer", usage={"prompt_tokens": 1700, "total_tokens": 1792})

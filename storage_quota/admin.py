@@ -1,40 +1,24 @@
 """The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
 
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from events.console import BigTableAdmin, ReadOnlyAdmin
 from storage_quota import (
     cleanup_page,
     integrity_admin,  # noqa: F401 - registers its pages
     tenant_settings,
 )
 from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
-
-Row = TypeVar("Row", bound=models.Model)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Row]):
-    list_select_related = ("tenant",)
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
-        return False
 
 
 class MembershipInline(admin.TabularInline[Membership, Tenant]):
@@ -54,14 +38,13 @@ class TenantForm(forms.ModelForm[Tenant]):
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin[Tenant]):
+class TenantAdmin(BigTableAdmin[Tenant]):
     form = TenantForm
     list_display = ("name", "limit", "created_at")
     search_fields = ("name",)
     readonly_fields = ("id", "created_at")
     fields = ("id", "name", "limit_bytes", "settings", "created_at")
     inlines = (MembershipInline,)
-    show_full_result_count = False
 
     @admin.display(description=_("own limit"), ordering="limit_bytes")
     def limit(self, tenant: Tenant) -> str:
@@ -72,18 +55,18 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin[Membership]):
+class MembershipAdmin(BigTableAdmin[Membership]):
     list_display = ("user", "tenant", "created_at")
     list_select_related = ("user", "tenant")
     list_filter = ("tenant",)
     search_fields = ("user__username", "tenant__name")
     autocomplete_fields = ("user", "tenant")
     ordering = ("user__username", "tenant__name")
-    show_full_result_count = False
 
 
 @admin.register(TenantUsage)
 class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
+    list_select_related = ("tenant",)
     list_display = ("tenant", "content_type", "size", "objects_count", "last_updated")
     list_filter = ("content_type", "tenant")
     ordering = ("tenant__name", "content_type")
@@ -105,6 +88,7 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
 
 @admin.register(StoredObject)
 class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
+    list_select_related = ("tenant",)
     list_display = ("key", "tenant", "content_type", "mime", "size", "created_at", "damaged_at")
     list_filter = (
         "content_type", "tenant", "created_at", ("damaged_at", admin.EmptyFieldListFilter),
@@ -120,6 +104,7 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
+    list_select_related = ("tenant",)
     list_display = ("key", "tenant", "content_type", "size", "expired", "expires_at")
     list_filter = ("content_type", "tenant")
     search_fields = ("key__contains",)

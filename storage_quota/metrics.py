@@ -34,12 +34,15 @@ EVICTION_OUTCOMES: Final = Counter(
     "What became of objects chosen for eviction: evicted, in_use, left",
     ["content_type", "reason"],
 )
-EVICTION_BYTES: Final = Counter(
-    "lru_eviction_freed_bytes", "Bytes freed by eviction", ["content_type"]
-)
-EVICTION_CANDIDATES: Final = Counter(
-    "lru_candidates_scanned", "Objects asked again before their eviction", ["content_type"]
-)
+# Counters by their nature; as such they would be told with `_total` behind the contract's name.
+EVICTION_BYTES: Final = Gauge(
+    "lru_eviction_freed_bytes", "Bytes freed by eviction", ["content_type"],
+    multiprocess_mode="sum",
+)  # fmt: skip
+EVICTION_CANDIDATES: Final = Gauge(
+    "lru_candidates_scanned", "Objects asked again before their eviction", ["content_type"],
+    multiprocess_mode="sum",
+)  # fmt: skip
 CLEANUP_FREED_GB: Final = Gauge(
     "storage_cleanup_freed_gb",
     "GiB the last cleanup freed, by who asked for it",

@@ -87,10 +87,12 @@ def reserve_many(
     """
     Answers in the order of `wants`; what does not fit is passed over, later ones may fit.
 
-    Before a refusal stands, promises that expired are swept; then, where the bucket is full,
-    it is cleaned up (CONTRACT §7.2). After each of them the rest is asked again.
+    What killed writers left under these keys is cleared first. Before a refusal stands,
+    promises that expired are swept; then, where the bucket is full, it is cleaned up
+    (CONTRACT §7.2). After each of them the rest is asked again.
     """
     _check(tenant, content_type, wants)
+    sweep.clear_expired([want.key for want in wants], now=now)
     answers = _grant(tenant, content_type, wants, now=now)
     if _refused(answers) and sweep.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
         answers |= _grant(tenant, content_type, _again(answers, wants), now=now)

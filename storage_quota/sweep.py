@@ -15,7 +15,7 @@ So its promise stays for the rest of its natural life, unless the work is repeat
 replaces it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +50,18 @@ def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
     oldest_first = expired.order_by("expires_at").values_list("key", flat=True)
     keys = list(dict.fromkeys(oldest_first[:limit]))
     return _clear_all(keys, over=lambda row: row.expires_at <= now, now=now)
+
+
+def clear_expired(keys: Iterable[str], *, now: datetime) -> None:
+    """
+    Before new promises for these keys take the place of expired ones: what a writer that went
+    missing left half written is in no promise any more once his own is replaced.
+
+    A store that is out of order takes no new bytes either, so the promises may be replaced.
+    """
+    expired = Reservation.objects.filter(key__in=list(keys), expires_at__lte=now)
+    stale = expired.values_list("key", flat=True).distinct()
+    _clear_all(sorted(stale), over=lambda row: row.expires_at <= now, now=now)
 
 
 def abort_uploads(*, before: datetime) -> int:
@@ -126,10 +138,10 @@ def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> b
         let_reserves_finish()
         if promises.count() != len(held) or not all(over(row) for row in held):
             return False
-        if any(row.kept_until and row.kept_until > now for row in held):
-            return False
         if any(_writer_went_missing(row) for row in held):
             _abort(key)
+        if any(row.kept_until and row.kept_until > now for row in held):
+            return False
         _reconcile(key, now=now)
         promises.filter(pk__in=[row.pk for row in held]).delete()
     return True

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from events.errors import DomainError
 from media.models import Post
 from vision.reanalysis import request as asking
-from vision.reanalysis.forecast import Forecast, forecast
+from vision.reanalysis import words
+from vision.reanalysis.forecast import forecast
 from vision.reanalysis.selection import Selection
 
 PERMISSION: Final = "vision.change_tokenbudget"
@@ -66,7 +67,7 @@ def _preview(
         **model_admin.admin_site.each_context(request),
         "title": _("Analyze again"),
         "opts": model_admin.opts,
-        "rows": _rows(found),
+        "rows": words.rows(found),
         "waits": found.waits,
         "run": asking.new_run(now=now),
         "action": request.POST.get("action", ""),
@@ -75,21 +76,3 @@ def _preview(
         "chosen": request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
     }
     return TemplateResponse(request, "console/analyze_again.html", context)
-
-
-def _rows(found: Forecast) -> list[tuple[str, Any]]:
-    pictures = found.pictures
-    days = _("never within the limits") if found.days is None else found.days or _("0: today")
-    return [
-        (_("Posts"), found.posts),
-        (_("Distinct pictures"), pictures["total"]),
-        (_("To be paid"), f"{pictures['to_pay']} ({found.model})"),
-        (_("Paid before, taken over for nothing"), pictures["paid_before"]),
-        (_("Refused before, not asked again"), pictures["refused_before"]),
-        (_("Read by text recognition"), pictures["to_read"]),
-        (_("Left out by the policy"), pictures["left_out"]),
-        (_("Tokens expected"), found.tokens),
-        (_("Tokens a picture"), f"{found.tokens_a_picture:.0f}"),
-        (_("Cost"), f"{found.cost_roubles:.2f} ₽"),
-        (_("Days at the budget"), days),
-    ]

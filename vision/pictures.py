@@ -106,8 +106,8 @@ def claim(
     """
     The right to ask, a result that is there already, or the reason for asking nobody.
 
-    Raises LookedAtNow where somebody is asking about it or about a copy of it, RetryLater where the provider said when to
-    come back. One short transaction; claims of one tenant take turns.
+    Raises LookedAtNow where somebody is asking about it or about a copy of it, RetryLater where
+    the provider said when to come back. One short transaction; claims of one tenant take turns.
     """
     with transaction.atomic():
         locks.in_turn(turn_of(picture.post.tenant_id))

@@ -98,7 +98,9 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
 
 
 def _give_back(group: MediaGroup) -> None:
-    MediaGroup.objects.filter(pk=group.pk).update(claimed_until=None)
+    """Our claim; one that ran out may be another worker's by now."""
+    ours = MediaGroup.objects.filter(pk=group.pk, claimed_until=group.claimed_until)
+    ours.update(claimed_until=None)
 
 
 def assemble_overdue(*, timeout: timedelta, now: datetime) -> int:
@@ -178,7 +180,8 @@ def _is_partial(items: Sequence[ItemView]) -> bool:
 def _claim(group: MediaGroup, *, now: datetime) -> bool:
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     claimed = MediaGroup.objects.filter(free, pk=group.pk, content_hash=group.content_hash)
-    return claimed.update(claimed_until=now + CLAIM) == 1
+    group.claimed_until = now + CLAIM
+    return claimed.update(claimed_until=group.claimed_until) == 1
 
 
 def _put(assembly: Assembly) -> str | None:
@@ -215,6 +218,8 @@ def _settle(assembly: Assembly, s3_key: str | None) -> str:
     group = MediaGroup.objects.select_for_update(no_key=True).get(pk=assembly.group.pk)
     if group.content_hash != assembly.group.content_hash:
         raise RetryLater("an item came meanwhile", after=COME_BACK)
+    if group.claimed_until != assembly.group.claimed_until:
+        raise RetryLater("it took so long that another worker has it now", after=COME_BACK)
     summary = assembly.summary
     group.version += 1
     group.status = assembly.status

@@ -54,7 +54,7 @@ def plan(source: Source, *, channel: Channel, messages: Sequence[Message]) -> Pl
     result = Plan()
     for message in {m.message_id: m for m in messages}.values():
         before = known.get(message.message_id)
-        if before and _unchanged(source, before, message):
+        if before and _unchanged(before, message):
             result.outcome.counts["unchanged"] += 1
             complain(result.outcome, message, before.media_state, detail="as in the last import")
         else:
@@ -76,23 +76,10 @@ def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
     return Post.objects.filter(channel=channel, telegram_message_id__in=wanted)
 
 
-def _unchanged(source: Source, before: Known, message: Message) -> bool:
-    if before.source_fingerprint != message.fingerprint:
-        return False
-    if before.media_state in {MediaState.MISSING, MediaState.UNREADABLE}:
-        return not _readable(source, message)
-    return before.media_state != MediaState.QUOTA_EXCEEDED
-
-
-def _readable(source: Source, message: Message) -> bool:
-    """Whether a file that was not to be had is there now."""
-    if message.attachment is None or not message.attachment.path:
-        return False
-    try:
-        with source.open(message.attachment.path):
-            return True
-    except FileRefused:
-        return False
+def _unchanged(before: Known, message: Message) -> bool:
+    """A file that was missing shows in the fingerprint, by its size; these do not."""
+    worth_another_try = before.media_state in {MediaState.QUOTA_EXCEEDED, MediaState.UNREADABLE}
+    return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
 def _read_files(source: Source, message: Message, outcome: Outcome) -> Incoming:

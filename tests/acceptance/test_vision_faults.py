@@ -9,9 +9,10 @@ from PIL import Image
 
 from events import worker
 from events.models import Delivery
+from tests.concurrency import together
 from tests.gigachat_stub.faults import KINDS
 from tests.integration.archive import Archive
-from tests.integration.paid import analyzes, together, with_settings
+from tests.integration.paid import analyzes, with_settings
 from vision import providers, tasks
 from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakeVision

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 
 from events.schemas import Event
 
@@ -22,3 +24,11 @@ def ping() -> Callable[..., Ping]:
         return Ping(tenant_id="t", idempotency_key=f"ping:{number}", number=number, **fields)
 
     return make
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """A browser in which somebody of the staff is logged in."""
+    client = Client()
+    client.force_login(get_user_model().objects.create_user("operator", is_staff=True))
+    return client

@@ -1,9 +1,7 @@
 """What tests of the paid provider share."""
 
-import threading
 from hashlib import sha256
 
-from django.db import connections
 from django.utils import timezone
 
 from events import worker
@@ -25,27 +23,6 @@ def drain(*, rounds: int = 1, queues=("vision", "vision_backfill", "default")) -
             Delivery.objects.filter(state__in=("pending", "leased")).update(due_at=timezone.now())
         for queue in queues:
             worker.drain(queue)
-
-
-def together(*works) -> list[Exception]:
-    """Run each in a thread of its own, started at one moment; what they raised."""
-    start, raised = threading.Barrier(len(works)), []
-
-    def run(work):
-        try:
-            start.wait()
-            work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test says what it expected
-            raised.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return raised
 
 
 def event_of(post) -> VisionUploadedEventV1:

@@ -1,11 +1,10 @@
 """Albums: the same result whatever comes first, twice, late or never."""
 
 import random
-import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from albums.models import MediaGroup, MediaGroupItem
@@ -15,6 +14,7 @@ from events.models import Delivery, OutboxEvent
 from events.schemas import AlbumAssembledEventV1
 from media.models import Post
 from storage_quota.object_store import StoreUnavailable, files, get_store
+from tests.concurrency import in_threads
 from tests.integration.archive import Archive
 from vision import providers
 from vision.models import PostEnrichment
@@ -127,12 +127,9 @@ class TestCollecting:
         posts = [archive.post(f"{n}".encode(), grouped_id=-1, tell=False) for n in range(8)]
 
         def work(post):
-            try:
-                collect.save_media_group(post_id=str(post.pk), tenant_id=str(post.tenant_id))
-            finally:
-                connections.close_all()
+            collect.save_media_group(post_id=str(post.pk), tenant_id=str(post.tenant_id))
 
-        in_threads(work, posts)
+        in_threads(*(partial(work, post) for post in posts))
 
         assert MediaGroup.objects.count() == 1
         assert sorted(MediaGroupItem.objects.values_list("position", flat=True)) == list(range(8))
@@ -303,6 +300,25 @@ class TestAssembling:
         assert "позже" in (assembled()[-1].vision_ocr_text or "")
         assert MediaGroup.objects.get().claimed_until is None
 
+    def test_who_took_too_long_leaves_the_claim_to_its_new_owner(
+        self, archive, album, now, monkeypatch
+    ):
+        worker.drain("default")
+        worker.drain("vision")
+        group = MediaGroup.objects.get().pk
+        theirs = now + timedelta(minutes=9)
+
+        def slow(assembly):
+            MediaGroup.objects.update(claimed_until=theirs)
+
+        monkeypatch.setattr(assemble, "_put", slow)
+
+        with pytest.raises(assemble.RetryLater):
+            assemble.assemble_album(group_id=group, now=now)
+
+        assert assembled() == []
+        assert MediaGroup.objects.get().claimed_until == theirs
+
     def test_many_assemblers_at_once_tell_of_it_once(self, archive, album):
         worker.drain("default")
         worker.drain("vision")
@@ -314,18 +330,8 @@ class TestAssembling:
                 outcomes.append(assemble.assemble_album(group_id=group, now=timezone.now()))
             except assemble.RetryLater:
                 outcomes.append("later")
-            finally:
-                connections.close_all()
 
-        in_threads(work, range(8))
+        in_threads(*(partial(work, n) for n in range(8)))
 
         assert len(assembled()) == 1
         assert outcomes.count("complete") == 1
-
-
-def in_threads(work, things):
-    threads = [threading.Thread(target=work, args=[thing]) for thing in things]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

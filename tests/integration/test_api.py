@@ -85,13 +85,6 @@ def _addresses(settings):
 
 
 @pytest.fixture
-def operator():
-    client = Client()
-    client.force_login(User.objects.create_user("operator", is_staff=True))
-    return client
-
-
-@pytest.fixture
 def post(client):
     def make(body, content_type="application/json", **headers):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()

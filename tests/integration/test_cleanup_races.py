@@ -25,6 +25,7 @@ from storage_quota.quota import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories
 from tests import storage_fixtures as given
+from tests.concurrency import wait_for_backends
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
 
@@ -262,7 +263,7 @@ def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, s
             assert worker.stdout.readline()
         worker.kill()
         worker.wait()
-        _wait_for_backends()
+        wait_for_backends()
 
     rows = set(MediaObject.objects.values_list("s3_key", flat=True))
     assert rows <= set(in_ledger()) <= set(in_bucket(files))
@@ -271,17 +272,3 @@ def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, s
     settled_books(files)
     assert set(in_bucket(files)) == {shown.s3_key}
     assert MediaObject.objects.get() == shown
-
-
-def _wait_for_backends():
-    """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
-    for _ in range(100):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid()"
-            )
-            if cursor.fetchone() == (0,):
-                return
-        time.sleep(0.1)
-    raise AssertionError("connections of killed workers are still open")

@@ -16,6 +16,7 @@ from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
+from tests.concurrency import in_threads
 from tests.integration.conftest import Ping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,13 +86,7 @@ class TestPublishing:
     def test_sixteen_publishers_of_the_same_event_make_one(self, ping):
         listen()
 
-        def work():
-            try:
-                publish(ping(1))
-            finally:
-                connections.close_all()
-
-        in_threads(16, work)
+        in_threads(*[lambda: publish(ping(1))] * 16)
 
         assert Delivery.objects.count() == 1
 
@@ -372,13 +367,7 @@ class TestLease:
         subscribe(Ping, name="test.raced", mode=mode, batch=7)(note)
         publish(*(ping(n) for n in range(200)))
 
-        def work():
-            try:
-                worker.drain("default")
-            finally:
-                connections.close_all()
-
-        in_threads(8, work)
+        in_threads(*[lambda: worker.drain("default")] * 8)
 
         assert sorted(heard) == list(range(200))
         assert not Delivery.objects.exclude(state=DeliveryState.DONE).exists()
@@ -470,14 +459,6 @@ class TestMaintenance:
         assert (row.length, row.pending, row.dead) == (2, 1, 1)
         assert 0 <= row.oldest_seconds < 60
         assert rows["dlq.message", ""].length == 1
-
-
-def in_threads(count, work):
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def subscription_of(name):

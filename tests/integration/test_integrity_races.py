@@ -4,11 +4,10 @@ import random
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from storage_quota import services
@@ -20,6 +19,7 @@ from storage_quota.models import IntegrityCheck, Orphan, Reservation, Tenant
 from storage_quota.object_store import get_store
 from tests import integrity_fixtures as given
 from tests import storage_fixtures
+from tests.concurrency import in_threads
 from tests.integrity_fixtures import books_match_the_bucket, medium, objects, smuggle
 from tests.storage_fixtures import in_ledger, key, used
 
@@ -34,20 +34,6 @@ UPLOADERS, ROUNDS = 4, 25
 @pytest.fixture
 def tenant(transactional_db):
     return Tenant.objects.create(name="Alice")
-
-
-def in_threads(*works):
-    """Run them at once, each on its own connection; raises what one of them raised."""
-
-    def run(work):
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        for future in [pool.submit(run, work) for work in works]:
-            future.result()
 
 
 def uploader(tenant, seed):

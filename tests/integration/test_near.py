@@ -2,16 +2,17 @@
 
 import hashlib
 import random
-import threading
+from functools import partial
 
 import pytest
-from django.db import IntegrityError, connections
+from django.db import IntegrityError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage_quota.models import Tenant
 from telegram_assistant.config import Vision
 from tests import factories
+from tests.concurrency import in_threads
 from tests.factories import NOW
 from vision import near
 from vision.near import Near
@@ -245,29 +246,12 @@ class TestToldApart:
             )
 
 
-def in_threads(work, arguments):
-    start = threading.Barrier(len(arguments))
-
-    def run(argument):
-        start.wait()
-        try:
-            work(argument)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(a,)) for a in arguments]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_one_picture_remembered_by_many_is_remembered_once(self, tenant, origin):
-        in_threads(
-            lambda _: near.remember(tenant=tenant, sha256=sha("one"), phash=origin), range(6)
-        )
+        remember = partial(near.remember, tenant=tenant, sha256=sha("one"), phash=origin)
+
+        in_threads(*[remember] * 6)
 
         assert PictureHash.objects.count() == 1
 
@@ -281,6 +265,6 @@ class TestRaces:
             others = near.nearest(tenant=own, phash=found, exclude=sha(str(number)))
             seen[number] = [n for n in others if n.earlier]
 
-        in_threads(come, range(6))
+        in_threads(*(partial(come, number) for number in range(6)))
 
         assert sorted(len(earlier) for earlier in seen.values()) == [0, 1, 2, 3, 4, 5]

@@ -477,6 +477,28 @@ def test_the_scheduled_task_says_so_when_the_store_is_out_of_order(reserve, stor
     }
 
 
+def test_a_new_promise_clears_away_what_a_killed_writer_left_half_written(reserve, store, now):
+    """His promise is replaced, so nothing would count those bytes any more."""
+    killed = reserve(20, "a")
+    store.unfinished = [Upload(killed.key, "1", now), Upload(killed.key + "b", "2", now)]
+
+    again = reserve(20, "a", now=now + RESERVATION_TTL)
+
+    assert [upload.upload_id for upload in store.unfinished] == ["2"]
+    assert Reservation.objects.get() == again
+
+
+def test_a_store_that_is_away_keeps_no_new_promise_from_replacing_an_expired_one(
+    reserve, store, now
+):
+    reserve(20, "a")
+    store.down = True
+
+    again = reserve(20, "a", now=now + RESERVATION_TTL)
+
+    assert Reservation.objects.get() == again
+
+
 def test_the_scheduled_task_aborts_what_is_ours_and_old(store):
     old, young = timezone.now() - timedelta(hours=3), timezone.now()
     store.unfinished = [

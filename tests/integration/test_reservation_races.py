@@ -17,6 +17,7 @@ from storage_quota.models import Reservation, Tenant, TenantUsage
 from storage_quota.quota import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, Want
 from tests import storage_fixtures as given
+from tests.concurrency import wait_for_backends
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 
 files, limits, store = given.files, given.limits, given.store
@@ -235,7 +236,7 @@ def test_workers_killed_at_any_moment_leave_a_ledger_that_covers_the_bucket(file
     _wait_until_all_put(workers)
     time.sleep(1.5)
     _kill(workers)
-    _wait_for_backends()
+    wait_for_backends()
 
     promised = sum(Reservation.objects.values_list("size_bytes", flat=True))
     assert sum(in_bucket(files).values()) <= used() + promised
@@ -251,17 +252,3 @@ def test_workers_killed_at_any_moment_leave_a_ledger_that_covers_the_bucket(file
         == sum(TenantUsage.objects.values_list("total_bytes", flat=True))
     )
     assert not Reservation.objects.exists()
-
-
-def _wait_for_backends():
-    """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
-    for _ in range(100):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid()"
-            )
-            if cursor.fetchone() == (0,):
-                return
-        time.sleep(0.1)
-    raise AssertionError("connections of killed workers are still open")

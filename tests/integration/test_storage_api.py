@@ -57,13 +57,6 @@ def bob(bobs):
 
 
 @pytest.fixture
-def operator():
-    client = Client()
-    client.force_login(User.objects.create_user("operator", is_staff=True))
-    return client
-
-
-@pytest.fixture
 def fill(now):
     """Books that say so many GiB, whatever lies in the store."""
 

@@ -26,13 +26,6 @@ POSTS = f"{API}/posts"
 
 
 @pytest.fixture
-def operator():
-    client = Client()
-    client.force_login(User.objects.create_user("operator", is_staff=True))
-    return client
-
-
-@pytest.fixture
 def alices():
     return make.channel()
 

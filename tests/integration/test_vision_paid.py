@@ -12,6 +12,7 @@ from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject, Tenant
 from storage_quota.object_store import get_store
+from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import (
     analyzes,
@@ -20,7 +21,6 @@ from tests.integration.paid import (
     drain,
     event_of,
     in_looks,
-    together,
     with_settings,
 )
 from vision import budget, cache, locks, pictures, providers

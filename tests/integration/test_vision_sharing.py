@@ -7,8 +7,9 @@ from PIL import Image, ImageDraw
 
 from events.errors import RetryLater
 from storage_quota.models import Tenant
+from tests.concurrency import together
 from tests.integration.archive import Archive
-from tests.integration.paid import analyzes, books, digest, drain, event_of, together, with_settings
+from tests.integration.paid import analyzes, books, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import near, providers, tasks
 from vision.models import PictureLook, PostEnrichment

@@ -15,8 +15,9 @@ from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
 from storage_quota.models import Tenant
 from telegram_assistant.management.commands import qcluster
+from tests.concurrency import together
 from tests.integration.archive import Archive
-from tests.integration.paid import books, digest, drain, event_of, together, with_settings
+from tests.integration.paid import books, digest, drain, event_of, with_settings
 from vision import budget, gauges, providers, tasks
 from vision.models import PictureLook, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakePaid, FakeVision

@@ -19,7 +19,7 @@ from storage_quota.tenants import find_tenant
 from vision import version
 from vision.models import VisionProviderName
 from vision.providers.port import SCHEMA_VERSION
-from vision.reanalysis import request
+from vision.reanalysis import request, words
 from vision.reanalysis.channels import find_channels
 from vision.reanalysis.forecast import Forecast, forecast
 from vision.reanalysis.selection import Selection, generation, schema_numbers
@@ -140,31 +140,12 @@ def _selection(options: dict[str, Any]) -> Selection:
 
 
 def _lines(found: Forecast) -> list[str]:
-    pictures = found.pictures
-    rows = [
-        (_("Posts"), found.posts),
-        (_("Distinct pictures"), pictures["total"]),
-        (_("To be paid"), f"{pictures['to_pay']} ({found.model})"),
-        (_("Paid before, taken over for nothing"), pictures["paid_before"]),
-        (_("Refused before, not asked again"), pictures["refused_before"]),
-        (_("Read by text recognition"), pictures["to_read"]),
-        (_("Left out by the policy"), pictures["left_out"]),
-        (_("Tokens expected"), found.tokens),
-        (_("Tokens a picture"), f"{found.tokens_a_picture:.0f}"),
-        (_("Cost"), f"{found.cost_roubles:.2f} ₽"),
-        (_("Days at the budget"), _days(found)),
-    ]
+    rows = words.rows(found)
     width = max(len(name) for name, _value in rows) + 2
     notes = [_("Nothing was asked for yet: repeat it with --yes.")]
     if not found.waits:
         notes.insert(0, _("VISION_QUEUE_WHEN_EXHAUSTED is off: repeat it on each of these days."))
     return [f"{name:<{width}}{value}" for name, value in rows] + notes
-
-
-def _days(found: Forecast) -> str:
-    if found.days is None:
-        return _("never within the limits")
-    return str(found.days) if found.days else _("0: today")
 
 
 def _add_older(

@@ -1,0 +1,50 @@
+"""Racing on purpose: works that start at one moment, each on a connection of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import connection, connections
+
+Work = Callable[[], object]
+
+
+def together(*works: Work) -> list[Exception]:
+    """Run each in a thread of its own; what they raised."""
+    start, raised = threading.Barrier(len(works)), []
+
+    def run(work: Work) -> None:
+        try:
+            start.wait()
+            work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test says what it expected
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def in_threads(*works: Work) -> None:
+    """The same, where nothing may be raised."""
+    for error in together(*works):
+        raise error
+
+
+def wait_for_backends() -> None:
+    """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
+    for _ in range(100):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0,):
+                return
+        time.sleep(0.1)
+    raise AssertionError("connections of killed workers are still open")

@@ -25,7 +25,7 @@ database.setup()
 
 from django.db import connection  # noqa: E402 - after django.setup()
 
-from storage_quota.models import Tenant  # noqa: E402
+from accounts.models import Tenant  # noqa: E402
 from vision import near  # noqa: E402
 from vision.phash import PHash  # noqa: E402
 

@@ -3,65 +3,19 @@
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from events.console import BigTableAdmin, ReadOnlyAdmin
+from events.console import ReadOnlyAdmin
 from storage_quota import (
     cleanup_page,
     integrity_admin,  # noqa: F401 - registers its pages
-    tenant_settings,
 )
-from storage_quota.models import Membership, Reservation, StoredObject, Tenant, TenantUsage
-
-
-class MembershipInline(admin.TabularInline[Membership, Tenant]):
-    """Who sees this tenant through the API, apart from the operators."""
-
-    model = Membership
-    autocomplete_fields = ("user",)
-    extra = 0
-
-
-class TenantForm(forms.ModelForm[Tenant]):
-    def clean_settings(self) -> Any:
-        value = self.cleaned_data["settings"] or {}
-        if complaints := tenant_settings.complaints(value):
-            raise ValidationError(complaints)
-        return value
-
-
-@admin.register(Tenant)
-class TenantAdmin(BigTableAdmin[Tenant]):
-    form = TenantForm
-    list_display = ("name", "limit", "created_at")
-    search_fields = ("name",)
-    readonly_fields = ("id", "created_at")
-    fields = ("id", "name", "limit_bytes", "settings", "created_at")
-    inlines = (MembershipInline,)
-
-    @admin.display(description=_("own limit"), ordering="limit_bytes")
-    def limit(self, tenant: Tenant) -> str:
-        return "—" if tenant.limit_bytes is None else filesizeformat(tenant.limit_bytes)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
-        return False  # keys, posts and books of a tenant go together or not at all
-
-
-@admin.register(Membership)
-class MembershipAdmin(BigTableAdmin[Membership]):
-    list_display = ("user", "tenant", "created_at")
-    list_select_related = ("user", "tenant")
-    list_filter = ("tenant",)
-    search_fields = ("user__username", "tenant__name")
-    autocomplete_fields = ("user", "tenant")
-    ordering = ("user__username", "tenant__name")
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 
 
 @admin.register(TenantUsage)

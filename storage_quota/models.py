@@ -1,15 +1,15 @@
-"""The bucket's books: who may store, what is stored, what was promised."""
+"""The ledger of the bucket: what is stored, and what is reserved."""
 
 import math
 import uuid
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Tenant
 from storage_quota.integrity_models import (
     Finding,
     Installation,
@@ -28,12 +28,10 @@ __all__ = [
     "Installation",
     "IntegrityCheck",
     "IntegrityFinding",
-    "Membership",
     "Orphan",
     "Outcome",
     "Reservation",
     "StoredObject",
-    "Tenant",
     "TenantUsage",
 ]
 
@@ -62,68 +60,6 @@ def _key_in_own_folder(name: str) -> models.CheckConstraint:
     )
     inside = Func(F("key"), folder, function="starts_with", output_field=models.BooleanField())
     return models.CheckConstraint(condition=inside, name=name)
-
-
-class Tenant(models.Model):
-    """Whose archive it is. Limits are per tenant, and so are keys."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=200, unique=True)
-    settings = models.JSONField(
-        _("settings"),
-        default=dict,
-        blank=True,
-        help_text=_('Own limits by type, in GiB: {"limits": {"media_gb": 1.5, "vision_gb": 0.5}}'),
-    )
-    limit_bytes = models.BigIntegerField(
-        _("own limit, bytes"),
-        null=True,
-        blank=True,
-        help_text=_("Replaces S3_PER_TENANT_LIMIT_GB for this tenant."),
-    )
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("tenant")
-        verbose_name_plural = _("tenants")
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(limit_bytes__isnull=True) | Q(limit_bytes__gte=0),
-                name="tenant_limit_not_negative",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Membership(models.Model):
-    """
-    A user may see a tenant's archive through the API.
-
-    Active members of staff are operators: they see every tenant, and need no row here.
-    """
-
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("tenant")
-    )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
-        related_name="memberships",
-        verbose_name=_("user"),
-    )
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("membership")
-        verbose_name_plural = _("memberships")
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "tenant"], name="membership_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} {self.tenant_id}"
 
 
 class TenantUsage(models.Model):

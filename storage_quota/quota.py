@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import cleanup, metrics, selectors, sweep, tenant_settings
 from storage_quota.locks import lock_bucket, lock_promises
-from storage_quota.models import Reservation, Tenant
+from storage_quota.models import Reservation
 from storage_quota.policy import Ceilings, Forecast, Usage, decide
 
 RESERVATION_TTL = timedelta(hours=1)

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from rest_framework import serializers
 
-from storage_quota.access import tenants_of
-from storage_quota.models import GIB, ContentType, Tenant
+from accounts.access import tenants_of
+from accounts.models import Tenant
+from storage_quota.models import GIB, ContentType
 
 MOST_BYTES: Final = 2**63 - 1
 

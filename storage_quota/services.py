@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
-from storage_quota.models import StoredObject, Tenant
+from accounts.models import Tenant
+from storage_quota.models import StoredObject
 from storage_quota.object_store import metrics
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, json_bytes, pack
@@ -22,7 +23,6 @@ from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_
 from storage_quota.removal import forget, hold, remove
 from storage_quota.settlement import ReservationExpired, settle, settle_many
 from storage_quota.sweep import Swept, abort_uploads, release, release_expired, release_many
-from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
 
 NOT_STORED = (QuotaExceeded, StoreFull, *OUT_OF_ORDER)
 """Why `put_object` may fail although nothing is wrong with the object: no room, no store."""
@@ -33,11 +33,8 @@ __all__ = [
     "QuotaExceeded",
     "ReservationExpired",
     "Swept",
-    "TenantUnknown",
     "Want",
     "abort_uploads",
-    "default_tenant",
-    "find_tenant",
     "forecast",
     "forget",
     "hold",

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Tenant
+from accounts.permissions import IsMember, IsOperator, visible_or_404
 from storage_quota import reports, services
-from storage_quota.access import IsMember, IsOperator, visible_or_404
-from storage_quota.models import Tenant
 from storage_quota.operator_cleanup import clean_up
 from storage_quota.serializers import (
     CleanupRequestSerializer,

@@ -4,10 +4,11 @@ from django.db.models import Count, IntegerField, Q, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
+from accounts.models import Tenant
 from albums.models import AlbumStatus, MediaGroup
 from events.models import OPEN_STATES, Delivery, DeliveryState
 from media.models import MediaObject, Post, PostMedia
-from storage_quota.models import Tenant, TenantUsage
+from storage_quota.models import TenantUsage
 from vision.models import EnrichmentKind, PostEnrichment
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from PIL import Image
 
+from accounts.models import Tenant
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import (
@@ -27,7 +28,7 @@ from media.models import (
 )
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import ContentType, Tenant
+from storage_quota.models import ContentType
 from vision import near
 from vision.models import (
     EnrichmentKind,

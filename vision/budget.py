@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Avg, Count, F, Max, QuerySet, Sum
 from django.db.models.functions import Greatest
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from vision.models import PictureLook, TokenBudget
 from vision.policy_schema import VisionPolicy
 

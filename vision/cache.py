@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db import DatabaseError
 from pydantic import ValidationError
 
+from accounts.models import Tenant
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import ContentType, StoredObject, Tenant
+from storage_quota.models import ContentType, StoredObject
 from storage_quota.object_store import ObjectMissing, get_store
 from storage_quota.tenant_settings import LimitsUnknown, without_settings
 from vision.providers.port import SCHEMA_VERSION, Analysis, VisionProvider

@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from vision import breaker, budget
 from vision.models import LookState, PictureLook, ProviderHealth, TokenBudget
 from vision.policy_schema import PolicyRefused

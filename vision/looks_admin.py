@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.models import Tenant
 from events.console import (
     EMPTY,
     LookOnly,
@@ -18,7 +19,6 @@ from events.console import (
     short_time,
 )
 from media.models import MediaObject, media_object_id
-from storage_quota.models import Tenant
 from vision import breaker, budget
 from vision.models import PictureLook, ProviderHealth, TokenBudget
 from vision.policy_schema import PolicyRefused

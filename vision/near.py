@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Case, CharField, F, Func, IntegerField, Q, QuerySet, Value, When
 from django.dispatch import Signal
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from vision.near_models import BANDS, PictureDistinction, PictureHash
 from vision.phash import PHash, bands
 

@@ -22,7 +22,7 @@ class PictureHash(models.Model):
     """
 
     tenant = models.ForeignKey(
-        "storage_quota.Tenant",
+        "accounts.Tenant",
         on_delete=models.CASCADE,
         related_name="+",
         db_index=False,
@@ -86,7 +86,7 @@ class PictureDistinction(models.Model):
     """
 
     tenant = models.ForeignKey(
-        "storage_quota.Tenant",
+        "accounts.Tenant",
         on_delete=models.CASCADE,
         related_name="+",
         db_index=False,

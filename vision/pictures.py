@@ -18,9 +18,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from events import advisory_locks
 from events.errors import RetryLater
 from media.models import Post
-from vision import breaker, budget, locks, metrics, near, sharing, waiting
+from vision import breaker, budget, metrics, near, sharing, waiting
 from vision.budget import Ceilings
 from vision.models import LookState, PictureLook
 from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
@@ -89,7 +90,7 @@ def known(picture: Picture, provider: VisionProvider) -> PictureLook | None:
 def alive() -> Iterator[uuid.UUID]:
     """A claim made and settled inside is known to be in living hands."""
     claim_id = uuid.uuid4()
-    with locks.held(_lock(claim_id)):
+    with advisory_locks.held(_lock(claim_id)):
         yield claim_id
 
 
@@ -110,7 +111,7 @@ def claim(
     the provider said when to come back. One short transaction; claims of one tenant take turns.
     """
     with transaction.atomic():
-        locks.in_turn(turn_of(picture.post.tenant_id))
+        advisory_locks.in_turn(turn_of(picture.post.tenant_id))
         row = _locked(picture, provider)
         if row.state in {LookState.DONE, LookState.FAILED}:
             return row
@@ -249,7 +250,7 @@ def _free_if_lost(row: PictureLook, *, now: datetime) -> None:
 
 def _lost(row: PictureLook, *, now: datetime) -> bool:
     expired = row.claimed_until is not None and row.claimed_until <= now
-    return expired or row.claim_id is None or not locks.is_held(_lock(row.claim_id))
+    return expired or row.claim_id is None or not advisory_locks.is_held(_lock(row.claim_id))
 
 
 def _write_off(row: PictureLook) -> None:

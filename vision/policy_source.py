@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from vision.policy_schema import PolicyRefused, VisionPolicy, parse_policy, read_policy
 
 OVERRIDE = "vision_policy"

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from vision import breaker, budget, prices
 from vision.models import LookState, PictureLook, ProviderHealth
 from vision.policy_source import current_policy

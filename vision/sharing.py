@@ -14,8 +14,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.dispatch import receiver
 
+from accounts.models import Tenant
 from media.models import Post
-from storage_quota.models import Tenant
 from vision import near, twins
 from vision.models import (
     EnrichmentKind,

@@ -15,8 +15,8 @@ from typing import Any
 from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
+from events.advisory_locks import key_of
 from events.errors import RetryLater
-from vision.locks import key_of
 
 PATIENCE = timedelta(minutes=2)
 """How long a prepared picture waits for a slot before its delivery is put off."""

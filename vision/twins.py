@@ -9,9 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
+from accounts.models import Tenant
 from media.imaging import ImageRefused
 from media.models import MediaObject, media_object_id
-from storage_quota.models import Tenant
 from storage_quota.object_store import ObjectMissing, get_store
 from vision import near
 from vision.likeness import Original, is_copy

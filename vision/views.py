@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access import tenants_of, visible
+from accounts.permissions import IsMember, visible_or_404
 from media.models import Channel
-from storage_quota.access import IsMember, tenants_of, visible, visible_or_404
 from vision import reports
 from vision.models import PostEnrichment
 from vision.serializers import (

@@ -19,13 +19,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
+from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, quota, sweep
 from storage_quota.integrity import reading
 from storage_quota.integrity.doubts import is_key
 from storage_quota.keys import KEY_MAX_LENGTH
 from storage_quota.locks import lock_bucket, lock_promises
-from storage_quota.models import Orphan, Reservation, StoredObject, Tenant
+from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
 from storage_quota.policy import decide
 from storage_quota.selectors import taken

@@ -15,12 +15,13 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from accounts.models import Tenant
 from media.models import MediaObject, Post
 from media.services.ingest import ingest
 from media.sources.port import Attachment, MediaKind, Message
 from storage_quota import cleanup, keys, services
 from storage_quota.cleanup import runs
-from storage_quota.models import Reservation, StoredObject, Tenant
+from storage_quota.models import Reservation, StoredObject
 from storage_quota.quota import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
+from accounts import tenants
 from albums.models import MediaGroup
 from albums.services import assemble
 from events import bus, maintenance, worker
@@ -18,7 +19,6 @@ from media import announce, rows
 from media.models import Post, PostMedia
 from media.services import imports
 from media.sources.export import ExportSource
-from storage_quota import services as quota
 from storage_quota import tasks
 from storage_quota.object_store import get_store
 from tests.integration.archive import START, Archive
@@ -41,7 +41,7 @@ def provider(monkeypatch):
 def run(folder, messages):
     exports.write(folder, exports.chat(messages))
     return imports.import_export(
-        source=ExportSource(folder, zone=UTC), path=folder, tenant=quota.default_tenant()
+        source=ExportSource(folder, zone=UTC), path=folder, tenant=tenants.default_tenant()
     )
 
 

@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.integrity import rounds
 from storage_quota.integrity.check import Terms
 from storage_quota.integrity.errors import CheckRunning
 from storage_quota.integrity.verify import Wishes, verify
-from storage_quota.models import IntegrityCheck, Orphan, Reservation, Tenant
+from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import get_store
 from tests import integrity_fixtures as given
 from tests import storage_fixtures

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import keys, ledger, selectors, services, tasks
 from storage_quota.integrity import orphans, repair
 from storage_quota.integrity.errors import MarkerMissing, TooMuchMissing
@@ -18,7 +19,6 @@ from storage_quota.models import (
     Orphan,
     Reservation,
     StoredObject,
-    Tenant,
     TenantUsage,
 )
 from storage_quota.object_store import StoreUnavailable

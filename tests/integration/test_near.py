@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from telegram_assistant.config import Vision
 from tests import factories
 from tests.concurrency import in_threads

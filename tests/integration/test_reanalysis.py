@@ -12,10 +12,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.console import list_of
 from events.models import Delivery, OutboxEvent
 from media.models import Post
-from storage_quota.models import Tenant
 from tests import factories as make
 from tests.integration.archive import Archive
 from tests.integration.paid import digest, drain, with_settings

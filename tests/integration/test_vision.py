@@ -8,11 +8,12 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
-from storage_quota.models import StoredObject, Tenant, TenantUsage
+from storage_quota.models import StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive

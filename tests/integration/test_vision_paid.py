@@ -7,10 +7,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from events import maintenance, worker
+from accounts.models import Tenant
+from events import advisory_locks, maintenance, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
-from storage_quota.models import StoredObject, Tenant
+from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from tests.concurrency import together
 from tests.integration.archive import Archive
@@ -23,7 +24,7 @@ from tests.integration.paid import (
     in_looks,
     with_settings,
 )
-from vision import budget, cache, locks, pictures, providers
+from vision import budget, cache, pictures, providers
 from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
 from vision.pictures import Claim, Picture, Terms
 from vision.policy_source import current_policy
@@ -644,19 +645,19 @@ class TestSlots:
     def test_locks_of_a_closed_connection_are_gone(self):
         def take():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [locks.key_of("x")])
+                cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of("x")])
             with transaction.atomic():
-                held.append(locks.is_held("x"))
+                held.append(advisory_locks.is_held("x"))
 
         held = []
         together(take)
 
         with transaction.atomic():
-            assert locks.is_held("x") is False
+            assert advisory_locks.is_held("x") is False
 
 
 def test_numbers_of_locks_differ():
-    keys = {locks.key_of(f"{a}:{b}") for a, b in itertools.product("abcdef", range(100))}
+    keys = {advisory_locks.key_of(f"{a}:{b}") for a, b in itertools.product("abcdef", range(100))}
 
     assert len(keys) == 600
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from tests.integration.paid import with_settings
 from vision import policy_source
 from vision.policy_schema import DEFAULT_POLICY_PATH, PolicyRefused

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events import trace, worker
 from events.models import Delivery, DeliveryState, OutboxEvent
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive

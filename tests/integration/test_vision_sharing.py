@@ -5,8 +5,8 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
+from accounts.models import Tenant
 from events.errors import RetryLater
-from storage_quota.models import Tenant
 from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import analyzes, books, digest, drain, event_of, with_settings

@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
-from storage_quota.models import Tenant
 from telegram_assistant.management.commands import qcluster
 from tests.concurrency import together
 from tests.integration.archive import Archive
@@ -390,7 +390,7 @@ class TestConsole:
             "settings": json.dumps({"vision_policy": {"limits": {"max_image_mb": "big"}}}),
         }  # fmt: skip
 
-        page = admin_client.post(f"/admin/storage_quota/tenant/{tenant.pk}/change/", form)
+        page = admin_client.post(f"/admin/accounts/tenant/{tenant.pk}/change/", form)
 
         assert page.status_code == 200
         assert "limits.max_image_mb" in page.content.decode()

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Tenant
 from media.models import Post
-from storage_quota.models import Tenant
 
 
 class LookState(models.TextChoices):
@@ -24,7 +24,7 @@ class PictureLook(models.Model):
 
     The bucket holds a copy of `analysis` for whoever reads documents, and may lose it. While
     claimed, `reserved_tokens` of the budget of `reserved_on` belong to this row; the claim is
-    dead when its lease is over or nobody holds its lock any more (`vision.locks`).
+    dead when its lease is over or nobody holds its lock any more (`events.advisory_locks`).
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from storage_quota.models import StoredObject, Tenant
+from accounts.models import Tenant
+from storage_quota.models import StoredObject
 from vision import budget, cache, language, policy, prices, providers
 from vision.budget import Ceilings, Estimate, Spent
 from vision.models import LookState, PictureLook

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from storage_quota.models import Tenant
-from vision import breaker, budget, locks, pictures, policy_source, providers, waiting
+from accounts.models import Tenant
+from events import advisory_locks
+from vision import breaker, budget, pictures, policy_source, providers, waiting
 from vision.models import LookState, PictureLook, ProviderHealth
 from vision.policy_schema import PolicyRefused
 from vision.providers.port import PaidVision
@@ -63,7 +64,7 @@ def _ask_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -
     limits = budget.ceilings(tenant, rules)
     cost = budget.estimate(provider.name, provider.model).most
     with transaction.atomic():
-        locks.in_turn(pictures.turn_of(tenant.pk))
+        advisory_locks.in_turn(pictures.turn_of(tenant.pk))
         spent = budget.spent(tenant, now)
         chosen: list[PictureLook] = []
         for live in (True, False):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from storage_quota.tenants import TenantUnknown, find_tenant
+from accounts.tenants import TenantUnknown, find_tenant
 from vision import budget, selectors
 from vision.policy_schema import PolicyRefused
 from vision.selectors import BudgetReport

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from accounts.models import Tenant
 from events.errors import DomainError
-from storage_quota.models import Tenant
 
 
 class TenantUnknown(DomainError):

@@ -17,7 +17,8 @@ from storage_quota.models import StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive
-from vision import cache, providers
+from vision import providers
+from vision.analysis import cache
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 from vision.providers.ocr import TesseractMissing

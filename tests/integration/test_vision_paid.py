@@ -24,10 +24,13 @@ from tests.integration.paid import (
     in_looks,
     with_settings,
 )
-from vision import budget, cache, pictures, providers
+from vision import providers
+from vision.analysis import cache, claims
+from vision.analysis.claims import Claim, Picture, Terms
+from vision.duplicates.reuse import Comparison
+from vision.limits import budget
 from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
-from vision.pictures import Claim, Picture, Terms
-from vision.policy_source import current_policy
+from vision.policy.loader import current_policy
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import (
     ErrorClass,
@@ -37,7 +40,6 @@ from vision.providers.port import (
     Usage,
 )
 from vision.services import analyze
-from vision.sharing import Comparison
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -242,7 +244,7 @@ class TestTheSamePictureAtOnce:
     def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim_of(picture, paid, terms, claim_id)
 
         drain()
@@ -255,11 +257,11 @@ class TestTheSamePictureAtOnce:
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
 
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim_of(picture, paid, terms, claim_id)
             raised = together(analyzes(post))
 
-            assert [type(error) for error in raised] == [pictures.LookedAtNow]
+            assert [type(error) for error in raised] == [claims.LookedAtNow]
             PictureLook.objects.update(claimed_until=timezone.now())
             assert together(analyzes(post)) == []
 
@@ -268,13 +270,13 @@ class TestTheSamePictureAtOnce:
     ):
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim = claim_of(picture, paid, terms, claim_id)
             PictureLook.objects.update(claimed_until=timezone.now())
-            assert pictures.release_lost(now=timezone.now()) == 1
+            assert claims.release_lost(now=timezone.now()) == 1
             answer = paid.analyze(b"one", mime="image/jpeg", prompt="", now=timezone.now())
 
-            pictures.settle_answer(claim, answer, post=post, now=timezone.now())
+            claims.settle_answer(claim, answer, post=post, now=timezone.now())
 
         day = TokenBudget.objects.get()
         assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320, 0, 0)
@@ -287,7 +289,7 @@ class TestTheSamePictureAtOnce:
         drain()
 
         assert PictureLook.objects.get().state == "claimed"
-        assert pictures.release_lost(now=timezone.now()) == 1
+        assert claims.release_lost(now=timezone.now()) == 1
         assert books() == (1792, 0)
         drain(rounds=2)
         assert PictureLook.objects.get().state == "done"
@@ -300,7 +302,7 @@ class TestTheSamePictureAtOnce:
 
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:
-    claim = pictures.claim(
+    claim = claims.claim(
         picture,
         paid,
         terms,

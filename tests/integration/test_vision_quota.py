@@ -82,7 +82,7 @@ def in_vision() -> list[str]:
 
 def lines_with_their_event(log) -> list[str]:
     event = OutboxEvent.objects.get(topic="posts.vision.uploaded")
-    lines = [record for record in log.records if record.name == "vision.cache"]
+    lines = [record for record in log.records if record.name == "vision.analysis.cache"]
     assert {record.trace_id for record in lines} == {event.trace_id}
     return [record.getMessage() for record in lines]
 

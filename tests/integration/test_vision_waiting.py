@@ -18,10 +18,11 @@ from telegram_assistant.management.commands import qcluster
 from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import books, digest, drain, event_of, with_settings
-from vision import budget, gauges, providers, tasks
+from vision import gauges, providers, tasks
+from vision.limits import budget
 from vision.models import PictureLook, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakePaid, FakeVision
-from vision.services import again, analyze
+from vision.services import analyze, retry_backlog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -236,7 +237,7 @@ class TestAskingAgain:
         drain()
         assert providers_of([post]) == ["ocr_fallback"]
 
-        assert again.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
+        assert retry_backlog.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
         drain()
 
         assert providers_of([post]) == ["gigachat"]

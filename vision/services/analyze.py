@@ -11,16 +11,20 @@ from django.db import transaction
 from events import bus
 from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
-from vision import budget, cache, language, metrics, policy, providers, settlement
-from vision.looks import Look, Outcome, params_hash
+from vision import metrics, providers
+from vision.analysis import cache, settlement
+from vision.analysis.claims import Picture
+from vision.analysis.results import Look, Outcome, params_hash
+from vision.limits import budget
 from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment
-from vision.pictures import Picture
-from vision.policy import Candidate, Decision
-from vision.policy_schema import VisionPolicy
-from vision.policy_source import current_policy
+from vision.policy import decision as policy
+from vision.policy import language
+from vision.policy.decision import Candidate, Decision
+from vision.policy.loader import current_policy
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
-from vision.services.ask import Question, ask
-from vision.services.read import read
+from vision.services.ocr import read
+from vision.services.paid import Question, ask
 
 
 def is_live(event: VisionUploadedEventV1) -> bool:

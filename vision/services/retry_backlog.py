@@ -9,15 +9,18 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Tenant
 from events import advisory_locks
-from vision import breaker, budget, pictures, policy_source, providers, waiting
+from vision import providers
+from vision.analysis import backlog, claims
+from vision.limits import budget, circuit_breaker
 from vision.models import LookState, PictureLook, ProviderHealth
-from vision.policy_schema import PolicyRefused
+from vision.policy import loader
+from vision.policy.schema import PolicyRefused
 from vision.providers.port import PaidVision
 
 
 def sweep(*, now: datetime) -> tuple[int, int]:
     """Claims of dead workers that were freed, and pictures asked for in vain that wait again."""
-    return pictures.release_lost(now=now), waiting.forget_asked(now=now)
+    return claims.release_lost(now=now), backlog.forget_asked(now=now)
 
 
 def ask_due(*, now: datetime) -> int:
@@ -31,10 +34,10 @@ def ask_due(*, now: datetime) -> int:
     if provider is None:
         return 0
     row = ProviderHealth.objects.filter(provider=provider.name).first()
-    state = breaker.state(row, now=now)
+    state = circuit_breaker.state(row, now=now)
     if state in {"open", "paused"}:
         return 0
-    most = 1 if state == "half_open" else waiting.AT_ONCE
+    most = 1 if state == "half_open" else backlog.AT_ONCE
     waits = PictureLook.objects.filter(state=LookState.WAITING).values("tenant")
     tenants = Tenant.objects.filter(pk__in=waits).order_by("pk")
     return sum(_ask_of(tenant, provider, most=most, now=now) for tenant in tenants)
@@ -51,20 +54,20 @@ def ask_for(looks: QuerySet[PictureLook], *, now: datetime) -> int:
                 row.waits_for = row.waits_for or "asked_by_hand"
                 row.attempts = row.rounds = 0
                 row.save(update_fields=["waits_for", "attempts", "rounds"])
-            waiting.ask_again(tenant_id, rows, now=now)
+            backlog.ask_again(tenant_id, rows, now=now)
             asked += len(rows)
     return asked
 
 
 def _ask_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -> int:
     try:
-        rules = policy_source.current_policy(tenant)
+        rules = loader.current_policy(tenant)
     except PolicyRefused:
         return 0  # whoever looks at a post of this tenant says so, loudly
     limits = budget.ceilings(tenant, rules)
     cost = budget.estimate(provider.name, provider.model).most
     with transaction.atomic():
-        advisory_locks.in_turn(pictures.turn_of(tenant.pk))
+        advisory_locks.in_turn(claims.turn_of(tenant.pk))
         spent = budget.spent(tenant, now)
         chosen: list[PictureLook] = []
         for live in (True, False):
@@ -72,7 +75,7 @@ def _ask_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -
             under_way = _under_way(tenant) + len(chosen)
             fit = most if room is None else min(most, room // cost)
             chosen += islice(_due(tenant, live=live, now=now), max(0, fit - under_way))
-        return waiting.ask_again(tenant.pk, chosen, now=now)
+        return backlog.ask_again(tenant.pk, chosen, now=now)
 
 
 def _under_way(tenant: Tenant) -> int:
@@ -83,5 +86,5 @@ def _under_way(tenant: Tenant) -> int:
 
 def _due(tenant: Tenant, *, live: bool, now: datetime) -> QuerySet[PictureLook]:
     due = Q(due_at__isnull=True) | Q(due_at__lte=now)
-    rows = waiting.waiting_of(tenant.pk).filter(due, live=live)
-    return rows.select_for_update(skip_locked=True)[: waiting.AT_ONCE]
+    rows = backlog.waiting_of(tenant.pk).filter(due, live=live)
+    return rows.select_for_update(skip_locked=True)[: backlog.AT_ONCE]

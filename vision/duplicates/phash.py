@@ -2,7 +2,7 @@
 Perceptual hashes: a number for a picture that its re-encoded and resized copies share.
 
 The hash only suggests. Pictures that differ in a digit have hashes 2 bits apart, as copies
-have, so `vision.likeness` looks at the pixels before anything is shared.
+have, so `vision.duplicates.pixel_match` looks at the pixels before anything is shared.
 """
 
 import random

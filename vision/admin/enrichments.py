@@ -26,8 +26,7 @@ from events.console import (
 from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
 from media.models import MediaObject, Post, media_object_id
-from vision import looks_admin, near_admin  # noqa: F401 - its pages register themselves
-from vision.again_page import PERMISSION, analyze_again
+from vision.admin.reanalyze import PERMISSION, analyze_again
 from vision.models import EnrichmentKind, PictureHash, PostEnrichment, VisionProviderName
 from vision.reasons import CLASSES, OUTCOMES, explain
 

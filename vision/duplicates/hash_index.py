@@ -20,8 +20,8 @@ from django.db.models import Case, CharField, F, Func, IntegerField, Q, QuerySet
 from django.dispatch import Signal
 
 from accounts.models import Tenant
-from vision.near_models import BANDS, PictureDistinction, PictureHash
-from vision.phash import PHash, bands
+from vision.duplicates.phash import PHash, bands
+from vision.models.duplicates import BANDS, PictureDistinction, PictureHash
 
 MOST_RETURNED = 20
 _63_BITS = 2**63 - 1
@@ -98,7 +98,7 @@ def nearest(
     is offered, nor is any whose analysis is itself borrowed. `among` is a queryset of one
     column, the SHA-256 of the pictures that come into question. Empty where
     VISION_PHASH_ENABLED is off. They look alike at 16 × 16 waves, no more: whoever shares
-    asks `vision.twins` first.
+    asks `vision.duplicates.detection` first.
     """
     if not settings.VISION.vision_phash_enabled:
         return []

@@ -21,11 +21,14 @@ from django.db.models import QuerySet
 from events import advisory_locks
 from events.errors import RetryLater
 from media.models import Post
-from vision import breaker, budget, metrics, near, sharing, waiting
-from vision.budget import Ceilings
+from vision import metrics
+from vision.analysis import backlog
+from vision.duplicates import hash_index, reuse
+from vision.duplicates.reuse import Comparison
+from vision.limits import budget, circuit_breaker
+from vision.limits.budget import Ceilings
 from vision.models import LookState, PictureLook
 from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
-from vision.sharing import Comparison
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is looking at."""
@@ -139,15 +142,15 @@ def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime
         mine = row.claim_id == claim.claim_id
         was_waiting = bool(row.waits_for)
         _pay(row, claim, analysis.usage or _flat(analysis), mine=mine)
-        breaker.succeeded(row.provider)
+        circuit_breaker.succeeded(row.provider)
         if mine or row.state in {LookState.OPEN, LookState.WAITING, LookState.FAILED}:
             _finish(row, analysis, now=now)
             row.paid_by, row.same_as, row.distance = post, None, None
-            near.stand_alone(tenant=row.tenant, sha256=row.sha256)
+            hash_index.stand_alone(tenant=row.tenant, sha256=row.sha256)
         row.looked_at = now
         row.save()
         if was_waiting:
-            waiting.tell_other_posts(row, but=post, now=now)
+            backlog.tell_other_posts(row, but=post, now=now)
     return row
 
 
@@ -236,7 +239,7 @@ def _locked(picture: Picture, provider: VisionProvider) -> PictureLook:
         row.live = row.live or picture.live
         row.posted_at = max(row.posted_at or picture.post.posted_at, picture.post.posted_at)
     if picture.again and row.state in {LookState.OPEN, LookState.WAITING}:
-        row.waits_for = waiting.REANALYSIS
+        row.waits_for = backlog.REANALYSIS
     return row
 
 
@@ -263,9 +266,9 @@ def _write_off(row: PictureLook) -> None:
 
 def _borrow(row: PictureLook, compared: Comparison, *, now: datetime) -> bool:
     """Take over what was found in a copy; the look of that one was paid for."""
-    found = sharing.lender(row, compared)
+    found = reuse.lender(row, compared)
     if found is None:
-        if sharing.being_looked_at(row, compared):
+        if reuse.being_looked_at(row, compared):
             raise LookedAtNow(f"a copy of {row.sha256[:12]} is being looked at", after=SOON)
         return False
     other, one = found
@@ -278,13 +281,13 @@ def _borrow(row: PictureLook, compared: Comparison, *, now: datetime) -> bool:
 def _admit(
     picture: Picture, provider: VisionProvider, terms: Terms, row: PictureLook, *, now: datetime
 ) -> NotNow | None:
-    admission = breaker.admit(provider.name, now=now)
+    admission = circuit_breaker.admit(provider.name, now=now)
     if admission.allowed:
         return None
     if admission.worth_waiting and admission.until:
         raise RetryLater(admission.reason, after=admission.until - now)
     metrics.REQUESTS.labels("blocked", provider.name, str(picture.post.tenant_id)).inc()
-    waits = waiting.enqueue(
+    waits = backlog.enqueue(
         row, why=admission.reason, depth=terms.queue_depth, due_at=admission.until
     )
     return NotNow(admission.reason, waits)
@@ -308,7 +311,7 @@ def _take(
         tenant_id = str(picture.post.tenant_id)
         metrics.BUDGET_BLOCKS.labels(tenant_id, reason).inc()
         metrics.REQUESTS.labels("blocked", provider.name, tenant_id).inc()
-        return NotNow(reason, waiting.enqueue(row, why=reason, depth=terms.queue_depth))
+        return NotNow(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))
     row.state = LookState.CLAIMED
     row.claim_id, row.claimed_until = claim_id, now + lease
     row.reserved_tokens, row.reserved_on = tokens, budget.day_of(now)
@@ -354,14 +357,14 @@ def _release(row: PictureLook) -> None:
 
 def _tell_breaker(provider: str, failure: Failure, *, now: datetime) -> None:
     if failure.pause_until:
-        breaker.pause(
+        circuit_breaker.pause(
             provider, reason=failure.error_class, details=failure.details,
             until=failure.pause_until,
         )  # fmt: skip
     elif failure.counts:
-        breaker.failed(provider, details=failure.details, now=now)
+        circuit_breaker.failed(provider, details=failure.details, now=now)
     elif failure.final:
-        breaker.succeeded(provider)
+        circuit_breaker.succeeded(provider)
 
 
 def _next_state(row: PictureLook, failure: Failure, terms: Terms, *, now: datetime) -> None:
@@ -370,7 +373,7 @@ def _next_state(row: PictureLook, failure: Failure, terms: Terms, *, now: dateti
         row.state, row.waits_for = LookState.FAILED, ""
         return
     if failure.blameless:
-        waiting.enqueue(
+        backlog.enqueue(
             row, why=failure.error_class, depth=terms.queue_depth, due_at=failure.pause_until
         )
         return
@@ -378,11 +381,11 @@ def _next_state(row: PictureLook, failure: Failure, terms: Terms, *, now: dateti
     if row.attempts <= settings.VISION.vision_api_max_retries:
         return
     row.attempts, row.rounds = 0, row.rounds + 1
-    if row.rounds > waiting.MOST_ROUNDS:
+    if row.rounds > backlog.MOST_ROUNDS:
         row.state, row.waits_for = LookState.FAILED, ""
         return
-    waiting.enqueue(
-        row, why=failure.error_class, depth=terms.queue_depth, due_at=now + waiting.rest(row.rounds)
+    backlog.enqueue(
+        row, why=failure.error_class, depth=terms.queue_depth, due_at=now + backlog.rest(row.rounds)
     )
 
 

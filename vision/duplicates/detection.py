@@ -13,10 +13,10 @@ from accounts.models import Tenant
 from media.imaging import ImageRefused
 from media.models import MediaObject, media_object_id
 from storage_quota.object_store import ObjectMissing, get_store
-from vision import near
-from vision.likeness import Original, is_copy
-from vision.near import Near
-from vision.phash import phash
+from vision.duplicates import hash_index
+from vision.duplicates.hash_index import Near
+from vision.duplicates.phash import phash
+from vision.duplicates.pixel_match import Original, is_copy
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ def compare(
         return Compared()
     if found is None:
         return Compared()
-    near.remember(tenant=tenant, sha256=sha256, phash=found)
-    candidates = near.nearest(tenant=tenant, phash=found, exclude=sha256, among=among)
+    hash_index.remember(tenant=tenant, sha256=sha256, phash=found)
+    candidates = hash_index.nearest(tenant=tenant, phash=found, exclude=sha256, among=among)
     same = [one for one in candidates[:MOST_COMPARED] if _is_twin(tenant.pk, newcomer, one)]
     return Compared(same, frozenset(one.sha256 for one in candidates))
 

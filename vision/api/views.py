@@ -15,9 +15,8 @@ from rest_framework.views import APIView
 from accounts.access import tenants_of, visible
 from accounts.permissions import IsMember, visible_or_404
 from media.models import Channel
-from vision import reports
-from vision.models import PostEnrichment
-from vision.serializers import (
+from vision.api import queries
+from vision.api.serializers import (
     FilterSerializer,
     MediaQuerySerializer,
     MediaVisionSerializer,
@@ -25,6 +24,7 @@ from vision.serializers import (
     TracedPostVisionSerializer,
     VisionStatsSerializer,
 )
+from vision.models import PostEnrichment
 
 SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -37,7 +37,7 @@ class PostVisionView(APIView):
 
     @extend_schema(responses=TracedPostVisionSerializer)
     def get(self, request: Request, post_id: str) -> Response:
-        rows = reports.in_full(reports.analyzed())
+        rows = queries.in_full(queries.analyzed())
         row = visible_or_404(rows, request.user, post_id, field="post_id")
         return Response(TracedPostVisionSerializer(row).data)
 
@@ -59,15 +59,15 @@ class PostsVisionView(ListAPIView[PostEnrichment]):
     def _rows(self, channel_id: UUID | None) -> QuerySet[PostEnrichment]:
         """Who may see the channel is asked first: with both in one condition no index fits."""
         if channel_id is None:
-            return visible(reports.analyzed(), self.request.user)
+            return visible(queries.analyzed(), self.request.user)
         channels = visible(Channel.objects.filter(pk=channel_id), self.request.user)
-        rows = reports.analyzed()
+        rows = queries.analyzed()
         return rows.filter(channel=channel_id) if channels.exists() else rows.none()
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """A page of keys, found in the index alone; then its rows."""
         keys = super().paginate_queryset(queryset.values_list("pk", flat=True))
-        return reports.in_full(reports.analyzed()).filter(pk__in=keys or [])
+        return queries.in_full(queries.analyzed()).filter(pk__in=keys or [])
 
 
 @extend_schema(tags=["vision"])
@@ -90,7 +90,7 @@ class MediaVisionView(APIView):
         tenants = tenants_of(request.user)
         if form.validated_data:
             tenants = tenants.filter(pk=form.validated_data["tenant_id"])
-        seen = reports.seen_picture(tenants.values_list("pk", flat=True), sha256.lower())
+        seen = queries.seen_picture(tenants.values_list("pk", flat=True), sha256.lower())
         if seen is None:
             raise NotFound
         return Response(MediaVisionSerializer(seen).data)
@@ -105,13 +105,13 @@ class StatsView(APIView):
     @extend_schema(responses=VisionStatsSerializer)
     def get(self, request: Request) -> Response:
         rows = visible(PostEnrichment.objects.all(), request.user)
-        return Response(VisionStatsSerializer(reports.sums(rows)).data)
+        return Response(VisionStatsSerializer(queries.sums(rows)).data)
 
 
 def _wanted(**values: Any) -> Q:
     rules = {
         "has_meme": lambda value: Q(vision_is_meme=value),
-        "provider": lambda value: reports.PROVIDERS[value],
+        "provider": lambda value: queries.PROVIDERS[value],
         "analyzed_after": lambda value: Q(vision_analyzed_at__gt=value),
     }
     wanted = Q()

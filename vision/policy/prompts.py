@@ -7,7 +7,7 @@ answer must look like.
 
 from typing import Final
 
-from vision.policy_schema import PromptPresets
+from vision.policy.schema import PromptPresets
 
 SYSTEM: Final = (
     "Ты описываешь изображения для архива. Отвечай одним объектом JSON и больше ничем: без"

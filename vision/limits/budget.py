@@ -3,7 +3,7 @@ Tokens follow the bytes: reserve an upper bound, call, settle what was really us
 
 `used + reserved + estimate ≤ limit` holds at every reservation, whoever reserves at the same
 time: the row of the day is locked until the reservation is on disk, and reservations of one
-tenant take turns anyway (`vision.pictures` holds the tenant's lock). Days and months are UTC.
+tenant take turns anyway (`vision.analysis.claims` holds the tenant's lock). Days and months are UTC.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest
 
 from accounts.models import Tenant
 from vision.models import PictureLook, TokenBudget
-from vision.policy_schema import VisionPolicy
+from vision.policy.schema import VisionPolicy
 
 SAMPLES, ENOUGH_SAMPLES = 100, 20
 """The estimate is the most that any of the last SAMPLES cost; of a few, at least the default."""

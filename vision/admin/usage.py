@@ -19,12 +19,12 @@ from events.console import (
     short_time,
 )
 from media.models import MediaObject, media_object_id
-from vision import breaker, budget
+from vision.limits import budget, circuit_breaker
 from vision.models import PictureLook, ProviderHealth, TokenBudget
-from vision.policy_schema import PolicyRefused
-from vision.policy_source import current_policy
+from vision.policy.loader import current_policy
+from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
-from vision.services import again
+from vision.services import retry_backlog
 
 STATES = {
     "closed": _("closed"),
@@ -68,7 +68,7 @@ class TokenBudgetAdmin(Acting, ReadOnlyAdmin[TokenBudget]):
         now = timezone.now()
         tenants = Tenant.objects.filter(token_budgets__in=queryset).distinct()
         count = sum(budget.reset(tenant=tenant, now=now) for tenant in tenants)
-        again.ask_due(now=now)
+        retry_backlog.ask_due(now=now)
         said = ngettext("%(count)d token is forgiven.", "%(count)d tokens are forgiven.", count)
         self.message_user(request, said % {"count": count}, messages.SUCCESS)
 
@@ -121,7 +121,7 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
 
     @admin.action(description=_("Ask about these pictures again"), permissions=["act"])
     def ask_again(self, request: HttpRequest, queryset: QuerySet[PictureLook]) -> None:
-        count = again.ask_for(queryset, now=timezone.now())
+        count = retry_backlog.ask_for(queryset, now=timezone.now())
         said = ngettext(
             "%(count)d picture is asked for again.",
             "%(count)d pictures are asked for again.",
@@ -140,7 +140,7 @@ class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
 
     @admin.display(description=_("state"))
     def current(self, row: ProviderHealth) -> str:
-        return str(STATES[breaker.state(row, now=timezone.now())])
+        return str(STATES[circuit_breaker.state(row, now=timezone.now())])
 
     @admin.display(description=_("reason"))
     def why(self, row: ProviderHealth) -> str:
@@ -148,7 +148,7 @@ class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
 
     @admin.action(description=_("Ask again now"), permissions=["act"])
     def may_be_asked(self, request: HttpRequest, queryset: QuerySet[ProviderHealth]) -> None:
-        count = breaker.forgive(queryset)
+        count = circuit_breaker.forgive(queryset)
         said = ngettext(
             "%(count)d provider may be asked again.",
             "%(count)d providers may be asked again.",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from events.errors import DomainError
 
-DEFAULT_POLICY_PATH = Path(__file__).with_name("vision_policy.yml")
+DEFAULT_POLICY_PATH = Path(__file__).parents[1] / "vision_policy.yml"
 QUOTA_EXHAUSTED = "quota_exhausted"
 
 _MIME_PATTERN = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.models import Tenant
-from vision.policy_schema import PolicyRefused, VisionPolicy, parse_policy, read_policy
+from vision.policy.schema import PolicyRefused, VisionPolicy, parse_policy, read_policy
 
 OVERRIDE = "vision_policy"
 """The key of `Tenant.settings` whose value is merged over the file."""

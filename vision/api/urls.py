@@ -1,6 +1,6 @@
 from django.urls import path
 
-from vision import views
+from vision.api import views
 
 urlpatterns = [
     path("posts", views.PostsVisionView.as_view(), name="vision-posts"),

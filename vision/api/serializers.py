@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from vision.api.queries import PROVIDERS
 from vision.models import PostEnrichment
 from vision.providers.port import Analysis, ClassificationType
-from vision.reports import PROVIDERS
 
 _BLANK_FOR_PLUS: Final = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from events.schemas import MediaFile
 from vision.models import EnrichmentStatus
-from vision.policy import Decision
+from vision.policy.decision import Decision
 from vision.providers.port import Analysis
 from vision.version import VISION_VERSION
 

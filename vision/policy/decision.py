@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from vision.policy_schema import VisionPolicy, channel_key, load_policy
+from vision.policy.schema import VisionPolicy, channel_key, load_policy
 
 __all__ = ["Candidate", "Decision", "Reason", "decide", "decide_post", "load_policy", "mime_key"]
 

@@ -1,7 +1,7 @@
 """
 A picture that is a copy of another takes over its analysis: one look for both.
 
-`vision.twins` says who is a copy of whom, before the claim and without a lock. What it could not
+`vision.duplicates.detection` says who is a copy of whom, before the claim and without a lock. What it could not
 see, because it came a moment later, is found under the tenant's turn: then the delivery comes
 back and compares again, rather than paying for a copy.
 """
@@ -16,7 +16,9 @@ from django.dispatch import receiver
 
 from accounts.models import Tenant
 from media.models import Post
-from vision import near, twins
+from vision.duplicates import detection, hash_index
+from vision.duplicates.hash_index import Near, told_apart
+from vision.duplicates.phash import PHash
 from vision.models import (
     EnrichmentKind,
     LookState,
@@ -24,8 +26,6 @@ from vision.models import (
     PictureLook,
     PostEnrichment,
 )
-from vision.near import Near, told_apart
-from vision.phash import PHash
 from vision.providers.port import SCHEMA_VERSION, VisionProvider
 
 TOLD_APART = "told_apart"
@@ -46,7 +46,7 @@ def compare(*, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvid
     In no transaction: bytes of other pictures are fetched.
     """
     among = _active(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
-    found = twins.compare(tenant=tenant, sha256=sha256, image=image, among=among)
+    found = detection.compare(tenant=tenant, sha256=sha256, image=image, among=among)
     return Comparison(found.same, found.considered)
 
 
@@ -54,7 +54,7 @@ def lender(row: PictureLook, compared: Comparison) -> tuple[PictureLook, Near] |
     """A finished look at a copy of the row's picture, nearest first."""
     for one in compared.twins:
         other = _others(row, [one.sha256]).filter(state=LookState.DONE, same_as=None).first()
-        if other is not None and near.borrow(tenant=row.tenant, sha256=row.sha256, near=one):
+        if other is not None and hash_index.borrow(tenant=row.tenant, sha256=row.sha256, near=one):
             return other, one
     return None
 
@@ -71,7 +71,7 @@ def being_looked_at(row: PictureLook, compared: Comparison) -> bool:
     known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
     if known is None:
         return False
-    by_now = near.nearest(
+    by_now = hash_index.nearest(
         tenant=row.tenant,
         phash=PHash(int(known.phash, 16), known.hash_size),
         exclude=row.sha256,

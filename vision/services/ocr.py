@@ -7,8 +7,9 @@ from datetime import datetime
 
 from media.models import Post
 from storage_quota.object_store import ObjectMissing, get_store
-from vision import cache, metrics, providers
-from vision.looks import Look
+from vision import metrics, providers
+from vision.analysis import cache
+from vision.analysis.results import Look
 from vision.providers.port import Analysis, ProviderRefused
 
 TURNS = (os.cpu_count() or 1) + 1

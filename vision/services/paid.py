@@ -17,12 +17,15 @@ from django.utils import timezone
 
 from events.errors import RetryLater
 from events.retry import Backoff
-from vision import breaker, budget, cache, metrics, pictures, sharing, slots
-from vision.looks import Look
+from vision import metrics
+from vision.analysis import cache, claims
+from vision.analysis.claims import Claim, Failure, NotNow, Picture, Terms
+from vision.analysis.results import Look
+from vision.duplicates import reuse
+from vision.limits import budget, circuit_breaker, concurrency
 from vision.models import LookState, PictureLook
-from vision.pictures import Claim, Failure, NotNow, Picture, Terms
-from vision.policy_schema import VisionPolicy
-from vision.prompts import compose
+from vision.policy.prompts import compose
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import (
     Analysis,
     ErrorClass,
@@ -31,7 +34,7 @@ from vision.providers.port import (
     ProviderMisconfigured,
     ProviderRefused,
 )
-from vision.services import read
+from vision.services import ocr as read
 
 logger = logging.getLogger(__name__)
 _chance = random.SystemRandom()
@@ -73,7 +76,7 @@ def ask(question: Question, look: Look, *, now: datetime) -> None:
     Raises RetryLater where the same work will succeed later: another worker is asking, no slot
     is free, the provider is busy and has not been tried often enough.
     """
-    found: PictureLook | NotNow | None = pictures.known(question.picture, question.provider)
+    found: PictureLook | NotNow | None = claims.known(question.picture, question.provider)
     image = None
     if found is None and not _from_bucket(question, look, now=now):
         image = read.fetch(look)
@@ -101,7 +104,7 @@ def _from_bucket(question: Question, look: Look, *, now: datetime) -> bool:
     analysis = cache.read(key)
     if analysis is None:
         return False
-    pictures.adopt(question.picture, question.provider, analysis, now=now)
+    claims.adopt(question.picture, question.provider, analysis, now=now)
     metrics.CACHE_HITS.labels("s3").inc()
     look.analysis, look.from_cache, look.cache_key = analysis, True, key
     return True
@@ -116,11 +119,11 @@ def _claim_and_ask(
         look.details = str(refusal)
         return NotNow(refusal.reason, waits=False)
     picture = question.picture
-    compared = sharing.compare(
+    compared = reuse.compare(
         tenant=picture.post.tenant, sha256=picture.sha256, image=image, provider=question.provider
     )
-    with pictures.alive() as claim_id:
-        claim = pictures.claim(
+    with claims.alive() as claim_id:
+        claim = claims.claim(
             picture, question.provider, question.terms, compared,
             claim_id=claim_id, lease=_lease(), now=now,
         )  # fmt: skip
@@ -134,14 +137,14 @@ def _call(question: Question, look: Look, claim: Claim, prepared: bytes) -> Pict
     provider = question.provider
     try:
         analysis = _in_a_slot(question, look, prepared)
-    except slots.NoSlot:
-        pictures.put_back(claim)
+    except concurrency.NoSlot:
+        claims.put_back(claim)
         raise
     except (ProviderBusy, ProviderRefused) as error:
         metrics.REQUESTS.labels("error", provider.name, tenant).inc()
         return _failed(question, claim, error)
     metrics.REQUESTS.labels("success", provider.name, tenant).inc()
-    return pictures.settle_answer(claim, analysis, post=question.picture.post, now=timezone.now())
+    return claims.settle_answer(claim, analysis, post=question.picture.post, now=timezone.now())
 
 
 def _in_a_slot(question: Question, look: Look, prepared: bytes) -> Analysis:
@@ -152,7 +155,7 @@ def _in_a_slot(question: Question, look: Look, prepared: bytes) -> Analysis:
     lines = [(line, total_slots())]
     if own < total_slots():
         lines.insert(0, (f"{line}:{question.picture.post.tenant_id}", own))
-    with slots.all_of(lines, live=live):
+    with concurrency.all_of(lines, live=live):
         started = time.monotonic()
         analysis = provider.ask(prepared, prompt=prompt, now=timezone.now())
         seconds = time.monotonic() - started
@@ -165,7 +168,7 @@ def _failed(
     question: Question, claim: Claim, error: ProviderBusy | ProviderRefused
 ) -> PictureLook | NotNow:
     now = timezone.now()
-    row = pictures.settle_failure(
+    row = claims.settle_failure(
         claim, _failure(error, now=now), terms=question.terms,
         post=question.picture.post, now=now,
     )  # fmt: skip
@@ -184,9 +187,9 @@ def _failure(error: ProviderBusy | ProviderRefused, *, now: datetime) -> Failure
     reason = error.error_class if isinstance(error, ProviderBusy) else error.reason
     pause = None
     if isinstance(error, ProviderMisconfigured):
-        pause = now + breaker.PAUSE
+        pause = now + circuit_breaker.PAUSE
     elif isinstance(error, ProviderBusy) and error.error_class == ErrorClass.RETRYABLE_RATE_LIMIT:
-        pause = now + min(error.after, breaker.LONGEST_WAIT) if error.after else None
+        pause = now + min(error.after, circuit_breaker.LONGEST_WAIT) if error.after else None
     return Failure(
         error_class=error.error_class,
         reason=reason,
@@ -230,4 +233,8 @@ def _tell(question: Question, refused: NotNow) -> None:
 
 def _lease() -> timedelta:
     """Upload, question and deletion may each take the timeout; a slot has its own patience."""
-    return slots.PATIENCE + 3 * timedelta(seconds=settings.GIGACHAT.vision_timeout) + _CALL_MARGIN
+    return (
+        concurrency.PATIENCE
+        + 3 * timedelta(seconds=settings.GIGACHAT.vision_timeout)
+        + _CALL_MARGIN
+    )

@@ -16,8 +16,9 @@ from events.schemas import (
 )
 from media.models import Post
 from storage_quota import services as quota
-from vision.looks import Outcome
-from vision.merge import NOTHING_SEEN, Summary, merge
+from vision.analysis.merge import NOTHING_SEEN, Summary, merge
+from vision.analysis.results import Outcome
+from vision.limits.prices import microunits, roubles_per_1000
 from vision.models import (
     AnalysisReason,
     EnrichmentKind,
@@ -25,7 +26,6 @@ from vision.models import (
     PostEnrichment,
     VisionProviderName,
 )
-from vision.prices import microunits, roubles_per_1000
 from vision.version import VISION_VERSION
 
 

@@ -10,7 +10,7 @@ from media.models import MediaObject, Post
 from media.services import imports
 from media.sources.export.source import ExportSource
 from storage_quota import keys
-from storage_quota.losses import Loss, tell
+from storage_quota.hooks import Loss, tell
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from telegram_assistant.management.commands.demo import SAMPLE

@@ -10,7 +10,7 @@ from accounts.models import Tenant
 from storage_quota import selectors, services, tasks
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, Upload
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, Want
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key, used

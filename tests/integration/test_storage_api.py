@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Membership, Tenant, User
 from storage_quota import services
-from storage_quota.cleanup import runs
+from storage_quota.cleanup import runner
 from storage_quota.metrics import VIOLATIONS
 from storage_quota.models import GIB, Reservation, StoredObject
 from telegram_assistant.config import S3
@@ -317,7 +317,7 @@ def another_cleanup():
     """Some other process is at it."""
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [runs._RUNNING])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [runner._RUNNING])
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from storage_quota.management.tables import facts, gib, mib, percent, table
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store
 from storage_quota.object_store.port import OUT_OF_ORDER, check_key
-from storage_quota.quota import ceilings
+from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
 
 YELLOW, RED = 75, 90

@@ -22,10 +22,10 @@ from datetime import datetime
 from django.db import transaction
 
 from storage_quota import keys, ledger
-from storage_quota.locks import let_reserves_finish
 from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import OUT_OF_ORDER
+from storage_quota.reservations.locks import let_reserves_finish
 
 SWEEP_KEYS = 500
 """Keys one run clears at most, so that it ends in good time; the next run goes on."""

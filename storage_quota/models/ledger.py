@@ -10,30 +10,8 @@ from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
-from storage_quota.integrity_models import (
-    Finding,
-    Installation,
-    IntegrityCheck,
-    IntegrityFinding,
-    Orphan,
-    Outcome,
-)
 from storage_quota.keys import KEY_MAX_LENGTH
-from storage_quota.receipt import Stored
-
-__all__ = [
-    "GIB",
-    "ContentType",
-    "Finding",
-    "Installation",
-    "IntegrityCheck",
-    "IntegrityFinding",
-    "Orphan",
-    "Outcome",
-    "Reservation",
-    "StoredObject",
-    "TenantUsage",
-]
+from storage_quota.models.receipt import Stored
 
 GIB = 1024**3
 

@@ -9,12 +9,12 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from storage_quota.integrity import orphans
-from storage_quota.integrity.doubts import Found, Judgment, is_key
+from storage_quota.integrity.compare import Found, Judgment, is_key
 from storage_quota.integrity.errors import CheckRunning
-from storage_quota.integrity.join import Pair
+from storage_quota.integrity.merge_join import Pair
 from storage_quota.integrity.sample import Sample
-from storage_quota.integrity_models import CheckState
 from storage_quota.models import Finding, IntegrityCheck, IntegrityFinding
+from storage_quota.models.integrity import CheckState
 
 DEFAULT_PERCENT: Final = 5.0
 KEPT: Final = 26

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage_quota.integrity import reading
-from storage_quota.integrity.join import Line, Pair
+from storage_quota.integrity.merge_join import Line, Pair
 from storage_quota.integrity.sample import Sample, expected_digest
 from storage_quota.models import Finding, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore, check_key

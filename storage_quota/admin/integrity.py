@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 from events.console import ReadOnlyAdmin, internal_link, list_of, page_of
 from events.errors import DomainError, RetryLater
 from storage_quota.integrity import orphans
-from storage_quota.integrity_models import CheckState
 from storage_quota.models import IntegrityCheck, IntegrityFinding, Orphan
+from storage_quota.models.integrity import CheckState
 from storage_quota.object_store import get_store
 
 _MARKS = {CheckState.OPEN: "leased", CheckState.DONE: "done", CheckState.FAILED: "dead"}

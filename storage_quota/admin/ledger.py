@@ -11,10 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from events.console import ReadOnlyAdmin
-from storage_quota import (
-    cleanup_page,
-    integrity_admin,  # noqa: F401 - registers its pages
-)
+from storage_quota.admin import cleanup
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 
 
@@ -26,13 +23,13 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
     ordering = ("tenant__name", "content_type")
 
     def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(partial(cleanup_page.view, site=self.admin_site))
-        return [path("cleanup/", page, name=cleanup_page.NAME), *super().get_urls()]
+        page = self.admin_site.admin_view(partial(cleanup.view, site=self.admin_site))
+        return [path("cleanup/", page, name=cleanup.NAME), *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        more = {"may_clean_up": cleanup_page.may_clean_up(request)}
+        more = {"may_clean_up": cleanup.may_clean_up(request)}
         return super().changelist_view(request, more | (extra_context or {}))
 
     @admin.display(description=_("size"), ordering="total_bytes")

@@ -17,10 +17,11 @@ from django.db import transaction
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from storage_quota import cleanup, metrics, selectors, sweep, tenant_settings
-from storage_quota.locks import lock_bucket, lock_promises
+from storage_quota import cleanup, metrics, selectors, tenant_settings
+from storage_quota.limits import Ceilings, Forecast, Usage, decide
 from storage_quota.models import Reservation
-from storage_quota.policy import Ceilings, Forecast, Usage, decide
+from storage_quota.reservations import release
+from storage_quota.reservations.locks import lock_bucket, lock_promises
 
 RESERVATION_TTL = timedelta(hours=1)
 PUT_WITHIN = RESERVATION_TTL / 2
@@ -93,9 +94,9 @@ def reserve_many(
     (CONTRACT §7.2). After each of them the rest is asked again.
     """
     _check(tenant, content_type, wants)
-    sweep.clear_expired([want.key for want in wants], now=now)
+    release.clear_expired([want.key for want in wants], now=now)
     answers = _grant(tenant, content_type, wants, now=now)
-    if _refused(answers) and sweep.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
+    if _refused(answers) and release.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
         answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
     until = time.monotonic() + cleanup.PATIENCE.total_seconds()
     # Somebody else may be quicker to take the room that was made: then more is made.

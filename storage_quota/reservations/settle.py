@@ -15,9 +15,9 @@ from django.db import transaction
 
 from events.errors import RetryLater
 from storage_quota import ledger
-from storage_quota.locks import lock_promises
 from storage_quota.models import Reservation, StoredObject
-from storage_quota.receipt import Stored
+from storage_quota.models.receipt import Stored
+from storage_quota.reservations.locks import lock_promises
 
 
 class ReservationExpired(RetryLater):

@@ -10,8 +10,7 @@ from rest_framework.views import APIView
 from accounts.models import Tenant
 from accounts.permissions import IsMember, IsOperator, visible_or_404
 from storage_quota import reports, services
-from storage_quota.operator_cleanup import clean_up
-from storage_quota.serializers import (
+from storage_quota.api.serializers import (
     CleanupRequestSerializer,
     CleanupSerializer,
     ForecastSerializer,
@@ -20,6 +19,7 @@ from storage_quota.serializers import (
     StatsSerializer,
     UsageSerializer,
 )
+from storage_quota.cleanup.operator import clean_up
 
 
 @extend_schema(tags=["storage"])

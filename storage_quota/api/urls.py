@@ -1,6 +1,6 @@
 from django.urls import path
 
-from storage_quota import views
+from storage_quota.api import views
 
 urlpatterns = [
     path("quota", views.QuotaView.as_view(), name="storage-quota"),

@@ -20,11 +20,11 @@ from django.db import connection
 from events.errors import DomainError
 from events.queue import answer, enqueue_once
 from storage_quota import metrics, selectors
+from storage_quota.cleanup.candidates import Freed, Plan
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
 from storage_quota.cleanup.planning import EMERGENCY, Round, plan, plan_overdue
-from storage_quota.cleanup.victims import Freed, Plan
 from storage_quota.object_store.port import OUT_OF_ORDER
-from storage_quota.sweep import release_expired
+from storage_quota.reservations.release import release_expired
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from storage_quota.integrity.doubts import Found
+from storage_quota.integrity.compare import Found
 from storage_quota.ledger import Account
 from storage_quota.models import Finding, Reservation
 

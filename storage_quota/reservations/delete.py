@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from storage_quota import ledger
 from storage_quota.models import Reservation, StoredObject
-from storage_quota.sweep import release_many
+from storage_quota.reservations.release import release_many
 
 
 def forget(keys: Iterable[str], *, now: datetime, only: Q | None = None) -> list[Reservation]:

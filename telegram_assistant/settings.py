@@ -5,7 +5,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from telegram_assistant import config, local
+from telegram_assistant import config, secret_key
 from telegram_assistant.metrics import folder as metrics_folder
 
 django_stubs_ext.monkeypatch()
@@ -20,7 +20,7 @@ metrics_folder.prepare(VAR_DIR)  # before anything imports prometheus_client
 SECRET_KEY = (
     ENV.web.django_secret_key.get_secret_value()
     if ENV.web.django_secret_key
-    else local.secret_key(VAR_DIR)
+    else secret_key.read_or_make(VAR_DIR)
 )
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = ENV.web.allowed_hosts

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.conf import settings
 
-from events.bus import Mode, subscribe
 from events.errors import RetryLater
 from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
+from events.subscriptions import Mode, subscribe
 from vision.policy.schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
 from vision.providers.port import ProviderMisconfigured

@@ -6,7 +6,7 @@ import django
 
 django.setup()
 
-from events import worker  # noqa: E402
+from events.delivery import worker  # noqa: E402
 
 if __name__ == "__main__":
     print("started", flush=True)  # noqa: T201

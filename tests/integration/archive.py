@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import bus
+from events import outbox
 from media import announce
 from media.models import (
     Channel,
@@ -89,6 +89,6 @@ class Archive:
     def tell(self, post: Post, media: list[MediaObject]) -> None:
         contents = [m.file_sha256 for m in media]
         trace_id = f"test:{post.telegram_message_id}"
-        bus.publish(announce.parsed(post, self.channel, contents, first=True, trace_id=trace_id))
+        outbox.publish(announce.parsed(post, self.channel, contents, first=True, trace_id=trace_id))
         if media:
-            bus.publish(announce.uploaded(post, media, now=START, trace_id=trace_id))
+            outbox.publish(announce.uploaded(post, media, now=START, trace_id=trace_id))

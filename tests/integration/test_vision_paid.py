@@ -8,7 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import advisory_locks, maintenance, worker
+from events import advisory_locks, maintenance
+from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject

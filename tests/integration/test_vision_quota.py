@@ -7,7 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import trace, worker
+from events import trace
+from events.delivery import worker
 from events.models import Delivery, DeliveryState, OutboxEvent
 from storage_quota.metrics import VIOLATIONS
 from storage_quota.models import Reservation, StoredObject, TenantUsage

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from events import bus, trace
+from events import outbox, trace
 from events.schemas import VisionUploadedEventV1
 from media import announce
 from media.models import MediaObject, MediaRole, Post, PostMedia
@@ -124,7 +124,7 @@ def _publish(posts: Iterable[Post], *, now: datetime) -> int:
         shown = post.post_media.filter(role__in=_SHOWN).select_related("media_object")
         media = [one.media_object for one in shown.order_by("position")]
         if media:
-            bus.publish(_wanted(post, media, now=now))
+            outbox.publish(_wanted(post, media, now=now))
             asked += 1
     return asked
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from events import bus
+from events import outbox
 from events.schemas import (
     Classification,
     MediaFile,
@@ -58,9 +58,9 @@ def settle(post: Post, outcome: Outcome, *, asked_at: datetime, now: datetime) -
         if look.analysis is None
     ]
     if summary is None:
-        bus.publish(skipped_event(post, files, reasons, asked_at=asked_at))
+        outbox.publish(skipped_event(post, files, reasons, asked_at=asked_at))
     else:
-        bus.publish(_analyzed_event(post, outcome, summary, reasons, asked_at=asked_at, now=now))
+        outbox.publish(_analyzed_event(post, outcome, summary, reasons, asked_at=asked_at, now=now))
 
 
 def _common_columns(outcome: Outcome) -> dict[str, Any]:

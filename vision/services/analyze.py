@@ -8,7 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from events import bus
+from events import outbox
 from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
 from vision import metrics, providers
@@ -96,7 +96,7 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
             SkipReason(media_id=f.sha256, reason="analysis_failed", details=code)
             for f in failed.media_files
         ]
-        bus.publish(
+        outbox.publish(
             settlement.skipped_event(post, failed.media_files, reasons, asked_at=failed.uploaded_at)
         )
     return "recorded"

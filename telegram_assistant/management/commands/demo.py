@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import bus
-from events.delivery import Tally
+from events import subscriptions
+from events.delivery.run import Tally
 from events.management.commands.drain import drain_with_progress
 from media.services import imports
 from media.services.imports import Summary
 from media.sources.export.source import ExportSource
-from telegram_assistant import figures
+from telegram_assistant import archive_stats
 
 SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 PATIENCE = 120
@@ -34,8 +34,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = tenants.default_tenant()
         summary = self._import(tenant)
-        tallies = drain_with_progress(bus.queues(), max_wait=PATIENCE)
-        report = figures.of_tenant(tenant) | {"seconds": _seconds(summary, tallies)}
+        tallies = drain_with_progress(subscriptions.queues(), max_wait=PATIENCE)
+        report = archive_stats.of_tenant(tenant) | {"seconds": _seconds(summary, tallies)}
         password = _ensure_admin()
         if options["json"]:
             self.stdout.write(json.dumps({"import": summary.as_dict(), **report}))

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from media.sources.export.reader import MALFORMED, TRUNCATED, Broken, Window
-from media.sources.export.repair import clean, may_hold_unstorable, repair
+from media.sources.export.json_stream.reader import MALFORMED, TRUNCATED, Broken, Window
+from media.sources.export.json_stream.repair import clean, may_hold_unstorable, repair
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _SCALAR = re.compile(r"[^,\]}\s]+")

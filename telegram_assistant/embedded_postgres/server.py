@@ -1,12 +1,8 @@
-"""The embedded defaults: what runs on one machine with nothing configured."""
+"""The private PostgreSQL of an installation that names no other: start, join, find, stop."""
 
-import os
-import secrets
 import signal
-import tempfile
 import threading
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +13,6 @@ from fasteners import InterProcessLock
 from psycopg import sql
 
 _one_thread = threading.Lock()
-
-
-def secret_key(var_dir: Path) -> str:
-    """The key of this installation, made at its first start and readable by its owner only."""
-    path = var_dir / "secret_key"
-    try:
-        if not path.exists():
-            _write_once(path, secrets.token_urlsafe(50))
-        return path.read_text()
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"VAR_DIR: {path} cannot be written and read ({error.strerror});"
-            " set VAR_DIR to a folder of yours, or DJANGO_SECRET_KEY"
-        ) from error
-
-
-def _write_once(path: Path, content: str) -> None:
-    """Whole or not at all, with mode 0600; of several processes the first one counts."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
-        draft.write(content)
-        draft.flush()
-        with suppress(FileExistsError):
-            os.link(draft.name, path)
 
 
 def start_postgres(data_dir: Path, *, database: str) -> str:

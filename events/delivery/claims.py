@@ -10,10 +10,11 @@ from django.db import transaction
 from django.db.models import F
 from pydantic import ValidationError
 
-from events.bus import Subscription, publish
 from events.errors import DomainError, RetryLater
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
+from events.outbox import publish
 from events.schemas import DeadLetterEventV1
+from events.subscriptions import Subscription
 
 POSTPONE_DEFAULT = timedelta(seconds=30)
 """How long `RetryLater` waits when its raiser does not know better."""

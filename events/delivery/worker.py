@@ -12,10 +12,11 @@ from django.db import connection, connections
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from events import bus, claims, delivery
-from events.bus import Subscription
-from events.delivery import Tally
+from events import subscriptions
+from events.delivery import claims, run
+from events.delivery.run import Tally
 from events.models import OPEN_STATES, Delivery
+from events.subscriptions import Subscription
 
 TURN = 1.0
 """Seconds after which a subscriber with much to do lets the others of its queue go on."""
@@ -36,7 +37,7 @@ def drain(queue: str, *, until: float = float("inf"), observe: Observer = lambda
     worked = True
     while worked and time.monotonic() < until:
         worked = False
-        for subscription in bus.subscriptions(queue=queue):
+        for subscription in subscriptions.registered(queue=queue):
             tally = _turn(subscription, until=until, observe=observe)
             total.add(tally)
             worked = worked or tally.settled > 0
@@ -55,7 +56,7 @@ def _turn(subscription: Subscription, *, until: float, observe: Observer) -> Tal
 def _work(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
     total = Tally()
     while time.monotonic() < until:
-        tally = delivery.deliver_batch(subscription)
+        tally = run.deliver_batch(subscription)
         if not tally.settled:
             break
         total.add(tally)
@@ -107,7 +108,7 @@ def waiting() -> QuerySet[Delivery]:
 
     Those of a room that is switched off, or of another release, wait until somebody does.
     """
-    known = [subscription.name for subscription in bus.subscriptions()]
+    known = [subscription.name for subscription in subscriptions.registered()]
     return Delivery.objects.filter(subscriber__in=known, state__in=OPEN_STATES)
 
 

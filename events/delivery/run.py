@@ -10,11 +10,12 @@ from functools import partial
 from django.db import connection, transaction
 from django.utils import timezone
 
-from events import claims, trace
-from events.bus import Mode, Subscription
+from events import trace
+from events.delivery import claims
 from events.errors import RetryLater
 from events.models import Delivery
 from events.schemas import Event
+from events.subscriptions import Mode, Subscription
 
 logger = logging.getLogger(__name__)
 

@@ -551,9 +551,9 @@ settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 settings.OBJECTS_DIR = Path(sys.argv[2])
 django.setup()
 from datetime import UTC
+from accounts import tenants
 from media.services import batches, imports
 from media.sources.export import ExportSource
-from storage_quota import services as quota
 batches.BATCH_MESSAGES = 10
 source = ExportSource(Path(sys.argv[1]), zone=UTC)
 tenant = tenants.default_tenant()

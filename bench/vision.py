@@ -32,7 +32,7 @@ from telegram_assistant.config import GigaChat  # noqa: E402
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET  # noqa: E402
 from tests.integration.archive import Archive  # noqa: E402
 from vision import handlers  # noqa: E402
-from vision.models import PictureLook  # noqa: E402
+from vision.models import PaidAnalysis  # noqa: E402
 
 PICTURES, PLACES, LATENCY, LEAST = 260, 10, 1.0, 0.95
 FEW, SHORT = 24, 0.2
@@ -137,8 +137,8 @@ def _clusters(name: str, stub: str, *, places: int, count: int) -> Iterator[None
 def _when(count: int) -> float:
     """The moment at which so many pictures are done."""
     until = time.monotonic() + LIMIT
-    while PictureLook.objects.filter(state="done").count() < count:
-        assert time.monotonic() < until, f"{PictureLook.objects.filter(state='done').count()} done"
+    while PaidAnalysis.objects.filter(state="done").count() < count:
+        assert time.monotonic() < until, f"{PaidAnalysis.objects.filter(state='done').count()} done"
         time.sleep(0.05)
     return time.monotonic()
 

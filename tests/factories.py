@@ -29,7 +29,7 @@ from media.models import (
 from storage_quota import keys
 from storage_quota import services as quota
 from storage_quota.models import ContentType
-from vision.duplicates import hash_index
+from vision.duplicates import distinctions, hash_index
 from vision.duplicates.phash import PHash
 from vision.models import (
     EnrichmentKind,
@@ -146,17 +146,17 @@ def decision(media: MediaObject, **fields: Any) -> dict[str, Any]:
 def near_duplicate(*, owner: Tenant | None = None) -> PictureHash:
     """A picture that shares the analysis of another, two bits away."""
     owner, hashed = owner or tenant(), PHash(next(_numbers) << 128, 16)
-    lender, borrower = (media_object(owner=owner).file_sha256 for _ in range(2))
-    for sha256, bits in ((lender, hashed.bits), (borrower, hashed.bits ^ 3)):
+    source, duplicate = (media_object(owner=owner).file_sha256 for _ in range(2))
+    for sha256, bits in ((source, hashed.bits), (duplicate, hashed.bits ^ 3)):
         hash_index.remember(tenant=owner, sha256=sha256, phash=PHash(bits, 16))
-    hash_index.borrow(tenant=owner, sha256=borrower, near=hash_index.Near(lender, 2))
-    return PictureHash.objects.get(tenant=owner, sha256=borrower)
+    hash_index.reuse(tenant=owner, sha256=duplicate, source=hash_index.HashMatch(source, 2))
+    return PictureHash.objects.get(tenant=owner, sha256=duplicate)
 
 
 def distinction(*, owner: Tenant | None = None) -> PictureDistinction:
     owner = owner or tenant()
     first, second = (media_object(owner=owner).file_sha256 for _ in range(2))
-    return hash_index.declare_distinct(
+    return distinctions.mark_distinct(
         tenant=owner, first=first, second=second, user=staff(), now=NOW
     )
 

@@ -1,4 +1,4 @@
-"""What must be right before the process starts."""
+"""System checks: what must be right before the process starts."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def tesseract_is_there(**_: Any) -> list[checks.CheckMessage]:
 
 @checks.register()
 def gigachat_is_usable(**_: Any) -> list[checks.CheckMessage]:
-    """What can be told without asking it: nothing is sent, no connection opened."""
+    """Whether GigaChat's settings are usable, as far as that shows without a connection."""
     try:
         get_gigachat()
     except ProviderMisconfigured as refusal:

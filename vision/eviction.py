@@ -1,7 +1,7 @@
 """
-What enrichments say about objects that were evicted: nothing any more.
+Removal of evicted objects from the enrichments that list their keys.
 
-What was seen stays in the row; an absent cached result is a miss, and is looked at anew.
+The analysis stays in the row; only the cached copy is gone, which is a cache miss.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _COLUMNS = {
 
 
 def unlink(keys: Sequence[str], *, column: str) -> None:
-    """Take `keys` out of that list wherever they stand in it; found by its GIN index."""
+    """Remove `keys` from the lists in `column`; the rows are found by its GIN index."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE post_enrichment SET {column} = {column} - %(keys)s::text[]"  # noqa: S608 - ours

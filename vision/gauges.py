@@ -1,4 +1,4 @@
-"""What Prometheus reads from the rows: budgets, waiting pictures, breakers."""
+"""Gauges that Prometheus reads from the rows: budgets, the backlog, circuit breakers."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from accounts.models import Tenant
 from vision.limits import budget, circuit_breaker
-from vision.models import LookState, PictureLook, ProviderHealth, TokenBudget
+from vision.models import AnalysisState, PaidAnalysis, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 
@@ -18,11 +18,11 @@ _STATES = ("closed", "open", "half_open", "paused")
 
 
 class VisionCollector(Collector):
-    """Of tenants that spent or reserved anything this month; a share of 1 is a spent budget."""
+    """Gauges at the time of the scrape; budgets of tenants that used tokens this month only."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _budgets()
-        yield _waiting()
+        yield _backlog()
         yield _breakers()
 
 
@@ -50,18 +50,20 @@ def _budgets() -> Iterator[Metric]:
 
 def _daily_limit(tenant: Tenant) -> int | None:
     try:
-        return budget.ceilings(tenant, current_policy(tenant)).day
+        return budget.limits_of(tenant, current_policy(tenant)).day
     except PolicyRefused:
         return None
 
 
-def _waiting() -> Metric:
+def _backlog() -> Metric:
     waiting = GaugeMetricFamily(
         "vision_pictures_waiting",
-        "Pictures that wait for a real look",
+        "Pictures that wait for a paid analysis",
         labels=["tenant_id", "reason"],
     )
-    rows = PictureLook.objects.filter(state=LookState.WAITING).values_list("tenant", "waits_for")
+    rows = PaidAnalysis.objects.filter(state=AnalysisState.WAITING).values_list(
+        "tenant", "wait_reason"
+    )
     for tenant_id, reason, count in rows.order_by().annotate(Count("pk")):
         waiting.add_metric([str(tenant_id), reason], count)
     return waiting

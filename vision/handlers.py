@@ -1,4 +1,4 @@
-"""What vision listens to. Without FEATURE_VISION_ENABLED it listens to nothing."""
+"""Subscriptions of vision; none without FEATURE_VISION_ENABLED."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,70 +13,70 @@ from vision.policy.schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
-from vision.services.ocr import TURNS
+from vision.services.ocr import MAX_AT_ONCE
 
 ANALYZE = "vision.analyze"
-ANALYZE_OLD = "vision.analyze_old"
-"""Posts of the past have a queue of their own: ten thousand of them delay no fresh one."""
+ANALYZE_BACKFILL = "vision.analyze_backfill"
+"""Backfill has a queue of its own: ten thousand older posts do not delay a recent one."""
 WAIT_FOR_REPAIR = timedelta(minutes=5)
-"""Nothing is wrong with the post: somebody installs Tesseract, or mends the edited policy."""
+"""Nothing is wrong with the post: an operator installs Tesseract, or repairs the policy file."""
 MOST_THREADS = 64
 
 
 def threads() -> int:
     """
-    Half as many again as may call at once, and two: behind every place stands a picture that
-    is fetched, compared and made small, while others write down what they were told.
+    Threads of one worker: half as many again as calls may be in progress, and two.
 
-    At least as many as read at once with OCR, which takes turns of its own.
+    While some threads wait for the provider, others fetch, compare and shrink the next pictures,
+    or save results. At least as many as OCR uses, which has a limit of its own.
     """
     if not settings.GIGACHAT.configured:
-        return TURNS
+        return MAX_AT_ONCE
     calls = settings.GIGACHAT.concurrent_requests
-    return min(MOST_THREADS, max(TURNS, calls + calls // 2 + 2))
+    return min(MOST_THREADS, max(MAX_AT_ONCE, calls + calls // 2 + 2))
 
 
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
     try:
         return services.analyze_post(event, now=now)
-    except (TesseractMissing, PolicyRefused, ProviderMisconfigured) as missing:
-        raise RetryLater(str(missing), after=WAIT_FOR_REPAIR) from missing
+    except (TesseractMissing, PolicyRefused, ProviderMisconfigured) as error:
+        raise RetryLater(str(error), after=WAIT_FOR_REPAIR) from error
 
 
 def record_failure(event: DeadLetterEventV1, **_: Any) -> str:
-    lost = OutboxEvent.objects.filter(pk=event.base_event_id).first()
-    if lost is None:
+    failed = OutboxEvent.objects.filter(pk=event.base_event_id).first()
+    if failed is None:
         return "event not found"
     return services.record_failure(
-        failed=VisionUploadedEventV1.model_validate(lost.payload),
+        failed=VisionUploadedEventV1.model_validate(failed.payload),
         code=event.error_code,
         details=event.error_details,
     )
 
 
-def _is_lost_analysis(event: DeadLetterEventV1) -> bool:
+def _is_failed_analysis(event: DeadLetterEventV1) -> bool:
     unreadable = event.error_code == "invalid_payload"
-    return event.subscriber in {ANALYZE, ANALYZE_OLD} and not unreadable
+    return event.subscriber in {ANALYZE, ANALYZE_BACKFILL} and not unreadable
 
 
-def _is_fresh(event: VisionUploadedEventV1) -> bool:
-    return event.requires_vision and services.is_live(event)
+def _is_recent(event: VisionUploadedEventV1) -> bool:
+    return event.requires_vision and services.is_recent(event)
 
 
-def _is_old(event: VisionUploadedEventV1) -> bool:
-    return event.requires_vision and not services.is_live(event)
+def _is_backfill(event: VisionUploadedEventV1) -> bool:
+    return event.requires_vision and not services.is_recent(event)
 
 
 def register() -> None:
     for name, queue, when in (
-        (ANALYZE, "vision", _is_fresh),
-        (ANALYZE_OLD, "vision_backfill", _is_old),
+        (ANALYZE, "vision", _is_recent),
+        (ANALYZE_BACKFILL, "vision_backfill", _is_backfill),
     ):
         subscribe(
             VisionUploadedEventV1, name=name, queue=queue, mode=Mode.OUTSIDE, batch=1,
             threads=threads(), when=when,
         )(analyze)  # fmt: skip
-    subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_lost_analysis)(
+    subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_failed_analysis)(
         record_failure
     )
 

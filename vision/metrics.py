@@ -1,4 +1,4 @@
-"""What is counted while pictures are looked at (CONTRACT §16)."""
+"""Metrics of the analysis of pictures (CONTRACT §16)."""
 
 from prometheus_client import Counter, Histogram
 
@@ -9,12 +9,14 @@ FILE_UPLOADS = Counter(
 FILE_DELETIONS = Counter(
     "vision_file_deletions_total", "Pictures removed from a provider again, by outcome", ["status"]
 )
-PARSED = Counter("vision_parsed_total", "Answers that could be read, and how", ["status", "method"])
+PARSED = Counter(
+    "vision_parsed_total", "Answers that could be parsed, and how", ["status", "method"]
+)
 PARSE_ERRORS = Counter(
-    "vision_parse_errors_total", "Answers of no use, by what was wrong", ["error_type"]
+    "vision_parse_errors_total", "Answers that could not be used, by error", ["error_type"]
 )
 
-# --- Pictures: one look each; labels as the contract has them ---------------------------------
+# --- Pictures: one analysis each; labels as the contract has them -----------------------------
 REQUESTS = Counter(
     "vision_analysis_requests_total",
     "Pictures a provider was wanted for: success, error, or blocked before it was asked",
@@ -25,24 +27,32 @@ TOKENS = Counter(
 )
 DURATION = Histogram(
     "vision_analysis_duration_seconds",
-    "Time of one look at one picture",
+    "Time of one analysis of one picture",
     ["provider", "has_ocr"],
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60),
 )
 BUDGET_BLOCKS = Counter(
-    "vision_budget_gate_blocks_total", "Pictures there were no tokens for", ["tenant_id", "reason"]
+    "vision_budget_gate_blocks_total",
+    "Pictures for which there were no tokens",
+    ["tenant_id", "reason"],
 )
 CACHE_HITS = Counter(
-    "vision_cache_hits_total", "Looks that cost nothing, by where they were found", ["cache_type"]
+    "vision_cache_hits_total",
+    "Analyses that cost nothing, by where they were found",
+    ["cache_type"],
 )
-DECISIONS = Counter("vision_policy_decisions_total", "What the policy said", ["decision", "reason"])
+DECISIONS = Counter(
+    "vision_policy_decisions_total", "Decisions of the policy", ["decision", "reason"]
+)
 RETRIES = Counter("vision_retries_total", "Calls that will be repeated", ["stage"])
 
 # --- Breaker --------------------------------------------------------------------------------
 BREAKER_CALLS = Counter(
-    "circuit_breaker_calls_total", "Calls by what the breaker saw of them", ["name", "result"]
+    "circuit_breaker_calls_total", "Calls by their result for the breaker", ["name", "result"]
 )
-BREAKER_FAILURES = Counter("circuit_breaker_failures_total", "Failures that count", ["name"])
+BREAKER_FAILURES = Counter(
+    "circuit_breaker_failures_total", "Failures that count for the breaker", ["name"]
+)
 BREAKER_TRANSITIONS = Counter(
     "circuit_breaker_transitions_total", "Changes of the breaker's state", ["name", "state"]
 )

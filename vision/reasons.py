@@ -35,9 +35,9 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "ocr_cannot_read_documents": _("text recognition reads pictures, not documents"),
     "small_images_filtered": _("too small beside the other pictures of the post"),
     "sampled_out": _("the post has more pictures than the policy looks at"),
-    "told_apart": _("a person said it is not the picture whose analysis it had"),
+    "marked_distinct": _("a person said it is not the picture whose analysis it had"),
     "asked_by_hand": _("a person asked for it"),
-    "documents_not_looked_at": _("nobody looks at documents yet, only at pictures"),
+    "documents_not_analyzed": _("nobody looks at documents yet, only at pictures"),
     # why text recognition stood in for the paid provider
     "daily_limit": _("the tokens of the day are used up"),
     "monthly_limit": _("the tokens of the month are used up"),

@@ -1,4 +1,4 @@
-"""What is asked about budgets and waiting pictures, in figures."""
+"""Reports of budgets and backlogs, for `diag_vision budget` and the console."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from accounts.models import Tenant
 from vision.limits import budget, circuit_breaker, prices
-from vision.models import LookState, PictureLook, ProviderHealth
+from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
 from vision.policy.loader import current_policy
 
 PROVIDER = "gigachat"
@@ -19,10 +19,10 @@ PROVIDER = "gigachat"
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
     """
-    A tenant's tokens and what is still to come; limits of None are no limits.
+    Token budget of a tenant, and what its backlog needs; a limit of None is no limit.
 
-    `days_needed` is 0 where everything fits today, None where nothing ever will. Costs are in
-    roubles at `price`, which is per 1000 tokens.
+    `days_needed` is 0 where everything fits today, None where the limits never suffice. Costs are
+    in roubles at `price`, which is per 1000 tokens.
     """
 
     tenant: str
@@ -57,7 +57,7 @@ class BudgetReport:
 
 def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
     """Raises PolicyRefused where the tenant's policy cannot be used."""
-    limits = budget.ceilings(tenant, current_policy(tenant))
+    limits = budget.limits_of(tenant, current_policy(tenant))
     spent, row, model = budget.spent(tenant, now), budget.today(tenant, now), _model()
     estimate = budget.estimate(PROVIDER, model)
     reasons = waiting_by_reason(tenant)
@@ -97,8 +97,8 @@ def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
 
 
 def waiting_by_reason(tenant: Tenant) -> dict[str, int]:
-    rows = PictureLook.objects.filter(tenant=tenant, state=LookState.WAITING)
-    found = rows.values_list("waits_for").order_by("waits_for").annotate(Count("pk"))
+    rows = PaidAnalysis.objects.filter(tenant=tenant, state=AnalysisState.WAITING)
+    found = rows.values_list("wait_reason").order_by("wait_reason").annotate(Count("pk"))
     return dict(found)
 
 
@@ -111,7 +111,7 @@ def _left(limit: int | None, spent: int) -> int | None:
 
 
 def _days(expected: int, most: int, left: int | None, limit: int | None) -> int | None:
-    """UTC days until all that waits is looked at, if nothing else came; today is 0."""
+    """UTC days until the backlog is analyzed if nothing else is requested; today is 0."""
     if limit is None or left is None or expected <= left:
         return 0
     usable = limit - most + 1  # the last picture of a day needs its whole estimate

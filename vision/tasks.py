@@ -4,12 +4,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from vision.services import retry_backlog
+from vision.services import retry_backlog as services
 
 
-def ask_waiting(**_: Any) -> str:
-    """Free what dead workers held, then ask for what waits; scheduled each minute."""
+def retry_backlog(**_: Any) -> str:
+    """Release what dead workers claimed, then request what is due; scheduled each minute."""
     now = timezone.now()
-    freed, forgotten = retry_backlog.sweep(now=now)
-    asked = retry_backlog.ask_due(now=now)
-    return f"{freed} claims freed, {forgotten} wait again, {asked} posts asked for"
+    released = services.release_stale(now=now)
+    posts = services.retry_due(now=now)
+    return (
+        f"{released.claims} claims released, {released.requests} pictures wait again,"
+        f" {posts} posts requested"
+    )

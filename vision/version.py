@@ -1,10 +1,10 @@
-"""The version of how pictures are looked at: what a tag, a cache or a re-analysis compares."""
+"""The version of the analysis, which tags, caches and re-analyses compare."""
 
 import re
 from typing import NamedTuple
 
 VISION_VERSION = "vision@2026-11-21#p1"
-"""Raise the number when a prompt, a rule or a provider changes what is found in a picture."""
+"""Raise the number when a changed prompt, rule or provider changes what is found in pictures."""
 
 _PATTERN = re.compile(r"vision@(\d{4})-(\d{2})-(\d{2})#p(\d+)")
 

@@ -14,7 +14,7 @@ from tests.gigachat_stub.faults import KINDS
 from tests.integration.archive import Archive
 from tests.integration.paid import analyzes, with_settings
 from vision import providers, tasks
-from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakeVision
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,7 +56,7 @@ def settled_books(stub) -> None:
     for day in TokenBudget.objects.all():
         used, lost = used + day.used_tokens, lost + day.lost_tokens
         reserved += day.reserved_tokens
-    in_looks = sum(PictureLook.objects.values_list("total_tokens", flat=True))
+    in_looks = sum(PaidAnalysis.objects.values_list("total_tokens", flat=True))
     assert reserved == 0
     assert used - lost == in_looks
     assert in_looks <= stub.stats()["tokens"].get("total_tokens", 0) <= used
@@ -80,9 +80,11 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
     assert set(deliveries.values_list("state", flat=True)) == {"done"}
     assert PostEnrichment.objects.count() == len(posts)
     assert outcomes() <= {"analyzed", "read"}
-    assert not PictureLook.objects.filter(state__in=(LookState.OPEN, LookState.CLAIMED))
-    for look in PictureLook.objects.exclude(state=LookState.DONE):
-        assert look.error_class or look.waits_for, f"{kind}: nothing says why"
+    assert not PaidAnalysis.objects.filter(
+        state__in=(AnalysisState.REQUESTED, AnalysisState.CLAIMED)
+    )
+    for look in PaidAnalysis.objects.exclude(state=AnalysisState.DONE):
+        assert look.error_class or look.wait_reason, f"{kind}: nothing says why"
     for row in PostEnrichment.objects.filter(vision_provider="ocr_fallback"):
         assert {d["reason"] for d in row.metadata["decisions"]} - {"policy_passed", ""}
     settled_books(gigachat)
@@ -98,13 +100,13 @@ def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind):
 
     gigachat.faults.plan([])
     ProviderHealth.objects.all().delete()
-    PictureLook.objects.update(due_at=None)
-    tasks.ask_waiting()
+    PaidAnalysis.objects.update(due_at=None)
+    tasks.retry_backlog()
     deliver(3)
 
     seen = PostEnrichment.objects.filter(vision_provider="gigachat")
     assert seen.count() == len(posts)
-    assert PictureLook.objects.filter(state=LookState.DONE).count() == len(posts)
+    assert PaidAnalysis.objects.filter(state=AnalysisState.DONE).count() == len(posts)
     settled_books(gigachat)
 
 
@@ -122,7 +124,9 @@ def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, se
     assert PostEnrichment.objects.count() == len(posts)
     assert outcomes() <= {"analyzed", "read"}
     assert "analyzed" in outcomes()
-    assert not PictureLook.objects.filter(state__in=(LookState.OPEN, LookState.CLAIMED))
+    assert not PaidAnalysis.objects.filter(
+        state__in=(AnalysisState.REQUESTED, AnalysisState.CLAIMED)
+    )
     settled_books(gigachat)
 
 

@@ -18,7 +18,7 @@ from tests.acceptance.product import ROOT, Product, wait_until
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub
 from tests.integration.archive import Archive
 from vision import tasks
-from vision.models import PictureLook, PostEnrichment, TokenBudget
+from vision.models import PaidAnalysis, PostEnrichment, TokenBudget
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,9 +115,11 @@ def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
         as_if_leases_had_ended()
     done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=120, step=1)
 
-    told, looks = stub.stats(), PictureLook.objects.all()
+    told, looks = stub.stats(), PaidAnalysis.objects.all()
     assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
-    assert wait_until(lambda: tasks.ask_waiting() and not looks.filter(state="claimed"), seconds=30)
+    assert wait_until(
+        lambda: tasks.retry_backlog() and not looks.filter(state="claimed"), seconds=30
+    )
     day = TokenBudget.objects.get()
     assert set(looks.values_list("state", flat=True)) == {"done"}
     assert looks.count() == told["pictures_seen"] == PICTURES
@@ -168,8 +170,8 @@ def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(star
     told, day = stub.stats(), TokenBudget.objects.get()
     assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
     assert told["answers"] == PICTURES
-    assert PictureLook.objects.filter(same_as=None).count() == PICTURES
-    assert PictureLook.objects.count() == len(bodies)
+    assert PaidAnalysis.objects.filter(is_reused=False).count() == PICTURES
+    assert PaidAnalysis.objects.count() == len(bodies)
     assert (day.used_tokens, day.reserved_tokens) == (told["tokens"]["total_tokens"], 0)
     assert told["files"] == 0
     assert told["max_in_flight"] <= PLACES

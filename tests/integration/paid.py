@@ -8,7 +8,7 @@ from events.delivery import worker
 from events.models import Delivery
 from events.schemas import VisionUploadedEventV1
 from media import announce
-from vision.models import PictureLook, TokenBudget
+from vision.models import PaidAnalysis, TokenBudget
 from vision.services import analyze
 
 
@@ -48,7 +48,7 @@ def books() -> tuple[int, int]:
 
 
 def in_looks() -> int:
-    return sum(PictureLook.objects.values_list("total_tokens", flat=True))
+    return sum(PaidAnalysis.objects.values_list("total_tokens", flat=True))
 
 
 def with_settings(current, **changes):

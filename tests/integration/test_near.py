@@ -14,8 +14,8 @@ from telegram_assistant.config import Vision
 from tests import factories
 from tests.concurrency import in_threads
 from tests.factories import NOW
-from vision.duplicates import hash_index
-from vision.duplicates.hash_index import Near
+from vision.duplicates import distinctions, hash_index
+from vision.duplicates.hash_index import HashMatch
 from vision.duplicates.phash import PHash
 from vision.models.duplicates import PictureDistinction, PictureHash
 
@@ -58,9 +58,13 @@ def test_the_nearest_come_first_and_the_far_not_at_all(tenant, origin, remember)
     remember("nearer", turned(origin, 7))
     remember("same", origin)
 
-    found = hash_index.nearest(tenant=tenant, phash=origin)
+    found = hash_index.find_similar(tenant=tenant, phash=origin)
 
-    assert found == [Near(sha("same"), 0), Near(sha("nearer"), 1), Near(sha("near"), 10)]
+    assert found == [
+        HashMatch(sha("same"), 0),
+        HashMatch(sha("nearer"), 1),
+        HashMatch(sha("near"), 10),
+    ]
 
 
 @settings(
@@ -73,21 +77,21 @@ def test_whatever_lies_within_the_distance_is_found(data, tenant):
     stored = PHash(bits, 16)
     hash_index.remember(tenant=tenant, sha256=sha(str(bits)), phash=stored)
 
-    found = hash_index.nearest(tenant=tenant, phash=turned(stored, *places), limit=1000)
+    found = hash_index.find_similar(tenant=tenant, phash=turned(stored, *places), limit=1000)
 
-    assert Near(sha(str(bits)), len(places)) in found
+    assert HashMatch(sha(str(bits)), len(places)) in found
 
 
 def test_the_picture_that_asks_is_not_offered_to_itself(tenant, origin, remember):
     own = remember("own", origin)
 
-    assert hash_index.nearest(tenant=tenant, phash=origin, exclude=own) == []
+    assert hash_index.find_similar(tenant=tenant, phash=origin, exclude=own) == []
 
 
 def test_tenants_do_not_see_each_other(tenant, origin, remember):
     remember("theirs", origin, owner=factories.tenant())
 
-    assert hash_index.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
 def test_tenants_share_no_pigeonhole(tenant, origin):
@@ -101,7 +105,7 @@ def test_tenants_share_no_pigeonhole(tenant, origin):
 def test_hashes_of_another_size_are_not_compared(tenant, origin, remember):
     remember("small", PHash(origin.bits >> 192, 8))
 
-    assert hash_index.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
 def test_a_hash_of_another_size_takes_the_place_of_the_old_one(tenant, origin, remember):
@@ -117,7 +121,7 @@ def test_only_those_in_question_are_offered(tenant, origin, remember):
     remember("one", origin)
     two = remember("two", origin)
 
-    found = hash_index.nearest(
+    found = hash_index.find_similar(
         tenant=tenant,
         phash=origin,
         among=PictureHash.objects.filter(sha256=two).values("sha256"),
@@ -130,34 +134,34 @@ def test_nothing_is_near_where_that_is_switched_off(tenant, origin, remember, se
     remember("one", origin)
     settings.VISION = Vision(vision_phash_enabled=False)
 
-    assert hash_index.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
 def test_the_distance_is_a_setting(tenant, origin, remember, settings):
     remember("one", turned(origin, 3, 4))
     settings.VISION = Vision(vision_phash_max_distance=1)
 
-    assert hash_index.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
 def test_who_borrows_does_not_lend(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", turned(origin, 1))
 
-    assert hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+    assert hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 1))
 
-    found = hash_index.nearest(tenant=tenant, phash=origin)
+    found = hash_index.find_similar(tenant=tenant, phash=origin)
     assert [n.sha256 for n in found] == [first]
     third = remember("third", origin)
-    assert not hash_index.borrow(tenant=tenant, sha256=third, near=Near(second, 1))
+    assert not hash_index.reuse(tenant=tenant, sha256=third, source=HashMatch(second, 1))
 
 
 def test_a_picture_with_a_look_of_its_own_lends_again(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", origin)
-    hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 0))
+    hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 0))
 
     hash_index.stand_alone(tenant=tenant, sha256=second)
 
-    assert len(hash_index.nearest(tenant=tenant, phash=origin)) == 2
+    assert len(hash_index.find_similar(tenant=tenant, phash=origin)) == 2
 
 
 class TestToldApart:
@@ -173,7 +177,7 @@ class TestToldApart:
     def declare(self, tenant, pair, operator):
         def _():
             first, second = pair
-            return hash_index.declare_distinct(
+            return distinctions.mark_distinct(
                 tenant=tenant, first=second, second=first, user=operator, now=NOW
             )
 
@@ -183,8 +187,8 @@ class TestToldApart:
         declare()
 
         for picture in pair:
-            assert hash_index.nearest(tenant=tenant, phash=origin, exclude=picture) == []
-        assert len(hash_index.nearest(tenant=tenant, phash=origin, exclude=sha("third"))) == 2
+            assert hash_index.find_similar(tenant=tenant, phash=origin, exclude=picture) == []
+        assert len(hash_index.find_similar(tenant=tenant, phash=origin, exclude=sha("third"))) == 2
 
     def test_who_said_it_and_when_is_kept(self, pair, operator, declare):
         said = declare()
@@ -199,19 +203,19 @@ class TestToldApart:
         declare()
         remember("second", turned(origin, 2))
 
-        assert hash_index.nearest(tenant=tenant, phash=origin, exclude=pair[0]) == []
+        assert hash_index.find_similar(tenant=tenant, phash=origin, exclude=pair[0]) == []
 
     def test_the_borrower_loses_the_analysis_and_is_announced(self, tenant, pair, declare):
         first, second = pair
-        hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+        hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 1))
         heard = []
 
         def listen(**told):
             heard.append((told["tenant_id"], told["sha256"]))
 
-        hash_index.told_apart.connect(listen)
+        distinctions.reuse_ended.connect(listen)
         declare()
-        hash_index.told_apart.disconnect(listen)
+        distinctions.reuse_ended.disconnect(listen)
 
         assert heard == [(tenant.pk, second)]
         assert PictureHash.objects.get(sha256=second).same_as == ""
@@ -220,27 +224,27 @@ class TestToldApart:
         first, second = pair
         declare()
 
-        assert not hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+        assert not hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 1))
 
     def test_a_person_can_withdraw_it(self, tenant, origin, pair, operator, declare):
         first, second = pair
         declare()
 
-        assert hash_index.withdraw(
+        assert distinctions.withdraw(
             tenant=tenant, first=first, second=second, user=operator, now=NOW
         )
 
-        assert len(hash_index.nearest(tenant=tenant, phash=origin, exclude=first)) == 1
+        assert len(hash_index.find_similar(tenant=tenant, phash=origin, exclude=first)) == 1
         row = PictureDistinction.objects.get()
         assert (row.withdrawn_by, row.withdrawn_at) == (operator, NOW)
-        assert not hash_index.withdraw(
+        assert not distinctions.withdraw(
             tenant=tenant, first=first, second=second, user=operator, now=NOW
         )
         assert declare().pk != row.pk
 
     def test_a_picture_is_not_told_apart_from_itself(self, tenant, operator):
         with pytest.raises(ValueError, match="same as itself"):
-            hash_index.declare_distinct(
+            distinctions.mark_distinct(
                 tenant=tenant, first=sha("a"), second=sha("a"), user=operator, now=NOW
             )
 
@@ -268,8 +272,8 @@ class TestRaces:
             own = Tenant.objects.get(pk=tenant.pk)
             found = turned(origin, number)
             hash_index.remember(tenant=own, sha256=sha(str(number)), phash=found)
-            others = hash_index.nearest(tenant=own, phash=found, exclude=sha(str(number)))
-            seen[number] = [n for n in others if n.earlier]
+            others = hash_index.find_similar(tenant=own, phash=found, exclude=sha(str(number)))
+            seen[number] = [n for n in others if n.is_earlier]
 
         in_threads(*(partial(come, number) for number in range(6)))
 

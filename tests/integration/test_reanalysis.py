@@ -21,8 +21,8 @@ from tests.integration.archive import Archive
 from tests.integration.paid import digest, drain, with_settings
 from vision import providers
 from vision.admin import reanalyze as again_page
-from vision.limits.budget import Ceilings, Spent
-from vision.models import LookState, PictureLook, PostEnrichment
+from vision.limits.budget import Spent, TokenLimits
+from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis import request, selection
@@ -261,9 +261,9 @@ class TestForecast:
 
     def test_a_definite_no_is_not_asked_again_unless_that_is_wanted(self, archive, paid, now):
         archive.post(b"one", tell=False)
-        PictureLook.objects.create(
+        PaidAnalysis.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider=paid.name, model=paid.model,
-            schema_version=SCHEMA_VERSION, state=LookState.FAILED, reason="blacklist",
+            schema_version=SCHEMA_VERSION, state=AnalysisState.FAILED, reason="blacklist",
         )  # fmt: skip
 
         kept = forecast(EVERYTHING, retry_refused=False, now=now).pictures
@@ -283,16 +283,16 @@ class TestForecast:
     @pytest.mark.parametrize(
         ("tokens", "limits", "spent", "days"),
         [
-            (0, Ceilings(100, None, 100), Spent(0, 0), 0),
-            (100, Ceilings(100, None, 100), Spent(0, 0), 0),
-            (101, Ceilings(100, None, 100), Spent(0, 0), 1),
-            (100, Ceilings(100, None, 60), Spent(0, 0), 1),
-            (100, Ceilings(100, None, 100), Spent(50, 50), 1),
-            (10**9, Ceilings(None, None, None), Spent(0, 0), 0),
-            (10, Ceilings(0, None, 0), Spent(0, 0), None),
-            (100, Ceilings(9, None, 9), Spent(0, 0), None),  # no picture fits into a day
-            (150, Ceilings(100, 120, 100), Spent(0, 0), 10),  # the 1st of the next month
-            (10**9, Ceilings(100, None, 100), Spent(0, 0), None),
+            (0, TokenLimits(100, None, 100), Spent(0, 0), 0),
+            (100, TokenLimits(100, None, 100), Spent(0, 0), 0),
+            (101, TokenLimits(100, None, 100), Spent(0, 0), 1),
+            (100, TokenLimits(100, None, 60), Spent(0, 0), 1),
+            (100, TokenLimits(100, None, 100), Spent(50, 50), 1),
+            (10**9, TokenLimits(None, None, None), Spent(0, 0), 0),
+            (10, TokenLimits(0, None, 0), Spent(0, 0), None),
+            (100, TokenLimits(9, None, 9), Spent(0, 0), None),  # no picture fits into a day
+            (150, TokenLimits(100, 120, 100), Spent(0, 0), 10),  # the 1st of the next month
+            (10**9, TokenLimits(100, None, 100), Spent(0, 0), None),
         ],
     )
     def test_days_until_the_budget_is_enough(self, tokens, limits, spent, days):
@@ -377,14 +377,14 @@ class TestRequest:
 
     def test_a_definite_no_is_asked_again_when_that_is_wanted(self, archive, paid, ask):
         post = archive.post(b"one", tell=False)
-        look = PictureLook.objects.create(
+        look = PaidAnalysis.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider=paid.name, model=paid.model,
-            schema_version=SCHEMA_VERSION, state=LookState.FAILED, reason="blacklist", rounds=3,
+            schema_version=SCHEMA_VERSION, state=AnalysisState.FAILED, reason="blacklist", retry_rounds=3,
         )  # fmt: skip
-        other = PictureLook.objects.create(
+        other = PaidAnalysis.objects.create(
             tenant=Tenant.objects.create(name="other"), sha256=digest(b"one"),
             provider=paid.name, model=paid.model, schema_version=SCHEMA_VERSION,
-            state=LookState.FAILED,
+            state=AnalysisState.FAILED,
         )  # fmt: skip
 
         ask(name="kept")
@@ -395,7 +395,7 @@ class TestRequest:
 
         look.refresh_from_db()
         other.refresh_from_db()
-        assert (look.state, other.state) == (LookState.DONE, LookState.FAILED)
+        assert (look.state, other.state) == (AnalysisState.DONE, AnalysisState.FAILED)
         assert PostEnrichment.objects.get(post=post).vision_provider == "gigachat"
 
     def test_what_todays_tokens_are_not_enough_for_waits_however_long_the_line_is(
@@ -410,15 +410,15 @@ class TestRequest:
         ask()
         drain(rounds=2)
 
-        waiting = PictureLook.objects.filter(state=LookState.WAITING)
+        waiting = PaidAnalysis.objects.filter(state=AnalysisState.WAITING)
         assert paid.billed == 1320
-        assert [look.waits_for for look in waiting] == ["reanalysis"] * 3
+        assert [look.wait_reason for look in waiting] == ["reanalysis"] * 3
         archive.post(b"ordinary")
         drain()
         assert waiting.all().count() == 4  # the ordinary line has its own place
 
         settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=100_000)
-        retry_backlog.ask_due(now=timezone.now())
+        retry_backlog.retry_due(now=timezone.now())
         drain(rounds=2)
         assert paid.billed == 5 * 1320
         assert not waiting.all().exists()
@@ -433,7 +433,7 @@ class TestRequest:
 
         subscribers = Delivery.objects.filter(event__topic="posts.vision.uploaded")
         assert sorted(subscribers.values_list("subscriber", flat=True)) == [
-            "vision.analyze", "vision.analyze_old",
+            "vision.analyze", "vision.analyze_backfill",
         ]  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def store(tenant):
 def find(tenant):
     def _(body: bytes, owner=None):
         sha256 = hashlib.sha256(body).hexdigest()
-        found = detection.find(tenant=owner or tenant, sha256=sha256, image=body)
+        found = detection.find_duplicates(tenant=owner or tenant, sha256=sha256, image=body).same
         return [twin.sha256 for twin in found]
 
     return _
@@ -114,9 +114,11 @@ def test_as_many_pictures_are_looked_at_as_there_are_different_ones(tenant, stor
         for number in range(8):
             body = copy(scene(number))
             media = store(body)
-            found = detection.find(tenant=tenant, sha256=media.file_sha256, image=body)
+            found = detection.find_duplicates(
+                tenant=tenant, sha256=media.file_sha256, image=body
+            ).same
             looked_at += not found
             if found:
-                assert hash_index.borrow(tenant=tenant, sha256=media.file_sha256, near=found[0])
+                assert hash_index.reuse(tenant=tenant, sha256=media.file_sha256, source=found[0])
 
     assert looked_at == 8

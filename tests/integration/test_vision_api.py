@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Membership, User
 from tests import factories as make
-from vision.models import LookState, PictureLook, PostEnrichment
+from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
 from vision.providers.port import Analysis
 
 pytestmark = [
@@ -269,10 +269,10 @@ class TestPosts:
 class TestMedia:
     def test_what_was_paid_for(self, operator, alices):
         media = make.post(of=alices, media=[make.media_object(owner=alices.tenant)]).media.get()
-        PictureLook.objects.create(
+        PaidAnalysis.objects.create(
             tenant=alices.tenant, sha256=media.file_sha256, provider="gigachat",
-            model="GigaChat-Pro", schema_version="1.0", state=LookState.DONE,
-            analysis=analysis(), looked_at=make.NOW,
+            model="GigaChat-Pro", schema_version="1.0", state=AnalysisState.DONE,
+            analysis=analysis(), analyzed_at=make.NOW,
         )  # fmt: skip
 
         body = operator.get(f"{API}/media/{media.file_sha256}", headers={"X-Trace-ID": "t"}).json()
@@ -325,11 +325,11 @@ class TestMedia:
     ):
         for of, description, hours in ((alices, "Alice's", 1), (bobs, "Bob's", 0)):
             media = make.media_object(owner=of.tenant, body=b"the same")
-            PictureLook.objects.create(
+            PaidAnalysis.objects.create(
                 tenant=of.tenant, sha256=media.file_sha256, provider="gigachat", model="m",
-                schema_version="1.0", state=LookState.DONE,
+                schema_version="1.0", state=AnalysisState.DONE,
                 analysis=analysis(description=description),
-                looked_at=make.NOW + timedelta(hours=hours),
+                analyzed_at=make.NOW + timedelta(hours=hours),
             )  # fmt: skip
         address = f"{API}/media/{media.file_sha256}"
 

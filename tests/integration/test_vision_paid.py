@@ -26,11 +26,12 @@ from tests.integration.paid import (
     with_settings,
 )
 from vision import providers
-from vision.analysis import cache, claims
-from vision.analysis.claims import Claim, Picture, Terms
-from vision.duplicates.reuse import Comparison
+from vision.analysis import admission, cache, claims
+from vision.analysis.admission import BudgetTerms
+from vision.analysis.claims import AnalysisRequest, Claim
+from vision.duplicates.detection import Duplicates
 from vision.limits import budget
-from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import (
@@ -92,7 +93,7 @@ def slots(settings):
 @pytest.fixture
 def terms(archive):
     policy = current_policy(archive.tenant)
-    return Terms(budget.ceilings(archive.tenant, policy), policy.limits.max_queue_depth)
+    return BudgetTerms(budget.limits_of(archive.tenant, policy), policy.limits.max_queue_depth)
 
 
 def busy(error_class=SERVER, **fields):
@@ -128,7 +129,7 @@ class TestOnePicture:
 
         drain()
 
-        row, look = row_of(post), PictureLook.objects.get()
+        row, look = row_of(post), PaidAnalysis.objects.get()
         assert row.vision_tokens_used == look.total_tokens == 1320
         assert (look.prompt_tokens, look.completion_tokens) == (1300, 20)
         assert look.precached_prompt_tokens == 7
@@ -149,14 +150,14 @@ class TestOnePicture:
     def test_fact_050_a_result_that_only_the_bucket_has_is_used(self, archive, paid):
         archive.post(b"one")
         drain()
-        PictureLook.objects.all().delete()
+        PaidAnalysis.objects.all().delete()
         second = archive.post(b"one")
 
         drain()
 
         assert len(paid.calls) == 1
         assert row_of(second).vision_analysis_reason == "cache_hit"
-        assert PictureLook.objects.get().state == LookState.DONE
+        assert PaidAnalysis.objects.get().state == AnalysisState.DONE
 
     def test_a_result_that_only_the_database_has_is_not_paid_for_again(self, archive, paid):
         archive.post(b"one")
@@ -213,7 +214,7 @@ class TestOnePicture:
         drain()
 
         assert (paid.calls, ocr.calls) == ([], [])
-        assert decisions(post)[0]["reason"] == "documents_not_looked_at"
+        assert decisions(post)[0]["reason"] == "documents_not_analyzed"
 
 
 class TestTheSamePictureAtOnce:
@@ -244,44 +245,44 @@ class TestTheSamePictureAtOnce:
 
     def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
         post = archive.post(b"one")
-        picture = Picture(post, digest(b"one"), live=True)
-        with claims.alive() as claim_id:
+        picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
+        with claims.claim_lock() as claim_id:
             claim_of(picture, paid, terms, claim_id)
 
         drain()
 
-        look, day = PictureLook.objects.get(), TokenBudget.objects.get()
+        look, day = PaidAnalysis.objects.get(), TokenBudget.objects.get()
         assert (look.state, look.calls, len(paid.calls)) == ("done", 2, 1)
         assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320 + 1792, 1792, 0)
 
     def test_a_living_worker_keeps_its_picture_until_the_lease_is_over(self, archive, paid, terms):
         post = archive.post(b"one")
-        picture = Picture(post, digest(b"one"), live=True)
+        picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
 
-        with claims.alive() as claim_id:
+        with claims.claim_lock() as claim_id:
             claim_of(picture, paid, terms, claim_id)
             raised = together(analyzes(post))
 
-            assert [type(error) for error in raised] == [claims.LookedAtNow]
-            PictureLook.objects.update(claimed_until=timezone.now())
+            assert [type(error) for error in raised] == [claims.AnalysisInProgress]
+            PaidAnalysis.objects.update(claimed_until=timezone.now())
             assert together(analyzes(post)) == []
 
     def test_who_comes_back_after_all_corrects_the_books_and_keeps_the_result(
         self, archive, paid, terms
     ):
         post = archive.post(b"one")
-        picture = Picture(post, digest(b"one"), live=True)
-        with claims.alive() as claim_id:
+        picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
+        with claims.claim_lock() as claim_id:
             claim = claim_of(picture, paid, terms, claim_id)
-            PictureLook.objects.update(claimed_until=timezone.now())
-            assert claims.release_lost(now=timezone.now()) == 1
+            PaidAnalysis.objects.update(claimed_until=timezone.now())
+            assert claims.release_stale_claims(now=timezone.now()) == 1
             answer = paid.analyze(b"one", mime="image/jpeg", prompt="", now=timezone.now())
 
             claims.settle_answer(claim, answer, post=post, now=timezone.now())
 
         day = TokenBudget.objects.get()
         assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320, 0, 0)
-        assert PictureLook.objects.get().state == "done"
+        assert PaidAnalysis.objects.get().state == "done"
 
     def test_nobody_is_left_holding_anything(self, archive, paid):
         archive.post(b"one")
@@ -289,11 +290,11 @@ class TestTheSamePictureAtOnce:
 
         drain()
 
-        assert PictureLook.objects.get().state == "claimed"
-        assert claims.release_lost(now=timezone.now()) == 1
+        assert PaidAnalysis.objects.get().state == "claimed"
+        assert claims.release_stale_claims(now=timezone.now()) == 1
         assert books() == (1792, 0)
         drain(rounds=2)
-        assert PictureLook.objects.get().state == "done"
+        assert PaidAnalysis.objects.get().state == "done"
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
@@ -303,11 +304,11 @@ class TestTheSamePictureAtOnce:
 
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:
-    claim = claims.claim(
+    claim = admission.admit(
         picture,
         paid,
         terms,
-        Comparison(),
+        Duplicates(),
         claim_id=claim_id,
         lease=timedelta(hours=1),
         now=timezone.now(),
@@ -368,7 +369,7 @@ class TestBudget:
         assert raised == []
         assert len(paid.calls) == 7
         assert books() == (paid.billed, 0)
-        assert PictureLook.objects.filter(state="waiting").count() == 43
+        assert PaidAnalysis.objects.filter(state="waiting").count() == 43
         assert PostEnrichment.objects.filter(vision_provider="ocr_fallback").count() == 43
 
     def test_a_question_without_an_answer_counts_for_it_may_be_billed(self, archive, paid, vision):
@@ -381,7 +382,7 @@ class TestBudget:
         day = TokenBudget.objects.get()
         assert (day.used_tokens, day.lost_tokens) == (1792 + paid.billed, 1792)
         assert day.reserved_tokens == 0
-        assert PictureLook.objects.get().calls == 3
+        assert PaidAnalysis.objects.get().calls == 3
 
     def test_the_database_refuses_books_that_cannot_be(self, archive):
         day = TokenBudget.objects.create(tenant=archive.tenant, day="2026-11-21")
@@ -392,12 +393,12 @@ class TestBudget:
 
     def test_a_new_day_has_a_new_budget_and_the_month_goes_on(self, archive, vision, now):
         vision(vision_max_daily_tokens=100, vision_max_monthly_tokens=150)
-        limits = budget.ceilings(archive.tenant, current_policy())
+        limits = budget.limits_of(archive.tenant, current_policy())
 
         def reserve(tokens, at):
             with transaction.atomic():
                 return budget.reserve(
-                    tenant=archive.tenant, tokens=tokens, limits=limits, live=True, now=at
+                    tenant=archive.tenant, tokens=tokens, limits=limits, is_recent=True, now=at
                 )
 
         tomorrow = now + timedelta(days=1)
@@ -428,13 +429,13 @@ class TestBudget:
         self, archive, vision
     ):
         def limits():
-            return budget.ceilings(archive.tenant, current_policy(archive.tenant))
+            return budget.limits_of(archive.tenant, current_policy(archive.tenant))
 
-        assert limits() == budget.Ceilings(250_000, None, 100_000)
+        assert limits() == budget.TokenLimits(250_000, None, 100_000)
         vision(vision_max_daily_tokens=500, vision_max_monthly_tokens=600)
-        assert limits() == budget.Ceilings(500, 600, 500)
+        assert limits() == budget.TokenLimits(500, 600, 500)
         archive.tenant.settings = {"vision_policy": {"limits": {"max_daily_tokens_per_tenant": 70}}}
-        assert limits() == budget.Ceilings(70, 600, 70)
+        assert limits() == budget.TokenLimits(70, 600, 70)
 
     def test_without_the_gate_tokens_are_only_counted(self, archive, paid, vision):
         vision(vision_max_daily_tokens=0)
@@ -467,16 +468,16 @@ class TestBudget:
     def test_the_estimate_learns_from_real_pictures(self, archive, vision):
         assert budget.estimate("gigachat", "m").most == 1792
         looks = [
-            PictureLook(
+            PaidAnalysis(
                 tenant=archive.tenant, sha256=digest(f"{n}".encode()), provider="gigachat",
                 model="m", schema_version="1.0", state="done", analysis={},
-                total_tokens=1000 + n, looked_at=timezone.now() + timedelta(seconds=n),
+                total_tokens=1000 + n, analyzed_at=timezone.now() + timedelta(seconds=n),
             )
             for n in range(150)
         ]  # fmt: skip
-        PictureLook.objects.bulk_create(looks[:10])
+        PaidAnalysis.objects.bulk_create(looks[:10])
         assert budget.estimate("gigachat", "m").most == 1792
-        PictureLook.objects.bulk_create(looks[10:])
+        PaidAnalysis.objects.bulk_create(looks[10:])
 
         learned = budget.estimate("gigachat", "m")
 
@@ -493,7 +494,7 @@ class TestFailures:
 
         row = row_of(post)
         assert (row.vision_provider, row.vision_analysis_reason) == ("gigachat", "retry")
-        assert (PictureLook.objects.get().calls, books()) == (4, (1320, 0))
+        assert (PaidAnalysis.objects.get().calls, books()) == (4, (1320, 0))
         assert Delivery.objects.get(subscriber="vision.analyze").state == "done"
 
     @pytest.mark.parametrize("error_class", [SERVER, NETWORK, LIMITED])
@@ -506,7 +507,7 @@ class TestFailures:
 
         drain(rounds=6)
 
-        look, (decision,) = PictureLook.objects.get(), decisions(post)
+        look, (decision,) = PaidAnalysis.objects.get(), decisions(post)
         assert (look.state, look.calls, look.error_class) == ("waiting", 4, error_class)
         assert look.due_at > timezone.now() + timedelta(minutes=50)
         assert (decision["outcome"], decision["reason"]) == ("read", error_class)
@@ -525,7 +526,7 @@ class TestFailures:
         replay()
 
         (decision,) = decisions(post)
-        assert (len(paid.calls), PictureLook.objects.get().calls) == (0, 1)
+        assert (len(paid.calls), PaidAnalysis.objects.get().calls) == (0, 1)
         assert (decision["outcome"], decision["reason"]) == ("read", "blacklist")
         assert row_of(post).vision_tokens_used + row_of(same).vision_tokens_used == 1000
         assert books() == (paid.billed, 0) == (1000, 0)
@@ -541,8 +542,8 @@ class TestFailures:
         for post in posts:
             analyze.analyze_post(event_of(post), now=timezone.now())
 
-        assert PictureLook.objects.filter(state="waiting").count() == 5
-        assert sum(PictureLook.objects.values_list("calls", flat=True)) == 1
+        assert PaidAnalysis.objects.filter(state="waiting").count() == 5
+        assert sum(PaidAnalysis.objects.values_list("calls", flat=True)) == 1
         assert {decisions(p)[0]["reason"] for p in posts} == {"non_retryable_quota"}
         assert ProviderHealth.objects.get().paused_until > timezone.now()
 
@@ -556,7 +557,7 @@ class TestFailures:
                 analyze.analyze_post(event_of(post), now=timezone.now())
             waits.append(wait.value.after)
 
-        assert sum(PictureLook.objects.values_list("calls", flat=True)) == 1
+        assert sum(PaidAnalysis.objects.values_list("calls", flat=True)) == 1
         assert min(waits) > timedelta(seconds=20)
 
     def test_fact_062_five_failures_open_the_breaker_and_one_probe_closes_it(
@@ -607,7 +608,7 @@ class TestFailures:
             together(*[lambda: worker.drain("vision")] * 3)
 
         assert not Delivery.objects.filter(subscriber="vision.analyze").exclude(state="done")
-        assert not PictureLook.objects.filter(state__in=("claimed", "open"))
+        assert not PaidAnalysis.objects.filter(state__in=("claimed", "requested"))
         assert books() == (paid.billed, 0)
         assert in_looks() == paid.billed
         outcomes = {d["outcome"] for post in posts for d in decisions(post)}

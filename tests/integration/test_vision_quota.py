@@ -106,7 +106,7 @@ def test_fact_035_a_checker_that_raises_keeps_no_result_out(archive, failing, lo
     assert row.s3_vision_keys == in_vision() != []
     assert told() == 1
     [line] = lines_with_their_event(log)
-    assert "not entered yet, once more: OperationalError" in line
+    assert "could not be stored, trying once more: OperationalError" in line
     assert not Reservation.objects.exists()
 
 
@@ -142,7 +142,7 @@ def test_fact_035_a_checker_that_keeps_raising_costs_the_object_not_the_analysis
 
     assert in_vision() == PostEnrichment.objects.get().s3_vision_keys == []
     assert told() == 1
-    assert "is not kept: OperationalError" in lines_with_their_event(log)[-1]
+    assert "is not stored: OperationalError" in lines_with_their_event(log)[-1]
 
 
 def test_fact_036_a_checker_that_refuses_is_obeyed_and_counted(archive, settings, log):
@@ -156,7 +156,7 @@ def test_fact_036_a_checker_that_refuses_is_obeyed_and_counted(archive, settings
     assert in_vision() == PostEnrichment.objects.get().s3_vision_keys == []
     assert told() == 1
     assert violations._value.get() == before + 1
-    assert "is not kept: QuotaExceeded: vision_limit" in lines_with_their_event(log)[0]
+    assert "is not stored: QuotaExceeded: vision_limit" in lines_with_their_event(log)[0]
 
 
 def test_fact_037_usage_that_cannot_be_entered_keeps_no_analysis_back(archive, failing, log):
@@ -169,7 +169,7 @@ def test_fact_037_usage_that_cannot_be_entered_keeps_no_analysis_back(archive, f
     assert told() == 1
     first, second = lines_with_their_event(log)
     assert "OperationalError" in first
-    assert "is not kept: OperationalError" in second
+    assert "is not stored: OperationalError" in second
     assert in_vision() == []
     assert not TenantUsage.objects.filter(content_type="vision", total_bytes__gt=0).exists()
 

@@ -12,8 +12,8 @@ from tests.integration.archive import Archive
 from tests.integration.paid import analyzes, books, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import providers, tasks
-from vision.duplicates import hash_index
-from vision.models import PictureLook, PostEnrichment
+from vision.duplicates import distinctions
+from vision.models import PaidAnalysis, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze
 
@@ -132,18 +132,18 @@ def test_what_people_tell_apart_gets_a_look_of_its_own(archive, paid):
     drain()
     user = get_user_model().objects.create_user("ann")
 
-    hash_index.declare_distinct(
+    distinctions.mark_distinct(
         tenant=archive.tenant, first=digest(ORIGINAL), second=digest(COPIES[0]), user=user,
         now=timezone.now(),
     )  # fmt: skip
-    tasks.ask_waiting()
+    tasks.retry_backlog()
     drain()
 
     row = row_of(second)
     assert len(paid.calls) == 2
     assert (row.vision_analysis_reason, row.vision_tokens_used) == ("new", 1320)
     assert row.metadata["decisions"][0]["same_as"] == ""
-    look = PictureLook.objects.get(sha256=digest(COPIES[0]))
-    assert (look.state, look.same_as) == ("done", None)
+    look = PaidAnalysis.objects.get(sha256=digest(COPIES[0]))
+    assert (look.state, look.is_reused) == ("done", False)
     analyze.analyze_post(event_of(second), now=timezone.now())
     assert len(paid.calls) == 2

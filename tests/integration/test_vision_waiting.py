@@ -20,7 +20,7 @@ from tests.integration.archive import Archive
 from tests.integration.paid import books, digest, drain, event_of, with_settings
 from vision import gauges, providers, tasks
 from vision.limits import budget
-from vision.models import PictureLook, PostEnrichment, ProviderHealth, TokenBudget
+from vision.models import PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze, retry_backlog
 
@@ -55,7 +55,7 @@ def exhausted(archive, vision, count=4):
     vision(vision_max_daily_tokens=0)
     posts = [archive.post(f"{n}".encode()) for n in range(count)]
     drain()
-    assert PictureLook.objects.filter(state="waiting").count() == count
+    assert PaidAnalysis.objects.filter(state="waiting").count() == count
     return posts
 
 
@@ -66,7 +66,7 @@ def providers_of(posts) -> list[str]:
 
 def make_old(*posts) -> None:
     """As if they had come by an import."""
-    PictureLook.objects.filter(sha256__in=[digest(body) for body in posts]).update(live=False)
+    PaidAnalysis.objects.filter(sha256__in=[digest(body) for body in posts]).update(is_recent=False)
 
 
 class TestAskingAgain:
@@ -76,7 +76,7 @@ class TestAskingAgain:
         posts = exhausted(archive, vision)
         vision(vision_max_daily_tokens=2999)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain()
 
         assert providers_of(posts) == ["ocr_fallback"] * 2 + ["gigachat"] * 2
@@ -87,7 +87,7 @@ class TestAskingAgain:
         make_old(b"3", b"2")
         vision(vision_max_daily_tokens=1000)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain()
 
         assert providers_of(posts) == ["ocr_fallback", "gigachat", "ocr_fallback", "ocr_fallback"]
@@ -96,7 +96,7 @@ class TestAskingAgain:
         (post,) = exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=5000)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain()
 
         told = OutboxEvent.objects.filter(topic="posts.vision.analyzed").order_by("pk")
@@ -112,7 +112,7 @@ class TestAskingAgain:
         drain()
         vision(vision_max_daily_tokens=5000)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain(rounds=2)
 
         assert providers_of(posts) == ["gigachat"] * 3
@@ -123,54 +123,54 @@ class TestAskingAgain:
         vision(vision_max_daily_tokens=2000)
 
         for _ in range(5):
-            tasks.ask_waiting()
+            tasks.retry_backlog()
 
         asked = Delivery.objects.filter(subscriber__startswith="vision.", state="pending")
         assert asked.count() == 2
         drain()
         assert len(paid.calls) == 2
-        assert PictureLook.objects.filter(state="waiting").count() == 4
+        assert PaidAnalysis.objects.filter(state="waiting").count() == 4
 
     def test_two_schedulers_at_once_ask_once(self, archive, vision):
         exhausted(archive, vision, count=6)
         vision(vision_max_daily_tokens=3000)
 
-        together(*[tasks.ask_waiting] * 4)
+        together(*[tasks.retry_backlog] * 4)
 
-        assert PictureLook.objects.filter(state="open").count() == 3
+        assert PaidAnalysis.objects.filter(state="requested").count() == 3
 
     def test_who_is_asked_for_and_has_to_wait_again_tells_nobody(self, archive, vision):
         exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=1000)
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         vision(vision_max_daily_tokens=0)
 
         drain()
 
-        assert PictureLook.objects.get().state == "waiting"
+        assert PaidAnalysis.objects.get().state == "waiting"
         assert OutboxEvent.objects.filter(topic="posts.vision.analyzed").count() == 1
 
     def test_what_was_asked_for_in_vain_waits_again(self, archive, vision):
         exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=1000)
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         Delivery.objects.all().delete()
-        PictureLook.objects.update(asked_at=timezone.now() - timedelta(hours=2))
+        PaidAnalysis.objects.update(requested_at=timezone.now() - timedelta(hours=2))
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain()
 
-        assert PictureLook.objects.get().state == "done"
+        assert PaidAnalysis.objects.get().state == "done"
 
     def test_a_picture_that_no_post_shows_any_more_is_asked_of_nobody(self, archive, vision, paid):
         (post,) = exhausted(archive, vision, count=1)
         post.delete()
         vision(vision_max_daily_tokens=5000)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
         drain()
 
-        look = PictureLook.objects.get()
+        look = PaidAnalysis.objects.get()
         assert (look.state, look.error_class, paid.calls) == ("failed", "post_gone", [])
 
     def test_while_the_provider_is_away_nothing_is_asked_and_then_one_probes(
@@ -182,22 +182,22 @@ class TestAskingAgain:
             provider="gigachat", failures=5, open_until=timezone.now() + timedelta(minutes=1)
         )
 
-        tasks.ask_waiting()
-        assert PictureLook.objects.filter(state="waiting").count() == 4
+        tasks.retry_backlog()
+        assert PaidAnalysis.objects.filter(state="waiting").count() == 4
         health.open_until = timezone.now()
         health.save()
-        tasks.ask_waiting()
+        tasks.retry_backlog()
 
-        assert PictureLook.objects.filter(state="open").count() == 1
+        assert PaidAnalysis.objects.filter(state="requested").count() == 1
 
     def test_a_waiting_picture_that_rests_is_left_alone_until_its_time(self, archive, vision):
         exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=9000)
-        PictureLook.objects.update(due_at=timezone.now() + timedelta(hours=1))
+        PaidAnalysis.objects.update(due_at=timezone.now() + timedelta(hours=1))
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
 
-        assert PictureLook.objects.get().state == "waiting"
+        assert PaidAnalysis.objects.get().state == "waiting"
 
     def test_switched_off_nothing_waits(self, archive, vision):
         vision(vision_max_daily_tokens=0, vision_queue_when_exhausted=False)
@@ -205,15 +205,15 @@ class TestAskingAgain:
 
         drain()
 
-        assert not PictureLook.objects.filter(state="waiting").exists()
+        assert not PaidAnalysis.objects.filter(state="waiting").exists()
 
     def test_fact_067_a_room_that_is_switched_off_asks_for_nothing(self, archive, vision):
         exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=5000, feature_vision_enabled=False)
 
-        tasks.ask_waiting()
+        tasks.retry_backlog()
 
-        assert PictureLook.objects.get().state == "waiting"
+        assert PaidAnalysis.objects.get().state == "waiting"
 
     def test_a_full_queue_keeps_what_matters_most(self, archive, vision):
         archive.tenant.settings = {"vision_policy": {"limits": {"max_queue_depth": 2}}}
@@ -223,21 +223,21 @@ class TestAskingAgain:
         for post in posts:
             analyze.analyze_post(event_of(post), now=timezone.now())
 
-        waiting = PictureLook.objects.filter(state="waiting").order_by("posted_at")
+        waiting = PaidAnalysis.objects.filter(state="waiting").order_by("posted_at")
 
         newest = sorted(posts, key=lambda post: post.posted_at)[-2:]
         assert [look.posted_at for look in waiting] == [post.posted_at for post in newest]
 
     def test_a_person_may_ask_for_what_was_refused(self, archive, vision, paid):
         post = archive.post(b"one")
-        PictureLook.objects.create(
+        PaidAnalysis.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider="gigachat",
             model=paid.model, schema_version="1.0", state="failed", error_class="x",
         )  # fmt: skip
         drain()
         assert providers_of([post]) == ["ocr_fallback"]
 
-        assert retry_backlog.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
+        assert retry_backlog.retry_now(PaidAnalysis.objects.all(), now=timezone.now()) == 1
         drain()
 
         assert providers_of([post]) == ["gigachat"]
@@ -274,7 +274,7 @@ class TestBudgetCommand:
         drain()
 
         assert (report["used"], report["forgiven"], report["left"]) == (5000, 5000, 5000)
-        assert PictureLook.objects.filter(state="done").count() == 2
+        assert PaidAnalysis.objects.filter(state="done").count() == 2
 
     def test_for_people_it_is_a_table(self, archive, vision):
         exhausted(archive, vision, count=2)
@@ -327,7 +327,7 @@ class TestGauges:
 
 
 class TestConsole:
-    PAGES = ("picturelook", "tokenbudget", "providerhealth")
+    PAGES = ("paidanalysis", "tokenbudget", "providerhealth")
 
     def test_pages_cost_the_same_with_one_row_and_with_twenty(self, archive, admin_client, vision):
         def count(page):
@@ -338,11 +338,11 @@ class TestConsole:
         def fill(number):
             look = {"provider": "gigachat", "model": "m", "schema_version": "1.0"}
             tenant = Tenant.objects.create(name=f"tenant {number}")
-            PictureLook.objects.create(
+            PaidAnalysis.objects.create(
                 tenant=tenant,
                 sha256=digest(f"{number}".encode()),
                 state="waiting",
-                waits_for="daily_limit",
+                wait_reason="daily_limit",
                 **look,
             )
             TokenBudget.objects.create(tenant=tenant, day=timezone.now().date(), used_tokens=5)
@@ -358,9 +358,9 @@ class TestConsole:
     def test_the_page_of_a_look_shows_what_was_found(self, archive, admin_client, vision):
         archive.post(b"one")
         drain()
-        look = PictureLook.objects.get()
+        look = PaidAnalysis.objects.get()
 
-        page = admin_client.get(f"/admin/vision/picturelook/{look.pk}/change/")
+        page = admin_client.get(f"/admin/vision/paidanalysis/{look.pk}/change/")
 
         assert page.status_code == 200
         assert f"picture {look.sha256[:8]}" in page.content.decode()
@@ -369,19 +369,19 @@ class TestConsole:
         exhausted(archive, vision, count=2)
         TokenBudget.objects.update(used_tokens=5000)
         vision(vision_max_daily_tokens=5000)
-        row, look = TokenBudget.objects.get(), PictureLook.objects.first()
+        row, look = TokenBudget.objects.get(), PaidAnalysis.objects.first()
 
         admin_client.post(
-            "/admin/vision/picturelook/", {"action": "ask_again", "_selected_action": [look.pk]}
+            "/admin/vision/paidanalysis/", {"action": "ask_again", "_selected_action": [look.pk]}
         )
-        assert PictureLook.objects.filter(state="open").count() == 1
+        assert PaidAnalysis.objects.filter(state="requested").count() == 1
         admin_client.post(
             "/admin/vision/tokenbudget/", {"action": "forgive", "_selected_action": [row.pk]}
         )
 
         row.refresh_from_db()
         assert (row.forgiven_tokens, row.used_tokens) == (5000, 5000)
-        assert PictureLook.objects.filter(state="open").count() == 2
+        assert PaidAnalysis.objects.filter(state="requested").count() == 2
 
     def test_a_broken_override_is_refused_with_its_reason(self, archive, admin_client):
         tenant = archive.tenant

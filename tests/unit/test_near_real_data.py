@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from media.imaging import ImageRefused, open_upright
 from vision.duplicates.phash import DEFAULT_DISTANCE, distance, phash
-from vision.duplicates.pixel_match import Original, is_copy
+from vision.duplicates.pixel_match import Original, is_duplicate
 
 DATA = Path(
     os.environ.get("SHARED_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -89,7 +89,7 @@ def are_near(a, b):
 
 
 def is_found(copy, original):
-    return are_near(copy, original) and is_copy(Original(copy), Original(original))
+    return are_near(copy, original) and is_duplicate(Original(copy), Original(original))
 
 
 @pytest.mark.parametrize("way", COPIES)
@@ -122,7 +122,7 @@ def test_no_two_pictures_that_differ_are_merged(report):
         for a, b in itertools.combinations(known, 2)
         if distance(known[a], known[b]) <= DEFAULT_DISTANCE
     ]
-    merged = [(a, b) for a, b in close if is_copy(Original(bodies[a]), Original(bodies[b]))]
+    merged = [(a, b) for a, b in close if is_duplicate(Original(bodies[a]), Original(bodies[b]))]
     wrong = [pair for pair in merged if frozenset(pair) not in same]
 
     pairs = len(known) * (len(known) - 1) // 2
@@ -161,7 +161,7 @@ def test_pages_and_screens_that_differ_in_one_letter_are_kept_apart(quality, rep
             body = encoded(b, quality=quality)
             asked += 1
             near += are_near(encoded(a, "PNG"), body)
-            if is_copy(Original(body), Original(encoded(a, "PNG"))):
+            if is_duplicate(Original(body), Original(encoded(a, "PNG"))):
                 merged.append(file.name)
 
     report(f"one letter differs, JPEG {quality}: {near} of {asked} hashes near, merged: {merged}")
@@ -185,4 +185,4 @@ def test_signs_that_differ_in_a_digit_have_near_hashes_and_are_kept_apart():
     )
 
     assert distance(phash(one), phash(other)) <= DEFAULT_DISTANCE
-    assert not is_copy(Original(one), Original(other))
+    assert not is_duplicate(Original(one), Original(other))

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from events.console import ReadOnlyAdmin, short_time
 from media.admin.pictures import thumbnail_tag
 from media.models import media_object_id
-from vision.duplicates import hash_index
+from vision.duplicates import distinctions
 from vision.models.duplicates import PictureDistinction, PictureHash
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -66,7 +66,7 @@ class NearDuplicateAdmin(PairAdmin[PictureHash]):
     def tell_apart(self, request: HttpRequest, queryset: QuerySet[PictureHash]) -> None:
         now, count = timezone.now(), 0
         for row in queryset.select_related("tenant"):
-            hash_index.declare_distinct(
+            distinctions.mark_distinct(
                 tenant=row.tenant, first=row.sha256, second=row.same_as, user=request.user, now=now
             )
             count += 1
@@ -114,7 +114,7 @@ class PictureDistinctionAdmin(PairAdmin[PictureDistinction]):
     def withdraw(self, request: HttpRequest, queryset: QuerySet[PictureDistinction]) -> None:
         now = timezone.now()
         count = sum(
-            hash_index.withdraw(
+            distinctions.withdraw(
                 tenant=row.tenant,
                 first=row.first_sha256,
                 second=row.second_sha256,

@@ -20,7 +20,7 @@ from events.console import (
 )
 from media.models import MediaObject, media_object_id
 from vision.limits import budget, circuit_breaker
-from vision.models import PictureLook, ProviderHealth, TokenBudget
+from vision.models import PaidAnalysis, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
@@ -68,17 +68,25 @@ class TokenBudgetAdmin(Acting, ReadOnlyAdmin[TokenBudget]):
         now = timezone.now()
         tenants = Tenant.objects.filter(token_budgets__in=queryset).distinct()
         count = sum(budget.reset(tenant=tenant, now=now) for tenant in tenants)
-        retry_backlog.ask_due(now=now)
+        retry_backlog.retry_due(now=now)
         said = ngettext("%(count)d token is forgiven.", "%(count)d tokens are forgiven.", count)
         self.message_user(request, said % {"count": count}, messages.SUCCESS)
 
 
-@admin.register(PictureLook)
-class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
+@admin.register(PaidAnalysis)
+class PaidAnalysisAdmin(Acting, ReadOnlyAdmin[PaidAnalysis]):
     list_display = (
-        "picture", "tenant", "state", "why", "total_tokens", "calls", "live", "posted", "looked",
+        "picture", "tenant", "state", "why", "total_tokens", "calls", "is_recent", "posted", "looked",
     )  # fmt: skip
-    list_filter = ("state", "waits_for", "error_class", "live", "tenant", "provider", "model")
+    list_filter = (
+        "state",
+        "wait_reason",
+        "error_class",
+        "is_recent",
+        "tenant",
+        "provider",
+        "model",
+    )
     list_select_related = ("tenant",)
     search_fields = ("=sha256",)
     search_help_text = "SHA-256"
@@ -87,41 +95,41 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
     fields = (
         "picture", "tenant", "state", "why", "error", "provider", "model", "schema_version",
         "prompt_tokens", "completion_tokens", "precached_prompt_tokens", "total_tokens", "calls",
-        "attempts", "rounds", "paid_by", "same_as", "distance", "live", "posted_at", "due_at",
-        "asked_at", "claimed_until", "reserved_tokens", "looked_at", "found",
+        "attempts", "retry_rounds", "paid_by", "is_reused", "is_recent", "posted_at", "due_at",
+        "requested_at", "claimed_until", "reserved_tokens", "analyzed_at", "found",
     )  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PictureLook]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaidAnalysis]:
         """A list of hundreds of analyses is not loaded to show their tokens."""
         rows = super().get_queryset(request)
         listing = request.resolver_match and request.resolver_match.url_name
         return rows.defer("analysis") if str(listing).endswith("changelist") else rows
 
     @admin.display(description=_("picture"))
-    def picture(self, look: PictureLook) -> SafeString | str:
+    def picture(self, look: PaidAnalysis) -> SafeString | str:
         media = media_object_id(look.tenant_id, look.sha256)
         return internal_link(page_of(MediaObject, media), look.sha256[:12])
 
     @admin.display(description=_("reason"))
-    def why(self, look: PictureLook) -> str:
-        code = look.waits_for or look.reason or look.error_class
+    def why(self, look: PaidAnalysis) -> str:
+        code = look.wait_reason or look.reason or look.error_class
         return str(explain(code)) if code else EMPTY
 
     @admin.display(description=_("posted at"), ordering="posted_at")
-    def posted(self, look: PictureLook) -> str:
+    def posted(self, look: PaidAnalysis) -> str:
         return short_time(look.posted_at)
 
-    @admin.display(description=_("looked at"), ordering="looked_at")
-    def looked(self, look: PictureLook) -> str:
-        return short_time(look.looked_at)
+    @admin.display(description=_("analyzed at"), ordering="analyzed_at")
+    def looked(self, look: PaidAnalysis) -> str:
+        return short_time(look.analyzed_at)
 
     @admin.display(description=_("analysis"))
-    def found(self, look: PictureLook) -> SafeString | str:
+    def found(self, look: PaidAnalysis) -> SafeString | str:
         return pretty_json(look.analysis)
 
     @admin.action(description=_("Ask about these pictures again"), permissions=["act"])
-    def ask_again(self, request: HttpRequest, queryset: QuerySet[PictureLook]) -> None:
-        count = retry_backlog.ask_for(queryset, now=timezone.now())
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[PaidAnalysis]) -> None:
+        count = retry_backlog.retry_now(queryset, now=timezone.now())
         said = ngettext(
             "%(count)d picture is asked for again.",
             "%(count)d pictures are asked for again.",
@@ -148,7 +156,7 @@ class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
 
     @admin.action(description=_("Ask again now"), permissions=["act"])
     def may_be_asked(self, request: HttpRequest, queryset: QuerySet[ProviderHealth]) -> None:
-        count = circuit_breaker.forgive(queryset)
+        count = circuit_breaker.reset(queryset)
         said = ngettext(
             "%(count)d provider may be asked again.",
             "%(count)d providers may be asked again.",
@@ -159,6 +167,6 @@ class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
 
 def _limit(tenant: Tenant) -> int | None:
     try:
-        return budget.ceilings(tenant, current_policy(tenant)).day
+        return budget.limits_of(tenant, current_policy(tenant)).day
     except PolicyRefused:
         return None

@@ -1,4 +1,4 @@
-"""One look per picture: results lie in the bucket under the picture's own name (CONTRACT §2.5)."""
+"""Cache of analyses in the bucket: one JSON object per picture, provider and model (CONTRACT §2.5)."""
 
 import logging
 from datetime import datetime
@@ -40,32 +40,32 @@ def read(key: str) -> Analysis | None:
 
 
 def is_there(key: str) -> bool:
-    """As the ledger knows it: no request to the store."""
+    """Whether the ledger lists the object; costs no request to the store."""
     return StoredObject.objects.filter(key=key).exists()
 
 
 def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> bool:
     """
-    False where there is no room, or where store or books are away.
+    Store a result; False where there is no room, or where the store or the ledger is away.
 
-    The analysis itself is not lost by that: it may have been paid for (CONTRACT §7.3). A
-    quota that says no stands. One that cannot say is asked once more, without what the
-    tenant's own settings say: the limits of the installation always hold.
+    The analysis itself is not lost: the caller has it, and it may have been paid for (CONTRACT
+    §7.3). A refusal of the quota is final. Where the quota could not decide, it is tried once
+    more without the tenant's own settings; the limits of the installation always hold.
     """
     try:
         try:
             _put(key, analysis, tenant=tenant, now=now)
-        except _UNDECIDED as trouble:
-            _tell("is not entered yet, once more", tenant, trouble)
+        except _UNDECIDED as error:
+            _log("could not be stored, trying once more", tenant, error)
             _put(key, analysis, tenant=without_settings(tenant), now=now)
-    except (*quota.NOT_STORED, *_UNDECIDED) as trouble:
-        _tell("is not kept", tenant, trouble)
+    except (*quota.NOT_STORED, *_UNDECIDED) as error:
+        _log("is not stored", tenant, error)
         return False
     return True
 
 
 _UNDECIDED = (LimitsUnknown, quota.ReservationExpired, DatabaseError)
-"""Neither yes nor no: asking or entering failed. Nothing stays in the store on that."""
+"""Errors after which nobody knows whether there is room; nothing stays in the store then."""
 
 
 def _put(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> None:
@@ -78,7 +78,7 @@ def _put(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> None
     )
 
 
-def _tell(what: str, tenant: Tenant, trouble: Exception) -> None:
+def _log(what: str, tenant: Tenant, error: Exception) -> None:
     logger.warning(
-        "vision result of tenant %s %s: %s: %s", tenant.pk, what, type(trouble).__name__, trouble
+        "vision result of tenant %s %s: %s: %s", tenant.pk, what, type(error).__name__, error
     )

@@ -1,11 +1,13 @@
 """
-One look per picture, ever: who may ask, who waits, and what becomes of the answer.
+The states of a PaidAnalysis row: REQUESTED → CLAIMED → DONE, FAILED, WAITING or REQUESTED again.
 
-`claim` is the first beat: it finds the result if there is one, else takes the picture and its
-tokens in one transaction. `settle_answer` and `settle_failure` are the last one. In between the
-worker holds the claim's lock (`alive`), so that a killed one is noticed at once.
+A claim gives one worker the right to ask the provider about a picture, with tokens reserved for
+it. While the provider works no transaction is open: the worker holds the claim's advisory lock
+(`claim_lock`), which PostgreSQL frees when the worker dies, so that others notice it at once.
+Whether a claim may be made is decided in `vision.analysis.admission`.
 
-Locks are taken in this order: tenant, look, provider, budget.
+Locks are taken in one order everywhere, so that no two transactions wait for each other: the
+tenant's turn, PaidAnalysis, ProviderHealth, TokenBudget.
 """
 
 import uuid
@@ -23,315 +25,234 @@ from events.errors import RetryLater
 from media.models import Post
 from vision import metrics
 from vision.analysis import backlog
-from vision.duplicates import hash_index, reuse
-from vision.duplicates.reuse import Comparison
+from vision.analysis.failures import BreakerSignal, FailedCall, NextStep
+from vision.duplicates import hash_index
 from vision.limits import budget, circuit_breaker
-from vision.limits.budget import Ceilings
-from vision.models import LookState, PictureLook
+from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
 
 SOON = timedelta(seconds=1)
-"""When a delivery comes back whose picture another worker is looking at."""
+"""When a delivery comes back whose picture another worker is analyzing."""
+FINISHED = (AnalysisState.DONE, AnalysisState.FAILED)
+UNCLAIMED = (AnalysisState.REQUESTED, AnalysisState.WAITING)
 
 
-class LookedAtNow(RetryLater):
-    """Another worker is asking about this picture: its answer will be ours, too."""
+class AnalysisInProgress(RetryLater):
+    """Another worker is asking about this picture, or about a duplicate of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AnalysisRequest:
     """
-    One picture of a post, and how much it matters: fresh posts first, newer before older.
+    One picture of a post that is to be analyzed.
 
-    `again`: a person wants another look; it may wait as long as it takes.
+    `is_recent`: the post is young enough for the live budget. `is_reanalysis`: a person wants
+    the picture analyzed again; it may wait as long as it takes.
     """
 
     post: Post
     sha256: str
-    live: bool
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the tenant's policy and the settings allow."""
-
-    ceilings: Ceilings
-    queue_depth: int
+    is_recent: bool
+    is_reanalysis: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A picture that is ours to ask about, and the tokens that are reserved for it."""
+    """The right to ask about one picture, and the tokens reserved for that in `budget_day`."""
 
-    look_id: int
+    paid_analysis_id: int
     tenant_id: uuid.UUID
     claim_id: uuid.UUID
-    reserved: int
-    day: date
+    reserved_tokens: int
+    budget_day: date
 
 
-@dataclass(frozen=True, slots=True)
-class NotNow:
-    """Nobody asks about the picture now; `waits` for a real look later, or it does not."""
-
-    reason: str
-    waits: bool
-
-
-def turn_of(tenant_id: uuid.UUID) -> str:
-    """The name of the lock under which claims of a tenant are decided."""
-    return f"vision:tenant:{tenant_id}"
-
-
-def known(picture: Picture, provider: VisionProvider) -> PictureLook | None:
-    """The finished row, result or definite no; without any lock."""
-    return _rows(picture, provider).filter(state__in=(LookState.DONE, LookState.FAILED)).first()
+def finished(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | None:
+    """The row with a result or a refusal, if there is one; takes no lock."""
+    return _rows(request, provider).filter(state__in=FINISHED).first()
 
 
 @contextmanager
-def alive() -> Iterator[uuid.UUID]:
-    """A claim made and settled inside is known to be in living hands."""
+def claim_lock() -> Iterator[uuid.UUID]:
+    """Hold the advisory lock that shows other workers that claims with this id are alive."""
     claim_id = uuid.uuid4()
-    with advisory_locks.held(_lock(claim_id)):
+    with advisory_locks.held(_lock_name(claim_id)):
         yield claim_id
 
 
+def lock_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
+    """
+    The row of the picture, locked, and made if need be.
+
+    It takes over what makes the request important (recent, posted later); the caller saves it.
+    """
+    row, created = PaidAnalysis.objects.select_for_update().get_or_create(
+        tenant_id=request.post.tenant_id,
+        sha256=request.sha256,
+        provider=provider.name,
+        model=provider.model,
+        schema_version=SCHEMA_VERSION,
+        defaults={"is_recent": request.is_recent, "posted_at": request.post.posted_at},
+    )
+    if not created:
+        row.is_recent = row.is_recent or request.is_recent
+        row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
+    if request.is_reanalysis and row.state in UNCLAIMED:
+        row.wait_reason = backlog.REANALYSIS
+    return row
+
+
+def free_if_stale(row: PaidAnalysis, *, now: datetime) -> None:
+    """Free a locked row whose worker is gone; AnalysisInProgress where its worker is alive."""
+    if row.state != AnalysisState.CLAIMED:
+        return
+    if not _is_stale(row, now=now):
+        raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
+    _write_off(row)
+
+
 def claim(
-    picture: Picture,
-    provider: VisionProvider,
-    terms: Terms,
-    compared: Comparison,
-    *,
-    claim_id: uuid.UUID,
-    lease: timedelta,
-    now: datetime,
-) -> Claim | PictureLook | NotNow:
-    """
-    The right to ask, a result that is there already, or the reason for asking nobody.
+    row: PaidAnalysis, *, claim_id: uuid.UUID, tokens: int, lease: timedelta, now: datetime
+) -> Claim:
+    """Claim a locked row; `tokens` are reserved in the same transaction."""
+    row.state = AnalysisState.CLAIMED
+    row.claim_id, row.claimed_until = claim_id, now + lease
+    row.reserved_tokens, row.budget_day = tokens, budget.day_of(now)
+    row.save()
+    return Claim(row.pk, row.tenant_id, claim_id, tokens, row.budget_day)
 
-    Raises LookedAtNow where somebody is asking about it or about a copy of it, RetryLater where
-    the provider said when to come back. One short transaction; claims of one tenant take turns.
-    """
+
+def record_cached(
+    request: AnalysisRequest, provider: VisionProvider, analysis: Analysis, *, now: datetime
+) -> None:
+    """Record a result that was found in the bucket only: it has been paid for before."""
     with transaction.atomic():
-        advisory_locks.in_turn(turn_of(picture.post.tenant_id))
-        row = _locked(picture, provider)
-        if row.state in {LookState.DONE, LookState.FAILED}:
-            return row
-        _free_if_lost(row, now=now)
-        if _borrow(row, compared, now=now):
-            return row
-        return _admit(picture, provider, terms, row, now=now) or _take(
-            picture, provider, terms, row, claim_id=claim_id, lease=lease, now=now
-        )
-
-
-def adopt(picture: Picture, provider: VisionProvider, analysis: Analysis, *, now: datetime) -> None:
-    """A result that the bucket still had although we did not: it was paid for before."""
-    with transaction.atomic():
-        row = _locked(picture, provider)
-        if row.state in {LookState.OPEN, LookState.WAITING}:
+        row = lock_row(request, provider)
+        if row.state in UNCLAIMED:
             _finish(row, analysis, now=now)
             row.save()
 
 
-def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime) -> PictureLook:
-    """The picture and its tokens, in one transaction. Also for who was believed lost."""
+def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, now: datetime) -> None:
+    """Give a locked row the result of its source, which has been paid for."""
+    _finish(row, Analysis.model_validate(source.analysis), now=now)
+    row.is_reused = True
+    row.save()
+
+
+def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime) -> PaidAnalysis:
+    """
+    Save the result and settle its tokens in one transaction.
+
+    Also for a worker whose claim was taken for stale: its answer has been paid for and counts.
+    """
     with transaction.atomic():
-        row = PictureLook.objects.select_for_update().get(pk=claim.look_id)
-        mine = row.claim_id == claim.claim_id
-        was_waiting = bool(row.waits_for)
-        _pay(row, claim, analysis.usage or _flat(analysis), mine=mine)
+        row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
+        is_own = row.claim_id == claim.claim_id
+        was_waiting = bool(row.wait_reason)
+        _settle_tokens(row, claim, analysis.usage or _usage_from_total(analysis), is_own=is_own)
         circuit_breaker.succeeded(row.provider)
-        if mine or row.state in {LookState.OPEN, LookState.WAITING, LookState.FAILED}:
+        # Neither a result nor the claim of another worker is overwritten by a late answer.
+        if is_own or row.state in {*UNCLAIMED, AnalysisState.FAILED}:
             _finish(row, analysis, now=now)
-            row.paid_by, row.same_as, row.distance = post, None, None
+            row.paid_by, row.is_reused = post, False
             hash_index.stand_alone(tenant=row.tenant, sha256=row.sha256)
-        row.looked_at = now
+        row.analyzed_at = now
         row.save()
         if was_waiting:
-            backlog.tell_other_posts(row, but=post, now=now)
+            backlog.request_for_other_posts(row, but=post, now=now)
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """How a call failed. `final`: asking again about this picture changes nothing."""
-
-    error_class: str
-    reason: str
-    details: str
-    usage: Usage | None = None
-    maybe_billed: bool = False
-    final: bool = False
-    counts: bool = False
-    pause_until: datetime | None = None
-    blameless: bool = False
-
-
 def settle_failure(
-    claim: Claim, failure: Failure, *, terms: Terms, post: Post, now: datetime
-) -> PictureLook:
+    claim: Claim, failure: FailedCall, *, queue_depth: int, post: Post, now: datetime
+) -> PaidAnalysis:
     """
-    Free the picture, settle what was billed all the same, and tell the breaker.
+    Free the row, settle what was billed all the same, and inform the circuit breaker.
 
-    The row that comes back is FAILED (a definite no), WAITING (given up for now), or OPEN: to
-    be tried again by this delivery.
+    The row that is returned is FAILED, WAITING (given up for now), or REQUESTED: this delivery
+    is to try again.
     """
     with transaction.atomic():
-        row = PictureLook.objects.select_for_update().get(pk=claim.look_id)
-        if not failure.maybe_billed:
-            _pay(row, claim, failure.usage, mine=row.claim_id == claim.claim_id)
-        elif row.claim_id == claim.claim_id:
+        row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
+        is_own = row.claim_id == claim.claim_id
+        if not failure.effect.counts_estimate:
+            _settle_tokens(row, claim, failure.usage, is_own=is_own)
+        elif is_own:  # whoever found the claim stale has written its estimate off already
             _write_off(row)
-        _tell_breaker(row.provider, failure, now=now)
-        if row.state != LookState.DONE and row.claim_id in {None, claim.claim_id}:
+        _inform_breaker(row.provider, failure, now=now)
+        # After _write_off the row has no claim any more, but is still ours to settle.
+        if row.state != AnalysisState.DONE and row.claim_id in {None, claim.claim_id}:
             _release(row)
             row.error_class, row.reason = failure.error_class, failure.reason[:50]
             row.error = failure.details[:200]
             row.paid_by = row.paid_by or (post if failure.usage else None)
-            _next_state(row, failure, terms, now=now)
+            _next_state(row, failure, queue_depth=queue_depth, now=now)
         row.save()
     return row
 
 
-def put_back(claim: Claim) -> None:
-    """Nobody was asked after all: no tokens, no attempt."""
+def cancel(claim: Claim) -> None:
+    """Give the claim back: the provider was not asked, so neither tokens nor an attempt count."""
     with transaction.atomic():
-        row = PictureLook.objects.select_for_update().get(pk=claim.look_id)
+        row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
         if row.claim_id == claim.claim_id:
-            _pay(row, claim, None, mine=True, calls=0)
+            _settle_tokens(row, claim, None, is_own=True, calls=0)
             _release(row)
             row.save()
 
 
-def release_lost(*, now: datetime) -> int:
-    """Free what dead workers held, for whoever asks next; their estimates count as spent."""
+def release_stale_claims(*, now: datetime) -> int:
+    """Free what dead workers held, for whoever asks next; returns how many rows."""
     freed = 0
-    claimed = PictureLook.objects.filter(state=LookState.CLAIMED)
+    claimed = PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED)
     for pk in list(claimed.values_list("pk", flat=True)):
+        # A transaction for each row: is_held() keeps a free lock until the transaction ends.
         with transaction.atomic():
+            # A locked row is being settled at this moment, so its worker is alive.
             row = claimed.select_for_update(skip_locked=True).filter(pk=pk).first()
-            if row is not None and _lost(row, now=now):
+            if row is not None and _is_stale(row, now=now):
                 _write_off(row)
                 freed += 1
     return freed
 
 
-def _rows(picture: Picture, provider: VisionProvider) -> QuerySet[PictureLook]:
-    return PictureLook.objects.filter(
-        tenant_id=picture.post.tenant_id, sha256=picture.sha256, provider=provider.name,
-        model=provider.model, schema_version=SCHEMA_VERSION,
-    )  # fmt: skip
-
-
-def _locked(picture: Picture, provider: VisionProvider) -> PictureLook:
-    """The row, made if need be; it remembers the most important post that asked for it."""
-    row, created = PictureLook.objects.select_for_update().get_or_create(
-        tenant_id=picture.post.tenant_id,
-        sha256=picture.sha256,
+def _rows(request: AnalysisRequest, provider: VisionProvider) -> QuerySet[PaidAnalysis]:
+    return PaidAnalysis.objects.filter(
+        tenant_id=request.post.tenant_id,
+        sha256=request.sha256,
         provider=provider.name,
         model=provider.model,
         schema_version=SCHEMA_VERSION,
-        defaults={"live": picture.live, "posted_at": picture.post.posted_at},
     )
-    if not created:
-        row.live = row.live or picture.live
-        row.posted_at = max(row.posted_at or picture.post.posted_at, picture.post.posted_at)
-    if picture.again and row.state in {LookState.OPEN, LookState.WAITING}:
-        row.waits_for = backlog.REANALYSIS
-    return row
 
 
-def _free_if_lost(row: PictureLook, *, now: datetime) -> None:
-    if row.state != LookState.CLAIMED:
-        return
-    if not _lost(row, now=now):
-        raise LookedAtNow(f"{row.sha256[:12]} is being looked at", after=SOON)
-    _write_off(row)
-
-
-def _lost(row: PictureLook, *, now: datetime) -> bool:
+def _is_stale(row: PaidAnalysis, *, now: datetime) -> bool:
+    """The lease catches a worker that hangs, the free lock one that was killed."""
     expired = row.claimed_until is not None and row.claimed_until <= now
-    return expired or row.claim_id is None or not advisory_locks.is_held(_lock(row.claim_id))
+    return expired or row.claim_id is None or not advisory_locks.is_held(_lock_name(row.claim_id))
 
 
-def _write_off(row: PictureLook) -> None:
-    if row.reserved_on is not None:
-        budget.write_off(tenant_id=row.tenant_id, day=row.reserved_on, reserved=row.reserved_tokens)
+def _write_off(row: PaidAnalysis) -> None:
+    """Free the row and count its whole reservation as used: its call may have been billed."""
+    if row.budget_day is not None:
+        budget.write_off(tenant_id=row.tenant_id, day=row.budget_day, reserved=row.reserved_tokens)
     _release(row)
     row.calls += 1
     row.save()
 
 
-def _borrow(row: PictureLook, compared: Comparison, *, now: datetime) -> bool:
-    """Take over what was found in a copy; the look of that one was paid for."""
-    found = reuse.lender(row, compared)
-    if found is None:
-        if reuse.being_looked_at(row, compared):
-            raise LookedAtNow(f"a copy of {row.sha256[:12]} is being looked at", after=SOON)
-        return False
-    other, one = found
-    _finish(row, Analysis.model_validate(other.analysis), now=now)
-    row.same_as, row.distance = other, one.distance
-    row.save()
-    return True
-
-
-def _admit(
-    picture: Picture, provider: VisionProvider, terms: Terms, row: PictureLook, *, now: datetime
-) -> NotNow | None:
-    admission = circuit_breaker.admit(provider.name, now=now)
-    if admission.allowed:
-        return None
-    if admission.worth_waiting and admission.until:
-        raise RetryLater(admission.reason, after=admission.until - now)
-    metrics.REQUESTS.labels("blocked", provider.name, str(picture.post.tenant_id)).inc()
-    waits = backlog.enqueue(
-        row, why=admission.reason, depth=terms.queue_depth, due_at=admission.until
-    )
-    return NotNow(admission.reason, waits)
-
-
-def _take(
-    picture: Picture,
-    provider: VisionProvider,
-    terms: Terms,
-    row: PictureLook,
-    *,
-    claim_id: uuid.UUID,
-    lease: timedelta,
-    now: datetime,
-) -> Claim | NotNow:
-    tokens = budget.estimate(provider.name, provider.model).most
-    reason = budget.reserve(
-        tenant=picture.post.tenant, tokens=tokens, limits=terms.ceilings, live=row.live, now=now
-    )
-    if reason:
-        tenant_id = str(picture.post.tenant_id)
-        metrics.BUDGET_BLOCKS.labels(tenant_id, reason).inc()
-        metrics.REQUESTS.labels("blocked", provider.name, tenant_id).inc()
-        return NotNow(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))
-    row.state = LookState.CLAIMED
-    row.claim_id, row.claimed_until = claim_id, now + lease
-    row.reserved_tokens, row.reserved_on = tokens, budget.day_of(now)
-    row.save()
-    return Claim(row.pk, row.tenant_id, claim_id, tokens, row.reserved_on)
-
-
-def _pay(
-    row: PictureLook, claim: Claim, usage: Usage | None, *, mine: bool, calls: int = 1
+def _settle_tokens(
+    row: PaidAnalysis, claim: Claim, usage: Usage | None, *, is_own: bool, calls: int = 1
 ) -> None:
-    """Of a claim that was written off meanwhile, the estimate gives way to the truth."""
+    """`is_own` is False for a claim that was written off: real usage replaces the estimate."""
     used = usage.total_tokens if usage else 0
-    if mine:
-        budget.settle(
-            tenant_id=claim.tenant_id, day=claim.day, reserved=claim.reserved, used=used,
-            calls=calls,
-        )  # fmt: skip
+    tenant_id, day, reserved = claim.tenant_id, claim.budget_day, claim.reserved_tokens
+    if is_own:
+        budget.settle(tenant_id=tenant_id, day=day, reserved=reserved, used=used, calls=calls)
         row.calls += calls
     else:
-        budget.correct(tenant_id=claim.tenant_id, day=claim.day, assumed=claim.reserved, used=used)
+        budget.correct(tenant_id=tenant_id, day=day, assumed=reserved, used=used)
     if usage:
         row.prompt_tokens += usage.prompt_tokens
         row.completion_tokens += usage.completion_tokens
@@ -340,61 +261,59 @@ def _pay(
         metrics.TOKENS.labels(row.provider, str(row.tenant_id)).inc(used)
 
 
-def _finish(row: PictureLook, analysis: Analysis, *, now: datetime) -> None:
+def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
     _release(row)
-    row.state, row.analysis = LookState.DONE, analysis.model_dump(mode="json")
+    row.state, row.analysis = AnalysisState.DONE, analysis.model_dump(mode="json")
     row.attempts, row.error_class, row.reason = 0, "", ""
-    row.error, row.waits_for = "", ""
-    row.due_at = row.asked_at = None
-    row.looked_at = now
+    row.error, row.wait_reason = "", ""
+    row.due_at = row.requested_at = None
+    row.analyzed_at = now
 
 
-def _release(row: PictureLook) -> None:
-    row.state = LookState.OPEN
-    row.claim_id = row.claimed_until = row.reserved_on = None
+def _release(row: PaidAnalysis) -> None:
+    row.state = AnalysisState.REQUESTED
+    row.claim_id = row.claimed_until = row.budget_day = None
     row.reserved_tokens = 0
 
 
-def _tell_breaker(provider: str, failure: Failure, *, now: datetime) -> None:
-    if failure.pause_until:
-        circuit_breaker.pause(
-            provider, reason=failure.error_class, details=failure.details,
-            until=failure.pause_until,
-        )  # fmt: skip
-    elif failure.counts:
+def _inform_breaker(provider: str, failure: FailedCall, *, now: datetime) -> None:
+    signal = failure.effect.signal
+    if signal is BreakerSignal.FAILURE:
         circuit_breaker.failed(provider, details=failure.details, now=now)
-    elif failure.final:
+    elif signal is BreakerSignal.SUCCESS:
         circuit_breaker.succeeded(provider)
-
-
-def _next_state(row: PictureLook, failure: Failure, terms: Terms, *, now: datetime) -> None:
-    """Whom the failure does not blame waits; who failed too often rests, longer each time."""
-    if failure.final:
-        row.state, row.waits_for = LookState.FAILED, ""
-        return
-    if failure.blameless:
-        backlog.enqueue(
-            row, why=failure.error_class, depth=terms.queue_depth, due_at=failure.pause_until
+    elif failure.pause_until:
+        circuit_breaker.pause(
+            provider,
+            reason=failure.error_class,
+            details=failure.details,
+            until=failure.pause_until,
         )
-        return
-    row.attempts += 1
-    if row.attempts <= settings.VISION.vision_api_max_retries:
-        return
-    row.attempts, row.rounds = 0, row.rounds + 1
-    if row.rounds > backlog.MOST_ROUNDS:
-        row.state, row.waits_for = LookState.FAILED, ""
-        return
-    backlog.enqueue(
-        row, why=failure.error_class, depth=terms.queue_depth, due_at=now + backlog.rest(row.rounds)
-    )
 
 
-def _flat(analysis: Analysis) -> Usage:
-    """Of a provider that returns only a total."""
+def _next_state(row: PaidAnalysis, failure: FailedCall, *, queue_depth: int, now: datetime) -> None:
+    step, why = failure.effect.step, failure.error_class
+    if step is NextStep.WAIT:
+        backlog.enqueue(row, why=why, depth=queue_depth, due_at=failure.pause_until)
+        return
+    if step is NextStep.RETRY:
+        row.attempts += 1
+        if row.attempts <= settings.VISION.vision_api_max_retries:
+            return
+        row.attempts, row.retry_rounds = 0, row.retry_rounds + 1
+        if row.retry_rounds <= backlog.MAX_RETRY_ROUNDS:
+            due_at = now + backlog.rest_after(row.retry_rounds)
+            backlog.enqueue(row, why=why, depth=queue_depth, due_at=due_at)
+            return
+    row.state, row.wait_reason = AnalysisState.FAILED, ""
+
+
+def _usage_from_total(analysis: Analysis) -> Usage:
+    """The usage of a provider that returns only a total."""
     return Usage(
         prompt_tokens=analysis.tokens_used, completion_tokens=0, total_tokens=analysis.tokens_used
     )
 
 
-def _lock(claim_id: uuid.UUID) -> str:
+def _lock_name(claim_id: uuid.UUID) -> str:
     return f"vision:claim:{claim_id}"

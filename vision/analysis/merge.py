@@ -1,4 +1,4 @@
-"""Several pictures, one post: pure rules for what they say together."""
+"""Merging the analyses of a post's pictures into one. Pure."""
 
 import hashlib
 import json
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from vision.providers.port import Analysis
 
 MAX_LABELS, MAX_OBJECTS, MAX_COLORS = 20, 10, 5
-"""As many as one analysis may have (CONTRACT §2.1)."""
+"""The same limits as for one analysis (CONTRACT §2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """The analyses of a post in one; lists keep the order of the pictures."""
+class MergedAnalysis:
+    """The analyses of all pictures of a post; lists keep the order of the pictures."""
 
     provider: str
     model: str
@@ -29,7 +29,7 @@ class Summary:
 
     @property
     def features_hash(self) -> str:
-        """SHA-256 over what matters to tagging (CONTRACT §1.5)."""
+        """SHA-256 of the fields that tagging uses (CONTRACT §1.5)."""
         features = {
             "classification": self.classification,
             "is_meme": self.is_meme,
@@ -43,14 +43,18 @@ class Summary:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-NOTHING_SEEN = hashlib.sha256(b"").hexdigest()
-"""The features hash of a post none of whose media was looked at."""
+NO_FEATURES_HASH = hashlib.sha256(b"").hexdigest()
+"""The features hash of a post without any analysis."""
 
 
-def merge(analyses: Sequence[Analysis]) -> Summary:
-    """At least one analysis, in the order of the post's media; the first one leads."""
+def merge(analyses: Sequence[Analysis]) -> MergedAnalysis:
+    """
+    Merge at least one analysis, in the order of the post's media.
+
+    Provider, class and scene are those of the first one that is not of text recognition.
+    """
     lead = next((a for a in analyses if a.provider != "ocr_fallback"), analyses[0])
-    return Summary(
+    return MergedAnalysis(
         provider=lead.provider,
         model=lead.model,
         classification=lead.classification,

@@ -1,7 +1,8 @@
-"""What became of the media of a post, before it is written down."""
+"""Results of analyzing the media of a post, before they are saved."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from events.schemas import MediaFile
@@ -11,13 +12,15 @@ from vision.providers.port import Analysis
 from vision.version import VISION_VERSION
 
 
-@dataclass(slots=True)
-class Look:
+@dataclass(frozen=True, slots=True)
+class MediaResult:
     """
-    What became of one medium: an analysis, or the reason why there is none.
+    The analysis of one file, or the reason why there is none.
 
-    `fallback` says why text recognition read it although a paid provider was wanted, `waits`
-    whether a real look is still to come. `tokens` is what this very post paid for it.
+    `fallback`: why the paid provider that was wanted gave no analysis; text recognition may
+    stand in. `waits`: a paid analysis is still to come. `refusal`: why nobody could read the
+    file. `tokens`: what this very post paid. `same_as` and `distance`: the source, where the
+    analysis is that of a duplicate.
     """
 
     file: MediaFile
@@ -40,12 +43,13 @@ class Look:
 
     @property
     def outcome(self) -> str:
+        """One of `vision.reasons.OUTCOMES`."""
         if self.analysis is None:
             return "skipped" if self.decision.skip or not self.refusal else "failed"
         return "read" if self.fallback else "analyzed"
 
     def as_dict(self) -> dict[str, Any]:
-        """What a person sees of the decision in the console."""
+        """The decision as `PostEnrichment.metadata` stores it and the console shows it."""
         return asdict(self.decision) | {
             "outcome": self.outcome,
             "reason": self.reason,
@@ -59,37 +63,44 @@ class Look:
         }
 
 
-@dataclass(slots=True)
-class Outcome:
-    """All looks of a post, in the order of its media."""
+@dataclass(frozen=True, slots=True)
+class PostResult:
+    """The results of all files of a post, in the post's order."""
 
-    looks: list[Look] = field(default_factory=list)
-    duration_ms: int = 0
+    media: Sequence[MediaResult]
+    duration_ms: int
+
+    @property
+    def files(self) -> list[MediaFile]:
+        return [one.file for one in self.media]
 
     @property
     def analyses(self) -> list[Analysis]:
-        return [look.analysis for look in self.looks if look.analysis]
+        return [one.analysis for one in self.media if one.analysis]
+
+    @property
+    def tokens(self) -> int:
+        return sum(one.tokens for one in self.media)
 
     @property
     def status(self) -> EnrichmentStatus:
-        failed = [look for look in self.looks if look.refusal]
-        if not failed:
+        if not any(one.refusal for one in self.media):
             return EnrichmentStatus.OK
         return EnrichmentStatus.PARTIAL if self.analyses else EnrichmentStatus.ERROR
 
     @property
     def decisions(self) -> list[dict[str, Any]]:
-        return [look.as_dict() for look in self.looks]
+        return [one.as_dict() for one in self.media]
 
     @property
     def params(self) -> str:
-        """Who looked at what: differs from what was wanted where something stood in for it."""
+        """The hash of the models that answered; where one stood in, not the hash of the wanted."""
         return params_hash(
-            {k.file.sha256: k.analysis.model if k.analysis else "" for k in self.looks}
+            {one.file.sha256: one.analysis.model if one.analysis else "" for one in self.media}
         )
 
 
-def params_hash(model_of: dict[str, str]) -> str:
+def params_hash(model_of: Mapping[str, str]) -> str:
     """SHA-256 of models, version and inputs (CONTRACT §2.6); the model is empty for a skip."""
     inputs = ",".join(f"{sha256}={model}" for sha256, model in sorted(model_of.items()))
     return hashlib.sha256(f"{VISION_VERSION}|{inputs}".encode()).hexdigest()

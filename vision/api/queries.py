@@ -13,8 +13,8 @@ from media.models import MediaObject, MediaRole, PostMedia, media_object_id
 from vision.models import (
     ANALYZED,
     AnalysisReason,
-    LookState,
-    PictureLook,
+    AnalysisState,
+    PaidAnalysis,
     PostEnrichment,
     VisionProviderName,
 )
@@ -99,15 +99,15 @@ def seen_picture(tenant_ids: Iterable[UUID], sha256: str) -> SeenPicture | None:
 
 def _newest_look(media: Mapping[UUID, MediaObject], sha256: str) -> tuple[UUID, Any] | None:
     """What was paid for, else what text recognition found: that stands in posts only."""
-    paid = PictureLook.objects.filter(
-        tenant__in=media, sha256=sha256, state=LookState.DONE, analysis__isnull=False
+    paid = PaidAnalysis.objects.filter(
+        tenant__in=media, sha256=sha256, state=AnalysisState.DONE, analysis__isnull=False
     )
     read = PostEnrichment.objects.filter(
         ANALYZED, post__post_media__media_object__in=media.values(),
         data__analyses__has_key=sha256,
     )  # fmt: skip
     return (
-        paid.order_by("-looked_at", "id").values_list("tenant_id", "analysis").first()
+        paid.order_by("-analyzed_at", "id").values_list("tenant_id", "analysis").first()
         or read.order_by("-vision_analyzed_at", "id")
         .values_list("tenant_id", KeyTransform(sha256, KeyTransform("analyses", "data")))
         .first()

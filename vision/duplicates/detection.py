@@ -1,4 +1,4 @@
-"""Which known pictures a newcomer is a copy of: the hash suggests, the pixels decide."""
+"""Detection of duplicates of a new picture: the hash proposes, the pixels decide."""
 
 import logging
 from collections.abc import Sequence
@@ -14,68 +14,69 @@ from media.imaging import ImageRefused
 from media.models import MediaObject, media_object_id
 from storage_quota.object_store import ObjectMissing, get_store
 from vision.duplicates import hash_index
-from vision.duplicates.hash_index import Near
+from vision.duplicates.hash_index import HashMatch
 from vision.duplicates.phash import phash
-from vision.duplicates.pixel_match import Original, is_copy
+from vision.duplicates.pixel_match import Original, is_duplicate
 
 logger = logging.getLogger(__name__)
 
-MOST_COMPARED = 5
-"""Pictures fetched for a newcomer. Copies of the copies are not asked: borrowers do not lend."""
+MAX_COMPARED = 5
+"""
+Pictures fetched for one new picture. Five are enough even for a meme with many copies: a picture
+that reuses an analysis is not proposed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Duplicates:
     """
-    `same`: pictures that show the same, nearest first. `considered`: all that were near enough
-    to be named; those beyond the first few pass for different without a look at their pixels.
+    What is known about duplicates of a new picture.
+
+    `same`: pictures that show the same, nearest first. `considered`: all whose hash was near
+    enough; those beyond MAX_COMPARED count as different although nobody compared their pixels.
     """
 
-    same: Sequence[Near] = ()
+    same: Sequence[HashMatch] = ()
     considered: frozenset[str] = frozenset()
 
 
-def find(*, tenant: Tenant, sha256: str, image: bytes) -> list[Near]:
-    """Pictures of the tenant that `image` is a copy of; see `compare`."""
-    return list(compare(tenant=tenant, sha256=sha256, image=image).same)
-
-
-def compare(
+def find_duplicates(
     *, tenant: Tenant, sha256: str, image: bytes, among: QuerySet[Any] | None = None
-) -> Compared:
+) -> Duplicates:
     """
-    Compare with the nearest pictures of the tenant (`among` those); the picture is remembered.
+    Compare a picture with the most similar ones of its tenant, and remember its hash.
 
-    Reads from the store, so call it in no transaction. Raises RetryLater where the store is
-    away. Empty for what cannot be told apart (plain pictures), cannot be decoded, or looks
-    alike without being the same. A picture whose bytes are gone lends nothing: nobody can
-    tell any more what it showed.
+    `among` is a queryset of the SHA-256 to compare with. Reads from the store, so call it
+    outside a transaction. Raises RetryLater where the store is away. Empty for a picture that
+    is too plain to have a hash, or that cannot be decoded.
     """
     vision = settings.VISION
     if not vision.vision_phash_enabled:
-        return Compared()
-    newcomer = Original(image, vision.vision_max_pixels)
+        return Duplicates()
+    original = Original(image, vision.vision_max_pixels)
     try:
-        found = phash(newcomer.pixels, hash_size=vision.vision_phash_hash_size)
+        found = phash(original.pixels, hash_size=vision.vision_phash_hash_size)
     except ImageRefused:
-        return Compared()
+        return Duplicates()
     if found is None:
-        return Compared()
+        return Duplicates()
+    # Remembered before the search: of two duplicates that arrive at once, one finds the other.
     hash_index.remember(tenant=tenant, sha256=sha256, phash=found)
-    candidates = hash_index.nearest(tenant=tenant, phash=found, exclude=sha256, among=among)
-    same = [one for one in candidates[:MOST_COMPARED] if _is_twin(tenant.pk, newcomer, one)]
-    return Compared(same, frozenset(one.sha256 for one in candidates))
+    similar = hash_index.find_similar(tenant=tenant, phash=found, exclude=sha256, among=among)
+    same = [one for one in similar[:MAX_COMPARED] if _shows_same(tenant.pk, original, one)]
+    return Duplicates(same, frozenset(one.sha256 for one in similar))
 
 
-def _is_twin(tenant_id: UUID, newcomer: Original, candidate: Near) -> bool:
-    body = _body(tenant_id, candidate.sha256)
+def _shows_same(tenant_id: UUID, original: Original, match: HashMatch) -> bool:
+    """False where the bytes of the other picture are gone: nobody can tell what it showed."""
+    body = _body(tenant_id, match.sha256)
     if body is None:
         return False
     try:
-        same = is_copy(newcomer, Original(body, newcomer.max_pixels))
+        same = is_duplicate(original, Original(body, original.max_pixels))
     except ImageRefused:
         return False
-    logger.debug("%s is near (%d bits): %s", candidate.sha256[:12], candidate.distance, same)
+    logger.debug("%s is %d bits away: %s", match.sha256[:12], match.distance, same)
     return same
 
 

@@ -1,8 +1,8 @@
 """
-Perceptual hashes: a number for a picture that its re-encoded and resized copies share.
+Perceptual hashes: numbers that hardly differ for a picture and its re-encoded or resized copies.
 
-The hash only suggests. Pictures that differ in a digit have hashes 2 bits apart, as copies
-have, so `vision.duplicates.pixel_match` looks at the pixels before anything is shared.
+The hash only proposes. Pictures that differ in a digit have hashes 2 bits apart, as duplicates
+have, so `vision.duplicates.pixel_match` compares the pixels before an analysis is reused.
 """
 
 import random
@@ -14,17 +14,18 @@ from PIL import Image, ImageChops
 from media.imaging import DEFAULT_MAX_PIXELS, open_upright
 
 DEFAULT_HASH_SIZE = 16
-"""256 bits. With 64 bits, pages of text and screenshots of one program fall together."""
-MOST_DISTANCE = 12
+"""256 bits. With 64 bits, pages of text and screenshots of one program get equal hashes."""
+MAX_DISTANCE = 12
 DEFAULT_DISTANCE = 10
 """
 Copies of 177 real pictures (JPEG 30 to 90, WebP, half to double size, Telegram's recompression
-twice) lie at most 8 bits from the original; distances are even where no coefficient ties.
+twice) are at most 8 bits from the original. Distances are even numbers, unless a frequency equals
+the median exactly.
 """
 
 _SIDE = 64
 _SHAKEN_BITS = 24
-"""Bits that a noise of one gray level may turn over before a hash is mere noise."""
+"""Bits that noise of one gray level may flip; a picture with more of them is too plain to hash."""
 _DICE = random.Random(64)  # noqa: S311 - the same noise at every run, nothing secret
 _NOISE = Image.frombytes("L", (_SIDE, _SIDE), bytes(_DICE.choices(range(3), k=_SIDE * _SIDE)))
 
@@ -47,9 +48,9 @@ def phash(
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> PHash | None:
     """
-    None for what is too plain to be told apart: one color, a shade, next to no structure.
+    The hash of a picture, or None where it is too plain: one color, a gradient, no structure.
 
-    Bytes are decoded as everything else that looks at pictures does; raises ImageRefused.
+    Raises ImageRefused where bytes cannot be decoded.
     """
     picture = open_upright(image, max_pixels=max_pixels) if isinstance(image, bytes) else image
     small = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
@@ -60,7 +61,7 @@ def phash(
 
 
 def distance(a: PHash, b: PHash) -> int:
-    """In how many bits they differ. Raises ValueError for hashes of different sizes."""
+    """The number of bits that differ. Raises ValueError for hashes of different sizes."""
     if a.size != b.size:
         raise ValueError(f"hashes of {a.size} and {b.size} bits a side do not compare")
     return (a.bits ^ b.bits).bit_count()
@@ -68,11 +69,11 @@ def distance(a: PHash, b: PHash) -> int:
 
 def bands(found: PHash, *, count: int) -> list[int]:
     """
-    The hash dealt out into `count` numbers, as cards are dealt.
+    The bits of a hash dealt out into `count` numbers, as cards are dealt to players.
 
-    Two hashes that differ in fewer than `count` bits have a number in common at the same
-    place (pigeonholes). Dealt rather than cut: neighboring bits describe similar frequencies,
-    which plain backgrounds make alike in many pictures.
+    Two hashes that differ in fewer than `count` bits have an equal number at the same position
+    (pigeonhole principle). Dealt rather than cut into pieces: neighboring bits describe similar
+    frequencies, which are alike in many pictures with plain backgrounds.
     """
     digits = f"{found.bits:0{found.size**2}b}"
     return [int(digits[start::count], 2) for start in range(count)]

@@ -1,10 +1,10 @@
 """
-Whether two pictures are copies of one: decided by their pixels, after the hashes agreed.
+Comparison of the pixels of two pictures whose hashes are similar: duplicates, or not.
 
-Hashes of 256 bits see a picture at 16 × 16 waves. Two road signs that differ in a digit are
-2 bits apart, two captions on one meme 6, and a copy may be 8. What a digit changes is small
-but strong: blurred over 5 pixels it still differs by 25 gray levels and more, whereas a copy
-differs by less than 21, once what its JPEG encoder did is done to the other one too.
+A hash of 256 bits describes a picture by 16 × 16 low frequencies. Two road signs that differ in
+a digit are 2 bits apart, two captions on one meme 6, and a duplicate may be 8. A changed digit
+is small but strong: blurred over 5 pixels it still differs by 25 gray levels and more, whereas a
+duplicate differs by less than 21, once the loss of its JPEG encoder is done to the other one too.
 """
 
 import io
@@ -16,29 +16,29 @@ from PIL import Image, ImageChops, ImageFilter
 
 from media.imaging import DEFAULT_MAX_PIXELS, jpeg_tables, open_upright
 
-LIGHT = 22
+LUMA_TOLERANCE = 22
 """
-Gray levels. On 130 real pictures copies stayed at 20 (JPEG 30 to 90, WebP from 40, half to
-double size) and a digit of 8 × 8 pixels started at 25; copies made with a soft filter (box,
-bilinear) reach 47, are told apart, and cost a look of their own.
+Gray levels. On 130 real pictures duplicates stayed at 20 (JPEG 30 to 90, WebP from 40, half to
+double size) and a digit of 8 × 8 pixels started at 25. Duplicates scaled with a soft filter
+(box, bilinear) reach 47: they count as different and are paid for.
 """
-COLOR = 30
+CHROMA_TOLERANCE = 30
 """
-Levels of the two color channels, blurred over 17 pixels. Copies of real pictures stay at 12,
-of drawings in glaring colors at 25, since WebP keeps a quarter of the color only.
+Levels of the two color channels, blurred over 17 pixels. Duplicates of real pictures stay at 12,
+of drawings in glaring colors at 25, since WebP keeps only a quarter of the color values.
 """
 
 _PROPORTION = 0.02
-_MOST_LARGER = 2.5
-"""The newcomer may have so many times the pixels a side: more, and it shows what was lost."""
+_MAX_ENLARGEMENT = 2.5
+"""How many times wider the new picture may be: a larger one shows detail that was lost."""
 _SIDE = 1600
-"""Longest side that is compared, in pixels; Telegram sends 1280, or 2560 where asked for."""
+"""Longest side that is compared, in pixels; Telegram sends 1280, or 2560 on request."""
 _SHARP, _SOFT = 2, 8
 
 
 @dataclass(frozen=True)
 class Original:
-    """A picture as it was uploaded; decoded when it is first looked at."""
+    """A picture as it was uploaded; decoded at the first use."""
 
     body: bytes
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -54,30 +54,32 @@ class Original:
         return jpeg_tables(self.body)
 
 
-def is_copy(newcomer: Original, known: Original) -> bool:
+def is_duplicate(newcomer: Original, known: Original) -> bool:
     """
-    Whether what is known of `known` may be said of `newcomer`. Raises ImageRefused.
+    Whether the analysis of `known` holds for `newcomer`, too. Raises ImageRefused.
 
-    In doubt it is no: a second look costs tokens, a wrong answer costs the text.
+    In case of doubt they are different: one more analysis costs tokens, a wrong reuse costs the
+    text of the picture.
     """
     if not _same_shape(newcomer.pixels, known.pixels):
         return False
-    return any(_agree(a, b) for a, b in _histories(newcomer, known))
+    return any(_agree(a, b) for a, b in _reencodings(newcomer, known))
 
 
 def _same_shape(new: Image.Image, old: Image.Image) -> bool:
-    if new.width > _MOST_LARGER * old.width:
+    if new.width > _MAX_ENLARGEMENT * old.width:
         return False
     rounding = 1 / min(new.size) + 1 / min(old.size)
     proportion = new.width * old.height / (new.height * old.width)
     return abs(proportion - 1) <= max(_PROPORTION, rounding)
 
 
-def _histories(a: Original, b: Original) -> Iterator[tuple[Image.Image, Image.Image]]:
+def _reencodings(a: Original, b: Original) -> Iterator[tuple[Image.Image, Image.Image]]:
     """
-    What both would look like if one was made from the other, or both from a third.
+    Both pictures as they would be if one was made from the other, or both from a third.
 
-    Most of what an encoder changes is known from its tables, so it can be done again.
+    Most of the loss of a JPEG encoder follows from its quantization tables, so the same loss can
+    be done to the other picture.
     """
     yield a.pixels, b.pixels
     like_b = _encoded_like(a.pixels, b)
@@ -102,18 +104,18 @@ def _agree(a: Image.Image, b: Image.Image) -> bool:
     width, height = min(a.width, b.width), min(a.height, b.height)
     shrink = min(1.0, _SIDE / max(width, height))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    light, *colors = zip(_channels(_sized(a, size)), _channels(_sized(b, size)), strict=True)
-    if _most_apart(*light, blur=_SHARP) > LIGHT:
+    luma, *chroma = zip(_channels(_sized(a, size)), _channels(_sized(b, size)), strict=True)
+    if _max_difference(*luma, blur=_SHARP) > LUMA_TOLERANCE:
         return False
-    return all(_most_apart(*color, blur=_SOFT) <= COLOR for color in colors)
+    return all(_max_difference(*one, blur=_SOFT) <= CHROMA_TOLERANCE for one in chroma)
 
 
 def _channels(picture: Image.Image) -> tuple[Image.Image, ...]:
     return picture.convert("YCbCr").split()
 
 
-def _most_apart(a: Image.Image, b: Image.Image, *, blur: int) -> int:
-    """Of the differences, not of the pictures: noise cancels out, a stroke does not."""
+def _max_difference(a: Image.Image, b: Image.Image, *, blur: int) -> int:
+    """The difference is blurred, not the pictures: noise cancels out, a stroke does not."""
     smooth = ImageChops.difference(a, b).filter(ImageFilter.BoxBlur(blur))
     return int(smooth.getextrema()[1])  # type: ignore[arg-type]
 

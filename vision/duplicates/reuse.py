@@ -1,13 +1,12 @@
 """
-A picture that is a copy of another takes over its analysis: one look for both.
+Reuse of a duplicate's analysis: one call of the provider for a picture and its duplicates.
 
-`vision.duplicates.detection` says who is a copy of whom, before the claim and without a lock. What it could not
-see, because it came a moment later, is found under the tenant's turn: then the delivery comes
-back and compares again, rather than paying for a copy.
+`vision.duplicates.detection` finds duplicates before the claim and without a lock. One that it
+could not see, because it arrived a moment later, is found in the tenant's turn: the delivery
+then comes back and compares again, rather than paying for a duplicate.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,96 +16,109 @@ from django.dispatch import receiver
 from accounts.models import Tenant
 from media.models import Post
 from vision.duplicates import detection, hash_index
-from vision.duplicates.hash_index import Near, told_apart
+from vision.duplicates.detection import Duplicates
+from vision.duplicates.distinctions import reuse_ended
 from vision.duplicates.phash import PHash
 from vision.models import (
+    AnalysisState,
     EnrichmentKind,
-    LookState,
+    PaidAnalysis,
     PictureHash,
-    PictureLook,
     PostEnrichment,
 )
 from vision.providers.port import SCHEMA_VERSION, VisionProvider
 
-TOLD_APART = "told_apart"
+MARKED_DISTINCT = "marked_distinct"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Pictures found to be the same, of those that were considered at all."""
-
-    twins: Sequence[Near] = ()
-    considered: frozenset[str] = frozenset()
-
-
-def compare(*, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvider) -> Comparison:
+def find_duplicates(
+    *, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvider
+) -> Duplicates:
     """
-    With pictures that have a look or are getting one: others have nothing to lend.
+    Duplicates that this provider has analyzed or is analyzing: only those can be a source.
 
-    In no transaction: bytes of other pictures are fetched.
+    Call it outside a transaction: it fetches the bytes of other pictures.
     """
     among = _active(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
-    found = detection.compare(tenant=tenant, sha256=sha256, image=image, among=among)
-    return Comparison(found.same, found.considered)
+    return detection.find_duplicates(tenant=tenant, sha256=sha256, image=image, among=among)
 
 
-def lender(row: PictureLook, compared: Comparison) -> tuple[PictureLook, Near] | None:
-    """A finished look at a copy of the row's picture, nearest first."""
-    for one in compared.twins:
-        other = _others(row, [one.sha256]).filter(state=LookState.DONE, same_as=None).first()
-        if other is not None and hash_index.borrow(tenant=row.tenant, sha256=row.sha256, near=one):
-            return other, one
+def link_source(row: PaidAnalysis, duplicates: Duplicates) -> PaidAnalysis | None:
+    """
+    Find the nearest duplicate with a result, and record it as the source of the row's picture.
+
+    The caller gives the row that result in the same transaction.
+    """
+    for one in duplicates.same:
+        # is_reused rows are no sources: what is a duplicate of a duplicate may be neither.
+        done = _rows_like(row, [one.sha256]).filter(state=AnalysisState.DONE, is_reused=False)
+        source = done.first()
+        if source and hash_index.reuse(tenant=row.tenant, sha256=row.sha256, source=one):
+            return source
     return None
 
 
-def being_looked_at(row: PictureLook, compared: Comparison) -> bool:
+def is_in_progress(row: PaidAnalysis, duplicates: Duplicates) -> bool:
     """
-    Whether a copy is before the provider right now, or something near that nobody considered.
+    Whether the provider is being asked about a duplicate, or about a picture not yet compared.
 
-    Who holds the tenant's turn sees every claim; and every claim was remembered before it.
+    In the tenant's turn every claim is visible, and the hash of a claimed picture was committed
+    before its claim; so no duplicate is missed here.
     """
-    copies = [one.sha256 for one in compared.twins]
-    if copies and _others(row, copies).filter(state=LookState.CLAIMED).exists():
+    same = [one.sha256 for one in duplicates.same]
+    if same and _rows_like(row, same).filter(state=AnalysisState.CLAIMED).exists():
         return True
     known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
     if known is None:
         return False
-    by_now = hash_index.nearest(
+    by_now = hash_index.find_similar(
         tenant=row.tenant,
         phash=PHash(int(known.phash, 16), known.hash_size),
         exclude=row.sha256,
         among=_active(row.tenant_id, row.provider, row.model, row.schema_version),
     )
-    return any(one.sha256 not in compared.considered for one in by_now)
+    return any(one.sha256 not in duplicates.considered for one in by_now)
 
 
-@receiver(told_apart, dispatch_uid="vision.look_for_itself")
-def look_for_itself(*, tenant_id: UUID, sha256: str, **_: Any) -> None:
-    """What was taken over is taken back: the picture waits for a look of its own."""
-    shared = PictureLook.objects.filter(
-        tenant_id=tenant_id, sha256=sha256, state=LookState.DONE, same_as__isnull=False
+@receiver(reuse_ended, dispatch_uid="vision.request_own_analysis")
+def request_own_analysis(*, tenant_id: UUID, sha256: str, **_: Any) -> None:
+    """Take the reused result back: the picture waits for an analysis of its own."""
+    reused = PaidAnalysis.objects.filter(
+        tenant_id=tenant_id, sha256=sha256, state=AnalysisState.DONE, is_reused=True
     )
-    changed = shared.update(
-        state=LookState.WAITING, waits_for=TOLD_APART, analysis=None, same_as=None, distance=None,
-        due_at=None, asked_at=None,
-    )  # fmt: skip
+    changed = reused.update(
+        state=AnalysisState.WAITING,
+        wait_reason=MARKED_DISTINCT,
+        analysis=None,
+        is_reused=False,
+        due_at=None,
+        requested_at=None,
+    )
     if changed:
         posts = Post.objects.filter(tenant_id=tenant_id, media__file_sha256=sha256)
+        # Without its params_hash an enrichment does not count as up to date any more.
         PostEnrichment.objects.filter(post__in=posts, kind=EnrichmentKind.VISION).update(
             params_hash=""
         )
 
 
-def _others(row: PictureLook, contents: Sequence[str]) -> Any:
-    return PictureLook.objects.filter(
-        tenant_id=row.tenant_id, provider=row.provider, model=row.model,
-        schema_version=row.schema_version, sha256__in=contents,
-    )  # fmt: skip
+def _rows_like(row: PaidAnalysis, contents: Sequence[str]) -> QuerySet[PaidAnalysis]:
+    """The rows of other pictures, of the same tenant, provider, model and schema."""
+    return PaidAnalysis.objects.filter(
+        tenant_id=row.tenant_id,
+        provider=row.provider,
+        model=row.model,
+        schema_version=row.schema_version,
+        sha256__in=contents,
+    )
 
 
 def _active(tenant_id: UUID, provider: str, model: str, schema_version: str) -> QuerySet[Any]:
-    """The pictures that have a look or are getting one just now."""
-    return PictureLook.objects.filter(
-        tenant_id=tenant_id, provider=provider, model=model, schema_version=schema_version,
-        state__in=(LookState.CLAIMED, LookState.DONE),
-    ).values("sha256")  # fmt: skip
+    """SHA-256 of the pictures that are analyzed or being analyzed."""
+    return PaidAnalysis.objects.filter(
+        tenant_id=tenant_id,
+        provider=provider,
+        model=model,
+        schema_version=schema_version,
+        state__in=(AnalysisState.CLAIMED, AnalysisState.DONE),
+    ).values("sha256")

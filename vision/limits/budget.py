@@ -1,9 +1,10 @@
 """
-Tokens follow the bytes: reserve an upper bound, call, settle what was really used.
+Token budget of a tenant: reserve an upper bound, call the provider, settle the real usage.
 
-`used + reserved + estimate ≤ limit` holds at every reservation, whoever reserves at the same
-time: the row of the day is locked until the reservation is on disk, and reservations of one
-tenant take turns anyway (`vision.analysis.claims` holds the tenant's lock). Days and months are UTC.
+`used + reserved + estimate ≤ limit` holds at every reservation, however many workers reserve at
+the same time: the row of the day is locked until the reservation is committed, and reservations
+of one tenant take turns besides (`vision.analysis.admission` holds the tenant's lock). Days and
+months are UTC.
 """
 
 from dataclasses import dataclass
@@ -16,29 +17,36 @@ from django.db.models import Avg, Count, F, Max, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from accounts.models import Tenant
-from vision.models import PictureLook, TokenBudget
+from vision.models import PaidAnalysis, TokenBudget
 from vision.policy.schema import VisionPolicy
 
 SAMPLES, ENOUGH_SAMPLES = 100, 20
-"""The estimate is the most that any of the last SAMPLES cost; of a few, at least the default."""
+"""
+The estimate is the maximum over the last SAMPLES pictures. With fewer than ENOUGH_SAMPLES it is at
+least VISION_TOKENS_ESTIMATE.
+"""
 
-DAILY, MONTHLY, OLD_POSTS = "daily_limit", "monthly_limit", "backfill_limit"
-REASONS = (DAILY, MONTHLY, OLD_POSTS)
-"""Why there is no room (CONTRACT §4); the last one is for old posts only."""
+DAILY, MONTHLY, BACKFILL = "daily_limit", "monthly_limit", "backfill_limit"
+REASONS = (DAILY, MONTHLY, BACKFILL)
+"""Names of the limits that may refuse tokens (CONTRACT §4); BACKFILL concerns older posts only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
-    """Tokens a tenant may use; None is no limit. `old_posts` of the day is for posts of the past."""
+class TokenLimits:
+    """
+    Tokens that a tenant may use in a day and in a month; None is no limit.
+
+    `backfill` is a lower limit of the day: above it, older posts leave the rest to recent ones.
+    """
 
     day: int | None
     month: int | None
-    old_posts: int | None
+    backfill: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Tokens that stand against the limits: used and reserved, without what was forgiven."""
+    """Tokens that count against the limits: used and reserved, without the forgiven ones."""
 
     day: int
     month: int
@@ -46,21 +54,22 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the next picture costs: at most (to reserve), on average (to forecast)."""
+    """Tokens of the next picture: at most (to reserve) and on average (to forecast)."""
 
     most: int
     mean: float
     samples: int
 
 
-def ceilings(tenant: Tenant, policy: VisionPolicy) -> Ceilings:
+def limits_of(tenant: Tenant, policy: VisionPolicy) -> TokenLimits:
     """
-    The tenant's own limits win over the environment's, these over the policy file's.
+    The tenant's own limits, else those of the environment, else those of the policy file.
 
-    `policy` is the tenant's: what it overrides stands in `tenant.settings`, too.
+    `policy` is the tenant's, with its overrides merged in; which limits are its own is read from
+    `tenant.settings`.
     """
     if not policy.budget_gates.check_before_analysis:
-        return Ceilings(None, None, None)
+        return TokenLimits(None, None, None)
     own = own_limits(tenant)
     vision, limits = settings.VISION, policy.limits
     day = limits.max_daily_tokens_per_tenant
@@ -69,41 +78,48 @@ def ceilings(tenant: Tenant, policy: VisionPolicy) -> Ceilings:
     month = limits.max_monthly_tokens_per_tenant
     if "max_monthly_tokens_per_tenant" not in own and vision.vision_max_monthly_tokens is not None:
         month = vision.vision_max_monthly_tokens
-    return Ceilings(day, month, min(day, policy.budget_gates.sampling_threshold_per_day))
+    return TokenLimits(day, month, min(day, policy.budget_gates.sampling_threshold_per_day))
 
 
 def own_limits(tenant: Tenant) -> dict[str, object]:
-    """The part of `limits` that the tenant has a value of its own for."""
+    """The policy's `limits` that the tenant overrides."""
     own = tenant.settings.get("vision_policy", {})
     limits = own.get("limits", {}) if isinstance(own, dict) else {}
     return limits if isinstance(limits, dict) else {}
 
 
-def refusal(spent: Spent, limits: Ceilings, *, tokens: int, live: bool) -> str:
-    """The limit that `tokens` more would pass, or an empty string. Pure."""
+def refusal(spent: Spent, limits: TokenLimits, *, tokens: int, is_recent: bool) -> str:
+    """The name of the limit that `tokens` more would exceed, or an empty string. Pure."""
     if limits.day is not None and spent.day + tokens > limits.day:
         return DAILY
     if limits.month is not None and spent.month + tokens > limits.month:
         return MONTHLY
-    if not live and limits.old_posts is not None and spent.day + tokens > limits.old_posts:
-        return OLD_POSTS
+    if not is_recent and limits.backfill is not None and spent.day + tokens > limits.backfill:
+        return BACKFILL
     return ""
 
 
-def room(spent: Spent, limits: Ceilings, *, live: bool) -> int | None:
-    """Tokens that may still be reserved; None is as many as one likes."""
+def room(spent: Spent, limits: TokenLimits, *, is_recent: bool) -> int | None:
+    """Tokens that may still be reserved; None if there is no limit. Pure."""
     bounds = [(limits.day, spent.day), (limits.month, spent.month)]
-    if not live:
-        bounds.append((limits.old_posts, spent.day))
+    if not is_recent:
+        bounds.append((limits.backfill, spent.day))
     free = [limit - used for limit, used in bounds if limit is not None]
     return max(0, min(free)) if free else None
 
 
-def reserve(*, tenant: Tenant, tokens: int, limits: Ceilings, live: bool, now: datetime) -> str:
-    """Promise `tokens` of today, in the caller's transaction; or the reason why not."""
+def reserve(
+    *, tenant: Tenant, tokens: int, limits: TokenLimits, is_recent: bool, now: datetime
+) -> str:
+    """
+    Reserve `tokens` of today, in the caller's transaction.
+
+    Returns the name of the limit that refuses them, or an empty string.
+    """
+    # First the row, then its lock: nobody can lock a row that is not there.
     TokenBudget.objects.get_or_create(tenant=tenant, day=day_of(now))
     row = TokenBudget.objects.select_for_update().get(tenant=tenant, day=day_of(now))
-    reason = refusal(_spent(row), limits, tokens=tokens, live=live)
+    reason = refusal(_spent(row), limits, tokens=tokens, is_recent=is_recent)
     if not reason:
         row.reserved_tokens += tokens
         row.save(update_fields=["reserved_tokens", "updated_at"])
@@ -111,7 +127,8 @@ def reserve(*, tenant: Tenant, tokens: int, limits: Ceilings, live: bool, now: d
 
 
 def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int = 1) -> None:
-    """Make a promise true: what was used counts, the rest is free again."""
+    """Replace a reservation by the tokens that were used."""
+    # F(): added by the database, so that settlements at the same time all count.
     _rows(tenant_id, day).update(
         reserved_tokens=F("reserved_tokens") - reserved,
         used_tokens=F("used_tokens") + used,
@@ -121,9 +138,9 @@ def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int =
 
 def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
     """
-    The worker is gone, or no answer came: nobody knows whether its call was billed, so it counts.
+    Count a whole reservation as used: nobody knows whether the call was billed.
 
-    Better a few pictures fewer on that day than a bill above the limit.
+    A few pictures fewer on that day are better than a bill above the limit.
     """
     _rows(tenant_id, day).update(
         reserved_tokens=F("reserved_tokens") - reserved,
@@ -134,14 +151,14 @@ def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
 
 
 def correct(*, tenant_id: UUID, day: date, assumed: int, used: int) -> None:
-    """A worker that was believed lost came back and knows what its call cost."""
+    """Replace an estimate that was written off by the real usage, which is known after all."""
     _rows(tenant_id, day).update(
         used_tokens=F("used_tokens") - assumed + used, lost_tokens=F("lost_tokens") - assumed
     )
 
 
 def reset(*, tenant: Tenant, now: datetime) -> int:
-    """Forgive what was used this month; returns how many tokens. The books keep their figures."""
+    """Forgive the tokens used this month; returns how many. `used_tokens` stays as it is."""
     forgiven = 0
     with transaction.atomic():
         for row in _month(tenant, now).select_for_update():
@@ -156,23 +173,23 @@ def spent(tenant: Tenant, now: datetime) -> Spent:
 
 
 def today(tenant: Tenant, now: datetime) -> TokenBudget:
-    """The row of the day; an unsaved one where nothing was spent yet."""
+    """The row of the day; an unsaved one before anything is spent."""
     row = TokenBudget.objects.filter(tenant=tenant, day=day_of(now)).first()
     return row or TokenBudget(tenant=tenant, day=day_of(now))
 
 
 def billed_this_month(tenant: Tenant, now: datetime) -> int:
-    """Tokens used, forgiven or not."""
+    """Tokens used in the month of `now`, with the forgiven ones."""
     return _month(tenant, now).aggregate(total=Sum("used_tokens"))["total"] or 0
 
 
 def estimate(provider: str, model: str) -> Estimate:
-    """Learned from the last pictures of all tenants; one index read."""
+    """The tokens of one picture, learned from the last ones of all tenants; one index read."""
     default = settings.VISION.vision_tokens_estimate
-    recent = PictureLook.objects.filter(
-        provider=provider, model=model, total_tokens__gt=0, looked_at__isnull=False
+    recent = PaidAnalysis.objects.filter(
+        provider=provider, model=model, total_tokens__gt=0, analyzed_at__isnull=False
     )
-    last = recent.order_by("-looked_at").values("total_tokens")[:SAMPLES]
+    last = recent.order_by("-analyzed_at").values("total_tokens")[:SAMPLES]
     figures = last.aggregate(most=Max("total_tokens"), mean=Avg("total_tokens"), n=Count("*"))
     most, samples = figures["most"] or 0, figures["n"]
     if samples < ENOUGH_SAMPLES:
@@ -196,7 +213,10 @@ def _month(tenant: Tenant, now: datetime) -> QuerySet[TokenBudget]:
 
 
 def _spent(row: TokenBudget) -> Spent:
-    """The other days of the month change only downwards, or by what they had reserved."""
+    """
+    What counts against the limits. `row` is locked where that matters; the other days need no
+    lock: nothing is reserved there any more, and settling replaces what is counted already.
+    """
     others = TokenBudget.objects.filter(
         tenant_id=row.tenant_id, day__gte=row.day.replace(day=1), day__lt=row.day
     ).aggregate(

@@ -1,8 +1,8 @@
 """
-One breaker for all workers: a row, read at each claim and written only when something fails.
+Circuit breaker of a provider, shared by all workers: one row, read at each claim.
 
-Closed → open after N failures in a row → after a while one probe → closed, or open again.
-Beside it stands the pause: the provider said itself that asking is useless for now.
+Closed → open after N failures in a row → half open after a while: one probe → closed, or open
+again. The row also has the pause: the provider itself said that asking is useless for now.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,20 @@ from vision.providers.port import ErrorClass
 
 CIRCUIT_OPEN = "circuit_open"
 PROBE_LEASE = timedelta(minutes=2)
-"""After this a probe whose worker is gone no longer keeps others from probing."""
+"""After this, a probe whose worker is gone no longer keeps others from probing."""
 PAUSE = timedelta(minutes=15)
-"""How long nobody asks after "payment required" or refused credentials."""
+"""How long no worker asks after "payment required" or refused credentials."""
 LONGEST_WAIT = timedelta(minutes=1)
-"""A rate limit holds pictures back for so long at most; then one asks again."""
+"""The longest pause after a rate limit, whatever the provider asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether one may ask now. If not: why, until when, and whether it is worth waiting for."""
+class Permission:
+    """
+    Whether the provider may be asked now; if not, the reason, and until when.
+
+    `worth_waiting`: `until` is so near that the delivery comes back then.
+    """
 
     reason: str = ""
     until: datetime | None = None
@@ -37,43 +41,44 @@ class Admission:
         return not self.reason
 
 
-def admit(provider: str, *, now: datetime) -> Admission:
-    """In the transaction that claims: a probe is a claim, too."""
+def admit(provider: str, *, now: datetime) -> Permission:
+    """Call it in the transaction that claims: permission to probe goes to one caller only."""
     row = ProviderHealth.objects.filter(provider=provider).first()
     if row is None:
-        return Admission()
+        return Permission()
     if row.paused_until and row.paused_until > now:
         busy = row.pause_reason == ErrorClass.RETRYABLE_RATE_LIMIT
-        return _rejected(provider, Admission(row.pause_reason, row.paused_until, busy))
+        return _rejected(provider, Permission(row.pause_reason, row.paused_until, busy))
     if row.open_until is None:
-        return Admission()
+        return Permission()
     if row.open_until > now or not _probe(row, now=now):
-        return _rejected(provider, Admission(CIRCUIT_OPEN, max(row.open_until, now)))
-    return Admission()
+        return _rejected(provider, Permission(CIRCUIT_OPEN, max(row.open_until, now)))
+    return Permission()
 
 
 def succeeded(provider: str) -> None:
     """
-    The provider answered: the row of failures is over.
+    Close the breaker: the provider answered.
 
-    A pause is not: it may have been ordered while this very call was under way.
+    A pause stays: it may have been set while this very call was in progress.
     """
     metrics.BREAKER_CALLS.labels(provider, "success").inc()
-    troubled = ProviderHealth.objects.filter(provider=provider, failures__gt=0)
-    was_open = troubled.filter(open_until__isnull=False).exists()
-    if troubled.update(failures=0, open_until=None, probe_until=None) and was_open:
+    # Nothing is written while all is well: an update at each answer would make workers queue.
+    failing = ProviderHealth.objects.filter(provider=provider, failures__gt=0)
+    was_open = failing.filter(open_until__isnull=False).exists()
+    if failing.update(failures=0, open_until=None, probe_until=None) and was_open:
         metrics.BREAKER_TRANSITIONS.labels(provider, "closed").inc()
 
 
-def forgive(providers: QuerySet[ProviderHealth]) -> int:
-    """A person says that all is well again: whoever comes next may ask."""
+def reset(providers: QuerySet[ProviderHealth]) -> int:
+    """Close breakers and end pauses, as an operator wants it; returns how many."""
     return providers.update(
         failures=0, open_until=None, probe_until=None, paused_until=None, pause_reason=""
     )
 
 
 def failed(provider: str, *, details: str, now: datetime) -> None:
-    """One more failure in a row; the one that fills the measure opens the breaker."""
+    """Count one more failure in a row; at the threshold the breaker opens."""
     metrics.BREAKER_CALLS.labels(provider, "failure").inc()
     metrics.BREAKER_FAILURES.labels(provider).inc()
     row = _locked(provider)
@@ -89,7 +94,7 @@ def failed(provider: str, *, details: str, now: datetime) -> None:
 
 
 def pause(provider: str, *, reason: str, details: str, until: datetime) -> None:
-    """Nobody asks before `until`."""
+    """Let nobody ask before `until`; a longer pause that was set already stays."""
     row = _locked(provider)
     row.paused_until = max(until, row.paused_until or until)
     row.pause_reason, row.details = reason, details[:200]
@@ -108,8 +113,9 @@ def state(row: ProviderHealth | None, *, now: datetime) -> str:
 
 
 def _probe(row: ProviderHealth, *, now: datetime) -> bool:
-    """Of all who come after the wait, one may ask."""
+    """Whether this caller may probe: one of all that come while the breaker is half open."""
     free = Q(probe_until__isnull=True) | Q(probe_until__lte=now)
+    # The conditional update decides: of several callers, one finds the row unchanged.
     mine = ProviderHealth.objects.filter(free, pk=row.pk, open_until__lte=now)
     if not mine.update(probe_until=now + PROBE_LEASE):
         return False
@@ -117,9 +123,9 @@ def _probe(row: ProviderHealth, *, now: datetime) -> bool:
     return True
 
 
-def _rejected(provider: str, admission: Admission) -> Admission:
+def _rejected(provider: str, permission: Permission) -> Permission:
     metrics.BREAKER_CALLS.labels(provider, "rejected").inc()
-    return admission
+    return permission
 
 
 def _locked(provider: str) -> ProviderHealth:

@@ -1,4 +1,4 @@
-"""What tokens cost. Flat rates for question and answer together, in roubles per 1000 tokens."""
+"""Prices of tokens: flat rates for question and answer together, in roubles per 1000 tokens."""
 
 from typing import Final
 
@@ -14,8 +14,8 @@ ROUBLES_PER_1000: Final[dict[str, float]] = {
     "GigaChat": 0.065,
 }
 """
-Since February 2026, from two public code bases; the official pages are to be checked by whoever
-pays. Names of the first generation are served by the second one at its price.
+As of February 2026, from two public code bases; check them against GigaChat's own price list. Models
+of the first generation are served by those of the second, at their price.
 """
 
 

@@ -1,4 +1,4 @@
-"""What is known about posts, what was asked about their pictures, and what that cost."""
+"""Models of vision: enrichments of posts, paid analyses, budgets, duplicates, providers' health."""
 
 from vision.models.budget import TokenBudget
 from vision.models.duplicates import PictureDistinction, PictureHash
@@ -11,17 +11,17 @@ from vision.models.enrichment import (
     VisionProviderName,
 )
 from vision.models.health import ProviderHealth
-from vision.models.paid_analysis import LookState, PictureLook
+from vision.models.paid_analysis import AnalysisState, PaidAnalysis
 
 __all__ = [
     "ANALYZED",
     "AnalysisReason",
+    "AnalysisState",
     "EnrichmentKind",
     "EnrichmentStatus",
-    "LookState",
+    "PaidAnalysis",
     "PictureDistinction",
     "PictureHash",
-    "PictureLook",
     "PostEnrichment",
     "ProviderHealth",
     "TokenBudget",

@@ -1,4 +1,4 @@
-"""What a tenant has spent on pictures, day by day."""
+"""Tokens that tenants use for pictures, day by day."""
 
 from typing import ClassVar
 
@@ -13,8 +13,8 @@ class TokenBudget(models.Model):
     """
     The tokens of one tenant on one UTC day; a month is the sum of its days.
 
-    `used_tokens` is what was spent and never shrinks but by a correction of `lost_tokens`;
-    a reset only forgives, so that the books still say what is to be paid.
+    `used_tokens` is what is to be paid; it shrinks only when an estimate in `lost_tokens` is
+    replaced by the real usage. A reset adds to `forgiven_tokens` instead.
     """
 
     tenant = models.ForeignKey(
@@ -59,5 +59,5 @@ class TokenBudget(models.Model):
 
     @property
     def counted_tokens(self) -> int:
-        """What stands against the limit; a correction may leave less used than was forgiven."""
+        """Tokens that count against the limit; a correction may leave less used than forgiven."""
         return max(0, self.used_tokens - self.forgiven_tokens)

@@ -1,6 +1,6 @@
-"""Which pictures look alike, and what people said about it."""
+"""Perceptual hashes, which picture reuses whose analysis, and what people marked as distinct."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -9,16 +9,19 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Tenant
+
 BANDS = 13
-"""Numbers under which a hash is found: one more than the bits two hashes may differ in."""
+"""Numbers under which a hash is indexed: one more than the bits two hashes may differ in."""
 
 
 class PictureHash(models.Model):
     """
-    The perceptual hash of a picture of one tenant.
+    The perceptual hash of a picture of one tenant, and the source of its analysis.
 
-    A picture that shares the analysis of another (`same_as`) is never offered to a third:
-    likeness does not add up, and whoever tells two apart tells apart all that one gave.
+    `same_as` is the source's SHA-256, `distance` the bits between the two hashes. A picture
+    that reuses an analysis is never itself a source: small differences would add up, and
+    marking two pictures as distinct would have to reach all that reused from either.
     """
 
     tenant = models.ForeignKey(
@@ -40,8 +43,8 @@ class PictureHash(models.Model):
 
     class Meta:
         db_table = "picture_hashes"
-        verbose_name = _("near-duplicate")
-        verbose_name_plural = _("near-duplicates")
+        verbose_name = _("duplicate")
+        verbose_name_plural = _("duplicates")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "sha256"], name="picture_hash_once"),
             models.CheckConstraint(
@@ -60,7 +63,8 @@ class PictureHash(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # No pending list: it would be read through at every look-up until a vacuum.
+            # fastupdate=False: every search would read through the pending list until a vacuum.
+            # Duplicates are not in it: a thousand copies of a meme cost the search nothing.
             GinIndex(
                 fields=["bands"],
                 name="idx_picture_hash_bands",
@@ -78,11 +82,24 @@ class PictureHash(models.Model):
         return self.sha256[:12]
 
 
+class PictureDistinctionQuerySet(models.QuerySet["PictureDistinction"]):
+    def valid(self) -> Self:
+        """Marks that nobody has withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+    def distinct_from(self, *, tenant: Tenant, sha256: str) -> list[str]:
+        """SHA-256 of every picture that a person marked as distinct from this one."""
+        either = Q(first_sha256=sha256) | Q(second_sha256=sha256)
+        pairs = self.valid().filter(either, tenant=tenant)
+        columns = pairs.values_list("first_sha256", "second_sha256")
+        return [second if first == sha256 else first for first, second in columns]
+
+
 class PictureDistinction(models.Model):
     """
-    A person said that two pictures are not the same. It stands until a person withdraws it.
+    Two pictures that a person marked as distinct; valid until a person withdraws the mark.
 
-    Rows are never deleted, so that who said what, and when, can be read later.
+    Rows are never deleted: they are the record of who marked what, and when.
     """
 
     tenant = models.ForeignKey(
@@ -112,10 +129,12 @@ class PictureDistinction(models.Model):
     )
     withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
 
+    objects = PictureDistinctionQuerySet.as_manager()
+
     class Meta:
         db_table = "picture_distinctions"
-        verbose_name = _("pictures told apart")
-        verbose_name_plural = _("pictures told apart")
+        verbose_name = _("pictures marked distinct")
+        verbose_name_plural = _("pictures marked distinct")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["tenant", "first_sha256", "second_sha256"],
@@ -136,7 +155,7 @@ class PictureDistinction(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["tenant", "second_sha256"],
-                name="idx_picture_told_apart_second",
+                name="idx_picture_distinct_second",
                 condition=Q(withdrawn_at__isnull=True),
             ),
         ]

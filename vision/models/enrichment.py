@@ -1,4 +1,4 @@
-"""What is known about a post beyond what its channel said."""
+"""Enrichments: what analysis has found about a post."""
 
 from typing import ClassVar
 
@@ -42,7 +42,7 @@ class AnalysisReason(models.TextChoices):
 
 
 ANALYZED = Q(kind="vision", vision_analyzed_at__isnull=False)
-"""Posts of which at least one picture was seen; the condition of the indexes of lists and sums."""
+"""Posts with at least one analyzed picture: the condition of the indexes for lists and sums."""
 
 
 class PostEnrichment(models.Model):

@@ -1,4 +1,4 @@
-"""How a provider is doing, as all workers together see it."""
+"""Health of a provider, shared by all workers."""
 
 from typing import ClassVar
 
@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 class ProviderHealth(models.Model):
     """
-    The breaker of one provider; without a row, or with no failures, it is closed.
+    The circuit breaker of one provider; closed without a row, or without failures.
 
-    `open_until`: nobody asks before. `probe_until`: somebody has been asking since then, alone.
-    `paused_until`: the provider itself said that asking is useless for now.
+    `open_until`: no worker asks before. `probe_until`: until then one worker probes and no other
+    asks. `paused_until`: the provider itself said that asking is useless until then.
     """
 
     provider = models.CharField(_("provider"), max_length=50, primary_key=True)

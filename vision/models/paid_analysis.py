@@ -1,4 +1,4 @@
-"""What was asked about pictures, once for each."""
+"""Analyses by paid providers: one row for each picture, so that nothing is paid for twice."""
 
 from typing import ClassVar
 
@@ -10,40 +10,41 @@ from accounts.models import Tenant
 from media.models import Post
 
 
-class LookState(models.TextChoices):
-    OPEN = "open", _("asked for")
+class AnalysisState(models.TextChoices):
+    REQUESTED = "requested", _("requested")
     CLAIMED = "claimed", _("in work")
     WAITING = "waiting", _("waiting")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
 
 
-class PictureLook(models.Model):
+class PaidAnalysis(models.Model):
     """
-    One picture before one paid provider: the result that is paid for once, ever.
+    The result for (tenant, sha256, provider, model, schema), which is paid for once.
 
-    The bucket holds a copy of `analysis` for whoever reads documents, and may lose it. While
-    claimed, `reserved_tokens` of the budget of `reserved_on` belong to this row; the claim is
-    dead when its lease is over or nobody holds its lock any more (`events.advisory_locks`).
+    `analysis` is the truth; the copy in the bucket may be evicted. While CLAIMED,
+    `reserved_tokens` of the budget of `budget_day` belong to this row; the claim is stale when
+    `claimed_until` is over or nobody holds the claim's advisory lock any more.
+
+    `is_reused`: the analysis is that of another picture, the source; which one, and how many
+    bits away, stands in `PictureHash` only.
     """
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="looks", verbose_name=_("tenant")
+        Tenant, on_delete=models.PROTECT, related_name="paid_analyses", verbose_name=_("tenant")
     )
     sha256 = models.CharField("SHA-256", max_length=64)
     provider = models.CharField(_("provider"), max_length=50)
     model = models.CharField(_("model"), max_length=100)
     schema_version = models.CharField(_("schema"), max_length=20)
     state = models.CharField(
-        _("state"), max_length=10, choices=LookState.choices, default=LookState.OPEN
+        _("state"), max_length=10, choices=AnalysisState.choices, default=AnalysisState.REQUESTED
     )
     analysis = models.JSONField(_("analysis"), null=True, blank=True)
-    same_as = models.ForeignKey(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="shared_with",
-        verbose_name=_("taken over from"),
-    )  # fmt: skip
-    distance = models.PositiveSmallIntegerField(_("distance"), null=True, blank=True)
+    is_reused = models.BooleanField(
+        _("reused"), default=False, help_text=_("the analysis of a duplicate")
+    )
 
     prompt_tokens = models.BigIntegerField(_("tokens of the question"), default=0)
     completion_tokens = models.BigIntegerField(_("tokens of the answer"), default=0)
@@ -53,82 +54,89 @@ class PictureLook(models.Model):
     )
     calls = models.PositiveIntegerField(_("calls"), default=0)
     attempts = models.PositiveIntegerField(_("failures since it was last asked for"), default=0)
-    rounds = models.PositiveIntegerField(_("times given up"), default=0)
+    retry_rounds = models.PositiveIntegerField(_("times given up"), default=0)
     error_class = models.CharField(_("error class"), max_length=50, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=50, blank=True, default="")
     error = models.CharField(_("error"), max_length=200, blank=True, default="")
     paid_by = models.ForeignKey(
-        Post, on_delete=models.SET_NULL, null=True, blank=True, related_name="paid_looks",
+        Post,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="paid_analyses",
         verbose_name=_("paid by"),
-    )  # fmt: skip
+    )
 
-    live = models.BooleanField(_("fresh post"), default=True)
+    is_recent = models.BooleanField(_("recent post"), default=True)
     posted_at = models.DateTimeField(_("posted at"), null=True, blank=True)
-    waits_for = models.CharField(_("waits because"), max_length=50, blank=True, default="")
+    wait_reason = models.CharField(_("waits because"), max_length=50, blank=True, default="")
     due_at = models.DateTimeField(_("not before"), null=True, blank=True)
-    asked_at = models.DateTimeField(_("asked again at"), null=True, blank=True)
+    requested_at = models.DateTimeField(_("requested again at"), null=True, blank=True)
 
     claim_id = models.UUIDField(null=True, blank=True, editable=False)
     claimed_until = models.DateTimeField(_("in work until"), null=True, blank=True)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
-    reserved_on = models.DateField(_("of the day"), null=True, blank=True)
+    budget_day = models.DateField(_("of the day"), null=True, blank=True)
 
-    looked_at = models.DateTimeField(_("looked at"), null=True, blank=True)
+    analyzed_at = models.DateTimeField(_("analyzed at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
         db_table = "vision_picture_look"
-        verbose_name = _("look at a picture")
-        verbose_name_plural = _("looks at pictures")
+        verbose_name = _("paid analysis")
+        verbose_name_plural = _("paid analyses")
         constraints: ClassVar = [
+            # "Paid for once" rests on this: whoever inserts second finds the row of the first.
             models.UniqueConstraint(
                 fields=["tenant", "sha256", "provider", "model", "schema_version"],
-                name="picture_look_once",
+                name="paid_analysis_once",
             ),
             models.CheckConstraint(
-                condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="picture_look_sha256_hex"
+                condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="paid_analysis_sha256_hex"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=LookState.values), name="picture_look_state_known"
+                condition=Q(state__in=AnalysisState.values), name="paid_analysis_state_known"
             ),
             models.CheckConstraint(
-                condition=~Q(state=LookState.DONE) | Q(analysis__isnull=False),
-                name="picture_look_done_has_a_result",
+                condition=~Q(state=AnalysisState.DONE) | Q(analysis__isnull=False),
+                name="paid_analysis_done_has_a_result",
             ),
             models.CheckConstraint(
                 condition=Q(
-                    state=LookState.CLAIMED,
+                    state=AnalysisState.CLAIMED,
                     claim_id__isnull=False,
                     claimed_until__isnull=False,
-                    reserved_on__isnull=False,
+                    budget_day__isnull=False,
                 )
-                | (~Q(state=LookState.CLAIMED) & Q(claim_id__isnull=True, reserved_tokens=0)),
-                name="picture_look_claim_is_whole",
+                | (~Q(state=AnalysisState.CLAIMED) & Q(claim_id__isnull=True, reserved_tokens=0)),
+                name="paid_analysis_claim_is_whole",
             ),
             models.CheckConstraint(
-                condition=~Q(state=LookState.WAITING) | ~Q(waits_for=""),
-                name="picture_look_waits_for_something",
+                condition=~Q(state=AnalysisState.WAITING) | ~Q(wait_reason=""),
+                name="paid_analysis_waits_for_a_reason",
             ),
             models.CheckConstraint(
                 condition=Q(total_tokens__gte=0, reserved_tokens__gte=0),
-                name="picture_look_tokens_not_negative",
+                name="paid_analysis_tokens_not_negative",
             ),
         ]
         indexes: ClassVar = [
+            # The backlog in the order in which it is asked for again.
             models.Index(
-                fields=["tenant", "-live", "-posted_at", "id"],
-                name="picture_look_waiting",
+                fields=["tenant", "-is_recent", "-posted_at", "id"],
+                name="paid_analysis_backlog",
                 condition=Q(state="waiting"),
             ),
             models.Index(
                 fields=["updated_at"],
-                name="picture_look_in_work",
-                condition=Q(state__in=("claimed", "open")),
+                name="paid_analysis_in_work",
+                condition=Q(state__in=("claimed", "requested")),
             ),
+            # The last pictures that cost tokens: what the estimate is learned from.
             models.Index(
-                fields=["provider", "model", "-looked_at"],
-                name="picture_look_recent",
+                fields=["provider", "model", "-analyzed_at"],
+                name="paid_analysis_recent",
                 condition=Q(total_tokens__gt=0),
             ),
         ]

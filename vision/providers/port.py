@@ -1,7 +1,7 @@
 """The port of everything that can look at a picture."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +25,25 @@ class ErrorClass(StrEnum):
     NON_RETRYABLE_VALIDATION = "non_retryable_validation"
     NON_RETRYABLE_BUSINESS = "non_retryable_business"
     NON_RETRYABLE_QUOTA = "non_retryable_quota"
+
+
+class FailureKind(Enum):
+    """
+    What a failed call says about the picture, the provider and the bill.
+
+    `vision.analysis.failures` has the table of what follows from each.
+    """
+
+    REFUSED = auto()
+    """The provider works and refuses this picture: asking again changes nothing."""
+    MISCONFIGURED = auto()
+    """No picture will be analyzed before an operator acts; the picture is not to blame."""
+    THROTTLED = auto()
+    """Too many requests: a later call may succeed."""
+    UNAVAILABLE = auto()
+    """The provider could not be reached, or failed; nothing but `usage` was billed."""
+    UNANSWERED = auto()
+    """As UNAVAILABLE, but the picture had arrived there: the call may have been billed."""
 
 
 class Usage(BaseModel):
@@ -116,6 +135,14 @@ class ProviderBusy(RetryLater):
         self.usage = usage
         self.maybe_billed = maybe_billed
 
+    @property
+    def kind(self) -> FailureKind:
+        if self.maybe_billed:
+            return FailureKind.UNANSWERED
+        if self.error_class == ErrorClass.RETRYABLE_RATE_LIMIT:
+            return FailureKind.THROTTLED
+        return FailureKind.UNAVAILABLE
+
 
 class ProviderRefused(DomainError):
     """
@@ -126,6 +153,7 @@ class ProviderRefused(DomainError):
 
     code: ClassVar[str] = "provider_refused"
     http_status: ClassVar[int] = 422
+    kind: ClassVar[FailureKind] = FailureKind.REFUSED
 
     def __init__(
         self,
@@ -150,6 +178,7 @@ class ProviderMisconfigured(ProviderRefused):
 
     code: ClassVar[str] = "provider_misconfigured"
     http_status: ClassVar[int] = 503
+    kind: ClassVar[FailureKind] = FailureKind.MISCONFIGURED
 
     def __init__(
         self,

@@ -13,9 +13,10 @@ from accounts.models import Tenant
 from storage_quota.models import StoredObject
 from vision import providers
 from vision.analysis import cache
+from vision.analysis.routing import Route, route
 from vision.limits import budget, prices
-from vision.limits.budget import Ceilings, Estimate, Spent
-from vision.models import LookState, PictureLook
+from vision.limits.budget import Estimate, Spent, TokenLimits
+from vision.models import AnalysisState, PaidAnalysis
 from vision.policy import decision as policy
 from vision.policy import language
 from vision.policy.decision import Candidate, Decision
@@ -105,12 +106,12 @@ def forecast(
 
 
 def days_needed(
-    tokens: int, *, most: int, limits: Ceilings, spent: Spent, today: date
+    tokens: int, *, most: int, limits: TokenLimits, spent: Spent, today: date
 ) -> int | None:
     """UTC days until `tokens` of old posts are used, if nothing else came. Pure."""
     day, month, at = spent.day, spent.month, today
     for number in range(LONGEST):
-        free = budget.room(Spent(day, month), limits, live=False)
+        free = budget.room(Spent(day, month), limits, is_recent=False)
         if free is None or tokens <= free:
             return number
         usable = max(0, free - most + 1)  # the last picture of a day needs its whole estimate
@@ -144,13 +145,13 @@ def _count(
                 continue
             count.seen.add(digest)
             count.pictures.total += 1
-            is_image = policy.mime_key(media.mime) in count.rules.allowed_mime_types.images
-            if decision.skip or not is_image:
-                count.pictures.left_out += 1
-            elif decision.use_ocr or paid is None:
+            chosen = route(decision, mime=media.mime, policy=count.rules, has_paid=paid is not None)
+            if chosen is Route.PAID:
+                costly.append(decision.sha256)
+            elif chosen is Route.OCR:
                 count.pictures.to_read += 1
             else:
-                costly.append(decision.sha256)
+                count.pictures.left_out += 1
     if paid is not None and costly:
         _count_costly(count, costly, paid, retry_refused=retry_refused)
 
@@ -170,7 +171,7 @@ def _decide(count: _Count, shown: Shown, paid: PaidVision | None) -> list[Decisi
 def _count_costly(
     count: _Count, contents: Sequence[str], paid: PaidVision, *, retry_refused: bool
 ) -> None:
-    looks = PictureLook.objects.filter(
+    looks = PaidAnalysis.objects.filter(
         tenant=count.tenant, sha256__in=contents, provider=paid.name, model=paid.model,
         schema_version=SCHEMA_VERSION,
     )  # fmt: skip
@@ -179,9 +180,9 @@ def _count_costly(
     kept = StoredObject.objects.filter(key__in=keys).values_list("key", flat=True)
     known = {keys[key] for key in kept}
     for sha256 in contents:
-        if states.get(sha256) == LookState.DONE or sha256 in known:
+        if states.get(sha256) == AnalysisState.DONE or sha256 in known:
             count.pictures.paid_before += 1
-        elif states.get(sha256) == LookState.FAILED and not retry_refused:
+        elif states.get(sha256) == AnalysisState.FAILED and not retry_refused:
             count.pictures.refused_before += 1
         else:
             count.pictures.to_pay += 1
@@ -214,11 +215,11 @@ def _summed(
 
 def _days(count: _Count, estimate: Estimate, *, now: datetime) -> int | None:
     """Of one tenant: budgets are apart, so tenants do not wait for each other."""
-    waiting = PictureLook.objects.filter(tenant=count.tenant, state=LookState.WAITING).count()
+    waiting = PaidAnalysis.objects.filter(tenant=count.tenant, state=AnalysisState.WAITING).count()
     return days_needed(
         math.ceil((count.pictures.to_pay + waiting) * estimate.mean),
         most=estimate.most,
-        limits=budget.ceilings(count.tenant, count.rules),
+        limits=budget.limits_of(count.tenant, count.rules),
         spent=budget.spent(count.tenant, now),
         today=budget.day_of(now),
     )

@@ -17,7 +17,7 @@ from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
 from media import announce
 from vision import providers
-from vision.models import LookState, PictureLook
+from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis.selection import Selection, Shown, batches
 
@@ -108,11 +108,11 @@ def _forget_refusals(batch: Sequence[Shown]) -> None:
     paid = providers.get_gigachat()
     if paid is None:
         return
-    PictureLook.objects.filter(
+    PaidAnalysis.objects.filter(
         tenant__in={shown.post.tenant_id for shown in batch},
         sha256__in={media.file_sha256 for shown in batch for media in shown.media},
         provider=paid.name, model=paid.model, schema_version=SCHEMA_VERSION,
-        state=LookState.FAILED,
+        state=AnalysisState.FAILED,
     ).update(
-        state=LookState.OPEN, attempts=0, rounds=0, error_class="", reason="", error=""
+        state=AnalysisState.REQUESTED, attempts=0, retry_rounds=0, error_class="", reason="", error=""
     )  # fmt: skip

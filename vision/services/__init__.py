@@ -1,1 +1,1 @@
-"""Look at the media of a post: decide, look (or remember), settle."""
+"""Services of vision: analyze a post, one picture with either provider, retry the backlog."""

@@ -1,37 +1,58 @@
-"""The media of one post: decide, look at each, settle together."""
+"""Analysis of a post's media: decide about each file, analyze, save everything together."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 
-from events import outbox
-from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
+from events.schemas import MediaFile, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
 from vision import metrics, providers
-from vision.analysis import cache, settlement
-from vision.analysis.claims import Picture
-from vision.analysis.results import Look, Outcome, params_hash
+from vision.analysis import cache, enrichment
+from vision.analysis.claims import AnalysisRequest
+from vision.analysis.results import MediaResult, PostResult, params_hash
+from vision.analysis.routing import Route, route
 from vision.limits import budget
 from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment
-from vision.policy import decision as policy
+from vision.policy import decision as rules
 from vision.policy import language
 from vision.policy.decision import Candidate, Decision
 from vision.policy.loader import current_policy
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
-from vision.services.ocr import read
-from vision.services.paid import Question, ask
+from vision.services.ocr import StoredImage, analyze_ocr
+from vision.services.paid import PaidRequest, analyze_paid
+
+REPLACED = "another picture is there now"
 
 
-def is_live(event: VisionUploadedEventV1) -> bool:
+@dataclass(frozen=True, slots=True)
+class PostRequest:
+    """A post whose media are to be analyzed, with the tenant's policy and paid provider."""
+
+    event: VisionUploadedEventV1
+    post: Post
+    policy: VisionPolicy
+    paid: PaidVision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One file of the post, and what is to be done with it."""
+
+    file: MediaFile
+    decision: Decision
+    route: Route
+
+
+def is_recent(event: VisionUploadedEventV1) -> bool:
     """
-    Whether the post was fresh when it came in (VISION_LIVE_HOURS); unknown counts as fresh.
+    Whether the post was at most VISION_LIVE_HOURS old when it came in, or of unknown age.
 
-    Old posts, those of an import, are looked at beside fresh ones, never before them.
+    Older posts (backfill, as from an import) are analyzed beside recent ones, never before them.
     """
     if event.posted_at is None:
         return True
@@ -41,10 +62,10 @@ def is_live(event: VisionUploadedEventV1) -> bool:
 
 def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     """
-    Idempotent: what was analyzed at this version with the same pictures is left alone.
+    Analyze the media of the event's post. Idempotent: what is up to date is left alone.
 
-    RetryLater where the store or the provider is away; a picture that cannot be read
-    becomes a reason, never an endless retry.
+    Raises RetryLater where the store or the provider is away. A picture that cannot be read
+    becomes a reason in the result, never an endless retry.
     """
     post = (
         Post.objects.select_related("channel", "tenant")
@@ -53,124 +74,104 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     )
     if post is None:
         return "post not found"
-    if _superseded(post, event.media_files):
-        return "another picture is there now"
-    rules, paid = current_policy(post.tenant), providers.get_gigachat()
-    looks = _decide(post, event, rules, paid, now=now)
-    if _settled_already(post, _wanted(looks, rules, paid)):
+    if _is_replaced(post, event.media_files):
+        return REPLACED
+    request = PostRequest(event, post, current_policy(post.tenant), providers.get_gigachat())
+    plan = _plan(request, now=now)
+    if _is_up_to_date(post, _wanted_params(plan, request.paid)):
         return "analyzed already"
     started = time.monotonic()
-    for look in looks:
-        _look(post, look, event, rules, paid, now=now)
-    outcome = Outcome(looks, int((time.monotonic() - started) * 1000))
-    return _settle(post, outcome, event, now=now)
+    media = [_analyze(one, request, now=now) for one in plan]
+    result = PostResult(media, int((time.monotonic() - started) * 1000))
+    return _settle(post, result, event, now=now)
 
 
 def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) -> str:
-    """The analysis of a post was given up: write that down, so that nobody waits for it."""
+    """Save that the analysis of a post was given up, so that no album waits for it."""
     post = Post.objects.filter(pk=failed.post_id, tenant_id=failed.tenant_id).first()
     if post is None:
         return "post not found"
     with transaction.atomic():
-        Post.objects.select_for_update(no_key=True).get(pk=post.pk)
-        if _superseded(post, failed.media_files) or _seen(post, failed.media_files):
+        _lock(post)
+        if _is_replaced(post, failed.media_files) or _is_decided(post, failed.media_files):
             return "analyzed meanwhile"
-        decisions = [
-            {"sha256": f.sha256, "outcome": "failed", "reason": "analysis_failed", "details": code}
-            for f in failed.media_files
-        ]
-        PostEnrichment.objects.update_or_create(
-            post=post,
-            kind=EnrichmentKind.VISION,
-            defaults={
-                **settlement.UNSEEN_COLUMNS,
-                "params_hash": "",
-                "status": EnrichmentStatus.ERROR,
-                "error": f"{code}: {details}"[:500],
-                "metadata": {"decisions": decisions},
-                "s3_media_keys": [f.s3_key for f in failed.media_files],
-                "s3_vision_keys": [],
-            },
-        )
-        reasons = [
-            SkipReason(media_id=f.sha256, reason="analysis_failed", details=code)
-            for f in failed.media_files
-        ]
-        outbox.publish(
-            settlement.skipped_event(post, failed.media_files, reasons, asked_at=failed.uploaded_at)
+        enrichment.save_failure(
+            post, failed.media_files, code=code, details=details, requested_at=failed.uploaded_at
         )
     return "recorded"
 
 
-def _superseded(post: Post, files: Sequence[MediaFile]) -> bool:
-    """Whether an edit has put other media into the post since it was asked to be looked at."""
+def _lock(post: Post) -> None:
+    """Analyses of one post are saved one after the other, and not while an edit is saved."""
+    Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+
+
+def _is_replaced(post: Post, files: Sequence[MediaFile]) -> bool:
+    """Whether an edit has replaced the post's media since the event was published."""
     shown = PostMedia.objects.filter(post=post).exclude(role=MediaRole.THUMBNAIL)
     contents = set(shown.values_list("media_object__file_sha256", flat=True))
     return bool(contents) and {f.sha256 for f in files} != contents
 
 
-def _seen(post: Post, files: Sequence[MediaFile]) -> bool:
+def _is_decided(post: Post, files: Sequence[MediaFile]) -> bool:
+    """Whether a decision about each of these files is saved."""
     row = PostEnrichment.objects.filter(post=post, kind=EnrichmentKind.VISION).first()
     decisions = row.metadata.get("decisions", []) if row else []
     return {f.sha256 for f in files} <= {decision["sha256"] for decision in decisions}
 
 
-def _settled_already(post: Post, params: str) -> bool:
-    """What failed, or was read where a real look was wanted, is tried again when asked for again."""
+def _is_up_to_date(post: Post, params: str) -> bool:
+    """False for what failed, or was read by OCR in place of the paid provider: tried again."""
     return PostEnrichment.objects.filter(
         post=post, kind=EnrichmentKind.VISION, params_hash=params, status=EnrichmentStatus.OK
     ).exists()
 
 
-def _wanted(looks: Sequence[Look], rules: VisionPolicy, paid: PaidVision | None) -> str:
-    """The hash of an outcome in which everybody looked who should."""
-    return params_hash({look.file.sha256: _model(look, rules, paid) for look in looks})
+def _wanted_params(plan: Sequence[Planned], paid: PaidVision | None) -> str:
+    """The params_hash of a result in which no provider stands in for another."""
+    models = {
+        Route.SKIP: "",
+        Route.UNSUPPORTED: "",
+        Route.OCR: providers.get_ocr().model,
+        Route.PAID: paid.model if paid else "",
+    }
+    return params_hash({one.file.sha256: models[one.route] for one in plan})
 
 
-def _model(look: Look, rules: VisionPolicy, paid: PaidVision | None) -> str:
-    if look.decision.skip:
-        return ""
-    if look.decision.use_ocr or paid is None:
-        return providers.get_ocr().model
-    return paid.model if _is_picture(look, rules) else ""
-
-
-def _decide(
-    post: Post,
-    event: VisionUploadedEventV1,
-    rules: VisionPolicy,
-    paid: PaidVision | None,
-    *,
-    now: datetime,
-) -> list[Look]:
-    choosing = len(event.media_files) > 1  # of a single picture nothing is left out
-    decisions = policy.decide_post(
-        rules,
+def _plan(request: PostRequest, *, now: datetime) -> list[Planned]:
+    post, files = request.post, request.event.media_files
+    # Sampling chooses among several pictures: only then text and spent tokens matter.
+    is_choice, has_paid = len(files) > 1, request.paid is not None
+    decisions = rules.decide_post(
+        request.policy,
         channel=post.channel.username,
-        files=_candidates(post, event.media_files, rules) if choosing else _bare(event.media_files),
-        vision_available=paid is not None,
+        files=_candidates(post, files, request.policy) if is_choice else _bare(files),
+        vision_available=has_paid,
         language=language.detect(post.content),
         is_album=post.grouped_id is not None,
-        tokens_used_today=budget.spent(post.tenant, now).day if paid and choosing else 0,
+        tokens_used_today=budget.spent(post.tenant, now).day if has_paid and is_choice else 0,
     )
     for decision in decisions:
         metrics.DECISIONS.labels(_verdict(decision), decision.reason).inc()
-    return [Look(f, d) for f, d in zip(event.media_files, decisions, strict=True)]
+    return [
+        Planned(f, d, route(d, mime=f.mime_type, policy=request.policy, has_paid=has_paid))
+        for f, d in zip(files, decisions, strict=True)
+    ]
 
 
 def _bare(files: Sequence[MediaFile]) -> list[Candidate]:
     return [Candidate(f.sha256, f.mime_type, f.size_bytes) for f in files]
 
 
-def _candidates(post: Post, files: Sequence[MediaFile], rules: VisionPolicy) -> list[Candidate]:
-    """With what is known of their text, where pictures with text come first."""
-    if not rules.sampling.prefer_with_text_overlay:
+def _candidates(post: Post, files: Sequence[MediaFile], policy: VisionPolicy) -> list[Candidate]:
+    """The files with what is known of their text, where the policy prefers pictures with text."""
+    if not policy.sampling.prefer_with_text_overlay:
         return _bare(files)
     return [replace(one, has_text=_has_text(post, one.sha256)) for one in _bare(files)]
 
 
 def _has_text(post: Post, sha256: str) -> bool:
-    """As far as text recognition has read it before."""
+    """Whether text recognition has found text earlier; the cache only, nothing is read now."""
     known = cache.read(cache.key_of(post.tenant_id, sha256, providers.get_ocr()))
     return known is not None and known.ocr is not None
 
@@ -181,36 +182,36 @@ def _verdict(decision: Decision) -> str:
     return "ocr" if decision.use_ocr else "vision"
 
 
-def _look(
-    post: Post,
-    look: Look,
-    event: VisionUploadedEventV1,
-    rules: VisionPolicy,
-    paid: PaidVision | None,
-    *,
-    now: datetime,
-) -> None:
-    if look.decision.skip:
-        return
-    if look.decision.use_ocr or paid is None:
-        read(post, look, now=now)
-    elif _is_picture(look, rules):
-        picture = Picture(post, look.file.sha256, live=is_live(event), again=bool(event.reanalysis))
-        ask(Question(picture, paid, rules), look, now=now)
-    else:
-        look.fallback = "documents_not_looked_at"
+def _analyze(planned: Planned, request: PostRequest, *, now: datetime) -> MediaResult:
+    post, file = request.post, planned.file
+    result = MediaResult(file, planned.decision)
+    if planned.route is Route.OCR:
+        return analyze_ocr(post, result, StoredImage(file.s3_key), now=now)
+    if planned.route is Route.PAID and request.paid is not None:
+        return analyze_paid(_paid_request(planned, request, request.paid), now=now)
+    if planned.route is Route.UNSUPPORTED:
+        return replace(result, fallback="documents_not_analyzed")
+    return result
 
 
-def _is_picture(look: Look, rules: VisionPolicy) -> bool:
-    return policy.mime_key(look.file.mime_type) in rules.allowed_mime_types.images
+def _paid_request(planned: Planned, request: PostRequest, paid: PaidVision) -> PaidRequest:
+    event = request.event
+    analysis = AnalysisRequest(
+        request.post,
+        planned.file.sha256,
+        is_recent=is_recent(event),
+        is_reanalysis=bool(event.reanalysis),
+    )
+    return PaidRequest(analysis, planned.file, planned.decision, paid, request.policy)
 
 
-def _settle(post: Post, outcome: Outcome, event: VisionUploadedEventV1, *, now: datetime) -> str:
+def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now: datetime) -> str:
     with transaction.atomic():
-        Post.objects.select_for_update(no_key=True).get(pk=post.pk)
-        if _superseded(post, event.media_files):
-            return "another picture is there now"
-        if settlement.nothing_new(post, outcome):
+        _lock(post)
+        # Once more: an edit may have replaced the media while they were analyzed.
+        if _is_replaced(post, event.media_files):
+            return REPLACED
+        if enrichment.refresh_unchanged(post, result):
             return "still the same"
-        settlement.settle(post, outcome, asked_at=event.uploaded_at, now=now)
-    return f"{len(outcome.analyses)} of {len(outcome.looks)} analyzed"
+        enrichment.save(post, result, requested_at=event.uploaded_at, now=now)
+    return f"{len(result.analyses)} of {len(result.media)} analyzed"

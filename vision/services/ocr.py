@@ -1,60 +1,75 @@
-"""Look at one picture with text recognition: free, and only as many at once as cores can."""
+"""Analysis of one picture with text recognition: free, and limited only by the cores."""
 
 import os
 import threading
 import time
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from media.models import Post
 from storage_quota.object_store import ObjectMissing, get_store
 from vision import metrics, providers
 from vision.analysis import cache
-from vision.analysis.results import Look
+from vision.analysis.results import MediaResult
 from vision.providers.port import Analysis, ProviderRefused
 
-TURNS = (os.cpu_count() or 1) + 1
+MAX_AT_ONCE = (os.cpu_count() or 1) + 1
 """One more than cores: while one waits for a commit, every core still reads."""
-_turns = threading.BoundedSemaphore(TURNS)
+_limit = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
-def read(post: Post, look: Look, *, image: bytes | None = None, now: datetime) -> None:
-    """Fill in the look; the result is remembered in the bucket. Raises TesseractMissing."""
-    ocr = providers.get_ocr()
-    key = cache.key_of(post.tenant_id, look.file.sha256, ocr)
-    look.analysis = cache.read(key)
-    look.from_cache = look.analysis is not None
-    if look.analysis is None:
-        look.analysis = _recognize(post, look, image, now=now)
-        look.tokens += look.analysis.tokens_used if look.analysis else 0
-    if look.from_cache or (
-        look.analysis and cache.write(key, look.analysis, tenant=post.tenant, now=now)
-    ):
-        look.cache_key = key
+@dataclass(frozen=True)
+class StoredImage:
+    """A picture in the store, fetched at the first use of `body`; once for all providers."""
 
+    s3_key: str
 
-def fetch(look: Look) -> bytes | None:
-    """The bytes of the picture; None, with the reason in the look, where they are gone."""
-    try:
-        with get_store().open(look.file.s3_key) as file:
+    @cached_property
+    def body(self) -> bytes:
+        """Raises ObjectMissing."""
+        with get_store().open(self.s3_key) as file:
             return file.read()
+
+
+def analyze_ocr(
+    post: Post, result: MediaResult, image: StoredImage, *, now: datetime
+) -> MediaResult:
+    """
+    Complete `result` with what text recognition reads; reuse the cached text if there is one.
+
+    What `result` says already (why OCR stands in, what was paid) is kept. Raises
+    TesseractMissing.
+    """
+    ocr = providers.get_ocr()
+    key = cache.key_of(post.tenant_id, result.file.sha256, ocr)
+    known = cache.read(key)
+    if known is not None:
+        return replace(result, analysis=known, from_cache=True, cache_key=key)
+    try:
+        analysis = _recognize(post, result, image.body, now=now)
     except ObjectMissing as missing:
-        look.refusal, look.details = "s3_missing", str(missing)
-        return None
+        return replace(result, refusal="s3_missing", details=str(missing))
+    except ProviderRefused as refusal:
+        return replace(result, refusal=refusal.reason, details=str(refusal))
+    is_cached = cache.write(key, analysis, tenant=post.tenant, now=now)
+    return replace(
+        result,
+        analysis=analysis,
+        tokens=result.tokens + analysis.tokens_used,
+        cache_key=key if is_cached else "",
+    )
 
 
-def _recognize(post: Post, look: Look, image: bytes | None, *, now: datetime) -> Analysis | None:
-    image = image if image is not None else fetch(look)
-    if image is None:
-        return None
+def _recognize(post: Post, result: MediaResult, image: bytes, *, now: datetime) -> Analysis:
     ocr, tenant = providers.get_ocr(), str(post.tenant_id)
     started = time.monotonic()
     try:
-        with _turns:
-            analysis = ocr.analyze(image, mime=look.file.mime_type, prompt="", now=now)
-    except ProviderRefused as refusal:
-        look.refusal, look.details = refusal.reason, str(refusal)
+        with _limit:
+            analysis = ocr.analyze(image, mime=result.file.mime_type, prompt="", now=now)
+    except ProviderRefused:
         metrics.REQUESTS.labels("error", ocr.name, tenant).inc()
-        return None
+        raise
     metrics.REQUESTS.labels("success", ocr.name, tenant).inc()
     metrics.DURATION.labels(ocr.name, str(analysis.ocr is not None).lower()).observe(
         time.monotonic() - started

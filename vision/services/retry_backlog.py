@@ -1,7 +1,12 @@
-"""Ask for waiting pictures again, as many as there are tokens for, the most important first."""
+"""
+Requesting pictures of the backlog again: those that are due, or those that a person chooses.
+
+Both go the same way (`backlog.request_again`): the event of an upload is published once more.
+"""
 
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -10,81 +15,91 @@ from django.db.models import Q, QuerySet
 from accounts.models import Tenant
 from events import advisory_locks
 from vision import providers
-from vision.analysis import backlog, claims
+from vision.analysis import admission, backlog, claims
 from vision.limits import budget, circuit_breaker
-from vision.models import LookState, PictureLook, ProviderHealth
+from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
 from vision.policy import loader
 from vision.policy.schema import PolicyRefused
 from vision.providers.port import PaidVision
 
 
-def sweep(*, now: datetime) -> tuple[int, int]:
-    """Claims of dead workers that were freed, and pictures asked for in vain that wait again."""
-    return claims.release_lost(now=now), backlog.forget_asked(now=now)
+class Released(NamedTuple):
+    """Rows that can be claimed or requested again: `claims` of dead workers, lost `requests`."""
+
+    claims: int
+    requests: int
 
 
-def ask_due(*, now: datetime) -> int:
+def release_stale(*, now: datetime) -> Released:
+    """Release what dead workers claimed, and what was requested again and never analyzed."""
+    return Released(claims.release_stale_claims(now=now), backlog.release_unanswered(now=now))
+
+
+def retry_due(*, now: datetime) -> int:
     """
-    The scheduled round over all tenants; how many posts were published anew.
+    Request as many due pictures again as there are tokens for; returns the number of posts.
 
-    Nothing while the provider is away; one picture where it is to be probed. What is already
-    asked for and not yet looked at counts against the tokens, so rounds do not add up.
+    None while the provider's breaker is open or paused, one while it is half open. What is
+    requested and not yet analyzed counts against the tokens, so calls of this do not add up.
     """
     provider = providers.get_gigachat() if settings.VISION.feature_vision_enabled else None
     if provider is None:
         return 0
-    row = ProviderHealth.objects.filter(provider=provider.name).first()
-    state = circuit_breaker.state(row, now=now)
+    health = ProviderHealth.objects.filter(provider=provider.name).first()
+    state = circuit_breaker.state(health, now=now)
     if state in {"open", "paused"}:
         return 0
-    most = 1 if state == "half_open" else backlog.AT_ONCE
-    waits = PictureLook.objects.filter(state=LookState.WAITING).values("tenant")
-    tenants = Tenant.objects.filter(pk__in=waits).order_by("pk")
-    return sum(_ask_of(tenant, provider, most=most, now=now) for tenant in tenants)
+    most = 1 if state == "half_open" else backlog.MAX_AT_ONCE
+    waiting = PaidAnalysis.objects.filter(state=AnalysisState.WAITING).values("tenant")
+    tenants = Tenant.objects.filter(pk__in=waiting).order_by("pk")
+    return sum(_retry_of(tenant, provider, most=most, now=now) for tenant in tenants)
 
 
-def ask_for(looks: QuerySet[PictureLook], *, now: datetime) -> int:
-    """A person wants these looked at now, whatever they wait for; what failed, too."""
-    wanted = looks.filter(state__in=(LookState.WAITING, LookState.FAILED))
-    asked = 0
+def retry_now(rows: QuerySet[PaidAnalysis], *, now: datetime) -> int:
+    """Request these pictures again, whatever they wait for, also failed ones; returns how many."""
+    wanted = rows.filter(state__in=(AnalysisState.WAITING, AnalysisState.FAILED))
+    count = 0
     for tenant_id in set(wanted.values_list("tenant_id", flat=True)):
         with transaction.atomic():
-            rows = list(wanted.filter(tenant_id=tenant_id).select_for_update(skip_locked=True))
-            for row in rows:
-                row.waits_for = row.waits_for or "asked_by_hand"
-                row.attempts = row.rounds = 0
-                row.save(update_fields=["waits_for", "attempts", "rounds"])
-            backlog.ask_again(tenant_id, rows, now=now)
-            asked += len(rows)
-    return asked
+            # A locked row is being claimed or settled just now: that is the wanted retry.
+            chosen = list(wanted.filter(tenant_id=tenant_id).select_for_update(skip_locked=True))
+            for row in chosen:
+                row.wait_reason = row.wait_reason or "asked_by_hand"
+                row.attempts = row.retry_rounds = 0
+                row.save(update_fields=["wait_reason", "attempts", "retry_rounds"])
+            backlog.request_again(tenant_id, chosen, now=now)
+            count += len(chosen)
+    return count
 
 
-def _ask_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -> int:
+def _retry_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -> int:
     try:
-        rules = loader.current_policy(tenant)
+        policy = loader.current_policy(tenant)
     except PolicyRefused:
-        return 0  # whoever looks at a post of this tenant says so, loudly
-    limits = budget.ceilings(tenant, rules)
+        return 0  # the analysis of any post of this tenant reports it
+    limits = budget.limits_of(tenant, policy)
     cost = budget.estimate(provider.name, provider.model).most
     with transaction.atomic():
-        advisory_locks.in_turn(claims.turn_of(tenant.pk))
+        # The same turn as for claims: two schedulers, or a claim in between, would count the
+        # same tokens twice.
+        advisory_locks.in_turn(admission.turn_of(tenant.pk))
         spent = budget.spent(tenant, now)
-        chosen: list[PictureLook] = []
-        for live in (True, False):
-            room = budget.room(spent, limits, live=live)
-            under_way = _under_way(tenant) + len(chosen)
+        chosen: list[PaidAnalysis] = []
+        for is_recent in (True, False):
+            room = budget.room(spent, limits, is_recent=is_recent)
+            requested = _requested(tenant) + len(chosen)
             fit = most if room is None else min(most, room // cost)
-            chosen += islice(_due(tenant, live=live, now=now), max(0, fit - under_way))
-        return backlog.ask_again(tenant.pk, chosen, now=now)
+            chosen += islice(_due(tenant, is_recent=is_recent, now=now), max(0, fit - requested))
+        return backlog.request_again(tenant.pk, chosen, now=now)
 
 
-def _under_way(tenant: Tenant) -> int:
-    """Asked for, and not yet looked at: their tokens are not reserved, but as good as."""
-    asked = PictureLook.objects.filter(tenant=tenant, state=LookState.OPEN)
-    return asked.filter(asked_at__isnull=False).count()
+def _requested(tenant: Tenant) -> int:
+    """Pictures requested again and not yet analyzed: their tokens are as good as reserved."""
+    rows = PaidAnalysis.objects.filter(tenant=tenant, state=AnalysisState.REQUESTED)
+    return rows.filter(requested_at__isnull=False).count()
 
 
-def _due(tenant: Tenant, *, live: bool, now: datetime) -> QuerySet[PictureLook]:
+def _due(tenant: Tenant, *, is_recent: bool, now: datetime) -> QuerySet[PaidAnalysis]:
     due = Q(due_at__isnull=True) | Q(due_at__lte=now)
-    rows = backlog.waiting_of(tenant.pk).filter(due, live=live)
-    return rows.select_for_update(skip_locked=True)[: backlog.AT_ONCE]
+    rows = backlog.waiting_of(tenant.pk).filter(due, is_recent=is_recent)
+    return rows.select_for_update(skip_locked=True)[: backlog.MAX_AT_ONCE]

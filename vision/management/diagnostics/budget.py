@@ -39,7 +39,7 @@ def handle(command: BaseCommand, **options: Any) -> None:
         tenant = find_tenant(options["tenant_id"])
         if options["reset"]:
             forgiven = budget.reset(tenant=tenant, now=now)
-            asked = retry_backlog.ask_due(now=now)
+            asked = retry_backlog.retry_due(now=now)
             command.stderr.write(f"{forgiven} tokens forgiven, {asked} posts asked for again.")
         report = selectors.budget_report(tenant, now=now)
     except (TenantUnknown, PolicyRefused) as refusal:

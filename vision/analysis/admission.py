@@ -1,0 +1,152 @@
+"""
+Decision whether the provider is asked about a picture now: duplicate → breaker → budget.
+
+A duplicate comes first because it costs nothing: it is reused while the breaker is open and
+without any tokens left. The breaker comes before the budget so that a reservation is made only
+for a call that will happen.
+
+All of it is one short transaction in the tenant's turn (an advisory lock), so requests of one
+tenant are decided one after the other: two workers never both pay for the same picture, for two
+duplicates, or out of the same last tokens.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from events import advisory_locks
+from events.errors import RetryLater
+from vision import metrics
+from vision.analysis import backlog, claims
+from vision.analysis.claims import SOON, AnalysisInProgress, AnalysisRequest, Claim
+from vision.duplicates import reuse
+from vision.duplicates.detection import Duplicates
+from vision.limits import budget, circuit_breaker
+from vision.limits.budget import TokenLimits
+from vision.models import PaidAnalysis
+from vision.providers.port import VisionProvider
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTerms:
+    """The limits of the tenant's policy and the settings."""
+
+    limits: TokenLimits
+    queue_depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A finished row: its result or refusal is used, and nobody is asked."""
+
+    row: PaidAnalysis
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Nobody is asked about the picture now; `waits`: it is in the backlog for later."""
+
+    reason: str
+    waits: bool
+
+
+def turn_of(tenant_id: uuid.UUID) -> str:
+    """The name of the lock under which requests of a tenant are decided."""
+    return f"vision:tenant:{tenant_id}"
+
+
+def reuse_duplicate(
+    request: AnalysisRequest, provider: VisionProvider, duplicates: Duplicates, *, now: datetime
+) -> Reuse | None:
+    """
+    Reuse the analysis of a duplicate, without asking anybody.
+
+    Raises AnalysisInProgress where somebody is asking about the picture or a duplicate of it.
+    """
+    with transaction.atomic():
+        return _reuse(_row_in_turn(request, provider), duplicates, now=now)
+
+
+def admit(
+    request: AnalysisRequest,
+    provider: VisionProvider,
+    terms: BudgetTerms,
+    duplicates: Duplicates,
+    *,
+    claim_id: uuid.UUID,
+    lease: timedelta,
+    now: datetime,
+) -> Claim | Reuse | Deferred:
+    """
+    Claim the picture and reserve its tokens, or say what happens instead.
+
+    Raises AnalysisInProgress as `reuse_duplicate` does, RetryLater where the provider said when
+    to come back. The caller holds the lock of `claim_id`.
+    """
+    with transaction.atomic():
+        row = _row_in_turn(request, provider)
+        # Checked again although reuse_duplicate() found none: one may have been paid for since.
+        return (
+            _reuse(row, duplicates, now=now)
+            or _check_breaker(row, terms, now=now)
+            or _reserve(row, request, terms, claim_id=claim_id, lease=lease, now=now)
+        )
+
+
+def _row_in_turn(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
+    # The turn before the row: see the order of locks in vision.analysis.claims.
+    advisory_locks.in_turn(turn_of(request.post.tenant_id))
+    return claims.lock_row(request, provider)
+
+
+def _reuse(row: PaidAnalysis, duplicates: Duplicates, *, now: datetime) -> Reuse | None:
+    """The row's own result, if there is one by now, else that of a duplicate."""
+    if row.state in claims.FINISHED:
+        return Reuse(row)
+    claims.free_if_stale(row, now=now)
+    source = reuse.link_source(row, duplicates)
+    if source is not None:
+        claims.record_reused(row, source, now=now)
+        return Reuse(row)
+    if reuse.is_in_progress(row, duplicates):
+        raise AnalysisInProgress(f"a duplicate of {row.sha256[:12]} is being analyzed", after=SOON)
+    return None
+
+
+def _check_breaker(row: PaidAnalysis, terms: BudgetTerms, *, now: datetime) -> Deferred | None:
+    permission = circuit_breaker.admit(row.provider, now=now)
+    if permission.allowed:
+        return None
+    if permission.worth_waiting and permission.until:
+        raise RetryLater(permission.reason, after=permission.until - now)
+    metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
+    waits = backlog.enqueue(
+        row, why=permission.reason, depth=terms.queue_depth, due_at=permission.until
+    )
+    return Deferred(permission.reason, waits)
+
+
+def _reserve(
+    row: PaidAnalysis,
+    request: AnalysisRequest,
+    terms: BudgetTerms,
+    *,
+    claim_id: uuid.UUID,
+    lease: timedelta,
+    now: datetime,
+) -> Claim | Deferred:
+    tokens = budget.estimate(row.provider, row.model).most
+    reason = budget.reserve(
+        tenant=request.post.tenant,
+        tokens=tokens,
+        limits=terms.limits,
+        is_recent=row.is_recent,
+        now=now,
+    )
+    if not reason:
+        return claims.claim(row, claim_id=claim_id, tokens=tokens, lease=lease, now=now)
+    metrics.BUDGET_BLOCKS.labels(str(row.tenant_id), reason).inc()
+    metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
+    return Deferred(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))

@@ -1,0 +1,84 @@
+"""What follows from a failed call: one table for the row, the circuit breaker and the budget."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from vision.limits import circuit_breaker
+from vision.providers.port import FailureKind, ProviderBusy, ProviderRefused, Usage
+
+
+class NextStep(Enum):
+    """What the row does after the failure."""
+
+    FAIL = auto()
+    """Nobody asks about the picture again, unless a person wants it."""
+    WAIT = auto()
+    """The picture waits in the backlog; the failure does not count against it."""
+    RETRY = auto()
+    """This delivery tries again; after too many attempts the picture waits in the backlog."""
+
+
+class BreakerSignal(Enum):
+    SUCCESS = auto()
+    FAILURE = auto()
+    PAUSE = auto()
+
+
+class Effect(NamedTuple):
+    step: NextStep
+    signal: BreakerSignal
+    counts_estimate: bool = False
+    """Nobody knows what was billed: the whole reservation counts as used."""
+
+
+EFFECTS: Final[Mapping[FailureKind, Effect]] = {
+    FailureKind.REFUSED: Effect(NextStep.FAIL, BreakerSignal.SUCCESS),
+    FailureKind.MISCONFIGURED: Effect(NextStep.WAIT, BreakerSignal.PAUSE),
+    FailureKind.THROTTLED: Effect(NextStep.RETRY, BreakerSignal.PAUSE),
+    FailureKind.UNAVAILABLE: Effect(NextStep.RETRY, BreakerSignal.FAILURE),
+    FailureKind.UNANSWERED: Effect(NextStep.RETRY, BreakerSignal.FAILURE, counts_estimate=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """
+    A failed call of a provider. `usage` was billed all the same.
+
+    `pause_until`: nobody asks the provider before; None where it named no time.
+    """
+
+    kind: FailureKind
+    error_class: str
+    reason: str
+    details: str
+    usage: Usage | None = None
+    pause_until: datetime | None = None
+
+    @property
+    def effect(self) -> Effect:
+        return EFFECTS[self.kind]
+
+
+def failed_call(error: ProviderBusy | ProviderRefused, *, now: datetime) -> FailedCall:
+    return FailedCall(
+        kind=error.kind,
+        error_class=error.error_class,
+        reason=error.error_class if isinstance(error, ProviderBusy) else error.reason,
+        details=str(error),
+        usage=error.usage,
+        pause_until=_pause_until(error, now=now),
+    )
+
+
+def _pause_until(error: ProviderBusy | ProviderRefused, *, now: datetime) -> datetime | None:
+    """A rate limit pauses for as long as the provider asks, up to LONGEST_WAIT."""
+    if error.kind is FailureKind.MISCONFIGURED:
+        return now + circuit_breaker.PAUSE
+    after = error.after if isinstance(error, ProviderBusy) else None
+    if error.kind is FailureKind.THROTTLED and after:
+        return now + min(after, circuit_breaker.LONGEST_WAIT)
+    return None

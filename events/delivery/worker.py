@@ -3,16 +3,16 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 
-from django.db import connection, connections
+from django.db import connections
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from events import subscriptions
+from events import advisory_locks, subscriptions
 from events.delivery import claims, run
 from events.delivery.run import Tally
 from events.models import OPEN_STATES, Delivery
@@ -124,21 +124,11 @@ def seconds_until_due(queue: str, *, now: datetime) -> float | None:
     return None if due_at is None else max(0.0, (due_at - now).total_seconds())
 
 
-@contextmanager
-def only_one_on_this_host(queue: str) -> Iterator[bool]:
+def only_one_on_this_host(queue: str) -> AbstractContextManager[bool]:
     """
-    Whether nobody else on this host drains `queue` now.
+    Hold this host's right to drain `queue`; yields False if another process has it.
 
     One drain of a queue has all the threads it needs; a second would only take a worker
-    away from the other queues. The lock belongs to the connection, so it dies with it.
+    away from the other queues.
     """
-    name = f"drain:{socket.gethostname()}:{queue}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
-        (mine,) = cursor.fetchone()
-    try:
-        yield mine
-    finally:
-        if mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+    return advisory_locks.try_held(f"drain:{socket.gethostname()}:{queue}")

@@ -1,10 +1,10 @@
 """
-`python -m bench.near`: near-duplicates are found among a million hashes as fast as among 10 000.
+`python -m bench.near`: duplicates are found among a million hashes as fast as among 10 000.
 
 Hashes are made as the real ones are distributed. A tenth are bursts of one template (a set of
 memes, screens of one program) 6 to 40 bits apart, their sizes after Zipf; a tenth have plain
 margins, so that half of their bits are those of thousands of others; the rest are of their own.
-Look-ups: half find a copy 0 to 10 bits away, half are new pictures of the same distribution. The
+Searches: half find a copy 0 to 10 bits away, half are new pictures of the same distribution. The
 table has 10 000 rows first and a million more later, all in one run; the exit code is 1 where the
 p95 of the large tenant is more than 3 times what the small one's was with the table to itself.
 """
@@ -85,7 +85,7 @@ def _measure(large: int) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """Seconds of each look-up, and the share of the copies that were found."""
+    """Seconds of each search, and the share of the copies that were found."""
 
     times: list[float]
     found: float
@@ -131,7 +131,7 @@ def _turn(bits: int, places: int, dice: random.Random) -> int:
 
 
 def _load(tenant: Tenant, count: int) -> list[int]:
-    """COPY, then index, as a restore does. Some of the hashes, to be looked up again."""
+    """COPY, then index, as a restore does; returns some of the hashes, to be searched for."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [INDEX])
         (definition,) = cursor.fetchone()

@@ -1,10 +1,10 @@
 """
-GigaChat's places on the line are never idle, and never one too many.
+GigaChat's concurrency limit is used in full, and never exceeded.
 
-A stub answers after one second, ten at a time, from a process of its own; one cluster of real
-workers looks at distinct photos of about 200 KB: fetch, decode, hash, shrink, upload, ask, delete,
-settle. Bound: 0.95 of the ten pictures a second that ten places can do. Then three clusters share
-a single place: never two calls in flight. Each picture is paid for once.
+A stub answers after one second, ten calls at a time, from a process of its own; one cluster of
+real workers analyzes distinct photos of about 200 KB: fetch, decode, hash, shrink, upload, ask,
+delete, settle. Bound: 0.95 of the ten pictures a second that ten calls at a time can do. Then
+three clusters share a limit of one: never two calls in flight. Each picture is paid for once.
 """
 
 import io
@@ -34,7 +34,7 @@ from tests.integration.archive import Archive  # noqa: E402
 from vision import handlers  # noqa: E402
 from vision.models import PaidAnalysis  # noqa: E402
 
-PICTURES, PLACES, LATENCY, LEAST = 260, 10, 1.0, 0.95
+PICTURES, CALLS, LATENCY, LEAST = 260, 10, 1.0, 0.95
 FEW, SHORT = 24, 0.2
 LIMIT = 240.0
 """Seconds after which a run counts as stuck."""
@@ -46,42 +46,42 @@ TABLES = ("channels", "media_objects", "posts", "events_outboxevent", "events_de
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench_") as scratch, database.fresh() as name:
         settings.OBJECTS_DIR = Path(scratch, "objects")
-        rate, told = _sustained(name)
+        rate, stats = _sustained(name)
         single = _single(name)
-    ratio = rate * LATENCY / PLACES
-    once = told["answers"] == told["pictures_seen"] == PICTURES
-    print(f"   {PLACES} places   {rate:>6.2f} pictures/s   (places can do {PLACES / LATENCY:.0f})")
+    ratio = rate * LATENCY / CALLS
+    once = stats["answers"] == stats["pictures_seen"] == PICTURES
+    print(f"   {CALLS} at once  {rate:>6.2f} pictures/s   (the stub can do {CALLS / LATENCY:.0f})")
     print(f"   ratio       {ratio:>6.3f}              (must be ≥ {LEAST})")
-    print(f"   at most     {told['max_in_flight']:>6} in flight    (must be ≤ {PLACES})")
-    print(f"   paid once   {told['answers']:>6} answers for {PICTURES} pictures")
-    print(f"   1 place, 3 clusters: at most {single['max_in_flight']} in flight (must be 1)")
-    holds = ratio >= LEAST and once and told["max_in_flight"] <= PLACES
+    print(f"   at most     {stats['max_in_flight']:>6} in flight    (must be ≤ {CALLS})")
+    print(f"   paid once   {stats['answers']:>6} answers for {PICTURES} pictures")
+    print(f"   limit 1, 3 clusters: at most {single['max_in_flight']} in flight (must be 1)")
+    holds = ratio >= LEAST and once and stats["max_in_flight"] <= CALLS
     return 0 if holds and single["max_in_flight"] == 1 and single["answers"] == FEW else 1
 
 
 def _sustained(name: str) -> tuple[float, dict[str, int]]:
-    """Timed between the first and the last tenth, when all places are taken."""
-    with _stub(latency=LATENCY, parallel=PLACES) as stub:
-        _fill(PICTURES, places=PLACES)
-        with _clusters(name, stub, places=PLACES, count=1):
+    """Timed between the first and the last tenth, while the limit is reached."""
+    with _stub(latency=LATENCY, parallel=CALLS) as stub:
+        _fill(PICTURES, calls=CALLS)
+        with _clusters(name, stub, calls=CALLS, count=1):
             first = _when(PICTURES // 10)
             last = _when(PICTURES - PICTURES // 10)
             _when(PICTURES)
-        return (PICTURES - 2 * (PICTURES // 10)) / (last - first), _told(stub)
+        return (PICTURES - 2 * (PICTURES // 10)) / (last - first), _stats(stub)
 
 
 def _single(name: str) -> dict[str, int]:
-    with _stub(latency=SHORT, parallel=PLACES) as stub:
+    with _stub(latency=SHORT, parallel=CALLS) as stub:
         database.empty(*TABLES)
-        _fill(FEW, places=1)
-        with _clusters(name, stub, places=1, count=3):
+        _fill(FEW, calls=1)
+        with _clusters(name, stub, calls=1, count=3):
             _when(FEW)
-        return _told(stub)
+        return _stats(stub)
 
 
-def _fill(count: int, *, places: int) -> None:
-    """Published as workers with so many places would; other photos for another count."""
-    settings.GIGACHAT = GigaChat(_env_file=None, max_concurrent_requests=places)
+def _fill(count: int, *, calls: int) -> None:
+    """Publish posts as workers with this limit would; other photos for another count."""
+    settings.GIGACHAT = GigaChat(_env_file=None, max_concurrent_requests=calls)
     handlers.register()
     archive, dice = Archive(), random.Random(count)
     for _ in range(count):
@@ -112,14 +112,14 @@ def _stub(*, latency: float, parallel: int) -> Iterator[str]:
 
 
 @contextmanager
-def _clusters(name: str, stub: str, *, places: int, count: int) -> Iterator[None]:
+def _clusters(name: str, stub: str, *, calls: int, count: int) -> Iterator[None]:
     environment = os.environ | {
         "BENCH_OBJECTS_DIR": str(settings.OBJECTS_DIR),
         "GIGACHAT_CREDENTIALS": b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode(),
         "GIGACHAT_SCOPE": "GIGACHAT_API_CORP",
         "GIGACHAT_BASE_URL": f"{stub}/v1",
         "GIGACHAT_AUTH_URL": f"{stub}/api/v2/oauth",
-        "GIGACHAT_MAX_CONCURRENT_REQUESTS": str(places),
+        "GIGACHAT_MAX_CONCURRENT_REQUESTS": str(calls),
         "VISION_MAX_DAILY_TOKENS": "100000000",
         "METRICS_PORT": "0",
     }
@@ -135,7 +135,7 @@ def _clusters(name: str, stub: str, *, places: int, count: int) -> Iterator[None
 
 
 def _when(count: int) -> float:
-    """The moment at which so many pictures are done."""
+    """Wait until `count` pictures are done; returns the time."""
     until = time.monotonic() + LIMIT
     while PaidAnalysis.objects.filter(state="done").count() < count:
         assert time.monotonic() < until, f"{PaidAnalysis.objects.filter(state='done').count()} done"
@@ -143,10 +143,10 @@ def _when(count: int) -> float:
     return time.monotonic()
 
 
-def _told(stub: str) -> dict[str, int]:
+def _stats(stub: str) -> dict[str, int]:
     with urllib.request.urlopen(f"{stub}/_stub/stats", timeout=10) as answer:  # noqa: S310 - our own stub
-        told: dict[str, int] = json.load(answer)
-        return told
+        stats: dict[str, int] = json.load(answer)
+        return stats
 
 
 if __name__ == "__main__":

@@ -73,9 +73,14 @@ def register() -> None:
         (ANALYZE_BACKFILL, "vision_backfill", _is_backfill),
     ):
         subscribe(
-            VisionUploadedEventV1, name=name, queue=queue, mode=Mode.OUTSIDE, batch=1,
-            threads=threads(), when=when,
-        )(analyze)  # fmt: skip
+            VisionUploadedEventV1,
+            name=name,
+            queue=queue,
+            mode=Mode.OUTSIDE,
+            batch=1,
+            threads=threads(),
+            when=when,
+        )(analyze)
     subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_failed_analysis)(
         record_failure
     )

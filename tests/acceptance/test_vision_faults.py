@@ -1,4 +1,4 @@
-"""Whatever GigaChat does, every post ends analyzed or read, and the books agree with its own."""
+"""Whatever GigaChat does, every post ends analyzed or read, and the budget_totals agree with its own."""
 
 import io
 import random
@@ -56,10 +56,10 @@ def settled_books(stub) -> None:
     for day in TokenBudget.objects.all():
         used, lost = used + day.used_tokens, lost + day.lost_tokens
         reserved += day.reserved_tokens
-    in_looks = sum(PaidAnalysis.objects.values_list("total_tokens", flat=True))
+    paid_tokens = sum(PaidAnalysis.objects.values_list("total_tokens", flat=True))
     assert reserved == 0
-    assert used - lost == in_looks
-    assert in_looks <= stub.stats()["tokens"].get("total_tokens", 0) <= used
+    assert used - lost == paid_tokens
+    assert paid_tokens <= stub.stats()["tokens"].get("total_tokens", 0) <= used
 
 
 def outcomes() -> set[str]:
@@ -83,8 +83,8 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
     assert not PaidAnalysis.objects.filter(
         state__in=(AnalysisState.REQUESTED, AnalysisState.CLAIMED)
     )
-    for look in PaidAnalysis.objects.exclude(state=AnalysisState.DONE):
-        assert look.error_class or look.wait_reason, f"{kind}: nothing says why"
+    for analysis in PaidAnalysis.objects.exclude(state=AnalysisState.DONE):
+        assert analysis.error_class or analysis.wait_reason, f"{kind}: nothing says why"
     for row in PostEnrichment.objects.filter(vision_provider="ocr_fallback"):
         assert {d["reason"] for d in row.metadata["decisions"]} - {"policy_passed", ""}
     settled_books(gigachat)

@@ -115,16 +115,16 @@ def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
         as_if_leases_had_ended()
     done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=120, step=1)
 
-    told, looks = stub.stats(), PaidAnalysis.objects.all()
+    told, analyses = stub.stats(), PaidAnalysis.objects.all()
     assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
     assert wait_until(
-        lambda: tasks.retry_backlog() and not looks.filter(state="claimed"), seconds=30
+        lambda: tasks.retry_backlog() and not analyses.filter(state="claimed"), seconds=30
     )
     day = TokenBudget.objects.get()
-    assert set(looks.values_list("state", flat=True)) == {"done"}
-    assert looks.count() == told["pictures_seen"] == PICTURES
+    assert set(analyses.values_list("state", flat=True)) == {"done"}
+    assert analyses.count() == told["pictures_seen"] == PICTURES
     assert told["seen_again"] <= KILLS * places
-    settled = sum(looks.values_list("total_tokens", flat=True))
+    settled = sum(analyses.values_list("total_tokens", flat=True))
     assert day.used_tokens - day.lost_tokens == settled
     assert settled <= told["tokens"]["total_tokens"] <= day.used_tokens
     assert day.reserved_tokens == 0

@@ -41,13 +41,13 @@ def analyzes(post):
     return work
 
 
-def books() -> tuple[int, int]:
+def budget_totals() -> tuple[int, int]:
     """Tokens used and reserved, over all tenants and days."""
     rows = TokenBudget.objects.values_list("used_tokens", "reserved_tokens")
     return sum(u for u, _ in rows), sum(r for _, r in rows)
 
 
-def in_looks() -> int:
+def paid_tokens() -> int:
     return sum(PaidAnalysis.objects.values_list("total_tokens", flat=True))
 
 

@@ -52,7 +52,7 @@ def remember(tenant):
     return _
 
 
-def test_the_nearest_come_first_and_the_far_not_at_all(tenant, origin, remember):
+def test_the_most_similar_come_first_and_the_far_not_at_all(tenant, origin, remember):
     remember("far", turned(origin, *range(11)))
     remember("near", turned(origin, *range(0, 250, 25)))
     remember("nearer", turned(origin, 7))
@@ -108,7 +108,7 @@ def test_hashes_of_another_size_are_not_compared(tenant, origin, remember):
     assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
-def test_a_hash_of_another_size_takes_the_place_of_the_old_one(tenant, origin, remember):
+def test_a_hash_of_another_size_replaces_the_old_one(tenant, origin, remember):
     remember("one", PHash(1, 8))
     remember("one", origin)
     remember("one", origin)
@@ -130,7 +130,7 @@ def test_only_those_in_question_are_offered(tenant, origin, remember):
     assert [n.sha256 for n in found] == [two]
 
 
-def test_nothing_is_near_where_that_is_switched_off(tenant, origin, remember, settings):
+def test_nothing_is_similar_where_that_is_switched_off(tenant, origin, remember, settings):
     remember("one", origin)
     settings.VISION = Vision(vision_phash_enabled=False)
 
@@ -144,7 +144,7 @@ def test_the_distance_is_a_setting(tenant, origin, remember, settings):
     assert hash_index.find_similar(tenant=tenant, phash=origin) == []
 
 
-def test_who_borrows_does_not_lend(tenant, origin, remember):
+def test_a_duplicate_is_never_a_source(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", turned(origin, 1))
 
     assert hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 1))
@@ -155,7 +155,7 @@ def test_who_borrows_does_not_lend(tenant, origin, remember):
     assert not hash_index.reuse(tenant=tenant, sha256=third, source=HashMatch(second, 1))
 
 
-def test_a_picture_with_a_look_of_its_own_lends_again(tenant, origin, remember):
+def test_a_picture_with_an_analysis_of_its_own_is_a_source_again(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", origin)
     hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 0))
 
@@ -164,7 +164,7 @@ def test_a_picture_with_a_look_of_its_own_lends_again(tenant, origin, remember):
     assert len(hash_index.find_similar(tenant=tenant, phash=origin)) == 2
 
 
-class TestToldApart:
+class TestMarkedDistinct:
     @pytest.fixture
     def pair(self, origin, remember):
         return remember("first", origin), remember("second", turned(origin, 1))
@@ -205,7 +205,7 @@ class TestToldApart:
 
         assert hash_index.find_similar(tenant=tenant, phash=origin, exclude=pair[0]) == []
 
-    def test_the_borrower_loses_the_analysis_and_is_announced(self, tenant, pair, declare):
+    def test_the_duplicate_loses_the_analysis_and_is_announced(self, tenant, pair, declare):
         first, second = pair
         hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 1))
         heard = []
@@ -220,7 +220,9 @@ class TestToldApart:
         assert heard == [(tenant.pk, second)]
         assert PictureHash.objects.get(sha256=second).same_as == ""
 
-    def test_what_is_told_apart_is_not_borrowed_by_a_look_under_way(self, tenant, pair, declare):
+    def test_what_is_marked_distinct_is_not_reused_by_an_analysis_under_way(
+        self, tenant, pair, declare
+    ):
         first, second = pair
         declare()
 
@@ -242,7 +244,7 @@ class TestToldApart:
         )
         assert declare().pk != row.pk
 
-    def test_a_picture_is_not_told_apart_from_itself(self, tenant, operator):
+    def test_a_picture_is_not_marked_distinct_from_itself(self, tenant, operator):
         with pytest.raises(ValueError, match="same as itself"):
             distinctions.mark_distinct(
                 tenant=tenant, first=sha("a"), second=sha("a"), user=operator, now=NOW

@@ -377,7 +377,7 @@ class TestRequest:
 
     def test_a_definite_no_is_asked_again_when_that_is_wanted(self, archive, paid, ask):
         post = archive.post(b"one", tell=False)
-        look = PaidAnalysis.objects.create(
+        analysis = PaidAnalysis.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider=paid.name, model=paid.model,
             schema_version=SCHEMA_VERSION, state=AnalysisState.FAILED, reason="blacklist", retry_rounds=3,
         )  # fmt: skip
@@ -393,9 +393,9 @@ class TestRequest:
         ask(name="again", retry_refused=True)
         drain()
 
-        look.refresh_from_db()
+        analysis.refresh_from_db()
         other.refresh_from_db()
-        assert (look.state, other.state) == (AnalysisState.DONE, AnalysisState.FAILED)
+        assert (analysis.state, other.state) == (AnalysisState.DONE, AnalysisState.FAILED)
         assert PostEnrichment.objects.get(post=post).vision_provider == "gigachat"
 
     def test_what_todays_tokens_are_not_enough_for_waits_however_long_the_line_is(
@@ -412,7 +412,7 @@ class TestRequest:
 
         waiting = PaidAnalysis.objects.filter(state=AnalysisState.WAITING)
         assert paid.billed == 1320
-        assert [look.wait_reason for look in waiting] == ["reanalysis"] * 3
+        assert [analysis.wait_reason for analysis in waiting] == ["reanalysis"] * 3
         archive.post(b"ordinary")
         drain()
         assert waiting.all().count() == 4  # the ordinary line has its own place

@@ -72,13 +72,13 @@ def test_another_tenant_finds_nothing(find, original):
     assert find(encoded(scene(), quality=40), owner=make.tenant()) == []
 
 
-def test_a_picture_whose_bytes_are_gone_lends_nothing(find, original):
+def test_a_picture_whose_bytes_are_gone_is_no_source(find, original):
     MediaObject.objects.all().delete()
 
     assert find(encoded(scene(), quality=40)) == []
 
 
-def test_what_is_much_larger_than_the_known_picture_is_looked_at(store, find):
+def test_what_is_much_larger_than_the_known_picture_is_analyzed(store, find):
     small = encoded(scene().resize((160, 120)), "PNG")
     store(small)
     find(small)
@@ -100,7 +100,7 @@ def test_nothing_is_hashed_where_that_is_switched_off(find, settings):
     assert not PictureHash.objects.exists()
 
 
-def test_as_many_pictures_are_looked_at_as_there_are_different_ones(tenant, store, find):
+def test_as_many_pictures_are_analyzed_as_there_are_different_ones(tenant, store, find):
     copies = [
         lambda p: encoded(p, "PNG"),
         lambda p: encoded(p, quality=80),

@@ -85,7 +85,7 @@ class TestOnePost:
         assert VISION_VERSION in event.idempotency_key
         assert event.post_id == str(post.pk)
 
-    def test_fact_041_the_same_event_twice_is_one_look_and_one_event(self, archive, provider):
+    def test_fact_041_the_same_event_twice_is_one_analysis_and_one_event(self, archive, provider):
         archive.post(b"one")
         worker.drain("vision")
 
@@ -97,7 +97,7 @@ class TestOnePost:
         assert len(provider.calls) == 1
         assert len(analyzed()) == 1
 
-    def test_fact_050_the_same_picture_in_a_second_post_is_not_looked_at_again(
+    def test_fact_050_the_same_picture_in_a_second_post_is_not_analyzed_again(
         self, archive, provider
     ):
         archive.post(b"one")
@@ -208,7 +208,7 @@ class TestFailure:
         assert (tally.postponed, delivery.attempts) == (1, 0)
         assert "tesseract-ocr" in delivery.outcome
 
-    def test_an_analysis_that_was_given_up_is_written_down_and_told(self, archive, provider):
+    def test_an_analysis_that_was_given_up_is_saved_and_published(self, archive, provider):
         provider.errors = {digest(b"one"): RuntimeError("bug")}
         archive.post(b"one")
 
@@ -222,7 +222,7 @@ class TestFailure:
         assert (row.status, row.vision_analysis_reason) == ("error", "skipped")
         assert (event.skipped, event.reasons[0].reason) == (True, "analysis_failed")
 
-    def test_fact_036_without_room_the_analysis_is_kept_and_told_all_the_same(
+    def test_fact_036_without_room_the_analysis_is_kept_and_published_all_the_same(
         self, archive, provider, settings, caplog
     ):
         archive.post(b"one")
@@ -240,7 +240,7 @@ class TestFailure:
         assert not StoredObject.objects.filter(content_type="vision").exists()
         assert "vision_limit" in caplog.text
 
-    def test_a_cached_result_of_another_shape_is_looked_at_anew(self, archive, provider):
+    def test_a_cached_result_of_another_shape_is_analyzed_anew(self, archive, provider):
         archive.post(b"one")
         worker.drain("vision")
         key = PostEnrichment.objects.get().s3_vision_keys[0]

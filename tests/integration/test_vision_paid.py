@@ -18,11 +18,11 @@ from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import (
     analyzes,
-    books,
+    budget_totals,
     digest,
     drain,
     event_of,
-    in_looks,
+    paid_tokens,
     with_settings,
 )
 from vision import providers
@@ -115,7 +115,7 @@ def replay() -> None:
 
 
 class TestOnePicture:
-    def test_fact_047_with_a_budget_the_provider_looks_and_not_ocr(self, archive, paid, ocr):
+    def test_fact_047_with_a_budget_the_provider_analyzes_and_not_ocr(self, archive, paid, ocr):
         post = archive.post(b"one")
 
         drain()
@@ -129,12 +129,12 @@ class TestOnePicture:
 
         drain()
 
-        row, look = row_of(post), PaidAnalysis.objects.get()
-        assert row.vision_tokens_used == look.total_tokens == 1320
-        assert (look.prompt_tokens, look.completion_tokens) == (1300, 20)
-        assert look.precached_prompt_tokens == 7
+        row, analysis = row_of(post), PaidAnalysis.objects.get()
+        assert row.vision_tokens_used == analysis.total_tokens == 1320
+        assert (analysis.prompt_tokens, analysis.completion_tokens) == (1300, 20)
+        assert analysis.precached_prompt_tokens == 7
         assert row.vision_cost_microunits == 660_000
-        assert books() == (1320, 0)
+        assert budget_totals() == (1320, 0)
 
     def test_fact_050_the_second_post_with_the_picture_costs_nothing(self, archive, paid):
         archive.post(b"one")
@@ -241,7 +241,7 @@ class TestTheSamePictureAtOnce:
 
         assert len(paid.calls) == len(set(paid.calls)) == 5
         assert sum(row_of(post).vision_tokens_used for post in posts) == paid.billed
-        assert books() == (paid.billed, 0)
+        assert budget_totals() == (paid.billed, 0)
 
     def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
         post = archive.post(b"one")
@@ -251,8 +251,8 @@ class TestTheSamePictureAtOnce:
 
         drain()
 
-        look, day = PaidAnalysis.objects.get(), TokenBudget.objects.get()
-        assert (look.state, look.calls, len(paid.calls)) == ("done", 2, 1)
+        analysis, day = PaidAnalysis.objects.get(), TokenBudget.objects.get()
+        assert (analysis.state, analysis.calls, len(paid.calls)) == ("done", 2, 1)
         assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320 + 1792, 1792, 0)
 
     def test_a_living_worker_keeps_its_picture_until_the_lease_is_over(self, archive, paid, terms):
@@ -267,7 +267,7 @@ class TestTheSamePictureAtOnce:
             PaidAnalysis.objects.update(claimed_until=timezone.now())
             assert together(analyzes(post)) == []
 
-    def test_who_comes_back_after_all_corrects_the_books_and_keeps_the_result(
+    def test_a_stale_worker_that_comes_back_corrects_the_budget_and_keeps_the_result(
         self, archive, paid, terms
     ):
         post = archive.post(b"one")
@@ -292,7 +292,7 @@ class TestTheSamePictureAtOnce:
 
         assert PaidAnalysis.objects.get().state == "claimed"
         assert claims.release_stale_claims(now=timezone.now()) == 1
-        assert books() == (1792, 0)
+        assert budget_totals() == (1792, 0)
         drain(rounds=2)
         assert PaidAnalysis.objects.get().state == "done"
         with connection.cursor() as cursor:
@@ -348,7 +348,7 @@ class TestBudget:
 
         assert forgiven == 1320
         assert row_of(third).vision_provider == "gigachat"
-        assert books() == (2640, 0)
+        assert budget_totals() == (2640, 0)
 
     def test_fact_054_of_three_at_once_one_fits(self, archive, paid, vision, slots):
         vision(vision_max_daily_tokens=1000, vision_tokens_estimate=600)
@@ -368,7 +368,7 @@ class TestBudget:
 
         assert raised == []
         assert len(paid.calls) == 7
-        assert books() == (paid.billed, 0)
+        assert budget_totals() == (paid.billed, 0)
         assert PaidAnalysis.objects.filter(state="waiting").count() == 43
         assert PostEnrichment.objects.filter(vision_provider="ocr_fallback").count() == 43
 
@@ -384,7 +384,7 @@ class TestBudget:
         assert day.reserved_tokens == 0
         assert PaidAnalysis.objects.get().calls == 3
 
-    def test_the_database_refuses_books_that_cannot_be(self, archive):
+    def test_the_database_refuses_budgets_that_cannot_be(self, archive):
         day = TokenBudget.objects.create(tenant=archive.tenant, day="2026-11-21")
 
         for columns in ({"used_tokens": -1}, {"reserved_tokens": -1}, {"lost_tokens": 1}):
@@ -406,7 +406,7 @@ class TestBudget:
         assert [reserve(50, tomorrow), reserve(1, tomorrow)] == ["", "monthly_limit"]
         assert reserve(100, now + timedelta(days=10)) == ""
 
-    def test_old_posts_leave_the_rest_of_the_day_to_fresh_ones(self, archive, paid, settings):
+    def test_backfill_leaves_the_rest_of_the_day_to_recent_posts(self, archive, paid, settings):
         archive.tenant.settings = {
             "vision_policy": {"budget_gates": {"sampling_threshold_per_day": 3000}}
         }
@@ -447,7 +447,7 @@ class TestBudget:
 
         drain()
 
-        assert books() == (1320, 0)
+        assert budget_totals() == (1320, 0)
 
     def test_a_policy_without_the_stand_in_leaves_pictures_alone_until_there_is_room(
         self, archive, paid, ocr, vision
@@ -467,7 +467,7 @@ class TestBudget:
 
     def test_the_estimate_learns_from_real_pictures(self, archive, vision):
         assert budget.estimate("gigachat", "m").most == 1792
-        looks = [
+        analyses = [
             PaidAnalysis(
                 tenant=archive.tenant, sha256=digest(f"{n}".encode()), provider="gigachat",
                 model="m", schema_version="1.0", state="done", analysis={},
@@ -475,9 +475,9 @@ class TestBudget:
             )
             for n in range(150)
         ]  # fmt: skip
-        PaidAnalysis.objects.bulk_create(looks[:10])
+        PaidAnalysis.objects.bulk_create(analyses[:10])
         assert budget.estimate("gigachat", "m").most == 1792
-        PaidAnalysis.objects.bulk_create(looks[10:])
+        PaidAnalysis.objects.bulk_create(analyses[10:])
 
         learned = budget.estimate("gigachat", "m")
 
@@ -494,7 +494,7 @@ class TestFailures:
 
         row = row_of(post)
         assert (row.vision_provider, row.vision_analysis_reason) == ("gigachat", "retry")
-        assert (PaidAnalysis.objects.get().calls, books()) == (4, (1320, 0))
+        assert (PaidAnalysis.objects.get().calls, budget_totals()) == (4, (1320, 0))
         assert Delivery.objects.get(subscriber="vision.analyze").state == "done"
 
     @pytest.mark.parametrize("error_class", [SERVER, NETWORK, LIMITED])
@@ -507,11 +507,11 @@ class TestFailures:
 
         drain(rounds=6)
 
-        look, (decision,) = PaidAnalysis.objects.get(), decisions(post)
-        assert (look.state, look.calls, look.error_class) == ("waiting", 4, error_class)
-        assert look.due_at > timezone.now() + timedelta(minutes=50)
+        analysis, (decision,) = PaidAnalysis.objects.get(), decisions(post)
+        assert (analysis.state, analysis.calls, analysis.error_class) == ("waiting", 4, error_class)
+        assert analysis.due_at > timezone.now() + timedelta(minutes=50)
         assert (decision["outcome"], decision["reason"]) == ("read", error_class)
-        assert books() == (0, 0)
+        assert budget_totals() == (0, 0)
 
     def test_fact_061_a_definite_no_is_not_repeated_and_ocr_reads(self, archive, paid):
         usage = Usage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
@@ -529,7 +529,7 @@ class TestFailures:
         assert (len(paid.calls), PaidAnalysis.objects.get().calls) == (0, 1)
         assert (decision["outcome"], decision["reason"]) == ("read", "blacklist")
         assert row_of(post).vision_tokens_used + row_of(same).vision_tokens_used == 1000
-        assert books() == (paid.billed, 0) == (1000, 0)
+        assert budget_totals() == (paid.billed, 0) == (1000, 0)
 
     def test_payment_required_is_asked_once_for_all_pictures(self, archive, paid):
         paid.script = [
@@ -609,13 +609,13 @@ class TestFailures:
 
         assert not Delivery.objects.filter(subscriber="vision.analyze").exclude(state="done")
         assert not PaidAnalysis.objects.filter(state__in=("claimed", "requested"))
-        assert books() == (paid.billed, 0)
-        assert in_looks() == paid.billed
+        assert budget_totals() == (paid.billed, 0)
+        assert paid_tokens() == paid.billed
         outcomes = {d["outcome"] for post in posts for d in decisions(post)}
         assert outcomes <= {"analyzed", "read"}
 
 
-class TestSlots:
+class TestConcurrencyLimit:
     def test_fact_055_never_more_than_three_of_a_tenant_at_once(self, archive, paid, settings):
         settings.GIGACHAT = with_settings(settings.GIGACHAT, scope="GIGACHAT_API_CORP")
         paid.seconds = 0.1
@@ -625,7 +625,7 @@ class TestSlots:
 
         assert (raised, len(paid.calls), paid.most_at_once) == ([], 8, 3)
 
-    def test_fact_055_with_one_slot_there_is_one_call_at_a_time_over_all_tenants(
+    def test_fact_055_with_a_limit_of_one_there_is_one_call_at_a_time_over_all_tenants(
         self, archive, paid, slots
     ):
         slots(1)
@@ -637,7 +637,7 @@ class TestSlots:
 
         assert (raised, len(paid.calls), paid.most_at_once) == ([], 8, 1)
 
-    def test_all_slots_are_used(self, archive, paid, slots):
+    def test_the_limit_is_used_in_full(self, archive, paid, slots):
         slots(6)
         paid.seconds = 0.3
         posts = [archive.post(f"{n}".encode()) for n in range(12)]
@@ -666,7 +666,7 @@ def test_numbers_of_locks_differ():
     assert len(keys) == 600
 
 
-def test_what_comes_of_pictures_is_told_once_each(db, archive, paid):
+def test_each_result_is_published_once(db, archive, paid):
     archive.post(b"one")
     drain()
     replay()

@@ -1,4 +1,4 @@
-"""One look for a picture and its copies, whenever they come and whatever people say of them."""
+"""One analysis for a picture and its copies, whenever they come and whatever people say of them."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,11 +9,12 @@ from accounts.models import Tenant
 from events.errors import RetryLater
 from tests.concurrency import together
 from tests.integration.archive import Archive
-from tests.integration.paid import analyzes, books, digest, drain, event_of, with_settings
+from tests.integration.paid import analyzes, budget_totals, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import providers, tasks
+from vision.analysis import admission
 from vision.duplicates import distinctions
-from vision.models import PaidAnalysis, PostEnrichment
+from vision.models import PaidAnalysis, PictureHash, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze
 
@@ -46,7 +47,7 @@ def row_of(post) -> PostEnrichment:
     return PostEnrichment.objects.get(post=post)
 
 
-def test_a_copy_takes_over_what_was_found_and_pays_nothing(archive, paid):
+def test_a_copy_reuses_what_was_found_and_pays_nothing(archive, paid):
     first = archive.post(ORIGINAL)
     drain()
     second = archive.post(COPIES[0])
@@ -70,11 +71,39 @@ def test_copies_that_come_at_once_make_one_call(archive, paid):
 
     assert all(isinstance(error, RetryLater) for error in raised)
     assert len(paid.calls) == 1
-    assert books() == (1320, 0)
+    assert budget_totals() == (1320, 0)
     assert {row_of(post).vision_provider for post in posts} == {"gigachat"}
 
 
-def test_different_pictures_at_once_are_all_looked_at(archive, paid):
+def test_a_copy_whose_source_is_finished_after_it_was_searched_for_pays_nothing(
+    archive, paid, monkeypatch
+):
+    archive.post(ORIGINAL)
+    drain()
+    second = archive.post(COPIES[0])
+    monkeypatch.setattr(admission, "reuse_duplicate", lambda *_, **__: None)  # a moment too early
+
+    drain()
+
+    assert len(paid.calls) == 1
+    assert row_of(second).vision_analysis_reason == "cache_hit"
+
+
+def test_a_result_that_was_reused_says_whose_it_is_for_every_later_post(archive, paid):
+    for body in (ORIGINAL, COPIES[0]):
+        archive.post(body)
+        drain()
+    third = archive.post(COPIES[0])
+
+    drain()
+
+    (decision,) = row_of(third).metadata["decisions"]
+    pair = PictureHash.objects.get(sha256=digest(COPIES[0]))
+    assert (decision["same_as"], decision["distance"]) == (pair.same_as, pair.distance)
+    assert (pair.same_as, len(paid.calls)) == (digest(ORIGINAL), 1)
+
+
+def test_different_pictures_at_once_are_all_analyzed(archive, paid):
     posts = [archive.post(encoded(scene(seed))) for seed in range(6)]
 
     together(*map(analyzes, posts))
@@ -83,7 +112,7 @@ def test_different_pictures_at_once_are_all_looked_at(archive, paid):
     assert len(paid.calls) == 6
 
 
-def test_nearly_the_same_at_once_but_not_quite_are_looked_at_each(archive, paid):
+def test_nearly_the_same_at_once_but_not_quite_are_analyzed_each(archive, paid):
     other = scene()
     ImageDraw.Draw(other).rectangle((300, 200, 380, 260), fill="black")
     paid.seconds = 0.3
@@ -115,7 +144,7 @@ def test_a_plain_picture_is_nobodys_copy(archive, paid):
     assert len(paid.calls) == 2
 
 
-def test_without_the_switch_copies_are_looked_at(archive, paid, settings):
+def test_without_the_switch_copies_are_analyzed(archive, paid, settings):
     settings.VISION = with_settings(settings.VISION, vision_phash_enabled=False)
     for body in (ORIGINAL, COPIES[0]):
         archive.post(body)
@@ -125,7 +154,7 @@ def test_without_the_switch_copies_are_looked_at(archive, paid, settings):
     assert len(paid.calls) == 2
 
 
-def test_what_people_tell_apart_gets_a_look_of_its_own(archive, paid):
+def test_what_people_mark_distinct_gets_an_analysis_of_its_own(archive, paid):
     archive.post(ORIGINAL)
     drain()
     second = archive.post(COPIES[0])
@@ -143,7 +172,7 @@ def test_what_people_tell_apart_gets_a_look_of_its_own(archive, paid):
     assert len(paid.calls) == 2
     assert (row.vision_analysis_reason, row.vision_tokens_used) == ("new", 1320)
     assert row.metadata["decisions"][0]["same_as"] == ""
-    look = PaidAnalysis.objects.get(sha256=digest(COPIES[0]))
-    assert (look.state, look.is_reused) == ("done", False)
+    analysis = PaidAnalysis.objects.get(sha256=digest(COPIES[0]))
+    assert (analysis.state, analysis.is_reused) == ("done", False)
     analyze.analyze_post(event_of(second), now=timezone.now())
     assert len(paid.calls) == 2

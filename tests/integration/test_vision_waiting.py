@@ -1,4 +1,4 @@
-"""Pictures that wait for tokens or for the provider, and how they get their look."""
+"""Pictures that wait for tokens or for the provider, and how they get their analysis."""
 
 import json
 from datetime import timedelta
@@ -17,7 +17,7 @@ from events.schemas import VisionAnalyzedEventV1
 from telegram_assistant.management.commands import qcluster
 from tests.concurrency import together
 from tests.integration.archive import Archive
-from tests.integration.paid import books, digest, drain, event_of, with_settings
+from tests.integration.paid import budget_totals, digest, drain, event_of, with_settings
 from vision import gauges, providers, tasks
 from vision.limits import budget
 from vision.models import PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
@@ -64,15 +64,13 @@ def providers_of(posts) -> list[str]:
     return [rows[post.pk] for post in posts]
 
 
-def make_old(*posts) -> None:
+def make_backfill(*posts) -> None:
     """As if they had come by an import."""
     PaidAnalysis.objects.filter(sha256__in=[digest(body) for body in posts]).update(is_recent=False)
 
 
 class TestAskingAgain:
-    def test_when_there_are_tokens_again_the_newest_are_looked_at_first(
-        self, archive, vision, paid
-    ):
+    def test_when_there_are_tokens_again_the_newest_are_analyzed_first(self, archive, vision, paid):
         posts = exhausted(archive, vision)
         vision(vision_max_daily_tokens=2999)
 
@@ -80,11 +78,11 @@ class TestAskingAgain:
         drain()
 
         assert providers_of(posts) == ["ocr_fallback"] * 2 + ["gigachat"] * 2
-        assert books() == (2000, 0) == (paid.billed, 0)
+        assert budget_totals() == (2000, 0) == (paid.billed, 0)
 
-    def test_fresh_posts_come_before_newer_old_ones(self, archive, vision, paid):
+    def test_recent_posts_come_before_newer_backfill(self, archive, vision, paid):
         posts = exhausted(archive, vision)
-        make_old(b"3", b"2")
+        make_backfill(b"3", b"2")
         vision(vision_max_daily_tokens=1000)
 
         tasks.retry_backlog()
@@ -92,7 +90,7 @@ class TestAskingAgain:
 
         assert providers_of(posts) == ["ocr_fallback", "gigachat", "ocr_fallback", "ocr_fallback"]
 
-    def test_the_second_look_replaces_the_first_and_is_told(self, archive, vision):
+    def test_the_paid_analysis_replaces_the_text_and_is_published(self, archive, vision):
         (post,) = exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=5000)
 
@@ -118,7 +116,7 @@ class TestAskingAgain:
         assert providers_of(posts) == ["gigachat"] * 3
         assert len(paid.calls) == 1
 
-    def test_rounds_do_not_add_up_to_a_storm(self, archive, vision, paid):
+    def test_calls_of_the_schedule_do_not_add_up_to_a_storm(self, archive, vision, paid):
         exhausted(archive, vision, count=6)
         vision(vision_max_daily_tokens=2000)
 
@@ -139,7 +137,9 @@ class TestAskingAgain:
 
         assert PaidAnalysis.objects.filter(state="requested").count() == 3
 
-    def test_who_is_asked_for_and_has_to_wait_again_tells_nobody(self, archive, vision):
+    def test_a_picture_that_is_requested_and_has_to_wait_again_publishes_nothing(
+        self, archive, vision
+    ):
         exhausted(archive, vision, count=1)
         vision(vision_max_daily_tokens=1000)
         tasks.retry_backlog()
@@ -170,8 +170,8 @@ class TestAskingAgain:
         tasks.retry_backlog()
         drain()
 
-        look = PaidAnalysis.objects.get()
-        assert (look.state, look.error_class, paid.calls) == ("failed", "post_gone", [])
+        analysis = PaidAnalysis.objects.get()
+        assert (analysis.state, analysis.error_class, paid.calls) == ("failed", "post_gone", [])
 
     def test_while_the_provider_is_away_nothing_is_asked_and_then_one_probes(
         self, archive, vision, paid
@@ -226,7 +226,7 @@ class TestAskingAgain:
         waiting = PaidAnalysis.objects.filter(state="waiting").order_by("posted_at")
 
         newest = sorted(posts, key=lambda post: post.posted_at)[-2:]
-        assert [look.posted_at for look in waiting] == [post.posted_at for post in newest]
+        assert [analysis.posted_at for analysis in waiting] == [post.posted_at for post in newest]
 
     def test_a_person_may_ask_for_what_was_refused(self, archive, vision, paid):
         post = archive.post(b"one")
@@ -313,7 +313,7 @@ class TestGauges:
         tokens = self.samples("vision_budget_usage_tokens")
         assert tokens[("period", "day"), ("tenant_id", str(archive.tenant.pk))] == 2000
 
-    def test_waiting_pictures_and_the_breaker_are_told(self, archive, vision):
+    def test_waiting_pictures_and_the_breaker_are_shown(self, archive, vision):
         exhausted(archive, vision, count=3)
         ProviderHealth.objects.create(
             provider="gigachat", failures=5, open_until=timezone.now() + timedelta(minutes=1)
@@ -336,14 +336,14 @@ class TestConsole:
             return len(queries)
 
         def fill(number):
-            look = {"provider": "gigachat", "model": "m", "schema_version": "1.0"}
+            analysis = {"provider": "gigachat", "model": "m", "schema_version": "1.0"}
             tenant = Tenant.objects.create(name=f"tenant {number}")
             PaidAnalysis.objects.create(
                 tenant=tenant,
                 sha256=digest(f"{number}".encode()),
                 state="waiting",
                 wait_reason="daily_limit",
-                **look,
+                **analysis,
             )
             TokenBudget.objects.create(tenant=tenant, day=timezone.now().date(), used_tokens=5)
             ProviderHealth.objects.create(provider=f"p{number}", failures=number)
@@ -355,24 +355,25 @@ class TestConsole:
 
         assert {page: count(page) for page in self.PAGES} == few
 
-    def test_the_page_of_a_look_shows_what_was_found(self, archive, admin_client, vision):
+    def test_the_page_of_a_paid_analysis_shows_what_was_found(self, archive, admin_client, vision):
         archive.post(b"one")
         drain()
-        look = PaidAnalysis.objects.get()
+        analysis = PaidAnalysis.objects.get()
 
-        page = admin_client.get(f"/admin/vision/paidanalysis/{look.pk}/change/")
+        page = admin_client.get(f"/admin/vision/paidanalysis/{analysis.pk}/change/")
 
         assert page.status_code == 200
-        assert f"picture {look.sha256[:8]}" in page.content.decode()
+        assert f"picture {analysis.sha256[:8]}" in page.content.decode()
 
     def test_buttons_forgive_tokens_and_ask_again(self, archive, admin_client, vision):
         exhausted(archive, vision, count=2)
         TokenBudget.objects.update(used_tokens=5000)
         vision(vision_max_daily_tokens=5000)
-        row, look = TokenBudget.objects.get(), PaidAnalysis.objects.first()
+        row, analysis = TokenBudget.objects.get(), PaidAnalysis.objects.first()
 
         admin_client.post(
-            "/admin/vision/paidanalysis/", {"action": "ask_again", "_selected_action": [look.pk]}
+            "/admin/vision/paidanalysis/",
+            {"action": "ask_again", "_selected_action": [analysis.pk]},
         )
         assert PaidAnalysis.objects.filter(state="requested").count() == 1
         admin_client.post(
@@ -406,7 +407,7 @@ def test_the_estimate_of_a_new_day_does_not_forget(archive, vision, now):
 
 
 @pytest.mark.parametrize(("enabled", "lines"), [(True, 1), (False, 0)])
-def test_fact_067_workers_say_whether_they_look_at_pictures(
+def test_fact_067_workers_say_whether_they_analyze_pictures(
     vision, monkeypatch, caplog, enabled, lines
 ):
     monkeypatch.setattr(qcluster.Cluster, "handle", lambda *_, **__: None)

@@ -179,7 +179,7 @@ def with_letter(page, letter):
     return changed
 
 
-def test_signs_that_differ_in_a_digit_have_near_hashes_and_are_kept_apart():
+def test_signs_that_differ_in_a_digit_have_similar_hashes_and_stay_distinct():
     one, other = (
         (DATA / "formats" / f"exif_landscape_{digit}.jpg").read_bytes() for digit in (6, 8)
     )

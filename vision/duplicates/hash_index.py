@@ -170,8 +170,8 @@ def _within(tenant: Tenant, phash: PHash, most: int) -> QuerySet[Any]:
         arg_joiner=" # ",
         output_field=IntegerField(),
     )
-    # A CASE, because WHERE promises no order: PostgreSQL would raise an error if it compared
-    # bit strings of different lengths before it looked at hash_size.
+    # A CASE, because the conditions of a WHERE may be evaluated in any order: PostgreSQL raises
+    # an error where it compares bit strings of different lengths.
     apart = Case(When(hash_size=phash.size, then=bits), output_field=IntegerField())
     rows = PictureHash.objects.filter(
         tenant=tenant, same_as="", bands__overlap=band_keys(tenant.pk, phash)

@@ -9,14 +9,10 @@ recent posts never wait for more than one older post.
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
-from typing import Any
 
-from django.db import OperationalError, connection
-from psycopg.errors import LockNotAvailable
-
-from events.advisory_locks import key_of
+from events.advisory_locks import LockTimeout, first_free, held
 from events.errors import RetryLater
 
 PATIENCE = timedelta(minutes=2)
@@ -39,11 +35,9 @@ def acquire(
     Not inside a transaction. Releasing is one statement without a commit.
     """
     until = time.monotonic() + patience.total_seconds()
-    taken = _take_free(name, limit) or _wait_in_queue(name, limit, is_recent=is_recent, until=until)
-    try:
+    locks = [f"{name}:{number}" for number in range(limit)]
+    with _take_free(locks) or _wait_in_queue(name, locks, is_recent=is_recent, until=until):
         yield
-    finally:
-        _execute("SELECT pg_advisory_unlock(%s)", taken)
 
 
 @contextmanager
@@ -59,50 +53,38 @@ def acquire_all(limits: Sequence[tuple[str, int]], *, is_recent: bool = True) ->
         yield
 
 
-def _wait_in_queue(name: str, limit: int, *, is_recent: bool, until: float) -> int:
-    with ExitStack() as stack:
+def _wait_in_queue(
+    name: str, locks: Sequence[str], *, is_recent: bool, until: float
+) -> AbstractContextManager[object]:
+    """Wait for a free lock. The queue is left as soon as it is taken, so the next one can poll."""
+    with ExitStack() as queues:
         if not is_recent:
-            stack.enter_context(_queue(f"{name}:backfill", until=until))
-        stack.enter_context(_queue(f"{name}:queue", until=until))
+            queues.enter_context(_queue(f"{name}:backfill", until=until))
+        queues.enter_context(_queue(f"{name}:queue", until=until))
         while time.monotonic() < until:
-            taken = _take_free(name, limit)
+            taken = _take_free(locks)
             if taken is not None:
                 return taken
             time.sleep(_POLL_SECONDS)
-    raise LimitReached(f"{limit} calls of {name} are in progress", after=timedelta(seconds=1))
+    raise LimitReached(f"{len(locks)} calls of {name} are in progress", after=timedelta(seconds=1))
 
 
-def _take_free(name: str, limit: int) -> int | None:
-    """Take the first free lock; returns its key, or None."""
-    keys = [key_of(f"{name}:{number}") for number in range(limit)]
-    # PostgreSQL evaluates a CASE up to its first true condition: at most one lock is taken.
-    cases = " ".join(["WHEN pg_try_advisory_lock(%s) THEN %s::bigint"] * limit)
-    found = _execute(f"SELECT CASE {cases} END", *(part for key in keys for part in (key, key)))
-    return None if found is None else int(found)
+def _take_free(locks: Sequence[str]) -> AbstractContextManager[object] | None:
+    """Take the first free lock; leaving the context that is returned gives it back."""
+    with ExitStack() as stack:
+        if stack.enter_context(first_free(locks)) is not None:
+            return stack.pop_all()
+    return None
 
 
 @contextmanager
 def _queue(name: str, *, until: float) -> Iterator[None]:
     """Wait for the head of the queue, and keep it inside the block."""
-    key = key_of(name)
-    left_ms = max(1, int((until - time.monotonic()) * 1000))
-    try:
-        # PostgreSQL serves those that wait for a lock in the order in which they came.
-        _execute("SELECT set_config('lock_timeout', %s, false)", f"{left_ms}ms")
-        _execute("SELECT pg_advisory_lock(%s)", key)
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
+    # PostgreSQL serves those that wait for a lock in the order in which they came.
+    timeout = timedelta(seconds=max(0.0, until - time.monotonic()))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(name, timeout=timeout))
+        except LockTimeout as error:
             raise LimitReached(f"{name} is long", after=timedelta(seconds=1)) from error
-        raise
-    finally:
-        _execute("SELECT set_config('lock_timeout', '0', false)")
-    try:
         yield
-    finally:
-        _execute("SELECT pg_advisory_unlock(%s)", key)
-
-
-def _execute(statement: str, *values: str | int) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchone()[0]

@@ -24,9 +24,10 @@ class TokenBudget(models.Model):
     used_tokens = models.BigIntegerField(_("tokens used"), default=0)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
     lost_tokens = models.BigIntegerField(
-        _("of these, assumed"), default=0,
+        _("of these, assumed"),
+        default=0,
         help_text=_("estimates of calls whose worker was lost before it knew the usage"),
-    )  # fmt: skip
+    )
     forgiven_tokens = models.BigIntegerField(
         _("tokens forgiven"), default=0, help_text=_("by resets; they no longer count as used")
     )

@@ -52,13 +52,23 @@ class PostEnrichment(models.Model):
         Post, on_delete=models.CASCADE, related_name="enrichments", verbose_name=_("post")
     )
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="+", editable=False, db_index=False,
-        verbose_name=_("tenant"), help_text=_("the post's; written by a trigger"),
-    )  # fmt: skip
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        verbose_name=_("tenant"),
+        help_text=_("the post's; written by a trigger"),
+    )
     channel = models.ForeignKey(
-        Channel, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False,
-        verbose_name=_("channel"), help_text=_("the post's; written by a trigger"),
-    )  # fmt: skip
+        Channel,
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        verbose_name=_("channel"),
+        help_text=_("the post's; written by a trigger"),
+    )
     kind = models.CharField(_("kind"), max_length=16, choices=EnrichmentKind.choices)
     provider = models.CharField(_("provider"), max_length=50, blank=True, default="")
     params_hash = models.CharField(max_length=64, blank=True, default="")
@@ -71,15 +81,17 @@ class PostEnrichment(models.Model):
     error = models.CharField(_("error"), max_length=500, blank=True, default="")
     data = models.JSONField(_("data"), default=dict, blank=True)
     metadata = models.JSONField(
-        _("decisions"), default=dict, blank=True,
+        _("decisions"),
+        default=dict,
+        blank=True,
         help_text=_("why each picture was analyzed, read or skipped"),
-    )  # fmt: skip
+    )
 
     summary = models.TextField(_("summary"), blank=True, default="")
     vision_analyzed_at = models.DateTimeField(_("analyzed at"), null=True, blank=True)
     vision_provider = models.CharField(
         _("provider"), max_length=50, null=True, blank=True, choices=VisionProviderName.choices
-    )  # fmt: skip
+    )
     vision_model = models.CharField(_("model"), max_length=100, null=True, blank=True)
     vision_version = models.CharField(_("vision version"), max_length=40, blank=True, default="")
     features_hash = models.CharField(max_length=64, blank=True, default="")

@@ -24,7 +24,8 @@ from vision.policy.loader import current_policy
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
 from vision.services.ocr import StoredImage, analyze_ocr
-from vision.services.paid import PaidRequest, analyze_paid
+from vision.services.paid import analyze_paid
+from vision.services.paid_request import PaidRequest
 
 REPLACED = "another picture is there now"
 

@@ -1,0 +1,59 @@
+"""The request for a paid analysis: a picture with all that the steps of `paid` need to know."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from events.schemas import MediaFile
+from vision.analysis.admission import BudgetTerms
+from vision.analysis.claims import AnalysisRequest
+from vision.analysis.results import MediaResult
+from vision.duplicates import reuse
+from vision.duplicates.detection import Duplicates
+from vision.limits import budget
+from vision.policy.decision import Decision
+from vision.policy.prompts import compose
+from vision.policy.schema import VisionPolicy
+from vision.providers.port import PaidVision
+from vision.services.ocr import StoredImage
+
+
+@dataclass(frozen=True)
+class PaidRequest:
+    """One picture for the paid provider, with the tenant's policy; fetched when it is needed."""
+
+    analysis: AnalysisRequest
+    file: MediaFile
+    decision: Decision
+    provider: PaidVision
+    policy: VisionPolicy
+
+    @cached_property
+    def image(self) -> StoredImage:
+        return StoredImage(self.file.s3_key)
+
+    @cached_property
+    def prepared(self) -> bytes:
+        """The picture as it is sent. Raises ObjectMissing and ProviderRefused."""
+        return self.provider.prepare(self.image.body)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        return reuse.find_duplicates(
+            tenant=self.analysis.post.tenant,
+            sha256=self.analysis.sha256,
+            image=self.image.body,
+            provider=self.provider,
+        )
+
+    @property
+    def terms(self) -> BudgetTerms:
+        limits = budget.limits_of(self.analysis.post.tenant, self.policy)
+        return BudgetTerms(limits, self.policy.limits.max_queue_depth)
+
+    @property
+    def prompt(self) -> str:
+        return compose(self.policy.prompt_presets, self.decision.prompt_key)
+
+    def result(self, **fields: Any) -> MediaResult:
+        return MediaResult(self.file, self.decision, **fields)

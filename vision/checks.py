@@ -22,7 +22,7 @@ def policy_is_usable(**_: Any) -> list[checks.CheckMessage]:
 
 @checks.register()
 def tesseract_is_there(**_: Any) -> list[checks.CheckMessage]:
-    """Only a warning: without it posts come in all the same, and their pictures wait."""
+    """Whether Tesseract is there; a warning only, since posts are imported without it, too."""
     if not settings.VISION.feature_vision_enabled:
         return []
     try:

@@ -10,7 +10,7 @@ _PATTERN = re.compile(r"vision@(\d{4})-(\d{2})-(\d{2})#p(\d+)")
 
 
 class Version(NamedTuple):
-    """Ordered as numbers: `#p10` is newer than `#p9`."""
+    """A version as numbers, by which versions are ordered: `#p10` is newer than `#p9`."""
 
     year: int
     month: int

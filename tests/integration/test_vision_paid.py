@@ -14,7 +14,7 @@ from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
-from tests.concurrency import together
+from tests.concurrency import together, wait_for_backends
 from tests.integration.archive import Archive
 from tests.integration.paid import (
     analyzes,
@@ -655,6 +655,7 @@ class TestConcurrencyLimit:
 
         held = []
         together(take)
+        wait_for_backends()
 
         with transaction.atomic():
             assert advisory_locks.is_held("x") is False

@@ -10,8 +10,11 @@ VISION ?=
 DEMO_VISION_stub := ./install/with-gigachat-stub
 DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
 
+# A process for each core. Four are the most: each has a PostgreSQL and Tesseract to feed.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
+
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format migrations messages requirements sample password stop clean
+.PHONY: help demo serve test unit check bench format migrations messages requirements sample password stop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +28,10 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 	@PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
 
 test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+unit: $(VENV)/dev tesseract ## run the quick tests that need no database
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow" tests/unit $(ARGS)
 
 check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, translations
 	@$(VENV)/bin/ruff check .

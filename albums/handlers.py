@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from albums.services import assemble, collect
-from events.bus import Mode, subscribe
 from events.schemas import AlbumParsedEventV1, PostParsedEventV1, VisionAnalyzedEventV1
+from events.subscriptions import Mode, subscribe
 
 
 @subscribe(

@@ -31,7 +31,7 @@ class MediaGroup(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
-        "storage_quota.Tenant", on_delete=models.PROTECT, verbose_name=_("tenant")
+        "accounts.Tenant", on_delete=models.PROTECT, verbose_name=_("tenant")
     )
     channel = models.ForeignKey(
         Channel, on_delete=models.CASCADE, related_name="albums", verbose_name=_("channel")

@@ -19,9 +19,10 @@ from django.db import transaction  # noqa: E402 - after django.setup()
 from django_q.models import OrmQ, Success  # noqa: E402
 from django_q.tasks import async_task  # noqa: E402
 
-from events import bus, worker  # noqa: E402
-from events.bus import Mode, subscribe  # noqa: E402
+from events import outbox, subscriptions  # noqa: E402
+from events.delivery import worker  # noqa: E402
 from events.schemas import Event  # noqa: E402
+from events.subscriptions import Mode, subscribe  # noqa: E402
 
 DELIVERIES, TASKS, ROUNDS = 20_000, 300, 3
 LEAST_PER_SECOND, LEAST_RATIO = 2000, 25
@@ -54,14 +55,14 @@ def _deliveries(mode: Mode, series: int) -> float:
     subscribe(Ping, name="bench.noop", mode=mode)(noop)
     for start in range(0, DELIVERIES, 1000):
         with transaction.atomic():
-            bus.publish_many(
+            outbox.publish_many(
                 [Ping(tenant_id="t", idempotency_key=f"{series}:{start + i}") for i in range(1000)]
             )
     database.analyze()
     started = time.monotonic()
     tally = worker.drain("default")
     seconds = time.monotonic() - started
-    bus.unsubscribe("bench.noop")
+    subscriptions.unsubscribe("bench.noop")
     assert tally.done == DELIVERIES, tally
     return DELIVERIES / seconds
 

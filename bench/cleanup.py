@@ -23,9 +23,10 @@ database.setup()
 from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
+from accounts.models import Tenant  # noqa: E402
 from storage_quota import cleanup, selectors, services  # noqa: E402
 from storage_quota.cleanup.evictors import evictor_of  # noqa: E402
-from storage_quota.models import StoredObject, Tenant  # noqa: E402
+from storage_quota.models import StoredObject  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 

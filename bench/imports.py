@@ -21,10 +21,10 @@ database.setup()
 from django.conf import settings  # noqa: E402 - after django.setup()
 from django.db import connection, transaction  # noqa: E402
 
+from accounts import tenants  # noqa: E402
 from bench import exports  # noqa: E402
 from media.services import imports  # noqa: E402
 from media.sources.export import ExportSource  # noqa: E402
-from storage_quota import services as quota  # noqa: E402
 
 MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 5, 3.0
 TABLES = (
@@ -49,7 +49,7 @@ def main() -> int:
 def _round(folder: Path, scratch: Path) -> tuple[float, float]:
     settings.OBJECTS_DIR = scratch / "objects"
     _clear(scratch)
-    tenant = quota.default_tenant()
+    tenant = tenants.default_tenant()
     ours = _timed(
         lambda: imports.import_export(
             source=ExportSource(folder, zone=None), path=folder, tenant=tenant
@@ -57,7 +57,7 @@ def _round(folder: Path, scratch: Path) -> tuple[float, float]:
     )
     rows = {table: _copied_out(table) for table in TABLES}
     _clear(scratch)
-    quota.default_tenant()
+    tenants.default_tenant()
     floor = _timed(lambda: _floor(folder, scratch / "floor", rows))
     return ours, floor
 

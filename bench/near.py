@@ -25,9 +25,9 @@ database.setup()
 
 from django.db import connection  # noqa: E402 - after django.setup()
 
-from storage_quota.models import Tenant  # noqa: E402
-from vision import near  # noqa: E402
-from vision.phash import PHash  # noqa: E402
+from accounts.models import Tenant  # noqa: E402
+from vision.duplicates import hash_index  # noqa: E402
+from vision.duplicates.phash import PHash  # noqa: E402
 
 CEILING = 3.0
 SMALL, LARGE = 10_000, 1_000_000
@@ -152,7 +152,7 @@ def _copy(cursor: Any, tenant: Tenant, count: int) -> list[int]:
     with cursor.copy(statement) as copy:
         for number, bits in enumerate(Pictures(count).take(count)):
             found = PHash(bits, 16)
-            keys = near.band_keys(tenant.pk, found)
+            keys = hash_index.band_keys(tenant.pk, found)
             numbers = ",".join(map(str, keys))
             copy.write(f"{owner}\t{number:064x}\t16\t{found}\t{{{numbers}}}\t\t2025-01-28\n")
             if number % max(1, count // 5000) == 0:
@@ -169,7 +169,7 @@ def _lap(tenant: Tenant, kept: list[int], count: int, seed: int) -> Lap:
     times, hits = [], 0
     for bits, is_copy in asked:
         started = time.perf_counter()
-        found = near.nearest(tenant=tenant, phash=PHash(bits, 16))
+        found = hash_index.nearest(tenant=tenant, phash=PHash(bits, 16))
         times.append(time.perf_counter() - started)
         hits += is_copy and bool(found)
     return Lap(times, hits / len(copies))

@@ -18,14 +18,14 @@ from bench import database
 
 database.setup()
 
-from django.contrib.auth.models import User  # noqa: E402 - after django.setup()
 from django.db import connection, connections  # noqa: E402
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from accounts.models import Tenant, User  # noqa: E402
 from storage_quota import services  # noqa: E402
-from storage_quota.models import ContentType, Tenant  # noqa: E402
+from storage_quota.models import ContentType  # noqa: E402
 from storage_quota.object_store import get_store, use  # noqa: E402
 from storage_quota.object_store.memory import MemoryStore  # noqa: E402
 

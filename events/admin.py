@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from events import bus, maintenance
+from events import maintenance, subscriptions
 from events.console import (
     EMPTY,
     ReadOnlyAdmin,
@@ -63,7 +63,7 @@ class SubscriberFilter(NameFilter):
     parameter_name = "subscriber"
 
     def names(self) -> Iterable[str]:
-        return (subscription.name for subscription in bus.subscriptions())
+        return (subscription.name for subscription in subscriptions.registered())
 
 
 class QueueFilter(NameFilter):
@@ -71,7 +71,7 @@ class QueueFilter(NameFilter):
     parameter_name = "queue"
 
     def names(self) -> Iterable[str]:
-        return bus.queues()
+        return subscriptions.queues()
 
 
 class ErrorCodeFilter(NameFilter):

@@ -1,87 +1,74 @@
-"""Rows of the outbox, written in bulk; an event that is there already is passed over."""
+"""Publish facts: an event and its deliveries, in the transaction that makes it true."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
+from events import outbox_rows, queue, subscriptions, trace
+from events.errors import DomainError
 from events.schemas import Event
+from events.subscriptions import Subscription
 
-COPY_FROM = 200
-"""
-Events from which a COPY pays for its temporary table: 2 200 of them cost half as much as in
-one JSON document, which PostgreSQL parses twice.
-"""
-
-_COLUMNS = "topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at"
-
-New = tuple[int, str, str, str]
-"""Id, topic, version and idempotency key of an event that was not there before."""
+E = TypeVar("E", bound=Event)
 
 
-def insert(events: Sequence[Event], *, now: datetime) -> list[New]:
-    return _copied(events, now=now) if len(events) >= COPY_FROM else _at_once(events, now=now)
+class PublishedOutsideTransaction(DomainError):
+    """An event and the rows it speaks of must become true together: open a transaction first."""
+
+    code: ClassVar[str] = "published_outside_transaction"
+    http_status: ClassVar[int] = 500
 
 
-def _at_once(events: Sequence[Event], *, now: datetime) -> list[New]:
-    """One JSON document in, the ids of the new rows out."""
-    document = ",".join(_as_row(event) for event in events)
+def publish(event: Event) -> bool:
+    """
+    Write the event and its deliveries in the caller's transaction.
+
+    False when the same event (topic, version, idempotency key) was published before.
+    """
+    return publish_many([event]) == 1
+
+
+def publish_many(events: Sequence[Event]) -> int:
+    """As `publish`, for many in two statements; returns how many were new."""
+    if not connection.in_atomic_block:
+        raise PublishedOutsideTransaction("publish() needs an open transaction")
+    if not events:
+        return 0
+    now = timezone.now()
+    published = outbox_rows.insert([_traced(event) for event in events], now=now)
+    known = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
+    due = [
+        (event_id, subscription)
+        for event_id, *key in published
+        for subscription in subscriptions.concerned(known[key[0], key[1], key[2]])
+    ]
+    _insert_deliveries(due, now=now)
+    for name in {subscription.queue for _, subscription in due}:
+        transaction.on_commit(queue.Ring(name))
+    return len(published)
+
+
+def _traced(event: E) -> E:
+    """An event made while handling another one goes on under that one's trace id."""
+    current = trace.current()
+    if not current or "trace_id" in event.model_fields_set:
+        return event
+    return event.model_copy(update={"trace_id": current})
+
+
+def _insert_deliveries(due: Sequence[tuple[int, Subscription]], *, now: datetime) -> None:
+    if not due:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            INSERT INTO events_outboxevent ({_COLUMNS}, created_at)
-            SELECT {_COLUMNS}, %s FROM json_populate_recordset(NULL::events_outboxevent, %s)
-            ON CONFLICT DO NOTHING
-            RETURNING id, topic, version, idempotency_key
-            """,  # noqa: S608 - a constant
-            [now, f"[{document}]"],
+            """
+            INSERT INTO events_delivery (event_id, subscriber, queue, state, attempts, due_at,
+                                         error_code, error_details, error_trace, outcome)
+            SELECT event_id, subscriber, queue, 'pending', 0, %s, '', '', '', ''
+            FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS due(event_id, subscriber, queue)
+            """,
+            [now, [i for i, _ in due], [s.name for _, s in due], [s.queue for _, s in due]],
         )
-        new: list[New] = cursor.fetchall()
-        return new
-
-
-def _as_row(event: Event) -> str:
-    """A JSON object with the columns of the outbox."""
-    columns = {
-        "topic": event.topic,
-        "version": event.version,
-        "idempotency_key": event.idempotency_key,
-        "trace_id": event.trace_id,
-        "tenant_id": event.tenant_id,
-        "occurred_at": event.occurred_at.isoformat(),
-    }
-    head = json.dumps(columns, ensure_ascii=False)
-    return f'{head[:-1]}, "payload": {event.model_dump_json()}}}'
-
-
-def _copied(events: Sequence[Event], *, now: datetime) -> list[New]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TEMP TABLE staged_events ON COMMIT DROP AS"  # noqa: S608 - a constant
-            f" SELECT {_COLUMNS} FROM events_outboxevent WITH NO DATA"
-        )
-        with (
-            connection.wrap_database_errors,
-            cursor.copy(f"COPY staged_events ({_COLUMNS}) FROM STDIN") as copy,
-        ):
-            for event in events:
-                copy.write_row(
-                    (
-                        event.topic, event.version, event.idempotency_key,
-                        event.model_dump_json(), event.trace_id, event.tenant_id,
-                        event.occurred_at,
-                    )
-                )  # fmt: skip
-        cursor.execute(
-            f"""
-            INSERT INTO events_outboxevent ({_COLUMNS}, created_at)
-            SELECT {_COLUMNS}, %s FROM staged_events
-            ON CONFLICT DO NOTHING
-            RETURNING id, topic, version, idempotency_key
-            """,  # noqa: S608 - a constant
-            [now],
-        )
-        new: list[New] = cursor.fetchall()
-        cursor.execute("DROP TABLE staged_events")
-        return new

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from events import maintenance, worker
+from events import maintenance
 from events import queue as doorbell
+from events.delivery import worker
 
 TIME_BOX = 60.0
 """Seconds a drain may take before it makes room for the tasks of other queues."""

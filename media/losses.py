@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from media.models import Channel, MediaObject, Post
 from storage_quota import keys
-from storage_quota.losses import Loss, on_loss
+from storage_quota.hooks import Loss, on_loss
 from storage_quota.models import ContentType
 
 

@@ -39,7 +39,7 @@ class Channel(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
-        "storage_quota.Tenant",
+        "accounts.Tenant",
         on_delete=models.PROTECT,
         related_name="channels",
         verbose_name=_("tenant"),
@@ -89,7 +89,7 @@ class Post(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
-        "storage_quota.Tenant",
+        "accounts.Tenant",
         on_delete=models.PROTECT,
         related_name="posts",
         verbose_name=_("tenant"),
@@ -202,7 +202,7 @@ class MediaObject(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
-        "storage_quota.Tenant",
+        "accounts.Tenant",
         on_delete=models.PROTECT,
         related_name="media",
         verbose_name=_("tenant"),
@@ -297,7 +297,7 @@ class ImportRun(models.Model):
     """One run of `import_export`, so that its summary can be read later."""
 
     tenant = models.ForeignKey(
-        "storage_quota.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
+        "accounts.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
     )
     path = models.CharField(_("path"), max_length=1000)
     started_at = models.DateTimeField(_("started at"))

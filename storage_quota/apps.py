@@ -7,7 +7,10 @@ class StorageQuotaConfig(AppConfig):
     verbose_name = _("storage")
 
     def ready(self) -> None:
-        from events import scrape  # noqa: PLC0415 - models are ready only now
+        from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
+        from events import scrape  # noqa: PLC0415 - see above
         from storage_quota import metrics  # noqa: PLC0415 - see above
+        from storage_quota.tenant_settings import check_limits  # noqa: PLC0415 - see above
 
+        tenant_settings.register("limits", check_limits)
         scrape.register(metrics.LedgerCollector())

@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from storage_quota import selectors
+from storage_quota.limits import Forecast
 from storage_quota.models import GIB, ContentType, Reservation
-from storage_quota.policy import Forecast
 
 VIOLATIONS: Final = Counter(
     "storage_quota_violations_total",

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 
+from accounts.models import Tenant
 from storage_quota import selectors
-from storage_quota.models import Tenant
 from storage_quota.selectors import StorageUsage
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Max, Sum
 
+from storage_quota.limits import Usage
 from storage_quota.models import ContentType, Orphan, Reservation, StoredObject, TenantUsage
-from storage_quota.policy import Usage
 
 _TAKEN = """
     SELECT tenant_id, content_type, total_bytes FROM tenant_storage_usage

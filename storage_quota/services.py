@@ -12,17 +12,23 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
-from storage_quota.models import StoredObject, Tenant
+from accounts.models import Tenant
+from storage_quota.limits import Forecast
+from storage_quota.models import StoredObject
 from storage_quota.object_store import metrics
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, json_bytes, pack
 from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
-from storage_quota.policy import Forecast
-from storage_quota.quota import QuotaExceeded, Want, forecast, reserve, reserve_many
-from storage_quota.removal import forget, hold, remove
-from storage_quota.settlement import ReservationExpired, settle, settle_many
-from storage_quota.sweep import Swept, abort_uploads, release, release_expired, release_many
-from storage_quota.tenants import TenantUnknown, default_tenant, find_tenant
+from storage_quota.reservations.delete import forget, hold, remove
+from storage_quota.reservations.release import (
+    Swept,
+    abort_uploads,
+    release,
+    release_expired,
+    release_many,
+)
+from storage_quota.reservations.settle import ReservationExpired, settle, settle_many
+from storage_quota.reserve import QuotaExceeded, Want, forecast, reserve, reserve_many
 
 NOT_STORED = (QuotaExceeded, StoreFull, *OUT_OF_ORDER)
 """Why `put_object` may fail although nothing is wrong with the object: no room, no store."""
@@ -33,11 +39,8 @@ __all__ = [
     "QuotaExceeded",
     "ReservationExpired",
     "Swept",
-    "TenantUnknown",
     "Want",
     "abort_uploads",
-    "default_tenant",
-    "find_tenant",
     "forecast",
     "forget",
     "hold",

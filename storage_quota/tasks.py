@@ -6,14 +6,15 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from storage_quota import cleanup, lifecycle, services
+from storage_quota import cleanup, services
+from storage_quota.cleanup import lifecycle
 from storage_quota.integrity import health
 from storage_quota.integrity.check import Terms
 from storage_quota.integrity.errors import CANNOT_CHECK
 from storage_quota.integrity.verify import Wishes, purge, verify
 from storage_quota.object_store import get_store
 from storage_quota.object_store.port import OUT_OF_ORDER
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.reserve import RESERVATION_TTL
 
 TIME_BOX = timedelta(minutes=5)
 """After which a cleanup goes on in another task: django-q2 ends one after ten minutes."""

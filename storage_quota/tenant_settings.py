@@ -1,17 +1,13 @@
-"""
-What a tenant's `settings` may say: sections by name, each with somebody who can judge it.
-
-A room with settings of its own per tenant registers their section in `AppConfig.ready()`.
-"""
+"""A tenant's own limits by type: the section `limits` of `Tenant.settings`."""
 
 import copy
-from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from accounts.models import Tenant
 from events.errors import RetryLater
-from storage_quota.models import GIB, Tenant
+from storage_quota.models import GIB
 
 MOST_GB: Final = 1_000_000
 
@@ -47,29 +43,6 @@ class LimitsUnknown(RetryLater):
         super().__init__(f"the settings of tenant {tenant.pk} cannot be read: mend them")
 
 
-Judge = Callable[[Any], list[str]]
-
-
-def register(name: str, judge: Judge) -> None:
-    """`judge` is given the section's value and says what is wrong with it, for the console."""
-    _judges[name] = judge
-
-
-def complaints(value: Any) -> list[str]:
-    """What is wrong with it, in a sentence each; nothing is if there are none."""
-    if not isinstance(value, dict):
-        return ["An object of sections is wanted, such as {}"]
-    return [
-        complaint for name, section in value.items() for complaint in _complaints(name, section)
-    ]
-
-
-def _complaints(name: str, section: Any) -> list[str]:
-    if name not in _judges:
-        return [f"{name}: there is no such section"]
-    return [f"{name}: {complaint}" for complaint in _judges[name](section)]
-
-
 def limits(tenant: Tenant) -> TypeLimits:
     """Raises LimitsUnknown."""
     try:
@@ -85,12 +58,10 @@ def without_settings(tenant: Tenant) -> Tenant:
     return bare
 
 
-def _judge_limits(section: Any) -> list[str]:
+def check_limits(section: Any) -> list[str]:
+    """What is wrong with the section, a sentence each; for `accounts.tenant_settings`."""
     try:
         TypeLimits.model_validate(section)
     except ValidationError as error:
         return [": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()]
     return []
-
-
-_judges: dict[str, Judge] = {"limits": _judge_limits}

@@ -13,11 +13,11 @@ ORDER: Final = (
     "vision.PostEnrichment", "vision.PictureHash", "vision.PictureDistinction",
     "vision.PictureLook", "vision.TokenBudget", "vision.ProviderHealth",
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
-    "storage_quota.TenantUsage", "storage_quota.Tenant", "storage_quota.Membership",
+    "storage_quota.TenantUsage",
     "storage_quota.StoredObject", "storage_quota.Reservation",
     "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
-    "auth.User", "auth.Group", "authtoken.TokenProxy",
+    "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip
 """Of the index. What is not named comes last."""
 NAMES: Final = {"django_q": _("Tasks"), "authtoken": _("API tokens")}

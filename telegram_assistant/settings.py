@@ -5,7 +5,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from telegram_assistant import config, local
+from telegram_assistant import config, secret_key
 from telegram_assistant.metrics import folder as metrics_folder
 
 django_stubs_ext.monkeypatch()
@@ -20,7 +20,7 @@ metrics_folder.prepare(VAR_DIR)  # before anything imports prometheus_client
 SECRET_KEY = (
     ENV.web.django_secret_key.get_secret_value()
     if ENV.web.django_secret_key
-    else local.secret_key(VAR_DIR)
+    else secret_key.read_or_make(VAR_DIR)
 )
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = ENV.web.allowed_hosts
@@ -30,6 +30,7 @@ SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_o
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
 SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # scraped on this host, behind the proxy
 X_FRAME_OPTIONS = "DENY"
+AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
     "media",
     "storage_quota",
     "events",
+    "accounts",
     "django_q",
     "rest_framework",
     "rest_framework.authtoken",
@@ -66,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -120,7 +123,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.TokenAuthentication",  # the first one words the 401
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["storage_quota.access.IsMember"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsMember"],
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",

@@ -10,7 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("metrics", MetricsView.as_view(), name="metrics"),
-    path("api/v1/storage/", include("storage_quota.urls")),
-    path("api/v1/vision/", include("vision.urls")),
+    path("api/v1/storage/", include("storage_quota.api.urls")),
+    path("api/v1/vision/", include("vision.api.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left
 ]

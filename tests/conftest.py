@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from events import bus
+from events import subscriptions
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
@@ -108,10 +108,10 @@ def shared_data() -> Path:
 @pytest.fixture(autouse=True)
 def _own_subscriptions() -> Iterator[None]:
     """A test may subscribe; the next one does not hear of it."""
-    before = dict(bus._subscriptions)
+    before = dict(subscriptions._registry)
     yield
-    bus._subscriptions.clear()
-    bus._subscriptions.update(before)
+    subscriptions._registry.clear()
+    subscriptions._registry.update(before)
 
 
 @pytest.fixture

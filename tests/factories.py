@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from PIL import Image
 
+from accounts.models import Tenant
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import (
@@ -27,8 +28,9 @@ from media.models import (
 )
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import ContentType, Tenant
-from vision import near
+from storage_quota.models import ContentType
+from vision.duplicates import hash_index
+from vision.duplicates.phash import PHash
 from vision.models import (
     EnrichmentKind,
     PictureDistinction,
@@ -36,7 +38,6 @@ from vision.models import (
     PostEnrichment,
     VisionProviderName,
 )
-from vision.phash import PHash
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -147,15 +148,17 @@ def near_duplicate(*, owner: Tenant | None = None) -> PictureHash:
     owner, hashed = owner or tenant(), PHash(next(_numbers) << 128, 16)
     lender, borrower = (media_object(owner=owner).file_sha256 for _ in range(2))
     for sha256, bits in ((lender, hashed.bits), (borrower, hashed.bits ^ 3)):
-        near.remember(tenant=owner, sha256=sha256, phash=PHash(bits, 16))
-    near.borrow(tenant=owner, sha256=borrower, near=near.Near(lender, 2))
+        hash_index.remember(tenant=owner, sha256=sha256, phash=PHash(bits, 16))
+    hash_index.borrow(tenant=owner, sha256=borrower, near=hash_index.Near(lender, 2))
     return PictureHash.objects.get(tenant=owner, sha256=borrower)
 
 
 def distinction(*, owner: Tenant | None = None) -> PictureDistinction:
     owner = owner or tenant()
     first, second = (media_object(owner=owner).file_sha256 for _ in range(2))
-    return near.declare_distinct(tenant=owner, first=first, second=second, user=staff(), now=NOW)
+    return hash_index.declare_distinct(
+        tenant=owner, first=first, second=second, user=staff(), now=NOW
+    )
 
 
 def enrichment(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
+from accounts.models import Tenant
 from storage_quota import services
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import ObjectStore, use
 from storage_quota.object_store.files import FileStore
 from storage_quota.object_store.memory import MemoryStore

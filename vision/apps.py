@@ -7,11 +7,11 @@ class VisionConfig(AppConfig):
     verbose_name = _("Vision")
 
     def ready(self) -> None:
+        from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
         from events import scrape  # noqa: PLC0415 - models are ready only now
-        from storage_quota import tenant_settings  # noqa: PLC0415 - models are ready only now
         from vision import checks, eviction, handlers  # noqa: F401, PLC0415 - register themselves
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above
-        from vision.policy_source import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
+        from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
 
         tenant_settings.register(OVERRIDE, problems_of_override)
         scrape.register(VisionCollector())

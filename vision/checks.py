@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from vision.policy_schema import PolicyRefused, load_policy
+from vision.policy.schema import PolicyRefused, load_policy
 from vision.providers import get_gigachat, get_ocr
 from vision.providers.ocr import TesseractMissing
 from vision.providers.port import ProviderMisconfigured

@@ -8,11 +8,11 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from storage_quota.models import Tenant
-from vision import breaker, budget
+from accounts.models import Tenant
+from vision.limits import budget, circuit_breaker
 from vision.models import LookState, PictureLook, ProviderHealth, TokenBudget
-from vision.policy_schema import PolicyRefused
-from vision.policy_source import current_policy
+from vision.policy.loader import current_policy
+from vision.policy.schema import PolicyRefused
 
 _STATES = ("closed", "open", "half_open", "paused")
 
@@ -73,7 +73,7 @@ def _breakers() -> Metric:
     )
     now = timezone.now()
     for row in ProviderHealth.objects.all():
-        current = breaker.state(row, now=now)
+        current = circuit_breaker.state(row, now=now)
         for state in _STATES:
             states.add_metric([row.provider, state], float(state == current))
     return states

@@ -5,15 +5,15 @@ from typing import Any
 
 from django.conf import settings
 
-from events.bus import Mode, subscribe
 from events.errors import RetryLater
 from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
-from vision.policy_schema import PolicyRefused
+from events.subscriptions import Mode, subscribe
+from vision.policy.schema import PolicyRefused
 from vision.providers.ocr import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
-from vision.services.read import TURNS
+from vision.services.ocr import TURNS
 
 ANALYZE = "vision.analyze"
 ANALYZE_OLD = "vision.analyze_old"

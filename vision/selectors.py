@@ -8,10 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count
 
-from storage_quota.models import Tenant
-from vision import breaker, budget, prices
+from accounts.models import Tenant
+from vision.limits import budget, circuit_breaker, prices
 from vision.models import LookState, PictureLook, ProviderHealth
-from vision.policy_source import current_policy
+from vision.policy.loader import current_policy
 
 PROVIDER = "gigachat"
 
@@ -123,4 +123,4 @@ def _days(expected: int, most: int, left: int | None, limit: int | None) -> int 
 def _state_of_provider(now: datetime) -> str:
     if not settings.GIGACHAT.configured:
         return "not_configured"
-    return breaker.state(ProviderHealth.objects.filter(pk=PROVIDER).first(), now=now)
+    return circuit_breaker.state(ProviderHealth.objects.filter(pk=PROVIDER).first(), now=now)

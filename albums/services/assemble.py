@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.summary import AlbumSummary, ItemView, document, fingerprint, summarize
-from events import bus, trace
+from events import outbox, trace
 from events.errors import RetryLater
 from events.schemas import AlbumAssembledEventV1
 from storage_quota import keys
@@ -231,7 +231,7 @@ def _settle(assembly: Assembly, s3_key: str | None) -> str:
     PostEnrichment.objects.filter(kind=EnrichmentKind.VISION, post__album_item__group=group).update(
         album_size=group.items_count, vision_labels_agg=summary.vision_labels
     )
-    bus.publish(_assembled_event(group, assembly, s3_key))
+    outbox.publish(_assembled_event(group, assembly, s3_key))
     return str(assembly.status)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
-from events import bus
+from events import outbox
 from events.schemas import AlbumParsedEventV1
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.sources.port import MediaKind
@@ -96,7 +96,7 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
         group.posted_at = members[0].posted_at
     group.save()
     if items:
-        bus.publish(_parsed_event(group, items, first=first))
+        outbox.publish(_parsed_event(group, items, first=first))
     return True
 
 

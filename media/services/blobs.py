@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, ClassVar
 
+from accounts.models import Tenant
 from events.errors import DomainError
 from media.models import MAX_MEDIA_BYTES, MediaObject
 from media.probe import probe
@@ -14,7 +15,7 @@ from media.rows import Blob
 from media.sources.port import FileRefused, Source
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import ContentType, Reservation, Tenant
+from storage_quota.models import ContentType, Reservation
 from storage_quota.object_store import get_store
 from storage_quota.selectors import in_good_order
 

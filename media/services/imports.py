@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
 from media.services.batches import Batch, batches
@@ -17,7 +18,6 @@ from media.services.plan import Outcome
 from media.services.takeover import foretell, taken_over
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
-from storage_quota.models import Tenant
 
 DETAIL_CHARS = 1000
 SHOWN_PROBLEMS = 1000

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from events import bus, trace
+from events import outbox, trace
 from events.schemas import Event
 from media import announce, bulk, rows
 from media.models import (
@@ -39,7 +39,7 @@ def settle(channel: Channel, batch: Plan, stored: Stored, *, now: datetime) -> N
     _drop_unstored(batch, stored)
     media = _media_rows(channel, batch, stored, now=now)
     events = _post_rows(channel, batch, media, now=now)
-    bus.publish_many(events)
+    outbox.publish_many(events)
     _advance(channel, batch, now=now)
     quota.settle_many(list(stored.put.values()), now=now)
     batch.outcome.counts["media_stored"] += len(stored.put)

@@ -12,6 +12,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import DiskFull
 
+from accounts.models import Tenant
 from media.models import Channel, channel_id
 from media.services.batches import Batch
 from media.services.blobs import known_contents, putters
@@ -19,7 +20,6 @@ from media.services.ingest import Prepared, finish, prepare
 from media.services.plan import Outcome, plan
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
-from storage_quota.models import Tenant
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ The cellar knows nobody above it: a room that keeps rows about objects says here
 of its type are chosen (`register`) or what to forget about them (`on_eviction`).
 """
 
+from storage_quota.cleanup.candidates import Freed, Plan, Step, StepFreed, Victim
 from storage_quota.cleanup.evictors import ByAge, Evictor, drop_links, on_eviction, register
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
 from storage_quota.cleanup.planning import EMERGENCY, PLAN_VICTIMS, Round, plan, plan_overdue
-from storage_quota.cleanup.runs import (
+from storage_quota.cleanup.runner import (
     PATIENCE,
     CleanupRunning,
     clean_up_in_background,
@@ -17,7 +18,6 @@ from storage_quota.cleanup.runs import (
     run,
     run_overdue,
 )
-from storage_quota.cleanup.victims import Freed, Plan, Step, StepFreed, Victim
 
 __all__ = [
     "EMERGENCY",

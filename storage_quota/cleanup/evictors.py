@@ -11,9 +11,9 @@ from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
-from storage_quota.cleanup.victims import Step, Victim
+from storage_quota.cleanup.candidates import Step, Victim
 from storage_quota.models import ContentType, Reservation, StoredObject
-from storage_quota.removal import forget
+from storage_quota.reservations.delete import forget
 
 PAGE = 1000
 """Rows read at once: a plan ends somewhere, so it never asks for all."""

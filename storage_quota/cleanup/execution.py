@@ -20,12 +20,12 @@ from psycopg.errors import DeadlockDetected
 
 from storage_quota import metrics, selectors
 from storage_quota.cleanup import uploads
+from storage_quota.cleanup.candidates import Freed, Plan, Step, StepFreed, Victim
 from storage_quota.cleanup.evictors import let_go
-from storage_quota.cleanup.victims import Freed, Plan, Step, StepFreed, Victim
 from storage_quota.models import Reservation
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import OUT_OF_ORDER
-from storage_quota.sweep import end_many
+from storage_quota.reservations.release import end_many
 
 BATCH: Final = 100
 """Objects of one transaction (CONTRACT §7.1): it locks their ledger rows and a sum."""

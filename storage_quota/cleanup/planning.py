@@ -10,8 +10,8 @@ from django.conf import settings
 
 from storage_quota import selectors
 from storage_quota.cleanup import uploads
+from storage_quota.cleanup.candidates import Plan, Step, Victim
 from storage_quota.cleanup.evictors import evictor_of
-from storage_quota.cleanup.victims import Plan, Step, Victim
 
 PLAN_VICTIMS: Final = 50_000
 """Of one plan, some 25 MB. A run that needs more plans again."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from storage_quota import keys
-from storage_quota.cleanup.victims import Step, Victim
+from storage_quota.cleanup.candidates import Step, Victim
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import Upload
 

@@ -8,10 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from events.errors import DomainError, RetryLater
-from storage_quota.integrity import books, doubts, join, marker, orphans, rounds
-from storage_quota.integrity.doubts import Found
+from storage_quota.integrity import check_runs, compare, ledger_check, marker, merge_join, orphans
+from storage_quota.integrity.compare import Found
 from storage_quota.integrity.errors import CANNOT_CHECK
-from storage_quota.integrity.join import Pair
+from storage_quota.integrity.merge_join import Pair
 from storage_quota.integrity.sample import Sample
 from storage_quota.models import Finding, IntegrityCheck
 from storage_quota.object_store.port import ObjectStore
@@ -58,30 +58,30 @@ def run(
     Raises one of CANNOT_CHECK, and writes that down unless another check is running. The
     caller holds `rounds.only_one()`.
     """
-    check = rounds.open_round(percent=percent, now=terms.now)
+    check = check_runs.open_round(percent=percent, now=terms.now)
     try:
         if claim:
             marker.claim(store, now=terms.now)
         marker.confirm(store, now=terms.now)
         _compare(store, check, terms)
     except CANNOT_CHECK as failure:
-        rounds.fail(check, _reason(failure))
+        check_runs.fail(check, _reason(failure))
         raise
     return check
 
 
 def _compare(store: ObjectStore, check: IntegrityCheck, terms: Terms) -> None:
     tenants = orphans.known_tenants()
-    sample = rounds.sample_of(check)
-    pairs = join.joined(
-        join.lines(after=check.cursor), join.objects(store.list(after=check.cursor))
+    sample = check_runs.sample_of(check)
+    pairs = merge_join.joined(
+        merge_join.lines(after=check.cursor), merge_join.objects(store.list(after=check.cursor))
     )
     started = time.monotonic()
     for page in _pages(pairs, sample):
-        judgment = doubts.judge(page, store=store, sample=sample, before=terms.before)
+        judgment = compare.judge(page, store=store, sample=sample, before=terms.before)
         heard = _count(judgment.found, tenants, terms)
         spent, started = time.monotonic() - started, time.monotonic()
-        rounds.advance(check, page, judgment, heard=heard, seconds=spent, now=terms.now)
+        check_runs.advance(check, page, judgment, heard=heard, seconds=spent, now=terms.now)
         terms.observe(check)
         if terms.is_over:
             return
@@ -93,7 +93,7 @@ def _pages(pairs: Iterator[Pair], sample: Sample) -> Iterator[list[Pair]]:
     size_bytes = 0
     for pair in pairs:
         page.append(pair)
-        if pair.line and doubts.is_sampled(pair, sample):
+        if pair.line and compare.is_sampled(pair, sample):
             size_bytes += pair.line.size_bytes
         if len(page) >= _PAGE_PAIRS or size_bytes >= _PAGE_BYTES:
             yield page
@@ -116,8 +116,8 @@ def _count(found: list[Found], tenants: set[UUID], terms: Terms) -> list[Found]:
 def _finish(store: ObjectStore, check: IntegrityCheck, terms: Terms) -> None:
     if terms.count_orphans:
         orphans.forget_gone(store, unseen_since=check.started_at)
-    found = [*books.drifts(), *books.leaks(before=terms.before)]
-    rounds.finish(check, found, now=terms.now)
+    found = [*ledger_check.drifts(), *ledger_check.leaks(before=terms.before)]
+    check_runs.finish(check, found, now=terms.now)
     terms.observe(check)
 
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.db.models import Count, Q
 
-from storage_quota.integrity_models import CheckState
 from storage_quota.models import IntegrityCheck, TenantUsage
+from storage_quota.models.integrity import CheckState
 
 STALE_AFTER: Final = timedelta(days=14)
 EVERY: Final = timedelta(days=7)

@@ -19,15 +19,17 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
+from accounts.models import Tenant
 from events.errors import DomainError
-from storage_quota import keys, ledger, quota, sweep
+from storage_quota import keys, ledger, reserve
 from storage_quota.integrity import reading
-from storage_quota.integrity.doubts import is_key
+from storage_quota.integrity.compare import is_key
 from storage_quota.keys import KEY_MAX_LENGTH
-from storage_quota.locks import lock_bucket, lock_promises
-from storage_quota.models import Orphan, Reservation, StoredObject, Tenant
+from storage_quota.limits import decide
+from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
-from storage_quota.policy import decide
+from storage_quota.reservations import release as sweep
+from storage_quota.reservations.locks import lock_bucket, lock_promises
 from storage_quota.selectors import taken
 
 PURGED_AT_ONCE: Final = 500
@@ -243,10 +245,10 @@ def _write(
         content_type=kind,
         requested=content.size_bytes,
         usage=usage.without_bucket(orphan.size_bytes),
-        ceilings=quota.ceilings(tenant, kind),
+        ceilings=reserve.ceilings(tenant, kind),
     )
     if not forecast.allowed:
-        raise quota.QuotaExceeded(forecast)
+        raise reserve.QuotaExceeded(forecast)
     entry = StoredObject(
         key=orphan.key,
         tenant=tenant,

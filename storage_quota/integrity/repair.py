@@ -14,15 +14,14 @@ from typing import Final
 from django.db import transaction
 from django.db.models import QuerySet
 
-from storage_quota import cleanup, ledger, sweep
-from storage_quota.integrity import books, marker, orphans, reading
+from storage_quota import cleanup, ledger
+from storage_quota.hooks import Loss, tell
+from storage_quota.integrity import ledger_check, marker, orphans, reading
 from storage_quota.integrity.check import Terms
-from storage_quota.integrity.doubts import is_key
+from storage_quota.integrity.compare import is_key
 from storage_quota.integrity.errors import MarkerMissing, TooMuchMissing
-from storage_quota.integrity.join import Line
+from storage_quota.integrity.merge_join import Line
 from storage_quota.integrity.sample import expected_digest
-from storage_quota.locks import lock_promises
-from storage_quota.losses import Loss, tell
 from storage_quota.models import (
     ContentType,
     Finding,
@@ -33,6 +32,8 @@ from storage_quota.models import (
     StoredObject,
 )
 from storage_quota.object_store.port import ObjectStore
+from storage_quota.reservations import release
+from storage_quota.reservations.locks import lock_promises
 
 MAX_MISSING_PERCENT: Final = 5.0
 FEW_MISSING: Final = 10
@@ -182,16 +183,16 @@ def _quarantine(store: ObjectStore, finding: IntegrityFinding, terms: Terms) -> 
 
 
 def _recount(_: ObjectStore, finding: IntegrityFinding, terms: Terms) -> Outcome | None:
-    moved = ledger.recount(books.account_of(finding.key), now=terms.now)
+    moved = ledger.recount(ledger_check.account_of(finding.key), now=terms.now)
     return Outcome.CORRECTED if moved else Outcome.RIGHT
 
 
 def _release(_: ObjectStore, finding: IntegrityFinding, terms: Terms) -> Outcome | None:
     """The sweep begins with the oldest, so these are the first it clears."""
-    leaked = Reservation.objects.filter(books.leaked_before(terms.before), key=finding.key)
+    leaked = Reservation.objects.filter(ledger_check.leaked_before(terms.before), key=finding.key)
     if not leaked.exists():
         return Outcome.RIGHT
-    sweep.release_expired(now=terms.now)
+    release.release_expired(now=terms.now)
     return None if leaked.exists() else Outcome.RELEASED
 
 

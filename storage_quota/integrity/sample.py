@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from storage_quota import keys
-from storage_quota.integrity.join import Line
+from storage_quota.integrity.merge_join import Line
 
 SLOTS: Final = 10_000
 

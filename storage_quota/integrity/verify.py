@@ -7,11 +7,11 @@ from typing import Any, Final
 from django.db.models import Count, Sum
 
 from storage_quota.integrity import check as checking
-from storage_quota.integrity import marker, orphans, repair, rounds
+from storage_quota.integrity import check_runs, marker, orphans, repair
 from storage_quota.integrity.check import Terms
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT, Repairs
-from storage_quota.integrity_models import CheckState
 from storage_quota.models import Finding, IntegrityCheck, IntegrityFinding, Orphan, StoredObject
+from storage_quota.models.integrity import CheckState
 from storage_quota.object_store.port import ObjectStore
 
 FINDINGS_SHOWN: Final = 100
@@ -96,7 +96,7 @@ def verify(
     Raises one of CANNOT_CHECK, or TooMuchMissing. With `dry_run` nothing but the record of
     the check is written.
     """
-    with rounds.only_one():
+    with check_runs.only_one():
         check = checking.run(store, percent=wishes.percent, terms=terms, claim=wishes.claim)
         repairs, would = None, None
         if check.state == CheckState.DONE and wishes.dry_run:
@@ -115,7 +115,7 @@ def verify(
 
 def purge(store: ObjectStore, *, terms: Terms) -> int:
     """Delete what served its quarantine, if this is our bucket; how many."""
-    with rounds.only_one():
+    with check_runs.only_one():
         marker.confirm(store, now=terms.now)
         return orphans.purge(store, now=terms.now)
 

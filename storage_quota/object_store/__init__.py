@@ -1,5 +1,6 @@
 """The bucket's single guarded door."""
 
+from storage_quota.models.receipt import Stored
 from storage_quota.object_store.factory import get_store, use
 from storage_quota.object_store.port import (
     LifecycleRule,
@@ -14,7 +15,6 @@ from storage_quota.object_store.port import (
     StoreUnavailable,
     Upload,
 )
-from storage_quota.receipt import Stored
 
 __all__ = [
     "LifecycleRule",

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from django.core.files.storage import FileSystemStorage
 
 from storage_quota.models import Reservation
+from storage_quota.models.receipt import Stored
 from storage_quota.object_store.packing import encoding_of, unpacked
 from storage_quota.object_store.port import (
     JsonReader,
@@ -27,7 +28,6 @@ from storage_quota.object_store.port import (
     Upload,
     check_key,
 )
-from storage_quota.receipt import Stored
 
 UPLOADS = ".uploads"
 """

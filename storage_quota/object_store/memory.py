@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from storage_quota.models import Reservation
+from storage_quota.models.receipt import Stored
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     JsonReader,
@@ -22,7 +23,6 @@ from storage_quota.object_store.port import (
     Upload,
     check_key,
 )
-from storage_quota.receipt import Stored
 
 
 @dataclass(frozen=True, slots=True)

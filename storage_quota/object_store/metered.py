@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from events.errors import DomainError, RetryLater
 from storage_quota.models import Reservation
+from storage_quota.models.receipt import Stored
 from storage_quota.object_store import metrics
 from storage_quota.object_store.packing import GZIP
 from storage_quota.object_store.port import (
@@ -17,7 +18,6 @@ from storage_quota.object_store.port import (
     ObjectStore,
     Upload,
 )
-from storage_quota.receipt import Stored
 
 
 class MeteredStore:

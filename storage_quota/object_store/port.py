@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 
 from events.errors import DomainError, RetryLater
 from storage_quota.models import Reservation
-from storage_quota.receipt import Stored
+from storage_quota.models.receipt import Stored
 
 CHUNK_BYTES = 1024 * 1024
 

@@ -13,6 +13,7 @@ from botocore.response import StreamingBody
 from django.utils.http import content_disposition_header
 
 from storage_quota.models import Reservation
+from storage_quota.models.receipt import Stored
 from storage_quota.object_store import s3_lifecycle
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
@@ -29,7 +30,6 @@ from storage_quota.object_store.port import (
 from storage_quota.object_store.s3_client import Connection, connect
 from storage_quota.object_store.s3_errors import Errors, code_of, status_of
 from storage_quota.object_store.s3_upload import Headers, PartSizes, Target, upload
-from storage_quota.receipt import Stored
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg import OperationalError
 
-from telegram_assistant import local
+from telegram_assistant.embedded_postgres import server
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -17,14 +17,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
-        socket_dir = local.running_socket(self._data_dir) or self._start()
+        socket_dir = server.running_socket(self._data_dir) or self._start()
         return params | {"host": socket_dir}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:
             return super().get_new_connection(conn_params)
         except OperationalError:
-            if local.running_socket(self._data_dir):
+            if server.running_socket(self._data_dir):
                 raise
             return super().get_new_connection(conn_params | {"host": self._start()})
 
@@ -33,4 +33,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return Path(self.settings_dict["EMBEDDED_DIR"])
 
     def _start(self) -> str:
-        return local.start_postgres(self._data_dir, database="telegram_assistant")
+        return server.start_postgres(self._data_dir, database="telegram_assistant")

@@ -11,7 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from storage_quota.access import is_operator
+from accounts.access import is_operator
 from telegram_assistant.metrics import exposition, gate
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from django import template
 
-from telegram_assistant import status
+from telegram_assistant import dashboard
 
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def console_figures(context: dict[str, Any]) -> list[status.Figure]:
-    return status.figures(context["request"].user)
+def console_figures(context: dict[str, Any]) -> list[dashboard.Figure]:
+    return dashboard.figures(context["request"].user)

@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from events import worker  # noqa: E402
+from events.delivery import worker  # noqa: E402
 
 
 def look() -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from events import worker
+from events.delivery import worker
 from events.models import Delivery
 from tests.concurrency import together
 from tests.gigachat_stub.faults import KINDS

@@ -17,9 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from accounts.models import Tenant
 from events.errors import RetryLater
 from storage_quota import services
-from storage_quota.models import Reservation, Tenant
+from storage_quota.models import Reservation
 from storage_quota.object_store import (
     LifecycleRule,
     LifecycleUnsupported,

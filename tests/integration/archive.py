@@ -6,7 +6,9 @@ from hashlib import sha256
 
 from django.db import transaction
 
-from events import bus
+from accounts import tenants
+from accounts.models import Tenant
+from events import outbox
 from media import announce
 from media.models import (
     Channel,
@@ -19,7 +21,6 @@ from media.models import (
 )
 from storage_quota import keys
 from storage_quota import services as quota
-from storage_quota.models import Tenant
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 class Archive:
     """One tenant, one channel. `post()` writes what an import would, and tells of it."""
 
-    tenant: Tenant = field(default_factory=quota.default_tenant)
+    tenant: Tenant = field(default_factory=tenants.default_tenant)
     channel: Channel = field(init=False)
     count: int = 0
 
@@ -88,6 +89,6 @@ class Archive:
     def tell(self, post: Post, media: list[MediaObject]) -> None:
         contents = [m.file_sha256 for m in media]
         trace_id = f"test:{post.telegram_message_id}"
-        bus.publish(announce.parsed(post, self.channel, contents, first=True, trace_id=trace_id))
+        outbox.publish(announce.parsed(post, self.channel, contents, first=True, trace_id=trace_id))
         if media:
-            bus.publish(announce.uploaded(post, media, now=START, trace_id=trace_id))
+            outbox.publish(announce.uploaded(post, media, now=START, trace_id=trace_id))

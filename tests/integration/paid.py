@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from django.utils import timezone
 
-from events import worker
+from events.delivery import worker
 from events.models import Delivery
 from events.schemas import VisionUploadedEventV1
 from media import announce

@@ -25,8 +25,8 @@ from django.conf import settings  # noqa: E402
 from django.db import connections, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from accounts.models import Tenant  # noqa: E402
 from storage_quota import services  # noqa: E402
-from storage_quota.models import Tenant  # noqa: E402
 from storage_quota.object_store import get_store, use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 from telegram_assistant.config import Limits  # noqa: E402

@@ -16,8 +16,8 @@ django.setup()
 from django.db import connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from accounts.models import Tenant  # noqa: E402
 from storage_quota import services  # noqa: E402
-from storage_quota.models import Tenant  # noqa: E402
 from storage_quota.object_store import get_store, use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 

@@ -3,13 +3,13 @@
 import uuid
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError
 from django.urls import reverse
 from rest_framework.exceptions import NotFound, ValidationError
 
-from storage_quota import access
-from storage_quota.models import Membership, Tenant
+from accounts import access, permissions
+from accounts.models import Membership, Tenant, User
 from tests.factories import media_object
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def test_a_foreign_row_is_answered_like_one_that_is_not_there(alices, bob):
     answers = []
     for pk in (hers.pk, uuid.uuid4()):
         with pytest.raises(NotFound) as refusal:
-            access.visible_or_404(type(hers).objects.all(), bob, str(pk))
+            permissions.visible_or_404(type(hers).objects.all(), bob, str(pk))
         answers.append(refusal.value.get_full_details())
 
     assert answers[0] == answers[1]
@@ -77,7 +77,7 @@ def test_a_foreign_row_is_answered_like_one_that_is_not_there(alices, bob):
 @pytest.mark.parametrize("text", ["", "x", "\0", "1" * 10_000, "\ud800", "../1"])
 def test_what_is_no_uuid_is_a_bad_value(bob, text):
     with pytest.raises(ValidationError):
-        access.visible_or_404(Tenant.objects.all(), bob, text, "pk")
+        permissions.visible_or_404(Tenant.objects.all(), bob, text, "pk")
 
 
 def test_one_belongs_to_a_tenant_once(bob, bobs):
@@ -94,8 +94,8 @@ def test_memberships_are_edited_in_the_console(client, bob, alices):
         "memberships-0-user": str(bob.pk),
     }  # fmt: skip
 
-    answer = client.post(reverse("admin:storage_quota_tenant_change", args=[alices.pk]), fields)
+    answer = client.post(reverse("admin:accounts_tenant_change", args=[alices.pk]), fields)
 
     assert answer.status_code == 302
     assert access.tenants_of(bob).filter(pk=alices.pk).exists()
-    assert client.get(reverse("admin:storage_quota_membership_changelist")).status_code == 200
+    assert client.get(reverse("admin:accounts_membership_changelist")).status_code == 200

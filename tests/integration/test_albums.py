@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from albums.models import MediaGroup, MediaGroupItem
 from albums.services import assemble, collect
-from events import worker
+from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import AlbumAssembledEventV1
 from media.models import Post

@@ -5,7 +5,6 @@ import logging
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
@@ -16,9 +15,9 @@ from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import Membership, Tenant, User
 from events import trace
 from events.errors import DomainError, RetryLater
-from storage_quota.models import Membership, Tenant
 from telegram_assistant import urls as product
 
 pytestmark = [

@@ -2,10 +2,10 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
 
+from accounts.models import User
 from tests.factories import staff
 
 pytestmark = [

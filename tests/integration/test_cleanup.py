@@ -12,7 +12,7 @@ from albums.models import MediaGroup
 from events.models import Doorbell
 from media.models import MediaObject, PostMedia
 from storage_quota import cleanup, keys, services
-from storage_quota.cleanup import Round, Step, execution, planning, runs
+from storage_quota.cleanup import Round, Step, execution, planning, runner
 from storage_quota.metrics import CLEANUPS, EVICTIONS
 from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.object_store import Upload
@@ -468,7 +468,7 @@ class TestTriggers:
             reserve(1)
 
         [task] = OrmQ.objects.all()
-        assert task.func() == runs.TASK
+        assert task.func() == runner.TASK
 
     def test_the_worker_that_was_rung_for_goes_down_to_the_target(self, put, now):
         for number in range(9):
@@ -485,7 +485,7 @@ class TestTriggers:
             yield False
 
         put("old", "crawl", 9 * DAY, size=900)
-        monkeypatch.setattr(runs, "_only_one", nobody)
+        monkeypatch.setattr(runner, "_only_one", nobody)
 
         said = cleanup.clean_up_in_background(now=now, time_box=DAY)
 

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
-from storage_quota import lifecycle, services
-from storage_quota.cleanup import runs
+from storage_quota import services
+from storage_quota.cleanup import lifecycle, runner
 from storage_quota.models import GIB
 from storage_quota.object_store import LifecycleRule, Upload
 from tests import factories
@@ -135,7 +135,7 @@ class TestAuto:
 def test_it_does_not_begin_while_another_one_runs(put, run):
     put("old page", "crawl", 9 * DAY)
 
-    with held_elsewhere(runs._RUNNING):
+    with held_elsewhere(runner._RUNNING):
         out, _, code = cleanup(run, "auto", "--target-gb", "0")
 
     assert code == 2

@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from storage_quota import cleanup_page, services
+from storage_quota import services
+from storage_quota.admin import cleanup
 from storage_quota.models import GIB
 from tests import factories
 from tests import storage_fixtures as given
@@ -117,7 +118,7 @@ def test_a_store_that_is_away_is_told(operator, page, store):
 
 
 def test_long_cleanups_go_on_with_another_confirmation(operator, page, monkeypatch):
-    monkeypatch.setattr(cleanup_page, "TIME_BOX", timedelta())
+    monkeypatch.setattr(cleanup, "TIME_BOX", timedelta())
 
     answer = operator.post(reverse(ADDRESS), NOTHING, follow=True)
 

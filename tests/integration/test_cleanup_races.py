@@ -15,13 +15,14 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from accounts.models import Tenant
 from media.models import MediaObject, Post
 from media.services.ingest import ingest
 from media.sources.port import Attachment, MediaKind, Message
 from storage_quota import cleanup, keys, services
-from storage_quota.cleanup import runs
-from storage_quota.models import Reservation, StoredObject, Tenant
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.cleanup import runner
+from storage_quota.models import Reservation, StoredObject
+from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories
 from tests import storage_fixtures as given
@@ -217,7 +218,7 @@ def test_who_waits_for_another_cleanup_gives_up_in_time(tenant, store, monkeypat
         with pytest.raises(cleanup.CleanupRunning):
             cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
 
-    with runs._only_one() as mine:
+    with runner._only_one() as mine:
         assert mine
         at_once(refused)
 

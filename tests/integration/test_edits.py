@@ -9,16 +9,17 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
+from accounts import tenants
 from albums.models import MediaGroup
 from albums.services import assemble
-from events import bus, maintenance, worker
+from events import maintenance, outbox, subscriptions
+from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
 from media import announce, rows
 from media.models import Post, PostMedia
 from media.services import imports
 from media.sources.export import ExportSource
-from storage_quota import services as quota
 from storage_quota import tasks
 from storage_quota.object_store import get_store
 from tests.integration.archive import START, Archive
@@ -41,7 +42,7 @@ def provider(monkeypatch):
 def run(folder, messages):
     exports.write(folder, exports.chat(messages))
     return imports.import_export(
-        source=ExportSource(folder, zone=UTC), path=folder, tenant=quota.default_tenant()
+        source=ExportSource(folder, zone=UTC), path=folder, tenant=tenants.default_tenant()
     )
 
 
@@ -62,7 +63,7 @@ def swap(archive, post, body, *, minutes):
         post.revision += 1
         post.save()
         asked_at = START + timedelta(minutes=minutes)
-        bus.publish(announce.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
+        outbox.publish(announce.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
 
 
 def short(body):
@@ -167,7 +168,7 @@ class TestAlbums:
         with transaction.atomic():
             posts[0].fingerprint = "x" * 64
             contents = [sha256(b"new").hexdigest()]
-            bus.publish(
+            outbox.publish(
                 announce.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
             )
 
@@ -245,7 +246,7 @@ class TestHostileMessages:
         def refuse(event, **_):
             raise ValueError("\udcff")
 
-        bus.subscribe(PostParsedEventV1, name="test.bad")(refuse)
+        subscriptions.subscribe(PostParsedEventV1, name="test.bad")(refuse)
         Archive().post(b"A")
         for _ in range(6):
             Delivery.objects.filter(state="pending").update(due_at=timezone.now())

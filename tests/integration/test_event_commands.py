@@ -15,11 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import bus, claims, tasks
-from events.bus import Mode, subscribe
+from events import outbox, subscriptions, tasks
+from events.delivery import claims
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.retry import Backoff
+from events.subscriptions import Mode, subscribe
 from tests.integration.conftest import Ping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +37,7 @@ class Never(DomainError):
 
 @pytest.fixture(autouse=True)
 def _only_our_subscribers():
-    bus._subscriptions.clear()
+    subscriptions._registry.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,7 @@ def listen(handler=None, **options):
 
 def publish(*events):
     with transaction.atomic():
-        bus.publish_many(events)
+        outbox.publish_many(events)
 
 
 def refuse(event):
@@ -89,7 +90,7 @@ def bury(manage, ping, *numbers, name="test.listen"):
     publish(*(ping(n) for n in numbers))
     with pytest.raises(SystemExit):
         manage("drain")
-    bus.unsubscribe(name)
+    subscriptions.unsubscribe(name)
     listen(name=name)
 
 
@@ -459,7 +460,7 @@ class TestDrain:
     def test_a_chain_over_two_queues_is_followed_to_its_end(self, manage_json, ping):
         def chain(event):
             if event.number < 5:
-                bus.publish(ping(event.number + 1))
+                outbox.publish(ping(event.number + 1))
             return "ok"
 
         listen(chain, name="test.even", queue="a", when=lambda event: event.number % 2 == 0)
@@ -475,7 +476,7 @@ class TestDrain:
     ):
         listen(name="test.gone")
         publish(ping(1))
-        bus.unsubscribe("test.gone")
+        subscriptions.unsubscribe("test.gone")
         listen(name="test.here", when=lambda event: False)
 
         assert manage_json("drain", "--until-idle", "--max-wait", 0.1) == {}
@@ -484,7 +485,7 @@ class TestDrain:
     def test_a_worker_leaves_what_nobody_here_listens_to_at_once_and_rings_for_nobody(self, ping):
         listen(name="test.gone", queue="gone")
         publish(ping(1))
-        bus.unsubscribe("test.gone")
+        subscriptions.unsubscribe("test.gone")
         OrmQ.objects.all().delete()
         started = time.monotonic()
 
@@ -501,7 +502,7 @@ class TestDrain:
 
         def hold():
             with transaction.atomic():
-                claims.due(bus.subscriptions()[0], limit=1, now=timezone.now())
+                claims.due(subscriptions.registered()[0], limit=1, now=timezone.now())
                 held.set()
                 done.wait(10)
             connections.close_all()

@@ -10,12 +10,13 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import bus, claims, maintenance, tasks, trace, worker
-from events.bus import Mode, subscribe
+from events import maintenance, outbox, subscriptions, tasks, trace
+from events.delivery import claims, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
+from events.subscriptions import Mode, subscribe
 from tests.concurrency import in_threads
 from tests.integration.conftest import Ping
 
@@ -37,7 +38,7 @@ def listen(handler=None, **options):
 
 def publish(*events):
     with transaction.atomic():
-        return bus.publish_many(events)
+        return outbox.publish_many(events)
 
 
 def make_due():
@@ -49,15 +50,15 @@ class TestPublishing:
         listen()
 
         with pytest.raises(RuntimeError), transaction.atomic():
-            bus.publish(ping())
+            outbox.publish(ping())
             raise RuntimeError
 
         assert not OutboxEvent.objects.exists()
         assert not Delivery.objects.exists()
 
     def test_outside_a_transaction_it_refuses(self, ping):
-        with pytest.raises(bus.PublishedOutsideTransaction):
-            bus.publish(ping())
+        with pytest.raises(outbox.PublishedOutsideTransaction):
+            outbox.publish(ping())
 
     def test_the_same_event_twice_is_one_event(self, ping):
         heard = listen()
@@ -270,7 +271,7 @@ class TestFailure:
             logging.getLogger("test").warning("looking at %s", event.number)
             if event.number < 3:
                 with transaction.atomic():
-                    bus.publish(ping(event.number + 1))
+                    outbox.publish(ping(event.number + 1))
             return "ok"
 
         caplog.handler.addFilter(trace.TraceFilter())
@@ -287,7 +288,7 @@ class TestFailure:
 class TestRows:
     def test_the_rows_of_a_failed_handler_are_rolled_back_and_the_others_stay(self, ping):
         def writes(event):
-            bus.publish(ping(event.number + 100))
+            outbox.publish(ping(event.number + 100))
             if event.number == 2:
                 raise RuntimeError
             return "ok"
@@ -462,4 +463,4 @@ class TestMaintenance:
 
 
 def subscription_of(name):
-    return next(s for s in bus.subscriptions() if s.name == name)
+    return next(s for s in subscriptions.registered() if s.name == name)

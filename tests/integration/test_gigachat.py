@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 from tests.gigachat_fixtures import KEY
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub, sayings
 from vision import checks, providers
-from vision.prompts import SYSTEM
+from vision.policy.prompts import SYSTEM
 from vision.providers.gigachat import GigaChatVision
 from vision.providers.gigachat_client import Connection, connect
 from vision.providers.picture import Preparation, prepare

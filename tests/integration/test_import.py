@@ -17,12 +17,14 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from PIL import Image
 
+from accounts import tenants
+from accounts.models import Tenant
 from events.models import OutboxEvent
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
 from media.services import batches, imports
 from media.sources.export import ExportSource
 from storage_quota import services as quota
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
 from tests.unit.exports import CHANNEL_ID, NOT_INCLUDED, chat, message, photo, write
@@ -39,7 +41,7 @@ def picture(folder: Path, name: str, color: str = "white", size=(40, 30)) -> str
 
 def run(folder: Path, **options) -> imports.Summary:
     source = ExportSource(folder, zone=UTC)
-    tenant = options.pop("tenant", None) or quota.default_tenant()
+    tenant = options.pop("tenant", None) or tenants.default_tenant()
     return imports.import_export(source=source, path=folder, tenant=tenant, **options)
 
 
@@ -549,12 +551,12 @@ settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 settings.OBJECTS_DIR = Path(sys.argv[2])
 django.setup()
 from datetime import UTC
+from accounts import tenants
 from media.services import batches, imports
 from media.sources.export import ExportSource
-from storage_quota import services as quota
 batches.BATCH_MESSAGES = 10
 source = ExportSource(Path(sys.argv[1]), zone=UTC)
-tenant = quota.default_tenant()
+tenant = tenants.default_tenant()
 print("ready", flush=True)
 imports.import_export(source=source, path=Path(sys.argv[1]), tenant=tenant)
 """

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from accounts import tenants
 from events.models import OutboxEvent
 from media.models import MediaObject, MediaState, Post
 from media.services import batches, blobs, imports
 from media.services.ingest import finish, prepare
 from media.sources.export import ExportSource
-from storage_quota import services as quota
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, get_store, use
 from storage_quota.object_store.memory import MemoryStore
@@ -47,7 +47,7 @@ def export(folder: Path, names: list[str]) -> Path:
 
 def run(folder: Path) -> imports.Summary:
     source = ExportSource(folder, zone=UTC)
-    return imports.import_export(source=source, path=folder, tenant=quota.default_tenant())
+    return imports.import_export(source=source, path=folder, tenant=tenants.default_tenant())
 
 
 def books() -> tuple[int, int, int]:
@@ -129,7 +129,7 @@ def test_a_reader_that_stops_early_leaves_no_promise(tmp_path, store):
         imports.import_export(
             source=ExportSource(folder, zone=UTC),
             path=folder,
-            tenant=quota.default_tenant(),
+            tenant=tenants.default_tenant(),
             observe=stop,
         )
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from storage_quota import keys, selectors, services
 from storage_quota.integrity import check as checking
-from storage_quota.integrity import health, join, marker, repair
+from storage_quota.integrity import health, marker, merge_join, repair
 from storage_quota.integrity.errors import ListingUnordered, MarkerMissing, WrongBucket
 from storage_quota.models import (
     Finding,
@@ -241,7 +241,7 @@ class TestTheBooksThemselves:
         assert all(4 <= count <= 18 for count in read)
 
     def test_old_rounds_are_forgotten(self, checked, archive, monkeypatch):
-        monkeypatch.setattr("storage_quota.integrity.rounds.KEPT", 2)
+        monkeypatch.setattr("storage_quota.integrity.check_runs.KEPT", 2)
 
         rounds = [checked().check.pk for _ in range(4)]
 
@@ -405,7 +405,7 @@ def test_a_listing_out_of_order_is_refused():
     infos = [Info("media/b"), Info("media/a")]
 
     with pytest.raises(ListingUnordered):
-        list(join.objects(infos))
+        list(merge_join.objects(infos))
 
 
 def test_folders_that_browsers_of_s3_leave_behind_are_no_objects(s3, checked, tenant):
@@ -427,7 +427,7 @@ def test_the_ledger_is_read_in_the_order_of_bytes_by_its_index(tenant, now):
             mime="image/png", created_at=now, updated_at=now,
         )  # fmt: skip
 
-    read = [line.key for line in join.lines(after="")]
+    read = [line.key for line in merge_join.lines(after="")]
 
     assert read == sorted(read, key=str.encode)
     assert len(read) == len(names)

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from events.console import list_of, page_of
 from storage_quota import ledger
 from storage_quota.models import IntegrityCheck, IntegrityFinding, Orphan

@@ -10,12 +10,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import services
-from storage_quota.integrity import rounds
+from storage_quota.integrity import check_runs
 from storage_quota.integrity.check import Terms
 from storage_quota.integrity.errors import CheckRunning
 from storage_quota.integrity.verify import Wishes, verify
-from storage_quota.models import IntegrityCheck, Orphan, Reservation, Tenant
+from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import get_store
 from tests import integrity_fixtures as given
 from tests import storage_fixtures
@@ -102,7 +103,7 @@ def test_one_check_at_a_time(checked, tenant):
     entered, go_on = threading.Event(), threading.Event()
 
     def holder():
-        with rounds.only_one():
+        with check_runs.only_one():
             entered.set()
             assert go_on.wait(10)
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import keys, ledger, selectors, services, tasks
+from storage_quota.hooks import Loss
 from storage_quota.integrity import orphans, repair
 from storage_quota.integrity.errors import MarkerMissing, TooMuchMissing
-from storage_quota.losses import Loss
 from storage_quota.models import (
     Installation,
     IntegrityCheck,
@@ -18,7 +19,6 @@ from storage_quota.models import (
     Orphan,
     Reservation,
     StoredObject,
-    Tenant,
     TenantUsage,
 )
 from storage_quota.object_store import StoreUnavailable

@@ -9,9 +9,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Tenant
 from media.models import MediaRole
 from storage_quota import links, services
-from storage_quota.models import StoredObject, Tenant
+from storage_quota.models import StoredObject
 from storage_quota.object_store import ObjectMissing, use
 from storage_quota.object_store.memory import MemoryStore
 from tests import factories as make

@@ -19,7 +19,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
-from telegram_assistant import local
+from telegram_assistant import secret_key
+from telegram_assistant.embedded_postgres import server
 from telegram_assistant.embedded_postgres.base import DatabaseWrapper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,37 +34,39 @@ NOBODY = 2**22 + 1
 _RACER = """
 import sys
 from pathlib import Path
-from telegram_assistant import local
+from telegram_assistant import secret_key
 print("ready", flush=True)
 sys.stdin.readline()
-print(local.secret_key(Path(sys.argv[1])))
+print(secret_key.read_or_make(Path(sys.argv[1])))
 """
 _STARTER = """
 import sys
 from pathlib import Path
-from telegram_assistant import local
+from telegram_assistant.embedded_postgres import server
 print("ready", flush=True)
 sys.stdin.readline()
-print(local.start_postgres(Path(sys.argv[1]), database="telegram_assistant"))
+print(server.start_postgres(Path(sys.argv[1]), database="telegram_assistant"))
 """
 
 
 class TestSecretKey:
     def test_it_is_made_once_and_kept(self, tmp_path):
-        first = local.secret_key(tmp_path / "var")
+        first = secret_key.read_or_make(tmp_path / "var")
 
-        second = local.secret_key(tmp_path / "var")
+        second = secret_key.read_or_make(tmp_path / "var")
 
         assert first == second
         assert len(first) >= 50
 
     def test_two_installations_have_two_keys(self, tmp_path):
-        assert local.secret_key(tmp_path / "one") != local.secret_key(tmp_path / "two")
+        assert secret_key.read_or_make(tmp_path / "one") != secret_key.read_or_make(
+            tmp_path / "two"
+        )
 
     def test_only_its_owner_may_read_it_whatever_the_umask(self, tmp_path):
         before = os.umask(0)
         try:
-            local.secret_key(tmp_path)
+            secret_key.read_or_make(tmp_path)
         finally:
             os.umask(before)
 
@@ -84,26 +87,26 @@ class TestSecretKey:
 
     def test_it_never_lies_there_empty_for_another_process_to_read(self, tmp_path, monkeypatch):
         path, seen = tmp_path / "secret_key", []
-        make = local.secrets.token_urlsafe
+        make = secret_key.secrets.token_urlsafe
 
         def look_around(size):
             seen.append(path.read_text() if path.exists() else "absent")
             return make(size)
 
-        monkeypatch.setattr(local.secrets, "token_urlsafe", look_around)
-        local.secret_key(tmp_path)
+        monkeypatch.setattr(secret_key.secrets, "token_urlsafe", look_around)
+        secret_key.read_or_make(tmp_path)
 
         assert seen == ["absent"]
 
     def test_nothing_but_the_key_is_left_behind(self, tmp_path):
-        local.secret_key(tmp_path)
+        secret_key.read_or_make(tmp_path)
 
         assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
 
 
 class TestRunningSocket:
     def test_where_nothing_was_ever_started_there_is_none(self, tmp_path):
-        assert local.running_socket(tmp_path / "postgres") is None
+        assert server.running_socket(tmp_path / "postgres") is None
 
     @pytest.mark.parametrize(
         "content",
@@ -113,41 +116,41 @@ class TestRunningSocket:
     def test_garbage_in_postmaster_pid_is_no_running_server(self, tmp_path, content):
         (tmp_path / "postmaster.pid").write_bytes(content)
 
-        assert local.running_socket(tmp_path) is None
+        assert server.running_socket(tmp_path) is None
 
     def test_a_dead_postmaster_is_no_running_server(self, tmp_path):
         (tmp_path / "postmaster.pid").write_text(_postmaster_pid(tmp_path, pid=NOBODY))
 
-        assert local.running_socket(tmp_path) is None
+        assert server.running_socket(tmp_path) is None
 
     def test_a_stranger_under_the_old_pid_is_no_running_server(self, tmp_path):
         (tmp_path / "postmaster.pid").write_text(_postmaster_pid(tmp_path, pid=STRANGER))
 
-        assert local.running_socket(tmp_path) is None
+        assert server.running_socket(tmp_path) is None
 
     def test_one_that_is_still_starting_is_not_running_yet(self, tmp_path):
         text = _postmaster_pid(tmp_path, pid=STRANGER).replace("ready", "starting")
         (tmp_path / "postmaster.pid").write_text(text)
 
-        assert local.running_socket(tmp_path) is None
+        assert server.running_socket(tmp_path) is None
 
 
 class TestPostgres:
     def test_whoever_starts_it_second_joins(self, data_dir):
-        first = local.start_postgres(data_dir, database=NAME)
+        first = server.start_postgres(data_dir, database=NAME)
         pid = _pid(data_dir)
 
-        second = local.start_postgres(data_dir, database=NAME)
+        second = server.start_postgres(data_dir, database=NAME)
 
         assert (first, pid) == (second, _pid(data_dir))
-        assert local.running_socket(data_dir) == first
+        assert server.running_socket(data_dir) == first
         assert _databases(first) >= {NAME}
 
     @pytest.mark.parametrize("left_behind", [None, STRANGER, ""], ids=["new", "stranger", "empty"])
     def test_threads_and_processes_that_need_it_at_once_start_one(self, data_dir, left_behind):
         if left_behind is not None:
-            local.start_postgres(data_dir, database=NAME)
-            local.stop_postgres(data_dir)
+            server.start_postgres(data_dir, database=NAME)
+            server.stop_postgres(data_dir)
             (data_dir / "postmaster.pid").write_text(
                 _postmaster_pid(data_dir, pid=left_behind) if left_behind else ""
             )
@@ -157,7 +160,7 @@ class TestPostgres:
             other.stdin.write("go\n")
             other.stdin.flush()
         with ThreadPoolExecutor(4) as pool:
-            start = partial(local.start_postgres, database=NAME)
+            start = partial(server.start_postgres, database=NAME)
             sockets = set(pool.map(start, [data_dir] * 4))
         sockets |= {other.communicate(timeout=60)[0].strip() for other in others}
 
@@ -167,41 +170,41 @@ class TestPostgres:
         assert _databases(sockets.pop()) >= {NAME}
 
     def test_once_stopped_it_is_seen_to_be_stopped(self, data_dir):
-        local.start_postgres(data_dir, database=NAME)
+        server.start_postgres(data_dir, database=NAME)
         process = psutil.Process(_pid(data_dir))
 
-        local.stop_postgres(data_dir)
+        server.stop_postgres(data_dir)
 
         assert not process.is_running()
-        assert local.running_socket(data_dir) is None
+        assert server.running_socket(data_dir) is None
 
     @pytest.mark.parametrize("pid", [STRANGER, NOBODY], ids=["a stranger", "nobody"])
     def test_a_stale_postmaster_pid_is_forgotten(self, data_dir, pid):
-        local.start_postgres(data_dir, database=NAME)
+        server.start_postgres(data_dir, database=NAME)
         left_behind = (data_dir / "postmaster.pid").read_text().splitlines()
-        local.stop_postgres(data_dir)
+        server.stop_postgres(data_dir)
         (data_dir / "postmaster.pid").write_text("\n".join([str(pid), *left_behind[1:], ""]))
 
-        socket = local.start_postgres(data_dir, database=NAME)
+        socket = server.start_postgres(data_dir, database=NAME)
 
         assert _pid(data_dir) != pid
         assert _databases(socket) >= {NAME}
 
     def test_a_postmaster_pid_that_a_power_cut_left_empty_is_forgotten(self, data_dir):
-        local.start_postgres(data_dir, database=NAME)
-        local.stop_postgres(data_dir)
+        server.start_postgres(data_dir, database=NAME)
+        server.stop_postgres(data_dir)
         (data_dir / "postmaster.pid").write_bytes(b"")
 
-        socket = local.start_postgres(data_dir, database=NAME)
+        socket = server.start_postgres(data_dir, database=NAME)
 
         assert _databases(socket) >= {NAME}
 
     def test_a_path_with_spaces_is_refused_with_the_remedy(self, tmp_path):
         with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR: .*spaces.*DATABASE_URL"):
-            local.start_postgres(tmp_path / "my data" / "postgres", database=NAME)
+            server.start_postgres(tmp_path / "my data" / "postgres", database=NAME)
 
     def test_a_connection_starts_the_server_that_is_not_running(self, data_dir, connection):
-        assert local.running_socket(data_dir) is None
+        assert server.running_socket(data_dir) is None
 
         assert _answer(connection) == NAME
 
@@ -209,7 +212,7 @@ class TestPostgres:
         _answer(connection)
         first = _pid(data_dir)
         connection.close()
-        local.stop_postgres(data_dir)
+        server.stop_postgres(data_dir)
 
         answer = _answer(connection)
 
@@ -222,7 +225,7 @@ class TestPostgres:
         _answer(connection)
         connection.close()
         params = connection.get_connection_params()
-        local.stop_postgres(data_dir)
+        server.stop_postgres(data_dir)
 
         with connection.get_new_connection(params) as opened:
             row = opened.execute("SELECT current_database()").fetchone()
@@ -249,8 +252,8 @@ def data_dir(monkeypatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="local_") as folder:
         place = Path(folder, "postgres")
         yield place
-        if local.running_socket(place):
-            local.stop_postgres(place)
+        if server.running_socket(place):
+            server.stop_postgres(place)
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from accounts.tenants import default_tenant
 from media.models import MediaObject, Post
 from media.services import imports
 from media.sources.export.source import ExportSource
 from storage_quota import keys
-from storage_quota.losses import Loss, tell
+from storage_quota.hooks import Loss, tell
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
-from storage_quota.services import default_tenant
 from telegram_assistant.management.commands.demo import SAMPLE
 from tests import factories as make
 from tests import integrity_fixtures as given

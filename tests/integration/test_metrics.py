@@ -11,13 +11,13 @@ import urllib.request
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth.models import User
 from django.db import OperationalError
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
+from accounts.models import User
 from events import scrape
 from storage_quota import services
 from storage_quota.metrics import VIOLATIONS

@@ -9,15 +9,15 @@ from django.db import IntegrityError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from telegram_assistant.config import Vision
 from tests import factories
 from tests.concurrency import in_threads
 from tests.factories import NOW
-from vision import near
-from vision.near import Near
-from vision.near_models import PictureDistinction, PictureHash
-from vision.phash import PHash
+from vision.duplicates import hash_index
+from vision.duplicates.hash_index import Near
+from vision.duplicates.phash import PHash
+from vision.models.duplicates import PictureDistinction, PictureHash
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def origin():
 @pytest.fixture
 def remember(tenant):
     def _(name, found, owner=None):
-        near.remember(tenant=owner or tenant, sha256=sha(name), phash=found)
+        hash_index.remember(tenant=owner or tenant, sha256=sha(name), phash=found)
         return sha(name)
 
     return _
@@ -58,7 +58,7 @@ def test_the_nearest_come_first_and_the_far_not_at_all(tenant, origin, remember)
     remember("nearer", turned(origin, 7))
     remember("same", origin)
 
-    found = near.nearest(tenant=tenant, phash=origin)
+    found = hash_index.nearest(tenant=tenant, phash=origin)
 
     assert found == [Near(sha("same"), 0), Near(sha("nearer"), 1), Near(sha("near"), 10)]
 
@@ -71,9 +71,9 @@ def test_whatever_lies_within_the_distance_is_found(data, tenant):
     bits = data.draw(st.integers(min_value=0, max_value=2**256 - 1))
     places = data.draw(st.sets(st.integers(min_value=0, max_value=255), max_size=10))
     stored = PHash(bits, 16)
-    near.remember(tenant=tenant, sha256=sha(str(bits)), phash=stored)
+    hash_index.remember(tenant=tenant, sha256=sha(str(bits)), phash=stored)
 
-    found = near.nearest(tenant=tenant, phash=turned(stored, *places), limit=1000)
+    found = hash_index.nearest(tenant=tenant, phash=turned(stored, *places), limit=1000)
 
     assert Near(sha(str(bits)), len(places)) in found
 
@@ -81,25 +81,27 @@ def test_whatever_lies_within_the_distance_is_found(data, tenant):
 def test_the_picture_that_asks_is_not_offered_to_itself(tenant, origin, remember):
     own = remember("own", origin)
 
-    assert near.nearest(tenant=tenant, phash=origin, exclude=own) == []
+    assert hash_index.nearest(tenant=tenant, phash=origin, exclude=own) == []
 
 
 def test_tenants_do_not_see_each_other(tenant, origin, remember):
     remember("theirs", origin, owner=factories.tenant())
 
-    assert near.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.nearest(tenant=tenant, phash=origin) == []
 
 
 def test_tenants_share_no_pigeonhole(tenant, origin):
     other = factories.tenant()
 
-    assert not {*near.band_keys(tenant.pk, origin)} & {*near.band_keys(other.pk, origin)}
+    assert not {*hash_index.band_keys(tenant.pk, origin)} & {
+        *hash_index.band_keys(other.pk, origin)
+    }
 
 
 def test_hashes_of_another_size_are_not_compared(tenant, origin, remember):
     remember("small", PHash(origin.bits >> 192, 8))
 
-    assert near.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.nearest(tenant=tenant, phash=origin) == []
 
 
 def test_a_hash_of_another_size_takes_the_place_of_the_old_one(tenant, origin, remember):
@@ -115,7 +117,7 @@ def test_only_those_in_question_are_offered(tenant, origin, remember):
     remember("one", origin)
     two = remember("two", origin)
 
-    found = near.nearest(
+    found = hash_index.nearest(
         tenant=tenant,
         phash=origin,
         among=PictureHash.objects.filter(sha256=two).values("sha256"),
@@ -128,34 +130,34 @@ def test_nothing_is_near_where_that_is_switched_off(tenant, origin, remember, se
     remember("one", origin)
     settings.VISION = Vision(vision_phash_enabled=False)
 
-    assert near.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.nearest(tenant=tenant, phash=origin) == []
 
 
 def test_the_distance_is_a_setting(tenant, origin, remember, settings):
     remember("one", turned(origin, 3, 4))
     settings.VISION = Vision(vision_phash_max_distance=1)
 
-    assert near.nearest(tenant=tenant, phash=origin) == []
+    assert hash_index.nearest(tenant=tenant, phash=origin) == []
 
 
 def test_who_borrows_does_not_lend(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", turned(origin, 1))
 
-    assert near.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+    assert hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
 
-    found = near.nearest(tenant=tenant, phash=origin)
+    found = hash_index.nearest(tenant=tenant, phash=origin)
     assert [n.sha256 for n in found] == [first]
     third = remember("third", origin)
-    assert not near.borrow(tenant=tenant, sha256=third, near=Near(second, 1))
+    assert not hash_index.borrow(tenant=tenant, sha256=third, near=Near(second, 1))
 
 
 def test_a_picture_with_a_look_of_its_own_lends_again(tenant, origin, remember):
     first, second = remember("first", origin), remember("second", origin)
-    near.borrow(tenant=tenant, sha256=second, near=Near(first, 0))
+    hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 0))
 
-    near.stand_alone(tenant=tenant, sha256=second)
+    hash_index.stand_alone(tenant=tenant, sha256=second)
 
-    assert len(near.nearest(tenant=tenant, phash=origin)) == 2
+    assert len(hash_index.nearest(tenant=tenant, phash=origin)) == 2
 
 
 class TestToldApart:
@@ -171,7 +173,7 @@ class TestToldApart:
     def declare(self, tenant, pair, operator):
         def _():
             first, second = pair
-            return near.declare_distinct(
+            return hash_index.declare_distinct(
                 tenant=tenant, first=second, second=first, user=operator, now=NOW
             )
 
@@ -181,8 +183,8 @@ class TestToldApart:
         declare()
 
         for picture in pair:
-            assert near.nearest(tenant=tenant, phash=origin, exclude=picture) == []
-        assert len(near.nearest(tenant=tenant, phash=origin, exclude=sha("third"))) == 2
+            assert hash_index.nearest(tenant=tenant, phash=origin, exclude=picture) == []
+        assert len(hash_index.nearest(tenant=tenant, phash=origin, exclude=sha("third"))) == 2
 
     def test_who_said_it_and_when_is_kept(self, pair, operator, declare):
         said = declare()
@@ -197,19 +199,19 @@ class TestToldApart:
         declare()
         remember("second", turned(origin, 2))
 
-        assert near.nearest(tenant=tenant, phash=origin, exclude=pair[0]) == []
+        assert hash_index.nearest(tenant=tenant, phash=origin, exclude=pair[0]) == []
 
     def test_the_borrower_loses_the_analysis_and_is_announced(self, tenant, pair, declare):
         first, second = pair
-        near.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+        hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
         heard = []
 
         def listen(**told):
             heard.append((told["tenant_id"], told["sha256"]))
 
-        near.told_apart.connect(listen)
+        hash_index.told_apart.connect(listen)
         declare()
-        near.told_apart.disconnect(listen)
+        hash_index.told_apart.disconnect(listen)
 
         assert heard == [(tenant.pk, second)]
         assert PictureHash.objects.get(sha256=second).same_as == ""
@@ -218,23 +220,27 @@ class TestToldApart:
         first, second = pair
         declare()
 
-        assert not near.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
+        assert not hash_index.borrow(tenant=tenant, sha256=second, near=Near(first, 1))
 
     def test_a_person_can_withdraw_it(self, tenant, origin, pair, operator, declare):
         first, second = pair
         declare()
 
-        assert near.withdraw(tenant=tenant, first=first, second=second, user=operator, now=NOW)
+        assert hash_index.withdraw(
+            tenant=tenant, first=first, second=second, user=operator, now=NOW
+        )
 
-        assert len(near.nearest(tenant=tenant, phash=origin, exclude=first)) == 1
+        assert len(hash_index.nearest(tenant=tenant, phash=origin, exclude=first)) == 1
         row = PictureDistinction.objects.get()
         assert (row.withdrawn_by, row.withdrawn_at) == (operator, NOW)
-        assert not near.withdraw(tenant=tenant, first=first, second=second, user=operator, now=NOW)
+        assert not hash_index.withdraw(
+            tenant=tenant, first=first, second=second, user=operator, now=NOW
+        )
         assert declare().pk != row.pk
 
     def test_a_picture_is_not_told_apart_from_itself(self, tenant, operator):
         with pytest.raises(ValueError, match="same as itself"):
-            near.declare_distinct(
+            hash_index.declare_distinct(
                 tenant=tenant, first=sha("a"), second=sha("a"), user=operator, now=NOW
             )
 
@@ -249,7 +255,7 @@ class TestToldApart:
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     def test_one_picture_remembered_by_many_is_remembered_once(self, tenant, origin):
-        remember = partial(near.remember, tenant=tenant, sha256=sha("one"), phash=origin)
+        remember = partial(hash_index.remember, tenant=tenant, sha256=sha("one"), phash=origin)
 
         in_threads(*[remember] * 6)
 
@@ -261,8 +267,8 @@ class TestRaces:
         def come(number):
             own = Tenant.objects.get(pk=tenant.pk)
             found = turned(origin, number)
-            near.remember(tenant=own, sha256=sha(str(number)), phash=found)
-            others = near.nearest(tenant=own, phash=found, exclude=sha(str(number)))
+            hash_index.remember(tenant=own, sha256=sha(str(number)), phash=found)
+            others = hash_index.nearest(tenant=own, phash=found, exclude=sha(str(number)))
             seen[number] = [n for n in others if n.earlier]
 
         in_threads(*(partial(come, number) for number in range(6)))

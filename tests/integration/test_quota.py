@@ -5,10 +5,12 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import tenants
+from accounts.models import Tenant
 from storage_quota import selectors, services, tasks
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, Upload
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, Want
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
@@ -635,17 +637,17 @@ def test_the_database_refuses_usage_below_zero(tenant, now, column):
 
 
 def test_the_default_tenant_is_made_once(settings):
-    assert services.default_tenant() == services.default_tenant()
-    assert services.default_tenant().pk == settings.S3.default_tenant_id
-    assert services.default_tenant().name == "default"
+    assert tenants.default_tenant() == tenants.default_tenant()
+    assert tenants.default_tenant().pk == settings.S3.default_tenant_id
+    assert tenants.default_tenant().name == "default"
 
 
 def test_a_tenant_is_found_by_name_or_by_id(tenant):
-    assert services.find_tenant("Alice") == tenant
-    assert services.find_tenant(str(tenant.pk)) == tenant
-    assert services.find_tenant(None) == services.default_tenant()
-    with pytest.raises(services.TenantUnknown):
-        services.find_tenant("Mallory")
+    assert tenants.find_tenant("Alice") == tenant
+    assert tenants.find_tenant(str(tenant.pk)) == tenant
+    assert tenants.find_tenant(None) == tenants.default_tenant()
+    with pytest.raises(tenants.TenantUnknown):
+        tenants.find_tenant("Mallory")
 
 
 def test_the_cost_of_a_promise_does_not_grow_with_the_ledger(

@@ -24,10 +24,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from accounts.models import Tenant
 from media.models import Channel, MediaObject, Post, PostMedia, media_object_id
 from storage_quota import cleanup, keys, selectors, services
 from storage_quota.cleanup import Round, Step
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, Upload, use
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import selectors, services
-from storage_quota.models import Reservation, Tenant
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.models import Reservation
+from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, used

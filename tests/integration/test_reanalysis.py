@@ -12,15 +12,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.console import list_of
 from events.models import Delivery, OutboxEvent
 from media.models import Post
-from storage_quota.models import Tenant
 from tests import factories as make
 from tests.integration.archive import Archive
 from tests.integration.paid import digest, drain, with_settings
-from vision import again_page, providers
-from vision.budget import Ceilings, Spent
+from vision import providers
+from vision.admin import reanalyze as again_page
+from vision.limits.budget import Ceilings, Spent
 from vision.models import LookState, PictureLook, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import SCHEMA_VERSION
@@ -28,7 +29,7 @@ from vision.reanalysis import request, selection
 from vision.reanalysis.channels import ChannelUnknown, find_channels
 from vision.reanalysis.forecast import days_needed, forecast
 from vision.reanalysis.selection import Selection, generation, schema_numbers
-from vision.services import again
+from vision.services import retry_backlog
 from vision.version import parse
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -417,7 +418,7 @@ class TestRequest:
         assert waiting.all().count() == 4  # the ordinary line has its own place
 
         settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=100_000)
-        again.ask_due(now=timezone.now())
+        retry_backlog.ask_due(now=timezone.now())
         drain(rounds=2)
         assert paid.billed == 5 * 1320
         assert not waiting.all().exists()

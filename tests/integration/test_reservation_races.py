@@ -12,9 +12,10 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import services
-from storage_quota.models import Reservation, Tenant, TenantUsage
-from storage_quota.quota import RESERVATION_TTL
+from storage_quota.models import Reservation, TenantUsage
+from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, Want
 from tests import storage_fixtures as given
 from tests.concurrency import wait_for_backends

@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import Tenant
 from storage_quota import services
-from storage_quota.models import Reservation, Tenant
+from storage_quota.models import Reservation
 from storage_quota.object_store import StoreForbidden, StoreNotWritable, StoreUnavailable, use
 from storage_quota.object_store.port import OUT_OF_ORDER
 from tests.faulty_proxy import FAULTS

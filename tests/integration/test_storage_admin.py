@@ -1,13 +1,13 @@
 import json
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import Tenant, User
 from storage_quota import services
-from storage_quota.models import Reservation, StoredObject, Tenant
+from storage_quota.models import Reservation, StoredObject
 from tests import storage_fixtures as given
 from tests.storage_fixtures import key
 
@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
-PAGES = ["tenant", "tenantusage", "storedobject", "reservation"]
+PAGES = ["storage_quota_tenantusage", "storage_quota_storedobject", "storage_quota_reservation"]
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def fill(now):
     return make
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["accounts_tenant", *PAGES])
 def test_one_row_and_twenty_rows_cost_the_same_queries(staff, fill, page):
-    url = reverse(f"admin:storage_quota_{page}_changelist")
+    url = reverse(f"admin:{page}_changelist")
 
     def queries():
         with CaptureQueriesContext(
@@ -87,8 +87,8 @@ def test_an_object_is_found_by_a_part_of_its_key_and_shown_with_its_size(staff, 
 
 def test_objects_promises_and_usage_can_be_looked_at_but_not_changed(staff, fill):
     fill(0)
-    for page in PAGES[1:]:
-        assert staff.get(reverse(f"admin:storage_quota_{page}_add")).status_code == 403
+    for page in PAGES:
+        assert staff.get(reverse(f"admin:{page}_add")).status_code == 403
 
     url = reverse("admin:storage_quota_storedobject_change", args=[StoredObject.objects.get().pk])
     assert staff.get(url).status_code == 200
@@ -96,7 +96,7 @@ def test_objects_promises_and_usage_can_be_looked_at_but_not_changed(staff, fill
 
 
 def test_a_tenant_can_be_given_a_limit(staff, tenant):
-    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+    url = reverse("admin:accounts_tenant_change", args=[tenant.pk])
 
     answer = staff.post(
         url, NO_MEMBERS | {"name": "Alice", "limit_bytes": "1000", "settings": "{}"}
@@ -133,7 +133,7 @@ def test_an_expired_promise_is_marked(staff, reserve, now):
     ],
 )
 def test_settings_of_a_tenant_that_say_nothing_useful_are_refused(staff, tenant, text, complaint):
-    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+    url = reverse("admin:accounts_tenant_change", args=[tenant.pk])
 
     answer = staff.post(url, NO_MEMBERS | {"name": "Alice", "settings": text})
 
@@ -144,7 +144,7 @@ def test_settings_of_a_tenant_that_say_nothing_useful_are_refused(staff, tenant,
 
 
 def test_a_tenant_can_be_given_limits_by_type(staff, tenant):
-    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+    url = reverse("admin:accounts_tenant_change", args=[tenant.pk])
     wanted = {
         "limits": {"media_gb": 1.5, "album_gb": 0},
         "vision_policy": {"limits": {"max_daily_tokens_per_tenant": 70}},
@@ -158,7 +158,7 @@ def test_a_tenant_can_be_given_limits_by_type(staff, tenant):
 
 @pytest.mark.parametrize("empty", ["", "{}", "null"])
 def test_settings_may_be_left_empty(staff, tenant, empty):
-    url = reverse("admin:storage_quota_tenant_change", args=[tenant.pk])
+    url = reverse("admin:accounts_tenant_change", args=[tenant.pk])
 
     assert staff.post(url, NO_MEMBERS | {"name": "Al", "settings": empty}).status_code == 302
     tenant.refresh_from_db()

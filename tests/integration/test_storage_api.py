@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,10 +13,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Membership, Tenant, User
 from storage_quota import services
-from storage_quota.cleanup import runs
+from storage_quota.cleanup import runner
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import GIB, Membership, Reservation, StoredObject, Tenant
+from storage_quota.models import GIB, Reservation, StoredObject
 from telegram_assistant.config import S3
 from tests import storage_fixtures as fixtures
 from tests.storage_fixtures import key
@@ -317,7 +317,7 @@ def another_cleanup():
     """Some other process is at it."""
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [runs._RUNNING])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [runner._RUNNING])
     try:
         yield
     finally:

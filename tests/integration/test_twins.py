@@ -10,8 +10,8 @@ from storage_quota.object_store import get_store
 from telegram_assistant.config import Vision
 from tests import factories as make
 from tests.unit.test_phash import encoded, scene
-from vision import near, twins
-from vision.near_models import PictureHash
+from vision.duplicates import detection, hash_index
+from vision.models.duplicates import PictureHash
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +33,7 @@ def store(tenant):
 def find(tenant):
     def _(body: bytes, owner=None):
         sha256 = hashlib.sha256(body).hexdigest()
-        found = twins.find(tenant=owner or tenant, sha256=sha256, image=body)
+        found = detection.find(tenant=owner or tenant, sha256=sha256, image=body)
         return [twin.sha256 for twin in found]
 
     return _
@@ -114,9 +114,9 @@ def test_as_many_pictures_are_looked_at_as_there_are_different_ones(tenant, stor
         for number in range(8):
             body = copy(scene(number))
             media = store(body)
-            found = twins.find(tenant=tenant, sha256=media.file_sha256, image=body)
+            found = detection.find(tenant=tenant, sha256=media.file_sha256, image=body)
             looked_at += not found
             if found:
-                assert near.borrow(tenant=tenant, sha256=media.file_sha256, near=found[0])
+                assert hash_index.borrow(tenant=tenant, sha256=media.file_sha256, near=found[0])
 
     assert looked_at == 8

@@ -8,15 +8,17 @@ import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
-from events import worker
+from accounts.models import Tenant
+from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
-from storage_quota.models import StoredObject, Tenant, TenantUsage
+from storage_quota.models import StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive
-from vision import cache, providers
+from vision import providers
+from vision.analysis import cache
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 from vision.providers.ocr import TesseractMissing

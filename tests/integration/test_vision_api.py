@@ -4,14 +4,13 @@ import uuid
 from datetime import datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage_quota.models import Membership
+from accounts.models import Membership, User
 from tests import factories as make
 from vision.models import LookState, PictureLook, PostEnrichment
 from vision.providers.port import Analysis

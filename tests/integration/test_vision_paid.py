@@ -7,10 +7,12 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from events import maintenance, worker
+from accounts.models import Tenant
+from events import advisory_locks, maintenance
+from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
-from storage_quota.models import StoredObject, Tenant
+from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from tests.concurrency import together
 from tests.integration.archive import Archive
@@ -23,10 +25,13 @@ from tests.integration.paid import (
     in_looks,
     with_settings,
 )
-from vision import budget, cache, locks, pictures, providers
+from vision import providers
+from vision.analysis import cache, claims
+from vision.analysis.claims import Claim, Picture, Terms
+from vision.duplicates.reuse import Comparison
+from vision.limits import budget
 from vision.models import LookState, PictureLook, PostEnrichment, ProviderHealth, TokenBudget
-from vision.pictures import Claim, Picture, Terms
-from vision.policy_source import current_policy
+from vision.policy.loader import current_policy
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import (
     ErrorClass,
@@ -36,7 +41,6 @@ from vision.providers.port import (
     Usage,
 )
 from vision.services import analyze
-from vision.sharing import Comparison
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -241,7 +245,7 @@ class TestTheSamePictureAtOnce:
     def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim_of(picture, paid, terms, claim_id)
 
         drain()
@@ -254,11 +258,11 @@ class TestTheSamePictureAtOnce:
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
 
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim_of(picture, paid, terms, claim_id)
             raised = together(analyzes(post))
 
-            assert [type(error) for error in raised] == [pictures.LookedAtNow]
+            assert [type(error) for error in raised] == [claims.LookedAtNow]
             PictureLook.objects.update(claimed_until=timezone.now())
             assert together(analyzes(post)) == []
 
@@ -267,13 +271,13 @@ class TestTheSamePictureAtOnce:
     ):
         post = archive.post(b"one")
         picture = Picture(post, digest(b"one"), live=True)
-        with pictures.alive() as claim_id:
+        with claims.alive() as claim_id:
             claim = claim_of(picture, paid, terms, claim_id)
             PictureLook.objects.update(claimed_until=timezone.now())
-            assert pictures.release_lost(now=timezone.now()) == 1
+            assert claims.release_lost(now=timezone.now()) == 1
             answer = paid.analyze(b"one", mime="image/jpeg", prompt="", now=timezone.now())
 
-            pictures.settle_answer(claim, answer, post=post, now=timezone.now())
+            claims.settle_answer(claim, answer, post=post, now=timezone.now())
 
         day = TokenBudget.objects.get()
         assert (day.used_tokens, day.lost_tokens, day.reserved_tokens) == (1320, 0, 0)
@@ -286,7 +290,7 @@ class TestTheSamePictureAtOnce:
         drain()
 
         assert PictureLook.objects.get().state == "claimed"
-        assert pictures.release_lost(now=timezone.now()) == 1
+        assert claims.release_lost(now=timezone.now()) == 1
         assert books() == (1792, 0)
         drain(rounds=2)
         assert PictureLook.objects.get().state == "done"
@@ -299,7 +303,7 @@ class TestTheSamePictureAtOnce:
 
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:
-    claim = pictures.claim(
+    claim = claims.claim(
         picture,
         paid,
         terms,
@@ -644,19 +648,19 @@ class TestSlots:
     def test_locks_of_a_closed_connection_are_gone(self):
         def take():
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_lock(%s)", [locks.key_of("x")])
+                cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of("x")])
             with transaction.atomic():
-                held.append(locks.is_held("x"))
+                held.append(advisory_locks.is_held("x"))
 
         held = []
         together(take)
 
         with transaction.atomic():
-            assert locks.is_held("x") is False
+            assert advisory_locks.is_held("x") is False
 
 
 def test_numbers_of_locks_differ():
-    keys = {locks.key_of(f"{a}:{b}") for a, b in itertools.product("abcdef", range(100))}
+    keys = {advisory_locks.key_of(f"{a}:{b}") for a, b in itertools.product("abcdef", range(100))}
 
     assert len(keys) == 600
 

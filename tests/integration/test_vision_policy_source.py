@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from tests.integration.paid import with_settings
-from vision import policy_source
-from vision.policy_schema import DEFAULT_POLICY_PATH, PolicyRefused
-from vision.policy_source import current_policy, problems_of_override
+from vision.policy import loader
+from vision.policy.loader import current_policy, problems_of_override
+from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_broken_edit_keeps_the_last_good_policy_and_says_so_once(file, caplog)
     edit(file, "max_image_mb: 15", "max_image_mb: lots")
 
     assert [current_policy().limits.max_image_mb for _ in range(3)] == [15, 15, 15]
-    complaints = [r for r in caplog.records if r.name == policy_source.__name__]
+    complaints = [r for r in caplog.records if r.name == loader.__name__]
     assert [r.levelname for r in complaints] == ["ERROR"]
     assert "max_image_mb" in complaints[0].getMessage()
     edit(file, "max_image_mb: lots", "max_image_mb: 4")

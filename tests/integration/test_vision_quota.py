@@ -6,10 +6,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from events import trace, worker
+from accounts.models import Tenant
+from events import trace
+from events.delivery import worker
 from events.models import Delivery, DeliveryState, OutboxEvent
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import Reservation, StoredObject, Tenant, TenantUsage
+from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
 from tests.integration.archive import Archive
@@ -81,7 +83,7 @@ def in_vision() -> list[str]:
 
 def lines_with_their_event(log) -> list[str]:
     event = OutboxEvent.objects.get(topic="posts.vision.uploaded")
-    lines = [record for record in log.records if record.name == "vision.cache"]
+    lines = [record for record in log.records if record.name == "vision.analysis.cache"]
     assert {record.trace_id for record in lines} == {event.trace_id}
     return [record.getMessage() for record in lines]
 

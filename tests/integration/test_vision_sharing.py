@@ -5,13 +5,14 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
+from accounts.models import Tenant
 from events.errors import RetryLater
-from storage_quota.models import Tenant
 from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import analyzes, books, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
-from vision import near, providers, tasks
+from vision import providers, tasks
+from vision.duplicates import hash_index
 from vision.models import PictureLook, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze
@@ -131,7 +132,7 @@ def test_what_people_tell_apart_gets_a_look_of_its_own(archive, paid):
     drain()
     user = get_user_model().objects.create_user("ann")
 
-    near.declare_distinct(
+    hash_index.declare_distinct(
         tenant=archive.tenant, first=digest(ORIGINAL), second=digest(COPIES[0]), user=user,
         now=timezone.now(),
     )  # fmt: skip

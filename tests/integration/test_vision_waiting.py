@@ -11,17 +11,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
-from storage_quota.models import Tenant
 from telegram_assistant.management.commands import qcluster
 from tests.concurrency import together
 from tests.integration.archive import Archive
 from tests.integration.paid import books, digest, drain, event_of, with_settings
-from vision import budget, gauges, providers, tasks
+from vision import gauges, providers, tasks
+from vision.limits import budget
 from vision.models import PictureLook, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakePaid, FakeVision
-from vision.services import again, analyze
+from vision.services import analyze, retry_backlog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -236,7 +237,7 @@ class TestAskingAgain:
         drain()
         assert providers_of([post]) == ["ocr_fallback"]
 
-        assert again.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
+        assert retry_backlog.ask_for(PictureLook.objects.all(), now=timezone.now()) == 1
         drain()
 
         assert providers_of([post]) == ["gigachat"]
@@ -390,7 +391,7 @@ class TestConsole:
             "settings": json.dumps({"vision_policy": {"limits": {"max_image_mb": "big"}}}),
         }  # fmt: skip
 
-        page = admin_client.post(f"/admin/storage_quota/tenant/{tenant.pk}/change/", form)
+        page = admin_client.post(f"/admin/accounts/tenant/{tenant.pk}/change/", form)
 
         assert page.status_code == 200
         assert "limits.max_image_mb" in page.content.decode()

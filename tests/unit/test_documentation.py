@@ -9,7 +9,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from pydantic import SecretStr
 
-from events import bus
+from events import subscriptions
 from events.schemas import ALL
 from telegram_assistant import config
 from tests.unit.test_config import GROUPS, variables
@@ -122,7 +122,7 @@ class TestReadme:
     @readme
     def test_every_topic_and_subscriber_is_named(self, readme):
         topics = {schema.topic for schema in ALL}
-        subscribers = {subscription.name for subscription in bus.subscriptions()}
+        subscribers = {subscription.name for subscription in subscriptions.registered()}
 
         missing = {n for n in topics | subscribers if f"`{n}`" not in text_of(readme)}
 

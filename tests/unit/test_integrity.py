@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from storage_quota import keys
-from storage_quota.integrity.join import Line, joined, objects
+from storage_quota.integrity.merge_join import Line, joined, objects
 from storage_quota.integrity.orphans import is_foreign, shown
 from storage_quota.integrity.sample import Sample, expected_digest
 from storage_quota.object_store import ObjectInfo

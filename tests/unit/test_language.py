@@ -2,7 +2,7 @@
 
 import pytest
 
-from vision.language import detect
+from vision.policy.language import detect
 
 
 @pytest.mark.parametrize(

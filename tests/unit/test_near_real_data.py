@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from media.imaging import ImageRefused, open_upright
-from vision.likeness import Original, is_copy
-from vision.phash import DEFAULT_DISTANCE, distance, phash
+from vision.duplicates.phash import DEFAULT_DISTANCE, distance, phash
+from vision.duplicates.pixel_match import Original, is_copy
 
 DATA = Path(
     os.environ.get("SHARED_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared" / "data"

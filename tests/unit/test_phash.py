@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from media.imaging import ImageRefused
-from vision.near_models import BANDS
-from vision.phash import DEFAULT_DISTANCE, MOST_DISTANCE, PHash, bands, distance, phash
+from vision.duplicates.phash import DEFAULT_DISTANCE, MOST_DISTANCE, PHash, bands, distance, phash
+from vision.models.duplicates import BANDS
 
 ANY_BITS = st.integers(min_value=0, max_value=2**256 - 1)
 SOME_PLACES = st.sets(st.integers(min_value=0, max_value=255), max_size=MOST_DISTANCE)

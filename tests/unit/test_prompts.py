@@ -2,8 +2,8 @@
 
 import pytest
 
-from vision import prompts
-from vision.policy import load_policy
+from vision.policy import prompts
+from vision.policy.decision import load_policy
 from vision.providers.answer_fields import KNOWN_FIELDS
 
 PRESETS = load_policy().prompt_presets

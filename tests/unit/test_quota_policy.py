@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage_quota.policy import Ceilings, Usage, decide
+from storage_quota.limits import Ceilings, Usage, decide
 
 
 def outlook(usage, ceilings, requested=10):

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from vision.policy import Candidate, decide, decide_post, load_policy
-from vision.policy_schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy
+from vision.policy.decision import Candidate, decide, decide_post, load_policy
+from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -1,6 +1,7 @@
 """What is known about posts, what was asked about their pictures, and what that cost."""
 
 from vision.models.budget import TokenBudget
+from vision.models.duplicates import PictureDistinction, PictureHash
 from vision.models.enrichment import (
     ANALYZED,
     AnalysisReason,
@@ -10,8 +11,7 @@ from vision.models.enrichment import (
     VisionProviderName,
 )
 from vision.models.health import ProviderHealth
-from vision.models.pictures import LookState, PictureLook
-from vision.near_models import PictureDistinction, PictureHash
+from vision.models.paid_analysis import LookState, PictureLook
 
 __all__ = [
     "ANALYZED",

@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Tenant
 from media.models import Channel, Post
-from storage_quota.models import Tenant
 
 
 class EnrichmentKind(models.TextChoices):

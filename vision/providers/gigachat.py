@@ -18,7 +18,7 @@ from gigachat.exceptions import AuthenticationError, NotFoundError
 from gigachat.models import Chat, ChatCompletion, Messages, MessagesRole
 
 from vision import metrics
-from vision.prompts import SYSTEM
+from vision.policy.prompts import SYSTEM
 from vision.providers import answers, picture
 from vision.providers.answer_fields import Answer, AnswerUnusable
 from vision.providers.gigachat_client import Connection, connect

@@ -166,7 +166,7 @@ class VisionProvider(Protocol):
     """
     Look at one picture.
 
-    `prompt` is the text to ask with, made by `vision.prompts.compose`. Adapters translate
+    `prompt` is the text to ask with, made by `vision.policy.prompts.compose`. Adapters translate
     their SDK's errors: busy or unreachable → `ProviderBusy`, a definite no → `ProviderRefused`.
     Anything else is a bug and may crash. Safe to share between threads.
     """

@@ -9,13 +9,18 @@ from uuid import UUID
 
 from django.conf import settings
 
-from storage_quota.models import StoredObject, Tenant
-from vision import budget, cache, language, policy, prices, providers
-from vision.budget import Ceilings, Estimate, Spent
+from accounts.models import Tenant
+from storage_quota.models import StoredObject
+from vision import providers
+from vision.analysis import cache
+from vision.limits import budget, prices
+from vision.limits.budget import Ceilings, Estimate, Spent
 from vision.models import LookState, PictureLook
-from vision.policy import Candidate, Decision
-from vision.policy_schema import VisionPolicy
-from vision.policy_source import current_policy
+from vision.policy import decision as policy
+from vision.policy import language
+from vision.policy.decision import Candidate, Decision
+from vision.policy.loader import current_policy
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import SCHEMA_VERSION, PaidVision
 from vision.reanalysis.selection import Selection, Shown, batches
 

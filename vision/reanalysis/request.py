@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from django.conf import settings
 from django.db import transaction
 
-from events import bus
+from events import outbox
 from events.errors import DomainError
 from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
@@ -76,7 +76,7 @@ def request(
         with transaction.atomic():
             if retry_refused:
                 _forget_refusals(list(wanted.values()))
-            asked += bus.publish_many([_event(s, key, run, now) for key, s in wanted.items()])
+            asked += outbox.publish_many([_event(s, key, run, now) for key, s in wanted.items()])
         if progress:
             progress(len(wanted))
     return asked

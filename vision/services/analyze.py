@@ -8,19 +8,23 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from events import bus
+from events import outbox
 from events.schemas import MediaFile, SkipReason, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
-from vision import budget, cache, language, metrics, policy, providers, settlement
-from vision.looks import Look, Outcome, params_hash
+from vision import metrics, providers
+from vision.analysis import cache, settlement
+from vision.analysis.claims import Picture
+from vision.analysis.results import Look, Outcome, params_hash
+from vision.limits import budget
 from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment
-from vision.pictures import Picture
-from vision.policy import Candidate, Decision
-from vision.policy_schema import VisionPolicy
-from vision.policy_source import current_policy
+from vision.policy import decision as policy
+from vision.policy import language
+from vision.policy.decision import Candidate, Decision
+from vision.policy.loader import current_policy
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
-from vision.services.ask import Question, ask
-from vision.services.read import read
+from vision.services.ocr import read
+from vision.services.paid import Question, ask
 
 
 def is_live(event: VisionUploadedEventV1) -> bool:
@@ -92,7 +96,7 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
             SkipReason(media_id=f.sha256, reason="analysis_failed", details=code)
             for f in failed.media_files
         ]
-        bus.publish(
+        outbox.publish(
             settlement.skipped_event(post, failed.media_files, reasons, asked_at=failed.uploaded_at)
         )
     return "recorded"

@@ -8,9 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from events import bus, worker
-from events.bus import Subscription
-from events.delivery import Tally
+from events import subscriptions
+from events.delivery import worker
+from events.delivery.run import Tally
+from events.subscriptions import Subscription
 
 
 class Command(BaseCommand):
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _queues(self, name: str | None) -> list[str]:
-        known = bus.queues()
+        known = subscriptions.queues()
         if name and name not in known:
             raise CommandError(f"There is no queue {name!r}; there are: {', '.join(known)}")
         return [name] if name else known

@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from tqdm import tqdm
 
+from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from media.services import imports
 from media.services.imports import Summary
 from media.sources.export.source import ExportSource
-from storage_quota.tenants import find_tenant
 
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all taken over; 1 done, but with problems; 2 could not import"

@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from media.sources.export.albums import Albums
 from media.sources.export.chats import ChatPolicy
-from media.sources.export.cursor import Cursor, Unreadable
 from media.sources.export.files import Folder
+from media.sources.export.json_stream.cursor import Cursor, Unreadable
+from media.sources.export.json_stream.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
 from media.sources.export.location import AS_JSON, locate
 from media.sources.export.message import Draft, convert
-from media.sources.export.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
 from media.sources.export.walk import Header, RawMessage, Step, Walk
 from media.sources.port import Problem, Record, SourceRefused
 

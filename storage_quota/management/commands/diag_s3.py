@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.tenants import TenantUnknown, find_tenant
 from storage_quota.management.tables import facts, gib, mib, percent, table
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store
 from storage_quota.object_store.port import OUT_OF_ORDER, check_key
-from storage_quota.quota import ceilings
+from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
-from storage_quota.tenants import TenantUnknown, find_tenant
 
 YELLOW, RED = 75, 90
 """Percent of a limit from which its status changes (CONTRACT §15)."""

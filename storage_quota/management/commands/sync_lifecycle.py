@@ -5,9 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import DomainError, RetryLater
-from storage_quota import lifecycle
-from storage_quota.cleanup import Step
-from storage_quota.lifecycle import Comparison
+from storage_quota.cleanup import Step, lifecycle
+from storage_quota.cleanup.lifecycle import Comparison
 from storage_quota.object_store import LifecycleRule
 
 CODES = "exit codes: 0 the rules are as they should be, or the store has none; 1 failed"

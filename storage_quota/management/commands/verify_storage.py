@@ -12,9 +12,9 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from storage_quota.integrity.check import GRACE, Terms
+from storage_quota.integrity.check_runs import DEFAULT_PERCENT
 from storage_quota.integrity.errors import CANNOT_CHECK, TooMuchMissing
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT
-from storage_quota.integrity.rounds import DEFAULT_PERCENT
 from storage_quota.integrity.verify import FINDINGS_SHOWN, Report, Wishes, verify
 from storage_quota.management.tables import facts, mib
 from storage_quota.models import IntegrityCheck, TenantUsage

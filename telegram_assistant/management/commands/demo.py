@@ -10,15 +10,15 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
-from events import bus
-from events.delivery import Tally
+from accounts import tenants
+from accounts.models import Tenant
+from events import subscriptions
+from events.delivery.run import Tally
 from events.management.commands.drain import drain_with_progress
 from media.services import imports
 from media.services.imports import Summary
 from media.sources.export.source import ExportSource
-from storage_quota import services as quota
-from storage_quota.models import Tenant
-from telegram_assistant import figures
+from telegram_assistant import archive_stats
 
 SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 PATIENCE = 120
@@ -32,10 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tenant = quota.default_tenant()
+        tenant = tenants.default_tenant()
         summary = self._import(tenant)
-        tallies = drain_with_progress(bus.queues(), max_wait=PATIENCE)
-        report = figures.of_tenant(tenant) | {"seconds": _seconds(summary, tallies)}
+        tallies = drain_with_progress(subscriptions.queues(), max_wait=PATIENCE)
+        report = archive_stats.of_tenant(tenant) | {"seconds": _seconds(summary, tallies)}
         password = _ensure_admin()
         if options["json"]:
             self.stdout.write(json.dumps({"import": summary.as_dict(), **report}))

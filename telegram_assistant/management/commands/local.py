@@ -3,7 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from telegram_assistant import local
+from telegram_assistant.embedded_postgres import server
 
 
 class Command(BaseCommand):
@@ -17,10 +17,10 @@ class Command(BaseCommand):
         data_dir = settings.DATABASES["default"].get("EMBEDDED_DIR")
         if data_dir is None:
             self.stdout.write("DATABASE_URL is set: there is no embedded PostgreSQL.")
-        elif local.running_socket(data_dir) is None:
+        elif server.running_socket(data_dir) is None:
             self.stdout.write(f"The PostgreSQL under {data_dir} is not running.")
         elif action == "stop":
-            local.stop_postgres(data_dir)
+            server.stop_postgres(data_dir)
             self.stdout.write(f"Stopped the PostgreSQL under {data_dir}.")
         else:
             self.stdout.write(f"The PostgreSQL under {data_dir} is running.")

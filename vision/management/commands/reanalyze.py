@@ -14,8 +14,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from accounts.tenants import find_tenant
 from events.errors import DomainError
-from storage_quota.tenants import find_tenant
 from vision import version
 from vision.models import VisionProviderName
 from vision.providers.port import SCHEMA_VERSION

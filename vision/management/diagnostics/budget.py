@@ -6,11 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from storage_quota.tenants import TenantUnknown, find_tenant
-from vision import budget, selectors
-from vision.policy_schema import PolicyRefused
+from accounts.tenants import TenantUnknown, find_tenant
+from vision import selectors
+from vision.limits import budget
+from vision.policy.schema import PolicyRefused
 from vision.selectors import BudgetReport
-from vision.services import again
+from vision.services import retry_backlog
 
 _STATES = {
     "not_configured": "not configured, pictures are read with OCR",
@@ -38,7 +39,7 @@ def handle(command: BaseCommand, **options: Any) -> None:
         tenant = find_tenant(options["tenant_id"])
         if options["reset"]:
             forgiven = budget.reset(tenant=tenant, now=now)
-            asked = again.ask_due(now=now)
+            asked = retry_backlog.ask_due(now=now)
             command.stderr.write(f"{forgiven} tokens forgiven, {asked} posts asked for again.")
         report = selectors.budget_report(tenant, now=now)
     except (TenantUnknown, PolicyRefused) as refusal:

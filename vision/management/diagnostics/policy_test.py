@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from media.probe import probe
-from vision import policy
 from vision.management.diagnostics import table
-from vision.policy import MIB, Candidate, Decision
-from vision.policy_schema import PolicyRefused
-from vision.policy_source import current_policy
+from vision.policy import decision as policy
+from vision.policy.decision import MIB, Candidate, Decision
+from vision.policy.loader import current_policy
+from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
 
 HELP = "what the policy file says of a picture: allowed or not, why, and who would look"

@@ -5,10 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Sum
 
+from accounts.models import Tenant
+from accounts.tenants import TenantUnknown, find_tenant
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1, VisionUploadedEventV1
-from storage_quota.models import GIB, ContentType, StoredObject, Tenant, TenantUsage
-from storage_quota.tenants import TenantUnknown, find_tenant
+from storage_quota.models import GIB, ContentType, StoredObject, TenantUsage
 from vision.management.diagnostics import table
 
 HELP = "events and deliveries of vision, results in the bucket"

@@ -1,0 +1,103 @@
+"""Who signs in, whose archive it is, and who may see which."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.validators import validate_time_zone
+
+TIME_ZONE_MAX_LENGTH = 64
+
+
+class User(AbstractUser):
+    """A person who signs in, with the language and the time zone they read the console in."""
+
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        blank=True,
+        default="",
+        choices=settings.LANGUAGES,
+        help_text=_("Empty: the language of the browser."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=TIME_ZONE_MAX_LENGTH,
+        blank=True,
+        default="",
+        validators=[validate_time_zone],
+        help_text=_("Like Europe/Moscow. Empty: the time zone of the installation."),
+    )
+    notification_address = models.EmailField(
+        _("notification address"),
+        blank=True,
+        default="",
+        help_text=_("Where notifications go. Empty: the e-mail address of the account."),
+    )
+
+
+class Tenant(models.Model):
+    """Whose archive it is. Limits are per tenant, and so are keys."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    settings = models.JSONField(
+        _("settings"),
+        default=dict,
+        blank=True,
+        help_text=_('Own limits by type, in GiB: {"limits": {"media_gb": 1.5, "vision_gb": 0.5}}'),
+    )
+    limit_bytes = models.BigIntegerField(
+        _("own limit, bytes"),
+        null=True,
+        blank=True,
+        help_text=_("Replaces S3_PER_TENANT_LIMIT_GB for this tenant."),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(limit_bytes__isnull=True) | Q(limit_bytes__gte=0),
+                name="tenant_limit_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """
+    A user may see a tenant's archive through the API.
+
+    Active members of staff are operators: they see every tenant and need no membership.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("tenant")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=_("user"),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "tenant"], name="membership_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.tenant_id}"

@@ -1,0 +1,50 @@
+"""Finding the tenant one works for."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.models import Tenant
+from events.errors import DomainError
+
+
+class TenantUnknown(DomainError):
+    code: ClassVar[str] = "tenant_unknown"
+    http_status: ClassVar[int] = 404
+
+    def __init__(self, name_or_id: str) -> None:
+        names = Tenant.objects.order_by("name").values_list("name", flat=True)[:20]
+        super().__init__(
+            f"There is no tenant {name_or_id!r} (there are: {', '.join(names) or 'none yet'});"
+            " tenants are added in the console"
+        )
+        self.name_or_id = name_or_id
+
+    def context(self) -> dict[str, Any]:
+        return {"tenant": self.name_or_id}
+
+
+def default_tenant() -> Tenant:
+    """The tenant of an installation that has only one; made at its first use."""
+    tenant, _ = Tenant.objects.get_or_create(
+        pk=settings.S3.default_tenant_id, defaults={"name": "default"}
+    )
+    return tenant
+
+
+def find_tenant(name_or_id: str | None = None) -> Tenant:
+    """By name, else by id; the default tenant when nothing is said. Raises TenantUnknown."""
+    if not name_or_id:
+        return default_tenant()
+    tenant = Tenant.objects.filter(name=name_or_id).first() or _by_id(name_or_id)
+    if tenant is None:
+        raise TenantUnknown(name_or_id)
+    return tenant
+
+
+def _by_id(text: str) -> Tenant | None:
+    try:
+        return Tenant.objects.filter(pk=UUID(text)).first()
+    except ValueError:
+        return None

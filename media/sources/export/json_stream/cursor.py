@@ -1,0 +1,244 @@
+"""
+A pull reader of JSON: decode this value, skip that one, never hold the whole.
+
+The standard library's C scanner decodes one value at a time out of a moving window. (ijson was
+measured too. It is quicker, but its path strings grow with the square of the nesting: 12 kB of `[`
+took 360 MB; and one bad message ends the whole file, where here it is only skipped.)
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from media.sources.export.json_stream.reader import MALFORMED, TRUNCATED, Broken, Window
+from media.sources.export.json_stream.repair import clean, may_hold_unstorable, repair
+
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_SCALAR = re.compile(r"[^,\]}\s]+")
+_ID = re.compile(r'"id"\s*:\s*(-?\d{1,18})\b')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_TO_BRACKET = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{}\[\]])?', re.DOTALL)
+"""Past whole strings to the next bracket; without one, to the end or to an unfinished string."""
+_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
+_MAX_DEPTH = 100_000
+_CUT_SHORT_CHARS = 12
+"""A file cut inside a literal or an escape fails this near to its end."""
+
+
+class Unreadable(Exception):
+    """One value is not JSON, but where it ends is clear: the reader stands behind it."""
+
+    def __init__(self, reason: str, fragment: str) -> None:
+        super().__init__(reason)
+        found = _ID.search(fragment, 0, 1000)
+        self.reason = reason
+        self.message_id = int(found[1]) if found else None
+
+
+class Cursor:
+    """Stands before a value. `members` and `items` want each value consumed before the next."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def members(self) -> Iterator[str]:
+        """The keys of the object here."""
+        self._take("{")
+        if self._closes("}"):
+            return
+        while True:
+            yield self._key()
+            if self._take(",}") == "}":
+                return
+
+    def items(self) -> Iterator[None]:
+        """One step for each item of the array here."""
+        self._take("[")
+        if self._closes("]"):
+            return
+        while True:
+            yield
+            if self._take(",]") == "]":
+                return
+
+    def peek(self) -> str:
+        """The next character that is not white space; empty at the end of the file."""
+        window = self._window
+        while True:
+            at = window.at
+            if at < len(window.text):
+                if (mark := window.text[at]) not in " \t\r\n":
+                    return mark
+                window.at = _SPACE.match(window.text, at).end()  # type: ignore[union-attr]
+            elif not window.fill():
+                return ""
+
+    def value(self) -> Any:
+        """The value here, repaired where needed. Raises Unreadable (it is skipped) or Broken."""
+        if self.peek() not in ("{", "[", '"'):
+            return self._scalar()
+        window = self._window
+        start = window.at
+        try:
+            value, end = _DECODER.raw_decode(window.text, start)
+            if may_hold_unstorable(window.text, start, end):
+                value = clean(value)
+        except (ValueError, RecursionError):
+            return self._hard_value()
+        window.at = end
+        return value
+
+    def skip(self) -> None:
+        """Past the value here, without looking into it."""
+        mark = self.peek()
+        if mark in ("{", "[", '"'):
+            size = self._extent(keep=False)  # moves the window, so it comes first
+            self._window.at += size
+        else:
+            self._scalar_token()
+
+    def end(self) -> None:
+        """Nothing but white space may follow."""
+        if self.peek():
+            self._break("there is something after the end of the export")
+
+    def _key(self) -> str:
+        if self.peek() != '"':
+            self._break("expected a key")
+        try:
+            key = str(self.value())
+        except Unreadable:
+            key = ""
+        self._take(":")
+        return key
+
+    def _scalar(self) -> Any:
+        token = self._scalar_token()
+        try:
+            return _DECODER.decode(token)
+        except (ValueError, RecursionError) as exc:
+            raise Unreadable("not a JSON value", token) from exc
+
+    def _scalar_token(self) -> str:
+        window = self._window
+        while True:
+            found = _SCALAR.match(window.text, window.at)
+            if found and found.end() < len(window.text):
+                break
+            if not window.fill():
+                self._break("expected a value", ended=True)
+            if found is None:
+                self._break("expected a value")
+        window.at = found.end()
+        return found[0]
+
+    def _hard_value(self) -> Any:
+        """Either it needs more of the file, or a repair, or it is beyond repair."""
+        window = self._window
+        size = self._extent(keep=True)
+        fragment = window.text[window.at : window.at + size]
+        window.at += size
+        try:
+            return clean(_loads(fragment))
+        except RecursionError as exc:
+            raise Unreadable("nested too deeply", fragment) from exc
+        except ValueError as exc:
+            raise Unreadable(f"not JSON: {_reason(exc)}", fragment) from exc
+
+    def _extent(self, *, keep: bool) -> int:
+        """
+        How many characters, from where we stand, the string or container here still has.
+
+        With `keep` all of them are in the window afterwards; without, the window moves along.
+        """
+        if self._window.text[self._window.at] == '"':
+            return self._string_extent()
+        window, depth, offset = self._window, 0, 0
+        while True:
+            found = _TO_BRACKET.match(window.text, window.at + offset)
+            mark = found[1] if found else None
+            if found and mark:
+                offset = found.end() - window.at
+                depth += _DEPTH[mark]
+                if depth == 0:
+                    return offset
+                if depth > _MAX_DEPTH:
+                    self._break("nested too deeply")
+            else:
+                offset = (found.end() if found else window.at) - window.at
+                offset = self._grow(offset, keep=keep)
+
+    def _string_extent(self) -> int:
+        window = self._window
+        while True:
+            if found := _STRING.match(window.text, window.at):
+                return found.end() - window.at
+            self._grow(0, keep=True)
+
+    def _grow(self, offset: int, *, keep: bool) -> int:
+        """More text behind a value that does not end in the window; where to go on from."""
+        window = self._window
+        if not keep:
+            window.at, offset = window.at + offset, 0
+        if not window.fill():
+            self._ended_inside()
+        return offset
+
+    def _ended_inside(self) -> NoReturn:
+        """The file ends before the value does: cut short there, or wrong somewhere before."""
+        fragment = self._window.text[self._window.at :]
+        try:
+            _loads(fragment)
+        except json.JSONDecodeError as exc:
+            left = len(exc.doc) - exc.pos
+            if left > _CUT_SHORT_CHARS and not exc.msg.startswith("Unterminated"):
+                self._window.at += min(exc.pos, len(fragment))
+                self._break(_reason(exc))
+        except (ValueError, RecursionError):
+            pass
+        self._break("the file ends in the middle of a value", ended=True)
+
+    def _closes(self, mark: str) -> bool:
+        """An empty container: step over its opening mark's partner."""
+        if self.peek() != mark:
+            return False
+        self._window.at += 1
+        return True
+
+    def _take(self, marks: str) -> str:
+        mark = self.peek()
+        if not mark:
+            self._break("the file ends before its last bracket", ended=True)
+        if mark not in marks:
+            self._break(f"expected one of {marks}")
+        self._window.at += 1
+        return mark
+
+    def _break(self, reason: str, *, ended: bool = False) -> NoReturn:
+        raise Broken(TRUNCATED if ended else MALFORMED, self._window.position, reason)
+
+
+def _loads(fragment: str) -> Any:
+    try:
+        return _DECODER.decode(fragment)
+    except json.JSONDecodeError:
+        return _DECODER.decode(repair(fragment))
+
+
+def _reason(exc: ValueError) -> str:
+    return exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError("a number beyond all bounds")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant, strict=False)

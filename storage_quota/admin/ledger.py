@@ -1,0 +1,70 @@
+"""The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from events.console import ReadOnlyAdmin
+from storage_quota.admin import cleanup
+from storage_quota.models import Reservation, StoredObject, TenantUsage
+
+
+@admin.register(TenantUsage)
+class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
+    list_select_related = ("tenant",)
+    list_display = ("tenant", "content_type", "size", "objects_count", "last_updated")
+    list_filter = ("content_type", "tenant")
+    ordering = ("tenant__name", "content_type")
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(partial(cleanup.view, site=self.admin_site))
+        return [path("cleanup/", page, name=cleanup.NAME), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        more = {"may_clean_up": cleanup.may_clean_up(request)}
+        return super().changelist_view(request, more | (extra_context or {}))
+
+    @admin.display(description=_("size"), ordering="total_bytes")
+    def size(self, usage: TenantUsage) -> str:
+        return filesizeformat(usage.total_bytes)
+
+
+@admin.register(StoredObject)
+class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
+    list_select_related = ("tenant",)
+    list_display = ("key", "tenant", "content_type", "mime", "size", "created_at", "damaged_at")
+    list_filter = (
+        "content_type", "tenant", "created_at", ("damaged_at", admin.EmptyFieldListFilter),
+    )  # fmt: skip
+    search_fields = ("key__contains",)
+    search_help_text = _("A part of the key, such as a SHA-256")
+    ordering = ("-created_at", "key")
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, stored: StoredObject) -> str:
+        return filesizeformat(stored.size_bytes)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin[Reservation]):
+    list_select_related = ("tenant",)
+    list_display = ("key", "tenant", "content_type", "size", "expired", "expires_at")
+    list_filter = ("content_type", "tenant")
+    search_fields = ("key__contains",)
+    ordering = ("expires_at", "id")
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, promise: Reservation) -> str:
+        return filesizeformat(promise.size_bytes)
+
+    @admin.display(description=_("expired"), boolean=True)
+    def expired(self, promise: Reservation) -> bool:
+        return promise.expires_at <= timezone.now()

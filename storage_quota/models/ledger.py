@@ -1,0 +1,194 @@
+"""The ledger of the bucket: what is stored, and what is reserved."""
+
+import math
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Cast, Concat
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Tenant
+from storage_quota.keys import KEY_MAX_LENGTH
+from storage_quota.models.receipt import Stored
+
+GIB = 1024**3
+
+
+class ContentType(models.TextChoices):
+    MEDIA = "media", _("media")
+    VISION = "vision", _("vision")
+    CRAWL = "crawl", _("crawl")
+    ALBUM = "album", _("album")
+
+
+def _known_type(name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(condition=Q(content_type__in=ContentType.values), name=name)
+
+
+def _key_in_own_folder(name: str) -> models.CheckConstraint:
+    """`{content_type}/{tenant}/…`: no key can be charged to one tenant and belong to another."""
+    folder = Concat(
+        F("content_type"),
+        Value("/"),
+        Cast(F("tenant"), models.CharField()),
+        Value("/"),
+        output_field=models.CharField(),
+    )
+    inside = Func(F("key"), folder, function="starts_with", output_field=models.BooleanField())
+    return models.CheckConstraint(condition=inside, name=name)
+
+
+class TenantUsage(models.Model):
+    """
+    The ledger's sum for one tenant and type.
+
+    Its row is also the lock under which that part of the ledger changes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="usage", verbose_name=_("tenant")
+    )
+    content_type = models.CharField(_("type"), max_length=20, choices=ContentType.choices)
+    total_bytes = models.BigIntegerField(_("bytes"), default=0)
+    total_gb = models.GeneratedField(
+        verbose_name=_("GiB"),
+        expression=Cast(F("total_bytes"), models.FloatField()) / Value(float(GIB)),
+        output_field=models.FloatField(),
+        db_persist=True,
+    )
+    objects_count = models.IntegerField(_("objects"), default=0)
+    last_updated = models.DateTimeField(_("last updated"))
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        db_table = "tenant_storage_usage"
+        verbose_name = _("usage")
+        verbose_name_plural = _("usage")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "content_type"], name="uq_tenant_storage_tenant_content"
+            ),
+            _known_type("tenant_storage_usage_type_known"),
+            models.CheckConstraint(
+                condition=Q(total_bytes__gte=0), name="tenant_storage_usage_bytes_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(objects_count__gte=0), name="tenant_storage_usage_count_not_negative"
+            ),
+        ]
+        # (tenant_id) comes with the foreign key, (tenant_id, content_type) with the constraint.
+        indexes: ClassVar = [
+            models.Index(fields=["content_type"], name="tenant_storage_usage_type"),
+            models.Index(fields=["last_updated"], name="tenant_storage_usage_updated"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.content_type}"
+
+
+class Reservation(models.Model):
+    """
+    A promise of bytes for one key; made by `services.reserve`, ended by settle or release.
+
+    It counts as used as long as the row exists: only the sweep, which looks into the
+    bucket, may drop one that expired.
+    """
+
+    put_until: float = math.inf
+    """
+    `time.monotonic()` after which the store refuses to write on this promise, so that no
+    object lands after the sweep has looked. Known to the process that reserved, only.
+    """
+
+    stored: Stored | None = None
+    """What was put on this promise. Known to the process that put it, only."""
+
+    unanswered: bool = False
+    """The store got a put on it and did not answer. Known to the process that put, only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("tenant")
+    )
+    content_type = models.CharField(_("type"), max_length=20, choices=ContentType.choices)
+    key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH)
+    size_bytes = models.BigIntegerField(_("bytes"))
+    contested = models.BooleanField(
+        _("contested"),
+        default=False,
+        help_text=_("Another promise for the same key was open at the same time."),
+    )
+    expires_at = models.DateTimeField(_("expires at"))
+    kept_until = models.DateTimeField(
+        _("kept until"),
+        null=True,
+        blank=True,
+        help_text=_("The store did not answer: until then it may still carry an upload out."),
+    )
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        constraints: ClassVar = [
+            _known_type("reservation_type_known"),
+            _key_in_own_folder("reservation_key_in_own_folder"),
+            models.CheckConstraint(condition=Q(size_bytes__gt=0), name="reservation_size_positive"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["expires_at"], name="reservation_expires"),
+            models.Index(fields=["key"], name="reservation_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.size_bytes} B"
+
+
+class StoredObject(models.Model):
+    """One line of the ledger: an object that is in the bucket, and what it weighs there."""
+
+    key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH, primary_key=True)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="objects_stored", verbose_name=_("tenant")
+    )
+    content_type = models.CharField(_("type"), max_length=20, choices=ContentType.choices)
+    size_bytes = models.BigIntegerField(_("bytes"))
+    mime = models.CharField(_("MIME type"), max_length=255)
+    content_encoding = models.CharField(_("encoding"), max_length=20, blank=True, default="")
+    sha256 = models.CharField(_("SHA-256 as stored"), max_length=64, blank=True, default="")
+    created_at = models.DateTimeField(_("created at"))
+    updated_at = models.DateTimeField(_("updated at"))
+    last_read_at = models.DateTimeField(_("last read at"), null=True, blank=True)
+    damaged_at = models.DateTimeField(
+        _("found damaged at"),
+        null=True,
+        blank=True,
+        help_text=_("What lies there is not what was stored; storing it again mends it."),
+    )
+
+    class Meta:
+        verbose_name = _("stored object")
+        verbose_name_plural = _("stored objects")
+        constraints: ClassVar = [
+            _known_type("stored_object_type_known"),
+            _key_in_own_folder("stored_object_key_in_own_folder"),
+            models.CheckConstraint(
+                condition=Q(size_bytes__gte=0), name="stored_object_size_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(sha256="") | Q(sha256__regex=r"^[0-9a-f]{64}$"),
+                name="stored_object_sha256_hex",
+            ),
+        ]
+        indexes: ClassVar = [
+            # Whole pages of victims are read off it, in order (cleanup.ByAge).
+            models.Index(
+                fields=["content_type", "updated_at", "key"], name="stored_object_type_written"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

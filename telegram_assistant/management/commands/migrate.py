@@ -1,0 +1,29 @@
+"""Django's `migrate`, which refuses a database that an earlier, unreleased version made."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+
+REMEDY = (
+    "This database was made by a version before the first release, whose tables cannot be"
+    " carried over: start with an empty one (rename the folder VAR_DIR, or name a new database"
+    " in DATABASE_URL) and import your exports again."
+)
+
+
+class Command(migrate.Command):
+    """Migrate, or say in one sentence what to do where that is impossible."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if is_of_earlier_state(options["database"]):
+            raise CommandError(REMEDY)
+        super().handle(*args, **options)
+
+
+def is_of_earlier_state(alias: str) -> bool:
+    """Whether the database has the tables of a state from before users and tenants had a room."""
+    applied = {app for app, _ in MigrationRecorder(connections[alias]).applied_migrations()}
+    return "events" in applied and "accounts" not in applied

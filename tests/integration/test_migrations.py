@@ -1,0 +1,25 @@
+"""The tables: made from nothing, complete, and never on top of an earlier state."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_model_was_changed_without_a_migration():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_database_of_an_earlier_state_is_refused_with_what_to_do():
+    MigrationRecorder(connection).migration_qs.filter(app="accounts").delete()
+
+    with pytest.raises(CommandError, match=r"before the first release.*import your exports again"):
+        call_command("migrate", verbosity=0)
+
+
+def test_a_database_of_this_state_is_migrated_again_without_a_word(capsys):
+    call_command("migrate", verbosity=0)
+
+    assert capsys.readouterr().out == ""

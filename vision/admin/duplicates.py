@@ -1,0 +1,150 @@
+"""The console's view of near-duplicates: who shares whose analysis, and who was told apart."""
+
+import re
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from events.console import ReadOnlyAdmin, short_time
+from media.admin.pictures import thumbnail_tag
+from media.models import media_object_id
+from vision.duplicates import hash_index
+from vision.models.duplicates import PictureDistinction, PictureHash
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+Row = TypeVar("Row", PictureHash, PictureDistinction)
+
+
+class PairAdmin(ReadOnlyAdmin[Row]):
+    """Rows about two pictures, found by the hash of either."""
+
+    columns: ClassVar[tuple[str, str]]
+    search_help_text = _("A SHA-256, whole")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
+        term = search_term.strip().lower()
+        if not term:
+            return queryset, False
+        if not _HASH.fullmatch(term):
+            return queryset.none(), False
+        one, other = self.columns
+        return queryset.filter(Q(**{one: term}) | Q(**{other: term})), False
+
+
+@admin.register(PictureHash)
+class NearDuplicateAdmin(PairAdmin[PictureHash]):
+    """Only pictures that share another's analysis; hashes by themselves tell people nothing."""
+
+    list_display = ("picture", "shared", "distance", "sha256", "remembered", "tenant")
+    list_display_links = ("sha256",)
+    list_filter = (("tenant", admin.RelatedFieldListFilter), "distance")
+    list_select_related = ("tenant",)
+    columns = search_fields = ("sha256", "same_as")
+    ordering = ("-id",)
+    actions = ("tell_apart",)
+    fields = (
+        "picture", "shared", "distance", "sha256", "same_as", "phash", "hash_size", "tenant",
+        "remembered_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PictureHash]:
+        return super().get_queryset(request).exclude(same_as="").select_related("tenant")
+
+    def has_tell_apart_permission(self, request: HttpRequest) -> bool:
+        """Saying “not the same” is the one thing done to hashes by hand."""
+        return bool(request.user.has_perm("vision.add_picturedistinction"))
+
+    @admin.action(description=_("Not the same"), permissions=["tell_apart"])
+    def tell_apart(self, request: HttpRequest, queryset: QuerySet[PictureHash]) -> None:
+        now, count = timezone.now(), 0
+        for row in queryset.select_related("tenant"):
+            hash_index.declare_distinct(
+                tenant=row.tenant, first=row.sha256, second=row.same_as, user=request.user, now=now
+            )
+            count += 1
+        text = ngettext(
+            "%(count)d pair of pictures is told apart.",
+            "%(count)d pairs of pictures are told apart.",
+            count,
+        )
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.display(description=_("picture"))
+    def picture(self, row: PictureHash) -> SafeString:
+        return _thumbnail(row.tenant_id, row.sha256)
+
+    @admin.display(description=_("same as"))
+    def shared(self, row: PictureHash) -> SafeString:
+        return _thumbnail(row.tenant_id, row.same_as)
+
+    @admin.display(description=_("remembered at"), ordering="remembered_at")
+    def remembered(self, row: PictureHash) -> str:
+        return short_time(row.remembered_at)
+
+
+@admin.register(PictureDistinction)
+class PictureDistinctionAdmin(PairAdmin[PictureDistinction]):
+    list_display = ("first", "second", "said", "declared_by", "withdrawn", "withdrawn_by", "tenant")
+    list_display_links = ("said",)
+    list_filter = (
+        ("withdrawn_at", admin.EmptyFieldListFilter),
+        ("tenant", admin.RelatedFieldListFilter),
+    )
+    list_select_related = ("tenant", "declared_by", "withdrawn_by")
+    columns = search_fields = ("first_sha256", "second_sha256")
+    ordering = ("-id",)
+    actions = ("withdraw",)
+    fields = (
+        "first", "first_sha256", "second", "second_sha256", "declared_by", "declared_at",
+        "withdrawn_by", "withdrawn_at", "tenant",
+    )  # fmt: skip
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("vision.add_picturedistinction"))
+
+    @admin.action(description=_("Withdraw: they may be the same"), permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[PictureDistinction]) -> None:
+        now = timezone.now()
+        count = sum(
+            hash_index.withdraw(
+                tenant=row.tenant,
+                first=row.first_sha256,
+                second=row.second_sha256,
+                user=request.user,
+                now=now,
+            )
+            for row in queryset.select_related("tenant")
+        )
+        text = ngettext(
+            "%(count)d decision is withdrawn.", "%(count)d decisions are withdrawn.", count
+        )
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, text % {"count": count}, level)
+
+    @admin.display(description=_("first picture"))
+    def first(self, row: PictureDistinction) -> SafeString:
+        return _thumbnail(row.tenant_id, row.first_sha256)
+
+    @admin.display(description=_("second picture"))
+    def second(self, row: PictureDistinction) -> SafeString:
+        return _thumbnail(row.tenant_id, row.second_sha256)
+
+    @admin.display(description=_("declared at"), ordering="declared_at")
+    def said(self, row: PictureDistinction) -> str:
+        return short_time(row.declared_at)
+
+    @admin.display(description=_("withdrawn at"), ordering="withdrawn_at")
+    def withdrawn(self, row: PictureDistinction) -> str:
+        return short_time(row.withdrawn_at)
+
+
+def _thumbnail(tenant_id: Any, sha256: str) -> SafeString:
+    return thumbnail_tag(media_object_id(tenant_id, sha256))

@@ -1,0 +1,152 @@
+"""What the vision endpoints take and give."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, Final, get_args
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from events import trace
+from vision.api.queries import PROVIDERS
+from vision.models import PostEnrichment
+from vision.providers.port import Analysis, ClassificationType
+
+_BLANK_FOR_PLUS: Final = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)")
+
+
+class MomentField(serializers.DateTimeField):
+    """
+    A time in a query. Without a zone it is meant in the server's.
+
+    Who does not escape the plus of `+03:00` sends a blank: both are understood.
+    """
+
+    def to_internal_value(self, value: Any) -> Any:
+        text = _BLANK_FOR_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
+        try:
+            return super().to_internal_value(text).astimezone(UTC)
+        except OverflowError:
+            self.fail("overflow")
+
+
+class FilterSerializer(serializers.Serializer[Any]):
+    channel_id = serializers.UUIDField(required=False)
+    has_meme = serializers.BooleanField(required=False)
+    provider = serializers.ChoiceField(
+        choices=list(PROVIDERS), required=False,
+        help_text="`ocr` is `ocr_fallback`; `cached`: nobody was asked, the picture was known",
+    )  # fmt: skip
+    analyzed_after = MomentField(required=False, help_text="later than this; ISO 8601")
+
+
+class ClassificationSerializer(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(choices=get_args(ClassificationType))
+    confidence = serializers.FloatField()
+    tags = serializers.ListField(child=serializers.CharField(), help_text="the labels")
+    is_meme = serializers.BooleanField()
+    description = serializers.CharField()
+
+
+class PostVisionSerializer(serializers.Serializer[PostEnrichment]):
+    """A row of `reports.in_full`."""
+
+    post_id = serializers.UUIDField()
+    tenant_id = serializers.UUIDField()
+    channel_id = serializers.UUIDField()
+    analyzed_at = serializers.DateTimeField(source="vision_analyzed_at")
+    provider = serializers.CharField(source="vision_provider", help_text="gigachat, ocr_fallback")
+    model = serializers.CharField(source="vision_model", allow_null=True)
+    vision_version = serializers.CharField()
+    status = serializers.CharField(help_text="ok, or partial where some pictures were not seen")
+    analysis_reason = serializers.CharField(
+        source="vision_analysis_reason", allow_null=True,
+        help_text="new, retry, cache_hit, fallback",
+    )  # fmt: skip
+    tokens_used = serializers.IntegerField(source="vision_tokens_used")
+    classification = serializers.SerializerMethodField()
+    ocr_text = serializers.SerializerMethodField()
+    is_meme = serializers.BooleanField(source="vision_is_meme")
+    media_count = serializers.IntegerField()
+    s3_vision_keys = serializers.ListField(child=serializers.CharField())
+    s3_media_keys = serializers.ListField(child=serializers.CharField())
+
+    @extend_schema_field(ClassificationSerializer(allow_null=True))
+    def get_classification(self, row: PostEnrichment) -> dict[str, Any] | None:
+        seen = row.vision_classification
+        if not isinstance(seen, Mapping):
+            return None
+        return {
+            "type": seen.get("type", "other"),
+            "confidence": seen.get("confidence", 1.0),
+            "tags": seen.get("tags", []),
+            "is_meme": row.vision_is_meme,
+            "description": row.vision_description,
+        }
+
+    def get_ocr_text(self, row: PostEnrichment) -> str | None:
+        return row.vision_ocr_text or None
+
+
+class Traced(serializers.Serializer[Any]):
+    trace_id = serializers.SerializerMethodField(help_text="of this request, as in `X-Trace-ID`")
+
+    def get_trace_id(self, _: Any) -> str:
+        return trace.current()
+
+
+class TracedPostVisionSerializer(PostVisionSerializer, Traced):
+    """One post, with the trace id of the request."""
+
+
+class MediaQuerySerializer(serializers.Serializer[Any]):
+    tenant_id = serializers.UUIDField(
+        required=False, help_text="whose picture, for those who see several tenants"
+    )
+
+
+class MediaVisionSerializer(Traced):
+    """Of a `SeenPicture`."""
+
+    sha256 = serializers.CharField(source="media.file_sha256")
+    tenant_id = serializers.UUIDField(source="media.tenant_id")
+    s3_key = serializers.CharField(source="media.s3_key")
+    mime_type = serializers.CharField(source="media.mime")
+    size_bytes = serializers.IntegerField(source="media.size_bytes")
+    vision_classification = serializers.SerializerMethodField()
+    provider = serializers.CharField(source="analysis.provider")
+    model = serializers.CharField(source="analysis.model")
+    analyzed_at = serializers.DateTimeField(source="analysis.analyzed_at")
+
+    @extend_schema_field(ClassificationSerializer)
+    def get_vision_classification(self, seen: Any) -> dict[str, Any]:
+        analysis: Analysis = seen.analysis
+        return {
+            "type": analysis.classification,
+            "confidence": 1.0,
+            "tags": analysis.labels,
+            "is_meme": analysis.is_meme,
+            "description": analysis.description,
+        }
+
+
+class ByProviderSerializer(serializers.Serializer[Any]):
+    gigachat = serializers.IntegerField()
+    ocr = serializers.IntegerField()
+    cached = serializers.IntegerField(help_text="of all these, where nobody had to be asked")
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    total = serializers.IntegerField(source="tokens_total")
+    average = serializers.FloatField(source="tokens_average", help_text="per analyzed post")
+
+
+class VisionStatsSerializer(Traced):
+    """Of `Sums`."""
+
+    total_analyzed = serializers.IntegerField()
+    memes_count = serializers.IntegerField()
+    by_provider = ByProviderSerializer()
+    tokens = TokensSerializer(source="*")
+    by_type = serializers.DictField(child=serializers.IntegerField())

@@ -1,0 +1,120 @@
+"""/api/v1/vision/ – what was seen in posts and pictures. Members see what their tenants have."""
+
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import tenants_of, visible
+from accounts.permissions import IsMember, visible_or_404
+from media.models import Channel
+from vision.api import queries
+from vision.api.serializers import (
+    FilterSerializer,
+    MediaQuerySerializer,
+    MediaVisionSerializer,
+    PostVisionSerializer,
+    TracedPostVisionSerializer,
+    VisionStatsSerializer,
+)
+from vision.models import PostEnrichment
+
+SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@extend_schema(tags=["vision"])
+class PostVisionView(APIView):
+    """One post. Not there: no such post, nothing of it was seen (yet), or it is another's."""
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(responses=TracedPostVisionSerializer)
+    def get(self, request: Request, post_id: str) -> Response:
+        rows = queries.in_full(queries.analyzed())
+        row = visible_or_404(rows, request.user, post_id, field="post_id")
+        return Response(TracedPostVisionSerializer(row).data)
+
+
+@extend_schema_view(get=extend_schema(tags=["vision"], parameters=[FilterSerializer]))
+class PostsVisionView(ListAPIView[PostEnrichment]):
+    """Analyzed posts, last analyzed first. Filters narrow each other."""
+
+    permission_classes = (IsMember,)
+    serializer_class = PostVisionSerializer
+    queryset = PostEnrichment.objects.none()  # for the API's description
+
+    def get_queryset(self) -> QuerySet[PostEnrichment]:
+        form = FilterSerializer(data=self.request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        wanted = form.validated_data
+        return self._rows(wanted.pop("channel_id", None)).filter(_wanted(**wanted))
+
+    def _rows(self, channel_id: UUID | None) -> QuerySet[PostEnrichment]:
+        """Who may see the channel is asked first: with both in one condition no index fits."""
+        if channel_id is None:
+            return visible(queries.analyzed(), self.request.user)
+        channels = visible(Channel.objects.filter(pk=channel_id), self.request.user)
+        rows = queries.analyzed()
+        return rows.filter(channel=channel_id) if channels.exists() else rows.none()
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of keys, found in the index alone; then its rows."""
+        keys = super().paginate_queryset(queryset.values_list("pk", flat=True))
+        return queries.in_full(queries.analyzed()).filter(pk__in=keys or [])
+
+
+@extend_schema(tags=["vision"])
+class MediaVisionView(APIView):
+    """
+    One picture by its SHA-256, whatever posts show it.
+
+    Several tenants may have the same picture: without `tenant_id`, of those the caller sees,
+    the one that saw it last answers.
+    """
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(parameters=[MediaQuerySerializer], responses=MediaVisionSerializer)
+    def get(self, request: Request, sha256: str) -> Response:
+        if not SHA256.fullmatch(sha256):
+            raise ValidationError({"sha256": "64 hexadecimal digits are required."})
+        form = MediaQuerySerializer(data=request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        tenants = tenants_of(request.user)
+        if form.validated_data:
+            tenants = tenants.filter(pk=form.validated_data["tenant_id"])
+        seen = queries.seen_picture(tenants.values_list("pk", flat=True), sha256.lower())
+        if seen is None:
+            raise NotFound
+        return Response(MediaVisionSerializer(seen).data)
+
+
+@extend_schema(tags=["vision"])
+class StatsView(APIView):
+    """Sums over all analyzed posts of the caller's tenants; for operators, of everybody's."""
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(responses=VisionStatsSerializer)
+    def get(self, request: Request) -> Response:
+        rows = visible(PostEnrichment.objects.all(), request.user)
+        return Response(VisionStatsSerializer(queries.sums(rows)).data)
+
+
+def _wanted(**values: Any) -> Q:
+    rules = {
+        "has_meme": lambda value: Q(vision_is_meme=value),
+        "provider": lambda value: queries.PROVIDERS[value],
+        "analyzed_after": lambda value: Q(vision_analyzed_at__gt=value),
+    }
+    wanted = Q()
+    for name, value in values.items():
+        wanted &= rules[name](value)
+    return wanted

@@ -1,0 +1,140 @@
+"""The shape of `vision_policy.yml`: every key known, every value checked, nothing defaulted."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from events.errors import DomainError
+
+DEFAULT_POLICY_PATH = Path(__file__).parents[1] / "vision_policy.yml"
+QUOTA_EXHAUSTED = "quota_exhausted"
+
+_MIME_PATTERN = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"
+
+Positive = Annotated[int, Field(gt=0)]
+Mime = Annotated[str, Field(pattern=_MIME_PATTERN)]
+OcrCondition = Annotated[str, Field(pattern=rf"^{QUOTA_EXHAUSTED}$|{_MIME_PATTERN}")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+
+def channel_key(name: str) -> str:
+    """`@Name`, `name` and ` NAME ` are one channel."""
+    return name.strip().removeprefix("@").casefold()
+
+
+Channel = Annotated[str, Field(min_length=1), AfterValidator(channel_key)]
+
+
+class PolicyRefused(DomainError):
+    """The policy cannot be used, so the process must not start. `problems` name the keys."""
+
+    code: ClassVar[str] = "vision_policy_refused"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        super().__init__(f"{path}: {'; '.join(problems)}")
+        self.path = path
+        self.problems = problems
+
+    def context(self) -> dict[str, Any]:
+        return {"path": str(self.path), "problems": self.problems}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Limits(_Section):
+    max_image_mb: Positive
+    max_document_mb: Positive
+    max_daily_tokens_per_tenant: Annotated[int, Field(ge=0)]
+    max_monthly_tokens_per_tenant: Annotated[int, Field(ge=0)] | None = None
+    max_concurrent_requests: Positive
+    max_queue_depth: Positive
+
+
+class BudgetGates(_Section):
+    check_before_analysis: bool
+    fallback_to_ocr_if_exhausted: bool
+    sampling_threshold_per_day: Positive
+
+
+class Sampling(_Section):
+    enabled: bool = True  # the contract's own default where the key is absent
+    per_post_max_images: Positive
+    prefer_with_text_overlay: bool
+    skip_small_images_kb: Annotated[int, Field(ge=0)]
+
+
+class Routing(_Section):
+    ocr_only_if: frozenset[OcrCondition] = Field(strict=False)
+    skip_if_channel: frozenset[Channel] = Field(strict=False)
+    skip_if_lang_not_in: frozenset[Language] = Field(strict=False)
+
+
+class Fallback(_Section):
+    ocr_engine: Literal["tesseract"]
+
+
+class PromptPresets(_Section):
+    default_key: str
+    templates: dict[str, Annotated[str, Field(min_length=1)]]
+    mime_mapping: dict[Mime, str]
+
+    @model_validator(mode="after")
+    def _keys_have_templates(self) -> Self:
+        missing = {self.default_key, *self.mime_mapping.values()} - self.templates.keys()
+        if missing:
+            raise ValueError(f"no template for {', '.join(sorted(missing))}")
+        return self
+
+
+class AllowedMimeTypes(_Section):
+    images: frozenset[Mime] = Field(strict=False, min_length=1)
+    documents: frozenset[Mime] = Field(strict=False)
+
+
+class VisionPolicy(_Section):
+    """`vision_policy.yml`, validated. Made by `load_policy` only."""
+
+    limits: Limits
+    budget_gates: BudgetGates
+    sampling: Sampling
+    routing: Routing
+    fallback: Fallback
+    prompt_presets: PromptPresets
+    allowed_mime_types: AllowedMimeTypes
+
+    @property
+    def ocr_when_exhausted(self) -> bool:
+        """Both switches must agree that a tenant without tokens is served by OCR."""
+        gate = self.budget_gates.fallback_to_ocr_if_exhausted
+        return gate and QUOTA_EXHAUSTED in self.routing.ocr_only_if
+
+
+def load_policy(path: Path = DEFAULT_POLICY_PATH) -> VisionPolicy:
+    """The policy of `path`, or PolicyRefused: there is no built-in policy to fall back to."""
+    return parse_policy(read_policy(path), path)
+
+
+def read_policy(path: Path) -> Any:
+    """The content of the file, not yet validated. Raises PolicyRefused."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise PolicyRefused(path, [" ".join(str(exc).split())]) from exc
+
+
+def parse_policy(content: Any, path: Path) -> VisionPolicy:
+    """The policy that `content` describes; `path` is for the complaint of PolicyRefused."""
+    try:
+        return VisionPolicy.model_validate(content)
+    except ValidationError as exc:
+        raise PolicyRefused(path, [_problem(error) for error in exc.errors()]) from exc
+
+
+def _problem(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "(the whole file)"
+    return f"{key}: {error['msg']}"

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from events import subscriptions
+from events.delivery import worker
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
@@ -86,6 +87,12 @@ def objects_dir(settings, tmp_path: Path) -> Path:
     """Each test has a bucket of its own."""
     settings.OBJECTS_DIR = tmp_path / "objects"
     return settings.OBJECTS_DIR
+
+
+@pytest.fixture(autouse=True)
+def _neighbors_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waits for its neighbors' work sees the end of it at once."""
+    monkeypatch.setattr(worker, "LOOK_AGAIN", 0.01)
 
 
 @pytest.fixture

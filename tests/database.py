@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from telegram_assistant import local
+from telegram_assistant.embedded_postgres import server
 
 PREFIX = "telegram_assistant_tests_"
 FORGETFUL = ("fsync", "full_page_writes", "synchronous_commit")
@@ -44,14 +44,14 @@ def make_room_for_a_run() -> Path:
 
 def _remove(room: Path) -> None:
     for data_dir in room.glob("*/postgres"):
-        if local.running_socket(data_dir):
-            local.stop_postgres(data_dir)
+        if server.running_socket(data_dir):
+            server.stop_postgres(data_dir)
     shutil.rmtree(room)
 
 
 def start_forgetful(data_dir: Path) -> None:
     """Start the embedded server there; from now on it may lose everything in a power cut."""
-    socket = local.start_postgres(data_dir, database="telegram_assistant")
+    socket = server.start_postgres(data_dir, database="telegram_assistant")
     with psycopg.connect(host=socket, user="postgres", dbname="postgres", autocommit=True) as own:
         for name in FORGETFUL:
             own.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
 from django_q.models import Schedule
 
-from storage_quota.models import Tenant
+from accounts.models import Tenant
 from telegram_assistant import schedules
 from tests import database
 from tests import factories as make

@@ -53,7 +53,7 @@ requirements: $(VENV)/dev ## pin the requirements anew
 	  requirements/$$name.in --output-file requirements/$$name.txt; done
 
 sample: $(VENV)/dev ## draw the sample channel anew
-	@$(RUN) -m telegram_assistant.sample.draw telegram_assistant/sample/ChatExport_2026-11-01
+	@$(RUN) -m tools.sample_channel.draw telegram_assistant/sample
 
 password: $(VENV)/base ## give the admin user a new password
 	@$(MANAGE) changepassword admin

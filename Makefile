@@ -44,8 +44,14 @@ format: $(VENV)/dev ## rewrite the code in the house style
 migrations: $(VENV)/dev ## write migrations for changed models
 	@$(MANAGE) makemigrations
 
-messages: $(VENV)/dev ## compile the translations (telegram_assistant/locale)
-	@$(RUN) -m telegram_assistant.locale.compile
+CATALOG := telegram_assistant/locale/ru/LC_MESSAGES/django.po
+messages: $(VENV)/dev gettext ## collect the texts to translate, compile the translations
+	@$(MANAGE) makemessages --verbosity 0 --locale ru --no-location --no-obsolete --no-wrap \
+	  $(addprefix --ignore ,tests bench tools var .venv)
+	@# Sorted by text, an entry stays where it is when code moves; the date would change each time.
+	@msgattrib --sort-output --no-wrap $(CATALOG) | sed '/^"POT-Creation-Date:/d' > $(CATALOG).new
+	@mv $(CATALOG).new $(CATALOG)
+	@$(MANAGE) compilemessages --verbosity 0 --locale ru --ignore .venv
 
 requirements: $(VENV)/dev ## pin the requirements anew
 	@for name in base dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -64,9 +70,12 @@ stop: ## stop the embedded PostgreSQL
 clean: ## forget the virtual environment (var/, where your data is, stays)
 	@rm -rf $(VENV)
 
-.PHONY: tesseract browser
+.PHONY: tesseract browser gettext
 tesseract:
 	@./install/packages tesseract tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng
+
+gettext:
+	@./install/packages msgfmt gettext
 
 browser:
 	@./install/packages chromium chromium chromium-driver fonts-dejavu-core \

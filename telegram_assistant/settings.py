@@ -89,7 +89,19 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": ENV.web.database()}
+# A list of pictures is a hundred requests: each thread of the web server keeps its connection and
+# checks it once per request. No advisory lock of a session (`events.advisory_locks`) is lost by the
+# age: Django closes old connections between requests only, django-q2 between tasks only.
+DATABASES = {
+    "default": ENV.web.database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True},
+}
+# One cache for all processes and hosts: Django's default would be another one in each process.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entry",  # the table of telegram_assistant.models.CacheEntry
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Languages and times ------------------------------------------------------------------

@@ -1,12 +1,18 @@
 """What an account holds, and what the console makes of it."""
 
+from datetime import timedelta
+
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from accounts import access
+from accounts import access, tasks
 from accounts.access import Action
 from accounts.models import Membership, Tenant, User
+from telegram_assistant import schedules
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +82,17 @@ def test_the_next_request_is_not_read_in_the_time_zone_of_the_one_before(client,
 def test_a_time_zone_that_does_not_exist_is_refused(name):
     with pytest.raises(ValidationError):
         User(username="bob", password="x", time_zone=name).full_clean()
+
+
+def test_expired_sessions_are_deleted_every_day():
+    now = timezone.now()
+    for key, days in (("over", -1), ("valid", 1)):
+        Session.objects.create(session_key=key, expire_date=now + timedelta(days=days))
+
+    outcome = tasks.clear_sessions()
+
+    assert outcome == "expired sessions deleted"
+    assert [session.session_key for session in Session.objects.all()] == ["valid"]
+    (job,) = [job for job in schedules.JOBS if job.func == "accounts.tasks.clear_sessions"]
+    assert import_string(job.func) is tasks.clear_sessions
+    assert job.minutes == 24 * 60

@@ -12,8 +12,8 @@ from PIL import Image
 from accounts import tenants
 from albums.models import MediaGroup
 from albums.services import assemble
-from events import maintenance, outbox, subscriptions
-from events.delivery import worker
+from events import outbox, subscriptions
+from events.delivery import dead_letters, worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
 from media import announce, rows
@@ -78,7 +78,7 @@ class TestPictures:
         swap(archive, post, b"B", minutes=5)
         settle()
 
-        maintenance.replay(Delivery.objects.filter(state="dead"), now=timezone.now())
+        dead_letters.replay(Delivery.objects.filter(state="dead"), now=timezone.now())
         settle()
 
         assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(b"B"))
@@ -116,7 +116,9 @@ class TestPictures:
         settle()
         provider.errors.clear()
 
-        maintenance.replay(Delivery.objects.filter(subscriber="vision.analyze"), now=timezone.now())
+        dead_letters.replay(
+            Delivery.objects.filter(subscriber="vision.analyze"), now=timezone.now()
+        )
         settle()
 
         assert PostEnrichment.objects.get().vision_analyzed_at is not None

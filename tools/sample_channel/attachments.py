@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from telegram_assistant.sample import documents, movie, pictures
-from telegram_assistant.sample.posts import Post
+from tools.sample_channel import documents, movie, pictures
+from tools.sample_channel.posts import Post
 
 Keys = dict[str, Any]
 

@@ -4,8 +4,8 @@ import math
 
 from PIL import Image, ImageFilter
 
-from telegram_assistant.sample import scenes, textures
-from telegram_assistant.sample.canvas import Canvas, Picture, Style, seeded
+from tools.sample_channel import scenes, textures
+from tools.sample_channel.canvas import Canvas, Picture, Style, seeded
 
 SERIF = "Serif"
 

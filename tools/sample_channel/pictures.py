@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from functools import cache
 
-from telegram_assistant.sample import charts, pages, scenes, screens
-from telegram_assistant.sample.canvas import Picture
+from tools.sample_channel import charts, pages, scenes, screens
+from tools.sample_channel.canvas import Picture
 
 _WEEKDAY = [
     "06:12, 06:34, 06:52",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from telegram_assistant.sample.canvas import Canvas, Picture, Style, text_width, wrap
+from tools.sample_channel.canvas import Canvas, Picture, Style, text_width, wrap
 
 BOLD = "Sans-Bold"
 MONO = "SansMono"

@@ -2,9 +2,9 @@
 
 from PIL import Image
 
-from telegram_assistant.sample import textures
-from telegram_assistant.sample.canvas import Picture, seeded
-from telegram_assistant.sample.landscape import Scene, paint
+from tools.sample_channel import textures
+from tools.sample_channel.canvas import Picture, seeded
+from tools.sample_channel.landscape import Scene, paint
 
 SIZE = (960, 640)
 

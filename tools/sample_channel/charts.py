@@ -1,6 +1,6 @@
 """Charts as a small newsroom would publish them."""
 
-from telegram_assistant.sample.canvas import Canvas, Picture, Point, Style
+from tools.sample_channel.canvas import Canvas, Picture, Point, Style
 
 INK, MUTED, GRID = "#1d2733", "#566270", "#dde3e9"
 COLORS = ("#2f7ed8", "#e4812d", "#3aa76d", "#b0539f", "#c9a227")

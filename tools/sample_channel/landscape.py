@@ -5,7 +5,7 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from telegram_assistant.sample import textures
+from tools.sample_channel import textures
 
 LARGE = (1920, 1280)
 

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from telegram_assistant.sample.canvas import seeded
+from tools.sample_channel.canvas import seeded
 
 _NOTES = [
     "Dust sensor: assembly notes",

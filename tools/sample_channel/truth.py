@@ -5,13 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from telegram_assistant.sample import pictures
-from telegram_assistant.sample.posts import FULL_SIZE, QUALITY, Post, albums
+from tools.sample_channel import pictures
+from tools.sample_channel.posts import FULL_SIZE, QUALITY, Post, albums
 
 LOOKALIKES = [("timetable_weekday", "timetable_weekend")]
 
 
-def tell(folder: Path, posts: list[Post], root: dict[str, Any]) -> dict[str, Any]:
+def build(folder: Path, posts: list[Post], root: dict[str, Any]) -> dict[str, Any]:
     """
     Ground truth, from the plan of the channel rather than from its export; only the names
     of the files are looked up in `root`. Kinds are counted where the file is in the export;

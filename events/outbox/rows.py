@@ -1,4 +1,4 @@
-"""Rows of the outbox, written in bulk; an event that is there already is passed over."""
+"""Insert events in bulk; an event that was published before is left out."""
 
 import json
 from collections.abc import Sequence
@@ -10,22 +10,25 @@ from events.schemas import Event
 
 COPY_FROM = 200
 """
-Events from which a COPY pays for its temporary table: 2 200 of them cost half as much as in
-one JSON document, which PostgreSQL parses twice.
+Number of events from which a COPY pays for its temporary table. 2 200 events cost half as much
+as in one JSON document, which PostgreSQL parses twice.
 """
 
 _COLUMNS = "topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at"
 
 New = tuple[int, str, str, str]
-"""Id, topic, version and idempotency key of an event that was not there before."""
+"""Id, topic, version and idempotency key of an event that was inserted."""
 
 
 def insert(events: Sequence[Event], *, now: datetime) -> list[New]:
-    return _copied(events, now=now) if len(events) >= COPY_FROM else _at_once(events, now=now)
+    """Insert the events that are new, and return what identifies them."""
+    if len(events) >= COPY_FROM:
+        return _insert_by_copy(events, now=now)
+    return _insert_from_json(events, now=now)
 
 
-def _at_once(events: Sequence[Event], *, now: datetime) -> list[New]:
-    """One JSON document in, the ids of the new rows out."""
+def _insert_from_json(events: Sequence[Event], *, now: datetime) -> list[New]:
+    """Insert from one JSON document: one statement, whatever the number of events."""
     document = ",".join(_as_row(event) for event in events)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -42,7 +45,7 @@ def _at_once(events: Sequence[Event], *, now: datetime) -> list[New]:
 
 
 def _as_row(event: Event) -> str:
-    """A JSON object with the columns of the outbox."""
+    """Build the JSON object of an event's row; the payload is serialized only once."""
     columns = {
         "topic": event.topic,
         "version": event.version,
@@ -55,7 +58,8 @@ def _as_row(event: Event) -> str:
     return f'{head[:-1]}, "payload": {event.model_dump_json()}}}'
 
 
-def _copied(events: Sequence[Event], *, now: datetime) -> list[New]:
+def _insert_by_copy(events: Sequence[Event], *, now: datetime) -> list[New]:
+    """Insert through a temporary table: COPY itself cannot leave out what exists already."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"CREATE TEMP TABLE staged_events ON COMMIT DROP AS"  # noqa: S608 - a constant
@@ -83,5 +87,6 @@ def _copied(events: Sequence[Event], *, now: datetime) -> list[New]:
             [now],
         )
         new: list[New] = cursor.fetchall()
+        # The same transaction may publish again, long before ON COMMIT DROP takes effect.
         cursor.execute("DROP TABLE staged_events")
         return new

@@ -1,5 +1,5 @@
 """
-Draws the sample channel: `python -m telegram_assistant.sample.draw OUTPUT_DIR`.
+Draws the sample channel: `python -m tools.sample_channel.draw OUTPUT_DIR`.
 
 Writes `OUTPUT_DIR/ChatExport_2026-11-01/` and `OUTPUT_DIR/expected.json`. The result is
 committed, so only maintainers run this; it needs the DejaVu fonts (Debian: fonts-dejavu-core)
@@ -12,14 +12,14 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from telegram_assistant.sample import export, posts, truth
-from telegram_assistant.sample.canvas import FontsMissing
+from tools.sample_channel import export, posts, truth
+from tools.sample_channel.canvas import FontsMissing
 
 EXPORT_NAME = "ChatExport_2026-11-01"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = ArgumentParser(prog="telegram_assistant.sample.draw", description="Draw the sample.")
+    parser = ArgumentParser(prog="tools.sample_channel.draw", description="Draw the sample.")
     parser.add_argument("output", type=Path, help="folder for the export and expected.json")
     try:
         draw(parser.parse_args(arguments).output)
@@ -36,7 +36,7 @@ def draw(output: Path) -> None:
     folder.mkdir(parents=True)
     channel = posts.load()
     root = export.write(folder, channel)
-    export.dump(output / "expected.json", truth.tell(folder, channel, root))
+    export.dump(output / "expected.json", truth.build(folder, channel, root))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Publish facts: an event and its deliveries, in the transaction that makes it true."""
+"""Publish events: each with its deliveries, in the transaction whose changes it reports."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +7,9 @@ from typing import ClassVar, TypeVar
 from django.db import connection, transaction
 from django.utils import timezone
 
-from events import outbox_rows, queue, subscriptions, trace
+from events import queue, subscriptions, trace
 from events.errors import DomainError
+from events.outbox import rows
 from events.schemas import Event
 from events.subscriptions import Subscription
 
@@ -16,7 +17,7 @@ E = TypeVar("E", bound=Event)
 
 
 class PublishedOutsideTransaction(DomainError):
-    """An event and the rows it speaks of must become true together: open a transaction first."""
+    """`publish` was called with no transaction open: the event could exist without its rows."""
 
     code: ClassVar[str] = "published_outside_transaction"
     http_status: ClassVar[int] = 500
@@ -32,27 +33,29 @@ def publish(event: Event) -> bool:
 
 
 def publish_many(events: Sequence[Event]) -> int:
-    """As `publish`, for many in two statements; returns how many were new."""
+    """Publish many events with two statements; returns how many of them were new."""
     if not connection.in_atomic_block:
         raise PublishedOutsideTransaction("publish() needs an open transaction")
     if not events:
         return 0
     now = timezone.now()
-    published = outbox_rows.insert([_traced(event) for event in events], now=now)
-    known = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
+    published = rows.insert([_traced(event) for event in events], now=now)
+    # Reversed, so that of two events with one key the first counts: that one was inserted.
+    by_key = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
     due = [
         (event_id, subscription)
         for event_id, *key in published
-        for subscription in subscriptions.concerned(known[key[0], key[1], key[2]])
+        for subscription in subscriptions.subscribers_of(by_key[key[0], key[1], key[2]])
     ]
     _insert_deliveries(due, now=now)
     for name in {subscription.queue for _, subscription in due}:
+        # A worker woken before the commit would not see the deliveries yet.
         transaction.on_commit(queue.Ring(name))
     return len(published)
 
 
 def _traced(event: E) -> E:
-    """An event made while handling another one goes on under that one's trace id."""
+    """Give an event that is published while another one is handled the trace id of the other."""
     current = trace.current()
     if not current or "trace_id" in event.model_fields_set:
         return event

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from telegram_assistant.sample import markup
-from telegram_assistant.sample.attachments import Attachments
-from telegram_assistant.sample.posts import CHANNEL, CHANNEL_ID, ZONE, Post
+from tools.sample_channel import markup
+from tools.sample_channel.attachments import Attachments
+from tools.sample_channel.posts import CHANNEL, CHANNEL_ID, ZONE, Post
 
 Message = dict[str, Any]
 

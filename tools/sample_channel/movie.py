@@ -8,8 +8,8 @@ from typing import cast
 import av
 from PIL import Image, ImageDraw
 
-from telegram_assistant.sample import scenes
-from telegram_assistant.sample.canvas import Canvas
+from tools.sample_channel import scenes
+from tools.sample_channel.canvas import Canvas
 
 RATE = 24
 BARS = (320, 320)

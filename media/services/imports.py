@@ -13,9 +13,9 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
-from media.services.batches import Batch, batches
-from media.services.plan import Outcome
-from media.services.takeover import foretell, taken_over
+from media.services.pipeline.batches import Batch, batches
+from media.services.pipeline.plan import Outcome
+from media.services.pipeline.run import foretell, taken_over
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from media.models import MediaObject, Post
-from media.services.ingest import ingest
+from media.services.pipeline.in_flight import ingest
 from media.sources.port import Attachment, MediaKind, Message
 from storage_quota import cleanup, keys, services
 from storage_quota.cleanup import runner

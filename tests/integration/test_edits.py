@@ -16,8 +16,9 @@ from events import maintenance, outbox, subscriptions
 from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
-from media import announce, rows
 from media.models import Post, PostMedia
+from media.posts import post_events
+from media.posts import row as rows
 from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota import tasks
@@ -63,7 +64,7 @@ def swap(archive, post, body, *, minutes):
         post.revision += 1
         post.save()
         asked_at = START + timedelta(minutes=minutes)
-        outbox.publish(announce.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
+        outbox.publish(post_events.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
 
 
 def short(body):
@@ -169,7 +170,7 @@ class TestAlbums:
             posts[0].fingerprint = "x" * 64
             contents = [sha256(b"new").hexdigest()]
             outbox.publish(
-                announce.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
+                post_events.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
             )
 
         worker.drain("default")
@@ -223,7 +224,7 @@ class TestHostileMessages:
                 post.via_bot = "x" * 100
             return post
 
-        monkeypatch.setattr("media.rows.build", too_long)
+        monkeypatch.setattr("media.posts.row.build", too_long)
         messages = [exports.message(n, text=f"{n}") for n in range(1, 10)]
 
         summary = run(tmp_path, messages)

@@ -21,7 +21,8 @@ from accounts import tenants
 from accounts.models import Tenant
 from events.models import OutboxEvent
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
-from media.services import batches, imports
+from media.services import imports
+from media.services.pipeline import batches
 from media.sources.export import ExportSource
 from storage_quota import services as quota
 from storage_quota.models import Reservation, StoredObject, TenantUsage
@@ -342,7 +343,7 @@ class TestBadInput:
         }
 
     def test_a_file_larger_than_the_archive_takes_is_left_out(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("media.services.blobs.MAX_MEDIA_BYTES", 100)
+        monkeypatch.setattr("media.services.pipeline.upload.MAX_MEDIA_BYTES", 100)
         path = picture(tmp_path, "a.jpg")
 
         summary = run(write(tmp_path, chat([message(1, photo=path)])))

@@ -12,8 +12,9 @@ from PIL import Image
 from accounts import tenants
 from events.models import OutboxEvent
 from media.models import MediaObject, MediaState, Post
-from media.services import batches, blobs, imports
-from media.services.ingest import finish, prepare
+from media.services import imports
+from media.services.pipeline import batches, upload
+from media.services.pipeline.in_flight import finish, prepare
 from media.sources.export import ExportSource
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, get_store, use
@@ -78,14 +79,14 @@ def test_files_of_the_next_batch_are_put_before_the_rows_of_this_one_are_written
         return put(reservation, body, **kwargs)
 
     prepared: list[int] = []
-    prepare = blobs.begin_storing
+    prepare = upload.begin_storing
 
     def counting(*args, **kwargs):
         prepared.append(Post.objects.count())
         return prepare(*args, **kwargs)
 
     monkeypatch.setattr(store, "put", noting)
-    monkeypatch.setattr("media.services.ingest.begin_storing", counting)
+    monkeypatch.setattr("media.services.pipeline.in_flight.begin_storing", counting)
 
     run(export(tmp_path, ["a", "b", "c", "d", "e", "f"]))
 
@@ -104,7 +105,7 @@ def test_a_store_that_fails_keeps_what_was_settled_and_gives_every_promise_back(
         return put(reservation, body, **kwargs)
 
     monkeypatch.setattr(store, "put", failing)
-    monkeypatch.setattr(blobs, "PARALLEL_PUTS", 1)
+    monkeypatch.setattr(upload, "PARALLEL_PUTS", 1)
     folder = export(tmp_path, ["a", "b", "c", "d", "e", "f"])
 
     with pytest.raises(StoreUnavailable):
@@ -240,7 +241,7 @@ def test_what_is_begun_again_after_hours_is_not_promised_on_the_time_of_the_firs
 ):
     source = ExportSource(export(tmp_path, ["a"]), zone=UTC)
     [batch] = [each for each in batches.batches(source, limit=None) if each.messages]
-    with blobs.putters() as pool:
+    with upload.putters() as pool:
         first = prepare(
             source, channel=factories.channel(), messages=batch.messages, pool=pool, now=now
         )

@@ -1,6 +1,6 @@
 """Which chats of an export are taken over, and what a chat is called here."""
 
-from media.sources.export.peers import marked_channel_id
+from media.sources.export.peer_ids import marked_channel_id
 from media.sources.export.walk import Header
 from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
 

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from media.sources.export.albums import Albums
 from media.sources.export.chats import ChatPolicy
+from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import Folder
 from media.sources.export.json_stream.cursor import Cursor, Unreadable
 from media.sources.export.json_stream.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
-from media.sources.export.location import AS_JSON, locate
-from media.sources.export.message import Draft, convert
+from media.sources.export.messages.albums import Albums
+from media.sources.export.messages.convert import Draft, convert
 from media.sources.export.walk import Header, RawMessage, Step, Walk
 from media.sources.port import Problem, Record, SourceRefused
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from media.probe import probe
+from media.file_metadata import probe
 from vision.management.diagnostics import table
 from vision.policy import decision as policy
 from vision.policy.decision import MIB, Candidate, Decision

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from media.models import Channel, MediaState, Post
-from media.rows import Blob, Incoming
-from media.services.blobs import FileTooLarge, read_blob
+from media.posts.row import Blob, Incoming
+from media.services.pipeline.upload import FileTooLarge, read_blob
 from media.sources.port import FileRefused, Message, Problem, Source
 
 FAULTY_STATES = {

@@ -7,7 +7,7 @@ second: there an album begins at each caption, and after ten. See TELEGRAM_EXPOR
 
 from collections.abc import Iterator
 
-from media.sources.export.message import Draft
+from media.sources.export.messages.convert import Draft
 from media.sources.port import Message
 
 MAX_ITEMS = 10

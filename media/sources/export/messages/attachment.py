@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from posixpath import basename
 
-from media.sources.export.schema import RawMessage
+from media.sources.export.messages.schema import RawMessage
 from media.sources.port import Absence, Attachment, MediaKind
 
 _KINDS = {

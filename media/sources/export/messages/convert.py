@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from media.sources.export.extra import extra_of
-from media.sources.export.media import SizeOf, attachment_of
-from media.sources.export.peers import marked_peer_id
-from media.sources.export.schema import RawMessage, RawReaction, RawService
-from media.sources.export.text import OddShape, words_of
-from media.sources.export.times import OddTime, edit_moment, moment
+from media.sources.export.messages.attachment import SizeOf, attachment_of
+from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
+from media.sources.export.messages.text import OddShape, words_of
+from media.sources.export.messages.times import OddTime, edit_moment, moment
+from media.sources.export.messages.unmapped_fields import extra_of
+from media.sources.export.peer_ids import marked_peer_id
 from media.sources.port import Attachment, Forward, MediaKind, Message, Problem, Reaction
 from media.sources.port import ServiceMessage as Service
 

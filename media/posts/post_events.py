@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from events.schemas import MediaFile, PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, Post
-from media.rows import PostRow
+from media.posts.row import PostRow
 
 
 def parsed(

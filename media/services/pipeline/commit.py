@@ -10,7 +10,6 @@ from django.db.models.functions import Greatest
 
 from events import outbox, trace
 from events.schemas import Event
-from media import announce, bulk, rows
 from media.models import (
     Channel,
     MediaObject,
@@ -20,9 +19,12 @@ from media.models import (
     PostMedia,
     media_object_id,
 )
-from media.rows import Blob, Incoming, PostRow
-from media.services.blobs import NotStored, Stored, key_of
-from media.services.plan import Plan, complain, posts_of
+from media.posts import post_events
+from media.posts import row as rows
+from media.posts.row import Blob, Incoming, PostRow
+from media.services.pipeline import copy_upsert
+from media.services.pipeline.plan import Plan, complain, posts_of
+from media.services.pipeline.upload import NotStored, Stored, key_of
 from storage_quota import services as quota
 
 
@@ -136,14 +138,16 @@ def _post_rows(
             merged.revision = old_revision + (merged.fingerprint != old_print)
         if merged.fingerprint != old_print:
             events.append(
-                announce.parsed(merged, channel, contents, first=before is None, trace_id=trace_id)
+                post_events.parsed(
+                    merged, channel, contents, first=before is None, trace_id=trace_id
+                )
             )
         if one.blobs and one.contents != contents_before.get(row.id):
             maps += _map_rows(merged, one, media, now=now)
             primary = media[one.blobs[0].sha256]
             first = row.id not in contents_before
             events.append(
-                announce.uploaded(merged, [primary], first=first, now=now, trace_id=trace_id)
+                post_events.uploaded(merged, [primary], first=first, now=now, trace_id=trace_id)
             )
     _write_posts(written, now=now)
     _write_maps(maps)
@@ -181,7 +185,7 @@ def _map_rows(
 
 
 def _write_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
-    bulk.upsert(
+    copy_upsert.upsert(
         Post,
         posts,
         columns=rows.COLUMNS,

@@ -14,10 +14,10 @@ from psycopg.errors import DiskFull
 
 from accounts.models import Tenant
 from media.models import Channel, channel_id
-from media.services.batches import Batch
-from media.services.blobs import known_contents, putters
-from media.services.ingest import Prepared, finish, prepare
-from media.services.plan import Outcome, plan
+from media.services.pipeline.batches import Batch
+from media.services.pipeline.in_flight import Prepared, finish, prepare
+from media.services.pipeline.plan import Outcome, plan
+from media.services.pipeline.upload import known_contents, putters
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from media.sources.export.schema import RawMessage, RawPoll, RawTodoList
+from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList
 
 MAX_LINK_CHARS = 2048
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|(?:mailto|tel|tg|ton):", re.IGNORECASE)

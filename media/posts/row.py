@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from media.file_metadata import Facts
 from media.models import Channel, MediaState, post_id
-from media.probe import Facts
 from media.sources.port import Message
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode

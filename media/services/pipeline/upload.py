@@ -9,9 +9,9 @@ from typing import BinaryIO, ClassVar
 
 from accounts.models import Tenant
 from events.errors import DomainError
+from media.file_metadata import probe
 from media.models import MAX_MEDIA_BYTES, MediaObject
-from media.probe import probe
-from media.rows import Blob
+from media.posts.row import Blob
 from media.sources.port import FileRefused, Source
 from storage_quota import keys
 from storage_quota import services as quota

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from media.sources.export.schema import RawMessage, RawPoll, RawTodoList
-from media.sources.export.text import flat
+from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList
+from media.sources.export.messages.text import flat
 
 _PLAIN_KEYS = ("sticker_emoji", "performer", "title", "paid_stars_amount")
 _INVOICE_KEYS = ("title", "description", "amount", "currency")

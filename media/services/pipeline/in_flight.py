@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from media.models import Channel
-from media.services.blobs import Storing, begin_storing, putters
-from media.services.plan import Outcome, Plan, plan
-from media.services.settlement import MediaVanished, settle
+from media.services.pipeline.commit import MediaVanished, settle
+from media.services.pipeline.plan import Outcome, Plan, plan
+from media.services.pipeline.upload import Storing, begin_storing, putters
 from media.sources.port import Message, Source
 from storage_quota import services as quota
 

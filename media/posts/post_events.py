@@ -1,4 +1,4 @@
-"""What the room tells the floors above about its rows."""
+"""Events about posts: `posts.parsed` and `posts.vision.uploaded`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,13 +6,16 @@ from hashlib import sha256
 
 from events.schemas import MediaFile, PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, Post
-from media.posts.row import PostRow
+from media.posts.post_row import PostRow
 
 
 def parsed(
     post: Post | PostRow, channel: Channel, contents: Sequence[str], *, first: bool, trace_id: str
 ) -> PostParsedEventV1:
-    """The key is the contract's; a later change of the same post adds what it changed to."""
+    """
+    Build `posts.parsed`. The idempotency key of the `first` event is the contract's; a later
+    change of the same post adds its revision and fingerprint.
+    """
     key = f"{post.tenant_id}:{channel.pk}:{post.telegram_message_id}"
     return PostParsedEventV1(
         tenant_id=str(post.tenant_id),
@@ -55,13 +58,14 @@ def uploaded(
     trace_id: str,
 ) -> VisionUploadedEventV1:
     """
-    Keyed by the picture, or by the set of them where a post has several (CONTRACT A26).
+    Build `posts.vision.uploaded`, keyed by the picture or by the set of pictures (CONTRACT A26).
 
-    A picture that replaces another (not `first`) adds the revision: it may have been there before.
+    A picture that replaces another (not `first`) adds the revision to the key: the post may have
+    shown the same picture before, and a key is published once.
     """
     contents = sorted(m.file_sha256 for m in media)
-    what = contents[0] if len(contents) == 1 else sha256("".join(contents).encode()).hexdigest()
-    key = f"{post.tenant_id}:{post.id}:{what}"
+    content = contents[0] if len(contents) == 1 else sha256("".join(contents).encode()).hexdigest()
+    key = f"{post.tenant_id}:{post.id}:{content}"
     return VisionUploadedEventV1(
         tenant_id=str(post.tenant_id),
         trace_id=trace_id,

@@ -17,8 +17,7 @@ from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
 from media.models import Post, PostMedia
-from media.posts import post_events
-from media.posts import row as rows
+from media.posts import post_events, post_row
 from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota import tasks
@@ -216,15 +215,15 @@ class TestHostileMessages:
         assert (Post.objects.count(), summary.counts["problems"]) == (2, 1)
 
     def test_what_only_the_database_refuses_is_found_and_named(self, tmp_path, monkeypatch):
-        build = rows.build
+        build = post_row.build
 
-        def too_long(channel, incoming):
-            post = build(channel, incoming)
-            if incoming.message.message_id == 5:
+        def too_long(channel, parsed):
+            post = build(channel, parsed)
+            if parsed.message.message_id == 5:
                 post.via_bot = "x" * 100
             return post
 
-        monkeypatch.setattr("media.posts.row.build", too_long)
+        monkeypatch.setattr("media.posts.post_row.build", too_long)
         messages = [exports.message(n, text=f"{n}") for n in range(1, 10)]
 
         summary = run(tmp_path, messages)

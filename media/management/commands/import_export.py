@@ -12,7 +12,7 @@ from tqdm import tqdm
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from media.services import imports
-from media.services.imports import Summary
+from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
 
 PROBLEMS_SHOWN = 20
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         if not summary.clean:
             sys.exit(1)
 
-    def _import(self, options: dict[str, Any]) -> Summary:
+    def _import(self, options: dict[str, Any]) -> ImportSummary:
         tenant = find_tenant(options["tenant"])
         source = ExportSource(
             options["path"],
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         total = source.total_bytes
         with tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr) as bar:
 
-            def observe(summary: Summary) -> None:
+            def observe(summary: ImportSummary) -> None:
                 bar.update(source.bytes_read - bar.n)
                 bar.set_postfix(messages=summary.counts["messages"], refresh=False)
 
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 observe=observe,
             )
 
-    def _report(self, summary: Summary, options: dict[str, Any]) -> None:
+    def _report(self, summary: ImportSummary, options: dict[str, Any]) -> None:
         figures = {"dry_run": options["dry_run"], **summary.as_dict()}
         if options["json"]:
             problems = [
@@ -85,7 +85,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
         self._complain(summary)
 
-    def _complain(self, summary: Summary) -> None:
+    def _complain(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
             where = f"message {problem.message_id}: " if problem.message_id is not None else ""
             self.stderr.write(f"{problem.code}: {where}{problem.detail}")

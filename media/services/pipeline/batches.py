@@ -1,4 +1,4 @@
-"""Cut a source's stream of records into batches of one chat each."""
+"""Read: cut a source's stream of records into batches of one chat each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,14 +10,15 @@ BATCH_MESSAGES = 2000
 BATCH_CHARS = 1_000_000
 BATCH_FILE_BYTES = 64 * 1024**2
 """
-A batch ends at whichever comes first: messages, their text, or their files. A commit is paid
-once per batch; a kill loses no more than one; memory holds one, however long the posts are.
+A batch ends at whichever limit is reached first: messages, their text, or their files. Each
+batch pays for one commit, a killed import loses at most two, and memory holds two, however long
+the posts are.
 """
 
 
 @dataclass(slots=True)
 class Batch:
-    """Messages of one chat, and what else came by meanwhile."""
+    """Messages of one chat, and the other records that the source gave among them."""
 
     chat: Chat | None
     messages: list[Message] = field(default_factory=list)
@@ -36,17 +37,18 @@ class Batch:
         )
 
 
-def batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
+def read_batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
+    """Read the source to its end, or until `limit` messages were read."""
     batch = Batch(chat=None)
-    taken = 0
+    count = 0
     for record in source.records():
         if isinstance(record, Chat):
             yield batch
             batch = Batch(chat=record)
         elif isinstance(record, Message):
-            if limit is not None and taken >= limit:
+            if limit is not None and count >= limit:
                 break
-            taken += 1
+            count += 1
         _add(source, batch, record)
         if batch.full:
             yield batch

@@ -1,4 +1,4 @@
-"""Take a batch of messages over: files into the bucket, rows and events in one transaction."""
+"""The state of one batch between its plan and its commit, and how it is repeated."""
 
 import time
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from media.models import Channel
-from media.services.pipeline.commit import MediaVanished, settle
-from media.services.pipeline.plan import Outcome, Plan, plan
-from media.services.pipeline.upload import Storing, begin_storing, putters
+from media.services.pipeline.commit import commit
+from media.services.pipeline.commit_media import MediaVanished
+from media.services.pipeline.plan import BatchOutcome, BatchPlan, plan_batch
+from media.services.pipeline.upload import PendingUploads, start_uploads, upload_pool
 from media.sources.port import Message, Source
 from storage_quota import services as quota
 
@@ -19,74 +20,74 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch that was read and whose bytes are claimed; its files are on their way."""
+class InFlight:
+    """
+    A batch that is planned and whose files are on their way into the bucket.
+
+    Its bytes are reserved: the caller ends it with `finish` or with `uploads.abandon`.
+    """
 
     source: Source
     channel: Channel
     messages: Sequence[Message]
-    plan: Plan
-    storing: Storing
+    plan: BatchPlan
+    uploads: PendingUploads
     pool: Executor
     now: datetime
     began: float = field(default_factory=time.monotonic)
 
-    def again(self, messages: Sequence[Message] | None = None) -> "Prepared":
-        """
-        From the beginning (a part of it): what it took for known has changed.
-
-        By now it is later: a promise on the time of the first attempt might be expired when
-        it is made.
-        """
-        return prepare(
+    def restart(self, messages: Sequence[Message] | None = None) -> "InFlight":
+        """Plan and upload again, all messages or a part of them: what was known has changed."""
+        return start(
             self.source,
             channel=self.channel,
             messages=self.messages if messages is None else messages,
             pool=self.pool,
+            # With the time of the first attempt a reservation might be made already expired.
             now=self.now + timedelta(seconds=time.monotonic() - self.began),
         )
 
 
-def ingest(
+def import_messages(
     source: Source, *, channel: Channel, messages: Sequence[Message], now: datetime
-) -> Outcome:
-    """Claim bytes, put files, settle: bytes, media, posts and events become true at once."""
-    with putters() as pool:
-        return finish(prepare(source, channel=channel, messages=messages, pool=pool, now=now))
+) -> BatchOutcome:
+    """Import one batch from its plan to its commit."""
+    with upload_pool() as pool:
+        return finish(start(source, channel=channel, messages=messages, pool=pool, now=now))
 
 
-def prepare(
+def start(
     source: Source,
     *,
     channel: Channel,
     messages: Sequence[Message],
     pool: Executor,
-    coming: frozenset[str] = frozenset(),
+    pending: frozenset[str] = frozenset(),
     now: datetime,
-) -> Prepared:
-    """Claim. The caller ends it with `finish`, or with `storing.abandon`."""
-    batch = plan(source, channel=channel, messages=messages)
-    storing = begin_storing(
-        source, tenant=channel.tenant, blobs=batch.blobs, pool=pool, coming=coming, now=now
+) -> InFlight:
+    """Plan a batch and start its uploads. `pending`: see `start_uploads`."""
+    plan = plan_batch(source, channel=channel, messages=messages)
+    uploads = start_uploads(
+        source, tenant=channel.tenant, blobs=plan.blobs, pool=pool, pending=pending, now=now
     )
-    return Prepared(source, channel, messages, batch, storing, pool, now)
+    return InFlight(source, channel, messages, plan, uploads, pool, now)
 
 
-def finish(prepared: Prepared) -> Outcome:
-    """Wait for the files and settle; done again where a medium was evicted meanwhile."""
+def finish(batch: InFlight) -> BatchOutcome:
+    """Wait for the uploads and commit; start again where a medium was evicted meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
-        stored = prepared.storing.wait()
+        uploads = batch.uploads.wait()
         try:
             with transaction.atomic():
-                settle(prepared.channel, prepared.plan, stored, now=prepared.now)
+                commit(batch.channel, batch.plan, uploads, now=batch.now)
         except (MediaVanished, quota.ReservationExpired):
-            stored.release()
+            uploads.release()
             if attempt == ATTEMPTS:
                 raise
-            prepared = prepared.again()
+            batch = batch.restart()
         except BaseException:
-            stored.release()
+            uploads.release()
             raise
         else:
-            return prepared.plan.outcome
+            return batch.plan.outcome
     raise AssertionError("unreachable")

@@ -1,152 +1,103 @@
 """
-Batch after batch into the archive. The files of the next batch are put while the rows of
-this one are written: PostgreSQL and the store work at the same time.
+Run the pipeline over many batches: while the rows of one batch are written, the files of the
+next are uploaded, so that PostgreSQL and the store work at the same time.
 """
 
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 from psycopg.errors import DiskFull
 
 from accounts.models import Tenant
-from media.models import Channel, channel_id
 from media.services.pipeline.batches import Batch
-from media.services.pipeline.in_flight import Prepared, finish, prepare
-from media.services.pipeline.plan import Outcome, plan
-from media.services.pipeline.upload import known_contents, putters
+from media.services.pipeline.channels import save_channel
+from media.services.pipeline.in_flight import InFlight, finish, start
+from media.services.pipeline.plan import BatchOutcome
+from media.services.pipeline.upload import upload_pool
 from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Problem
+from media.sources.port import Problem
+
+_Queue = deque[tuple[Batch, InFlight | None]]
+"""Batches in flight, the oldest first; None for a batch without messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """A batch whose rows are still to be written. `prepared` is None where it has no messages."""
-
-    batch: Batch
-    prepared: Prepared | None = None
-
-    @property
-    def coming(self) -> frozenset[str]:
-        return self.prepared.storing.coming if self.prepared else frozenset()
-
-    def settle(self) -> Outcome:
-        return _settled(self.prepared) if self.prepared else Outcome()
-
-    def abandon(self) -> None:
-        if self.prepared:
-            self.prepared.storing.abandon()
-
-
-def taken_over(
+def import_batches(
     source: ExportSource, batches: Iterable[Batch], *, tenant: Tenant
-) -> Generator[tuple[Batch, Outcome], None, None]:
+) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
-    Each batch with what became of it, once its rows are committed.
+    Import the batches; yield each with its outcome once its rows are committed.
 
     Whatever ends the import early, no more than two batches have to be done again.
     """
-    ahead: deque[Ahead] = deque()
-    with putters() as pool:
+    queue: _Queue = deque()
+    with upload_pool() as pool:
         try:
             for batch in batches:
-                coming = ahead[-1].coming if ahead else frozenset()
-                ahead.append(_prepare(source, batch, tenant=tenant, pool=pool, coming=coming))
-                if len(ahead) > 1:
-                    yield _next(ahead)
-            while ahead:
-                yield _next(ahead)
+                pending = _pending_contents(queue)
+                queue.append((batch, _start(source, batch, tenant, pool, pending)))
+                if len(queue) > 1:
+                    yield _finish_oldest(queue)
+            while queue:
+                yield _finish_oldest(queue)
         finally:
-            for one in ahead:
-                one.abandon()
+            # Batches are left here only where the import ends early: their bytes are given back.
+            for _, left in queue:
+                if left is not None:
+                    left.uploads.abandon()
 
 
-def _next(ahead: deque[Ahead]) -> tuple[Batch, Outcome]:
-    first = ahead.popleft()
-    return first.batch, first.settle()
+def _pending_contents(queue: _Queue) -> frozenset[str]:
+    """SHA-256 of what the newest batch in flight uploads."""
+    newest = queue[-1][1] if queue else None
+    return newest.uploads.contents if newest else frozenset()
 
 
-def foretell(source: ExportSource, batch: Batch, *, tenant: Tenant) -> Outcome:
-    """The plan of the batch in figures; contents that repeat in later batches count again."""
-    if batch.chat is None or not batch.messages:
-        return Outcome()
-    planned = plan(source, channel=_as_described(batch.chat, tenant), messages=batch.messages)
-    counts = planned.outcome.counts
-    known = known_contents(tenant, planned.blobs)
-    fresh = {b.sha256: b.size_bytes for b in planned.blobs if b.sha256 not in known}
-    counts["new_or_updated"] += len(planned.incoming)
-    counts["media_stored"] += len(fresh)
-    counts["bytes_stored"] += sum(fresh.values())
-    counts["duplicates"] += len(planned.blobs) - len(fresh)
-    return planned.outcome
-
-
-def _prepare(
-    source: ExportSource, batch: Batch, *, tenant: Tenant, pool: Executor, coming: frozenset[str]
-) -> Ahead:
+def _start(
+    source: ExportSource, batch: Batch, tenant: Tenant, pool: Executor, pending: frozenset[str]
+) -> InFlight | None:
     if batch.chat is None:
-        return Ahead(batch)
-    channel = _channel(batch.chat, tenant=tenant)
+        return None
+    channel = save_channel(batch.chat, tenant=tenant)
     if not batch.messages:
-        return Ahead(batch)
-    now = timezone.now()
-    return Ahead(
-        batch,
-        prepare(
-            source, channel=channel, messages=batch.messages, pool=pool, coming=coming, now=now
-        ),
+        return None
+    return start(
+        source,
+        channel=channel,
+        messages=batch.messages,
+        pool=pool,
+        pending=pending,
+        now=timezone.now(),
     )
 
 
-def _settled(prepared: Prepared) -> Outcome:
-    """
-    What the database refuses is narrowed down to its message, by halves; the others come in.
+def _finish_oldest(queue: _Queue) -> tuple[Batch, BatchOutcome]:
+    # Taken out first: `finish` releases the reservations of a batch by itself where it fails.
+    batch, in_flight = queue.popleft()
+    return batch, _finish_by_halves(in_flight) if in_flight else BatchOutcome()
 
-    A database that is gone or full is no message's fault: that stops the import.
+
+def _finish_by_halves(batch: InFlight) -> BatchOutcome:
+    """
+    Finish a batch; where the database refuses it, finish each half, down to single messages.
+
+    So one message that cannot be stored becomes a problem, and all the others are imported.
     """
     try:
-        return finish(prepared)
+        return finish(batch)
     except (DataError, OperationalError) as error:
+        # A database that is gone or full is the fault of no message: that stops the import.
         if isinstance(error.__cause__, DiskFull) or not connection.is_usable():
             raise
-        if len(prepared.messages) == 1:
+        if len(batch.messages) == 1:
             detail = f"the database refuses it: {str(error).splitlines()[0]}"
-            [message] = prepared.messages
-            return Outcome(problems=[Problem("unstorable", detail, message.message_id)])
-    half = len(prepared.messages) // 2
-    outcome = _settled(prepared.again(prepared.messages[:half]))
-    rest = _settled(prepared.again(prepared.messages[half:]))
+            [message] = batch.messages
+            return BatchOutcome(problems=[Problem("unstorable", detail, message.message_id)])
+    half = len(batch.messages) // 2
+    outcome = _finish_by_halves(batch.restart(batch.messages[:half]))
+    rest = _finish_by_halves(batch.restart(batch.messages[half:]))
     outcome.counts.update(rest.counts)
     outcome.problems += rest.problems
     return outcome
-
-
-def _as_described(chat: Chat, tenant: Tenant) -> Channel:
-    return Channel(
-        id=channel_id(tenant.pk, chat.tg_channel_id),
-        tenant=tenant,
-        tg_channel_id=chat.tg_channel_id,
-        username=chat.username[:64],
-        title=chat.title[:255],
-        kind=chat.kind[:32],
-    )
-
-
-def _channel(chat: Chat, *, tenant: Tenant) -> Channel:
-    channel = _as_described(chat, tenant)
-    with transaction.atomic():
-        stored, created = Channel.objects.get_or_create(
-            pk=channel.pk,
-            defaults={
-                name: getattr(channel, name)
-                for name in ("tenant", "tg_channel_id", "username", "title", "kind")
-            },
-        )
-        if not created and chat.title and stored.title != channel.title:
-            stored.title = channel.title
-            stored.save(update_fields=["title"])
-    stored.tenant = tenant
-    return stored

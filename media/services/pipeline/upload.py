@@ -1,17 +1,15 @@
-"""Files of a source become blobs: read and identified first, stored once per content."""
+"""Upload: put the new files of a batch into the bucket, once per content, in threads."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, ClassVar
+from typing import ClassVar
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from media.file_metadata import probe
-from media.models import MAX_MEDIA_BYTES, MediaObject
-from media.posts.row import Blob
+from media.models import MediaObject
+from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
 from storage_quota import keys
 from storage_quota import services as quota
@@ -19,37 +17,30 @@ from storage_quota.models import ContentType, Reservation
 from storage_quota.object_store import get_store
 from storage_quota.selectors import in_good_order
 
-CHUNK_BYTES = 1024**2
 PARALLEL_PUTS = 4
 
 
-class FileTooLarge(DomainError):
-    code: ClassVar[str] = "file_too_large"
-
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            f"{path}: larger than {MAX_MEDIA_BYTES} bytes, the most one object may have"
-        )
-
-
 class FileChanged(DomainError):
+    """A file of the source had other bytes when it was uploaded than when it was hashed."""
+
     code: ClassVar[str] = "file_changed"
 
 
 NotStored = quota.QuotaExceeded | FileRefused | FileChanged
-"""Why a content of a batch did not come into the bucket although the store works."""
+"""Why a content of a batch is not in the bucket although the store works."""
 
 
-def putters() -> ThreadPoolExecutor:
+def upload_pool() -> ThreadPoolExecutor:
     """Threads that put files; they never touch the database."""
     return ThreadPoolExecutor(PARALLEL_PUTS, thread_name_prefix="put")
 
 
 @dataclass(slots=True)
-class Stored:
+class UploadResult:
     """
-    What is in the bucket for a batch, by SHA-256: known before, put now, or not there and why.
-    What was put waits to be settled together with the rows of the batch.
+    The contents of a batch by SHA-256: known before, put now, or refused and why.
+
+    The reservations of what was put are settled together with the rows of the batch.
     """
 
     known: set[str] = field(default_factory=set)
@@ -61,65 +52,48 @@ class Stored:
 
 
 @dataclass(slots=True)
-class Storing:
-    """A batch whose files are on their way into the bucket; nothing else is waited for."""
+class PendingUploads:
+    """The uploads of a batch while they run. End them with `wait` or `abandon`."""
 
-    stored: Stored
+    result: UploadResult
     puts: dict[str, tuple[Reservation, Future[None]]] = field(default_factory=dict)
 
     @property
-    def coming(self) -> frozenset[str]:
-        """Contents that the rows of this batch will make known."""
+    def contents(self) -> frozenset[str]:
+        """SHA-256 of the files that are being put: known once this batch is committed."""
         return frozenset(self.puts)
 
-    def wait(self) -> Stored:
+    def wait(self) -> UploadResult:
         """
-        Once every put has ended. A file that cannot be read any more is one message's
-        fault; a store that fails ends the batch: everything is released, and it raises.
+        Wait until every put has ended.
+
+        A file that can no longer be read is refused, and the batch goes on without it. Any other
+        error, such as a store that fails, releases all reservations of the batch and is raised.
         """
         wait(future for _, future in self.puts.values())
-        lost: list[Reservation] = []
+        unused: list[Reservation] = []
         try:
             for sha256, (reservation, future) in self.puts.items():
                 try:
                     future.result()
-                    self.stored.put[sha256] = reservation
+                    self.result.put[sha256] = reservation
                 except (FileRefused, FileChanged) as error:
-                    self.stored.refused[sha256] = error
-                    lost.append(reservation)
+                    self.result.refused[sha256] = error
+                    unused.append(reservation)
         except BaseException:
             self.abandon()
             raise
-        quota.release_many(lost)
-        return self.stored
+        quota.release_many(unused)
+        return self.result
 
     def abandon(self) -> None:
+        """Give all reservations back; first wait, since a running put still needs its own."""
         wait(future for _, future in self.puts.values())
         quota.release_many([reservation for reservation, _ in self.puts.values()])
 
 
-def read_blob(source: Source, path: str) -> Blob:
-    """Hash and identify a file in constant memory; FileRefused or FileTooLarge."""
-    with source.open(path) as file:
-        try:
-            sha256, size_bytes = _digest(file, path)
-            return Blob(path, sha256, size_bytes, probe(file))
-        except OSError as error:
-            raise FileRefused("unreadable", f"{path}: {error.strerror}") from error
-
-
-def _digest(file: BinaryIO, path: str) -> tuple[str, int]:
-    digest, size_bytes = hashlib.sha256(), 0
-    while chunk := file.read(CHUNK_BYTES):
-        digest.update(chunk)
-        size_bytes += len(chunk)
-        if size_bytes > MAX_MEDIA_BYTES:
-            raise FileTooLarge(path)
-    return digest.hexdigest(), size_bytes
-
-
 def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
-    """What need not be put again: known, and still in good order in the bucket."""
+    """SHA-256 of the blobs that need no upload: stored, and in good order as far as is known."""
     wanted = {blob.sha256 for blob in blobs}
     known = dict(
         MediaObject.objects.filter(tenant=tenant, file_sha256__in=wanted).values_list(
@@ -130,44 +104,45 @@ def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
     return {sha256 for sha256, key in known.items() if key in sound}
 
 
-def key_of(tenant: Tenant, blob: Blob) -> str:
-    return keys.media(tenant_id=tenant.pk, sha256=blob.sha256, mime=blob.facts.mime)
+def object_key(tenant: Tenant, blob: Blob) -> str:
+    return keys.media(tenant_id=tenant.pk, sha256=blob.sha256, mime=blob.metadata.mime)
 
 
-def begin_storing(
+def start_uploads(
     source: Source,
     *,
     tenant: Tenant,
     blobs: Sequence[Blob],
     pool: Executor,
-    coming: frozenset[str] = frozenset(),
+    pending: frozenset[str] = frozenset(),
     now: datetime,
-) -> Storing:
+) -> PendingUploads:
     """
-    Reserve room for what is new and start putting it. Settling is the caller's, with its rows.
+    Reserve room for the new contents and start to put them.
 
-    `coming` are contents that the caller settles before this batch: they count as known.
+    `pending` are contents of the batch before, which is committed first: they count as known.
     """
     distinct = {blob.sha256: blob for blob in blobs}
-    known = known_contents(tenant, distinct.values()) | (coming & distinct.keys())
-    storing = Storing(Stored(known=known))
-    fresh = [blob for sha256, blob in distinct.items() if sha256 not in known]
-    if not fresh:
-        return storing
-    wants = [quota.Want(key=key_of(tenant, b), size_bytes=b.size_bytes) for b in fresh]
+    known = known_contents(tenant, distinct.values()) | (pending & distinct.keys())
+    uploads = PendingUploads(UploadResult(known=known))
+    new = [blob for sha256, blob in distinct.items() if sha256 not in known]
+    if not new:
+        return uploads
+    wants = [quota.Want(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new]
+    # One call for the whole batch: every reservation waits for the lock of the one bucket.
     answers = quota.reserve_many(
         tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
     )
-    for blob, answer in zip(fresh, answers, strict=True):
+    for blob, answer in zip(new, answers, strict=True):
         if isinstance(answer, Reservation):
-            storing.puts[blob.sha256] = answer, pool.submit(_put, source, blob, answer)
+            uploads.puts[blob.sha256] = answer, pool.submit(_put, source, blob, answer)
         else:
-            storing.stored.refused[blob.sha256] = answer
-    return storing
+            uploads.result.refused[blob.sha256] = answer
+    return uploads
 
 
 def _put(source: Source, blob: Blob, reservation: Reservation) -> None:
     with source.open(blob.path) as file:
-        stored = get_store().put(reservation, file, mime=blob.facts.mime)
-    if stored.sha256 != blob.sha256:
+        receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
+    if receipt.sha256 != blob.sha256:
         raise FileChanged(f"{blob.path} was changed while it was being imported; import again")

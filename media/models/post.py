@@ -1,6 +1,5 @@
-"""What came in: channels, their posts, and the blobs posts share."""
+"""Posts, and which stored files each of them shows."""
 
-import uuid
 from typing import ClassVar
 
 from django.contrib.postgres.indexes import GinIndex
@@ -10,6 +9,8 @@ from django.db.models import F, FloatField, Q, Value
 from django.db.models.functions import Left, Ln
 from django.utils.translation import gettext_lazy as _
 
+from media.models.channel import Channel
+from media.models.media_object import MediaObject
 from media.sources.port import MediaKind
 
 SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
@@ -17,55 +18,6 @@ SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
 The words of a post that are searched. A tsvector holds 1 MB: Telegram's own posts have at most
 4 096 characters, a file that claims to be an export may have any number.
 """
-MAX_MEDIA_BYTES = 40 * 1024**2
-"""Largest stored object (CONTRACT §2.4)."""
-
-
-def channel_id(tenant_id: uuid.UUID, tg_channel_id: int) -> uuid.UUID:
-    """Ids follow from what they name, so a source knows them before the database does."""
-    return uuid.uuid5(tenant_id, f"channel:{tg_channel_id}")
-
-
-def post_id(channel: uuid.UUID, telegram_message_id: int) -> uuid.UUID:
-    return uuid.uuid5(channel, f"post:{telegram_message_id}")
-
-
-def media_object_id(tenant_id: uuid.UUID, sha256: str) -> uuid.UUID:
-    return uuid.uuid5(tenant_id, f"media:{sha256}")
-
-
-class Channel(models.Model):
-    """A Telegram channel as one tenant follows it. Tenants that follow the same have a row each."""
-
-    id = models.UUIDField(primary_key=True, editable=False)
-    tenant = models.ForeignKey(
-        "accounts.Tenant",
-        on_delete=models.PROTECT,
-        related_name="channels",
-        verbose_name=_("tenant"),
-    )
-    tg_channel_id = models.BigIntegerField(_("Telegram id"))
-    username = models.CharField(_("username"), max_length=64, blank=True, default="")
-    title = models.CharField(_("title"), max_length=255, blank=True, default="")
-    kind = models.CharField(_("kind"), max_length=32, blank=True, default="")
-    is_active = models.BooleanField(_("active"), default=True)
-    last_message_id = models.BigIntegerField(_("last message"), null=True, blank=True)
-    last_message_at = models.DateTimeField(_("last message at"), null=True, blank=True)
-    last_parsed_at = models.DateTimeField(_("last parsed at"), null=True, blank=True)
-    settings = models.JSONField(_("settings"), default=dict, blank=True)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
-
-    class Meta:
-        db_table = "channels"
-        verbose_name = _("channel")
-        verbose_name_plural = _("channels")
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "tg_channel_id"], name="channel_once"),
-            models.CheckConstraint(condition=Q(tg_channel_id__lt=0), name="channel_marked_id"),
-        ]
-
-    def __str__(self) -> str:
-        return self.title or str(self.tg_channel_id)
 
 
 class MediaState(models.TextChoices):
@@ -197,64 +149,6 @@ class Post(models.Model):
         return f"{self.channel_id}/{self.telegram_message_id}"
 
 
-class MediaObject(models.Model):
-    """A blob, known by its content. Two posts with the same picture share one row."""
-
-    id = models.UUIDField(primary_key=True, editable=False)
-    tenant = models.ForeignKey(
-        "accounts.Tenant",
-        on_delete=models.PROTECT,
-        related_name="media",
-        verbose_name=_("tenant"),
-    )
-    file_sha256 = models.CharField(_("SHA-256"), max_length=64)
-    mime = models.CharField(_("type"), max_length=127)
-    size_bytes = models.PositiveBigIntegerField(_("size"))
-    s3_key = models.CharField(_("key"), max_length=300)
-    s3_bucket = models.CharField(_("bucket"), max_length=100, blank=True, default="")
-    width = models.PositiveIntegerField(_("width"), null=True, blank=True)
-    height = models.PositiveIntegerField(_("height"), null=True, blank=True)
-    duration_seconds = models.FloatField(_("duration, s"), null=True, blank=True)
-    refs_count = models.PositiveIntegerField(
-        _("references"), default=0, help_text=_("kept by a trigger on post_media_map")
-    )
-    first_seen_at = models.DateTimeField(_("first seen at"))
-    last_seen_at = models.DateTimeField(_("last seen at"))
-
-    class Meta:
-        db_table = "media_objects"
-        verbose_name = _("media object")
-        verbose_name_plural = _("media objects")
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "file_sha256"], name="media_object_once"),
-            models.CheckConstraint(
-                condition=Q(file_sha256__regex=r"^[0-9a-f]{64}$"), name="media_object_sha256_hex"
-            ),
-            models.CheckConstraint(
-                condition=Q(size_bytes__gt=0, size_bytes__lte=MAX_MEDIA_BYTES),
-                name="media_object_size_bounds",
-            ),
-            # CONTRACT §8.1 allows image, video and application; voice messages and text files
-            # of real channels need two more.
-            models.CheckConstraint(
-                condition=Q(mime__regex=r"^(image|video|audio|text|application)/"),
-                name="media_object_mime_known",
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["mime"], name="idx_media_mime"),
-            models.Index(fields=["size_bytes"], name="idx_media_size"),
-            models.Index(fields=["refs_count"], name="idx_media_refs"),
-            models.Index(fields=["last_seen_at"], name="idx_media_last_seen"),
-            models.Index(
-                fields=["last_seen_at", "id"], name="idx_media_unused", condition=Q(refs_count=0)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.file_sha256[:12]
-
-
 class MediaRole(models.TextChoices):
     PRIMARY = "primary", _("primary")
     ATTACHMENT = "attachment", _("attachment")
@@ -291,42 +185,3 @@ class PostMedia(models.Model):
 
     def __str__(self) -> str:
         return f"{self.post_id} {self.role}"
-
-
-class ImportRun(models.Model):
-    """One run of `import_export`, so that its summary can be read later."""
-
-    tenant = models.ForeignKey(
-        "accounts.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
-    )
-    path = models.CharField(_("path"), max_length=1000)
-    started_at = models.DateTimeField(_("started at"))
-    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
-    summary = models.JSONField(_("summary"), default=dict)
-
-    class Meta:
-        db_table = "import_runs"
-        verbose_name = _("import")
-        verbose_name_plural = _("imports")
-
-    def __str__(self) -> str:
-        return f"{self.path} ({self.started_at:%Y-%m-%d %H:%M})"
-
-
-class ImportProblem(models.Model):
-    """Something of an import that could not be taken over."""
-
-    run = models.ForeignKey(
-        ImportRun, on_delete=models.CASCADE, related_name="problems", verbose_name=_("import")
-    )
-    code = models.CharField(_("code"), max_length=64)
-    message_id = models.BigIntegerField(_("message id"), null=True, blank=True)
-    detail = models.CharField(_("detail"), max_length=1000)
-
-    class Meta:
-        db_table = "import_problems"
-        verbose_name = _("problem of an import")
-        verbose_name_plural = _("problems of imports")
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.detail}"

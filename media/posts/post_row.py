@@ -1,48 +1,25 @@
-"""From a source's message to the row of a post: pure, no queries."""
+"""The row of a post, made from a message of a source. Pure: no queries."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from media.file_metadata import Facts
-from media.models import Channel, MediaState, post_id
-from media.sources.port import Message
+from media.models import Channel, post_id
+from media.posts.parsed_message import ParsedMessage
+from media.sources.port import Forward, Message
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """A file as its bytes show it. `path` is where the source still has it."""
-
-    path: str
-    sha256: str
-    size_bytes: int
-    facts: Facts
-
-
-@dataclass(slots=True)
-class Incoming:
-    """A message with what became of its files. `blobs` are primary first, then the thumbnail."""
-
-    message: Message
-    state: str = ""
-    blobs: list[Blob] = field(default_factory=list)
-
-    @property
-    def contents(self) -> list[str]:
-        """SHA-256 per position: the same bytes as picture and thumbnail count once."""
-        return list(dict.fromkeys([blob.sha256 for blob in self.blobs])) if self.blobs else []
+_NOT_FORWARDED = Forward()
 
 
 @dataclass(slots=True)
 class PostRow:
     """
-    What a message decides of a row of `posts`; the other columns are the database's.
+    The columns of `posts` that a message decides; the database fills the others.
 
     Not a model instance: making those was a tenth of the time of an import.
     """
@@ -91,9 +68,10 @@ IDENTITY = ("id", "tenant_id", "channel_id", "telegram_message_id")
 FROM_MESSAGE = tuple(name for name in COLUMNS if name not in IDENTITY)
 
 
-def build(channel: Channel, incoming: Incoming) -> PostRow:
-    message = incoming.message
-    forward = message.forward
+def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
+    """Make the row of a message as if nothing were stored of it yet."""
+    message = parsed.message
+    forward = message.forward or _NOT_FORWARDED
     attachment = message.attachment
     return PostRow(
         id=post_id(channel.pk, message.message_id),
@@ -113,7 +91,7 @@ def build(channel: Channel, incoming: Incoming) -> PostRow:
         hashtags=list(message.hashtags),
         has_media=attachment is not None,
         media_kind=attachment.kind.value if attachment else "",
-        media_state=incoming.state,
+        media_state=parsed.state,
         media_name=attachment.file_name[:255] if attachment else "",
         post_author=message.author[:255],
         via_bot=message.via_bot[:64],
@@ -124,72 +102,39 @@ def build(channel: Channel, incoming: Incoming) -> PostRow:
         reactions=[{"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions],
         reply_to_message_id=message.reply_to_message_id,
         reply_to_chat_id=message.reply_to_chat_id,
-        is_forward=forward is not None,
-        forward_from_name=forward.from_name[:255] if forward else "",
-        forward_from_chat_id=forward.from_chat_id if forward else None,
-        forward_from_message_id=forward.from_message_id if forward else None,
-        forward_date=forward.forwarded_at if forward else None,
+        is_forward=message.forward is not None,
+        forward_from_name=forward.from_name[:255],
+        forward_from_chat_id=forward.from_chat_id,
+        forward_from_message_id=forward.from_message_id,
+        forward_date=forward.forwarded_at,
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
     )
 
 
-def merge(existing: PostRow, incoming: PostRow, contents: Sequence[str]) -> PostRow | None:
-    """
-    What the stored post becomes, or None where nothing is to be written.
-
-    An older export never takes away what a newer one brought: neither text of a later
-    edit, nor a file that is here already, nor the exact album of a live source.
-    """
-    if _edited(incoming) < _edited(existing):
-        return _complete(existing, incoming) if contents else None
-    if existing.media_state == MediaState.STORED and incoming.media_state != MediaState.STORED:
-        incoming.media_state = existing.media_state
-        incoming.media_kind = incoming.media_kind or existing.media_kind
-        incoming.has_media = True
-    if _keeps_album(existing.grouped_id, incoming.grouped_id):
-        incoming.grouped_id = existing.grouped_id
-    for counter in ("views_count", "forwards_count", "replies_count"):
-        setattr(incoming, counter, getattr(incoming, counter) or getattr(existing, counter))
-    return incoming
-
-
 def fingerprint(post: PostRow, contents: Sequence[str]) -> str:
-    """What listeners care about: when it stays, no event tells them of a change."""
+    """Hash the columns that subscribers of `posts.parsed` use: equal means no event is published."""
     parts = [
-        post.content, post.urls, post.grouped_id, post.has_media, post.is_edited,
-        post.forward_from_chat_id, post.reply_to_message_id, list(contents),
-    ]  # fmt: skip
+        post.content,
+        post.urls,
+        post.grouped_id,
+        post.has_media,
+        post.is_edited,
+        post.forward_from_chat_id,
+        post.reply_to_message_id,
+        list(contents),
+    ]
     return hashlib.sha256(_as_json(parts).encode()).hexdigest()
 
 
 def post_url(channel: Channel, message_id: int) -> str:
-    """https://t.me/name/1, or the form for members where the channel has no name."""
+    """Link to the message: https://t.me/name/1, or the members-only form without a public name."""
     if message_id < 0:
         return ""
     if channel.username:
         return f"https://t.me/{channel.username}/{message_id}"
     bare = str(channel.tg_channel_id).removeprefix("-100")
     return f"https://t.me/c/{bare}/{message_id}" if not bare.startswith("-") else ""
-
-
-def _edited(post: PostRow) -> float:
-    return post.edited_at.timestamp() if post.edited_at else 0.0
-
-
-def _complete(existing: PostRow, incoming: PostRow) -> PostRow | None:
-    """The text is older than ours, but it may bring the file that we lack."""
-    if existing.media_state == MediaState.STORED:
-        return None
-    existing.media_state, existing.media_kind = incoming.media_state, incoming.media_kind
-    existing.has_media = True
-    existing.source_fingerprint = incoming.source_fingerprint
-    return existing
-
-
-def _keeps_album(existing: int | None, incoming: int | None) -> bool:
-    """Exact ids (positive, live) win over the import's rule (negative), any id over none."""
-    return existing is not None and (incoming is None or (existing > 0 > incoming))
 
 
 def _content_hash(text: str) -> str:

@@ -1,0 +1,15 @@
+"""Primary keys of this room's rows: they follow from what they name, so no query is needed for one."""
+
+import uuid
+
+
+def channel_id(tenant_id: uuid.UUID, tg_channel_id: int) -> uuid.UUID:
+    return uuid.uuid5(tenant_id, f"channel:{tg_channel_id}")
+
+
+def post_id(channel: uuid.UUID, telegram_message_id: int) -> uuid.UUID:
+    return uuid.uuid5(channel, f"post:{telegram_message_id}")
+
+
+def media_object_id(tenant_id: uuid.UUID, sha256: str) -> uuid.UUID:
+    return uuid.uuid5(tenant_id, f"media:{sha256}")

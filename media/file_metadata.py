@@ -1,4 +1,4 @@
-"""The type, size and duration of a file, read from its bytes; its name and its sender are not trusted."""
+"""Type, dimensions and duration of a file, read from its bytes: names and senders may be wrong."""
 
 import math
 import struct
@@ -77,7 +77,7 @@ def _picture(file: BinaryIO, mime: str) -> FileMetadata:
             width, height = image.size
             if mime == UNKNOWN:
                 mime = Image.MIME.get(image.format or "", UNKNOWN)
-            # Pillow decodes a whole PNG to look for metadata behind its pixels.
+            # Pillow decodes a whole PNG to search for metadata behind its pixels.
             exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
             if exif.get(_ORIENTATION) in _SWAPPED:
                 width, height = height, width

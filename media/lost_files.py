@@ -1,4 +1,4 @@
-"""What posts do when the file they show is lost or damaged: nothing, but wait for it."""
+"""A stored file is lost or damaged: make the next import store it again."""
 
 from django.db.models import QuerySet
 
@@ -9,14 +9,16 @@ from storage_quota.models import ContentType
 
 
 @on_loss(ContentType.MEDIA)
-def read_again(loss: Loss) -> None:
+def reset_source_fingerprints(loss: Loss) -> None:
     """
-    The next import of the same messages reads their files again, and stores them.
+    Forget the source fingerprint of the posts that show the lost file.
 
-    Post and media object stay. Channels are locked first, as an import does.
+    So the next import of the same messages takes them for changed, and reads and stores their
+    files. Posts and media objects stay.
     """
     posts = Post.objects.filter(post_media__media_object__in=_shown(loss))
     channels = Channel.objects.filter(pk__in=posts.order_by().values("channel"))
+    # Channels are locked first and by id, in the order of an import: no deadlock between the two.
     list(channels.order_by("pk").select_for_update().values_list("pk"))
     Post.objects.filter(pk__in=posts.order_by().values("pk")).update(source_fingerprint="")
 

@@ -1,4 +1,4 @@
-"""Channels, with how much of them is here."""
+"""The console's pages of channels, with the number of their posts."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -17,8 +17,8 @@ from media.models import Channel, Post
 @admin.register(Channel)
 class ChannelAdmin(BigTableAdmin[Channel]):
     """
-    Channels come with an import. Following one may be paused here; and exports do not tell a
-    channel's public name, which links to posts and the vision policy go by.
+    Channels are created by imports. Editable are whether one is followed, and its public name:
+    exports do not include it, but links to posts and the vision policy need it.
     """
 
     list_display = (

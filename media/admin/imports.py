@@ -1,4 +1,4 @@
-"""Imports and what they could not take over."""
+"""The console's pages of imports and of what they could not import."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -42,7 +42,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 
     @admin.display(description=_("duration, s"))
     def duration(self, run: ImportRun) -> str:
-        """Empty while it runs, and forever if it was killed."""
+        """Empty while the import runs, and for good if it was killed."""
         if run.finished_at is None:
             return EMPTY
         return f"{(run.finished_at - run.started_at).total_seconds():.1f}"

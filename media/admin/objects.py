@@ -1,4 +1,4 @@
-"""Stored blobs: what they are, who shows them, and their bytes for those who may see them."""
+"""The console's pages of media objects: type, posts that show it, and its bytes."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Posts: found by their words, shown with everything known about them."""
+"""The console's pages of posts: search by words, and everything known about one post."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -34,8 +34,8 @@ WORDS = SEARCHED_WORDS
 BIGGEST_ID = 2**63 - 1
 NO_LIMIT = 10**9
 """
-A LIMIT makes PostgreSQL find the words first. Left to itself it walks posts by date and
-stems each one, hoping to meet the word soon: 8 s for a rare word among 300 000 posts.
+A LIMIT makes PostgreSQL search the index of words first. Without it the planner reads posts by
+date and stems each of them until enough match: 8 s for a rare word among 300 000 posts.
 """
 _MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
 
@@ -147,9 +147,9 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         actions: Iterable[tuple[Callable[..., Any], str]] = (),
     ) -> None:
         """
-        Rooms above add what they know of a post: this room knows none of them.
+        Add inlines, filters and actions of rooms above, which this room must not import.
 
-        An action comes with the permission it needs.
+        An action comes with the permission that it needs.
         """
         cls.inlines = (*cls.inlines, *inlines)
         cls.list_filter = (*cls.list_filter, *filters)
@@ -195,7 +195,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("media"), ordering="media_kind")
     def medium(self, post: Post) -> str:
-        """The kind of the file, and what became of it if it is not here."""
+        """The kind of the file, and why it is missing if it is not stored."""
         kind, state = post.get_media_kind_display(), post.get_media_state_display()
         parts = [kind] if post.media_state == MediaState.STORED else [kind, state]
         return ": ".join(filter(None, parts)) or EMPTY
@@ -234,7 +234,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("reply to"))
     def reply(self, post: Post) -> SafeString | str:
-        """A reply within the channel leads to the post it answers, if that is here."""
+        """The message that was answered; within the channel, a link to its post."""
         if post.reply_to_message_id is None:
             return EMPTY
         text = f"#{post.reply_to_message_id}"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Channel(models.Model):
-    """A Telegram channel as one tenant follows it. Tenants that follow the same have a row each."""
+    """A Telegram channel that one tenant follows; each tenant has a row of its own for it."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Primary keys of this room's rows: they follow from what they name, so no query is needed for one."""
+"""Primary keys that are derived from natural keys, so that an import needs no query for them."""
 
 import uuid
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ImportRun(models.Model):
-    """One run of `import_export`, so that its summary can be read later."""
+    """One run of `import_export` with its summary."""
 
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
@@ -25,7 +25,7 @@ class ImportRun(models.Model):
 
 
 class ImportProblem(models.Model):
-    """Something of an import that could not be taken over."""
+    """Something of the source that an import could not import."""
 
     run = models.ForeignKey(
         ImportRun, on_delete=models.CASCADE, related_name="problems", verbose_name=_("import")

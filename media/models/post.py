@@ -21,7 +21,7 @@ The words of a post that are searched. A tsvector holds 1 MB: Telegram's own pos
 
 
 class MediaState(models.TextChoices):
-    """What became of the file of a post; empty when the post has none."""
+    """Whether the file of a post is stored, or why not; empty when the post has no file."""
 
     STORED = "stored", _("stored")
     NOT_INCLUDED = "not_included", _("not included in the export")
@@ -37,7 +37,18 @@ class MediaState(models.TextChoices):
 
 
 class Post(models.Model):
-    """One message of a channel."""
+    """
+    One message of a channel.
+
+    Three hashes (SHA-256, hex) decide what has to be done again, and a counter tells states apart:
+    `source_fingerprint` is of the message in the source, its file size and its album; while it
+    is equal, an import skips the message. It is emptied where the stored file is lost, so that the
+    next import stores the file again. `fingerprint` is of what subscribers of `posts.parsed` use
+    (text, links, media, album, forward, reply); while it is equal, no event is published, whatever
+    else changed, such as the number of views. `revision` counts the changes of `fingerprint` and
+    is part of the event's key. `content_hash` is of the lower-cased, trimmed text alone and goes
+    with the events, so that equal texts can be found; empty without text.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
@@ -156,7 +167,7 @@ class MediaRole(models.TextChoices):
 
 
 class PostMedia(models.Model):
-    """Which post shows which blob. These rows are the references; no counter but the trigger's."""
+    """A media object that a post shows; a trigger counts these rows in `MediaObject.refs_count`."""
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="post_media")
     media_object = models.ForeignKey(

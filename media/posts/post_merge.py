@@ -41,5 +41,5 @@ def _add_file(existing: PostRow, incoming: PostRow) -> PostRow | None:
 
 
 def _keeps_album(existing: int | None, incoming: int | None) -> bool:
-    """Telegram's own ids (positive) win over those of the import's rule (negative), any id over none."""
+    """Telegram's ids (positive) win over those of the import's rule (negative), any id over none."""
     return existing is not None and (incoming is None or (existing > 0 > incoming))

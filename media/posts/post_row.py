@@ -113,7 +113,7 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
 
 
 def fingerprint(post: PostRow, contents: Sequence[str]) -> str:
-    """Hash the columns that subscribers of `posts.parsed` use: equal means no event is published."""
+    """Hash what subscribers of `posts.parsed` use: while it is equal, no event is published."""
     parts = [
         post.content,
         post.urls,

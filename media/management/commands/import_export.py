@@ -16,7 +16,7 @@ from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
 
 PROBLEMS_SHOWN = 20
-CODES = "exit codes: 0 all taken over; 1 done, but with problems; 2 could not import"
+CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
 
 
 class Command(BaseCommand):
@@ -83,9 +83,9 @@ class Command(BaseCommand):
         for name, value in figures.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
-        self._complain(summary)
+        self._print_problems(summary)
 
-    def _complain(self, summary: ImportSummary) -> None:
+    def _print_problems(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
             where = f"message {problem.message_id}: " if problem.message_id is not None else ""
             self.stderr.write(f"{problem.code}: {where}{problem.detail}")

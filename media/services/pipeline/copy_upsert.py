@@ -1,9 +1,9 @@
 """
-Write many rows in one statement.
+Insert or update many rows with COPY.
 
-`bulk_create` hands PostgreSQL one array per column, and psycopg escapes every text of an
-array in Python: for posts that was the dearest part of an import. COPY into a table of
-this transaction, and from there, costs a third of it.
+`bulk_create` sends PostgreSQL one array per column, and psycopg escapes every text of an
+array in Python: for posts that was the most expensive part of an import. COPY into a temporary
+table and one INSERT from there cost a third of it.
 """
 
 import json
@@ -29,7 +29,7 @@ def upsert(
     update: Sequence[str],
 ) -> None:
     """
-    Insert `rows`; where `unique` is taken already, set the `update` fields.
+    Insert `rows`; where a row with the same `unique` fields exists, set its `update` fields.
 
     `columns` are attributes of each row and, by the same name, of the model; `stamps` are
     columns that are the same in all rows.
@@ -41,10 +41,11 @@ def upsert(
     given = [by_attname[name] for name in columns]
     stamped = [meta.get_field(name) for name in stamps]
     changes = ", ".join(
-        f"{_quoted(f)} = excluded.{_quoted(f)}" for f in map(meta.get_field, update)
+        f"{_quoted_name(f)} = excluded.{_quoted_name(f)}" for f in map(meta.get_field, update)
     )
-    table, names = connection.ops.quote_name(meta.db_table), _list(given)
+    table, names = connection.ops.quote_name(meta.db_table), _names(given)
     with connection.cursor() as cursor:
+        # COPY cannot update, hence the detour. The table goes with the transaction, whatever ends it.
         cursor.execute(
             f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"  # noqa: S608 - names of the model, quoted
             f" SELECT {names} FROM {table} WITH NO DATA"
@@ -53,35 +54,37 @@ def upsert(
             connection.wrap_database_errors,
             cursor.copy(f"COPY {_STAGING} ({names}) FROM STDIN") as copy,
         ):
-            for line in _lines(rows, given):
-                copy.write_row(line)
+            for values in _encoded(rows, given):
+                copy.write_row(values)
         cursor.execute(
-            f"INSERT INTO {table} ({names}, {_list(stamped)})"  # noqa: S608 - names of the model, quoted
+            f"INSERT INTO {table} ({names}, {_names(stamped)})"  # noqa: S608 - names of the model, quoted
             f" SELECT {names}, {', '.join(['%s'] * len(stamped))} FROM {_STAGING}"
-            f" ON CONFLICT ({_list(map(meta.get_field, unique))}) DO UPDATE SET {changes}",
+            f" ON CONFLICT ({_names(map(meta.get_field, unique))}) DO UPDATE SET {changes}",
             list(stamps.values()),
         )
+        # Dropped now as well: one transaction may upsert twice.
         cursor.execute(f"DROP TABLE {_STAGING}")
 
 
-def _lines(rows: Sequence[object], fields: Sequence[Any]) -> Iterator[list[Any]]:
-    values = attrgetter(*(field.attname for field in fields))
-    documents = [number for number, field in enumerate(fields) if isinstance(field, JSONField)]
+def _encoded(rows: Sequence[object], fields: Sequence[Any]) -> Iterator[list[Any]]:
+    """The values of each row, JSON columns as text."""
+    get_values = attrgetter(*(field.attname for field in fields))
+    json_columns = [number for number, field in enumerate(fields) if isinstance(field, JSONField)]
     for row in rows:
-        line = list(values(row))
-        for number in documents:
-            line[number] = _as_json(line[number])
-        yield line
+        values = list(get_values(row))
+        for number in json_columns:
+            values[number] = _as_json(values[number])
+        yield values
 
 
 def _as_json(value: Any) -> str:
-    """Most documents of posts are empty."""
+    """Encode a JSON value; most of those of posts are empty, which needs no encoder."""
     return _encode(value) if value else ("[]" if isinstance(value, list) else "{}")
 
 
-def _list(fields: Iterable[Any]) -> str:
-    return ", ".join(_quoted(field) for field in fields)
+def _names(fields: Iterable[Any]) -> str:
+    return ", ".join(_quoted_name(field) for field in fields)
 
 
-def _quoted(field: Any) -> str:
+def _quoted_name(field: Any) -> str:
     return connection.ops.quote_name(field.column)

@@ -1,4 +1,4 @@
-"""Where an export lies: a folder with result.json, or the file itself. Says how to get it right."""
+"""Find the JSON file of an export; every refusal says what to do about it."""
 
 import stat
 from pathlib import Path
@@ -11,7 +11,7 @@ AS_JSON = 'Export the chat again and choose "Machine-readable JSON" as the forma
 
 
 def locate(path: Path) -> Path:
-    """The JSON file to read. SourceRefused, with the remedy, where there is none."""
+    """Return the JSON file of the folder, or `path` itself. Raises SourceRefused."""
     try:
         return _result_in(path) if path.is_dir() else _checked(path)
     except OSError as exc:
@@ -44,5 +44,7 @@ def _checked(file: Path) -> Path:
         raise SourceRefused(f"{file} is not a .json file; unpack the export and give its folder.")
     if file.stat().st_size == 0:
         raise SourceRefused(f"{file} is empty; export the chat again.")
-    with file.open("rb"):  # a refusal now is better than one in the middle of an import
+    with file.open(
+        "rb"
+    ):  # opened once, so that a file that may not be read is refused before the import
         return file

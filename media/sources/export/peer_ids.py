@@ -1,4 +1,4 @@
-"""Telegram's ids: bare and with a prefix in an export, marked (negative) everywhere else."""
+"""Convert the ids of an export (bare, or with a prefix) to marked ones: negative, as elsewhere."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _PEER = re.compile(r"(channel|chat)(\d{1,12})")
 
 
 def marked_channel_id(bare: Any) -> int | None:
-    """2447843635 → -1002447843635; None where it is no id."""
+    """Mark the id of a channel: 2447843635 → -1002447843635; None where `bare` is no id."""
     if not isinstance(bare, int) or isinstance(bare, bool):
         return None
     if -2 * _CHANNEL_OFFSET < bare < -_CHANNEL_OFFSET:
@@ -18,7 +18,7 @@ def marked_channel_id(bare: Any) -> int | None:
 
 
 def marked_peer_id(peer: str | int | None) -> int | None:
-    """The marked id of `channel123` or `chat123`; None for people and for what is not clear."""
+    """Mark the id of `channel123` or `chat123`; None for people and for anything else."""
     found = _PEER.fullmatch(peer) if isinstance(peer, str) else None
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The file of a message, or why it has none."""
+"""The file of a message, or the reason why the export does not include it."""
 
 from collections.abc import Callable
 from posixpath import basename
@@ -27,7 +27,7 @@ _WORDS = (
 )
 
 SizeOf = Callable[[str], int | None]
-"""The size of a file of the export, None where it is not there."""
+"""Takes a path of the export, returns the size of the file, None where there is none."""
 
 
 def attachment_of(raw: RawMessage, size_of: SizeOf) -> Attachment | None:
@@ -36,7 +36,7 @@ def attachment_of(raw: RawMessage, size_of: SizeOf) -> Attachment | None:
     if raw.file is not None:
         return _document(raw, raw.file, size_of)
     if raw.paid_stars_amount is not None:
-        # Paid media come without any file, not even its kind is told.
+        # Paid media are exported without a file and without its kind.
         return Attachment(kind=MediaKind.DOCUMENT, absence=Absence.PAID)
     return None
 
@@ -74,10 +74,10 @@ def _document(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
 
 def absence_of(path: str, size_of: SizeOf) -> Absence | None:
     """
-    What a placeholder means, None for a path.
+    Return why the file is absent, None where `path` is a path.
 
-    The exporter's sentences stand in brackets; so may the name of a real file, which is looked for
-    unless it is one of the three known sentences to the letter.
+    In place of a path the exporter writes a sentence in brackets. A real file may have a name in
+    brackets too, so it is searched for, unless `path` is exactly one of the three known sentences.
     """
     if not path or path in _SENTENCES:
         return _SENTENCES.get(path, Absence.UNAVAILABLE)

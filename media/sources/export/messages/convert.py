@@ -1,4 +1,4 @@
-"""A raw message of the export → a draft of the port's Message, or what is wrong with it."""
+"""Convert a raw message of the export into a draft of the port's Message, or into a Problem."""
 
 import json
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from media.sources.export.messages.attachment import SizeOf, attachment_of
 from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
-from media.sources.export.messages.text import OddShape, words_of
-from media.sources.export.messages.times import OddTime, edit_moment, moment
-from media.sources.export.messages.unmapped_fields import extra_of
+from media.sources.export.messages.text import InvalidText, read_text
+from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
+from media.sources.export.messages.unmapped_fields import unmapped_fields
 from media.sources.export.peer_ids import marked_peer_id
 from media.sources.port import Attachment, Forward, MediaKind, Message, Problem, Reaction
 from media.sources.port import ServiceMessage as Service
@@ -25,22 +25,23 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that waits to hear whether it belongs to an album."""
+    """A message that is complete but for its album, which only its neighbors show."""
 
     message_id: int
     album_key: tuple[Any, ...] | None
     """Equal for neighbors that Telegram may have posted as one album; None for the others."""
     has_text: bool
     fields: dict[str, Any]
-    said: str
+    fingerprint_basis: str
+    """The message as the export has it, and the size of its file on disk."""
 
     def finish(self, grouped_id: int | None) -> Message:
-        fingerprint = sha256(f"{self.said}\n{grouped_id}".encode()).hexdigest()
+        fingerprint = sha256(f"{self.fingerprint_basis}\n{grouped_id}".encode()).hexdigest()
         return Message(**self.fields, grouped_id=grouped_id, fingerprint=fingerprint)
 
 
 def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | Problem:
-    """Never raises over what the message holds: a bad one becomes a Problem naming the field."""
+    """Convert one message; a bad one never raises, it becomes a Problem that names the field."""
     if not isinstance(value, dict):
         return Problem(code="invalid_message", detail="a message must be an object")
     try:
@@ -51,7 +52,7 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         detail = f"{where}: {first['msg']}"
-    except (OddShape, OddTime) as exc:
+    except (InvalidText, InvalidTime) as exc:
         detail = str(exc)
     except RecursionError:
         detail = "nested too deeply"
@@ -79,26 +80,26 @@ def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
         album_key=_album_key(raw, attachment),
         has_text=bool(fields["text"]),
         fields=fields,
-        said=f"{_canonical(value)}\n{on_disk}",
+        fingerprint_basis=f"{_canonical(value)}\n{on_disk}",
     )
 
 
 def _fields(raw: RawMessage, zone: tzinfo, size_of: SizeOf) -> dict[str, Any]:
-    words = words_of(raw)
-    posted_at = moment(unix=raw.date_unixtime, local=raw.date, zone=zone, field="date")
+    text = read_text(raw)
+    posted_at = parse_time(unix=raw.date_unixtime, local=raw.date, zone=zone, field="date")
     if posted_at is None:
-        raise OddTime("date")
-    extra = extra_of(raw)
+        raise InvalidTime("date")
+    extra = unmapped_fields(raw)
     if raw.date_unixtime in (None, ""):
-        extra["zone"] = str(zone)
+        extra["zone"] = str(zone)  # the export names none: the operator's choice is kept
     return {
         "message_id": raw.id,
         "posted_at": posted_at,
-        "edited_at": edit_moment(unix=raw.edited_unixtime, local=raw.edited, zone=zone),
-        "text": words.text,
-        "links": words.links,
-        "mentions": words.mentions,
-        "hashtags": words.hashtags,
+        "edited_at": parse_edit_time(unix=raw.edited_unixtime, local=raw.edited, zone=zone),
+        "text": text.text,
+        "links": text.links,
+        "mentions": text.mentions,
+        "hashtags": text.hashtags,
         "sender_id": "" if raw.from_id is None else str(raw.from_id),
         "author": raw.author or "",
         "forward": _forward(raw),
@@ -131,7 +132,7 @@ def _album_key(raw: RawMessage, attachment: Attachment | None) -> tuple[Any, ...
     if attachment is None or attachment.kind not in _ALBUM_KINDS or raw.poll:
         return None
     if raw.photo is None and raw.file is None:
-        return None  # paid media
+        return None  # paid media have no file that could be an item
     is_forward = not raw.model_fields_set.isdisjoint(("forwarded_from", "forwarded_from_id"))
     second = raw.date_unixtime or raw.date
     return second, raw.from_id, is_forward, raw.forwarded_from, raw.forwarded_from_id

@@ -26,7 +26,7 @@ class RawService(_Raw):
 
 
 class RawReaction(_Raw):
-    """`recent`, which names people, is not even read."""
+    """`recent`, which names people, is not read."""
 
     type: str
     count: Count = 0

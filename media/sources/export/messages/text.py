@@ -1,4 +1,4 @@
-"""The words of a message and what they point to, out of every shape Telegram Desktop wrote."""
+"""Text, links, mentions and hashtags of a message, in every shape Telegram Desktop wrote."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,23 @@ from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoLis
 MAX_LINK_CHARS = 2048
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|(?:mailto|tel|tg|ton):", re.IGNORECASE)
 _NESTED_KEYS = (
-    "title", "subtitle", "caption", "credit", "author", "summary", "text",
-    "blocks", "items", "rows", "cells", "children", "content",
-)  # fmt: skip
+    "title",
+    "subtitle",
+    "caption",
+    "credit",
+    "author",
+    "summary",
+    "text",
+    "blocks",
+    "items",
+    "rows",
+    "cells",
+    "children",
+    "content",
+)
 
 
-class OddShape(ValueError):
+class InvalidText(ValueError):
     """A part of the text is neither a string nor an object with one."""
 
     def __init__(self, where: str) -> None:
@@ -23,8 +34,8 @@ class OddShape(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What a reader sees, and the links, mentions and hashtags in the order they come."""
+class MessageText:
+    """The text that a reader sees, and the links, mentions and hashtags in their order in it."""
 
     text: str = ""
     links: tuple[str, ...] = ()
@@ -32,19 +43,19 @@ class Words:
     hashtags: tuple[str, ...] = ()
 
 
-def words_of(raw: RawMessage) -> Words:
-    """The text; where there is none, the words of the poll or to-do list, so that it is found."""
+def read_text(raw: RawMessage) -> MessageText:
+    """Read the text, or that of the poll or to-do list, so that search finds such posts, too."""
     if raw.rich_message is not None:
         text, parts = _rich(raw.rich_message)
     else:
         text, parts = _plain(raw)
     if not text:
         text = _poll_text(raw.poll) or _todo_text(raw.todo_list)
-    return Words(text, *_entities(parts)) if parts else Words(text)
+    return MessageText(text, *_entities(parts)) if parts else MessageText(text)
 
 
 def flat(value: str | list[Any], *, where: str = "text") -> str:
-    """A string, or an array that mixes strings with objects, as one string."""
+    """Join the parts of a text, which is a string or an array of strings and objects."""
     if isinstance(value, str):
         return value
     return "".join([_part(part, where, index) for index, part in enumerate(value)])
@@ -63,7 +74,7 @@ def _part(part: Any, where: str, index: int) -> str:
     if isinstance(part, dict):
         part = part.get("text")
     if not isinstance(part, str):
-        raise OddShape(f"{where}.{index}")
+        raise InvalidText(f"{where}.{index}")
     return part
 
 
@@ -85,7 +96,7 @@ def _add_link(links: dict[str, None], value: Any) -> None:
         return
     if not _SCHEME.match(link):
         link = "https://" + link.lstrip("/")
-    if len(link) <= MAX_LINK_CHARS:  # half a link leads nowhere
+    if len(link) <= MAX_LINK_CHARS:  # longer ones are dropped, not cut: half a link leads nowhere
         links[link] = None
 
 
@@ -106,7 +117,7 @@ def _lines(head: str | list[Any], rest: list[str | list[Any]]) -> str:
 
 
 def _rich(rich: dict[str, Any]) -> tuple[str, list[Any]]:
-    """The blocks of a rich message, one below the other; its shapes are not documented."""
+    """Read the blocks of a rich message, a line each; Telegram does not document their shapes."""
     blocks = rich.get("blocks")
     if not isinstance(blocks, list):
         return "", []

@@ -1,4 +1,8 @@
-"""What some messages carry besides text and file, as plain JSON. Nothing that names a person."""
+"""
+The fields of a message that have no column: poll, to-do list, location, game, invoice and the like.
+
+They are kept as plain JSON in `Post.extra`; nothing in it names a person.
+"""
 
 from typing import Any
 
@@ -10,7 +14,7 @@ _INVOICE_KEYS = ("title", "description", "amount", "currency")
 _PRIVATE_GIVEAWAY_KEYS = frozenset({"winners"})
 
 
-def extra_of(raw: RawMessage) -> dict[str, Any]:
+def unmapped_fields(raw: RawMessage) -> dict[str, Any]:
     extra: dict[str, Any] = {
         key: value for key in _PLAIN_KEYS if (value := getattr(raw, key)) is not None
     }
@@ -26,7 +30,7 @@ def extra_of(raw: RawMessage) -> dict[str, Any]:
 
 
 def _poll(poll: RawPoll) -> dict[str, Any]:
-    """Without `chosen`: how the person who exported voted is nobody's business."""
+    """Keep a poll without `chosen`, which shows how the person who exported it voted."""
     answers = [{"text": flat(a.text), "voters": a.voters} for a in poll.answers]
     return {
         "question": flat(poll.question),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from accounts import tenants
 from albums.models import MediaGroup
-from albums.services import assemble
+from albums.services import overdue
 from events import maintenance, outbox, subscriptions
 from events.delivery import worker
 from events.models import Delivery, OutboxEvent
@@ -158,12 +158,12 @@ class TestAlbums:
         assert found[1] == found[3] == {-1: (1, 1), -2: (2, 2)}
         assert found[2] == {-1: (3, 3), -2: (0, 0)}
 
-    def test_an_album_is_not_told_with_the_text_of_a_picture_that_is_gone(self):
+    def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self):
         archive = Archive()
         posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]
         settle()
-        told = OutboxEvent.objects.filter(topic="album.assembled")
-        before = told.count()
+        assembled = OutboxEvent.objects.filter(topic="album.assembled")
+        before = assembled.count()
         swap(archive, posts[0], b"new", minutes=5)
         with transaction.atomic():
             posts[0].fingerprint = "x" * 64
@@ -173,11 +173,11 @@ class TestAlbums:
             )
 
         worker.drain("default")
-        early = told.count()
+        early = assembled.count()
         settle()
 
         assert early == before
-        assert short(b"new") in told.order_by("pk").last().payload["vision_ocr_text"]
+        assert short(b"new") in assembled.order_by("pk").last().payload["vision_ocr_text"]
 
     def test_one_album_that_is_being_assembled_does_not_hold_up_the_overdue_ones(self):
         archive = Archive()
@@ -189,7 +189,7 @@ class TestAlbums:
         MediaGroup.objects.filter(grouped_id=-1).update(claimed_until=now + timedelta(hours=1))
         MediaGroup.objects.update(updated_at=now - timedelta(hours=1))
 
-        count = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=now)
+        count = overdue.assemble_overdue(timeout=timedelta(minutes=15), now=now)
 
         assert count == 1
         assert MediaGroup.objects.get(grouped_id=-2).status == "partial"

@@ -56,13 +56,22 @@ PostAdmin.extend(inlines=[AlbumOfPostInline])
 @admin.register(MediaGroup)
 class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     list_display = (
-        "cover", "caption", "channel", "album_kind", "items_count", "status", "posted",
+        "cover",
+        "caption",
+        "channel",
+        "album_kind",
+        "items_count",
+        "status",
+        "posted",
         "assembled",
-    )  # fmt: skip
+    )
     list_display_links = ("caption",)
     list_filter: ClassVar[Any] = (
-        "status", "album_kind", "channel", ("tenant", admin.RelatedFieldListFilter),
-    )  # fmt: skip
+        "status",
+        "album_kind",
+        "channel",
+        ("tenant", admin.RelatedFieldListFilter),
+    )
     list_select_related = ("channel", "tenant")
     search_fields = ("=grouped_id", "caption_text")
     search_help_text = _("A part of the caption, or the number of the group")
@@ -76,12 +85,18 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "id", "tenant", "grouped_id", "album_kind", "items_count", "meta_json",
-                    "created_at", "updated_at",
+                    "id",
+                    "tenant",
+                    "grouped_id",
+                    "album_kind",
+                    "items_count",
+                    "meta_json",
+                    "created_at",
+                    "updated_at",
                 ),
             },
         ),
-    )  # fmt: skip
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroup]:
         return super().get_queryset(request).select_related("channel", "tenant")

@@ -43,7 +43,7 @@ class UnusedMedia:
 
 
 def _by_last_use(seen: Iterator[tuple[datetime, Victim]]) -> Iterator[Victim]:
-    """Sort by last use, as a stream: rows come by last import, those read since are held back."""
+    """Blobs come in the order they were seen; those that were read later wait for their turn."""
     waiting: list[tuple[datetime, str, Victim]] = []
     for seen_at, victim in seen:
         while waiting and waiting[0][0] <= seen_at:

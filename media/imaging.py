@@ -193,7 +193,7 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale, do not clip: integers by the bit depth they use (10, 12, 16 …), floats to their range."""
+    """Scale, not clip: integers by the bit depth they use (10, 12, 16 …), floats by their range."""
     wide = picture.convert("F")
     low, high = (float(value) for value in wide.getextrema())  # type: ignore[arg-type]
     if picture.mode != "F" and low >= 0:

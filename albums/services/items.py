@@ -9,7 +9,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 
 def read_items(group: MediaGroup) -> list[ItemView]:
-    """Read the items of an album with their outcomes, in order: two queries, whatever the number."""
+    """Read the items of an album in order, with their outcomes, by two queries."""
     items = list(MediaGroupItem.objects.filter(group=group).order_by("position"))
     outcomes = {
         e.post_id: e

@@ -17,22 +17,37 @@ from media.models import Channel, Post
 @admin.register(Channel)
 class ChannelAdmin(BigTableAdmin[Channel]):
     """
-    Channels are created by imports. Editable are whether one is followed, and its public name:
-    exports do not include it, but links to posts and the vision policy need it.
+    Imports create channels. An operator may pause a channel and enter its public name: exports
+    do not include it, but links to posts and the vision policy need it.
     """
 
     list_display = (
-        "title", "username", "tenant", "posts_link", "is_active", "last_message_at",
+        "title",
+        "username",
+        "tenant",
+        "posts_link",
+        "is_active",
+        "last_message_at",
         "last_parsed_at",
-    )  # fmt: skip
+    )
     list_filter = ("is_active", "kind", ("tenant", admin.RelatedFieldListFilter))
     list_select_related = ("tenant",)
     search_fields = ("title", "username")
     ordering = ("title", "id")
     fields = (
-        "title", "username", "is_active", "tenant", "posts_link", "tg_channel_id", "kind",
-        "last_message_id", "last_message_at", "last_parsed_at", "settings_json", "created_at",
-    )  # fmt: skip
+        "title",
+        "username",
+        "is_active",
+        "tenant",
+        "posts_link",
+        "tg_channel_id",
+        "kind",
+        "last_message_id",
+        "last_message_at",
+        "last_parsed_at",
+        "settings_json",
+        "created_at",
+    )
     readonly_fields = tuple(name for name in fields if name not in {"is_active", "username"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:

@@ -1,4 +1,4 @@
-"""The console's pages of imports and of what they could not import."""
+"""The console's pages of imports and their problems."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -32,9 +32,15 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
     search_fields = ("path",)
     ordering = ("-started_at", "-id")
     fields = (
-        "path", "tenant", "started_at", "finished_at", "duration", "problems_link",
-        "problems_found", "summary_json",
-    )  # fmt: skip
+        "path",
+        "tenant",
+        "started_at",
+        "finished_at",
+        "duration",
+        "problems_link",
+        "problems_found",
+        "summary_json",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
         runs = super().get_queryset(request).select_related("tenant")

@@ -1,4 +1,4 @@
-"""The imports that were run, and the problems each met."""
+"""The imports that were run, and the problems of each."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +25,7 @@ class ImportRun(models.Model):
 
 
 class ImportProblem(models.Model):
-    """Something of the source that an import could not import."""
+    """A part of the source that could not be imported."""
 
     run = models.ForeignKey(
         ImportRun, on_delete=models.CASCADE, related_name="problems", verbose_name=_("import")

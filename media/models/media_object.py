@@ -11,7 +11,7 @@ MAX_MEDIA_BYTES = 40 * 1024**2
 
 
 class MediaObject(models.Model):
-    """A stored file, identified by the SHA-256 of its bytes: posts with the same file share one row."""
+    """A stored file, identified by the SHA-256 of its bytes; posts with the same file share it."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(

@@ -40,7 +40,7 @@ class Post(models.Model):
     """
     One message of a channel.
 
-    Three hashes (SHA-256, hex) decide what has to be done again, and a counter tells states apart:
+    Three hashes (SHA-256, hex) decide what has to be done again, and a counter goes with one of them:
     `source_fingerprint` is of the message in the source, its file size and its album; while it
     is equal, an import skips the message. It is emptied where the stored file is lost, so that the
     next import stores the file again. `fingerprint` is of what subscribers of `posts.parsed` use

@@ -125,7 +125,7 @@ class ServiceMessage:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something of the source that could not be imported; the import goes on."""
+    """A part of the source that could not be imported; the import goes on."""
 
     code: str
     detail: str

@@ -27,13 +27,16 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
         parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
         parser.add_argument(
-            "--timezone", metavar="ZONE", default=settings.TIME_ZONE,
+            "--timezone",
+            metavar="ZONE",
+            default=settings.TIME_ZONE,
             help="zone of the dates of exports before June 2022, which name none (%(default)s)",
-        )  # fmt: skip
+        )
         parser.add_argument(
-            "--include-private", action="store_true",
+            "--include-private",
+            action="store_true",
             help="private channels and groups too (never personal chats)",
-        )  # fmt: skip
+        )
         parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -45,7 +45,7 @@ def upsert(
     )
     table, names = connection.ops.quote_name(meta.db_table), _names(given)
     with connection.cursor() as cursor:
-        # COPY cannot update, hence the detour. The table goes with the transaction, whatever ends it.
+        # COPY cannot update, hence the detour by a table that ends with the transaction.
         cursor.execute(
             f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"  # noqa: S608 - names of the model, quoted
             f" SELECT {names} FROM {table} WITH NO DATA"

@@ -13,7 +13,7 @@ def marked_channel_id(bare: Any) -> int | None:
     if not isinstance(bare, int) or isinstance(bare, bool):
         return None
     if -2 * _CHANNEL_OFFSET < bare < -_CHANNEL_OFFSET:
-        return bare  # marked already, by whatever tool rewrote the file
+        return bare  # marked already, by some tool that rewrote the file
     return -_CHANNEL_OFFSET - bare if 0 < bare < _MAX_BARE_ID else None
 
 

@@ -70,9 +70,8 @@ FROM_MESSAGE = tuple(name for name in COLUMNS if name not in IDENTITY)
 
 def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
     """Make the row of a message as if nothing were stored of it yet."""
-    message = parsed.message
+    message, attachment = parsed.message, parsed.message.attachment
     forward = message.forward or _NOT_FORWARDED
-    attachment = message.attachment
     return PostRow(
         id=post_id(channel.pk, message.message_id),
         tenant_id=channel.tenant_id,

@@ -254,7 +254,7 @@ class TestRepeating:
         assert sorted(counts.values()) == [0, 1]
         assert OutboxEvent.objects.filter(topic="posts.vision.uploaded").count() == 2
 
-    def test_a_picture_that_is_put_back_is_told_of_again(self, tmp_path):
+    def test_a_picture_that_comes_back_is_published_again(self, tmp_path):
         for edition, color in enumerate(["white", "red", "white", "red"]):
             folder = tmp_path / str(edition)
             raw = message(
@@ -452,7 +452,7 @@ class TestCommand:
 
         assert Post.objects.count() == 3
 
-    def test_problems_are_told_with_file_and_message_and_give_exit_code_1(self, tmp_path):
+    def test_problems_are_shown_with_file_and_message_and_give_exit_code_1(self, tmp_path):
         code, _, err = self.run(write(tmp_path, chat([message(5, photo="photos/no.jpg")])))
 
         assert code == 1

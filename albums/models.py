@@ -25,13 +25,13 @@ class MediaGroup(models.Model):
     """
     An album. Its progress is a query over its items, never a column that could be stale.
 
-    Two hashes (SHA-256, hex) decide what has to be done again, and a counter goes with each:
-    `content_hash` is of the items in order (posts, kinds, files); while it and the caption are
-    equal, collecting changes nothing, and `revision` counts the changes. `assembled_fingerprint`
-    is of the items with their outcomes at the last assembly; while it is equal, the album is not
-    assembled again, and `version` counts the assemblies. The counters are part of the keys of
-    `albums.parsed` and `album.assembled`. `claimed_until` is the lease of the worker that
-    assembles the album now.
+    Two hashes (SHA-256, hex) answer two questions. `content_hash`: did the items change? It is of
+    their posts, kinds and files, in order; while it and the caption are equal, collecting the
+    album again changes nothing. `revision` counts the changes of either and is part of the keys
+    of later `albums.parsed`. `assembled_fingerprint`: was this state assembled already? It is of
+    the items with the outcomes of their analyses at the last assembly; while it is equal, the
+    album is not assembled again. `version` counts the assemblies and is part of the keys of later
+    `album.assembled`. `claimed_until` is the end of the lease of the worker that assembles it now.
     """
 
     id = models.BigAutoField(primary_key=True)

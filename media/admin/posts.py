@@ -83,7 +83,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
             },
         ),
         (
-            _("Echo"),
+            _("Views and reactions"),
             {
                 "fields": (
                     ("views_count", "forwards_count", "reactions_count", "replies_count"),

@@ -40,14 +40,15 @@ class Post(models.Model):
     """
     One message of a channel.
 
-    Three hashes (SHA-256, hex) decide what has to be done again, and a counter goes with one of them:
-    `source_fingerprint` is of the message in the source, its file size and its album; while it
-    is equal, an import skips the message. It is emptied where the stored file is lost, so that the
-    next import stores the file again. `fingerprint` is of what subscribers of `posts.parsed` use
-    (text, links, media, album, forward, reply); while it is equal, no event is published, whatever
-    else changed, such as the number of views. `revision` counts the changes of `fingerprint` and
-    is part of the event's key. `content_hash` is of the lower-cased, trimmed text alone and goes
-    with the events, so that equal texts can be found; empty without text.
+    Three hashes (SHA-256, hex) answer three questions. `source_fingerprint`: did the message change
+    in the source? It is of the message as the source has it, the size of its file, and its album;
+    while it is equal, an import skips the message, unless its file could not be stored last time.
+    It is emptied when the stored file is lost, so that the next import stores the file again.
+    `fingerprint`: did anything change that subscribers of `posts.parsed` use (text, links, album,
+    media, edited or not, forward, reply)? While it is equal, a change of the row, such as more
+    views, publishes no event. `revision` counts its changes and is part of the keys of later
+    events. `content_hash`: is it the same text? It is of the lower-cased, trimmed text, empty
+    without one; it is passed on in `posts.parsed` and decides nothing here.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)

@@ -39,31 +39,47 @@ def upsert(
     meta = model._meta  # noqa: SLF001 - public by Django's documentation
     by_attname = {field.attname: field for field in meta.concrete_fields}
     given = [by_attname[name] for name in columns]
-    stamped = [meta.get_field(name) for name in stamps]
-    changes = ", ".join(
-        f"{_quoted_name(f)} = excluded.{_quoted_name(f)}" for f in map(meta.get_field, update)
-    )
-    table, names = connection.ops.quote_name(meta.db_table), _names(given)
     with connection.cursor() as cursor:
-        # COPY cannot update, hence the detour by a table that ends with the transaction.
-        cursor.execute(
-            f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"  # noqa: S608 - names of the model, quoted
-            f" SELECT {names} FROM {table} WITH NO DATA"
-        )
-        with (
-            connection.wrap_database_errors,
-            cursor.copy(f"COPY {_STAGING} ({names}) FROM STDIN") as copy,
-        ):
-            for values in _encoded(rows, given):
-                copy.write_row(values)
-        cursor.execute(
-            f"INSERT INTO {table} ({names}, {_names(stamped)})"  # noqa: S608 - names of the model, quoted
-            f" SELECT {names}, {', '.join(['%s'] * len(stamped))} FROM {_STAGING}"
-            f" ON CONFLICT ({_names(map(meta.get_field, unique))}) DO UPDATE SET {changes}",
-            list(stamps.values()),
-        )
-        # Dropped now as well: one transaction may upsert twice.
+        _copy_to_staging(cursor, meta, given, rows)
+        _insert_from_staging(cursor, meta, given, stamps=stamps, unique=unique, update=update)
+        # Dropped now, not at the commit: one transaction may upsert twice.
         cursor.execute(f"DROP TABLE {_STAGING}")
+
+
+def _copy_to_staging(cursor: Any, meta: Any, given: Sequence[Any], rows: Sequence[object]) -> None:
+    names = _names(given)
+    # COPY cannot update, hence the detour by a table that ends with the transaction.
+    cursor.execute(
+        f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"  # noqa: S608 - names of the model, quoted
+        f" SELECT {names} FROM {connection.ops.quote_name(meta.db_table)} WITH NO DATA"
+    )
+    with (
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY {_STAGING} ({names}) FROM STDIN") as copy,
+    ):
+        for values in _encoded(rows, given):
+            copy.write_row(values)
+
+
+def _insert_from_staging(
+    cursor: Any,
+    meta: Any,
+    given: Sequence[Any],
+    *,
+    stamps: Mapping[str, datetime],
+    unique: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    table, names = connection.ops.quote_name(meta.db_table), _names(given)
+    stamped = _names(meta.get_field(name) for name in stamps)
+    changed = [_quoted_name(meta.get_field(name)) for name in update]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
+    cursor.execute(
+        f"INSERT INTO {table} ({names}, {stamped})"  # noqa: S608 - names of the model, quoted
+        f" SELECT {names}, {', '.join(['%s'] * len(stamps))} FROM {_STAGING}"
+        f" ON CONFLICT ({_names(map(meta.get_field, unique))}) DO UPDATE SET {changes}",
+        list(stamps.values()),
+    )
 
 
 def _encoded(rows: Sequence[object], fields: Sequence[Any]) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""What albums listen to: posts that belong together, and what was seen of them."""
+"""Handlers of events: collect posts into albums, assemble albums whose items are analyzed."""
 
 from datetime import datetime
 from typing import Any

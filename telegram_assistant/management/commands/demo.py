@@ -16,7 +16,7 @@ from events import subscriptions
 from events.delivery.run import Tally
 from events.management.commands.drain import drain_with_progress
 from media.services import imports
-from media.services.imports import Summary
+from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
 from telegram_assistant import archive_stats
 
@@ -44,18 +44,18 @@ class Command(BaseCommand):
         if not summary.clean or report["dead letters"] or report["deliveries waiting"]:
             sys.exit(1)
 
-    def _import(self, tenant: Tenant) -> Summary:
+    def _import(self, tenant: Tenant) -> ImportSummary:
         source = ExportSource(SAMPLE, zone=ZoneInfo(settings.TIME_ZONE))
         with tqdm(
             total=source.total_bytes, unit="B", unit_scale=True, desc="import", file=sys.stderr
         ) as bar:
 
-            def observe(_: Summary) -> None:
+            def observe(_: ImportSummary) -> None:
                 bar.update(source.bytes_read - bar.n)
 
             return imports.import_export(source=source, path=SAMPLE, tenant=tenant, observe=observe)
 
-    def _print(self, summary: Summary, report: dict[str, Any], password: str | None) -> None:
+    def _print(self, summary: ImportSummary, report: dict[str, Any], password: str | None) -> None:
         counts = summary.counts
         self.stdout.write(
             f"\nImported: {counts['new']} new posts, {counts['updated']} updated,"
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         self.stdout.write(_how_to_open(password))
 
 
-def _seconds(summary: Summary, tallies: dict[str, Tally]) -> dict[str, float]:
+def _seconds(summary: ImportSummary, tallies: dict[str, Tally]) -> dict[str, float]:
     stages = {"import": round(summary.seconds, 2)}
     return stages | {name: round(t.seconds, 2) for name, t in sorted(tallies.items())}
 

@@ -100,8 +100,8 @@ def _plan_seconds(now: datetime) -> float:
 def _plans(now: datetime) -> None:
     target_bytes = selectors.taken_in_all() - WANTED * OBJECT_BYTES
     pages = cleanup.plan(target_bytes=target_bytes, now=now)
-    assert len(pages.victims) == WANTED, len(pages.victims)
-    media = islice(evictor_of("media").victims(before=now), MEDIA_WANTED)
+    assert len(pages.candidates) == WANTED, len(pages.candidates)
+    media = islice(evictor_of("media").candidates(before=now), MEDIA_WANTED)
     assert len(list(media)) == MEDIA_WANTED
 
 
@@ -110,7 +110,7 @@ def _peak_bytes(now: datetime) -> int:
     fullest = cleanup.plan(target_bytes=0, now=now)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(fullest.victims) == cleanup.PLAN_VICTIMS
+    assert len(fullest.candidates) == cleanup.PLAN_CANDIDATES
     return peak
 
 

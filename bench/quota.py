@@ -1,5 +1,5 @@
 """
-What a promise and its settling cost, and what the quota endpoints do, in a full ledger.
+What a reservation and its settling cost, and what the quota endpoints do, in a full ledger.
 
 Two databases of the same tenants, one with 1 000 objects in its ledger and one with a million,
 asked in turns in one run. Bound: the median of the full one is at most 1.3 times the other's.
@@ -89,11 +89,13 @@ def _get(client: Client, what: str) -> None:
 Times = dict[str, dict[int, list[float]]]
 
 
-def _compare(books: dict[int, BaseDatabaseWrapper], works: dict[str, Callable[[], None]]) -> Times:
+def _compare(
+    ledgers: dict[int, BaseDatabaseWrapper], works: dict[str, Callable[[], None]]
+) -> Times:
     """Each work once on either database, in turns; the first tenth only warms up."""
     times: Times = {name: defaultdict(list) for name in works}
     for number in range(ROUNDS + ROUNDS // 10):
-        turns = list(books.items())
+        turns = list(ledgers.items())
         for name, work in works.items():
             for rows, wrapper in turns if number % 2 else reversed(turns):
                 with _on(wrapper):

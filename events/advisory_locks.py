@@ -30,6 +30,18 @@ def held(name: str) -> Iterator[None]:
         _call("SELECT pg_advisory_unlock(%s)", key_of(name))
 
 
+@contextmanager
+def try_held(name: str) -> Iterator[bool]:
+    """Hold the lock if it is free; yields whether it is ours. Never waits."""
+    mine = _call("SELECT pg_try_advisory_lock(%s)", key_of(name))
+    try:
+        yield mine
+    finally:
+        # A closed connection has given its locks up; an error here would hide the first one.
+        if mine and connection.connection and not connection.connection.closed:
+            _call("SELECT pg_advisory_unlock(%s)", key_of(name))
+
+
 def is_held(name: str) -> bool:
     """Whether a living worker holds it. In a transaction, which keeps a free one until its end."""
     return not _call("SELECT pg_try_advisory_xact_lock(%s)", key_of(name))
@@ -38,6 +50,12 @@ def is_held(name: str) -> bool:
 def in_turn(name: str) -> None:
     """Until the transaction ends, nobody else is past this point with the same name."""
     _call("SELECT pg_advisory_xact_lock(%s)", key_of(name))
+
+
+def wait_until_free(name: str) -> None:
+    """Wait until whoever holds the lock now has let it go; it is not kept, also in a transaction."""
+    _call("SELECT pg_advisory_lock(%s)", key_of(name))
+    _call("SELECT pg_advisory_unlock(%s)", key_of(name))
 
 
 def _call(statement: str, key: int) -> bool:

@@ -21,8 +21,9 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from storage_quota.units import GIB
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-GIB = 1024**3
 MOST_GB = 1_000_000
 """A petabyte; more is a slip of the pen, and infinity is no number of bytes."""
 Names = Annotated[list[str], NoDecode]

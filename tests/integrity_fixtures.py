@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from storage_quota import keys, services
-from storage_quota.integrity.check import Terms
-from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import Reservation
 from storage_quota.object_store import get_store, use
 from storage_quota.object_store.files import FileStore
@@ -50,14 +50,14 @@ def later():
 def checked(later):
     """Run a check: `checked(percent=…)`, and with `repair=True` a repair."""
 
-    def run(*, now=None, grace=timedelta(hours=24), until=float("inf"), **wishes):
-        terms = Terms(
+    def run(*, now=None, grace=timedelta(hours=24), until=float("inf"), **wanted):
+        options = CheckOptions(
             now=now or later,
             grace=grace,
             until=until,
-            count_orphans=not wishes.get("dry_run"),
+            count_orphans=not wanted.get("dry_run"),
         )
-        return verify(get_store(), wishes=Wishes(**wishes), terms=terms)
+        return verify(get_store(), request=VerifyRequest(**wanted), options=options)
 
     return run
 
@@ -90,9 +90,9 @@ def document(tenant, name="", content_type="vision", key=""):
 
 
 def smuggle(key, body=b"stray"):
-    """Put an object past the books."""
-    promise = Reservation(key=key, size_bytes=max(1, len(body)))
-    get_store().put(promise, body, mime="image/png")
+    """Put an object past the ledger."""
+    reservation = Reservation(key=key, size_bytes=max(1, len(body)))
+    get_store().put(reservation, body, mime="image/png")
     return key
 
 
@@ -102,7 +102,7 @@ def objects():
     return {key: size for key, size in found.items() if not key.startswith(keys.MARKERS)}
 
 
-def books_match_the_bucket():
+def ledger_matches_the_bucket():
     return objects() == in_ledger()
 
 

@@ -13,8 +13,7 @@ from albums.summary import AlbumSummary, ItemView, document, fingerprint, summar
 from events import outbox, trace
 from events.errors import RetryLater
 from events.schemas import AlbumAssembledEventV1
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 from storage_quota.models import ContentType
 from vision.models import EnrichmentKind, PostEnrichment
 
@@ -90,7 +89,7 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         s3_key = _put(assembly)
         with transaction.atomic():
             # Before the row of the album is locked: an eviction takes them in this order.
-            kept = quota.hold([s3_key] if s3_key else [])
+            kept = services.lock_existing([s3_key] if s3_key else [])
             return _settle(assembly, s3_key if s3_key in kept else None)
     except BaseException:
         _give_back(group)
@@ -201,14 +200,14 @@ def _put(assembly: Assembly) -> str | None:
         status=assembly.status,
     )
     try:
-        quota.put_json(
+        services.put_json(
             tenant=group.tenant,
             content_type=ContentType.ALBUM,
             key=key,
             data=summary,
             now=assembly.completed_at,
         )
-    except quota.NOT_STORED as refusal:
+    except services.NOT_STORED as refusal:
         logger.warning("summary of album %s is not kept: %s", group.pk, refusal)
         return None
     return key

@@ -154,9 +154,11 @@ def begin_storing(
     fresh = [blob for sha256, blob in distinct.items() if sha256 not in known]
     if not fresh:
         return storing
-    wants = [quota.Want(key=key_of(tenant, b), size_bytes=b.size_bytes) for b in fresh]
+    wants = [
+        quota.ReservationRequest(key=key_of(tenant, b), size_bytes=b.size_bytes) for b in fresh
+    ]
     answers = quota.reserve_many(
-        tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
+        tenant=tenant, content_type=ContentType.MEDIA, requests=wants, now=now
     )
     for blob, answer in zip(fresh, answers, strict=True):
         if isinstance(answer, Reservation):

@@ -104,8 +104,8 @@ def run_all(deaths, work, *, kill=0):
     for end in start:
         os.close(end)
     chance = random.Random(7)
-    victims = [pid for pid, death in zip(pids, deaths, strict=True) if death is None][:kill]
-    for pid in victims:
+    chosen = [pid for pid, death in zip(pids, deaths, strict=True) if death is None][:kill]
+    for pid in chosen:
         time.sleep(chance.random() * 0.2)
         os.kill(pid, signal.SIGKILL)
     ends = [ended_well(pid) for pid in pids]

@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
+from events import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import lifecycle, runner
-from storage_quota.models import GIB
-from storage_quota.object_store import LifecycleRule, Upload
+from storage_quota.object_store import LifecycleRule, UnfinishedUpload
+from storage_quota.units import GIB
 from tests import factories
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
@@ -111,7 +112,7 @@ class TestAuto:
         _, err, code = cleanup(run, "auto", "--target-gb", "0")
 
         assert code == 1
-        assert "out of reach" in err
+        assert "cannot be reached" in err
 
     def test_nothing_to_do_is_success(self, run):
         assert cleanup(run, "auto")[2] == 0
@@ -135,7 +136,7 @@ class TestAuto:
 def test_it_does_not_begin_while_another_one_runs(put, run):
     put("old page", "crawl", 9 * DAY)
 
-    with held_elsewhere(runner._RUNNING):
+    with held_elsewhere(runner.LOCK):
         out, _, code = cleanup(run, "auto", "--target-gb", "0")
 
     assert code == 2
@@ -144,13 +145,13 @@ def test_it_does_not_begin_while_another_one_runs(put, run):
 
 
 @contextmanager
-def held_elsewhere(number):
+def held_elsewhere(name):
     """An advisory lock, in the hands of another connection."""
     held, over = threading.Event(), threading.Event()
 
     def hold():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of(name)])
             held.set()
             over.wait(30)
         connections.close_all()
@@ -190,8 +191,8 @@ class TestOneKind:
 
     def test_fact_022_an_upload_of_two_days_ago_is_aborted(self, tenant, store, run):
         now = timezone.now()
-        young = Upload(key(tenant, "young"), "2", now)
-        store.unfinished = [Upload(key(tenant, "old"), "1", now - 2 * DAY), young]
+        young = UnfinishedUpload(key(tenant, "young"), "2", now)
+        store.unfinished = [UnfinishedUpload(key(tenant, "old"), "1", now - 2 * DAY), young]
 
         out, _, code = cleanup(run, "multipart")
 

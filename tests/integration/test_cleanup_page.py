@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from storage_quota import services
 from storage_quota.admin import cleanup
-from storage_quota.models import GIB
+from storage_quota.units import GIB
 from tests import factories
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
@@ -54,7 +54,7 @@ def test_what_was_shown_goes_after_a_confirmation(operator, page, store):
     answer = operator.post(reverse(ADDRESS), NOTHING, follow=True)
 
     assert "1 object deleted" in answer.content.decode()
-    assert "Nothing is to be deleted" in answer.content.decode()
+    assert "There is nothing to delete" in answer.content.decode()
     assert in_bucket(store) == in_ledger() == {}
 
 
@@ -128,4 +128,4 @@ def test_long_cleanups_go_on_with_another_confirmation(operator, page, monkeypat
 def test_the_plan_ends_where_the_target_is_reached(operator, page, tenant):
     target = {"target_gb": str(10 / GIB)}
 
-    assert "Nothing is to be deleted" in operator.get(reverse(ADDRESS), target).content.decode()
+    assert "There is nothing to delete" in operator.get(reverse(ADDRESS), target).content.decode()

@@ -16,6 +16,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
+from events import advisory_locks
 from media.models import MediaObject, Post
 from media.services.ingest import ingest
 from media.sources.port import Attachment, MediaKind, Message
@@ -82,7 +83,7 @@ def clean(chance):
     return cleanup.execute(chosen, now=now).deleted_count
 
 
-def settled_books(bucket):
+def settled_ledger(bucket):
     """Sweeps what was left, then bucket and ledger must agree to the byte."""
     services.release_expired(now=timezone.now() + 2 * RESERVATION_TTL)
     assert in_bucket(bucket) == in_ledger()
@@ -121,7 +122,7 @@ def test_two_hundred_times_a_picture_is_imported_again_while_it_is_cleaned_up(
         Post.objects.all().delete()  # from now on nothing shows it
 
     assert evicted > 0
-    settled_books(files)
+    settled_ledger(files)
     cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
     assert not in_bucket(files)
     assert not MediaObject.objects.exists()
@@ -145,7 +146,7 @@ def test_an_enrichment_never_points_to_a_result_that_was_cleaned_up(tenant, stor
         def settle(delay=delay):
             time.sleep(delay)
             with transaction.atomic():
-                kept = services.hold([at])
+                kept = services.lock_existing([at])
                 PostEnrichment.objects.filter(post=post).update(s3_vision_keys=list(kept))
 
         _, deleted = at_once(settle, lambda one=one: clean(one))
@@ -155,7 +156,7 @@ def test_an_enrichment_never_points_to_a_result_that_was_cleaned_up(tenant, stor
         assert pointed_to <= set(in_ledger())
 
     assert evicted > 0
-    settled_books(store)
+    settled_ledger(store)
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ def test_all_who_wait_for_room_get_it_and_only_one_cleans_up(tenant, store):
     assert max(most) == 1
     assert used() <= 1000
     assert StoredObject.objects.filter(content_type="media").count() == 8
-    settled_books(store)
+    settled_ledger(store)
 
 
 @pytest.mark.usefixtures("tight")
@@ -218,7 +219,7 @@ def test_who_waits_for_another_cleanup_gives_up_in_time(tenant, store, monkeypat
         with pytest.raises(cleanup.CleanupRunning):
             cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
 
-    with runner._only_one() as mine:
+    with advisory_locks.try_held(runner.LOCK) as mine:
         assert mine
         at_once(refused)
 
@@ -270,6 +271,6 @@ def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, s
     assert rows <= set(in_ledger()) <= set(in_bucket(files))
     assert 1 < len(in_ledger()) < 81
     cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
-    settled_books(files)
+    settled_ledger(files)
     assert set(in_bucket(files)) == {shown.s3_key}
     assert MediaObject.objects.get() == shown

@@ -13,15 +13,15 @@ from django.utils import timezone
 from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.integrity import check_runs
-from storage_quota.integrity.check import Terms
+from storage_quota.integrity.check import CheckOptions
 from storage_quota.integrity.errors import CheckRunning
-from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import get_store
 from tests import integrity_fixtures as given
 from tests import storage_fixtures
 from tests.concurrency import in_threads
-from tests.integrity_fixtures import books_match_the_bucket, medium, objects, smuggle
+from tests.integrity_fixtures import ledger_matches_the_bucket, medium, objects, smuggle
 from tests.storage_fixtures import in_ledger, key, used
 
 checked, later = given.checked, given.later
@@ -65,10 +65,10 @@ def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
     medium(tenant, b"untouched")
 
     def repairer():
-        wishes = Wishes(percent=100, repair=True, max_missing_percent=100)
+        request = VerifyRequest(percent=100, repair=True, max_missing_percent=100)
         while not working.is_set():
-            terms = Terms(now=later, grace=timedelta(0))
-            verify(get_store(), wishes=wishes, terms=terms)
+            options = CheckOptions(now=later, grace=timedelta(0))
+            verify(get_store(), request=request, options=options)
 
     def uploaders():
         try:
@@ -79,24 +79,24 @@ def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
     in_threads(repairer, uploaders)
     services.release_expired(now=later)
 
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
     assert used() == sum(in_ledger().values())
     assert not Reservation.objects.exists()
     assert not Orphan.objects.exists()
 
 
 def test_an_object_that_is_put_but_not_settled_yet_is_no_orphan(tenant, checked, later):
-    promise = services.reserve(
+    reservation = services.reserve(
         tenant=tenant, content_type="media", key=key(tenant, "new"), size_bytes=3, now=later
     )
-    get_store().put(promise, b"new", mime="image/png")
+    get_store().put(reservation, b"new", mime="image/png")
 
     report = checked(repair=True, grace=timedelta(0), percent=100)
-    services.settle(promise, now=later)
+    services.settle(reservation, now=later)
 
     assert report.clean
     assert sum(report.found.values()) == 0
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
 
 
 def test_one_check_at_a_time(checked, tenant):
@@ -150,7 +150,7 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
 
     assert not set(strays) & set(objects())
     assert set(in_ledger()) == set(stored[3:])
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
     assert used() == sum(in_ledger().values())
     assert not Reservation.objects.exists()
 

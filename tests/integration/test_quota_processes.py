@@ -43,9 +43,9 @@ def limits(settings):
 @pytest.fixture
 def run(tenant, files, limits):
     """
-    Runs the writers and looks all the time at what is in the bucket and in the books.
+    Runs the writers and looks all the time at what is in the bucket and in the ledger.
 
-    Nothing leaves the bucket meanwhile, so looking at it first and then at the books is
+    Nothing leaves the bucket meanwhile, so looking at it first and then at the ledger is
     as good as looking at both at once. Returns how often it looked.
     """
     started = []
@@ -91,7 +91,7 @@ def half_written(files):
     return size
 
 
-def promised():
+def reserved():
     return sum(Reservation.objects.values_list("size_bytes", flat=True))
 
 
@@ -101,23 +101,23 @@ def test_of_sixty_four_processes_exactly_ten_get_a_place(files, run):
     assert len(in_bucket(files)) == PLACES
     assert in_bucket(files) == in_ledger()
     assert used() == LIMIT
-    assert promised() == 0
+    assert reserved() == 0
     assert looks > PLACES
 
 
-def test_a_quarter_is_killed_and_after_an_hour_the_books_are_right_to_the_byte(files, run):
+def test_a_quarter_is_killed_and_after_an_hour_the_ledger_is_right_to_the_byte(files, run):
     run(doomed=WRITERS // 4)
 
-    assert used() + promised() == LIMIT
-    assert promised() >= 4 * SIZE
+    assert used() + reserved() == LIMIT
+    assert reserved() >= 4 * SIZE
 
     later = timezone.now() + RESERVATION_TTL + timedelta(seconds=1)
-    swept = services.release_expired(now=later)
+    released = services.release_expired(now=later)
 
-    assert swept.left == 0
+    assert released.remaining == 0
     assert in_bucket(files) == in_ledger()
     assert used() == sum(in_bucket(files).values()) < LIMIT
-    assert promised() == half_written(files) == 0
+    assert reserved() == half_written(files) == 0
 
     run(count=2 * PLACES)
 

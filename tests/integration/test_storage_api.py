@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership, Tenant, User
+from events import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import runner
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import GIB, Reservation, StoredObject
+from storage_quota.models import Reservation, StoredObject
+from storage_quota.units import GIB
 from telegram_assistant.config import S3
 from tests import storage_fixtures as fixtures
 from tests.storage_fixtures import key
@@ -58,7 +60,7 @@ def bob(bobs):
 
 @pytest.fixture
 def fill(now):
-    """Books that say so many GiB, whatever lies in the store."""
+    """Ledger sums that say so many GiB, whatever lies in the store."""
 
     def make(tenant, content_type, size_gb):
         row, _ = tenant.usage.get_or_create(
@@ -107,7 +109,7 @@ class TestQuota:
 
         assert (body["total_gb"], body["usage_percent"], body["last_updated"]) == (0, 0, None)
 
-    def test_promises_are_told_apart_from_what_is_stored(self, operator, reserve):
+    def test_reservations_are_told_apart_from_what_is_stored(self, operator, reserve):
         reserve(GIB)
 
         body = operator.get(QUOTA).json()
@@ -242,9 +244,9 @@ class TestQuotaCheck:
 
     def test_a_refused_reservation_counts_too_and_once(self, tenant, now):
         before = violations(tenant, "tenant_limit")
-        wants = [services.Want(key(tenant), size) for size in (3 * GIB, 1, 4 * GIB)]
+        wants = [services.ReservationRequest(key(tenant), size) for size in (3 * GIB, 1, 4 * GIB)]
 
-        services.reserve_many(tenant=tenant, content_type="media", wants=wants, now=now)
+        services.reserve_many(tenant=tenant, content_type="media", requests=wants, now=now)
 
         assert violations(tenant, "tenant_limit") == before + 2
 
@@ -317,7 +319,7 @@ def another_cleanup():
     """Some other process is at it."""
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [runner._RUNNING])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of(runner.LOCK)])
     try:
         yield
     finally:
@@ -325,7 +327,7 @@ def another_cleanup():
 
 
 class TestCleanup:
-    """Pages of 1 GiB each in the books; in the store they are a byte."""
+    """Pages of 1 GiB each in the ledger; in the store they are a byte."""
 
     @pytest.fixture
     def pages(self, store, tenant):

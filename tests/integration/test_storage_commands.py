@@ -64,7 +64,7 @@ class TestVerifyStorage:
         code, out, err = run("verify_storage", "--all")
 
         assert code == 0
-        assert "Books and bucket agree." in out
+        assert "Ledger and bucket agree." in out
         assert "objects:" in err  # the bar
 
     def test_json_is_one_object_on_stdout(self, run, archive):
@@ -146,7 +146,7 @@ class TestVerifyStorage:
 
     def test_an_unfinished_round_says_how_far_it_came(self, run, archive, monkeypatch):
         monkeypatch.setattr("storage_quota.integrity.check._PAGE_PAIRS", 1)
-        monkeypatch.setattr("storage_quota.integrity.check.Terms.is_over", True)
+        monkeypatch.setattr("storage_quota.integrity.check.CheckOptions.is_over", True)
 
         code, out, _ = run("verify_storage", "--minutes", "0.1")
 
@@ -260,7 +260,7 @@ class TestFact109DiagS3:
         assert "and more" not in run("diag_s3", "list", "--limit", "3")[1]
         assert "No object's key" in run("diag_s3", "list", "--prefix", "crawl/")[1]
 
-    def test_check_key_tells_what_store_and_books_say(self, run, archive, store):
+    def test_check_key_tells_what_store_and_ledger_say(self, run, archive, store):
         _, text, _ = run("diag_s3", "check-key", archive[2])
         for name in ("Size (MB)", "Content Type", "Content Encoding", "Last Modified", "ETag"):
             assert name in text

@@ -78,7 +78,7 @@ class QuotaForecast:
 def decide(
     *, content_type: str, requested: int, usage: QuotaUsage, ceilings: QuotaCeilings
 ) -> QuotaForecast:
-    """Compare with the limits in the order bucket, tenant, type; the first exceeded is the reason."""
+    """Compare with the limits of bucket, tenant, type; the first one exceeded is the reason."""
     own_type = ceilings.type if ceilings.own_type is None else ceilings.own_type
     room = {
         "bucket_full": ceilings.bucket - usage.bucket,

@@ -1,5 +1,5 @@
 """
-The storage room's facade: whatever changes the bucket is called here, as reserve → put → settle.
+The storage room's facade; whatever changes the bucket does so by reserve → put → settle.
 
 `put_object` does all three for one object. A caller with a batch does them itself:
 `reserve_many`, `store.put` for each with no transaction open, `settle_many` inside the

@@ -17,7 +17,7 @@ from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.reserve import RESERVATION_TTL
 
 TIME_BOX = timedelta(minutes=5)
-"""How long one cleanup task runs before another goes on: django-q2 kills a task after ten minutes."""
+"""How long a cleanup task runs before another goes on: django-q2 kills one after ten minutes."""
 VERIFY_SECONDS: Final = 300.0
 """How long one run of the check takes; the next run goes on where it stopped."""
 
@@ -34,7 +34,7 @@ def release_expired(**_: Any) -> str:
 
 
 def emergency_cleanup(*, going_on: bool = False, **_: Any) -> str:
-    """Free space; enqueued when usage crosses the emergency threshold, and scheduled every few hours."""
+    """Free space; enqueued when usage crosses the emergency threshold, and scheduled."""
     return cleanup.clean_up_in_background(now=timezone.now(), time_box=TIME_BOX, going_on=going_on)
 
 

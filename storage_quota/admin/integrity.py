@@ -180,7 +180,7 @@ class OrphanAdmin(ReadOnlyAdmin[Orphan]):
 
     @admin.action(description=_("Accept: keep it and stop reporting it"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[Orphan]) -> None:
-        """Mark orphans as accepted: they still count, but are neither reported nor deleted any more."""
+        """Mark orphans as accepted: they still count, but are not reported or deleted any more."""
         accepted = queryset.update(accepted=True, delete_after=None)
         words = ngettext(
             "%(count)d object is accepted.", "%(count)d objects are accepted.", accepted

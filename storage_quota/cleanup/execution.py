@@ -51,9 +51,8 @@ def execute(
     tally = _Tally()
     try:
         if plan.candidates:
-            get_store().head(
-                plan.candidates[0].key
-            )  # a store that fails does so before rows are deleted
+            # A store that fails should do so before any row is deleted.
+            get_store().head(plan.candidates[0].key)
         for batch in _batches(plan.candidates):
             if tally.stop_reason or _reached(plan):
                 break
@@ -94,9 +93,7 @@ class _Tally:
 
 def _batches(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
     """Split into batches of one step and content type, so that each concerns one evictor."""
-    for _, group in groupby(
-        candidates, key=lambda candidate: (candidate.step, candidate.content_type)
-    ):
+    for _, group in groupby(candidates, key=lambda each: (each.step, each.content_type)):
         while batch := list(islice(group, BATCH)):
             yield batch
 
@@ -125,7 +122,7 @@ def _evict_batch(batch: Sequence[Candidate], tally: _Tally, *, now: datetime) ->
 
 
 def _take_out_of_ledger(batch: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
-    """Claim a batch. On a deadlock nothing is claimed: whoever uses these rows now has precedence."""
+    """Claim a batch; returns tombstones. On a deadlock nothing is claimed: the rows are in use."""
     try:
         with transaction.atomic(durable=True):
             return evict(batch, now=now)

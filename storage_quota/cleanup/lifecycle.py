@@ -33,7 +33,7 @@ _BY_RULE: Final = (Step.CRAWL, Step.VISION, Step.ALBUM)
 
 
 def lifetimes() -> Mapping[Step, timedelta]:
-    """Lifetimes by content type (of media: once nothing references them) and of unfinished uploads."""
+    """Lifetimes of content types (media: if nothing references them) and of unfinished uploads."""
     by_type = {step: settings.CLEANUP.ttl[step] for step in (*_BY_RULE, Step.MEDIA)}
     return {**by_type, Step.MULTIPART: settings.CLEANUP.abort_uploads_after}
 

@@ -30,7 +30,7 @@ class OperatorCleanup:
 
 def clean_up(*, force: bool, target_free_bytes: int | None, now: datetime) -> OperatorCleanup:
     """
-    Clean up until `target_free_bytes` of the bucket are free; None stands for the configured target.
+    Clean up until `target_free_bytes` of the bucket are free; None is the configured target.
 
     Deletes only what the emergency cleanup may delete, and nothing while usage is below the
     emergency threshold, unless `force`. Raises CleanupRunning.

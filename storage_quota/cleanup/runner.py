@@ -57,10 +57,10 @@ def run(
     progress: Progress = lambda _: None,
 ) -> CleanupResult:
     """
-    Delete candidates until usage is at `target_bytes`; `trigger` names the cause in log and metrics.
+    Delete candidates until usage is at `target_bytes`.
 
-    Ends after the batch during which `until` passes (by `time.monotonic`). A failing store is
-    reported in the result. Raises CleanupRunning.
+    `trigger` names the cause in the log and in metrics. Ends after the batch during which `until`
+    passes (by `time.monotonic`). If the store fails, the result says so. Raises CleanupRunning.
     """
     with _exclusively():
         metrics.CLEANUPS.inc()
@@ -150,9 +150,8 @@ def _free_just(target_bytes: int, *, now: datetime, until: float) -> bool:
     _log("reservation", freed)
     if freed.deleted_count:
         ring()
-    elif (
-        freed.remaining_count and not freed.stop_reason
-    ):  # another process is deleting them right now
+    elif freed.remaining_count and not freed.stop_reason:
+        # Another process is deleting these objects right now: their space is free in a moment.
         time.sleep(POLL_SECONDS)
         return True
     return freed.deleted_count > 0

@@ -14,7 +14,7 @@ class WrongBucket(DomainError):
 
 
 class MarkerMissing(DomainError):
-    """The bucket lacks our marker: it may be another one, or the empty folder of a missing mount."""
+    """The bucket lacks our marker: it may be another bucket, or a folder that is not mounted."""
 
     code: ClassVar[str] = "marker_missing"
     http_status: ClassVar[int] = 409

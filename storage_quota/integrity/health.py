@@ -24,7 +24,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`problems`: differences of the last finished check that are not repaired; `checked_at`: its end."""
+    """The last finished check: `problems` are not repaired yet; `checked_at` is when it ended."""
 
     condition: Condition
     problems: int = 0
@@ -36,7 +36,7 @@ class Health:
 
 
 def health(*, now: datetime) -> Health:
-    """Read the newest two checks, of which at most one is unfinished: one query, two at the start."""
+    """Judge by the newest two checks, of which at most one is unfinished: one or two queries."""
     newest = IntegrityCheck.objects.order_by("-id").annotate(
         unresolved=Count("findings", filter=Q(findings__outcome=""))
     )[:2]

@@ -46,7 +46,7 @@ _PAGE: Final = 500
 
 @dataclass(slots=True)
 class RepairResult:
-    """Repaired differences by outcome; `remaining` ones are in use, foreign, or left to the next run."""
+    """Counts repaired differences by outcome; `remaining` ones are in use, foreign or postponed."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     remaining: int = 0

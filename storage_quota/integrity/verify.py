@@ -128,7 +128,7 @@ def purge(store: ObjectStore, *, options: CheckOptions) -> int:
 
 
 def pending() -> dict[str, int]:
-    """Count what is known and waits: damaged objects for a new import, orphans for their deletion."""
+    """Count damaged objects, which wait for a new import, and orphans, which wait for deletion."""
     rows = Orphan.objects.aggregate(count=Count("key"), size=Sum("size_bytes"))
     return {
         "damaged_objects": StoredObject.objects.filter(damaged_at__isnull=False).count(),

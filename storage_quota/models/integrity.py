@@ -114,7 +114,7 @@ class RepairOutcome(models.TextChoices):
 
 
 class IntegrityFinding(models.Model):
-    """A difference of ledger and bucket. `key` may be escaped: a foreign object may have any name."""
+    """A difference of ledger and bucket. `key` may be escaped: foreign objects have any name."""
 
     check_run = models.ForeignKey(
         IntegrityCheck, on_delete=models.CASCADE, related_name="findings", verbose_name=_("check")

@@ -118,7 +118,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
             (self.root / UPLOADS / upload.upload_id).unlink(missing_ok=True)
 
     def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        """Walk in the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
+        """Walk in the order of whole keys, as S3 lists: a folder sorts with its `/`."""
         with os.scandir(self.root / folder) as entries:
             found = sorted(
                 (folder + entry.name + ("/" if entry.is_dir() else ""), entry)
@@ -142,7 +142,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         return Path(self._storage.path(key))
 
     def _check_root(self) -> None:
-        """Raise if the folder is gone: a volume that is not mounted must not look like an empty bucket."""
+        """Raise if the folder is gone: an unmounted volume must not look like an empty bucket."""
         if not self.root.is_dir():
             raise StoreUnavailable(f"{self.root} is gone: mount or create it")
 

@@ -91,7 +91,7 @@ def _counted(operation: str, key: str) -> Iterator[None]:
 
 @contextmanager
 def _failures_counted(operation: str, key: str) -> Iterator[None]:
-    """Count failures of the store; other errors of whoever reads an open object do not count."""
+    """Count failures of the store, not other errors of the code that reads an open object."""
     try:
         yield
     except ObjectMissing:
@@ -110,7 +110,7 @@ def _note_put(receipt: PutReceipt, *, seconds: float) -> None:
 
 
 def _note_ratio(key: str, packed: bytes) -> None:
-    """Compute the ratio from the end of the gzip file: the plain size mod 2**32 (RFC 1952, 2.3.1)."""
+    """Observe the ratio; a gzip file ends with the plain size mod 2**32 (RFC 1952, 2.3.1)."""
     plain_bytes = int.from_bytes(packed[-4:], "little")
     if plain_bytes:
         ratio = len(packed) / plain_bytes

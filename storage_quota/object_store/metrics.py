@@ -45,5 +45,5 @@ def size_bucket(size_bytes: int) -> str:
 
 
 def count(operation: str, result: str, key: str) -> None:
-    """Count an operation (put, get, head, delete) and its result (success, error, exists, not_found)."""
+    """Count put, get, head or delete, with its result: success, error, exists or not_found."""
     OPERATIONS.labels(operation, result, content_type(key)).inc()

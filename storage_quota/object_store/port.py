@@ -78,7 +78,7 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """
-        List the objects whose key begins with `prefix` and follows `after`, in the order of keys.
+        List objects whose key begins with `prefix` and follows `after`, in the order of keys.
 
         That is the order of their UTF-8, so also of Python's strings. If the store fails halfway,
         this raises and never just ends.
@@ -102,7 +102,7 @@ class ObjectStore(Protocol):
         ...
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
-        """Read the rules in force, also those of other applications; raises LifecycleUnsupported."""
+        """Read all rules in force, also those of others; raises LifecycleUnsupported."""
         ...
 
     def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:

@@ -35,7 +35,7 @@ def forget(keys: Iterable[str], *, now: datetime, only: Q | None = None) -> list
 
 
 def remove(keys: Sequence[str], *, now: datetime) -> bool:
-    """Delete objects from ledger and bucket. False if `release_expired` has to delete some later."""
+    """Delete objects from ledger and bucket. False if some are left to `release_expired`."""
     return release_many(forget(keys, now=now))
 
 

@@ -1,4 +1,4 @@
-"""One contract, three stores: in memory, on files, on S3 (moto's HTTP server)."""
+"""The contract of the port, for the stores in memory, on files and on S3 (moto's HTTP server)."""
 
 import errno
 import gzip
@@ -234,7 +234,7 @@ def test_a_listing_has_the_keys_with_the_prefix_in_order(store):
 
 
 def unfinished(store, key="media/t/ab/half.mp4"):
-    """What a writer that was killed leaves behind."""
+    """Uploads that a killed writer leaves behind."""
     if isinstance(store, MemoryStore):
         upload = UnfinishedUpload(key, "1", datetime.now(UTC))
         store.unfinished.append(upload)

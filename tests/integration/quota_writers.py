@@ -40,7 +40,7 @@ class Death(StrEnum):
 
 
 class Torn(BytesIO):
-    """Half of it reaches the disk."""
+    """A body of which only half reaches the disk."""
 
     def read(self, size=-1):
         if self.tell():
@@ -76,7 +76,7 @@ def write(tenant, size, death):
 
 
 def fork(start, work):
-    """A child that does `work` once the pipe `start` is closed; its number."""
+    """Fork a child that does `work` once the pipe `start` is closed; returns its process id."""
     if pid := os.fork():
         return pid
     status = 1

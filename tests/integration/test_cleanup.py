@@ -1,4 +1,4 @@
-"""What goes when room is needed, what stays, and what the ledger says afterwards."""
+"""Which objects a cleanup deletes, which it keeps, and what the ledger says afterwards."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,7 +44,7 @@ def limits(settings):
 
 @pytest.fixture
 def put(tenant, now):
-    """An object of the ledger that was written `age` ago."""
+    """Store an object that was written `age` ago."""
 
     def make(name, content_type, age=timedelta(), *, size=10, owner=None):
         at = key(owner or tenant, name, content_type)
@@ -63,7 +63,7 @@ def put(tenant, now):
 
 @pytest.fixture
 def blob(tenant, now):
-    """A stored picture, last seen `age` ago."""
+    """Store a picture that was last seen `age` ago."""
 
     def make(name, age=timedelta(), *, owner=None, size=10):
         row = factories.media_object(owner=owner or tenant, body=name.encode() * size, stored=True)
@@ -105,8 +105,11 @@ class TestOrder:
             put(f"{age} days", "crawl", age * DAY)
 
         assert names(cleanup.plan(target_bytes=0, now=now)) == [
-            "9 days", "7 days", "5 days", "4 days",
-        ]  # fmt: skip
+            "9 days",
+            "7 days",
+            "5 days",
+            "4 days",
+        ]
 
     def test_no_more_goes_than_is_needed(self, put, store, now):
         for number in range(5):

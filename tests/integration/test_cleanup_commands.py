@@ -33,9 +33,13 @@ def put(tenant):
     def make(name, content_type, age, *, size=10):
         at = key(tenant, name, content_type)
         services.put_object(
-            tenant=tenant, content_type=content_type, key=at, body=b"x" * size,
-            mime="text/plain", now=timezone.now() - age,
-        )  # fmt: skip
+            tenant=tenant,
+            content_type=content_type,
+            key=at,
+            body=b"x" * size,
+            mime="text/plain",
+            now=timezone.now() - age,
+        )
         return at
 
     return make
@@ -43,7 +47,7 @@ def put(tenant):
 
 @pytest.fixture
 def run(capsys):
-    """What the command wrote on stdout, what on stderr, and its exit code."""
+    """Run the command; returns its stdout, stderr and exit code."""
 
     def call(*arguments):
         code = 0
@@ -146,7 +150,7 @@ def test_it_does_not_begin_while_another_one_runs(put, run):
 
 @contextmanager
 def held_elsewhere(name):
-    """An advisory lock, in the hands of another connection."""
+    """Hold an advisory lock in another connection."""
     held, over = threading.Event(), threading.Event()
 
     def hold():
@@ -206,8 +210,12 @@ class TestLifecycle:
         shown = json.loads(run("sync_lifecycle", "--show", "--json")[0])
 
         assert shown["lifetimes_days"] == {
-            "media": 30, "vision": 14, "crawl": 7, "album": 14, "multipart": 1,
-        }  # fmt: skip
+            "media": 30,
+            "vision": 14,
+            "crawl": 7,
+            "album": 14,
+            "multipart": 1,
+        }
 
     def test_rules_are_a_day_behind_the_sweep_and_never_delete_media(self, store, run):
         out, _, code = run("sync_lifecycle")
@@ -242,7 +250,7 @@ class TestLifecycle:
         out, _, code = run("sync_lifecycle")
 
         assert code == 0
-        assert "the daily sweep does it alone" in out
+        assert "only the daily sweep deletes" in out
 
     def test_a_store_that_is_away_is_a_failure(self, store, run):
         store.down = True

@@ -1,4 +1,4 @@
-"""The console's page that frees room: a look first, a confirmation, then the deletion."""
+"""The console's cleanup page: it shows a plan, and deletes after a confirmation."""
 
 import re
 from dataclasses import replace
@@ -27,9 +27,13 @@ NOTHING = {"target_gb": "0"}
 def page(tenant):
     at = key(tenant, "page", "crawl")
     services.put_object(
-        tenant=tenant, content_type="crawl", key=at, body=b"x" * 10, mime="text/html",
+        tenant=tenant,
+        content_type="crawl",
+        key=at,
+        body=b"x" * 10,
+        mime="text/html",
         now=timezone.now() - timedelta(days=9),
-    )  # fmt: skip
+    )
     return at
 
 

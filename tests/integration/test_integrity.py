@@ -1,4 +1,4 @@
-"""What a comparison of ledger and bucket finds, on each of the three stores."""
+"""Differences that a check finds, on each of the three stores."""
 
 import time
 from datetime import timedelta
@@ -31,16 +31,18 @@ from tests.integrity_fixtures import document, found, medium, objects, smuggle
 
 any_store, checked, later = given.any_store, given.checked, given.later
 files, reserve, store, tenant = (
-    storage_fixtures.files, storage_fixtures.reserve, storage_fixtures.store,
+    storage_fixtures.files,
+    storage_fixtures.reserve,
+    storage_fixtures.store,
     storage_fixtures.tenant,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def archive(tenant):
-    """Four media and two documents: returns their keys in order."""
+    """Store four media and two documents; returns their keys in order."""
     media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
     return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
 
@@ -122,9 +124,12 @@ class TestOnEveryStore:
         reservation = reserve(7, "new", now=later)
         any_store.put(reservation, b"x" * 7, mime="image/png")
         again = services.reserve(
-            tenant=reservation.tenant, content_type="media", key=archive[-1].replace("vision", "media"),
-            size_bytes=20, now=later,
-        )  # fmt: skip
+            tenant=reservation.tenant,
+            content_type="media",
+            key=archive[-1].replace("vision", "media"),
+            size_bytes=20,
+            now=later,
+        )
         any_store.put(again, b"x" * 20, mime="image/png")
 
         report = checked()
@@ -266,9 +271,13 @@ class TestTheLedgerItself:
         checked()
 
         services.put_object(
-            tenant=tenant, content_type="media", key=stray, body=b"123", mime="image/png",
+            tenant=tenant,
+            content_type="media",
+            key=stray,
+            body=b"123",
+            mime="image/png",
             now=timezone.now(),
-        )  # fmt: skip
+        )
 
         assert not Orphan.objects.exists()
         assert checked().clean
@@ -277,9 +286,12 @@ class TestTheLedgerItself:
         reservation = reserve(9, "stray")
         smuggle(reservation.key, b"12345")
         Orphan.objects.create(
-            key=reservation.key, size_bytes=5, modified_at=reservation.created_at,
-            found_at=reservation.created_at, seen_at=reservation.created_at,
-        )  # fmt: skip
+            key=reservation.key,
+            size_bytes=5,
+            modified_at=reservation.created_at,
+            found_at=reservation.created_at,
+            seen_at=reservation.created_at,
+        )
 
         services.release(reservation)
 
@@ -290,15 +302,20 @@ class TestTheLedgerItself:
         smuggle(f"media/{tenant.pk}/ff/stray.png", b"x" * 1000)
         checked()
         settings.LIMITS = storage_fixtures.Limits(
-            total_bytes=1004, emergency_bytes=900, tenant_bytes=800,
+            total_bytes=1004,
+            emergency_bytes=900,
+            tenant_bytes=800,
             by_type={"media": 700, "vision": 1, "crawl": 1, "album": 1},
-        )  # fmt: skip
+        )
 
         with pytest.raises(services.QuotaExceeded, match="bucket_full: 5 B > 4 B"):
             services.reserve(
-                tenant=tenant, content_type="media", key=f"media/{tenant.pk}/a", size_bytes=5,
+                tenant=tenant,
+                content_type="media",
+                key=f"media/{tenant.pk}/a",
+                size_bytes=5,
                 now=timezone.now(),
-            )  # fmt: skip
+            )
 
     def test_a_dry_run_counts_nothing(self, checked, archive, tenant):
         smuggle(f"media/{tenant.pk}/ff/stray.png")
@@ -424,9 +441,14 @@ def test_the_ledger_is_read_in_the_order_of_bytes_by_its_index(tenant, now):
     names = ["Z", "a", "ä", "ы", "_", "a b", "a-", "A"]
     for name in names:
         StoredObject.objects.create(
-            key=f"media/{tenant.pk}/{name}", tenant=tenant, content_type="media", size_bytes=1,
-            mime="image/png", created_at=now, updated_at=now,
-        )  # fmt: skip
+            key=f"media/{tenant.pk}/{name}",
+            tenant=tenant,
+            content_type="media",
+            size_bytes=1,
+            mime="image/png",
+            created_at=now,
+            updated_at=now,
+        )
 
     read = [line.key for line in merge_join.ledger_entries(after="")]
 

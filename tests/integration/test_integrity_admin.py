@@ -48,7 +48,7 @@ def act(client, action, *keys):
 
 @pytest.fixture
 def orphan(tenant, checked, later):
-    """A medium that fell out of the ledger."""
+    """A medium in the bucket without an entry in the ledger."""
     key = medium(tenant, b"the last copy")
     ledger.remove([key], now=later)
     checked(repair=True)

@@ -1,4 +1,4 @@
-"""Checks and repairs beside uploads, beside each other, and killed."""
+"""Checks and repairs that run beside uploads and each other, or are killed."""
 
 import random
 import subprocess
@@ -38,7 +38,7 @@ def tenant(transactional_db):
 
 
 def uploader(tenant, seed):
-    """Stores and removes, over and over, a few keys that all uploaders share."""
+    """Store and remove a few keys, shared by all uploaders, again and again."""
     chance = random.Random(seed)
 
     def work():
@@ -49,10 +49,13 @@ def uploader(tenant, seed):
                 continue
             try:
                 services.put_object(
-                    tenant=tenant, content_type="media", key=name,
-                    body=chance.randbytes(chance.randint(1, 300)), mime="image/png",
+                    tenant=tenant,
+                    content_type="media",
+                    key=name,
+                    body=chance.randbytes(chance.randint(1, 300)),
+                    mime="image/png",
                     now=timezone.now(),
-                )  # fmt: skip
+                )
             except services.ReservationExpired:
                 continue
 
@@ -60,7 +63,7 @@ def uploader(tenant, seed):
 
 
 def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
-    """Everything counts as old and quarantine is over at once: only the locks are left."""
+    """Repair without grace period and quarantine, so that only the locks protect uploads."""
     working = threading.Event()
     medium(tenant, b"untouched")
 
@@ -132,11 +135,15 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
 
     worker = subprocess.Popen(
         [
-            sys.executable, "-m", "tests.integration.integrity_crash_worker",
-            str(connection.settings_dict["NAME"]), str(files.root), later.isoformat(),
+            sys.executable,
+            "-m",
+            "tests.integration.integrity_crash_worker",
+            str(connection.settings_dict["NAME"]),
+            str(files.root),
+            later.isoformat(),
         ],
         stdout=subprocess.PIPE,
-    )  # fmt: skip
+    )
     for _ in range(steps):
         assert worker.stdout.readline()
     worker.kill()
@@ -156,7 +163,7 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
 
 
 def _when_its_lock_is_gone(work):
-    """PostgreSQL notices the death of a client within moments."""
+    """Wait until PostgreSQL has noticed the death of a client."""
     for _ in range(100):
         try:
             return work()

@@ -1,4 +1,4 @@
-"""What a repair does about differences, and what it refuses to do."""
+"""Repairs: what they do about differences, and what they refuse to do."""
 
 import json
 import time
@@ -50,10 +50,10 @@ def archive(tenant):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """What rooms above are told."""
-    told = []
-    monkeypatch.setattr(repair, "notify", told.append)
-    return told
+    """Losses of which the rooms above are notified."""
+    losses = []
+    monkeypatch.setattr(repair, "notify", losses.append)
+    return losses
 
 
 @pytest.fixture
@@ -148,9 +148,13 @@ class TestOnEveryStore:
         report = checked(percent=100, repair=True)
 
         assert found(report) == {
-            "missing": 1, "orphaned": 1, "wrong_size": 1, "wrong_hash": 1, "usage_drift": 1,
+            "missing": 1,
+            "orphaned": 1,
+            "wrong_size": 1,
+            "wrong_hash": 1,
+            "usage_drift": 1,
             "leaked_reservation": 1,
-        }  # fmt: skip
+        }
         assert report.clean
         assert not Reservation.objects.exists()
         assert found(checked(percent=100)) == {}
@@ -172,11 +176,11 @@ class TestOnEveryStore:
 
 @pytest.mark.usefixtures("store")
 class TestLookingAgain:
-    """Between the check and the repair everything may have changed."""
+    """Repairs of differences that changed between the check and the repair."""
 
     @pytest.fixture
     def plant(self, checked, later):
-        """Findings of a check, without a repair."""
+        """Run a check without a repair."""
 
         def make():
             return checked(percent=100).check
@@ -285,9 +289,14 @@ class TestLookingAgain:
         key = smuggle(f"media/{tenant.pk}/stray")
         checked(repair=True)
         StoredObject.objects.create(
-            key=key, tenant=tenant, content_type="media", size_bytes=5, mime="image/png",
-            created_at=later, updated_at=later,
-        )  # fmt: skip
+            key=key,
+            tenant=tenant,
+            content_type="media",
+            size_bytes=5,
+            mime="image/png",
+            created_at=later,
+            updated_at=later,
+        )
 
         assert quarantine.purge(store, now=later + DAY) == 0
 
@@ -305,7 +314,9 @@ class TestLookingAgain:
         )
         with pytest.raises(KeyboardInterrupt):
             quarantine.purge(store, now=later + DAY)
-        assert [row.size_bytes for row in Reservation.objects.all()] == [5]
+        assert [(row.size_bytes, row.purpose) for row in Reservation.objects.all()] == [
+            (5, "orphan")
+        ]
 
         services.release_expired(now=later + DAY)
 
@@ -414,7 +425,7 @@ class TestAdoption:
 
     @pytest.fixture
     def lost(self, tenant, checked, later):
-        """An orphan of ten bytes with a good name."""
+        """An orphan of ten bytes whose key could be one of ours."""
         key = medium(tenant, b"0123456789")
         ledger.remove([key], now=later)
         checked(repair=True)

@@ -1,4 +1,4 @@
-"""What posts, enrichments and albums do about lost objects; and how an import restores a file."""
+"""Lost objects: what posts, enrichments and albums do, and how an import restores a file."""
 
 import hashlib
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shown():
-    """A stored picture, and a post that shows it."""
+    """A stored picture, and a post that uses it."""
     of = make.channel()
     picture = make.media_object(owner=of.tenant, body=make.picture(), stored=True)
     other = make.media_object(owner=of.tenant, stored=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts import tenants
 from accounts.models import Tenant
 from storage_quota import selectors, services, tasks
-from storage_quota.models import Reservation, StoredObject, TenantUsage
+from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, UnfinishedUpload
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, ReservationRequest
@@ -252,7 +252,7 @@ def test_settling_what_does_not_belong_to_the_reservation_is_refused(reserve, st
         services.settle(reservation, now=now)
 
 
-def test_of_two_puts_at_once_the_ledger_keeps_the_heavier(reserve, store, now):
+def test_of_two_puts_at_once_the_ledger_keeps_the_larger(reserve, store, now):
     short, long = reserve(3, "a"), reserve(9, "a")
     store.put(long, b"x" * 9, mime="image/png")
     store.put(short, b"x" * 3, mime="image/png")
@@ -290,6 +290,7 @@ def test_which_of_two_puts_at_once_came_last_is_found_out_by_the_sweep(reserve, 
     services.settle_many([short], now=now)
 
     assert selectors.taken_in_all() == 10
+    assert Reservation.objects.get().purpose == Purpose.RECHECK
     services.release_expired(now=now)
 
     assert in_ledger() == in_bucket(store) == {short.key: 3}
@@ -489,7 +490,7 @@ def test_the_scheduled_task_says_so_when_the_store_is_out_of_order(reserve, stor
 
 
 def test_a_new_reservation_clears_away_what_a_killed_writer_left_half_written(reserve, store, now):
-    """His reservation is replaced, so nothing would count those bytes any more."""
+    """The killed writer's reservation is replaced, so nothing would count its bytes any more."""
     killed = reserve(20, "a")
     store.unfinished = [
         UnfinishedUpload(killed.key, "1", now),
@@ -536,12 +537,13 @@ def test_removing_subtracts_and_deletes(put, store, now):
     assert not Reservation.objects.exists()
 
 
-def test_forgotten_bytes_stay_covered_until_the_object_is_gone(put, store, reserve, now):
+def test_forgotten_bytes_stay_counted_until_the_object_is_gone(put, store, reserve, now):
     stored = put(60)
     store.down = True
 
     tombstones = services.forget([stored.key], now=now)
 
+    assert [row.purpose for row in tombstones] == [Purpose.TOMBSTONE]
     assert used() == 0
     with pytest.raises(QuotaExceeded):
         reserve(1)
@@ -638,6 +640,19 @@ def test_the_database_refuses_a_key_in_a_strangers_folder(tenant, bob, now):
             created_at=now,
             updated_at=now,
         )
+
+
+def test_the_database_knows_the_purposes_and_lets_only_uploads_last(reserve, now):
+    reservation = reserve(1)
+    assert reservation.purpose == Purpose.UPLOAD
+
+    with pytest.raises(IntegrityError, match="reservation_purpose_known"), transaction.atomic():
+        Reservation.objects.update(purpose="other", expires_at=now)
+    with (
+        pytest.raises(IntegrityError, match="reservation_other_purposes_expired"),
+        transaction.atomic(),
+    ):
+        Reservation.objects.update(purpose=Purpose.TOMBSTONE)
 
 
 @pytest.mark.parametrize("column", ["total_bytes", "objects_count"])

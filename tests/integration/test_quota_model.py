@@ -1,4 +1,4 @@
-"""The bucket's ledger against a model, through any sequence of events hypothesis thinks of."""
+"""The ledger against a model, through any sequence of events that hypothesis invents."""
 
 import tempfile
 from collections import Counter
@@ -48,7 +48,7 @@ sizes = st.integers(min_value=1, max_value=40)
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Two tenants share a bucket of 100 bytes with the store of this process's memory."""
+    """Two tenants share a bucket of 100 bytes in memory."""
 
     reserved = Bundle("reserved")
     written = Bundle("written")
@@ -58,8 +58,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         for model in (
-            PostMedia, Post, Channel, MediaObject, Reservation, StoredObject, TenantUsage, Tenant,
-        ):  # fmt: skip
+            PostMedia,
+            Post,
+            Channel,
+            MediaObject,
+            Reservation,
+            StoredObject,
+            TenantUsage,
+            Tenant,
+        ):
             model.objects.all().delete()
         self.tenants = [Tenant.objects.create(name=name) for name in ("Alice", "Bob")]
         self.channels = [factories.channel(owner=owner) for owner in self.tenants]
@@ -73,7 +80,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return MemoryStore()
 
     def teardown(self):
-        """Whatever happened: once every reservation is over, bucket and ledger are the same."""
+        """Once every reservation has expired, bucket and ledger are the same, whatever happened."""
         self.end_outage()
         self.now += timedelta(hours=3)
         released = services.release_expired(now=self.now)
@@ -119,7 +126,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=written, reservation=consumes(reserved), share=st.floats(0.1, 1))
     def put(self, reservation, share):
-        """A put begins in the first half of a reservation's life; the store sees to that."""
+        """Put in the first half of the reservation's lifetime, as the store demands."""
         if reservation.expires_at <= self.now or self.down:
             return multiple()
         self.store.put(reservation, given_bytes(reservation, share), mime="image/png")
@@ -155,7 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(reservation=consumes(written))
     def crash_after_the_put(self, reservation):
-        """Nobody will ever settle or release it."""
+        """Lose a reservation: it is never settled or released."""
 
     @rule(reservation=consumes(reserved))
     def crash_halfway(self, reservation):
@@ -165,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.down)
     @rule(owner=owners, kind=kinds, name=names, bytes_each=st.tuples(sizes, sizes))
     def two_write_one_key_at_once(self, owner, kind, name, bytes_each):
-        """The first to be reserved puts last, and settles last."""
+        """Put and settle two reservations of one key, the first one last."""
         both = [self.reserve(owner, kind, name, size) for size in bytes_each]
         granted = [each for each in both if isinstance(each, Reservation)]
         for reservation in reversed(granted):
@@ -192,7 +199,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=posts, owner=owners, size=st.integers(5, 25))
     def import_a_post(self, owner, size):
-        """A picture of a size is the same picture: it may be there, gone, or new."""
+        """Import a picture; one of the same size is the same picture, stored already or not."""
         try:
             media = self.picture(self.tenants[owner], bytes([size]) * size)
         except NOT_STORED:
@@ -253,7 +260,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def clean_up(self, target_bytes):
         try:
             cleanup.run(target_bytes=target_bytes, trigger="test", now=self.now)
-        except StoreUnavailable:  # it cannot tell what is half written
+        except StoreUnavailable:  # it cannot list unfinished uploads
             assert self.down
 
     @rule(kind=kinds)
@@ -316,12 +323,12 @@ class LedgerMachine(RuleBasedStateMachine):
             assert ledger[key] == bucket[key] == size
 
     def stored(self):
-        """Also while nobody can ask the store."""
+        """Holds also while the store does not answer."""
         return {key: entry.info.size_bytes for key, entry in self.store._entries.items()}
 
 
 class LedgerOfFiles(LedgerMachine):
-    """The same with files, half written ones among them."""
+    """The same with the file store, unfinished uploads included."""
 
     def open_store(self):
         return FileStore(Path(self.scope.enter_context(tempfile.TemporaryDirectory())))
@@ -343,7 +350,7 @@ class LedgerOfFiles(LedgerMachine):
 
 
 def sums(sizes):
-    """By content type and tenant, which is how each key begins."""
+    """Sum sizes by content type and tenant, with which each key begins."""
     counter = Counter()
     for key, size in sizes:
         kind, owner, _ = key.split("/", 2)

@@ -1,4 +1,4 @@
-"""Sixty-four processes want room for ten: never a byte over, whoever is killed on the way."""
+"""Sixty-four processes and space for ten: the limit holds, whichever of them are killed."""
 
 import subprocess
 import sys
@@ -43,10 +43,10 @@ def limits(settings):
 @pytest.fixture
 def run(tenant, files, limits):
     """
-    Runs the writers and looks all the time at what is in the bucket and in the ledger.
+    Run the writers, and compare bucket and ledger all the time; returns how often.
 
-    Nothing leaves the bucket meanwhile, so looking at it first and then at the ledger is
-    as good as looking at both at once. Returns how often it looked.
+    Nothing leaves the bucket meanwhile, so reading it first and the ledger second is as good as
+    reading both at once.
     """
     started = []
 
@@ -54,19 +54,22 @@ def run(tenant, files, limits):
         arguments = [files.root, tenant.pk, LIMIT, SIZE, count, doomed]
         writers = subprocess.Popen(
             [
-                sys.executable, "-m", "tests.integration.quota_writers",
-                str(connection.settings_dict["NAME"]), *map(str, arguments),
+                sys.executable,
+                "-m",
+                "tests.integration.quota_writers",
+                str(connection.settings_dict["NAME"]),
+                *map(str, arguments),
             ],
-        )  # fmt: skip
+        )
         started.append(writers)
-        looks = 0
+        comparisons = 0
         while writers.poll() is None:
-            look(files)
-            looks += 1
+            compare(files)
+            comparisons += 1
             time.sleep(0.02)
         assert writers.returncode == 0
-        look(files)
-        return looks
+        compare(files)
+        return comparisons
 
     yield make
     for writers in started:
@@ -74,14 +77,14 @@ def run(tenant, files, limits):
         writers.wait()
 
 
-def look(files):
+def compare(files):
     stored, drafts = sum(in_bucket(files).values()), half_written(files)
     taken = selectors.taken_in_all()
     assert stored + drafts <= taken <= LIMIT
 
 
 def half_written(files):
-    """What lies beside the bucket takes room, too; a draft is counted there or as an object."""
+    """Bytes of drafts, which take space as well; each is counted as a draft or as an object."""
     size = 0
     for path in (files.root / ".uploads").rglob("*"):
         try:
@@ -96,13 +99,13 @@ def reserved():
 
 
 def test_of_sixty_four_processes_exactly_ten_get_a_place(files, run):
-    looks = run()
+    comparisons = run()
 
     assert len(in_bucket(files)) == PLACES
     assert in_bucket(files) == in_ledger()
     assert used() == LIMIT
     assert reserved() == 0
-    assert looks > PLACES
+    assert comparisons > PLACES
 
 
 def test_a_quarter_is_killed_and_after_an_hour_the_ledger_is_right_to_the_byte(files, run):

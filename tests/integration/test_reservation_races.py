@@ -187,7 +187,7 @@ def test_a_key_that_is_being_cleared_is_not_put_until_that_is_over(tenant, store
 
 @pytest.fixture
 def start(tenant, files):
-    """Starts workers; whatever the test does, none of them outlives it."""
+    """Start workers; those that still run are killed at the end of the test."""
     workers = []
 
     def make(mode, count=4):

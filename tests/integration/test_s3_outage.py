@@ -43,7 +43,7 @@ def tenant():
 
 @pytest.fixture
 def faulty(behind_proxy):
-    """The store behind the proxy; its patience is short where the server will be slow."""
+    """Use the store behind the proxy, with short timeouts where the server will be slow."""
 
     def make(how="", **changes):
         patience = {"read_timeout_sec": 0.5} if how == "slow" else {}
@@ -69,7 +69,7 @@ def put(tenant, now):
 
 @pytest.fixture
 def recovered(proxy, s3, now):
-    """The server is back, and some hours pass with their sweeps."""
+    """The server answers again, and some hours pass with their scheduled releases."""
 
     def make():
         proxy.carry_out_the_late()

@@ -1,4 +1,4 @@
-"""The storage endpoints: every field, every refusal, and who is answered at all."""
+"""The storage endpoints: every field, every refusal, and which users get an answer."""
 
 import json
 import uuid
@@ -51,7 +51,7 @@ def bobs():
 
 @pytest.fixture
 def bob(bobs):
-    """A client that speaks for a member of one tenant."""
+    """A client with the token of a member of one tenant."""
     client, user = Client(), User.objects.create_user("bob")
     Membership.objects.create(user=user, tenant=bobs)
     client.force_login(user)
@@ -60,7 +60,7 @@ def bob(bobs):
 
 @pytest.fixture
 def fill(now):
-    """Ledger sums that say so many GiB, whatever lies in the store."""
+    """Set the ledger's sums to so many GiB, without objects in the store."""
 
     def make(tenant, content_type, size_gb):
         row, _ = tenant.usage.get_or_create(
@@ -253,16 +253,33 @@ class TestQuotaCheck:
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("size_bytes", 0), ("size_bytes", -1), ("size_bytes", 2**63), ("size_bytes", "many"),
-            ("size_bytes", None), ("size_bytes", 1.5), ("size_bytes", True), ("size_bytes", []),
-            ("size_bytes", 1e300), ("size_bytes", "1" * 2000),
-            ("content_type", "video"), ("content_type", "type\0"), ("content_type", ["media"]),
-            ("content_type", {}), ("content_type", None), ("content_type", ""),
-            ("tenant_id", "x"), ("tenant_id", 7), ("tenant_id", -1), ("tenant_id", 2**200),
-            ("tenant_id", "\0"), ("tenant_id", None), ("tenant_id", True), ("tenant_id", {}),
+            ("size_bytes", 0),
+            ("size_bytes", -1),
+            ("size_bytes", 2**63),
+            ("size_bytes", "many"),
+            ("size_bytes", None),
+            ("size_bytes", 1.5),
+            ("size_bytes", True),
+            ("size_bytes", []),
+            ("size_bytes", 1e300),
+            ("size_bytes", "1" * 2000),
+            ("content_type", "video"),
+            ("content_type", "type\0"),
+            ("content_type", ["media"]),
+            ("content_type", {}),
+            ("content_type", None),
+            ("content_type", ""),
+            ("tenant_id", "x"),
+            ("tenant_id", 7),
+            ("tenant_id", -1),
+            ("tenant_id", 2**200),
+            ("tenant_id", "\0"),
+            ("tenant_id", None),
+            ("tenant_id", True),
+            ("tenant_id", {}),
             ("tenant_id", str(uuid.uuid4())),
         ],
-    )  # fmt: skip
+    )
     def test_fact_032_a_bad_value_is_refused_by_name(self, check, field, value):
         answer = check(**{field: value})
 
@@ -273,8 +290,10 @@ class TestQuotaCheck:
         answer = operator.post(CHECK, {}, content_type="application/json")
 
         assert {error["field"] for error in answer.json()["errors"]} == {
-            "tenant_id", "size_bytes", "content_type",
-        }  # fmt: skip
+            "tenant_id",
+            "size_bytes",
+            "content_type",
+        }
 
     JSON = st.recursive(
         st.none()
@@ -316,7 +335,7 @@ class TestQuotaCheck:
 
 @contextmanager
 def another_cleanup():
-    """Some other process is at it."""
+    """Hold the lock of a cleanup in another connection."""
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of(runner.LOCK)])
@@ -327,7 +346,7 @@ def another_cleanup():
 
 
 class TestCleanup:
-    """Pages of 1 GiB each in the ledger; in the store they are a byte."""
+    """Pages that count 1 GiB each in the ledger; in the store they are a byte."""
 
     @pytest.fixture
     def pages(self, store, tenant):
@@ -503,10 +522,13 @@ class TestWhoIsAnswered:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("get", "quota"), ("get", f"usage/{uuid.uuid4()}"), ("get", "stats"),
-            ("post", "quota/check"), ("post", "cleanup"),
+            ("get", "quota"),
+            ("get", f"usage/{uuid.uuid4()}"),
+            ("get", "stats"),
+            ("post", "quota/check"),
+            ("post", "cleanup"),
         ],
-    )  # fmt: skip
+    )
     def test_nobody_gets_nothing(self, client, method, path):
         answer = getattr(client, method)(f"/api/v1/storage/{path}")
 

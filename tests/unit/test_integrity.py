@@ -1,4 +1,4 @@
-"""The pure parts of the check: keys, samples, and the join of two ordered streams."""
+"""Parts of the check that need no database: keys, samples, and the join of two ordered streams."""
 
 from datetime import UTC, datetime
 
@@ -84,9 +84,13 @@ def test_the_join_names_every_key_once_and_in_order():
     ]
 
     assert pairs == [
-        ("a", False, True), ("b", True, False), ("c", True, True), ("d", False, True),
-        ("e", True, True), ("f", False, True),
-    ]  # fmt: skip
+        ("a", False, True),
+        ("b", True, False),
+        ("c", True, True),
+        ("d", False, True),
+        ("e", True, True),
+        ("f", False, True),
+    ]
     assert list(joined(iter([]), iter([]))) == []
 
 

@@ -1,4 +1,4 @@
-"""Whether room in the bucket alone would let an upload in."""
+"""Decisions about limits: when would more space in the bucket alone let an upload in?"""
 
 import pytest
 

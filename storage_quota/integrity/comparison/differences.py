@@ -59,7 +59,7 @@ def compare_page(
 
 
 def is_sampled(pair: Pair, sample: Sample) -> bool:
-    """Whether to read the object: no difference is known yet, and there is a hash to compare with."""
+    """Whether to read the object: no difference is known yet, and its hash is."""
     if pair.entry is None or pair.entry.damaged or _differs(pair):
         return False
     return sample.takes(pair.key) and bool(expected_digest(pair.entry))

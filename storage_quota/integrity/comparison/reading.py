@@ -10,7 +10,7 @@ from storage_quota.object_store.port import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class ObjectContent:
-    """Size and hash of the stored bytes. If they cannot be read, `sha256` is empty and `error` set."""
+    """Size and hash of the stored bytes. If reading fails, `sha256` is empty and `error` set."""
 
     size_bytes: int
     sha256: str

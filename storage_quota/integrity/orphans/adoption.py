@@ -92,7 +92,7 @@ def _write(
 
 
 def _check_quota(tenant: Tenant, kind: str, size_bytes: int, *, orphan: Orphan) -> None:
-    """Raise QuotaExceeded if the tenant or type has no space; the bucket counts the bytes already."""
+    """Raise QuotaExceeded if tenant or type have no space; the bucket counts the bytes already."""
     usage = taken(tenant_id=tenant.pk, content_type=kind)
     forecast = decide(
         content_type=kind,

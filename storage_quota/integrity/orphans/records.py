@@ -17,7 +17,7 @@ from storage_quota.object_store.port import ObjectInfo, ObjectStore
 
 
 def shown(key: str) -> str:
-    """The key as it can be stored and printed; escaped and shortened if it cannot be one of ours."""
+    """Spell the key so that it can be stored and printed: escaped and shortened if necessary."""
     if is_key(key) and len(key) <= KEY_MAX_LENGTH:
         return key
     escaped = key.encode("unicode_escape", "surrogatepass").decode("ascii")

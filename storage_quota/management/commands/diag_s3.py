@@ -98,7 +98,7 @@ class Command(BaseCommand):
             lines.append(f"… and more; --limit {options['limit'] * 10} shows them.")
         if not shown:
             lines = [f"No object's key starts with {options['prefix']!r}."]
-        return {"objects": [_of(info) for info in shown], "more": more}, lines
+        return {"objects": [_as_json(info) for info in shown], "more": more}, lines
 
     def _check_key(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
         try:
@@ -111,7 +111,7 @@ class Command(BaseCommand):
         report = {
             "key": key,
             "found": info is not None,
-            "object": info and _of(info),
+            "object": info and _as_json(info),
             "books": entry
             and {
                 "size_bytes": entry.size_bytes,
@@ -209,7 +209,7 @@ def _status(share: float) -> str:
     return "yellow" if share >= YELLOW else "green"
 
 
-def _of(info: ObjectInfo) -> dict[str, Any]:
+def _as_json(info: ObjectInfo) -> dict[str, Any]:
     return {
         "key": info.key,
         "size_bytes": info.size_bytes,

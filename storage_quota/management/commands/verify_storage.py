@@ -20,7 +20,7 @@ from storage_quota.management.tables import facts, mib
 from storage_quota.models import IntegrityCheck, TenantUsage
 from storage_quota.object_store import get_store
 
-CODES = "exit codes: 0 clean; 1 problems found and not repaired; 2 could not check, or refused to repair"
+CODES = "exit codes: 0 clean; 1 problems found and not repaired; 2 could not check, or refused"
 
 
 class Command(BaseCommand):
@@ -30,46 +30,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        sample = parser.add_mutually_exclusive_group()
-        sample.add_argument(
-            "--sample",
-            type=_percent,
-            metavar="PERCENT",
-            help="how many objects to read whole and hash, such as 5%% "
-            f"(default: as in the unfinished check, else {DEFAULT_PERCENT:g}%%)",
-        )
-        sample.add_argument("--all", action="store_true", help="read every object whole")
-        parser.add_argument(
-            "--minutes",
-            type=_positive,
-            metavar="M",
-            help="stop after this time; the next run goes on from there",
-        )
-        parser.add_argument(
-            "--repair", action="store_true", help="repair what a finished check found"
-        )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="show what --repair would do, change nothing"
-        )
-        parser.add_argument(
-            "--grace-hours",
-            type=_not_negative,
-            metavar="H",
-            default=GRACE.total_seconds() / 3600,
-            help="leave younger objects alone, and keep orphans this long (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--max-missing-percent",
-            type=_percent,
-            metavar="P",
-            default=MAX_MISSING_PERCENT,
-            help="refuse to repair if more is missing (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--claim-bucket",
-            action="store_true",
-            help="mark the bucket as this installation's, whatever mark it has now",
-        )
+        _add_check_arguments(parser)
+        _add_repair_arguments(parser)
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -134,6 +96,50 @@ class Command(BaseCommand):
         more = sum(report.found.values()) - FINDINGS_SHOWN
         if more > 0:
             self.stderr.write(f"… and {more} more; the console shows all of them.")
+
+
+def _add_check_arguments(parser: CommandParser) -> None:
+    sample = parser.add_mutually_exclusive_group()
+    sample.add_argument(
+        "--sample",
+        type=_percent,
+        metavar="PERCENT",
+        help="how many objects to read whole and hash, such as 5%% "
+        f"(default: as in the unfinished check, else {DEFAULT_PERCENT:g}%%)",
+    )
+    sample.add_argument("--all", action="store_true", help="read every object whole")
+    parser.add_argument(
+        "--minutes",
+        type=_positive,
+        metavar="M",
+        help="stop after this time; the next run goes on from there",
+    )
+    parser.add_argument(
+        "--grace-hours",
+        type=_not_negative,
+        metavar="H",
+        default=GRACE.total_seconds() / 3600,
+        help="leave younger objects alone, and keep orphans this long (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--claim-bucket",
+        action="store_true",
+        help="mark the bucket as this installation's, whatever mark it has now",
+    )
+
+
+def _add_repair_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="repair what a finished check found")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what --repair would do, change nothing"
+    )
+    parser.add_argument(
+        "--max-missing-percent",
+        type=_percent,
+        metavar="P",
+        default=MAX_MISSING_PERCENT,
+        help="refuse to repair if more is missing (default: %(default)g)",
+    )
 
 
 def _step(bar: Any) -> None:

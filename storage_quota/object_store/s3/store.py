@@ -196,7 +196,7 @@ class S3Store(JsonReader):
 
     @cached_property
     def _bucket_exists(self) -> bool:
-        """Raise if there is no bucket: the 404 of a HEAD does not say what is absent. Asked once."""
+        """Raise if there is no bucket: a 404 does not say what is absent. Asked once."""
         self._client.head_bucket(Bucket=self._bucket)
         return True
 

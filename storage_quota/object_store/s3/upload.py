@@ -29,7 +29,7 @@ class UploadTarget:
 
 @dataclass(frozen=True, slots=True)
 class PartSizes:
-    """Sizes for uploads in parts. A process holds one part in memory, and sends it again on failure."""
+    """Sizes for uploads in parts; a process holds one part in memory."""
 
     threshold_bytes: int
     part_bytes: int

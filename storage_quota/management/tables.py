@@ -1,20 +1,19 @@
-"""Figures as aligned text."""
+"""Aligned text tables for commands."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-GIB = 1024**3
-MIB = 1024**2
+from storage_quota.units import GIB, MIB
 
 
 def facts(rows: Mapping[str, object]) -> Iterator[str]:
-    """`Name  value`, the values under each other."""
+    """Format lines of a name and a value, with the values aligned."""
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
         yield f"{name:<{width}}  {value}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """The first column to the left, numbers to the right."""
+    """Format a table; columns of numbers are aligned to the right, except the first."""
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
@@ -26,7 +25,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str
 
 
 def gib(size_bytes: int) -> str:
-    """In GiB, and in MiB where that would only be zeros."""
+    """Format in GiB, or in MiB if that would show only zeros."""
     if 0 < size_bytes < GIB // 10:
         return f"{size_bytes / MIB:.2f} MiB"
     return f"{size_bytes / GIB:.2f} GiB"
@@ -37,7 +36,7 @@ def mib(size_bytes: int) -> str:
 
 
 def percent(part: int, whole: int) -> float:
-    """What part of nothing is taken: all of it."""
+    """Percent of `whole`, two decimals; 100 if `whole` is 0."""
     return round(part * 100 / whole, 2) if whole else 100.0
 
 

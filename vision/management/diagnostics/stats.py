@@ -9,7 +9,8 @@ from accounts.models import Tenant
 from accounts.tenants import TenantUnknown, find_tenant
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1, VisionUploadedEventV1
-from storage_quota.models import GIB, ContentType, StoredObject, TenantUsage
+from storage_quota.models import ContentType, StoredObject, TenantUsage
+from storage_quota.units import GIB
 from vision.management.diagnostics import table
 
 HELP = "events and deliveries of vision, results in the bucket"

@@ -1,4 +1,4 @@
-"""Writing an object to S3: in one request, or in parts from a threshold on."""
+"""Uploading an object to S3: in one request, or in parts from a threshold on."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,38 +7,41 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage_quota.object_store.port import Metered
-from storage_quota.object_store.s3_client import content_md5
+from storage_quota.object_store.adapters import UploadBody
+from storage_quota.object_store.s3.client import content_md5
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 
-class Headers(TypedDict, total=False):
+class ObjectHeaders(TypedDict, total=False):
     ContentType: str
     ContentEncoding: str
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class UploadTarget:
     bucket: str
     key: str
-    headers: Headers
+    headers: ObjectHeaders
 
 
 @dataclass(frozen=True, slots=True)
 class PartSizes:
-    """One part is what a process holds in memory of an object, and sends again if it must."""
+    """Sizes for uploads in parts; a process holds one part in memory."""
 
     threshold_bytes: int
     part_bytes: int
 
 
-def upload(client: "S3Client", target: Target, source: Metered, *, sizes: PartSizes) -> None:
+def upload(
+    client: "S3Client", target: UploadTarget, source: UploadBody, *, sizes: PartSizes
+) -> None:
     """
-    Nothing is visible before the last request; a failure leaves at most an unfinished upload.
+    Upload `source`; nothing is visible before the last request.
 
+    A failure leaves at most an unfinished upload.
     Every request carries the Content-MD5 of what it sends.
     """
     head = _read(source, sizes.threshold_bytes)
@@ -54,7 +57,7 @@ def upload(client: "S3Client", target: Target, source: Metered, *, sizes: PartSi
     )
 
 
-def _in_parts(client: "S3Client", target: Target, pieces: Iterator[bytes]) -> None:
+def _in_parts(client: "S3Client", target: UploadTarget, pieces: Iterator[bytes]) -> None:
     bucket, key = target.bucket, target.key
     started = client.create_multipart_upload(Bucket=bucket, Key=key, **target.headers)
     upload_id = started["UploadId"]
@@ -74,13 +77,13 @@ def _in_parts(client: "S3Client", target: Target, pieces: Iterator[bytes]) -> No
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
         )
     except BaseException:
-        with suppress(BotoCoreError, ClientError):  # the sweep finds what stays
+        with suppress(BotoCoreError, ClientError):  # `abort_uploads` finds what remains
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
         raise
 
 
-def _pieces(head: bytes, source: Metered, size: int) -> Iterator[bytes]:
-    """All of one size but the last, as some servers insist."""
+def _pieces(head: bytes, source: UploadBody, size: int) -> Iterator[bytes]:
+    """Split into pieces of equal size, except the last: some servers insist on that."""
     rest = head + _read(source, size - len(head))
     while rest:
         yield rest[:size]
@@ -88,8 +91,8 @@ def _pieces(head: bytes, source: Metered, size: int) -> Iterator[bytes]:
         rest += _read(source, size - len(rest))
 
 
-def _read(source: Metered, size: int) -> bytes:
-    """Exactly so much, less only at the end: a stream may give fewer bytes than asked for."""
+def _read(source: UploadBody, size: int) -> bytes:
+    """Read exactly `size` bytes, fewer only at the end: one read of a stream may give fewer."""
     pieces = []
     while size > 0 and (piece := source.read(size)):
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""The store of a configured installation: any S3, through django-storages and boto3."""
+"""The store of an installation with S3, through django-storages and boto3."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,30 +13,22 @@ from botocore.response import StreamingBody
 from django.utils.http import content_disposition_header
 
 from storage_quota.models import Reservation
-from storage_quota.models.receipt import Stored
-from storage_quota.object_store import s3_lifecycle
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store.adapters import JsonReader, UploadBody
+from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import (
-    JsonReader,
-    LifecycleRule,
-    LifecycleUnsupported,
-    Metered,
-    ObjectInfo,
-    ObjectMissing,
-    StoreUnavailable,
-    Upload,
-    check_key,
-)
-from storage_quota.object_store.s3_client import Connection, connect
-from storage_quota.object_store.s3_errors import Errors, code_of, status_of
-from storage_quota.object_store.s3_upload import Headers, PartSizes, Target, upload
+from storage_quota.object_store.port import LifecycleRule, ObjectInfo, UnfinishedUpload, check_key
+from storage_quota.object_store.s3 import lifecycle_rules
+from storage_quota.object_store.s3.client import S3Settings, connect
+from storage_quota.object_store.s3.errors import S3ErrorTranslator, code_of, status_of
+from storage_quota.object_store.s3.upload import ObjectHeaders, PartSizes, UploadTarget, upload
+from storage_quota.units import MIB
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
-MIB = 1024**2
 _NO_SUCH_API = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED}
 
 Page = TypeVar("Page", bound=Mapping[str, Any])
@@ -44,10 +36,10 @@ _Translated = Callable[[str], AbstractContextManager[None]]
 
 
 class S3Store(JsonReader):
-    def __init__(self, settings: Connection) -> None:
+    def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._bucket = settings.bucket_name
-        self._errors = Errors(settings.endpoint_url, settings.bucket_name).translated
+        self._errors = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name).translated
         self._sizes = PartSizes(
             threshold_bytes=settings.multipart_threshold_mb * MIB,
             part_bytes=settings.multipart_chunksize_mb * MIB,
@@ -60,17 +52,22 @@ class S3Store(JsonReader):
         *,
         mime: str,
         content_encoding: str = "",
-    ) -> Stored:
+    ) -> PutReceipt:
         key = check_key(reservation.key)
-        source = Metered(body, reservation)
-        headers = Headers(ContentType=mime)
+        source = UploadBody(body, reservation)
+        headers = ObjectHeaders(ContentType=mime)
         if content_encoding:
             headers["ContentEncoding"] = content_encoding
         try:
             with self._errors(key, writing=True):
-                upload(self._client, Target(self._bucket, key, headers), source, sizes=self._sizes)
+                upload(
+                    self._client,
+                    UploadTarget(self._bucket, key, headers),
+                    source,
+                    sizes=self._sizes,
+                )
         except StoreUnavailable:
-            reservation.unanswered = True
+            reservation.unconfirmed = True
             raise
         return source.receipt(mime=mime, content_encoding=content_encoding)
 
@@ -120,7 +117,7 @@ class S3Store(JsonReader):
         with suppress(ObjectMissing), self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def uploads(self, key: str = "") -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         with self._errors(key or "uploads"):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=key
@@ -128,9 +125,9 @@ class S3Store(JsonReader):
             for page in _whole(pages):
                 for entry in page.get("Uploads", ()):
                     if key in {"", entry["Key"]}:
-                        yield Upload(entry["Key"], entry["UploadId"], entry["Initiated"])
+                        yield UnfinishedUpload(entry["Key"], entry["UploadId"], entry["Initiated"])
 
-    def abort(self, upload: Upload) -> None:
+    def abort(self, upload: UnfinishedUpload) -> None:
         with self._errors(upload.key, writing=True):
             try:
                 self._client.abort_multipart_upload(
@@ -141,11 +138,11 @@ class S3Store(JsonReader):
                     raise
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
-        return s3_lifecycle.read(self._lifecycle())
+        return lifecycle_rules.read(self._lifecycle())
 
     def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
         found = self._lifecycle()
-        wanted = s3_lifecycle.merged(found, rules)
+        wanted = lifecycle_rules.merged(found, rules)
         if wanted == found:
             return
         with self._lifecycle_api(writing=True):
@@ -199,13 +196,13 @@ class S3Store(JsonReader):
 
     @cached_property
     def _bucket_exists(self) -> bool:
-        """A HEAD answers 404 without saying what is absent: asked once, the bucket tells."""
+        """Raise if there is no bucket: a 404 does not say what is absent. Asked once."""
         self._client.head_bucket(Bucket=self._bucket)
         return True
 
 
 class _Body(io.RawIOBase):
-    """A download. Not the caller's own errors, only those of reading it become ours."""
+    """A download. Only errors of reading it are translated, not those of the code that reads."""
 
     def __init__(self, body: StreamingBody, key: str, errors: "_Translated") -> None:
         self._body, self._key, self._errors = body, key, errors
@@ -223,17 +220,17 @@ class _Body(io.RawIOBase):
 
 
 def _whole(pages: Iterable[Page]) -> Iterator[Page]:
-    """A server may say there is more, and not where: boto3 would stop as if at the end."""
+    """Raise if a listing breaks off: a server may say there is more without saying where."""
     more = False
     for page in pages:
         more = bool(page.get("IsTruncated"))
         yield page
-    if more:
+    if more:  # boto3 would have ended as if this were the end
         raise StoreUnavailable("S3 broke its listing off: try again, see the provider's status")
 
 
 def _encoding(header: str) -> str:
-    """`aws-chunked` is about an upload long past; some servers repeat it."""
+    """Drop `aws-chunked`, which concerns the upload only; some servers repeat it."""
     return ",".join(
         part for part in header.replace(" ", "").split(",") if part not in {"", "aws-chunked"}
     )

@@ -1,4 +1,4 @@
-"""Lifecycle rules as S3 writes them: ours are known by their ids, those of others are kept."""
+"""Lifecycle rules in the format of S3: ours are recognized by their ids, others are kept."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef, LifecycleRuleTypeDef
 
 OURS = "telegram-assistant:"
-"""How the ids of our rules begin; the prefix of the keys follows."""
+"""Beginning of the ids of our rules; the prefix of the keys follows."""
 
 
 def read(rules: "Iterable[LifecycleRuleOutputTypeDef]") -> list[LifecycleRule]:
-    """The rules in force. One that asks for more than a prefix (tags, size) counts as if not."""
+    """Read the rules in force; conditions other than the prefix (tags, size) are ignored."""
     return [
         LifecycleRule(
             prefix=_prefix(rule),
@@ -30,13 +30,13 @@ def read(rules: "Iterable[LifecycleRuleOutputTypeDef]") -> list[LifecycleRule]:
 def merged(
     found: "Iterable[LifecycleRuleOutputTypeDef]", wanted: Sequence[LifecycleRule]
 ) -> "list[LifecycleRuleOutputTypeDef | LifecycleRuleTypeDef]":
-    """The whole configuration: S3 knows no changing of one rule."""
+    """Build the whole configuration, since S3 cannot change a single rule."""
     others = [rule for rule in found if not rule.get("ID", "").startswith(OURS)]
     return [*others, *map(_written, wanted)]
 
 
 def _prefix(rule: "LifecycleRuleOutputTypeDef") -> str:
-    """In one of three places: the old form, a plain filter, a filter of several conditions."""
+    """Read the prefix from the old form, a plain filter, or a filter of several conditions."""
     filter_ = rule.get("Filter", {})
     both = filter_.get("And", {})
     return rule.get("Prefix") or filter_.get("Prefix") or both.get("Prefix") or ""

@@ -1,4 +1,4 @@
-"""What S3 and boto3 complain of, in our words, with what to do about it."""
+"""Translation of the errors of S3 and boto3 into ours, with advice what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from storage_quota.object_store.port import (
+from storage_quota.object_store.errors import (
     ObjectMissing,
     StoreForbidden,
     StoreFull,
@@ -20,8 +20,8 @@ _FULL = {"QuotaExceeded", "StorageFull", "XMinioStorageFull", "InsufficientStora
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
-    """Where this store is, to say so."""
+class S3ErrorTranslator:
+    """Translates errors; the address and the bucket appear in the messages."""
 
     endpoint_url: str
     bucket: str

@@ -1,4 +1,4 @@
-"""Do the books agree with themselves: sums with their entries, promises with their time?"""
+"""Checking the ledger by itself: sums against entries, and reservations that never ended."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from storage_quota.integrity.compare import Found
+from storage_quota.integrity.comparison.differences import Difference
 from storage_quota.ledger import Account
-from storage_quota.models import Finding, Reservation
+from storage_quota.models import DifferenceKind, Reservation
 
+# FULL JOIN: an account may have entries without a sum, or a sum without entries.
 _DRIFT: Final = """
     SELECT tenant_id, content_type, usage.total_bytes, usage.objects_count,
            coalesce(ledger.size, 0), coalesce(ledger.count, 0)
@@ -26,13 +27,18 @@ _DRIFT: Final = """
 """
 
 
-def drifts() -> Iterator[Found]:
-    """One statement, so one snapshot: sum and entries move together, never seen apart."""
+def drifts() -> Iterator[Difference]:
+    """
+    Sums that differ from the sum of their entries.
+
+    One statement, so one snapshot: sums and entries change in one transaction, and are never
+    seen apart.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_DRIFT)
         for tenant_id, kind, noted, noted_count, size, count in cursor.fetchall():
-            yield Found(
-                Finding.USAGE_DRIFT,
+            yield Difference(
+                DifferenceKind.USAGE_DRIFT,
                 f"{tenant_id}/{kind}",
                 expected=f"{noted or 0} B in {noted_count or 0}",
                 found=f"{size} B in {count}",
@@ -40,22 +46,24 @@ def drifts() -> Iterator[Found]:
 
 
 def account_of(key: str) -> Account:
-    """Of a drift's key."""
+    """The account in the key of a USAGE_DRIFT."""
     tenant_id, _, kind = key.partition("/")
     return UUID(tenant_id), kind
 
 
 def leaked_before(moment: datetime) -> Q:
-    """Expired, and no unanswered upload of it can still be carried out."""
-    return Q(expires_at__lt=moment) & (Q(kept_until=None) | Q(kept_until__lt=moment))
+    """Select reservations that expired before `moment` and whose upload cannot land any more."""
+    return Q(expires_at__lt=moment) & (Q(may_land_until=None) | Q(may_land_until__lt=moment))
 
 
-def leaks(*, before: datetime) -> Iterator[Found]:
-    """Promises the sweep should have ended long ago; a key with several is told once."""
+def leaks(*, before: datetime) -> Iterator[Difference]:
+    """Reservations that `release_expired` should have ended; one difference for each key."""
     leaked = Reservation.objects.filter(leaked_before(before)).order_by("key")
     last = ""
     for row in leaked.iterator():
         if row.key != last:
             ended = f"expired {row.expires_at:%Y-%m-%d %H:%M} UTC"
-            yield Found(Finding.LEAKED_RESERVATION, row.key, f"{row.size_bytes} B", ended)
+            yield Difference(
+                DifferenceKind.LEAKED_RESERVATION, row.key, f"{row.size_bytes} B", ended
+            )
         last = row.key

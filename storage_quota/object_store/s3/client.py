@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class Connection(Protocol):
-    """What this adapter reads of `telegram_assistant.config.S3`."""
+class S3Settings(Protocol):
+    """The settings that this adapter reads, a part of `telegram_assistant.config.S3`."""
 
     @property
     def endpoint_url(self) -> str: ...
@@ -45,8 +45,8 @@ class Connection(Protocol):
     def certificates(self) -> bool | str: ...
 
 
-def connect(settings: Connection) -> "S3Client":
-    """A client for all threads (boto3's clients may be shared, its sessions may not)."""
+def connect(settings: S3Settings) -> "S3Client":
+    """Make a client for all threads (boto3's clients may be shared, its sessions may not)."""
     storage = S3Storage(
         access_key=settings.access_key_id,
         secret_key=settings.secret_access_key.get_secret_value(),
@@ -63,14 +63,14 @@ def connect(settings: Connection) -> "S3Client":
 
 def content_md5(content: bytes) -> str:
     """
-    Of the bytes as they are sent, packed or not: the server refuses what was damaged on the way.
+    Hash the bytes as they are sent, so that the server refuses them if they arrive damaged.
 
-    The one check every S3 server knows; boto3's newer ones are refused by some.
+    Every S3 server knows this checksum; some refuse the newer ones of boto3.
     """
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
-def _client_config(settings: Connection) -> Config:
+def _client_config(settings: S3Settings) -> Config:
     return Config(
         signature_version="s3v4",
         s3={"addressing_style": "path" if settings.force_path_style else "virtual"},
@@ -84,5 +84,5 @@ def _client_config(settings: Connection) -> Config:
 
 
 def _add_content_md5(params: dict[str, Any], **_: Any) -> None:
-    """The one call here for which S3 demands a checksum, and boto3 knows only its newer ones."""
+    """Add the checksum that S3 demands for lifecycle rules; boto3 offers only its newer ones."""
     params["headers"]["Content-MD5"] = content_md5(params["body"])

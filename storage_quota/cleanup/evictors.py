@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from events import keyset
 from storage_quota.cleanup.candidates import Step, Victim
 from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.reservations.delete import forget
@@ -45,26 +46,18 @@ class ByAge:
 
     def victims(self, *, before: datetime) -> Iterator[Victim]:
         rows = StoredObject.objects.filter(content_type=self.content_type, updated_at__lte=before)
-        page = self._page(rows)
-        while page:
-            yield from page
-            last = page[-1]
-            later = Q(updated_at__gt=last.used_at) | Q(key__gt=last.key)
-            page = self._page(rows.filter(later, updated_at__gte=last.used_at))
+        slim = rows.only("key", "tenant_id", "size_bytes", "updated_at")
+        for page in keyset.pages(slim, "updated_at", "key", size=PAGE):
+            yield from map(self._victim, page)
 
     def let_go(self, victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
         """What was written anew since it was chosen is younger than all that were chosen."""
         unchanged = Q(updated_at__lte=max(victim.used_at for victim in victims))
         return forget([victim.key for victim in victims], now=now, only=unchanged)
 
-    def _page(self, rows: QuerySet[StoredObject]) -> list[Victim]:
-        columns = rows.order_by("updated_at", "key").values_list(
-            "key", "tenant_id", "size_bytes", "updated_at"
-        )
-        return [
-            Victim(Step(self.content_type), key, tenant_id, self.content_type, size, updated_at)
-            for key, tenant_id, size, updated_at in columns[:PAGE]
-        ]
+    def _victim(self, row: StoredObject) -> Victim:
+        kind = self.content_type
+        return Victim(Step(kind), row.key, row.tenant_id, kind, row.size_bytes, row.updated_at)
 
 
 _evictors: dict[str, Evictor] = {}

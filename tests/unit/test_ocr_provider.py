@@ -65,7 +65,7 @@ def analyzed(provider):
 
 @pytest.fixture
 def fake_tesseract(tmp_path, monkeypatch):
-    """Replace the program by one that runs `body`; for its version it calls the real one."""
+    """Replaces the program by a shell script that runs `body`."""
 
     def _(body):
         program = tmp_path / "tesseract"

@@ -4,8 +4,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
-
+from events import keyset
 from media.models import MediaObject
 from storage_quota import cleanup
 from storage_quota.cleanup import Candidate, Step
@@ -55,17 +54,9 @@ def _by_last_use(seen: Iterator[tuple[datetime, Candidate]]) -> Iterator[Candida
 
 def _by_last_sight(before: datetime) -> Iterator[tuple[datetime, Candidate]]:
     rows = MediaObject.objects.filter(refs_count=0, last_seen_at__lte=before)
-    page = _page(rows)
-    while page:
+    slim = rows.only("tenant_id", "s3_key", "last_seen_at")
+    for page in keyset.pages(slim, "last_seen_at", "id", size=PAGE):
         yield from _candidates(page)
-        last = page[-1]
-        later = Q(last_seen_at__gt=last.last_seen_at) | Q(pk__gt=last.pk)
-        page = _page(rows.filter(later, last_seen_at__gte=last.last_seen_at))
-
-
-def _page(rows: QuerySet[MediaObject]) -> list[MediaObject]:
-    columns = ("tenant_id", "s3_key", "last_seen_at")
-    return list(rows.order_by("last_seen_at", "id").only(*columns)[:PAGE])
 
 
 def _candidates(page: Sequence[MediaObject]) -> Iterator[tuple[datetime, Candidate]]:

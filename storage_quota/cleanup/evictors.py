@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from events import keyset
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.reservations.delete import forget
@@ -45,13 +46,10 @@ class ByAge:
 
     def candidates(self, *, before: datetime) -> Iterator[Candidate]:
         rows = StoredObject.objects.filter(content_type=self.content_type, updated_at__lte=before)
-        page = self._page(rows)
-        while page:
-            yield from page
-            last = page[-1]
-            # Keyset paging by (updated_at, key), the index `stored_object_type_written`.
-            later = Q(updated_at__gt=last.used_at) | Q(key__gt=last.key)
-            page = self._page(rows.filter(later, updated_at__gte=last.used_at))
+        slim = rows.only("key", "tenant_id", "size_bytes", "updated_at")
+        # In the order of the index `stored_object_type_written`.
+        for page in keyset.pages(slim, "updated_at", "key", size=PAGE):
+            yield from map(self._candidate, page)
 
     def evict(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
         """Evict the candidates, except those written again since they were chosen."""
@@ -59,14 +57,9 @@ class ByAge:
         unchanged = Q(updated_at__lte=max(candidate.used_at for candidate in candidates))
         return forget([candidate.key for candidate in candidates], now=now, only=unchanged)
 
-    def _page(self, rows: QuerySet[StoredObject]) -> list[Candidate]:
-        columns = rows.order_by("updated_at", "key").values_list(
-            "key", "tenant_id", "size_bytes", "updated_at"
-        )
-        return [
-            Candidate(Step(self.content_type), key, tenant_id, self.content_type, size, updated_at)
-            for key, tenant_id, size, updated_at in columns[:PAGE]
-        ]
+    def _candidate(self, row: StoredObject) -> Candidate:
+        kind = self.content_type
+        return Candidate(Step(kind), row.key, row.tenant_id, kind, row.size_bytes, row.updated_at)
 
 
 _evictors: dict[str, Evictor] = {}

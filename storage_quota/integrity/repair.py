@@ -14,6 +14,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import QuerySet
 
+from events import keyset
 from storage_quota import cleanup, ledger
 from storage_quota.hooks import Loss, notify
 from storage_quota.integrity import marker
@@ -120,10 +121,8 @@ def preview(check: IntegrityCheck) -> Counter[str]:
 
 
 def _paged(findings: QuerySet[IntegrityFinding]) -> Iterator[IntegrityFinding]:
-    last = 0
-    while page := list(findings.filter(pk__gt=last).order_by("pk")[:_PAGE]):
+    for page in keyset.pages(findings, "pk", size=_PAGE):
         yield from page
-        last = page[-1].pk
 
 
 def _forget(

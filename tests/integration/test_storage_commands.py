@@ -9,7 +9,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from storage_quota import keys, services
-from storage_quota.management.tables import table
 from storage_quota.models import IntegrityCheck, StoredObject
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
@@ -313,9 +312,3 @@ class TestFact109DiagS3:
     def test_s3_is_asked_too(self, run, s3, form):
         with use(s3):
             assert run("diag_s3", *form.split())[0] in {0, 1}
-
-
-def test_columns_stand_under_each_other():
-    lines = list(table(("Key", "Size"), [("a", "1.5"), ("longer", "10.25")]))
-
-    assert lines == ["Key      Size", "a         1.5", "longer  10.25"]

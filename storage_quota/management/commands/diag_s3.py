@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.tenants import TenantUnknown, find_tenant
-from storage_quota.management.tables import facts, gib, mib, percent, table
+from events.management.tables import facts, table
+from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store
 from storage_quota.object_store.errors import OUT_OF_ORDER

@@ -11,12 +11,13 @@ from django.db.models import Sum
 from django.utils import timezone
 from tqdm import tqdm
 
+from events.management.tables import facts
 from storage_quota.integrity.check import GRACE, CheckOptions
 from storage_quota.integrity.check_runs import DEFAULT_PERCENT
 from storage_quota.integrity.errors import CANNOT_CHECK, TooMuchMissing
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT
 from storage_quota.integrity.verify import FINDINGS_SHOWN, IntegrityReport, VerifyRequest, verify
-from storage_quota.management.tables import facts, mib
+from storage_quota.management.sizes import mib
 from storage_quota.models import IntegrityCheck, TenantUsage
 from storage_quota.object_store import get_store
 

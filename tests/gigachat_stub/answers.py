@@ -1,4 +1,4 @@
-"""What the stub says of a picture: always the same for the same bytes, in Russian."""
+"""The answers of the stub, in Russian; the same bytes always give the same answer."""
 
 import json
 from hashlib import sha256
@@ -32,8 +32,8 @@ REFUSAL = (
 NOT_JSON = "Ответ: 42, подробности позже."
 
 
-def of_picture(digest: str) -> dict[str, Any]:
-    """The fields of the answer; `digest` is the picture's SHA-256."""
+def fields(digest: str) -> dict[str, Any]:
+    """Make the fields of an answer; `digest` is the picture's SHA-256."""
     seed = bytes.fromhex(digest)
     text = TEXTS[seed[3] % len(TEXTS)]
     kind = CLASSES[seed[0] % len(CLASSES)]
@@ -52,11 +52,11 @@ def of_picture(digest: str) -> dict[str, Any]:
 
 
 def as_json(digest: str) -> str:
-    return json.dumps(of_picture(digest), ensure_ascii=False)
+    return json.dumps(fields(digest), ensure_ascii=False)
 
 
 def tokens_of_picture(digest: str) -> int:
-    """What a picture costs is published nowhere; some hundreds, and always the same."""
+    """Make up a fixed cost of some hundreds: the real cost of a picture is not published."""
     return 600 + int(digest[:4], 16) % 900
 
 

@@ -1,4 +1,4 @@
-"""The provider that needs no account and no tokens: Tesseract, through pytesseract."""
+"""TesseractOcr: the provider that needs no account and no tokens, through pytesseract."""
 
 import os
 import re
@@ -15,8 +15,9 @@ from pytesseract import pytesseract as tesseract
 
 from events.errors import DomainError
 from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_upright
-from vision.providers import ocr_picture, ocr_text
-from vision.providers.ocr_text import Word
+from vision.providers.ocr import preprocess
+from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.text import OcrWord
 from vision.providers.port import Analysis, ClassificationType, OcrText, ProviderRefused
 
 DEFAULT_LANGUAGES = "rus+eng"
@@ -27,11 +28,11 @@ DOCUMENT_LINES = 8
 DOCUMENT_CHARS = 500
 DESCRIPTION_CHARS = 160
 
-_WEAK = 75.0
-"""Below this mean confidence a picture may get a second look; 30 of 33 known texts are above it."""
+_GOOD_CONFIDENCE = 75.0
+"""Below this mean a second attempt may follow; 30 of 33 known texts are above it."""
 _UPSIDE_DOWN = 65.0
 _UPSIDE_DOWN_WORDS = 12
-"""An upside-down page gives many words at a mean of 58; noise gives few."""
+"""An upside-down page yields many words at a mean of 58; noise yields few."""
 _MEME_CHARS = 200
 _CLOCK = re.compile(r"^\W*\d{1,2}:\d{2}\b")
 _MEME = re.compile(
@@ -41,24 +42,24 @@ _MEME = re.compile(
     re.IGNORECASE,
 )
 
-# One thread per child: several pictures at once use the cores better than OpenMP does. A view
-# that only pytesseract's children get, so that no thread ever has to write to os.environ.
+# One thread per child process: several pictures in parallel use the cores better than OpenMP does.
+# A ChainMap, because pytesseract hands this mapping to its children: os.environ stays untouched.
 tesseract.environ = ChainMap({"OMP_THREAD_LIMIT": "1"}, os.environ)
 
 
 class TesseractMissing(DomainError):
-    """The machine cannot read text: the program or its language data are not installed."""
+    """Tesseract or its language data are not installed."""
 
     code: ClassVar[str] = "tesseract_missing"
     http_status: ClassVar[int] = 503
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The text of one picture and the words it is made of; empty where there is none."""
+class OcrReading:
+    """The text of one picture and the words it consists of; both empty where there is no text."""
 
     text: str
-    words: tuple[Word, ...]
+    words: tuple[OcrWord, ...]
 
     @property
     def confidence(self) -> float:
@@ -67,10 +68,10 @@ class Reading:
 
 class TesseractOcr:
     """
-    Reads text, spends no tokens. Safe to share between threads.
+    Recognizes text with Tesseract. Safe to share between threads.
 
-    One Tesseract run per picture; a second one only where the first saw next to nothing
-    although the picture looks like a captioned or an upside-down one.
+    Tesseract runs once per picture, and a second time only where the first run found next to
+    nothing although the picture seems to have a caption or to be upside down.
     """
 
     name: str = "ocr_fallback"
@@ -82,7 +83,7 @@ class TesseractOcr:
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        """Raises TesseractMissing where the program or one of `languages` is not installed."""
+        """Raise TesseractMissing where the program or one of `languages` is not installed."""
         version = _installed_version(languages)
         self.model = f"tesseract-{version}-{languages}"
         self._languages = languages
@@ -90,7 +91,7 @@ class TesseractOcr:
         self._max_pixels = max_pixels
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
-        """`prompt` is ignored. A picture that times out once would again, so it is refused."""
+        """Analyze one picture; `prompt` is ignored. A timeout is a refusal: it would recur."""
         try:
             picture = open_upright(image, max_pixels=self._max_pixels)
         except ImageRefused as exc:
@@ -107,20 +108,20 @@ class TesseractOcr:
             analyzed_at=now,
         )
 
-    def recognize(self, picture: Image.Image) -> Reading:
-        """The text of a picture in mode L or RGB."""
-        seen = self._look(ocr_picture.first_look(picture))
+    def recognize(self, picture: Image.Image) -> OcrReading:
+        """Recognize the text of a picture in mode L or RGB."""
+        seen = self._find_words(preprocess.prepare_for_ocr(picture))
         words = ocr_text.readable(seen)
-        again = _second_look(picture, seen)
-        if again is not None:
-            words = max(words, ocr_text.readable(self._look(again)), key=ocr_text.weight)
-        return Reading(ocr_text.layout(words), tuple(words))
+        other = _second_attempt(picture, seen)
+        if other is not None:
+            words = max(words, ocr_text.readable(self._find_words(other)), key=ocr_text.weight)
+        return OcrReading(ocr_text.layout(words), tuple(words))
 
-    def _look(self, gray: Image.Image) -> list[Word]:
-        """An uncompressed file: re-encoding as PNG would cost more than all of our Python."""
+    def _find_words(self, gray: Image.Image) -> list[OcrWord]:
+        """Run Tesseract on the picture and parse its words."""
         with tempfile.TemporaryDirectory(prefix="ocr_") as folder:
             path = Path(folder, "picture.pnm")
-            gray.save(path, "PPM")
+            gray.save(path, "PPM")  # uncompressed: PNG would cost more time than all of our Python
             return ocr_text.parse(self._run(path))
 
     def _run(self, path: Path) -> str:
@@ -162,14 +163,14 @@ def _not_installed() -> TesseractMissing:
     )
 
 
-def _second_look(picture: Image.Image, seen: list[Word]) -> Image.Image | None:
-    """What to show Tesseract once more, if the first look makes that worth while."""
+def _second_attempt(picture: Image.Image, seen: list[OcrWord]) -> Image.Image | None:
+    """Return the picture for a second run, None where the first run suffices."""
     confidence = ocr_text.mean_confidence(seen)
-    if confidence >= _WEAK:
+    if confidence >= _GOOD_CONFIDENCE:
         return None
-    caption = ocr_picture.caption(picture)
+    caption = preprocess.caption(picture)
     if caption is None and confidence < _UPSIDE_DOWN and len(seen) >= _UPSIDE_DOWN_WORDS:
-        return ocr_picture.upside_down(picture.convert("L"))
+        return preprocess.upside_down(picture.convert("L"))
     return caption
 
 
@@ -178,7 +179,7 @@ def _is_meme(text: str) -> bool:
 
 
 def _classify(text: str, *, is_meme: bool) -> ClassificationType:
-    """By text alone, which is all that OCR knows; a first line with a clock is a status bar."""
+    """Classify by the text alone; a clock in the first line is a phone's status bar."""
     if is_meme:
         return "meme"
     if _CLOCK.match(text):
@@ -195,7 +196,7 @@ def _describe(text: str) -> str:
     return start if len(start) <= DESCRIPTION_CHARS else f"{start[: DESCRIPTION_CHARS - 1]}…"
 
 
-def _ocr_text(reading: Reading) -> OcrText | None:
+def _ocr_text(reading: OcrReading) -> OcrText | None:
     if not reading.text:
         return None
     confidence = round(reading.confidence, 3)

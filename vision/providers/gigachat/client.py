@@ -1,9 +1,9 @@
 """
-The SDK's client, built from our settings and from nothing else.
+Builds the SDK's client from our settings alone.
 
-The SDK reads GIGACHAT_* itself, also variables that we do not have (GIGACHAT_USER, …_FLAGS,
-…_MAX_RETRIES) and one that ours is easily mistaken for (GIGACHAT_VERIFY_SSL_CERTS). Two places
-that read the same environment differently are one too many.
+The SDK reads GIGACHAT_* from the environment as well: variables that our settings do not have
+(GIGACHAT_USER, …_FLAGS, …_MAX_RETRIES) and one that resembles ours (GIGACHAT_VERIFY_SSL_CERTS).
+`connect` overrides all of them, so that `telegram_assistant.config` alone reads the environment.
 """
 
 import ssl
@@ -15,8 +15,8 @@ from gigachat.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Where GigaChat is and who asks. `authorization_key` is base64 of client_id:client_secret."""
+class GigaChatConnection:
+    """Addresses and credentials. `authorization_key` is base64 of `client_id:client_secret`."""
 
     authorization_key: str = field(repr=False)
     base_url: str
@@ -28,11 +28,12 @@ class Connection:
     max_connections: int = 10
 
 
-def connect(connection: Connection) -> GigaChat:
+def connect(connection: GigaChatConnection) -> GigaChat:
     """
-    A client that may be shared by threads. It opens no connection yet, so it survives a fork.
+    Build a client that threads may share. It opens no connection yet, so it survives a fork.
 
-    The SDK's own retries stay off: waiting is done with the delivery given back, not in a worker.
+    The SDK's own retries stay off: they would block a worker, while a delivery that is given back
+    waits in the database.
     """
     ours = {
         "credentials": connection.authorization_key,
@@ -49,15 +50,15 @@ def connect(connection: Connection) -> GigaChat:
         ("access_token", "user", "password", "ca_bundle_file", "cert_file", "key_file"), ""
     )
     client = GigaChat(**ours, **nothing)  # type: ignore[arg-type]
-    # The SDK takes None for "not given", so the rest can only be set back afterwards.
+    # The SDK takes None for "read it from the environment", so the rest can only be reset afterwards.
     for name, setting in Settings.model_fields.items():
         if name not in ours:
             setattr(client._settings, name, setting.default)  # noqa: SLF001
     return client
 
 
-def tls(connection: Connection) -> ssl.SSLContext:
-    """Raises OSError where the bundle is not a file of PEM certificates."""
+def tls(connection: GigaChatConnection) -> ssl.SSLContext:
+    """Build the TLS context. Raises OSError where the bundle is not a file of PEM certificates."""
     context = ssl.create_default_context(cafile=connection.ca_bundle_file)
     if not connection.verify_ssl:
         context.check_hostname = False

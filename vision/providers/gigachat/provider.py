@@ -1,10 +1,10 @@
 """
-GigaChat looks at pictures: upload, ask, delete.
+GigaChatVision: uploads a picture, requests a completion about it, deletes the upload.
 
-No `function_call`: without it the model answers in words; with "auto" it may call its built-in
-functions (draw a picture, for one) instead. No X-Session-ID, though it would warm the prompt's
-cache: a session takes ten images. The answer's shape is asked for in the prompt, not with
-`response_format`, which models that see pictures are not documented to know.
+The request has no `function_call`: with "auto" the model may call a built-in function (draw a
+picture, for example) instead of answering. It has no X-Session-ID either: a session would warm the
+prompt cache, but is limited to ten images. The prompt fixes the format of the answer instead of
+`response_format`, which is not documented for models that take images.
 """
 
 import contextlib
@@ -19,11 +19,12 @@ from gigachat.models import Chat, ChatCompletion, Messages, MessagesRole
 
 from vision import metrics
 from vision.policy.prompts import SYSTEM
-from vision.providers import answers, picture
-from vision.providers.answer_fields import Answer, AnswerUnusable
-from vision.providers.gigachat_client import Connection, connect
-from vision.providers.gigachat_errors import SDK_FAILURES, translated
-from vision.providers.picture import Preparation
+from vision.providers.answers.fields import Answer, AnswerUnusable
+from vision.providers.answers.parse import parse_answer
+from vision.providers.gigachat import preprocess
+from vision.providers.gigachat.client import GigaChatConnection, connect
+from vision.providers.gigachat.errors import SDK_FAILURES, translated
+from vision.providers.gigachat.preprocess import PreprocessOptions
 from vision.providers.port import (
     Analysis,
     ErrorClass,
@@ -31,12 +32,12 @@ from vision.providers.port import (
     ProviderBusy,
     ProviderMisconfigured,
     ProviderRefused,
-    Usage,
+    TokenUsage,
 )
 
 TEMPERATURE = 0.1
 ENGINE = "gigachat"
-_TRIES = 3
+_MAX_TOKEN_RETRIES = 2
 
 T = TypeVar("T")
 
@@ -44,22 +45,22 @@ logger = logging.getLogger(__name__)
 
 
 class GigaChatVision:
-    """One per process, shared by its threads and with it the OAuth token."""
+    """The provider; one instance per process, so that threads share its OAuth token."""
 
     name: str = "gigachat"
 
     def __init__(
         self,
         *,
-        connection: Connection,
+        connection: GigaChatConnection,
         model: str,
         max_output_tokens: int = 512,
-        preparation: Preparation | None = None,
+        preparation: PreprocessOptions | None = None,
     ) -> None:
-        """Raises ProviderMisconfigured where the bundle of certificates cannot be read."""
+        """Raise ProviderMisconfigured where the bundle of certificates cannot be read."""
         self.model = model
         self._max_output_tokens = max_output_tokens
-        self._preparation = preparation or Preparation()
+        self._preparation = preparation or PreprocessOptions()
         self._auth_url = connection.auth_url
         try:
             self._client = connect(connection)
@@ -71,23 +72,23 @@ class GigaChatVision:
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
         """
-        What GigaChat sees in the picture; the copy it was sent is deleted again.
+        Analyze one picture; its copy at GigaChat is deleted afterwards.
 
         Raises ProviderBusy, ProviderRefused (`blacklist`, `image_not_seen`, `answer_unusable`,
-        `answer_cut`, `request_rejected` and those of a picture that cannot be decoded) and
-        ProviderMisconfigured. An answer that is of no use is not asked for again here: it has been
-        paid for, and GigaChat at temperature 0.1 mostly repeats itself.
+        `answer_cut`, `request_rejected` and the reasons of `media.imaging.ImageRefused`) and
+        ProviderMisconfigured. There is no retry after an unusable answer: it has been billed, and
+        at temperature 0.1 GigaChat mostly repeats itself.
         """
-        return self.ask(self.prepare(image), prompt=prompt, now=now)
+        return self.analyze_prepared(self.prepare(image), prompt=prompt, now=now)
 
     def prepare(self, image: bytes) -> bytes:
-        """What takes our time and not the network's. Raises ProviderRefused."""
-        return picture.prepare(image, self._preparation)
+        """Convert the picture to the JPEG to upload, without the network. Raises ProviderRefused."""
+        return preprocess.prepare(image, self._preparation)
 
-    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
-        """The network's part of `analyze`; raises what that raises, but for the picture's faults."""
+    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
+        """Analyze what `prepare` returned; raises what `analyze` raises after decoding."""
         with self._uploaded(prepared, now=now) as file_id:
-            completion = self._ask(prompt, file_id, now=now)
+            completion = self._complete(prompt, file_id, now=now)
         return self._analysis(completion, file_id=file_id, now=now)
 
     def close(self) -> None:
@@ -95,7 +96,7 @@ class GigaChatVision:
 
     @contextmanager
     def _uploaded(self, jpeg: bytes, *, now: datetime) -> Iterator[str]:
-        """The file lives as long as the block; whatever happens in there, it is deleted."""
+        """Keep the upload for the length of the block; it is deleted also after an exception."""
         try:
             with self._translated(now=now):
                 file_id = self._upload(jpeg)
@@ -109,11 +110,11 @@ class GigaChatVision:
             self._delete(file_id)
 
     def _upload(self, jpeg: bytes) -> str:
-        file = (picture.FILE_NAME, jpeg, picture.MIME)
+        file = (preprocess.FILE_NAME, jpeg, preprocess.MIME)
         return _authorized(lambda: self._client.upload_file(file, purpose="general")).id_
 
     def _delete(self, file_id: str) -> None:
-        """A copy that stays at the provider is a pity, and no reason to lose what it said."""
+        """Delete the upload; a failure is only logged, since the answer has been billed."""
         try:
             _authorized(lambda: self._client.delete_file(file_id))
         except NotFoundError:
@@ -124,8 +125,8 @@ class GigaChatVision:
         else:
             metrics.FILE_DELETIONS.labels(status="success").inc()
 
-    def _ask(self, prompt: str, file_id: str, *, now: datetime) -> ChatCompletion:
-        question = Chat(
+    def _complete(self, prompt: str, file_id: str, *, now: datetime) -> ChatCompletion:
+        request = Chat(
             model=self.model,
             messages=[
                 Messages(role=MessagesRole.SYSTEM, content=SYSTEM),
@@ -135,7 +136,7 @@ class GigaChatVision:
             max_tokens=self._max_output_tokens,
         )
         with self._translated(now=now, billed=True):
-            return _authorized(lambda: self._client.chat(question))
+            return _authorized(lambda: self._client.chat(request))
 
     def _translated(self, *, now: datetime, billed: bool = False) -> AbstractContextManager[None]:
         return translated(now=now, auth_url=self._auth_url, model=self.model, billed=billed)
@@ -165,20 +166,21 @@ class GigaChatVision:
 
 def _authorized(call: Callable[[], T]) -> T:
     """
-    Again where the token was refused, although the SDK has just got a new one.
+    Repeat the call where the token was refused, although the SDK has just fetched a new one.
 
-    Threads that share a client take each other's fresh token away when one runs out: the SDK
-    forgets it at every 401, also at one that was earned with the old token. Nothing is spent.
+    When a token expires, threads that share a client invalidate each other's new token: the SDK
+    drops the current token at every 401, also at a 401 for a request with the expired token. A call
+    that ends with 401 costs no tokens.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(_MAX_TOKEN_RETRIES):
         with contextlib.suppress(AuthenticationError):
             return call()
     return call()
 
 
-def _usage(completion: ChatCompletion) -> Usage:
+def _usage(completion: ChatCompletion) -> TokenUsage:
     returned = completion.usage
-    return Usage(
+    return TokenUsage(
         prompt_tokens=max(0, returned.prompt_tokens),
         completion_tokens=max(0, returned.completion_tokens),
         total_tokens=max(0, returned.total_tokens),
@@ -186,8 +188,8 @@ def _usage(completion: ChatCompletion) -> Usage:
     )
 
 
-def _answer(completion: ChatCompletion, usage: Usage) -> Answer:
-    """What was said, or why that is of no use. HTTP 200 proves neither."""
+def _answer(completion: ChatCompletion, usage: TokenUsage) -> Answer:
+    """Parse the answer. Raises ProviderRefused or ProviderBusy: HTTP 200 does not mean success."""
     business = ErrorClass.NON_RETRYABLE_BUSINESS
     if not completion.choices:
         metrics.PARSE_ERRORS.labels(error_type="empty").inc()
@@ -196,7 +198,10 @@ def _answer(completion: ChatCompletion, usage: Usage) -> Answer:
     if choice.finish_reason == "blacklist":
         metrics.PARSE_ERRORS.labels(error_type="blacklist").inc()
         raise ProviderRefused(
-            "blacklist", "GigaChat does not speak of this", error_class=business, usage=usage
+            "blacklist",
+            "GigaChat refuses to describe this picture",
+            error_class=business,
+            usage=usage,
         )
     if choice.finish_reason == "error":
         raise ProviderBusy(
@@ -204,7 +209,7 @@ def _answer(completion: ChatCompletion, usage: Usage) -> Answer:
         )
     is_cut = choice.finish_reason == "length"
     try:
-        parsed = answers.parse(choice.message.content)
+        parsed = parse_answer(choice.message.content)
     except AnswerUnusable as exc:
         metrics.PARSE_ERRORS.labels(error_type=exc.error_type).inc()
         reason = _reason(exc, is_cut=is_cut)

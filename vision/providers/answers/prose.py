@@ -1,14 +1,14 @@
 """
-Answers in prose: the model forgot the format, or says that it has not seen the picture.
+Answers in prose: the model ignored the format, or says that it has not seen the picture.
 
-The phrases are those of GigaChat's issue 91 («Не могу посмотреть фотографию, поскольку доступ к
-изображениям сейчас отсутствует…»), which comes with HTTP 200 and is paid for, and their kin.
+The phrases are variants of the one in GigaChat's issue 91 («Не могу посмотреть фотографию, поскольку
+доступ к изображениям сейчас отсутствует…»), an answer that comes with HTTP 200 and is billed.
 """
 
 import re
 from typing import Final
 
-from vision.providers.answer_fields import (
+from vision.providers.answers.fields import (
     DESCRIPTION_CHARS,
     SHORTEST_DESCRIPTION,
     Answer,
@@ -45,17 +45,18 @@ _NOT_SEEN: Final = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_LOOKED_AT: Final = 2000
-"""Characters of an answer that are searched for words: the point is made at the beginning."""
+_SEARCHED_CHARS: Final = 2000
+"""Characters of an answer that are searched: a refusal comes at the beginning."""
 
 
-def says_it_saw_nothing(text: str) -> bool:
-    return _NOT_SEEN.search(text[:_LOOKED_AT]) is not None
+def denies_seeing(text: str) -> bool:
+    """Whether the text says that the model has not seen the picture."""
+    return _NOT_SEEN.search(text[:_SEARCHED_CHARS]) is not None
 
 
 def from_prose(text: str) -> Answer:
-    """A description in plain words that names what kind of picture it is of; or AnswerUnusable."""
-    description = one_line(text[:_LOOKED_AT], longest=DESCRIPTION_CHARS)
+    """Take prose that names the class of the picture as its description, else AnswerUnusable."""
+    description = one_line(text[:_SEARCHED_CHARS], longest=DESCRIPTION_CHARS)
     classification = class_of(description)
     looks_like_data = text.startswith(("{", "[", "<", "```"))
     if classification is None or looks_like_data or len(description) < SHORTEST_DESCRIPTION:

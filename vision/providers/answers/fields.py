@@ -1,9 +1,9 @@
 """
-From the loose fields of an answer to values that can be kept, shown and searched.
+Validates the fields of an answer, so that they can be stored, shown and searched.
 
-Every field by itself: a wrong one is mended or left out and never takes the others with it.
-Control characters, direction overrides and torn surrogates are removed everywhere, and what
-becomes a tag has a closed set of characters: the words may come from the picture (CONTRACT B15).
+Each field is validated separately: a wrong one is corrected or dropped and the others are kept.
+Control characters, direction overrides and lone surrogates are removed everywhere, and tags consist
+of a closed set of characters: their text may come from the picture (CONTRACT B15).
 """
 
 import math
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from vision.providers.port import ClassificationType
 
 DESCRIPTION_CHARS = 500
-"""160 are asked for; a little more is no reason to lose words."""
+"""The prompt demands 160; a longer description is kept up to this length."""
 SHORTEST_DESCRIPTION = 5
 SCENE_CHARS = 200
 WORD_CHARS = 64
@@ -41,7 +41,7 @@ _CLASS_WORDS: Final[dict[ClassificationType, re.Pattern[str]]] = {
     "photo": re.compile(r"\bфото|\bснимок|\bснимк|\bphoto"),
     "other": re.compile(r"\bизображ|\bкартин|\bрисун|\bimage|\bpicture|\bdrawing|\bother\b|\bпроч"),
 }
-"""Tried in this order: a screenshot of a document is a screenshot."""
+"""Matched in this order: a screenshot of a document is a screenshot."""
 _YES: Final = frozenset({"true", "yes", "да", "1", "мем"})
 _NOTHING: Final = frozenset({"", "null", "none", "нет", "n/a", "-", "—"})
 _ODD_IN_WORDS = re.compile(r"[^\w\s.+#&'’-]")
@@ -52,7 +52,7 @@ ErrorType = Literal["empty", "not_json", "nothing_described", "image_not_seen"]
 
 
 class AnswerUnusable(Exception):
-    """No rung of the ladder held. `error_type` is from a closed set, fit for a metric label."""
+    """The answer describes no picture. `error_type` is from a closed set, fit for a metric label."""
 
     def __init__(self, error_type: ErrorType) -> None:
         super().__init__(error_type)
@@ -60,7 +60,7 @@ class AnswerUnusable(Exception):
 
 
 class Answer(BaseModel):
-    """What a model says of a picture, in the bounds of CONTRACT §2.1."""
+    """A model's description of a picture, within the bounds of CONTRACT §2.1."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,14 +78,14 @@ class Answer(BaseModel):
 
 
 def read_fields(data: dict[str, Any]) -> Answer:
-    """Raises AnswerUnusable where nothing in it describes the picture."""
+    """Validate the fields. Raises AnswerUnusable where none of them describes the picture."""
     labels = words(data.get("labels"), most=MAX_LABELS, lower=True)
     objects = words(data.get("objects"), most=MAX_OBJECTS, lower=False)
     scene = _line(data.get("scene"), longest=SCENE_CHARS)
     ocr_text, ocr_confidence = _ocr(data.get("ocr"))
     description = _line(data.get("description"), longest=DESCRIPTION_CHARS)
     if len(description) < SHORTEST_DESCRIPTION:
-        description = _stand_in(scene, labels, objects, ocr_text)
+        description = _substitute_description(scene, labels, objects, ocr_text)
     classification = class_of(data.get("classification"))
     return Answer(
         classification=classification or "other",
@@ -103,7 +103,7 @@ def read_fields(data: dict[str, Any]) -> Answer:
 
 
 def class_of(value: Any) -> ClassificationType | None:
-    """One of the six, also by a word of it in Russian; None where none is meant."""
+    """Return one of the six classes, also for a Russian or inflected word; None for no match."""
     if isinstance(value, dict):
         value = value.get("type")
     named = _line(value, longest=DESCRIPTION_CHARS).casefold()
@@ -113,7 +113,7 @@ def class_of(value: Any) -> ClassificationType | None:
 
 
 def words(value: Any, *, most: int, lower: bool) -> list[str]:
-    """Tags: letters, digits and a few signs, each once. Also out of one string with commas."""
+    """Return distinct tags of letters, digits and a few signs; a string is split at commas."""
     parts = re.split(r"[,;\n]", value[:OCR_CHARS]) if isinstance(value, str) else value
     if not isinstance(parts, list):
         return []
@@ -122,7 +122,7 @@ def words(value: Any, *, most: int, lower: bool) -> list[str]:
 
 
 def clean(text: str) -> str:
-    """Without anything invisible but line breaks and tabs; Cyrillic and accents composed."""
+    """Remove invisible characters except line breaks and tabs; compose accents (NFC)."""
     kept = "".join(c for c in unicodedata.normalize("NFC", text) if _is_visible(c))
     return kept.strip()
 
@@ -139,15 +139,17 @@ def _is_visible(character: str) -> bool:
 
 
 def _line(value: Any, *, longest: int) -> str:
-    """Numbers are let pass as text, other types are nothing."""
+    """Return text and numbers as one line, "" for other types and for words such as “none”."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     text = one_line(str(value)[:OCR_CHARS], longest=longest)
     return "" if text.casefold() in _NOTHING else text
 
 
-def _stand_in(scene: str, labels: list[str], objects: list[str], ocr_text: str) -> str:
-    """A description made of the rest; the answer is paid for."""
+def _substitute_description(
+    scene: str, labels: list[str], objects: list[str], ocr_text: str
+) -> str:
+    """Make a description of the other fields, rather than lose an answer that has been billed."""
     rest = scene or ", ".join(labels) or ", ".join(objects)
     if not rest and ocr_text:
         rest = f"Текст на изображении: {ocr_text}"

@@ -10,7 +10,7 @@ from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
 from events.subscriptions import Mode, subscribe
 from vision.policy.schema import PolicyRefused
-from vision.providers.ocr import TesseractMissing
+from vision.providers.ocr.tesseract import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
 from vision.services.ocr import MAX_AT_ONCE
@@ -76,7 +76,7 @@ def register() -> None:
             VisionUploadedEventV1,
             name=name,
             queue=queue,
-            mode=Mode.OUTSIDE,
+            mode=Mode.LEASED,
             batch=1,
             threads=threads(),
             when=when,

@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import advisory_locks, maintenance
-from events.delivery import worker
+from events import advisory_locks
+from events.delivery import dead_letters, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
@@ -39,7 +39,7 @@ from vision.providers.port import (
     ProviderBusy,
     ProviderMisconfigured,
     ProviderRefused,
-    Usage,
+    TokenUsage,
 )
 from vision.services import analyze
 
@@ -110,7 +110,7 @@ def decisions(post) -> list[dict]:
 
 def replay() -> None:
     deliveries = Delivery.objects.filter(subscriber="vision.analyze")
-    maintenance.replay(deliveries, now=timezone.now())
+    dead_letters.replay(deliveries, now=timezone.now())
     drain()
 
 
@@ -514,7 +514,7 @@ class TestFailures:
         assert budget_totals() == (0, 0)
 
     def test_fact_061_a_definite_no_is_not_repeated_and_ocr_reads(self, archive, paid):
-        usage = Usage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
+        usage = TokenUsage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
         paid.script = [
             ProviderRefused(
                 "blacklist", "no", error_class=ErrorClass.NON_RETRYABLE_BUSINESS, usage=usage
@@ -595,7 +595,7 @@ class TestFailures:
         self, archive, paid, settings, slots, seed
     ):
         settings.GIGACHAT = with_settings(settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001)
-        usage = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+        usage = TokenUsage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
         kinds = [
             None, busy(), busy(NETWORK), busy(LIMITED), busy(SERVER, usage=usage),
             ProviderRefused("request_rejected", "400"), ProviderRefused("x", "x", usage=usage),

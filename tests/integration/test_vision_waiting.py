@@ -282,7 +282,7 @@ class TestBudgetCommand:
 
         call_command("diag_vision", "budget", stdout=out)
 
-        assert "Pictures waiting  2 (daily_limit 2)" in out.getvalue()
+        assert "Pictures waiting    2 (daily_limit 2)" in out.getvalue()
         assert "never within the limit" in out.getvalue()
 
     def test_an_unknown_tenant_is_an_error(self, archive):
@@ -372,12 +372,11 @@ class TestConsole:
         row, analysis = TokenBudget.objects.get(), PaidAnalysis.objects.first()
 
         admin_client.post(
-            "/admin/vision/paidanalysis/",
-            {"action": "ask_again", "_selected_action": [analysis.pk]},
+            "/admin/vision/paidanalysis/", {"action": "retry", "_selected_action": [analysis.pk]}
         )
         assert PaidAnalysis.objects.filter(state="requested").count() == 1
         admin_client.post(
-            "/admin/vision/tokenbudget/", {"action": "forgive", "_selected_action": [row.pk]}
+            "/admin/vision/tokenbudget/", {"action": "reset_usage", "_selected_action": [row.pk]}
         )
 
         row.refresh_from_db()

@@ -7,7 +7,7 @@ import pytest
 from vision.analysis.failures import EFFECTS, BreakerSignal, NextStep, failed_call
 from vision.analysis.routing import Route, route
 from vision.limits import circuit_breaker
-from vision.policy.decision import Candidate, decide, load_policy
+from vision.policy.decision import FileFacts, decide, load_policy
 from vision.providers.port import (
     ErrorClass,
     FailureKind,
@@ -39,7 +39,7 @@ def test_the_route_follows_from_decision_type_and_configuration(policy, mime, ha
     decision = decide(
         policy,
         channel="alice_travels",
-        candidate=Candidate("a", mime, 500_000),
+        candidate=FileFacts("a", mime, 500_000),
         vision_available=has_paid,
     )
 

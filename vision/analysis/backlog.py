@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 
 from events import outbox, trace
 from events.schemas import VisionUploadedEventV1
-from media import announce
 from media.models import MediaObject, MediaRole, Post, PostMedia
+from media.posts import post_events
 from vision.models import AnalysisState, PaidAnalysis
 
 MAX_RETRY_ROUNDS = 3
@@ -150,7 +150,7 @@ def _uploaded_again(
     post: Post, media: Sequence[MediaObject], *, now: datetime
 ) -> VisionUploadedEventV1:
     trace_id = trace.current() or trace.new()
-    event = announce.uploaded(post, media, now=now, trace_id=trace_id)
+    event = post_events.uploaded(post, media, now=now, trace_id=trace_id)
     # A key of its own: with that of the upload, the outbox would take it for a repetition.
     key = f"{event.idempotency_key}:again:{now.isoformat()}"
     return event.model_copy(update={"idempotency_key": key})

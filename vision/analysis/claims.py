@@ -29,7 +29,7 @@ from vision.analysis.failures import BreakerSignal, FailedCall, NextStep
 from vision.duplicates import hash_index
 from vision.limits import budget, circuit_breaker
 from vision.models import AnalysisState, PaidAnalysis
-from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
+from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is analyzing."""
@@ -243,7 +243,7 @@ def _write_off(row: PaidAnalysis) -> None:
 
 
 def _settle_tokens(
-    row: PaidAnalysis, claim: Claim, usage: Usage | None, *, is_own: bool, calls: int = 1
+    row: PaidAnalysis, claim: Claim, usage: TokenUsage | None, *, is_own: bool, calls: int = 1
 ) -> None:
     """`is_own` is False for a claim that was written off: real usage replaces the estimate."""
     used = usage.total_tokens if usage else 0
@@ -308,9 +308,9 @@ def _next_state(row: PaidAnalysis, failure: FailedCall, *, queue_depth: int, now
     row.state, row.wait_reason = AnalysisState.FAILED, ""
 
 
-def _usage_from_total(analysis: Analysis) -> Usage:
+def _usage_from_total(analysis: Analysis) -> TokenUsage:
     """The usage of a provider that returns only a total."""
-    return Usage(
+    return TokenUsage(
         prompt_tokens=analysis.tokens_used, completion_tokens=0, total_tokens=analysis.tokens_used
     )
 

@@ -105,7 +105,7 @@ def _existing_cache_keys(result: PostResult) -> list[str]:
     """The keys of cached results, without any that was evicted during the analysis."""
     cached = [one.cache_key for one in result.media if one.cache_key]
     # Locked until the transaction ends: the evictor then finds this row's reference to them.
-    existing = quota.hold(cached)
+    existing = quota.lock_existing(cached)
     return [key for key in cached if key in existing]
 
 

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from vision.limits import circuit_breaker
-from vision.providers.port import FailureKind, ProviderBusy, ProviderRefused, Usage
+from vision.providers.port import FailureKind, ProviderBusy, ProviderRefused, TokenUsage
 
 
 class NextStep(Enum):
@@ -55,7 +55,7 @@ class FailedCall:
     error_class: str
     reason: str
     details: str
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     pause_until: datetime | None = None
 
     @property

@@ -62,7 +62,7 @@ def _call(request: PaidRequest) -> Analysis:
     provider, prompt, prepared = request.provider, request.prompt, request.prepared
     with concurrency.acquire_all(_limits(request), is_recent=request.analysis.is_recent):
         started = time.monotonic()
-        analysis = provider.ask(prepared, prompt=prompt, now=timezone.now())
+        analysis = provider.analyze_prepared(prepared, prompt=prompt, now=timezone.now())
         seconds = time.monotonic() - started
     has_ocr = str(analysis.ocr is not None).lower()
     metrics.DURATION.labels(provider.name, has_ocr).observe(seconds)

@@ -11,7 +11,7 @@ DEMO_VISION_stub := ./install/with-gigachat-stub
 DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format migrations messages requirements sample password stop clean
+.PHONY: help demo serve test check bench format migrations messages requirements sample screenshot password stop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
 	@$(RUN) -m pytest $(ARGS)
 
-check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, translations
+check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, missing migrations, system checks
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
@@ -54,6 +54,9 @@ requirements: $(VENV)/dev ## pin the requirements anew
 
 sample: $(VENV)/dev ## draw the sample channel anew
 	@$(RUN) -m telegram_assistant.sample.draw telegram_assistant/sample/ChatExport_2026-11-01
+
+screenshot: $(VENV)/dev tesseract browser ## take the pictures of the README anew
+	@$(RUN) -m tools.screenshot
 
 password: $(VENV)/base ## give the admin user a new password
 	@$(MANAGE) changepassword admin

@@ -25,7 +25,8 @@ from telegram_assistant.embedded_postgres.server import start_postgres, stop_pos
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PICTURES: Final = {"en-US": "console.png", "ru-RU": "console-ru.png"}
-WINDOW: Final = {"width": 1280, "height": 900}
+WIDTH, HEIGHT = 1280, 800
+"""Of the window, in pixels."""
 ARGUMENTS: Final = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
 NOT_CONFIGURED: Final = (
     "S3_BUCKET_NAME", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY",
@@ -115,8 +116,9 @@ def _photograph(
 ) -> None:
     """Log in as a person would and take the first page."""
     context = browser.new_context(
-        base_url=address, locale=locale, viewport=WINDOW, color_scheme="light"
-    )
+        base_url=address, locale=locale, color_scheme="light",
+        viewport={"width": WIDTH, "height": HEIGHT},
+    )  # fmt: skip
     page = context.new_page()
     page.goto("/admin/")
     page.fill("#id_username", "admin")

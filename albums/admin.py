@@ -1,4 +1,4 @@
-"""The console's view of albums: their pictures in order, and what they say together."""
+"""The console's pages of albums: their pictures in order, and their summary."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ HEADING_CHARS = 60
 
 
 class AlbumOfPostInline(ReadOnlyInline[MediaGroupItem, Post]):
-    """Shown on the page of a post: which album it belongs to, and where in it."""
+    """The album of a post and its position in it, on the page of the post."""
 
     model = MediaGroupItem
     fields = readonly_fields = ("album", "position", "status")
@@ -56,13 +56,22 @@ PostAdmin.extend(inlines=[AlbumOfPostInline])
 @admin.register(MediaGroup)
 class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     list_display = (
-        "cover", "caption", "channel", "album_kind", "items_count", "status", "posted",
+        "cover",
+        "caption",
+        "channel",
+        "album_kind",
+        "items_count",
+        "status",
+        "posted",
         "assembled",
-    )  # fmt: skip
+    )
     list_display_links = ("caption",)
     list_filter: ClassVar[Any] = (
-        "status", "album_kind", "channel", ("tenant", admin.RelatedFieldListFilter),
-    )  # fmt: skip
+        "status",
+        "album_kind",
+        "channel",
+        ("tenant", admin.RelatedFieldListFilter),
+    )
     list_select_related = ("channel", "tenant")
     search_fields = ("=grouped_id", "caption_text")
     search_help_text = _("A part of the caption, or the number of the group")
@@ -76,12 +85,18 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "id", "tenant", "grouped_id", "album_kind", "items_count", "meta_json",
-                    "created_at", "updated_at",
+                    "id",
+                    "tenant",
+                    "grouped_id",
+                    "album_kind",
+                    "items_count",
+                    "meta_json",
+                    "created_at",
+                    "updated_at",
                 ),
             },
         ),
-    )  # fmt: skip
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroup]:
         return super().get_queryset(request).select_related("channel", "tenant")
@@ -114,24 +129,24 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
 
     @admin.display(description=_("pictures"))
     def strip(self, group: MediaGroup) -> SafeString | str:
-        """In the order of their positions, each with what was read in it."""
-        looks = PostEnrichment.objects.filter(kind=EnrichmentKind.VISION).only(
+        """The items in the order of their positions, each with the text that was read in it."""
+        analyses = PostEnrichment.objects.filter(kind=EnrichmentKind.VISION).only(
             "post_id", "status", "vision_ocr_text", "vision_description"
         )
         items = (
             MediaGroupItem.objects.filter(group=group)
             .select_related("post")
-            .prefetch_related(Prefetch("post__enrichments", looks, to_attr="looks"))
+            .prefetch_related(Prefetch("post__enrichments", analyses, to_attr="analyses"))
         )
         return rendered("strip.html", items=list(_pictures(items.order_by("position"))))
 
     @admin.display(description=_("summary"))
     def summary(self, group: MediaGroup) -> SafeString | str:
-        seen = group.meta.get("enrichment")
-        if not seen:
+        stored = group.meta.get("enrichment")
+        if not stored:
             return EMPTY
-        seen = {name: _time(name, value) for name, value in seen.items()}
-        return rendered("album_summary.html", seen=seen)
+        summary = {name: _time(name, value) for name, value in stored.items()}
+        return rendered("album_summary.html", summary=summary)
 
     @admin.display(description=_("meta"))
     def meta_json(self, group: MediaGroup) -> SafeString | str:
@@ -148,7 +163,7 @@ def _pictures(items: QuerySet[MediaGroupItem]) -> Iterator[dict[str, Any]]:
             "message": item.post.telegram_message_id,
             "absence": item.post.get_media_state_display(),
             "thumbnail": thumbnail_address(media_id) if media_id else "",
-            "look": next(iter(item.post.looks), None),  # type: ignore[attr-defined]
+            "analysis": next(iter(item.post.analyses), None),  # type: ignore[attr-defined]
         }
 
 
@@ -158,5 +173,5 @@ def _name(group: MediaGroup) -> str:
 
 
 def _time(name: str, value: Any) -> Any:
-    """JSON has times as text."""
+    """Parse a time of the summary: JSON has times as text."""
     return parse_datetime(value) if name.endswith("_at") and value else value

@@ -1,4 +1,4 @@
-"""The summary of an album is evicted: its row keeps what the summary said, without the key."""
+"""The summary object of an album is evicted: its row keeps the summary and forgets the key."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from storage_quota.models import ContentType
 
 
 def unlink(evicted: Sequence[str]) -> None:
+    """Forget the keys of evicted summaries, unless an album has stored a new one since."""
     numbers = (keys.album_id(key) for key in evicted)
     with connection.cursor() as cursor:
         cursor.execute(

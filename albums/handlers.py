@@ -1,4 +1,4 @@
-"""What albums listen to: posts that belong together, and what was seen of them."""
+"""Handlers of events: collect posts into albums, assemble albums whose items are analyzed."""
 
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,11 @@ def collect_album(event: PostParsedEventV1, **_: Any) -> str:
     return collect.save_media_group(post_id=event.post_id, tenant_id=event.tenant_id)
 
 
-@subscribe(AlbumParsedEventV1, name="albums.assemble_parsed", mode=Mode.OUTSIDE, threads=2)
+@subscribe(AlbumParsedEventV1, name="albums.assemble_parsed", mode=Mode.LEASED, threads=2)
 def assemble_parsed(event: AlbumParsedEventV1, *, now: datetime) -> str:
     return assemble.assemble_album(group_id=event.album_id, now=now)
 
 
-@subscribe(VisionAnalyzedEventV1, name="albums.assemble_analyzed", mode=Mode.OUTSIDE, threads=2)
+@subscribe(VisionAnalyzedEventV1, name="albums.assemble_analyzed", mode=Mode.LEASED, threads=2)
 def assemble_analyzed(event: VisionAnalyzedEventV1, *, now: datetime) -> str:
     return assemble.assemble_album_of(post_id=event.post_id, now=now)

@@ -1,4 +1,4 @@
-"""Posts that Telegram shows as one."""
+"""Albums: posts that Telegram shows as one."""
 
 from typing import ClassVar
 
@@ -25,8 +25,13 @@ class MediaGroup(models.Model):
     """
     An album. Its progress is a query over its items, never a column that could be stale.
 
-    `assembled_print` says which state of the items was assembled last; `claimed_until` is
-    the lease of who assembles it now.
+    Two hashes (SHA-256, hex) answer two questions. `content_hash`: did the items change? It is of
+    their posts, kinds and files, in order; while it and the caption are equal, collecting the
+    album again changes nothing. `revision` counts the changes of either and is part of the keys
+    of later `albums.parsed`. `assembled_fingerprint`: was this state assembled already? It is of
+    the items with the outcomes of their analyses at the last assembly; while it is equal, the
+    album is not assembled again. `version` counts the assemblies and is part of the keys of later
+    `album.assembled`. `claimed_until` is the end of the lease of the worker that assembles it now.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -61,7 +66,7 @@ class MediaGroup(models.Model):
         _("revision"), default=0, help_text=_("how often its items or caption changed")
     )
     assembled_at = models.DateTimeField(_("assembled at"), null=True, blank=True)
-    assembled_print = models.CharField(max_length=64, blank=True, default="", editable=False)
+    assembled_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -97,7 +102,7 @@ class ItemKind(models.TextChoices):
 
 
 class MediaGroupItem(models.Model):
-    """One post of an album at its place. Without a media object its file was never here."""
+    """A post of an album with its position; without a media object its file was never stored."""
 
     group = models.ForeignKey(
         MediaGroup, on_delete=models.CASCADE, related_name="items", verbose_name=_("album")

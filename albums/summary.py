@@ -1,4 +1,4 @@
-"""What the items of an album say together: a pure merge, in the order of their positions."""
+"""The summary of an album: the outcomes of its items, merged by position. No queries."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ SEPARATOR = " | "
 @dataclass(frozen=True, slots=True)
 class ItemView:
     """
-    One item as the assembler sees it.
+    An item of an album with its outcome.
 
-    `seen` is false while an outcome is still awaited; an item that was skipped, failed or
-    has no file is seen, but not analyzed.
+    `seen` is false while the outcome is awaited; an item that was skipped, failed or has no file
+    is seen, but not analyzed (`analyzed_at` is None).
     """
 
     post_id: str
@@ -49,7 +49,7 @@ class AlbumSummary:
     last_analyzed_at: datetime | None = None
 
     def lag_seconds(self, completed_at: datetime) -> float:
-        """From the first look at an item until the album is assembled; 0 where none was seen."""
+        """Seconds from the first analysis of an item to the assembly; 0 where none was analyzed."""
         if self.first_analyzed_at is None:
             return 0.0
         return max((completed_at - self.first_analyzed_at).total_seconds(), 0.0)
@@ -72,8 +72,8 @@ def summarize(items: Iterable[ItemView]) -> AlbumSummary:
     )
 
 
-def fingerprint(items: Iterable[ItemView]) -> str:
-    """SHA-256 over everything the summary depends on: the same items need no second assembly."""
+def items_fingerprint(items: Iterable[ItemView]) -> str:
+    """Hash everything that the summary depends on: equal items need no second assembly."""
     parts = [
         [i.post_id, i.position, i.sha256, i.seen, i.features_hash]
         for i in sorted(items, key=lambda item: item.position)
@@ -109,7 +109,7 @@ def _join(texts: Iterable[str], *, limit: int) -> str:
 
 
 def _labels(items: Sequence[ItemView]) -> list[str]:
-    """By frequency; equals stay in the order in which they first appear."""
+    """Labels by frequency; those of equal frequency in the order in which they first appear."""
     normalized = (label.strip().lower() for item in items for label in item.labels)
     return [label for label, _ in Counter(filter(None, normalized)).most_common(MAX_LABELS)]
 

@@ -34,8 +34,8 @@ class Ping(Event):
 
 def main() -> int:
     with database.fresh() as name:
-        rows = [_deliveries(Mode.ROWS, n) for n in range(ROUNDS)]
-        outside = [_deliveries(Mode.OUTSIDE, n + ROUNDS) for n in range(ROUNDS)]
+        rows = [_deliveries(Mode.TRANSACTIONAL, n) for n in range(ROUNDS)]
+        outside = [_deliveries(Mode.LEASED, n + ROUNDS) for n in range(ROUNDS)]
         tasks = [_tasks(name) for _ in range(ROUNDS)]
     ratio = median(rows) / median(tasks)
     print(f"   handlers of rows        {median(rows):>9.0f} deliveries/s")

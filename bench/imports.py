@@ -79,9 +79,9 @@ def _floor(folder: Path, target: Path, rows: dict[str, bytes]) -> None:
     for path in sorted((folder / "photos").iterdir()):
         content = path.read_bytes()
         name = hashlib.sha256(content).hexdigest()
-        place = target / name[:2]
-        place.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
+        shard = target / name[:2]
+        shard.mkdir(parents=True, exist_ok=True)
+        (shard / name).write_bytes(content)
     with transaction.atomic(), connection.cursor() as cursor:
         for table, content in rows.items():
             columns = ", ".join(_columns(table))

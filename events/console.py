@@ -1,4 +1,4 @@
-"""Parts that the admin of every room is built from. They know no room."""
+"""Building blocks of every room's admin pages; they know no room."""
 
 import json
 from datetime import datetime
@@ -24,11 +24,11 @@ Parent = TypeVar("Parent", bound=models.Model)
 EMPTY = "—"
 EXCERPT_CHARS = 120
 CEILING = 10_000
-"""Rows a list counts before it says “more than”; counting them takes a few milliseconds."""
+"""Rows that a list counts before it says “more than”; counting them takes a few milliseconds."""
 
 
 class CappedPaginator(Paginator[Row]):
-    """Counts no further than CEILING, so that a list costs the same however big its table is."""
+    """Paginator that stops counting at CEILING: a list costs the same for any size of table."""
 
     @cached_property
     def count(self) -> int:
@@ -40,8 +40,8 @@ class CappedPaginator(Paginator[Row]):
         return self.count >= CEILING
 
 
-class LookOnly:
-    """Permissions of what the pipeline owns: whoever may see it may see it, nobody edits it."""
+class NothingEditable:
+    """Permissions for what the pipeline owns: it can be viewed, and nobody can edit it."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -54,7 +54,7 @@ class LookOnly:
 
 
 class BigTableAdmin(admin.ModelAdmin[Row]):
-    """A list whose cost depends neither on the rows it shows nor on those it does not."""
+    """A list that takes a constant number of queries and never counts a whole table."""
 
     paginator: ClassVar[type[Paginator[Any]]] = CappedPaginator
     show_full_result_count = False
@@ -62,13 +62,13 @@ class BigTableAdmin(admin.ModelAdmin[Row]):
     empty_value_display = EMPTY
 
     def heading(self, row: Row) -> str:
-        """What the page of a row calls it; may use what the page's query brought along."""
+        """Return the heading of a row's page; may use what the page's query has loaded."""
         return str(row)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Titles are plain names: Django's phrases around them cannot be declined in Russian."""
+        """Use the plain name as title: Django's sentences cannot be declined in Russian."""
         title = {"title": capfirst(self.opts.verbose_name_plural)}
         return super().changelist_view(request, title | (extra_context or {}))
 
@@ -81,22 +81,22 @@ class BigTableAdmin(admin.ModelAdmin[Row]):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-class ReadOnlyAdmin(LookOnly, BigTableAdmin[Row]):
-    """A list and pages to look at."""
+class ReadOnlyAdmin(NothingEditable, BigTableAdmin[Row]):
+    """A list and pages that are only viewed."""
 
 
-class ReadOnlyInline(LookOnly, admin.TabularInline[Row, Parent]):
+class ReadOnlyInline(NothingEditable, admin.TabularInline[Row, Parent]):
     extra = 0
     can_delete = False
 
 
-class ReadOnlyStack(LookOnly, admin.StackedInline[Row, Parent]):
+class ReadOnlyStack(NothingEditable, admin.StackedInline[Row, Parent]):
     extra = 0
     can_delete = False
 
 
 def pretty_json(value: Any) -> SafeString | str:
-    """A JSON value as a person reads it."""
+    """Render a JSON value with indentation."""
     if not value:
         return EMPTY
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
@@ -104,7 +104,7 @@ def pretty_json(value: Any) -> SafeString | str:
 
 
 def text_block(text: str | None) -> SafeString | str:
-    """A text of many lines, with its line breaks."""
+    """Render a text with its line breaks."""
     return format_html('<div class="console-text">{}</div>', text) if text else EMPTY
 
 
@@ -113,12 +113,12 @@ def excerpt(text: str | None, chars: int = EXCERPT_CHARS) -> str:
 
 
 def short_time(at: datetime | None) -> str:
-    """As narrow as a column of a list wants it."""
+    """Format a time for a narrow column of a list."""
     return date_format(localtime(at), "SHORT_DATETIME_FORMAT") if at else EMPTY
 
 
 def external_link(url: str, text: str = "") -> SafeString | str:
-    """An anchor if the address is one a browser may follow; anything else stays text."""
+    """Render a link if the address is http(s); any other scheme (javascript:) stays text."""
     if not url.lower().startswith(("https://", "http://")):
         return text or url or EMPTY
     return format_html(
@@ -127,13 +127,13 @@ def external_link(url: str, text: str = "") -> SafeString | str:
 
 
 def page_of(model: type[models.Model], pk: Any) -> str:
-    """The address of a row's page in the console."""
+    """Return the address of a row's page in the console."""
     meta = model._meta  # noqa: SLF001 - Django's public name for it
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[pk])
 
 
 def list_of(model: type[models.Model], query: str = "") -> str:
-    """The address of a model's list, filtered by `query` (a query string)."""
+    """Return the address of a model's list, filtered by `query` (a query string)."""
     meta = model._meta  # noqa: SLF001 - see above
     address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     return f"{address}?{query}" if query else address
@@ -144,5 +144,5 @@ def internal_link(address: str, text: Any) -> SafeString:
 
 
 def rendered(template: str, **context: Any) -> SafeString:
-    """One of `templates/console/`."""
+    """Render a template of `templates/console/`."""
     return render_to_string(f"console/{template}", context)

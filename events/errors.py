@@ -1,4 +1,4 @@
-"""Failures that were anticipated: each carries numbers, a stable code and an HTTP status."""
+"""Base classes of anticipated failures."""
 
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 class DomainError(Exception):
     """
-    A definite no. `code` is stable; `context()` holds the figures behind the message.
+    A refusal. `code` is stable; `context()` returns the figures behind the message.
 
-    `permanent` says that the same work cannot succeed later either: no retry, a dead letter.
+    `permanent` means that the same work cannot succeed later either: its delivery becomes a dead
+    letter at once.
     """
 
     code: ClassVar[str] = "domain_error"
@@ -20,7 +21,7 @@ class DomainError(Exception):
 
 
 class RetryLater(Exception):
-    """The same work, later: not a failure, so it does not use up an attempt."""
+    """Raised by a handler that cannot work now; no failure, so it does not use up an attempt."""
 
     def __init__(self, reason: str, *, after: timedelta | None = None) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The outbox: what happened, and who still has to hear of it."""
+"""Tables of the outbox: events, and their deliveries to subscribers."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OutboxEvent(models.Model):
-    """A fact, written in the transaction that made it true."""
+    """A published event, written in the transaction whose changes it reports."""
 
     id = models.BigAutoField(primary_key=True)
     topic = models.CharField(_("topic"), max_length=100)
@@ -49,11 +49,11 @@ OPEN_STATES = (DeliveryState.PENDING, DeliveryState.LEASED)
 
 class Delivery(models.Model):
     """
-    One subscriber's share of an event.
+    The duty to hand an event to one subscriber.
 
-    `due_at` is when it may next be claimed: for a leased delivery that is the end of the
-    lease, so work whose worker was killed becomes due again by itself. While leased,
-    `due_at` also is the token that shows whose lease it is.
+    `due_at` is the time from which the delivery may be claimed. For a leased delivery that is
+    the end of the lease, so the work of a killed worker becomes due again by itself; a worker
+    also recognizes its own lease by it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -100,7 +100,7 @@ class Delivery(models.Model):
 
 
 class Doorbell(models.Model):
-    """Whether a queue's wake-up task is already on its way: one task, however many events."""
+    """Whether a queue's wake-up task is on its way: one task for any number of events."""
 
     queue = models.CharField(primary_key=True, max_length=50)
     rung_at = models.DateTimeField(null=True)
@@ -114,7 +114,7 @@ class Doorbell(models.Model):
 
 
 class DeadLetter(Delivery):
-    """A delivery that was given up, for a person to look at."""
+    """A delivery that was given up and waits for a person to decide."""
 
     class Meta:
         proxy = True

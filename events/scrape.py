@@ -1,8 +1,8 @@
 """
-Metrics that are read when they are asked for, such as sums the database keeps anyway.
+The registry of metrics that are computed at each scrape, such as sums over a table.
 
-Rooms register theirs in `AppConfig.ready()`; the roof asks all of them at each scrape. A
-figure read from a table is exact, and the same in every process.
+Rooms register their collectors in `AppConfig.ready()`; `telegram_assistant.metrics` runs all of
+them at each scrape. A figure read from a table is exact, and the same in every process.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _collectors: dict[type[Collector], Collector] = {}
 
 
 def register(collector: Collector) -> None:
-    """One of each class."""
+    """Register a collector; a second one of the same class is ignored."""
     _collectors.setdefault(type(collector), collector)
 
 

@@ -1,4 +1,4 @@
-"""Which handlers hear of which events, and how they are run."""
+"""The registry of handlers: which events each one subscribes to, and how it is run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,31 +15,36 @@ Handler = Callable[..., str]
 class Mode(Enum):
     """How a handler is run; see `events.delivery.run`."""
 
-    ROWS = "rows"
-    """Its work is only rows: many deliveries share one transaction, a savepoint each."""
-    OUTSIDE = "outside"
-    """It talks to the outside world: runs under a lease with no transaction open."""
-    BATCH = "batch"
-    """A projection: takes a list of events at once, under a lease."""
+    TRANSACTIONAL = "transactional"
+    """The handler only changes rows: many deliveries share one transaction."""
+    LEASED = "leased"
+    """The handler talks to the outside world: it runs under a lease, with no transaction open."""
+    PROJECTION = "projection"
+    """The handler takes a list of events at once, under a lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """`handler(event, *, now)` hears of `schema`; in BATCH mode `handler(events, *, now)`."""
+    """
+    A handler of events of `schema`, and how it is run.
+
+    It is called as `handler(event, *, now)`, a projection as `handler(events, *, now)`, and
+    returns a short outcome.
+    """
 
     name: str
     schema: type[Event]
     handler: Handler
     queue: str = "default"
-    mode: Mode = Mode.ROWS
+    mode: Mode = Mode.TRANSACTIONAL
     batch: int = 50
     threads: int = 1
     lease: timedelta = timedelta(minutes=10)
     backoff: Backoff = field(default_factory=Backoff)
     when: Callable[[Any], bool] | None = None
 
-    def concerns(self, event: Event) -> bool:
-        """Whether it listens to events of this topic and version, and to this one."""
+    def matches(self, event: Event) -> bool:
+        """Whether the event has the topic and version of the schema, and passes `when`."""
         same = self.schema.topic == event.topic and self.schema.version == event.version
         return same and (self.when is None or self.when(event))
 
@@ -52,7 +57,7 @@ def subscribe(
     *,
     name: str,
     queue: str = "default",
-    mode: Mode = Mode.ROWS,
+    mode: Mode = Mode.TRANSACTIONAL,
     batch: int = 50,
     threads: int = 1,
     lease: timedelta = timedelta(minutes=10),
@@ -60,10 +65,10 @@ def subscribe(
     when: Callable[[Any], bool] | None = None,
 ) -> Callable[[Handler], Handler]:
     """
-    Register a handler under a stable name (it is written into rows).
+    Register a handler under a stable name, which is stored with its deliveries.
 
-    `batch` deliveries are claimed at once, by each of `threads` threads; a batch must be
-    done within `lease`. `when` decides at publishing time whether a delivery is made at all.
+    Each of `threads` threads claims `batch` deliveries at once; a batch must be done within
+    `lease`. `when` decides at publishing time whether a delivery is made at all.
     """
 
     def register(handler: Handler) -> Handler:
@@ -83,7 +88,7 @@ def unsubscribe(name: str) -> None:
 
 
 def registered(*, queue: str | None = None) -> list[Subscription]:
-    """The subscriptions of this process, of one queue or of all."""
+    """Return the subscriptions of this process, of one queue or of all."""
     return [s for s in _registry.values() if queue is None or s.queue == queue]
 
 
@@ -91,6 +96,5 @@ def queues() -> list[str]:
     return sorted({s.queue for s in _registry.values()})
 
 
-def concerned(event: Event) -> list[Subscription]:
-    """The subscriptions that are to hear of this event."""
-    return [s for s in _registry.values() if s.concerns(event)]
+def subscribers_of(event: Event) -> list[Subscription]:
+    return [s for s in _registry.values() if s.matches(event)]

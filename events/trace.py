@@ -1,4 +1,4 @@
-"""The trace id: given at the first event, carried by every later one and by every log line."""
+"""The trace id, which connects events and log lines of one piece of work."""
 
 import logging
 import re
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 PATTERN = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-"""What a trace id from outside must match to be taken over (no line breaks into logs)."""
+"""Pattern of an acceptable trace id from outside; it keeps line breaks out of the logs."""
 
 _current: ContextVar[str] = ContextVar("trace_id", default="")
 
 
 def current() -> str:
-    """The trace id of the work in hand, or an empty string outside of any."""
+    """Return the trace id of the current work, or an empty string."""
     return _current.get()
 
 
@@ -24,7 +24,7 @@ def new() -> str:
 
 @contextmanager
 def use(trace_id: str) -> Iterator[None]:
-    """Everything logged and published inside carries `trace_id`."""
+    """Give `trace_id` to everything that is logged and published inside the block."""
     token = _current.set(trace_id)
     try:
         yield
@@ -33,7 +33,7 @@ def use(trace_id: str) -> Iterator[None]:
 
 
 class TraceFilter(logging.Filter):
-    """Gives every log record a `trace_id`."""
+    """Adds the current trace id to every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.trace_id = current() or "-"

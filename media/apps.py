@@ -7,4 +7,4 @@ class MediaConfig(AppConfig):
     verbose_name = _("Channels and media")
 
     def ready(self) -> None:
-        from media import eviction, losses  # noqa: F401, PLC0415 - both register themselves
+        from media import eviction, lost_files  # noqa: F401, PLC0415 - both register themselves

@@ -1,4 +1,4 @@
-"""Which blobs may go: those no post shows, the least recently used first."""
+"""Media that cleanup may evict: what no post shows, the least recently used first."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,8 @@ PAGE = 1000
 
 class UnusedMedia:
     """
-    `media_objects.refs_count = 0`, which a trigger keeps true; no age makes up for a reference.
-
-    Used is what was imported again or read again.
+    Media objects with `refs_count = 0`, a figure that a trigger keeps; one that a post shows is
+    never offered, however old. An object is used when it is imported again or read.
     """
 
     def victims(self, *, before: datetime) -> Iterator[Victim]:
@@ -30,10 +29,10 @@ class UnusedMedia:
 
     def let_go(self, victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
         """
-        The rows first, then the ledger, in the order in which an import takes them.
+        Delete the rows first, then the ledger's, in the order in which an import locks them.
 
-        An import that knows a blob holds its row until the post that shows it is written:
-        such a row is passed over. One that comes later finds no row and stores the blob anew.
+        An import that knows a content locks its row until the post that shows it is written:
+        such a row is skipped. An import that comes later finds no row and stores the file anew.
         """
         rows = MediaObject.objects.filter(pk__in=[v.ref for v in victims], refs_count=0)
         mine = {

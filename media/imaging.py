@@ -1,7 +1,7 @@
 """
-The one door through which pictures are decoded; every picture is taken for hostile.
+Decode pictures. Nothing else in the system does, since every picture may be hostile.
 
-The header is judged first (a closed list of formats, the number of pixels), pixels later.
+The header is checked first (a closed list of formats, the number of pixels), then the pixels.
 """
 
 import io
@@ -36,7 +36,12 @@ _MIME_OF_FORMAT = {
     "AVIF": "image/avif",
 }
 _FORMATS = tuple(_MIME_OF_FORMAT.keys() - {"MPO"})  # an MPO is opened as the JPEG it begins with
-_ANIMATED_FORMATS = {"GIF", "WEBP", "PNG", "AVIF"}  # in TIFF, MPO and HEIF the first is the one
+_ANIMATED_FORMATS = {
+    "GIF",
+    "WEBP",
+    "PNG",
+    "AVIF",
+}  # in TIFF, MPO and HEIF the first picture is the main one
 _BROKEN = (
     OSError,
     EOFError,
@@ -66,13 +71,13 @@ _MAX_FRAMES = 1000  # of one pixel each, a million of them takes 16 s
 
 pillow_heif.register_heif_opener(thumbnails=False)  # type: ignore[no-untyped-call,unused-ignore]
 # Pillow's own guard (an error from 179 megapixels) stays; what it only warns of is refused too.
-# Corrupt metadata are none of our business and would only fill the log.
+# Warnings of corrupt metadata would only fill the log: metadata are not used.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class ImageRefused(DomainError):
-    """These bytes are not a picture that can be looked at, and never will be."""
+    """These bytes cannot be decoded as a picture; another attempt is of no use."""
 
     code: ClassVar[str] = "image_refused"
     http_status: ClassVar[int] = 422
@@ -87,7 +92,7 @@ class ImageRefused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What the header says. Width and height are those of the upright picture."""
+    """Facts from the header. Width and height are those of the upright picture."""
 
     mime: str
     width: int
@@ -109,14 +114,14 @@ def open_upright(
     image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, at_least: int | None = None
 ) -> Image.Image:
     """
-    The picture as a person sees it: upright, on white, in mode L or RGB.
+    Decode a picture as a person sees it: upright, on white, in mode L or RGB.
 
-    Of an animation it is the last frame: captions are faded in, so the first shows none of
+    An animation gives its last frame: captions are faded in, so the first frame shows none of
     them and the last all. Frames passed on the way count against the same `max_pixels`, so a
-    long film gives the last frame within that budget. `max_pixels` has an upper bound, the
-    89 megapixels of Pillow's own guard. A caller who makes the picture smaller says with
-    `at_least` how long its longest side has to be: a JPEG is then decoded at a half, a quarter or
-    an eighth, which is several times cheaper. Raises ImageRefused.
+    long animation gives the last frame within that budget. `max_pixels` has an upper bound, the
+    89 megapixels of Pillow's own guard. A caller who makes the picture smaller passes the length
+    of its longest side as `at_least`: a JPEG is then decoded at a half, a quarter or an eighth,
+    which is several times cheaper. Raises ImageRefused.
     """
     with _opened(image) as picture:
         _check_pixels(picture, max_pixels)
@@ -153,7 +158,7 @@ def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
 
 
 def _decode_smaller(picture: Image.Image, at_least: int) -> None:
-    """Formats that cannot be decoded smaller do not heed it."""
+    """Ask the decoder for a smaller picture; formats that cannot do that ignore it."""
     width, height = picture.size
     share = at_least / max(width, height)
     if share < 1:
@@ -172,7 +177,7 @@ def _orientation(picture: Image.Image) -> int:
     if picture.format in {"TIFF", "HEIF"}:
         return 1  # their decoders turn the picture themselves
     if picture.format == "PNG" and "exif" not in picture.info:
-        return 1  # Pillow would decode it all to look for metadata behind the pixels
+        return 1  # Pillow would decode it all to search for metadata behind the pixels
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except _BROKEN:
@@ -188,7 +193,7 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Scaled, not clipped: integers by the bit depth they use (10, 12, 16 …), floats stretched."""
+    """Scale, not clip: integers by the bit depth they use (10, 12, 16 …), floats by their range."""
     wide = picture.convert("F")
     low, high = (float(value) for value in wide.getextrema())  # type: ignore[arg-type]
     if picture.mode != "F" and low >= 0:
@@ -209,7 +214,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def jpeg_tables(image: bytes) -> list[list[int]]:
-    """How coarsely a JPEG was quantized; empty for other formats. The header only is read."""
+    """Quantization tables of a JPEG, from its header; empty for other formats."""
     with _opened(image) as picture:
         tables: dict[int, list[int]] = getattr(picture, "quantization", {})
         return [tables[number] for number in sorted(tables)]

@@ -1,4 +1,4 @@
-"""Small pictures for the console: of what is stored, or a neutral icon of its kind."""
+"""Small pictures of media objects for the console, or a neutral icon of their kind."""
 
 import io
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _SHAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """`is_icon`: nothing of the object itself is to be seen in it."""
+    """A small picture; `is_icon` where it shows nothing of the object itself."""
 
     body: bytes
     mime: str
@@ -43,7 +43,7 @@ class Thumbnail:
 
 def thumbnail(media: MediaObject, *, now: datetime) -> Thumbnail:
     """
-    The picture, the still of a recording, or an icon of the kind.
+    Shrink the picture or the still of a recording; without either, return an icon of the kind.
 
     Raises ObjectMissing, StoreUnavailable.
     """
@@ -85,7 +85,7 @@ def _svg(shape: str) -> bytes:
 
 
 def _still(media: MediaObject) -> MediaObject | None:
-    """The thumbnail Telegram sent along with this recording or document, by whichever post."""
+    """The thumbnail that Telegram sent along with this recording or document, in any post."""
     stills = PostMedia.objects.filter(
         role=MediaRole.THUMBNAIL,
         post__post_media__media_object=media,

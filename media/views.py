@@ -1,4 +1,4 @@
-"""What the console shows of stored bytes. Who may see them is decided in `media.admin`."""
+"""Serve stored bytes to the console. `media.admin` decides who may see them."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -35,7 +35,7 @@ Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
 def thumbnail(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase:
-    """404 with a placeholder where the object is gone, 503 where the store is away."""
+    """The thumbnail; with a placeholder 404 where the object is gone, 503 where the store is away."""
     if media is None:
         return _placeholder(HTTPStatus.NOT_FOUND)
     if unchanged := _unchanged(request, media):
@@ -57,7 +57,7 @@ def content(request: HttpRequest, media: MediaObject | None) -> HttpResponseBase
     """
     The object itself: shown if it is a picture browsers know, downloaded otherwise.
 
-    From the store directly if it has links, else through the application.
+    A store that makes links serves it, otherwise the application does.
     """
     if media is None:
         return _placeholder(HTTPStatus.NOT_FOUND)
@@ -76,12 +76,12 @@ def _link(media: MediaObject) -> str | None:
             filename=file_name(media),
             now=timezone.now(),
         )
-    except ObjectMissing:  # the store has the last word on what the ledger does not know
+    except ObjectMissing:  # the ledger does not know it, but the store may: try to stream it
         return None
 
 
 def _redirect(link: str) -> HttpResponse:
-    """Kept by nobody: neither the browser, nor a page that is sent it as the referrer."""
+    """Redirect to a link that opens the object for anybody: not cached, not sent as the referrer."""
     response = HttpResponseRedirect(link)
     response["Cache-Control"] = "private, no-store"
     response["Referrer-Policy"] = "no-referrer"
@@ -112,7 +112,7 @@ def _stream(media: MediaObject, first: bytes, rest: Iterator[bytes]) -> Streamin
 
 
 def file_name(media: MediaObject) -> str:
-    """The name a post gave the file, without what could mislead; else one made of its hash."""
+    """The name that a post gave the file, without misleading characters, or one made of its hash."""
     posts = Post.objects.filter(
         post_media__media_object=media, post_media__role=MediaRole.PRIMARY
     ).exclude(media_name="")
@@ -129,13 +129,13 @@ def _chunks(key: str) -> Iterator[bytes]:
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """The first chunk was read ahead: once headers are sent, it is too late to say 404."""
+    """Join the first chunk, read before the headers were sent: afterwards it is too late for a 404."""
     yield first
     yield from rest
 
 
 def _unchanged(request: HttpRequest, media: MediaObject) -> HttpResponse | None:
-    """304, without asking the store, if the browser has this content already."""
+    """304, without a request to the store, if the browser has this content already."""
     response = get_conditional_response(request, etag=quote_etag(media.file_sha256))
     if not isinstance(response, HttpResponse):
         return None
@@ -159,7 +159,7 @@ def _placeholder(status: int) -> HttpResponse:
 
 
 def _guarded(response: Answer) -> Answer:
-    """Whatever the bytes are, the browser shall run nothing of them under our name."""
+    """Forbid the browser to run anything of these bytes under this site's origin."""
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     return response

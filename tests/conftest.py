@@ -6,14 +6,19 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_django
 from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from events import subscriptions
+from events.delivery import worker
 from telegram_assistant.metrics.folder import VARIABLE
+from tests import database
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     certificate_files,
     gigachat,
@@ -21,7 +26,7 @@ from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     look,
 )
 
-pytest_plugins = ["tests.s3_fixtures"]
+pytest_plugins = ["tests.shares", "tests.s3_fixtures"]
 
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -34,11 +39,39 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("house")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What this process starts in other ones finds its VAR_DIR, not the installation's."""
+    if not hasattr(config, "workerinput"):  # xdist's workers are given theirs
+        os.environ["VAR_DIR"] = str(database.make_room_for_a_run() / "main")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    for spec in specs:
+        spec.env["VAR_DIR"] = str(Path(os.environ["VAR_DIR"]).with_name(spec.id))
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Tests kill workers, never the machine: their commits need not wait for the disk."""
     settings = connections["default"].settings_dict
-    settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
+    if "EMBEDDED_DIR" in settings:
+        settings["EMBEDDED_DIR"] = Path(os.environ["VAR_DIR"], "postgres")
+        database.start_forgetful(settings["EMBEDDED_DIR"])
+    else:
+        settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> Iterator[None]:
+    """Whatever a test committed, the next one finds what the migrations left."""
+    with django_db_blocker.unblock():
+        beginning = database.Beginning.now()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +87,12 @@ def objects_dir(settings, tmp_path: Path) -> Path:
     """Each test has a bucket of its own."""
     settings.OBJECTS_DIR = tmp_path / "objects"
     return settings.OBJECTS_DIR
+
+
+@pytest.fixture(autouse=True)
+def _neighbors_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waits for its neighbors' work sees the end of it at once."""
+    monkeypatch.setattr(worker, "LOOK_AGAIN", 0.01)
 
 
 @pytest.fixture

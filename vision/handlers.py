@@ -73,7 +73,7 @@ def register() -> None:
         (ANALYZE_OLD, "vision_backfill", _is_old),
     ):
         subscribe(
-            VisionUploadedEventV1, name=name, queue=queue, mode=Mode.OUTSIDE, batch=1,
+            VisionUploadedEventV1, name=name, queue=queue, mode=Mode.LEASED, batch=1,
             threads=threads(), when=when,
         )(analyze)  # fmt: skip
     subscribe(DeadLetterEventV1, name="vision.record_failure", when=_is_lost_analysis)(

@@ -1,1 +1,1 @@
-"""Collect the items of albums, assemble what they say."""
+"""Collect the items of albums from posts, and assemble their summaries."""

@@ -1,4 +1,4 @@
-"""From posts with a grouped id to an album with its items in order."""
+"""Collect posts with the same grouped id as the items of one album."""
 
 import hashlib
 import json
@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
+from albums.services import album_events
 from events import outbox
-from events.schemas import AlbumParsedEventV1
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.sources.port import MediaKind
 
@@ -23,10 +23,10 @@ _KINDS = {
 
 def save_media_group(*, post_id: str, tenant_id: str) -> str:
     """
-    Make the album of a post equal to the posts that carry its grouped id.
+    Make the items of an album equal to the posts that have its grouped id.
 
     Called for every item, in any order and any number of times; a late item changes the
-    album, and `albums.parsed` tells of each change once.
+    album, and each change publishes `albums.parsed` once.
     """
     post = Post.objects.filter(pk=post_id, tenant_id=tenant_id).first()
     if post is None:
@@ -41,7 +41,7 @@ def save_media_group(*, post_id: str, tenant_id: str) -> str:
 
 
 def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
-    """The row is the lock: two workers with two items of one album take turns."""
+    """Create the album where needed, and lock it: workers with items of one album take turns."""
     MediaGroup.objects.get_or_create(
         channel_id=post.channel_id,
         grouped_id=grouped_id,
@@ -57,12 +57,17 @@ def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
 
 
 def _leave_other_groups(group: MediaGroup, members: Sequence[Post]) -> None:
-    """A later import may find that an album begins elsewhere: what loses items is updated, too."""
+    """
+    Take the members out of the albums they were in, and update those.
+
+    A later import may find that an album begins at another post, which gives it another id.
+    """
     strays = MediaGroupItem.objects.filter(post__in=members).exclude(group=group)
     losing = set(strays.values_list("group_id", flat=True))
     if not losing:
         return
     strays.delete()
+    # By id: two workers that lock several albums each cannot deadlock among these.
     others = MediaGroup.objects.filter(pk__in=losing).select_for_update(no_key=True)
     for other in others.order_by("pk"):
         _update(other, _members(other))
@@ -74,29 +79,31 @@ def _members(group: MediaGroup) -> list[Post]:
 
 
 def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
+    """Bring a locked album up to date; False where neither items nor caption changed."""
     media = _primary_media([m.pk for m in members])
-    items = [_item(group, post, media.get(post.pk), place) for place, post in enumerate(members)]
+    items = [_item(group, post, media.get(post.pk), n) for n, post in enumerate(members)]
     content_hash = _content_hash(items)
     caption = next((post.content for post in members if post.content), "")
     if (content_hash, caption) == (group.content_hash, group.caption_text):
         return False
     first = not group.content_hash
     if content_hash != group.content_hash:
+        # Replaced as a whole, so that no position is taken twice on the way.
         MediaGroupItem.objects.filter(group=group).delete()
         MediaGroupItem.objects.bulk_create(items)
-        # Without items nothing is awaited; the row stays, so that its versions go on.
+        # An empty album waits for nothing; its row stays, so that no key of an event comes twice.
         group.status = AlbumStatus.WAITING if items else AlbumStatus.COMPLETE
     group.content_hash = content_hash
     group.items_count = len(items)
     group.album_kind = album_kind(item.media_kind for item in items)
-    group.caption_text = caption
     group.cover_media = _cover(items)
+    group.caption_text = caption
     group.revision += 1
     if members:
         group.posted_at = members[0].posted_at
     group.save()
     if items:
-        outbox.publish(_parsed_event(group, items, first=first))
+        outbox.publish(album_events.parsed(group, items, first=first))
     return True
 
 
@@ -140,23 +147,3 @@ def _content_hash(items: Sequence[MediaGroupItem]) -> str:
         "sha256s": [i.sha256 for i in items],
     }
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _parsed_event(
-    group: MediaGroup, items: Sequence[MediaGroupItem], *, first: bool
-) -> AlbumParsedEventV1:
-    key = f"{group.tenant_id}:{group.channel_id}:{group.grouped_id}"
-    return AlbumParsedEventV1(
-        tenant_id=str(group.tenant_id),
-        idempotency_key=key if first else f"{key}:{group.revision}:{group.content_hash[:16]}",
-        channel_id=str(group.channel_id),
-        album_id=group.pk,
-        grouped_id=group.grouped_id,
-        album_kind=group.album_kind,
-        items_count=group.items_count,
-        caption_text=group.caption_text or None,
-        posted_at=group.posted_at,
-        cover_media_id=str(group.cover_media_id) if group.cover_media_id else None,
-        post_ids=[str(i.post_id) for i in items],
-        content_hash=group.content_hash,
-    )

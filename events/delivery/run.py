@@ -1,4 +1,4 @@
-"""Run handlers: the one place that catches whatever they raise."""
+"""Run handlers. This is the one place that catches whatever they raise."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from events import trace
-from events.delivery import claims
+from events.delivery import claims, dead_letters
 from events.errors import RetryLater
 from events.models import Delivery
 from events.schemas import Event
@@ -20,14 +20,15 @@ from events.subscriptions import Mode, Subscription
 logger = logging.getLogger(__name__)
 
 Result = str | Event | Exception
-"""What came of a delivery: an outcome, an event that is only read yet, or why it failed."""
+"""What a delivery has led to: an outcome, an event that is read but not handled, or an error."""
+Results = Sequence[tuple[Delivery, Result]]
 SETTLE_EVERY = 1.0
 """Seconds that outcomes of a leased batch may wait to be settled together."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a drain did, counted in deliveries. `seconds` adds up the time of all threads."""
+    """Numbers of deliveries by what became of them; `seconds` adds up the time of all threads."""
 
     done: int = 0
     failed: int = 0
@@ -48,28 +49,32 @@ class Tally:
 
 
 def deliver_batch(subscription: Subscription) -> Tally:
-    """Claim one batch of due deliveries, run and settle it. An empty tally: nothing was due."""
+    """Claim one batch of due deliveries, run and settle it; an empty tally if nothing was due."""
     started = time.monotonic()
-    runners = {Mode.ROWS: _rows, Mode.OUTSIDE: _outside, Mode.BATCH: _projection}
+    runners = {
+        Mode.TRANSACTIONAL: _transactional,
+        Mode.LEASED: _leased,
+        Mode.PROJECTION: _projection,
+    }
     tally = runners[subscription.mode](subscription)
     tally.seconds = time.monotonic() - started
     return tally
 
 
-def _rows(subscription: Subscription) -> Tally:
+def _transactional(subscription: Subscription) -> Tally:
     """
-    Claim, work and settlement are one transaction: a killed worker leaves no trace.
+    Claim, run and settle a batch in one transaction: a killed worker leaves no trace.
 
-    The batch is tried as a whole. Only where something in it fails are its rows rolled back
-    and its deliveries run one by one, each in a savepoint of its own.
+    The batch is tried as a whole first. Only if something in it fails, its rows are rolled back
+    and its deliveries are run one by one, each in a savepoint of its own.
     """
     now = timezone.now()
     tally = Tally()
     with transaction.atomic():
-        deliveries = claims.due(subscription, limit=subscription.batch, now=now)
+        deliveries = claims.lock_due(subscription, limit=subscription.batch, now=now)
         for delivery in deliveries:
             delivery.attempts += 1
-        results = _all_at_once(subscription, deliveries, now=now)
+        results = _as_a_whole(subscription, deliveries, now=now)
         if results is None:
             results = [
                 (d, _run(d, partial(_in_savepoint, subscription, [d], now=now))) for d in deliveries
@@ -78,10 +83,10 @@ def _rows(subscription: Subscription) -> Tally:
     return tally
 
 
-def _all_at_once(
+def _as_a_whole(
     subscription: Subscription, deliveries: Sequence[Delivery], *, now: datetime
 ) -> list[tuple[Delivery, Result]] | None:
-    """The outcomes of the whole batch, or None where any of it failed."""
+    """Return the outcomes of the whole batch, or None if any part of it failed."""
     if len(deliveries) < 2:  # noqa: PLR2004 - nothing to gain
         return None
     outcomes: list[str] = []
@@ -96,29 +101,29 @@ def _in_savepoint(
     *,
     now: datetime,
 ) -> str:
-    """Deferred constraints are checked here: at the commit they would fail the whole batch."""
+    """Run the handler for each delivery, add the outcomes to `outcomes`, return the last one."""
     found = outcomes if outcomes is not None else []
     with transaction.atomic():
         for delivery in deliveries:
             with trace.use(delivery.event.trace_id):
                 found.append(subscription.handler(_event(subscription, delivery), now=now))
+        # A deferred constraint that is violated only at the commit would fail the whole batch.
         connection.check_constraints()
     return found[-1]
 
 
-def _outside(subscription: Subscription) -> Tally:
+def _leased(subscription: Subscription) -> Tally:
     """
-    Claim under a lease, work with no transaction open, settle what is still ours.
+    Claim a batch under a lease, run it with no transaction open, settle what is still leased.
 
-    Outcomes are settled together, but none waits longer than SETTLE_EVERY: a kill repeats
-    at most that much, and a batch of quick ones pays for one commit.
+    Outcomes are settled together, but none waits longer than SETTLE_EVERY: a killed worker
+    repeats at most that much, and a batch of quick handlers pays for one commit.
     """
     tally = Tally()
     results: list[tuple[Delivery, Result]] = []
     settled_at = time.monotonic()
     for delivery in claims.lease(subscription, limit=subscription.batch, now=timezone.now()):
-        work = partial(_handle, subscription, delivery)
-        results.append((delivery, _run(delivery, work)))
+        results.append((delivery, _run(delivery, partial(_handle, subscription, delivery))))
         if time.monotonic() - settled_at > SETTLE_EVERY:
             _settle_leased(subscription, results, tally)
             results, settled_at = [], time.monotonic()
@@ -131,7 +136,7 @@ def _handle(subscription: Subscription, delivery: Delivery) -> str:
 
 
 def _projection(subscription: Subscription) -> Tally:
-    """As `_outside`, but the handler takes the whole batch; invalid payloads go alone."""
+    """Run a leased batch with one call of the handler; unreadable payloads fail by themselves."""
     tally = Tally()
     leased = claims.lease(subscription, limit=subscription.batch, now=timezone.now())
     results: list[tuple[Delivery, Result]] = [
@@ -153,9 +158,10 @@ def _event(subscription: Subscription, delivery: Delivery) -> Event:
 
 def _run(delivery: Delivery | None, work: Callable[[], str | Event]) -> Result:
     """
-    The outcome, or the exception; everything logged inside carries the event's trace id.
+    Call `work` and return its result, or the exception that it raised.
 
-    A batch as a whole (no `delivery`) fails silently: its deliveries are run again singly.
+    What is logged inside carries the event's trace id. A batch as a whole (no `delivery`) fails
+    without a log line: its deliveries are run again one by one, and each logs its own failure.
     """
     with trace.use(delivery.event.trace_id if delivery else trace.current()):
         try:
@@ -171,26 +177,19 @@ def _run(delivery: Delivery | None, work: Callable[[], str | Event]) -> Result:
             return error
 
 
-def _settle_leased(
-    subscription: Subscription, results: Sequence[tuple[Delivery, Result]], tally: Tally
-) -> None:
+def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -> None:
     if not results:
         return
     with transaction.atomic():
-        mine = claims.still_leased([delivery for delivery, _ in results])
-        standing = [(d, result) for d, result in results if d.pk in mine]
+        # A worker that overran its lease must not overwrite what its successor does.
+        leased = claims.still_leased([delivery for delivery, _ in results])
+        standing = [(d, result) for d, result in results if d.pk in leased]
         _settle(subscription, standing, tally, now=timezone.now())
 
 
-def _settle(
-    subscription: Subscription,
-    results: Sequence[tuple[Delivery, Result]],
-    tally: Tally,
-    *,
-    now: datetime,
-) -> None:
+def _settle(subscription: Subscription, results: Results, tally: Tally, *, now: datetime) -> None:
     done = [(d, result) for d, result in results if isinstance(result, str)]
-    claims.mark_done(done, now=now)
+    claims.finish(done, now=now)
     tally.done += len(done)
     for delivery, result in results:
         if not isinstance(result, str):
@@ -209,8 +208,9 @@ def _settle_failure(
         claims.postpone(delivery, result, now=now)
         tally.postponed += 1
     elif isinstance(result, Exception):
-        given_up = claims.fail(subscription, delivery, claims.failure_of(result), now=now)
-        tally.dead += given_up
-        tally.failed += not given_up
+        failure = dead_letters.failure_of(result)
+        died = dead_letters.fail(subscription, delivery, failure, now=now)
+        tally.dead += died
+        tally.failed += not died
     else:
         raise TypeError(f"{subscription.name} returned {type(result).__name__}, not an outcome")

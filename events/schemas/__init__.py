@@ -1,4 +1,4 @@
-"""What is said between rooms. Pydantic only: no Django, no imports from the rest of the house."""
+"""Schemas of all events. Pydantic only: no Django and no imports from other packages."""
 
 from events.schemas.album_assembled_v1 import AlbumAssembledEventV1
 from events.schemas.albums_parsed_v1 import AlbumParsedEventV1

@@ -1,4 +1,4 @@
-"""What every event carries (CONTRACT §1.2)."""
+"""The base class of all events (CONTRACT §1.2)."""
 
 import uuid
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class Event(BaseModel):
     """
-    Base of all events. `topic` and `version` name the schema; the pair (topic, version,
-    `idempotency_key`) exists once.
+    Base class of all events. `topic` and `version` name the schema; only one event exists with
+    the same topic, version and `idempotency_key`.
 
-    Unknown fields are ignored, so that a worker still running the previous release can
-    read what the next one writes.
+    Unknown fields are ignored, so that a worker of the previous release can read what the next
+    release writes.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -6,7 +6,7 @@ from events.schemas.event import Event, Sha256, UtcDatetime
 
 
 class PostParsedEventV1(Event):
-    """A post is new or has changed (CONTRACT §1.3). Published with the rows it speaks of."""
+    """A post is new or has changed (CONTRACT §1.3); published with the rows that are written."""
 
     topic: ClassVar[str] = "posts.parsed"
     producer: ClassVar[str] = "ingest"

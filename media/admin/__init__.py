@@ -1,4 +1,4 @@
-"""The console's view of channels, posts and media."""
+"""The console's pages of channels, posts, media and imports."""
 
 from media.admin.channels import ChannelAdmin
 from media.admin.imports import ImportProblemAdmin, ImportRunAdmin

@@ -1,4 +1,4 @@
-"""Channels, with how much of them is here."""
+"""The console's pages of channels, with the number of their posts."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -17,22 +17,37 @@ from media.models import Channel, Post
 @admin.register(Channel)
 class ChannelAdmin(BigTableAdmin[Channel]):
     """
-    Channels come with an import. Following one may be paused here; and exports do not tell a
-    channel's public name, which links to posts and the vision policy go by.
+    Imports create channels. An operator may pause a channel and enter its public name: exports
+    do not include it, but links to posts and the vision policy need it.
     """
 
     list_display = (
-        "title", "username", "tenant", "posts_link", "is_active", "last_message_at",
+        "title",
+        "username",
+        "tenant",
+        "posts_link",
+        "is_active",
+        "last_message_at",
         "last_parsed_at",
-    )  # fmt: skip
+    )
     list_filter = ("is_active", "kind", ("tenant", admin.RelatedFieldListFilter))
     list_select_related = ("tenant",)
     search_fields = ("title", "username")
     ordering = ("title", "id")
     fields = (
-        "title", "username", "is_active", "tenant", "posts_link", "tg_channel_id", "kind",
-        "last_message_id", "last_message_at", "last_parsed_at", "settings_json", "created_at",
-    )  # fmt: skip
+        "title",
+        "username",
+        "is_active",
+        "tenant",
+        "posts_link",
+        "tg_channel_id",
+        "kind",
+        "last_message_id",
+        "last_message_at",
+        "last_parsed_at",
+        "settings_json",
+        "created_at",
+    )
     readonly_fields = tuple(name for name in fields if name not in {"is_active", "username"})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:

@@ -1,4 +1,4 @@
-"""Imports and what they could not take over."""
+"""The console's pages of imports and their problems."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -32,9 +32,15 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
     search_fields = ("path",)
     ordering = ("-started_at", "-id")
     fields = (
-        "path", "tenant", "started_at", "finished_at", "duration", "problems_link",
-        "problems_found", "summary_json",
-    )  # fmt: skip
+        "path",
+        "tenant",
+        "started_at",
+        "finished_at",
+        "duration",
+        "problems_link",
+        "problems_found",
+        "summary_json",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
         runs = super().get_queryset(request).select_related("tenant")
@@ -42,7 +48,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 
     @admin.display(description=_("duration, s"))
     def duration(self, run: ImportRun) -> str:
-        """Empty while it runs, and forever if it was killed."""
+        """Empty while the import runs, and for good if it was killed."""
         if run.finished_at is None:
             return EMPTY
         return f"{(run.finished_at - run.started_at).total_seconds():.1f}"

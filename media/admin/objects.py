@@ -1,4 +1,4 @@
-"""Stored blobs: what they are, who shows them, and their bytes for those who may see them."""
+"""The console's pages of media objects: type, posts that show it, and its bytes."""
 
 import re
 from typing import Any
@@ -60,9 +60,15 @@ class UsedFilter(admin.SimpleListFilter):
 @admin.register(MediaObject)
 class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
     list_display = (
-        "thumbnail", "short_hash", "mime", "size", "dimensions", "refs_count", "tenant",
+        "thumbnail",
+        "short_hash",
+        "mime",
+        "size",
+        "dimensions",
+        "refs_count",
+        "tenant",
         "last_seen_at",
-    )  # fmt: skip
+    )
     list_display_links = ("short_hash",)
     list_filter = (KindFilter, UsedFilter, ("tenant", admin.RelatedFieldListFilter))
     list_select_related = ("tenant",)
@@ -70,9 +76,20 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
     search_help_text = _("The beginning of a SHA-256, six digits at least")
     ordering = ("-last_seen_at", "id")
     fields = (
-        "preview", "mime", "size", "dimensions", "duration_seconds", "refs_count", "used_by",
-        "file_sha256", "s3_key", "s3_bucket", "tenant", "first_seen_at", "last_seen_at",
-    )  # fmt: skip
+        "preview",
+        "mime",
+        "size",
+        "dimensions",
+        "duration_seconds",
+        "refs_count",
+        "used_by",
+        "file_sha256",
+        "s3_key",
+        "s3_bucket",
+        "tenant",
+        "first_seen_at",
+        "last_seen_at",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaObject]:
         return super().get_queryset(request).select_related("tenant")

@@ -1,4 +1,4 @@
-"""Thumbnails as the console's pages show them."""
+"""HTML of the thumbnails on the console's pages."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def content_address(media_id: Any) -> str:
 
 
 def with_media(lookup: str = "post_media") -> Prefetch[Any]:
-    """Prefetches what `post_thumbnail` shows. `lookup` leads from the rows to `post_media`."""
+    """Prefetch the rows `post_thumbnail` reads; `lookup` is the path to `post_media`."""
     rows = PostMedia.objects.only("post_id", "media_object_id", "role", "position")
     return Prefetch(lookup, rows.order_by("position"))
 

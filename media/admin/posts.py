@@ -1,15 +1,12 @@
-"""Posts: found by their words, shown with everything known about them."""
+"""The console's pages of posts: search by words, and everything known about one post."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from events.console import (
     EMPTY,
     ReadOnlyAdmin,
-    ReadOnlyInline,
     excerpt,
     external_link,
     internal_link,
@@ -26,18 +22,10 @@ from events.console import (
     short_time,
     text_block,
 )
-from media.admin.pictures import content_address, post_thumbnail, thumbnail_tag, with_media
-from media.models import SEARCHED_WORDS, MediaState, Post, PostMedia, post_id
-
-WORDS = SEARCHED_WORDS
-"""The expression of the index idx_posts_content_words; it stems English words too."""
-BIGGEST_ID = 2**63 - 1
-NO_LIMIT = 10**9
-"""
-A LIMIT makes PostgreSQL find the words first. Left to itself it walks posts by date and
-stems each one, hoping to meet the word soon: 8 s for a rare word among 300 000 posts.
-"""
-_MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
+from media.admin.pictures import post_thumbnail, thumbnail_tag, with_media
+from media.admin.post_media import PostMediaInline
+from media.admin.post_search import find_posts
+from media.models import MediaState, Post, post_id
 
 
 class AlbumFilter(admin.SimpleListFilter):
@@ -52,47 +40,27 @@ class AlbumFilter(admin.SimpleListFilter):
         return queryset.filter(rules.get(self.value() or "", Q()))
 
 
-class PostMediaInline(ReadOnlyInline[PostMedia, Post]):
-    model = PostMedia
-    verbose_name_plural = _("media")
-    fields = readonly_fields = ("picture", "role", "mime", "size", "dimensions", "original")
-    ordering = ("position",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PostMedia]:
-        return super().get_queryset(request).select_related("media_object")
-
-    @admin.display(description=_("picture"))
-    def picture(self, row: PostMedia) -> SafeString:
-        return thumbnail_tag(row.media_object_id)
-
-    @admin.display(description=_("type"))
-    def mime(self, row: PostMedia) -> str:
-        return row.media_object.mime
-
-    @admin.display(description=_("size"))
-    def size(self, row: PostMedia) -> str:
-        return filesizeformat(row.media_object.size_bytes)
-
-    @admin.display(description=_("dimensions"))
-    def dimensions(self, row: PostMedia) -> str:
-        media = row.media_object
-        return f"{media.width} × {media.height}" if media.width and media.height else EMPTY
-
-    @admin.display(description=_("original"))
-    def original(self, row: PostMedia) -> SafeString:
-        return internal_link(content_address(row.media_object_id), _("open"))
-
-
 @admin.register(Post)
 class PostAdmin(ReadOnlyAdmin[Post]):
     list_display = (
-        "thumbnail", "words", "channel", "posted", "medium", "views_count", "telegram",
-    )  # fmt: skip
+        "thumbnail",
+        "words",
+        "channel",
+        "posted",
+        "medium",
+        "views_count",
+        "telegram",
+    )
     list_display_links = ("words",)
     list_filter: ClassVar[Any] = (
-        "channel", "media_kind", "media_state", "has_media", AlbumFilter, "is_forward",
+        "channel",
+        "media_kind",
+        "media_state",
+        "has_media",
+        AlbumFilter,
+        "is_forward",
         ("tenant", admin.RelatedFieldListFilter),
-    )  # fmt: skip
+    )
     list_select_related = ("channel",)
     date_hierarchy = "posted_at"
     ordering = ("-posted_at", "-id")
@@ -115,7 +83,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
             },
         ),
         (
-            _("Echo"),
+            _("Views and reactions"),
             {
                 "fields": (
                     ("views_count", "forwards_count", "reactions_count", "replies_count"),
@@ -128,12 +96,20 @@ class PostAdmin(ReadOnlyAdmin[Post]):
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "id", "tenant", "source", "telegram_message_id", "grouped_id", "is_edited",
-                    "edited_at", "created_at", "updated_at", "other_content",
+                    "id",
+                    "tenant",
+                    "source",
+                    "telegram_message_id",
+                    "grouped_id",
+                    "is_edited",
+                    "edited_at",
+                    "created_at",
+                    "updated_at",
+                    "other_content",
                 ),
             },
         ),
-    )  # fmt: skip
+    )
 
     needed_for: ClassVar[dict[str, str]] = {}
     """Permissions without which an action of another room is not offered, by its name."""
@@ -147,9 +123,9 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         actions: Iterable[tuple[Callable[..., Any], str]] = (),
     ) -> None:
         """
-        Rooms above add what they know of a post: this room knows none of them.
+        Add inlines, filters and actions of rooms above, which this room must not import.
 
-        An action comes with the permission it needs.
+        An action comes with the permission that it needs.
         """
         cls.inlines = (*cls.inlines, *inlines)
         cls.list_filter = (*cls.list_filter, *filters)
@@ -173,14 +149,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         self, request: HttpRequest, queryset: QuerySet[Post], search_term: str
     ) -> tuple[QuerySet[Post], bool]:
         term = search_term.replace("\0", "").strip()
-        if not term:
-            return queryset, False
-        query = SearchQuery(term, config="russian", search_type="websearch")
-        found = Q(words=query)
-        if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
-            found |= Q(telegram_message_id=int(message[1]))
-        matches = Post.objects.alias(words=WORDS).filter(found).order_by().values("pk")
-        return queryset.filter(pk__in=matches[:NO_LIMIT]), False
+        return (find_posts(queryset, term) if term else queryset), False
 
     @admin.display(description=_("picture"))
     def thumbnail(self, post: Post) -> SafeString | str:
@@ -195,7 +164,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("media"), ordering="media_kind")
     def medium(self, post: Post) -> str:
-        """The kind of the file, and what became of it if it is not here."""
+        """The kind of the file, and why it is missing if it is not stored."""
         kind, state = post.get_media_kind_display(), post.get_media_state_display()
         parts = [kind] if post.media_state == MediaState.STORED else [kind, state]
         return ": ".join(filter(None, parts)) or EMPTY
@@ -234,7 +203,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("reply to"))
     def reply(self, post: Post) -> SafeString | str:
-        """A reply within the channel leads to the post it answers, if that is here."""
+        """The message that was answered; within the channel, a link to its post."""
         if post.reply_to_message_id is None:
             return EMPTY
         text = f"#{post.reply_to_message_id}"

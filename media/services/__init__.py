@@ -1,1 +1,1 @@
-"""What the room does: read files, take batches of posts over, run whole imports."""
+"""Import posts: whole exports (`imports`), batch by batch (`pipeline`)."""

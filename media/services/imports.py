@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,22 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
-from media.services.batches import Batch, batches
-from media.services.plan import Outcome
-from media.services.takeover import foretell, taken_over
+from media.services.pipeline.batches import Batch, read_batches
+from media.services.pipeline.plan import BatchOutcome
+from media.services.pipeline.preview import preview
+from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
 
 DETAIL_CHARS = 1000
 SHOWN_PROBLEMS = 1000
-"""How many problems the summary carries along; all of them stand in `import_problems`."""
+"""How many problems the summary holds; all of them are rows of `import_problems`."""
 
-Observer = Callable[["Summary"], None]
+Observer = Callable[["ImportSummary"], None]
 
 
 @dataclass(slots=True)
-class Summary:
+class ImportSummary:
     """What an import did. `counts` are messages unless the name says bytes or media."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -40,13 +42,10 @@ class Summary:
     def clean(self) -> bool:
         return not self.counts["problems"]
 
-    def take(self, outcome: Outcome) -> None:
+    def add(self, outcome: BatchOutcome) -> None:
         self.counts.update(outcome.counts)
-        self.note(outcome.problems)
-
-    def note(self, problems: list[Problem]) -> None:
-        self.counts["problems"] += len(problems)
-        self.problems += problems[: max(SHOWN_PROBLEMS - len(self.problems), 0)]
+        self.counts["problems"] += len(outcome.problems)
+        self.problems += outcome.problems[: max(SHOWN_PROBLEMS - len(self.problems), 0)]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -59,9 +58,18 @@ class Summary:
 
 
 SUMMARY_COUNTS = (
-    "messages", "new", "updated", "unchanged", "repeated", "service", "media_stored",
-    "duplicates", "bytes_stored", "problems",
-)  # fmt: skip
+    "messages",
+    "new",
+    "updated",
+    "unchanged",
+    "repeated",
+    "service",
+    "media_stored",
+    "duplicates",
+    "bytes_stored",
+    "problems",
+)
+"""Counts that every summary shows, in this order; the others follow in alphabetical order."""
 
 
 def import_export(
@@ -72,35 +80,24 @@ def import_export(
     limit: int | None = None,
     dry_run: bool = False,
     observe: Observer = lambda _: None,
-) -> Summary:
+) -> ImportSummary:
     """
-    Take everything of an export over. Repeatable at any point: what is stored is left alone.
+    Import everything of an export. Repeatable at any point: what is stored is left alone.
 
-    Failures of single messages are noted and go on; a store that cannot be written stops
-    the import with its own error, and what was settled before stays.
+    Failures of single messages are recorded and the import goes on; a store that cannot be
+    written stops it with its own error, and what was committed before stays.
     """
-    summary = Summary()
+    summary = ImportSummary()
     started = timezone.now()
-    run = (
-        None
-        if dry_run
-        else ImportRun.objects.create(
-            tenant=tenant,
-            path=os.fsencode(path).decode(errors="replace")[:1000],
-            started_at=started,
-        )
-    )
+    run = None if dry_run else _record_start(tenant, path, at=started)
     try:
         with trace.use(trace.current() or f"import-{trace.new()[:12]}"):
-            cut = batches(source, limit=limit)
-            taken: Generator[tuple[Batch, Outcome], None, None]
-            if run is None:
-                taken = ((batch, foretell(source, batch, tenant=tenant)) for batch in cut)
-            else:
-                taken = taken_over(source, cut, tenant=tenant)
-            with closing(taken):
-                for batch, outcome in taken:
-                    _sum_up(batch, outcome, run=run, summary=summary)
+            batches = read_batches(source, limit=limit)
+            # Closed here, not by the garbage collector: where `observe` raises, the reservations of
+            # the batches in flight are given back at once.
+            with closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes:
+                for batch, outcome in outcomes:
+                    _add_up(batch, outcome, run=run, summary=summary)
                     observe(summary)
     finally:
         finished = timezone.now()
@@ -112,19 +109,35 @@ def import_export(
     return summary
 
 
-def _sum_up(batch: Batch, outcome: Outcome, *, run: ImportRun | None, summary: Summary) -> None:
+def _record_start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:
+    # A path need not be UTF-8; PostgreSQL takes nothing else.
+    shown = os.fsencode(path).decode(errors="replace")[:1000]
+    return ImportRun.objects.create(tenant=tenant, path=shown, started_at=at)
+
+
+def _outcomes(
+    source: ExportSource, batches: Iterator[Batch], *, tenant: Tenant, dry_run: bool
+) -> Generator[tuple[Batch, BatchOutcome], None, None]:
+    if not dry_run:
+        return import_batches(source, batches, tenant=tenant)
+    return ((batch, preview(source, batch, tenant=tenant)) for batch in batches)
+
+
+def _add_up(
+    batch: Batch, outcome: BatchOutcome, *, run: ImportRun | None, summary: ImportSummary
+) -> None:
     if batch.chat is not None and batch.chat.title[:255] not in summary.channels:
         summary.channels.append(batch.chat.title[:255])
     outcome.problems += batch.problems
     outcome.counts["messages"] += len(batch.messages)
     outcome.counts["service"] += batch.service
     summary.skipped_chats.update(s.kind for s in batch.skipped)
-    summary.take(outcome)
+    summary.add(outcome)
     if run is not None and outcome.problems:
-        _record(run, outcome.problems)
+        _record_problems(run, outcome.problems)
 
 
-def _record(run: ImportRun, problems: list[Problem]) -> None:
+def _record_problems(run: ImportRun, problems: list[Problem]) -> None:
     ImportProblem.objects.bulk_create(
         ImportProblem(
             run=run, code=p.code[:64], message_id=p.message_id, detail=p.detail[:DETAIL_CHARS]

@@ -1,4 +1,4 @@
-"""What every source of posts hands over, whatever it reads: an export folder or Telegram itself."""
+"""The records that every source of posts yields, be it an export folder or Telegram itself."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ class MediaKind(StrEnum):
 
 
 class Absence(StrEnum):
-    """Why a message that names a file comes without its bytes."""
+    """Why the source has no bytes for a file that its message names."""
 
     NOT_INCLUDED = "not_included"
     EXCEEDS_LIMIT = "exceeds_limit"
@@ -88,7 +88,7 @@ class SkippedChat:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One post as its source tells it. Times are aware UTC; counters are None where unknown."""
+    """One post as its source has it. Times are aware UTC; counters are None where unknown."""
 
     message_id: int
     posted_at: datetime
@@ -112,7 +112,7 @@ class Message:
     extra: dict[str, Any] = field(default_factory=dict)
     """Poll, place, to-do list and the like, as plain JSON; contacts are left out."""
     fingerprint: str = ""
-    """SHA-256 (hex) of what the source said, so that an unchanged message is known at a glance."""
+    """SHA-256 (hex) of the message in the source: an equal one needs no second import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class ServiceMessage:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something of the source that could not be taken over; the rest goes on."""
+    """A part of the source that could not be imported; the import goes on."""
 
     code: str
     detail: str

@@ -18,7 +18,7 @@ from typing import Final
 
 from django.conf import settings
 
-from events.queue import answer, enqueue_once
+from events.queue import acknowledge, enqueue_once
 from storage_quota import cleanup
 from storage_quota.cleanup import Freed, Progress, Round, Step
 from storage_quota.object_store.factory import get_store
@@ -86,7 +86,7 @@ def sweep(
 
 def sweep_in_background(*, now: datetime, time_box: timedelta) -> str:
     """What a worker does once a day; what it cannot finish in `time_box` goes on in another task."""
-    answer(TASK)
+    acknowledge(TASK)
     try:
         freed = sweep(now=now, until=time.monotonic() + time_box.total_seconds())
     except cleanup.CleanupRunning:

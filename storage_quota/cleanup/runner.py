@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.errors import DomainError
-from events.queue import answer, enqueue_once
+from events.queue import acknowledge, enqueue_once
 from storage_quota import metrics, selectors
 from storage_quota.cleanup.candidates import Freed, Plan
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
@@ -125,7 +125,7 @@ def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool
     Begins at the emergency threshold and ends at the target. What it cannot finish in
     `time_box` goes on in another task, which is told that it is `going_on`.
     """
-    answer(TASK)
+    acknowledge(TASK)
     if not settings.CLEANUP.enabled:
         return "switched off by S3_ENABLE_EMERGENCY_CLEANUP"
     if not going_on and selectors.taken_in_all() < settings.LIMITS.emergency_bytes:

@@ -1,5 +1,13 @@
-"""A worker of the vision queues, to be killed: `python -m tests.acceptance.looker`."""
+"""
+Workers of the vision queues, to be killed: `python -m tests.acceptance.looker`.
 
+For each line on stdin one more is forked, in a session of its own, by a parent that has imported
+everything and has no connection. The worker tells its pid on stdout and begins.
+"""
+
+import os
+import signal
+import sys
 import time
 
 import django
@@ -8,8 +16,18 @@ django.setup()
 
 from events.delivery import worker  # noqa: E402
 
-if __name__ == "__main__":
-    print("started", flush=True)  # noqa: T201
+
+def look() -> None:
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    print(os.getpid(), flush=True)  # noqa: T201
     while True:
         settled = worker.drain("vision").settled
         time.sleep(0 if settled else 0.1)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the killed leave no zombies
+    for _ in sys.stdin:
+        if not os.fork():
+            look()

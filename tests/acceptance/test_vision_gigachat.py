@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from functools import cache
 
+import psutil
 import pytest
 from django.utils import timezone
 from PIL import Image, ImageDraw
@@ -50,22 +52,32 @@ def environment(stub, tmp_path, settings, monkeypatch):
 
 @pytest.fixture
 def start(environment):
+    """Starts a worker that has all it needs; those that still run are killed at the end."""
     started = []
 
-    def _():
-        process = subprocess.Popen(
+    @cache
+    def parent():
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.acceptance.looker"], cwd=ROOT, env=environment,
-            stdout=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
-        started.append(process)
-        return process
+
+    def _():
+        parent().stdin.write(b"\n")
+        started.append(psutil.Process(int(parent().stdout.readline())))
+        return started[-1]
 
     yield _
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    for worker in started:
+        if worker.is_running():
+            kill(worker)
+    parent().communicate()
+
+
+def kill(worker: psutil.Process) -> None:
+    """With all that it started."""
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
 
 
 def photo(seed: int) -> bytes:
@@ -106,10 +118,8 @@ def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
 
     while kills < KILLS:
         victim = chance.randrange(WORKERS)
-        workers[victim].stdout.readline()  # killed at work, not at its start
         time.sleep(chance.uniform(0.05, 0.4))
-        os.killpg(workers[victim].pid, signal.SIGKILL)
-        workers[victim].wait()
+        kill(workers[victim])
         kills += 1
         workers[victim] = start()
         as_if_leases_had_ended()

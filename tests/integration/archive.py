@@ -9,7 +9,6 @@ from django.db import transaction
 from accounts import tenants
 from accounts.models import Tenant
 from events import outbox
-from media import announce
 from media.models import (
     Channel,
     MediaObject,
@@ -19,6 +18,7 @@ from media.models import (
     media_object_id,
     post_id,
 )
+from media.posts import post_events
 from storage_quota import keys
 from storage_quota import services as quota
 
@@ -89,6 +89,8 @@ class Archive:
     def tell(self, post: Post, media: list[MediaObject]) -> None:
         contents = [m.file_sha256 for m in media]
         trace_id = f"test:{post.telegram_message_id}"
-        outbox.publish(announce.parsed(post, self.channel, contents, first=True, trace_id=trace_id))
+        outbox.publish(
+            post_events.parsed(post, self.channel, contents, first=True, trace_id=trace_id)
+        )
         if media:
-            outbox.publish(announce.uploaded(post, media, now=START, trace_id=trace_id))
+            outbox.publish(post_events.uploaded(post, media, now=START, trace_id=trace_id))

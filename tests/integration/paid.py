@@ -7,7 +7,7 @@ from django.utils import timezone
 from events.delivery import worker
 from events.models import Delivery
 from events.schemas import VisionUploadedEventV1
-from media import announce
+from media.posts import post_events
 from vision.models import PictureLook, TokenBudget
 from vision.services import analyze
 
@@ -28,7 +28,7 @@ def drain(*, rounds: int = 1, queues=("vision", "vision_backfill", "default")) -
 def event_of(post) -> VisionUploadedEventV1:
     shown = post.post_media.select_related("media_object").order_by("position")
     media = [one.media_object for one in shown]
-    return announce.uploaded(post, media, now=post.posted_at, trace_id="t")
+    return post_events.uploaded(post, media, now=post.posted_at, trace_id="t")
 
 
 def analyzes(post):

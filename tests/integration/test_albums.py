@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from albums.models import MediaGroup, MediaGroupItem
-from albums.services import assemble, collect
+from albums.services import assemble, collect, overdue
 from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import AlbumAssembledEventV1
@@ -51,12 +51,12 @@ def settle_everything():
         worker.drain("vision")
 
 
-def told(topic):
+def published(topic):
     return OutboxEvent.objects.filter(topic=topic).order_by("pk")
 
 
 def assembled():
-    return [AlbumAssembledEventV1.model_validate(e.payload) for e in told("album.assembled")]
+    return [AlbumAssembledEventV1.model_validate(e.payload) for e in published("album.assembled")]
 
 
 class TestCollecting:
@@ -70,8 +70,8 @@ class TestCollecting:
         assert (group.album_kind, group.items_count) == ("photo", 3)
         assert group.caption_text == "подпись"
         assert group.cover_media_id == items[0].media_object_id
-        assert told("albums.parsed").count() == 1
-        assert told("albums.parsed").get().payload["post_ids"] == [str(p.pk) for p in album]
+        assert published("albums.parsed").count() == 1
+        assert published("albums.parsed").get().payload["post_ids"] == [str(p.pk) for p in album]
 
     def test_fact_084_kinds_of_albums(self, archive):
         archive.post(b"v1", mime="video/mp4", kind="video", grouped_id=-1)
@@ -95,9 +95,9 @@ class TestCollecting:
 
         assert outcome == "unchanged"
         assert list(MediaGroupItem.objects.order_by("pk").values_list("pk", "position")) == before
-        assert told("albums.parsed").count() == 1
+        assert published("albums.parsed").count() == 1
 
-    def test_a_late_item_takes_its_place_and_reopens_the_album(self, archive):
+    def test_a_late_item_takes_its_position_and_reopens_the_album(self, archive):
         first, third = (
             archive.post(b"1", grouped_id=-1, message_id=1),
             archive.post(b"3", grouped_id=-1, message_id=3),
@@ -133,7 +133,7 @@ class TestCollecting:
 
         assert MediaGroup.objects.count() == 1
         assert sorted(MediaGroupItem.objects.values_list("position", flat=True)) == list(range(8))
-        assert told("albums.parsed").count() == 1
+        assert published("albums.parsed").count() == 1
 
 
 class TestAssembling:
@@ -166,7 +166,7 @@ class TestAssembling:
         assert enrichment["ocr_text"] == " | ".join(texts)
         assert len(assembled()) == 1
 
-    def test_fact_091_092_the_summary_lies_in_the_bucket_and_in_the_row(self, archive, album):
+    def test_fact_091_092_the_summary_is_in_the_bucket_and_in_the_row(self, archive, album):
         settle_everything()
 
         group = MediaGroup.objects.get()
@@ -217,9 +217,9 @@ class TestAssembling:
         worker.drain("default")
         late = timezone.now() + timedelta(minutes=20)
 
-        early = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=timezone.now())
-        count = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=late)
-        again = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=late)
+        early = overdue.assemble_overdue(timeout=timedelta(minutes=15), now=timezone.now())
+        count = overdue.assemble_overdue(timeout=timedelta(minutes=15), now=late)
+        again = overdue.assemble_overdue(timeout=timedelta(minutes=15), now=late)
         settle_everything()
 
         assert (early, count, again) == (0, 1, 0)
@@ -255,9 +255,9 @@ class TestAssembling:
         assert event.s3_key is None
         assert MediaGroup.objects.get().meta["enrichment"]["s3_key"] is None
 
-    def test_fact_096_the_lag_is_counted_from_the_first_look(self, archive, album, now):
+    def test_fact_096_the_lag_is_counted_from_the_first_analysis(self, archive, album, now):
         settle_everything()
-        MediaGroup.objects.update(assembled_print="", status="waiting")
+        MediaGroup.objects.update(assembled_fingerprint="", status="waiting")
         for post, seconds in zip(album, (0, 10, 30), strict=True):
             PostEnrichment.objects.filter(post=post).update(
                 vision_analyzed_at=now + timedelta(seconds=seconds)
@@ -269,7 +269,7 @@ class TestAssembling:
 
         assert assembled()[-1].assembly_lag_seconds == 30
 
-    def test_an_assembly_that_was_killed_is_taken_over_when_its_claim_ends(self, archive, album):
+    def test_an_assembly_that_was_killed_is_repeated_when_its_claim_ends(self, archive, album):
         worker.drain("default")
         worker.drain("vision")
         MediaGroup.objects.update(claimed_until=timezone.now() + timedelta(seconds=1))
@@ -289,11 +289,11 @@ class TestAssembling:
         group = MediaGroup.objects.get().pk
         claim = assemble._claim
 
-        def after_another_look(*args, **kwargs):
+        def after_another_analysis(*args, **kwargs):
             PostEnrichment.objects.filter(post=album[1]).update(vision_ocr_text="позже")
             return claim(*args, **kwargs)
 
-        monkeypatch.setattr(assemble, "_claim", after_another_look)
+        monkeypatch.setattr(assemble, "_claim", after_another_analysis)
 
         assemble.assemble_album(group_id=group, now=now)
 
@@ -311,7 +311,7 @@ class TestAssembling:
         def slow(assembly):
             MediaGroup.objects.update(claimed_until=theirs)
 
-        monkeypatch.setattr(assemble, "_put", slow)
+        monkeypatch.setattr(assemble, "_store_summary", slow)
 
         with pytest.raises(assemble.RetryLater):
             assemble.assemble_album(group_id=group, now=now)
@@ -319,7 +319,7 @@ class TestAssembling:
         assert assembled() == []
         assert MediaGroup.objects.get().claimed_until == theirs
 
-    def test_many_assemblers_at_once_tell_of_it_once(self, archive, album):
+    def test_many_assemblers_at_once_publish_once(self, archive, album):
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from media.models import MediaObject, Post
-from media.services.ingest import ingest
+from media.services.pipeline.in_flight import import_messages
 from media.sources.port import Attachment, MediaKind, Message
 from storage_quota import cleanup, keys, services
 from storage_quota.cleanup import runner
@@ -103,7 +103,9 @@ def test_two_hundred_times_a_picture_is_imported_again_while_it_is_cleaned_up(
 
         def bring_in(channel, delay, number=number):
             time.sleep(delay)
-            ingest(source, channel=channel, messages=[source.message(number)], now=timezone.now())
+            import_messages(
+                source, channel=channel, messages=[source.message(number)], now=timezone.now()
+            )
 
         imports = [
             lambda c=channel, d=delay: bring_in(c, d)

@@ -11,13 +11,13 @@ from PIL import Image
 
 from accounts import tenants
 from albums.models import MediaGroup
-from albums.services import assemble
-from events import maintenance, outbox, subscriptions
-from events.delivery import worker
+from albums.services import overdue
+from events import outbox, subscriptions
+from events.delivery import dead_letters, worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
-from media import announce, rows
 from media.models import Post, PostMedia
+from media.posts import post_events, post_row
 from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota import tasks
@@ -63,7 +63,7 @@ def swap(archive, post, body, *, minutes):
         post.revision += 1
         post.save()
         asked_at = START + timedelta(minutes=minutes)
-        outbox.publish(announce.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
+        outbox.publish(post_events.uploaded(post, [media], first=False, now=asked_at, trace_id="t"))
 
 
 def short(body):
@@ -78,7 +78,7 @@ class TestPictures:
         swap(archive, post, b"B", minutes=5)
         settle()
 
-        maintenance.replay(Delivery.objects.filter(state="dead"), now=timezone.now())
+        dead_letters.replay(Delivery.objects.filter(state="dead"), now=timezone.now())
         settle()
 
         assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(b"B"))
@@ -116,7 +116,9 @@ class TestPictures:
         settle()
         provider.errors.clear()
 
-        maintenance.replay(Delivery.objects.filter(subscriber="vision.analyze"), now=timezone.now())
+        dead_letters.replay(
+            Delivery.objects.filter(subscriber="vision.analyze"), now=timezone.now()
+        )
         settle()
 
         assert PostEnrichment.objects.get().vision_analyzed_at is not None
@@ -158,26 +160,26 @@ class TestAlbums:
         assert found[1] == found[3] == {-1: (1, 1), -2: (2, 2)}
         assert found[2] == {-1: (3, 3), -2: (0, 0)}
 
-    def test_an_album_is_not_told_with_the_text_of_a_picture_that_is_gone(self):
+    def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self):
         archive = Archive()
         posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]
         settle()
-        told = OutboxEvent.objects.filter(topic="album.assembled")
-        before = told.count()
+        assembled = OutboxEvent.objects.filter(topic="album.assembled")
+        before = assembled.count()
         swap(archive, posts[0], b"new", minutes=5)
         with transaction.atomic():
             posts[0].fingerprint = "x" * 64
             contents = [sha256(b"new").hexdigest()]
             outbox.publish(
-                announce.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
+                post_events.parsed(posts[0], archive.channel, contents, first=False, trace_id="t")
             )
 
         worker.drain("default")
-        early = told.count()
+        early = assembled.count()
         settle()
 
         assert early == before
-        assert short(b"new") in told.order_by("pk").last().payload["vision_ocr_text"]
+        assert short(b"new") in assembled.order_by("pk").last().payload["vision_ocr_text"]
 
     def test_one_album_that_is_being_assembled_does_not_hold_up_the_overdue_ones(self):
         archive = Archive()
@@ -189,7 +191,7 @@ class TestAlbums:
         MediaGroup.objects.filter(grouped_id=-1).update(claimed_until=now + timedelta(hours=1))
         MediaGroup.objects.update(updated_at=now - timedelta(hours=1))
 
-        count = assemble.assemble_overdue(timeout=timedelta(minutes=15), now=now)
+        count = overdue.assemble_overdue(timeout=timedelta(minutes=15), now=now)
 
         assert count == 1
         assert MediaGroup.objects.get(grouped_id=-2).status == "partial"
@@ -215,15 +217,15 @@ class TestHostileMessages:
         assert (Post.objects.count(), summary.counts["problems"]) == (2, 1)
 
     def test_what_only_the_database_refuses_is_found_and_named(self, tmp_path, monkeypatch):
-        build = rows.build
+        build = post_row.build
 
-        def too_long(channel, incoming):
-            post = build(channel, incoming)
-            if incoming.message.message_id == 5:
+        def too_long(channel, parsed):
+            post = build(channel, parsed)
+            if parsed.message.message_id == 5:
                 post.via_bot = "x" * 100
             return post
 
-        monkeypatch.setattr("media.rows.build", too_long)
+        monkeypatch.setattr("media.posts.post_row.build", too_long)
         messages = [exports.message(n, text=f"{n}") for n in range(1, 10)]
 
         summary = run(tmp_path, messages)

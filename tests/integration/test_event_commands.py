@@ -352,7 +352,7 @@ class TestDrain:
 
     def test_it_delivers_what_is_due_and_reports_per_subscriber(self, manage, manage_json, ping):
         listen(name="test.first")
-        listen(name="test.second", queue="slow", mode=Mode.OUTSIDE)
+        listen(name="test.second", queue="slow", mode=Mode.LEASED)
         publish(ping(1), ping(2))
 
         report = manage_json("drain")
@@ -502,7 +502,7 @@ class TestDrain:
 
         def hold():
             with transaction.atomic():
-                claims.due(subscriptions.registered()[0], limit=1, now=timezone.now())
+                claims.lock_due(subscriptions.registered()[0], limit=1, now=timezone.now())
                 held.set()
                 done.wait(10)
             connections.close_all()

@@ -10,10 +10,11 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import maintenance, outbox, subscriptions, tasks, trace
-from events.delivery import claims, worker
+from events import outbox, subscriptions, tasks, trace
+from events.delivery import claims, dead_letters, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
+from events.outbox import pruning
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
 from events.subscriptions import Mode, subscribe
@@ -145,7 +146,7 @@ class TestDoorbell:
         assert outcome == "already being drained"
 
 
-@pytest.mark.parametrize("mode", [Mode.ROWS, Mode.OUTSIDE])
+@pytest.mark.parametrize("mode", [Mode.TRANSACTIONAL, Mode.LEASED])
 class TestFailure:
     def test_a_failure_backs_off_and_is_tried_again(self, mode, ping):
         answers = iter([RuntimeError("oops"), None])
@@ -285,7 +286,7 @@ class TestFailure:
         assert [r.trace_id for r in lines] == ["e2e_test_x"] * 3
 
 
-class TestRows:
+class TestTransactionalMode:
     def test_the_rows_of_a_failed_handler_are_rolled_back_and_the_others_stay(self, ping):
         def writes(event):
             outbox.publish(ping(event.number + 100))
@@ -321,7 +322,7 @@ class TestRows:
 
 class TestLease:
     def test_fact_045_work_of_a_killed_worker_is_due_again_when_its_lease_ends(self, ping):
-        heard = listen(mode=Mode.OUTSIDE, lease=timedelta(milliseconds=50))
+        heard = listen(mode=Mode.LEASED, lease=timedelta(milliseconds=50))
         publish(ping(1))
         subscription = subscription_of("test.listen")
         (lost,) = claims.lease(subscription, limit=10, now=timezone.now())
@@ -338,7 +339,7 @@ class TestLease:
             Delivery.objects.update(due_at=timezone.now() + timedelta(minutes=1))
             raise RuntimeError
 
-        listen(overrun, mode=Mode.OUTSIDE)
+        listen(overrun, mode=Mode.LEASED)
         publish(ping(1))
 
         tally = worker.drain("default")
@@ -346,8 +347,8 @@ class TestLease:
         delivery = Delivery.objects.get()
         assert (tally.settled, delivery.state, delivery.error_code) == (0, DeliveryState.LEASED, "")
 
-    def test_a_delivery_that_kills_every_worker_is_buried(self, ping):
-        listen(mode=Mode.OUTSIDE, backoff=Backoff(max_attempts=2))
+    def test_a_delivery_that_kills_every_worker_becomes_a_dead_letter(self, ping):
+        listen(mode=Mode.LEASED, backoff=Backoff(max_attempts=2))
         publish(ping(1))
         subscription = subscription_of("test.listen")
         for _ in range(3):
@@ -381,7 +382,7 @@ class TestLease:
             time.sleep(0.02)
             return "ok"
 
-        listen(slow, mode=Mode.OUTSIDE, batch=1, threads=4)
+        listen(slow, mode=Mode.LEASED, batch=1, threads=4)
         publish(*(ping(n) for n in range(20)))
 
         tally = worker.drain("default")
@@ -390,7 +391,7 @@ class TestLease:
         assert len(names) > 1
 
 
-class TestBatchMode:
+class TestProjectionMode:
     def test_a_projection_gets_its_events_at_once_without_the_unreadable(self, ping):
         batches = []
 
@@ -398,7 +399,7 @@ class TestBatchMode:
             batches.append([e.number for e in events])
             return "projected"
 
-        subscribe(Ping, name="test.project", mode=Mode.BATCH)(project)
+        subscribe(Ping, name="test.project", mode=Mode.PROJECTION)(project)
         publish(*(ping(n) for n in range(5)))
         OutboxEvent.objects.filter(idempotency_key="ping:3").update(payload={"number": []})
 
@@ -430,7 +431,7 @@ class TestMaintenance:
         heard.clear()
 
         one = Delivery.objects.filter(event__idempotency_key="ping:1")
-        replayed = maintenance.replay(one, now=timezone.now())
+        replayed = dead_letters.replay(one, now=timezone.now())
         worker.drain("default")
 
         assert (replayed, heard) == (1, [1])
@@ -442,7 +443,7 @@ class TestMaintenance:
         worker.drain("default")
         publish(ping(3))
 
-        pruned = maintenance.prune(before=timezone.now() + timedelta(days=1))
+        pruned = pruning.prune(before=timezone.now() + timedelta(days=1))
 
         left = OutboxEvent.objects.filter(topic="test.ping").values_list(
             "idempotency_key", flat=True
@@ -454,7 +455,7 @@ class TestMaintenance:
         self.kill(ping, 1)
         publish(ping(2))
 
-        rows = {(r.topic, r.subscriber): r for r in maintenance.stats(now=timezone.now())}
+        rows = {(r.topic, r.subscriber): r for r in stats.stats(now=timezone.now())}
 
         row = rows["test.ping", "test.listen"]
         assert (row.length, row.pending, row.dead) == (2, 1, 1)

@@ -21,7 +21,8 @@ from accounts import tenants
 from accounts.models import Tenant
 from events.models import OutboxEvent
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
-from media.services import batches, imports
+from media.services import imports
+from media.services.pipeline import batches
 from media.sources.export import ExportSource
 from storage_quota import services as quota
 from storage_quota.models import Reservation, StoredObject, TenantUsage
@@ -39,7 +40,7 @@ def picture(folder: Path, name: str, color: str = "white", size=(40, 30)) -> str
     return f"photos/{name}"
 
 
-def run(folder: Path, **options) -> imports.Summary:
+def run(folder: Path, **options) -> imports.ImportSummary:
     source = ExportSource(folder, zone=UTC)
     tenant = options.pop("tenant", None) or tenants.default_tenant()
     return imports.import_export(source=source, path=folder, tenant=tenant, **options)
@@ -63,7 +64,7 @@ def state() -> dict:
         "ledger": sorted(StoredObject.objects.values_list("key", "size_bytes")),
         "bucket": sorted((o.key, o.size_bytes) for o in get_store().list("")),
         "usage": sorted(TenantUsage.objects.values_list("content_type", "total_bytes")),
-        "promised": Reservation.objects.count(),
+        "reserved": Reservation.objects.count(),
     }
 
 
@@ -253,7 +254,7 @@ class TestRepeating:
         assert sorted(counts.values()) == [0, 1]
         assert OutboxEvent.objects.filter(topic="posts.vision.uploaded").count() == 2
 
-    def test_a_picture_that_is_put_back_is_told_of_again(self, tmp_path):
+    def test_a_picture_that_comes_back_is_published_again(self, tmp_path):
         for edition, color in enumerate(["white", "red", "white", "red"]):
             folder = tmp_path / str(edition)
             raw = message(
@@ -342,7 +343,7 @@ class TestBadInput:
         }
 
     def test_a_file_larger_than_the_archive_takes_is_left_out(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("media.services.blobs.MAX_MEDIA_BYTES", 100)
+        monkeypatch.setattr("media.services.pipeline.blobs.MAX_MEDIA_BYTES", 100)
         path = picture(tmp_path, "a.jpg")
 
         summary = run(write(tmp_path, chat([message(1, photo=path)])))
@@ -451,7 +452,7 @@ class TestCommand:
 
         assert Post.objects.count() == 3
 
-    def test_problems_are_told_with_file_and_message_and_give_exit_code_1(self, tmp_path):
+    def test_problems_are_shown_with_file_and_message_and_give_exit_code_1(self, tmp_path):
         code, _, err = self.run(write(tmp_path, chat([message(5, photo="photos/no.jpg")])))
 
         assert code == 1
@@ -527,7 +528,7 @@ class TestInterruption:
         assert self.normal(state()) == self.normal(wanted)
 
     def kill_after(self, delay: float, folder: Path, objects_dir: Path) -> None:
-        """The child tells when it is about to begin; then it has `delay` seconds to live."""
+        """The child prints when it is about to begin; `delay` seconds later it is killed."""
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(folder), str(objects_dir)],
             stdout=subprocess.PIPE,
@@ -552,7 +553,8 @@ settings.OBJECTS_DIR = Path(sys.argv[2])
 django.setup()
 from datetime import UTC
 from accounts import tenants
-from media.services import batches, imports
+from media.services import imports
+from media.services.pipeline import batches
 from media.sources.export import ExportSource
 batches.BATCH_MESSAGES = 10
 source = ExportSource(Path(sys.argv[1]), zone=UTC)

@@ -1,4 +1,4 @@
-"""The files of one batch travel while the rows of the batch before are written."""
+"""The files of one batch are uploaded while the rows of the batch before are written."""
 
 import threading
 from dataclasses import replace
@@ -12,8 +12,9 @@ from PIL import Image
 from accounts import tenants
 from events.models import OutboxEvent
 from media.models import MediaObject, MediaState, Post
-from media.services import batches, blobs, imports
-from media.services.ingest import finish, prepare
+from media.services import imports
+from media.services.pipeline import batches, upload
+from media.services.pipeline.in_flight import finish, start
 from media.sources.export import ExportSource
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, get_store, use
@@ -45,12 +46,12 @@ def export(folder: Path, names: list[str]) -> Path:
     return write(folder, chat(posts))
 
 
-def run(folder: Path) -> imports.Summary:
+def run(folder: Path) -> imports.ImportSummary:
     source = ExportSource(folder, zone=UTC)
     return imports.import_export(source=source, path=folder, tenant=tenants.default_tenant())
 
 
-def books() -> tuple[int, int, int]:
+def byte_totals() -> tuple[int, int, int]:
     """Bytes in the bucket, in the ledger, in the sums."""
     return (
         sum(info.size_bytes for info in get_store().list()),
@@ -64,7 +65,7 @@ def test_a_picture_of_two_neighboring_batches_is_put_and_charged_once(tmp_path, 
 
     assert store.puts == MediaObject.objects.count() == 3
     assert not Reservation.objects.exists()
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1
 
 
 def test_files_of_the_next_batch_are_put_before_the_rows_of_this_one_are_written(
@@ -77,23 +78,23 @@ def test_files_of_the_next_batch_are_put_before_the_rows_of_this_one_are_written
         posts_then.append(0 if threading.current_thread() is threading.main_thread() else 1)
         return put(reservation, body, **kwargs)
 
-    prepared: list[int] = []
-    prepare = blobs.begin_storing
+    posts_at_start: list[int] = []
+    start_uploads = upload.start_uploads
 
     def counting(*args, **kwargs):
-        prepared.append(Post.objects.count())
-        return prepare(*args, **kwargs)
+        posts_at_start.append(Post.objects.count())
+        return start_uploads(*args, **kwargs)
 
     monkeypatch.setattr(store, "put", noting)
-    monkeypatch.setattr("media.services.ingest.begin_storing", counting)
+    monkeypatch.setattr("media.services.pipeline.in_flight.start_uploads", counting)
 
     run(export(tmp_path, ["a", "b", "c", "d", "e", "f"]))
 
-    assert prepared == [0, 0, 2]
+    assert posts_at_start == [0, 0, 2]
     assert posts_then == [1] * 6
 
 
-def test_a_store_that_fails_keeps_what_was_settled_and_gives_every_promise_back(
+def test_a_store_that_fails_keeps_what_was_settled_and_releases_every_reservation(
     tmp_path, store, monkeypatch
 ):
     put = store.put
@@ -104,7 +105,7 @@ def test_a_store_that_fails_keeps_what_was_settled_and_gives_every_promise_back(
         return put(reservation, body, **kwargs)
 
     monkeypatch.setattr(store, "put", failing)
-    monkeypatch.setattr(blobs, "PARALLEL_PUTS", 1)
+    monkeypatch.setattr(upload, "PARALLEL_PUTS", 1)
     folder = export(tmp_path, ["a", "b", "c", "d", "e", "f"])
 
     with pytest.raises(StoreUnavailable):
@@ -112,14 +113,14 @@ def test_a_store_that_fails_keeps_what_was_settled_and_gives_every_promise_back(
 
     assert Post.objects.count() in {2, 4}
     assert not Reservation.objects.exists()
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1
     monkeypatch.setattr(store, "put", put)
     run(folder)
     assert Post.objects.count() == MediaObject.objects.count() == 6
 
 
-def test_a_reader_that_stops_early_leaves_no_promise(tmp_path, store):
-    def stop(summary: imports.Summary) -> None:
+def test_a_reader_that_stops_early_leaves_no_reservation(tmp_path, store):
+    def stop(summary: imports.ImportSummary) -> None:
         if summary.counts["messages"]:
             raise KeyboardInterrupt
 
@@ -135,7 +136,7 @@ def test_a_reader_that_stops_early_leaves_no_promise(tmp_path, store):
 
     assert Post.objects.count() == 2
     assert not Reservation.objects.exists()
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1
 
 
 def test_a_file_that_changes_under_the_import_is_the_problem_of_its_message_only(
@@ -164,13 +165,13 @@ def test_a_file_that_changes_under_the_import_is_the_problem_of_its_message_only
     assert again.clean
     assert Post.objects.get(telegram_message_id=2).media_state == MediaState.STORED
     assert MediaObject.objects.count() == 3
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1
 
 
 def test_a_picture_whose_first_file_changed_comes_in_with_the_next_batch(
     tmp_path, store, monkeypatch
 ):
-    """The second batch took it for known, since the first was about to bring it."""
+    """The second batch counted the picture as known, since the first one was uploading it."""
     folder = export(tmp_path, ["a", "b", "c", "d"])
     (folder / "photos" / "c.jpg").write_bytes((folder / "photos" / "b.jpg").read_bytes())
     content = (folder / "photos" / "b.jpg").read_bytes()
@@ -191,7 +192,7 @@ def test_a_picture_whose_first_file_changed_comes_in_with_the_next_batch(
     assert states[3] == MediaState.STORED
     assert MediaObject.objects.count() == 3
     assert not Reservation.objects.exists()
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1
 
 
 def test_a_file_that_was_missing_comes_in_with_the_next_import(tmp_path, store):
@@ -235,19 +236,17 @@ def test_many_posts_go_in_by_copy_and_an_edit_replaces_them(tmp_path, store, mon
     assert run(tmp_path).counts["unchanged"] == count
 
 
-def test_what_is_begun_again_after_hours_is_not_promised_on_the_time_of_the_first_attempt(
-    tmp_path, store, now
-):
+def test_a_batch_that_is_restarted_after_hours_reserves_with_the_later_time(tmp_path, store, now):
     source = ExportSource(export(tmp_path, ["a"]), zone=UTC)
-    [batch] = [each for each in batches.batches(source, limit=None) if each.messages]
-    with blobs.putters() as pool:
-        first = prepare(
+    [batch] = [each for each in batches.read_batches(source, limit=None) if each.messages]
+    with upload.upload_pool() as pool:
+        first = start(
             source, channel=factories.channel(), messages=batch.messages, pool=pool, now=now
         )
-        first.storing.abandon()
+        first.uploads.abandon()
 
-        second = replace(first, began=first.began - 7200).again()
+        second = replace(first, began=first.began - 7200).restart()
 
         assert Reservation.objects.get().expires_at > now + timedelta(hours=3)
         finish(second)
-    assert len(set(books())) == 1
+    assert len(set(byte_totals())) == 1

@@ -658,5 +658,5 @@ def test_the_cost_of_a_promise_does_not_grow_with_the_ledger(
     for _ in range(20):
         put(1)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         reserve(1)

@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import advisory_locks, maintenance
-from events.delivery import worker
+from events import advisory_locks
+from events.delivery import dead_letters, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
@@ -109,7 +109,7 @@ def decisions(post) -> list[dict]:
 
 def replay() -> None:
     deliveries = Delivery.objects.filter(subscriber="vision.analyze")
-    maintenance.replay(deliveries, now=timezone.now())
+    dead_letters.replay(deliveries, now=timezone.now())
     drain()
 
 

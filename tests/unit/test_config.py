@@ -10,9 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic_settings import BaseSettings
 
 from telegram_assistant import config
+from telegram_assistant.config import storage
 
 SECRET = "hush-9f3a"
-GROUPS = [g for g in BaseSettings.__subclasses__() if g.__module__ == config.__name__]
+GROUPS = [g for g in BaseSettings.__subclasses__() if g.__module__.startswith(config.__name__)]
 S3_COMPLETE = {
     "S3_BUCKET_NAME": "archive", "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": SECRET,
 }  # fmt: skip
@@ -190,7 +191,7 @@ class TestBadValues:
     def test_a_small_bucket_is_cleaned_up_to_its_threshold(self, read):
         cleanup = read(S3_TOTAL_LIMIT_GB="1.5", S3_EMERGENCY_THRESHOLD_GB="0.5").s3.cleanup()
 
-        assert cleanup.target_bytes == config.GIB // 2
+        assert cleanup.target_bytes == storage.GIB // 2
 
     def test_a_time_zone_that_is_none_says_what_one_looks_like(self, complaint):
         assert "Europe/Moscow" in complaint(TIME_ZONE="MSK+3")
@@ -365,7 +366,7 @@ class TestPlaces:
         assert read(VAR_DIR="~/archive").web.var_dir == tmp_path / "archive"
 
     def test_by_default_everything_lies_beside_the_code(self, read):
-        assert read().web.var_dir == Path(config.__file__).resolve().parents[1] / "var"
+        assert read().web.var_dir == Path(config.__file__).resolve().parents[2] / "var"
 
     @pytest.mark.parametrize(
         ("text", "hosts"),

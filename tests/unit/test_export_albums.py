@@ -1,6 +1,6 @@
 import pytest
 
-from media.sources.export.albums import group_id
+from media.sources.export.messages.albums import group_id
 from media.sources.port import Message
 from tests.unit.exports import CHANNEL_ID, message, photo, read_messages
 

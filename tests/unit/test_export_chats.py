@@ -135,7 +135,7 @@ def test_an_account_keeps_quiet_about_everything_else(tmp_path):
     assert outline(records)[-2:] == ["Open", 2]
 
 
-def test_headers_after_the_messages_are_told_apart_in_an_account_too(tmp_path):
+def test_headers_after_the_messages_are_matched_to_their_chats_in_an_account_too(tmp_path):
     def late(name, kind, chat_id):
         return {"messages": [message(chat_id)], "id": chat_id, "type": kind, "name": name}
 

@@ -205,7 +205,7 @@ def test_a_message_with_neither_text_nor_media_is_a_message(tmp_path):
 # Media
 
 
-def test_a_picture_is_told_with_its_figures(tmp_path):
+def test_a_picture_has_its_size_and_dimensions(tmp_path):
     raw = photo(1, photo="photos/a.jpg", photo_file_size=9, width=3, height=4, media_spoiler=True)
 
     assert read_one(tmp_path, raw).attachment == Attachment(
@@ -235,7 +235,7 @@ def test_each_kind_of_file_is_known(tmp_path, media_type, kind):
     assert (found.kind, found.file_name, found.declared_mime) == (kind, "a b.bin", "")
 
 
-def test_a_file_is_told_with_its_figures(tmp_path):
+def test_a_file_has_its_name_type_and_size(tmp_path):
     raw = message(
         1, file="video_files/a.mp4", file_name="Кино.mp4", file_size=2**33,
         thumbnail="video_files/a.mp4_thumb.jpg", media_type="video_file", mime_type="video/mp4",

@@ -136,8 +136,8 @@ def test_a_file_damaged_anywhere_gives_what_stands_before_the_damage(tmp_path_fa
         assert cut < content.index(b'"messages"') + 20
         return
 
-    told = texts_of(records)
-    assert told == list("абвгд")[: len(told)]
+    texts = texts_of(records)
+    assert texts == list("абвгд")[: len(texts)]
 
 
 def test_a_truncated_file_gives_everything_before_and_says_where_it_ends(tmp_path):

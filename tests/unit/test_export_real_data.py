@@ -125,7 +125,7 @@ def test_what_is_absent_from_the_assembled_channel_says_why(assembled):
     }
 
 
-def test_forwards_replies_and_polls_of_the_assembled_channel_are_told(assembled):
+def test_forwards_replies_and_polls_of_the_assembled_channel_are_read(assembled):
     by_id = {post.message_id: post for post in posts(assembled)}
 
     assert by_id[66].forward.from_name

@@ -5,16 +5,15 @@ from collections import Counter
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
-from pathlib import Path
 
 import pytest
+from django.conf import settings
 from PIL import Image, ImageChops, ImageStat
 
-import telegram_assistant.sample
-from telegram_assistant.sample import markup
-from telegram_assistant.sample.canvas import FONTS_DIR
+from tools.sample_channel import markup
+from tools.sample_channel.canvas import FONTS_DIR
 
-SAMPLE = Path(telegram_assistant.sample.__file__).parent
+SAMPLE = settings.BASE_DIR / "telegram_assistant" / "sample"
 EXPORT = SAMPLE / "ChatExport_2026-11-01"
 NOT_INCLUDED = "(File not included. Change data exporting settings to download.)"
 KEYS_IN_ORDER = [
@@ -282,11 +281,12 @@ def test_a_text_without_formatting_is_a_plain_string():
     assert markup.text_of(markup.entities("")) == ""
 
 
+@pytest.mark.slow
 def test_drawing_again_gives_the_same_export(root, expected, tmp_path):
     pytest.importorskip("av", reason="PyAV is needed to encode the video: pip install av")
     if not FONTS_DIR.exists():
         pytest.skip("the DejaVu fonts are missing: apt-get install fonts-dejavu-core")
-    from telegram_assistant.sample import draw  # noqa: PLC0415 - needs PyAV
+    from tools.sample_channel import draw  # noqa: PLC0415 - needs PyAV
 
     assert draw.main([str(tmp_path)]) == 0
 

@@ -63,7 +63,7 @@ class PostProviderFilter(admin.SimpleListFilter):
     parameter_name = "vision"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, Any]]:
-        return [*VisionProviderName.choices, ("waiting", _("not looked at yet"))]
+        return [*VisionProviderName.choices, ("waiting", _("not analyzed yet"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()

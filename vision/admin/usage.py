@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from accounts.models import Tenant
 from events.console import (
     EMPTY,
-    LookOnly,
+    NothingEditable,
     ReadOnlyAdmin,
     internal_link,
     page_of,
@@ -34,7 +34,7 @@ STATES = {
 }
 
 
-class Acting(LookOnly):
+class Acting(NothingEditable):
     """Nobody edits what the pipeline owns; who may see it may press its buttons."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:

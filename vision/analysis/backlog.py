@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 
 from events import outbox, trace
 from events.schemas import VisionUploadedEventV1
-from media import announce
 from media.models import MediaObject, MediaRole, Post, PostMedia
+from media.posts import post_events
 from vision.models import LookState, PictureLook
 
 MOST_ROUNDS = 3
@@ -132,6 +132,6 @@ def _publish(posts: Iterable[Post], *, now: datetime) -> int:
 def _wanted(post: Post, media: Sequence[MediaObject], *, now: datetime) -> VisionUploadedEventV1:
     """What an upload says, said once more."""
     trace_id = trace.current() or trace.new()
-    event = announce.uploaded(post, media, now=now, trace_id=trace_id)
+    event = post_events.uploaded(post, media, now=now, trace_id=trace_id)
     again = f"{event.idempotency_key}:again:{now.isoformat()}"
     return event.model_copy(update={"idempotency_key": again})

@@ -15,7 +15,7 @@ from events import outbox
 from events.errors import DomainError
 from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
-from media import announce
+from media.posts import post_events
 from vision import providers
 from vision.models import LookState, PictureLook
 from vision.providers.port import SCHEMA_VERSION
@@ -99,7 +99,7 @@ def _key(shown: Shown, run: str) -> str:
 
 
 def _event(shown: Shown, key: str, run: str, now: datetime) -> VisionUploadedEventV1:
-    event = announce.uploaded(shown.post, shown.media, now=now, trace_id=trace_of(run))
+    event = post_events.uploaded(shown.post, shown.media, now=now, trace_id=trace_of(run))
     return event.model_copy(update={"idempotency_key": key, "reanalysis": run})
 
 

@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 
 def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, Tally]:
-    """Drain `queues`, with a bar on stderr; tallies per subscriber."""
+    """Drain `queues` with a progress bar on stderr; returns a tally per subscriber."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     with tqdm(desc="deliveries", unit="", total=_open(queues), file=sys.stderr) as bar:
 
@@ -80,9 +80,9 @@ def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, 
 
 
 def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) -> None:
-    """Handlers publish into other queues: go round until a whole round finds nothing due."""
+    """Drain all queues again until none has anything due: handlers publish into other queues."""
     last_progress = time.monotonic()
-    told = ""
+    shown = ""
     while True:
         settled = sum(worker.drain(name, observe=observe).settled for name in queues)
         waiting = _open(queues)
@@ -92,18 +92,18 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
         elif not waiting or time.monotonic() - last_progress >= max_wait:
             return
         else:
-            told = _tell_why(queues, bar=bar, told=told)
+            shown = _show_reason(queues, bar=bar, shown=shown)
             time.sleep(_until_next(queues))
 
 
-def _tell_why(queues: list[str], *, bar: Any, told: str) -> str:
-    """Say once what the next delivery waits for: nobody should look at a bar that stands still."""
+def _show_reason(queues: list[str], *, bar: Any, shown: str) -> str:
+    """Print why the next delivery waits, unless that was printed last; returns what was printed."""
     postponed = worker.waiting().filter(queue__in=queues).exclude(outcome="")
     first = postponed.order_by("due_at").values_list("subscriber", "outcome").first()
     reason = f"{first[0]} waits: {first[1]}" if first else ""
-    if reason and reason != told:
+    if reason and reason != shown:
         bar.write(reason, file=sys.stderr)
-    return reason or told
+    return reason or shown
 
 
 def _open(queues: list[str]) -> int:
@@ -111,7 +111,7 @@ def _open(queues: list[str]) -> int:
 
 
 def _until_next(queues: list[str]) -> float:
-    """Seconds until something is due again: at most one, somebody else may publish meanwhile."""
+    """Return seconds until something is due; at most one, since others may publish meanwhile."""
     waiting = worker.waiting().filter(queue__in=queues)
     first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
     if first is None:

@@ -7,13 +7,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events import maintenance
+from events.delivery import dead_letters, stats
 from events.models import Delivery, DeliveryState, OutboxEvent
+from events.outbox import pruning
 from events.tasks import KEEP
 
 
 class Command(BaseCommand):
-    help = "Look at events and deliveries, replay dead letters, prune what is over."
+    help = "Inspect events and deliveries, replay dead letters, delete old events."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         replay.add_argument("--all", action="store_true", help="every dead letter")
         replay.add_argument("--done", action="store_true", help="finished deliveries too")
         replay.add_argument("--dry-run", action="store_true", help="only say how many")
-        prune = self._parser(commands, "prune", "delete finished events")
+        prune = self._parser(commands, "prune", "delete events whose deliveries are finished")
         prune.add_argument("--older-than-days", type=float, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         getattr(self, f"_{options['command']}")(options)
 
     def _stats(self, options: dict[str, Any]) -> None:
-        rows = [row.as_dict() for row in maintenance.stats(now=timezone.now())]
+        rows = [row.as_dict() for row in stats.stats(now=timezone.now())]
         self._print(rows, options, empty="No events.")
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -75,7 +76,7 @@ class Command(BaseCommand):
         chosen = self._chosen(options)
         count = chosen.count()
         if not options["dry_run"]:
-            count = maintenance.replay(chosen, now=timezone.now())
+            count = dead_letters.replay(chosen, now=timezone.now())
         verb = "Would replay" if options["dry_run"] else "Replayed"
         self._say(options, f"{verb} {count} deliveries.", replayed=count)
 
@@ -94,9 +95,9 @@ class Command(BaseCommand):
     def _prune(self, options: dict[str, Any]) -> None:
         before = timezone.now() - timedelta(days=options["older_than_days"])
         if options["dry_run"]:
-            count = maintenance.prunable(before=before).count()
+            count = pruning.prunable(before=before).count()
         else:
-            count = maintenance.prune(before=before)
+            count = pruning.prune(before=before)
         verb = "Would prune" if options["dry_run"] else "Pruned"
         self._say(options, f"{verb} {count} events.", pruned=count)
 
@@ -161,7 +162,7 @@ def _details(delivery: Delivery) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Columns as wide as their widest cell."""
+    """Lay the rows out in columns, each as wide as its widest cell."""
     cells = [[_cell(value) for value in row.values()] for row in rows]
     table = [list(rows[0]), *cells]
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]

@@ -6,7 +6,7 @@ from events import tasks
 
 
 class Command(Cluster):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's own command, which first rings for what the last worker left behind."""
+    """django-q2's own command, which first rings for what earlier workers left behind."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stderr.write(f"Workers start: {tasks.redeliver_due()}.")

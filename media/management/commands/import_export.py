@@ -12,11 +12,11 @@ from tqdm import tqdm
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from media.services import imports
-from media.services.imports import Summary
+from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
 
 PROBLEMS_SHOWN = 20
-CODES = "exit codes: 0 all taken over; 1 done, but with problems; 2 could not import"
+CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
 
 
 class Command(BaseCommand):
@@ -27,13 +27,16 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
         parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
         parser.add_argument(
-            "--timezone", metavar="ZONE", default=settings.TIME_ZONE,
+            "--timezone",
+            metavar="ZONE",
+            default=settings.TIME_ZONE,
             help="zone of the dates of exports before June 2022, which name none (%(default)s)",
-        )  # fmt: skip
+        )
         parser.add_argument(
-            "--include-private", action="store_true",
+            "--include-private",
+            action="store_true",
             help="private channels and groups too (never personal chats)",
-        )  # fmt: skip
+        )
         parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -48,7 +51,7 @@ class Command(BaseCommand):
         if not summary.clean:
             sys.exit(1)
 
-    def _import(self, options: dict[str, Any]) -> Summary:
+    def _import(self, options: dict[str, Any]) -> ImportSummary:
         tenant = find_tenant(options["tenant"])
         source = ExportSource(
             options["path"],
@@ -58,7 +61,7 @@ class Command(BaseCommand):
         total = source.total_bytes
         with tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr) as bar:
 
-            def observe(summary: Summary) -> None:
+            def observe(summary: ImportSummary) -> None:
                 bar.update(source.bytes_read - bar.n)
                 bar.set_postfix(messages=summary.counts["messages"], refresh=False)
 
@@ -71,7 +74,7 @@ class Command(BaseCommand):
                 observe=observe,
             )
 
-    def _report(self, summary: Summary, options: dict[str, Any]) -> None:
+    def _report(self, summary: ImportSummary, options: dict[str, Any]) -> None:
         figures = {"dry_run": options["dry_run"], **summary.as_dict()}
         if options["json"]:
             problems = [
@@ -83,9 +86,9 @@ class Command(BaseCommand):
         for name, value in figures.items():
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
-        self._complain(summary)
+        self._print_problems(summary)
 
-    def _complain(self, summary: Summary) -> None:
+    def _print_problems(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
             where = f"message {problem.message_id}: " if problem.message_id is not None else ""
             self.stderr.write(f"{problem.code}: {where}{problem.detail}")

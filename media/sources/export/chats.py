@@ -1,6 +1,6 @@
-"""Which chats of an export are taken over, and what a chat is called here."""
+"""Which chats of an export are imported, and the record that each of them becomes."""
 
-from media.sources.export.peers import marked_channel_id
+from media.sources.export.peer_ids import marked_channel_id
 from media.sources.export.walk import Header
 from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
 
@@ -8,15 +8,19 @@ PUBLIC_TYPES = frozenset({"public_channel", "public_supergroup"})
 PRIVATE_TYPES = frozenset({"private_channel", "private_supergroup"})
 _NEVER_TYPES = frozenset(
     {
-        "saved_messages", "replies", "verification_codes",
-        "personal_chat", "bot_chat", "private_group",
+        "saved_messages",
+        "replies",
+        "verification_codes",
+        "personal_chat",
+        "bot_chat",
+        "private_group",
     }
-)  # fmt: skip
+)
 _NAME_CHARS = 255
 
 
 class ChatPolicy:
-    """Public channels and supergroups; private ones when asked for; people's chats never."""
+    """Accepts public channels and groups, private ones when asked for, personal chats never."""
 
     def __init__(self, *, include_private: bool) -> None:
         self._include_private = include_private
@@ -25,7 +29,7 @@ class ChatPolicy:
         return not self._objection(header) and marked_channel_id(header.id) is not None
 
     def record(self, header: Header) -> Chat | SkippedChat | Problem:
-        """What to tell about a chat. SourceRefused where it is the only one and not wanted."""
+        """The record of a chat. Raises SourceRefused for an unwanted chat that is the whole file."""
         kind, objection = kind_of(header), self._objection(header)
         if objection and header.single:
             raise SourceRefused(f"This is an export of a {kind} chat: {objection}.")
@@ -50,7 +54,7 @@ class ChatPolicy:
 
 
 def kind_of(header: Header) -> str:
-    """The type if it is one of Telegram's, else unknown: nothing else of a file is repeated."""
+    """The type if it is one of Telegram's, else "unknown": other text of the file is not shown."""
     known = PUBLIC_TYPES | PRIVATE_TYPES | _NEVER_TYPES
     return header.type if isinstance(header.type, str) and header.type in known else "unknown"
 

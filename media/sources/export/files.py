@@ -1,4 +1,4 @@
-"""The files of an export folder, opened as if a stranger had packed it."""
+"""Open the files of an export folder, none outside of it: a stranger may have packed it."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from media.sources.port import FileRefused
 
 _UNSAFE = re.compile(r"^[A-Za-z]:|(?:^|/)\.{0,2}(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
-"""A drive, an empty step, `.` and `..`, and what the exporter itself never leaves in a name."""
+"""A drive, an empty step, `.` and `..`, and characters that the exporter removes from names."""
 _MAX_PATH_CHARS = 4096
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _REASONS = {
@@ -28,15 +28,15 @@ _REASONS = {
 }
 
 
-class Folder:
-    """Nothing outside of it is ever opened: no link is followed, no `..` taken, no pipe waited on."""
+class ExportFolder:
+    """Opens no file outside of `root`: follows no link, takes no `..`, waits on no pipe."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
-        """The bytes of `path`. FileRefused: unsafe_path, missing, empty or unreadable."""
+        """Open `path`. Raises FileRefused: unsafe_path, missing, empty or unreadable."""
         try:
             descriptor = self._descend(_steps(path))
         except OSError as exc:
@@ -52,7 +52,7 @@ class Folder:
             yield stream
 
     def size_bytes(self, path: str) -> int | None:
-        """Without opening it; None where `open` would refuse."""
+        """The size of a file without opening it; None where `open` would refuse."""
         try:
             found = self._stat(_steps(path))
             _check(found, path)
@@ -61,7 +61,11 @@ class Folder:
         return found.st_size if os.access(f"{self._root}/{path}", os.R_OK) else None
 
     def _descend(self, steps: list[str]) -> int:
-        """Folder by folder, each opened inside the one before, so that no link can slip in."""
+        """
+        Open each folder relative to the one before.
+
+        Checking the path first would leave time to replace a folder by a link.
+        """
         current = os.open(self._root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         for step in steps[:-1]:
             try:

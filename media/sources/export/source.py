@@ -1,4 +1,4 @@
-"""The port's `Source` over a Telegram Desktop export."""
+"""A Telegram Desktop export as a `Source` of the port."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from media.sources.export.albums import Albums
 from media.sources.export.chats import ChatPolicy
-from media.sources.export.files import Folder
+from media.sources.export.export_path import AS_JSON, locate
+from media.sources.export.files import ExportFolder
 from media.sources.export.json_stream.cursor import Cursor, Unreadable
 from media.sources.export.json_stream.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
-from media.sources.export.location import AS_JSON, locate
-from media.sources.export.message import Draft, convert
-from media.sources.export.walk import Header, RawMessage, Step, Walk
+from media.sources.export.messages.albums import Albums
+from media.sources.export.messages.convert import Draft, convert
+from media.sources.export.walk import Header, MessageValue, Step, Walk
 from media.sources.port import Problem, Record, SourceRefused
 
 
@@ -22,9 +22,9 @@ class ExportSource:
     """
     A folder that holds a result.json, or the JSON file itself.
 
-    The constructor refuses what is no such place, the first step of `records()` what is no
-    export (SourceRefused, with the remedy). `zone` reads the dates of exports from before June
-    2022. Paths of files are relative to the folder of the JSON file.
+    The constructor raises SourceRefused where neither is found, the first step of `records()`
+    where the file is no export; the message says what to do. `zone` is that of the dates in
+    exports from before June 2022. Paths of files are relative to the folder of the JSON file.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ExportSource:
         max_value_chars: int = MAX_VALUE_CHARS,
     ) -> None:
         self._file = locate(path)
-        self._folder = Folder(self._file.parent)
+        self._folder = ExportFolder(self._file.parent)
         self._zone = zone
         self._policy = ChatPolicy(include_private=include_private)
         self._chunk_bytes = chunk_bytes
@@ -52,21 +52,21 @@ class ExportSource:
 
     @property
     def bytes_read(self) -> int:
-        """How far `records()` has come."""
+        """Bytes of the JSON file that `records()` has read."""
         return self._window.bytes_read if self._window else 0
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._folder.open(path)
 
     def size_bytes(self, path: str) -> int | None:
-        """By a look at the folder only; None where `open` would refuse."""
+        """The size of a file, from its folder entry only; None where `open` would refuse."""
         return self._folder.size_bytes(path)
 
     def records(self) -> Iterator[Record]:
         self._window = self._last_id = None
         with ExitStack() as files:
             walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)
-            yield from self._told(walk)
+            yield from self._records(walk)
 
     def _open_cursor(self, files: ExitStack) -> Cursor:
         window = Window(
@@ -77,7 +77,7 @@ class ExportSource:
         self._window = self._window or window  # a second pass is not progress
         return Cursor(window)
 
-    def _told(self, walk: Walk) -> Iterator[Record]:
+    def _records(self, walk: Walk) -> Iterator[Record]:
         albums = Albums()
         started = False
         try:
@@ -95,7 +95,7 @@ class ExportSource:
         yield from albums.flush()
 
     def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
-        if not isinstance(step, RawMessage):
+        if not isinstance(step, MessageValue):
             yield from albums.flush()
             yield self._policy.record(step) if isinstance(step, Header) else _problem(step)
             return

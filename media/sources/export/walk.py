@@ -1,4 +1,4 @@
-"""The shape of an export: one chat at the root, or a whole account with its lists of chats."""
+"""Walk through an export: one chat at the root, or a whole account with its lists of chats."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _OWN_KEYS = ("name", "type", "id")
 
 @dataclass(slots=True)
 class Header:
-    """What a chat says about itself, exactly as written; `single` when it is the whole file."""
+    """Name, type and id of a chat, exactly as written; `single` when the chat is the whole file."""
 
     single: bool
     name: Any = None
     type: Any = None
     id: Any = None
     seen: int = 0
-    """How many of the three were read already: they may also come after the messages."""
+    """How many of the three were read: they may also stand after the messages."""
 
     def read(self, key: str, cursor: Cursor) -> None:
         try:
@@ -31,19 +31,21 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class RawMessage:
+class MessageValue:
+    """A message as decoded JSON, not checked yet."""
+
     value: Any
 
 
-Step = Header | RawMessage | Unreadable
+Step = Header | MessageValue | Unreadable
 
 
 class Walk:
     """
-    Reads a file once, front to back, and hands out headers and raw messages.
+    Reads a file once, front to back, and yields headers and raw messages.
 
-    Of everything else in an account (contacts, sessions, stories, chats not `wanted`) not one
-    value is decoded.
+    No value of anything else in an account is decoded: contacts, sessions, stories, chats that
+    are not `wanted`.
     """
 
     def __init__(
@@ -86,12 +88,12 @@ class Walk:
             return
         for _ in cursor.items():
             try:
-                yield RawMessage(cursor.value())
+                yield MessageValue(cursor.value())
             except Unreadable as exc:
                 yield exc
 
     def _complete(self, header: Header) -> Header:
-        """The header with what stands after the messages, should it not be complete yet."""
+        """The header, completed from a second pass where parts of it stand after the messages."""
         ordinal, self._chats = self._chats, self._chats + 1
         if header.seen == len(_OWN_KEYS) or (header.type is not None and not self._wanted(header)):
             return header
@@ -102,7 +104,7 @@ class Walk:
 
 
 def all_headers(cursor: Cursor) -> list[Header]:
-    """A pass over the whole file that skips every message; stops where the file is broken."""
+    """Read all headers in one pass that skips every message; stops where the file is broken."""
     headers: list[Header] = []
     try:
         _collect(cursor, Header(single=True), headers)
@@ -125,7 +127,7 @@ def _collect(cursor: Cursor, header: Header, headers: list[Header]) -> None:
 
 
 def _chats_of(cursor: Cursor) -> Iterator[None]:
-    """Stands before each chat of a section in turn."""
+    """Move the cursor before each chat of a section in turn."""
     if cursor.peek() != "{":
         cursor.skip()
         return

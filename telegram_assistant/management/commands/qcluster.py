@@ -10,13 +10,13 @@ logger = logging.getLogger(__name__)
 
 
 class Command(Cluster):
-    """The workers, and what they count at /metrics on METRICS_PORT."""
+    """Starts the workers, and serves their metrics on METRICS_PORT."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.VISION.feature_vision_enabled:
             logger.info("Vision Analysis task started")
         super().handle(*args, **options)
-        # The workers' parent was forked by now, so no thread of ours gets into them. This
-        # process only waits for that parent, at its exit; the thread serves meanwhile.
+        # Only now: a thread that runs while django-q2 forks could leave locks taken in the workers.
+        # This process does nothing more than wait for the workers' parent to end.
         if not options.get("run_once"):
             server.start()

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from media.probe import probe
+from media.file_metadata import read_metadata
 from vision.management.diagnostics import table
 from vision.policy import decision as policy
 from vision.policy.decision import MIB, Candidate, Decision
@@ -50,7 +50,7 @@ def _candidate(path: Path) -> Candidate:
     """By content, as an import sees it: the name of the file says nothing."""
     try:
         with path.open("rb") as file:
-            seen = probe(file)
+            seen = read_metadata(file)
             file.seek(0)
             digest = sha256(file.read()).hexdigest()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

@@ -1,5 +1,5 @@
 """
-A pull reader of JSON: decode this value, skip that one, never hold the whole.
+A pull reader of JSON: decode or skip one value at a time, never hold the whole file.
 
 The standard library's C scanner decodes one value at a time out of a moving window. (ijson was
 measured too. It is quicker, but its path strings grow with the square of the nesting: 12 kB of `[`
@@ -24,11 +24,11 @@ _TO_BRACKET = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{}\[\
 _DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
 _MAX_DEPTH = 100_000
 _CUT_SHORT_CHARS = 12
-"""A file cut inside a literal or an escape fails this near to its end."""
+"""A file that was cut inside a literal or an escape fails within so many characters of its end."""
 
 
 class Unreadable(Exception):
-    """One value is not JSON, but where it ends is clear: the reader stands behind it."""
+    """A value is not JSON, but its end is clear: the cursor is behind it and can go on."""
 
     def __init__(self, reason: str, fragment: str) -> None:
         super().__init__(reason)
@@ -38,13 +38,13 @@ class Unreadable(Exception):
 
 
 class Cursor:
-    """Stands before a value. `members` and `items` want each value consumed before the next."""
+    """A position before a value. Each value of `members` or `items` is consumed before the next."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
 
     def members(self) -> Iterator[str]:
-        """The keys of the object here."""
+        """Yield the keys of the object at the cursor."""
         self._take("{")
         if self._closes("}"):
             return
@@ -54,7 +54,7 @@ class Cursor:
                 return
 
     def items(self) -> Iterator[None]:
-        """One step for each item of the array here."""
+        """Yield once before each item of the array at the cursor."""
         self._take("[")
         if self._closes("]"):
             return
@@ -76,7 +76,7 @@ class Cursor:
                 return ""
 
     def value(self) -> Any:
-        """The value here, repaired where needed. Raises Unreadable (it is skipped) or Broken."""
+        """Decode the value, repaired where needed. Raises Unreadable (it is skipped) or Broken."""
         if self.peek() not in ("{", "[", '"'):
             return self._scalar()
         window = self._window
@@ -91,7 +91,7 @@ class Cursor:
         return value
 
     def skip(self) -> None:
-        """Past the value here, without looking into it."""
+        """Move past the value without decoding it."""
         mark = self.peek()
         if mark in ("{", "[", '"'):
             size = self._extent(keep=False)  # moves the window, so it comes first
@@ -100,7 +100,7 @@ class Cursor:
             self._scalar_token()
 
     def end(self) -> None:
-        """Nothing but white space may follow."""
+        """Check that nothing but white space follows. Raises Broken."""
         if self.peek():
             self._break("there is something after the end of the export")
 
@@ -135,7 +135,7 @@ class Cursor:
         return found[0]
 
     def _hard_value(self) -> Any:
-        """Either it needs more of the file, or a repair, or it is beyond repair."""
+        """Decode a value that needs more of the file or a repair. Raises Unreadable."""
         window = self._window
         size = self._extent(keep=True)
         fragment = window.text[window.at : window.at + size]
@@ -149,9 +149,10 @@ class Cursor:
 
     def _extent(self, *, keep: bool) -> int:
         """
-        How many characters, from where we stand, the string or container here still has.
+        Return the length of the string or container at the cursor, in characters.
 
-        With `keep` all of them are in the window afterwards; without, the window moves along.
+        With `keep` all of it is in the window afterwards. Without, the window moves along, and
+        the length is that of the part after its new position.
         """
         if self._window.text[self._window.at] == '"':
             return self._string_extent()
@@ -178,7 +179,7 @@ class Cursor:
             self._grow(0, keep=True)
 
     def _grow(self, offset: int, *, keep: bool) -> int:
-        """More text behind a value that does not end in the window; where to go on from."""
+        """Read more of a value that does not end in the window; return the offset to search from."""
         window = self._window
         if not keep:
             window.at, offset = window.at + offset, 0
@@ -187,7 +188,7 @@ class Cursor:
         return offset
 
     def _ended_inside(self) -> NoReturn:
-        """The file ends before the value does: cut short there, or wrong somewhere before."""
+        """Raise Broken: the file ends before the value does, cut short or malformed before."""
         fragment = self._window.text[self._window.at :]
         try:
             _loads(fragment)
@@ -201,7 +202,7 @@ class Cursor:
         self._break("the file ends in the middle of a value", ended=True)
 
     def _closes(self, mark: str) -> bool:
-        """An empty container: step over its opening mark's partner."""
+        """Step over the closing mark of an empty container; False where it has values."""
         if self.peek() != mark:
             return False
         self._window.at += 1

@@ -1,4 +1,4 @@
-"""Bytes of a file as a window of text that only moves forward, whatever the size of the file."""
+"""Read a file as a window of text that only moves forward: memory does not grow with the file."""
 
 import codecs
 from typing import BinaryIO
@@ -33,9 +33,9 @@ class Broken(Exception):
 
 class Window:
     """
-    `text[at:]` is what was read and not yet consumed; `fill()` appends more of the file.
+    The text of a file that is read and not consumed yet: `text[at:]`. `fill()` appends more.
 
-    Indices into `text` die with every `fill()`: it drops what lies before `at`.
+    Every `fill()` invalidates indices into `text`: it drops what is before `at`.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Window:
 
     @property
     def position(self) -> int:
-        """The byte of the file that `at` stands on."""
+        """The byte of the file at `at`."""
         ahead = len(self.text[self.at :].encode()) + len(self._decoder.getstate()[0])
         return self.bytes_read - ahead
 
     def fill(self) -> bool:
-        """Append at least one character, or say False at the end of the file."""
+        """Append at least one character; False at the end of the file. Raises Broken."""
         if len(self.text) - self.at > self._max_chars:
             reason = f"one value is longer than {self._max_chars} characters"
             raise Broken(MALFORMED, self.position, reason)

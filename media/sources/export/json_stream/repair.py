@@ -1,4 +1,4 @@
-"""What Telegram Desktop writes although it is not JSON, put right; applied only where needed."""
+"""Repair what Telegram Desktop writes although it is not JSON; applied where decoding fails."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ _SUSPICIOUS = re.compile(r"\\u(?:0000|[dD][89a-fA-F])|\x00")
 
 def repair(fragment: str) -> str:
     r"""
-    `\x01` becomes `\u0001`, the bare path of a custom emoji gets its quotes.
+    Turn `\x01` into `\u0001`, and quote the bare path of a custom emoji.
 
     `fragment` must not start inside an escape sequence: pairs are read from the left, so a `\\x01`
     (a backslash and three letters) stays as it is.
@@ -27,14 +27,14 @@ def repair(fragment: str) -> str:
 
 
 def may_hold_unstorable(text: str, start: int, end: int) -> bool:
-    """Could `clean` find work in the JSON at `text[start:end]`? Cheap where nothing is escaped."""
+    """Whether the JSON at `text[start:end]` may need `clean`; cheap where nothing is escaped."""
     if text.find("\\u", start, end) < 0 and text.find("\x00", start, end) < 0:
         return False
     return _SUSPICIOUS.search(text, start, end) is not None
 
 
 def clean(value: Any) -> Any:
-    """The same JSON value without what PostgreSQL refuses: NUL and halves of surrogate pairs."""
+    """Replace what PostgreSQL refuses in a JSON value: NUL and halves of surrogate pairs."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):

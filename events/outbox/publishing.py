@@ -1,0 +1,77 @@
+"""Publish events: each with its deliveries, in the transaction whose changes it reports."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, TypeVar
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from events import queue, subscriptions, trace
+from events.errors import DomainError
+from events.outbox import rows
+from events.schemas import Event
+from events.subscriptions import Subscription
+
+E = TypeVar("E", bound=Event)
+
+
+class PublishedOutsideTransaction(DomainError):
+    """`publish` was called with no transaction open: the event could exist without its rows."""
+
+    code: ClassVar[str] = "published_outside_transaction"
+    http_status: ClassVar[int] = 500
+
+
+def publish(event: Event) -> bool:
+    """
+    Write the event and its deliveries in the caller's transaction.
+
+    False when the same event (topic, version, idempotency key) was published before.
+    """
+    return publish_many([event]) == 1
+
+
+def publish_many(events: Sequence[Event]) -> int:
+    """Publish many events with two statements; returns how many of them were new."""
+    if not connection.in_atomic_block:
+        raise PublishedOutsideTransaction("publish() needs an open transaction")
+    if not events:
+        return 0
+    now = timezone.now()
+    published = rows.insert([_traced(event) for event in events], now=now)
+    # Reversed, so that of two events with one key the first counts: that one was inserted.
+    by_key = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
+    due = [
+        (event_id, subscription)
+        for event_id, *key in published
+        for subscription in subscriptions.subscribers_of(by_key[key[0], key[1], key[2]])
+    ]
+    _insert_deliveries(due, now=now)
+    for name in {subscription.queue for _, subscription in due}:
+        # A worker woken before the commit would not see the deliveries yet.
+        transaction.on_commit(queue.Ring(name))
+    return len(published)
+
+
+def _traced(event: E) -> E:
+    """Give an event that is published while another one is handled the trace id of the other."""
+    current = trace.current()
+    if not current or "trace_id" in event.model_fields_set:
+        return event
+    return event.model_copy(update={"trace_id": current})
+
+
+def _insert_deliveries(due: Sequence[tuple[int, Subscription]], *, now: datetime) -> None:
+    if not due:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO events_delivery (event_id, subscriber, queue, state, attempts, due_at,
+                                         error_code, error_details, error_trace, outcome)
+            SELECT event_id, subscriber, queue, 'pending', 0, %s, '', '', '', ''
+            FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS due(event_id, subscriber, queue)
+            """,
+            [now, [i for i, _ in due], [s.name for _, s in due], [s.queue for _, s in due]],
+        )

@@ -1,0 +1,92 @@
+"""Insert events in bulk; an event that was published before is left out."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from events.schemas import Event
+
+COPY_FROM = 200
+"""
+Number of events from which a COPY pays for its temporary table. 2 200 events cost half as much
+as in one JSON document, which PostgreSQL parses twice.
+"""
+
+_COLUMNS = "topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at"
+
+New = tuple[int, str, str, str]
+"""Id, topic, version and idempotency key of an event that was inserted."""
+
+
+def insert(events: Sequence[Event], *, now: datetime) -> list[New]:
+    """Insert the events that are new, and return what identifies them."""
+    if len(events) >= COPY_FROM:
+        return _insert_by_copy(events, now=now)
+    return _insert_from_json(events, now=now)
+
+
+def _insert_from_json(events: Sequence[Event], *, now: datetime) -> list[New]:
+    """Insert from one JSON document: one statement, whatever the number of events."""
+    document = ",".join(_as_row(event) for event in events)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO events_outboxevent ({_COLUMNS}, created_at)
+            SELECT {_COLUMNS}, %s FROM json_populate_recordset(NULL::events_outboxevent, %s)
+            ON CONFLICT DO NOTHING
+            RETURNING id, topic, version, idempotency_key
+            """,  # noqa: S608 - a constant
+            [now, f"[{document}]"],
+        )
+        new: list[New] = cursor.fetchall()
+        return new
+
+
+def _as_row(event: Event) -> str:
+    """Build the JSON object of an event's row; the payload is serialized only once."""
+    columns = {
+        "topic": event.topic,
+        "version": event.version,
+        "idempotency_key": event.idempotency_key,
+        "trace_id": event.trace_id,
+        "tenant_id": event.tenant_id,
+        "occurred_at": event.occurred_at.isoformat(),
+    }
+    head = json.dumps(columns, ensure_ascii=False)
+    return f'{head[:-1]}, "payload": {event.model_dump_json()}}}'
+
+
+def _insert_by_copy(events: Sequence[Event], *, now: datetime) -> list[New]:
+    """Insert through a temporary table: COPY itself cannot leave out what exists already."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMP TABLE staged_events ON COMMIT DROP AS"  # noqa: S608 - a constant
+            f" SELECT {_COLUMNS} FROM events_outboxevent WITH NO DATA"
+        )
+        with (
+            connection.wrap_database_errors,
+            cursor.copy(f"COPY staged_events ({_COLUMNS}) FROM STDIN") as copy,
+        ):
+            for event in events:
+                copy.write_row(
+                    (
+                        event.topic, event.version, event.idempotency_key,
+                        event.model_dump_json(), event.trace_id, event.tenant_id,
+                        event.occurred_at,
+                    )
+                )  # fmt: skip
+        cursor.execute(
+            f"""
+            INSERT INTO events_outboxevent ({_COLUMNS}, created_at)
+            SELECT {_COLUMNS}, %s FROM staged_events
+            ON CONFLICT DO NOTHING
+            RETURNING id, topic, version, idempotency_key
+            """,  # noqa: S608 - a constant
+            [now],
+        )
+        new: list[New] = cursor.fetchall()
+        # The same transaction may publish again, long before ON COMMIT DROP takes effect.
+        cursor.execute("DROP TABLE staged_events")
+        return new

@@ -1,0 +1,135 @@
+"""Type, dimensions and duration of a file, read from its bytes: names and senders may be wrong."""
+
+import math
+import struct
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import filetype
+import pillow_heif
+from PIL import Image, UnidentifiedImageError
+from pymediainfo import MediaInfo
+
+HEAD_BYTES = 8192
+MAX_SIDE = 1_000_000
+"""Pixels; a header that claims more is wrong."""
+UNKNOWN = "application/octet-stream"
+_ORIENTATION = 0x0112
+_SWAPPED = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
+
+pillow_heif.register_heif_opener()
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """Sizes in pixels as a person sees them, duration in seconds; None where unknown."""
+
+    mime: str
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+
+
+def read_metadata(file: BinaryIO) -> FileMetadata:
+    """Read headers only. A broken file still has a type, just no size."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    mime = detect_mime(head)
+    if mime.startswith("image/") or mime == UNKNOWN:
+        return _picture(file, mime)
+    if mime.startswith(("video/", "audio/")):
+        return _recording(file, mime)
+    return FileMetadata(mime)
+
+
+def detect_mime(head: bytes) -> str:
+    """The MIME type of a file that begins with `head`; UNKNOWN where nothing matches."""
+    mime: str | None = filetype.guess_mime(head)
+    if mime is not None:
+        return _STANDARD_NAMES.get(mime, mime)
+    return "text/plain" if _is_text(head) else UNKNOWN
+
+
+_STANDARD_NAMES = {
+    "image/apng": "image/png",
+    "image/x-icon": "image/vnd.microsoft.icon",
+    "application/x-gzip": "application/gzip",
+}
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # more than a character cut off at the end
+            return False
+        text = head[: error.start].decode()
+    return bool(text) and all(c.isprintable() or c in "\r\n\t\f" for c in text)
+
+
+def _picture(file: BinaryIO, mime: str) -> FileMetadata:
+    file.seek(0)
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+            width, height = image.size
+            if mime == UNKNOWN:
+                mime = Image.MIME.get(image.format or "", UNKNOWN)
+            # Pillow decodes a whole PNG to search for metadata behind its pixels.
+            exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
+            if exif.get(_ORIENTATION) in _SWAPPED:
+                width, height = height, width
+    except _BROKEN:
+        return FileMetadata(mime)
+    return FileMetadata(mime, width, height)
+
+
+_BROKEN = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+    EOFError,
+    struct.error,
+    RuntimeError,
+    MemoryError,
+)
+"""What Pillow's plugins raise on crafted headers."""
+
+
+def _recording(file: BinaryIO, mime: str) -> FileMetadata:
+    file.seek(0)
+    try:
+        return _measured(MediaInfo.parse(file).tracks, mime)
+    except (OSError, RuntimeError, ValueError, TypeError, OverflowError):
+        return FileMetadata(mime)
+
+
+def _measured(tracks: Sequence[Any], mime: str) -> FileMetadata:
+    duration = next((float(t.duration) for t in tracks if t.duration), None)
+    seconds = duration / 1000 if duration is not None and math.isfinite(duration) else None
+    video = next((t for t in tracks if t.track_type == "Video" and t.width and t.height), None)
+    if video is None:
+        return FileMetadata(_as_audio(mime, tracks), duration_seconds=seconds)
+    width, height = int(video.width), int(video.height)
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        return FileMetadata(mime, duration_seconds=seconds)
+    if float(video.rotation or 0) % 180 == 90:  # noqa: PLR2004 - degrees
+        width, height = height, width
+    return FileMetadata(mime, width, height, seconds)
+
+
+def _as_audio(mime: str, tracks: Sequence[object]) -> str:
+    """MP4 and WebM with sound and without a picture are audio."""
+    sound = any(getattr(track, "track_type", "") == "Audio" for track in tracks)
+    return mime.replace("video/", "audio/", 1) if sound else mime

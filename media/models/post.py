@@ -1,0 +1,199 @@
+"""Posts, and which stored files each of them shows."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+from django.db import models
+from django.db.models import F, FloatField, Q, Value
+from django.db.models.functions import Left, Ln
+from django.utils.translation import gettext_lazy as _
+
+from media.models.channel import Channel
+from media.models.media_object import MediaObject
+from media.sources.port import MediaKind
+
+SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
+"""
+The words of a post that are searched. A tsvector holds 1 MB: Telegram's own posts have at most
+4 096 characters, a file that claims to be an export may have any number.
+"""
+
+
+class MediaState(models.TextChoices):
+    """Whether the file of a post is stored, or why not; empty when the post has no file."""
+
+    STORED = "stored", _("stored")
+    NOT_INCLUDED = "not_included", _("not included in the export")
+    EXCEEDS_LIMIT = "exceeds_limit", _("left out by the export's size limit")
+    UNAVAILABLE = "unavailable", _("unavailable in Telegram")
+    PAID = "paid", _("paid media")
+    TOO_LARGE = "too_large", _("too large for the archive")
+    QUOTA_EXCEEDED = "quota_exceeded", _("no room in the bucket")
+    MISSING = "missing", _("missing on disk")
+    EMPTY = "empty", _("empty file")
+    UNREADABLE = "unreadable", _("unreadable file")
+    UNSAFE_PATH = "unsafe_path", _("path leaves the export")
+
+
+class Post(models.Model):
+    """
+    One message of a channel.
+
+    Three hashes (SHA-256, hex) answer three questions. `source_fingerprint`: did the message change
+    in the source? It is of the message as the source has it, the size of its file, and its album;
+    while it is equal, an import skips the message, unless its file could not be stored last time.
+    It is emptied when the stored file is lost, so that the next import stores the file again.
+    `fingerprint`: did anything change that subscribers of `posts.parsed` use (text, links, album,
+    media, edited or not, forward, reply)? While it is equal, a change of the row, such as more
+    views, publishes no event. `revision` counts its changes and is part of the keys of later
+    events. `content_hash`: is it the same text? It is of the lower-cased, trimmed text, empty
+    without one; it is passed on in `posts.parsed` and decides nothing here.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.PROTECT,
+        related_name="posts",
+        verbose_name=_("tenant"),
+    )
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="posts", verbose_name=_("channel")
+    )
+    telegram_message_id = models.BigIntegerField(_("message id"))
+    grouped_id = models.BigIntegerField(
+        _("album"), null=True, blank=True, help_text=_("negative: found by the import's rule")
+    )
+    source = models.CharField(_("source"), max_length=16, default="channel")
+    content = models.TextField(_("text"), blank=True, default="")
+    content_hash = models.CharField(max_length=64, blank=True, default="")
+    posted_at = models.DateTimeField(_("posted at"))
+    is_edited = models.BooleanField(_("edited"), default=False)
+    edited_at = models.DateTimeField(_("edited at"), null=True, blank=True)
+    telegram_post_url = models.CharField(_("link"), max_length=200, blank=True, default="")
+    urls = models.JSONField(_("links in the text"), default=list, blank=True)
+    mentions = models.JSONField(_("mentions"), default=list, blank=True)
+    hashtags = models.JSONField(_("hashtags"), default=list, blank=True)
+
+    has_media = models.BooleanField(_("has media"), default=False)
+    media_kind = models.CharField(
+        _("media kind"),
+        max_length=16,
+        blank=True,
+        default="",
+        choices=[(kind.value, _(kind.value.replace("_", " "))) for kind in MediaKind],
+    )
+    media_state = models.CharField(
+        _("media state"), max_length=16, blank=True, default="", choices=MediaState.choices
+    )
+    media_name = models.CharField(_("file name"), max_length=255, blank=True, default="")
+    media: "models.ManyToManyField[MediaObject, PostMedia]" = models.ManyToManyField(
+        "MediaObject", through="PostMedia", related_name="posts", verbose_name=_("media")
+    )
+
+    post_author = models.CharField(_("author"), max_length=255, blank=True, default="")
+    via_bot = models.CharField(_("via bot"), max_length=64, blank=True, default="")
+    views_count = models.PositiveBigIntegerField(_("views"), default=0)
+    forwards_count = models.PositiveBigIntegerField(_("forwards"), default=0)
+    reactions_count = models.PositiveBigIntegerField(_("reactions"), default=0)
+    replies_count = models.PositiveBigIntegerField(_("replies"), default=0)
+    reactions = models.JSONField(_("reactions by kind"), default=list, blank=True)
+    engagement_score = models.GeneratedField(
+        verbose_name=_("engagement"),
+        # log10(1+views) + 2 log10(1+reactions) + 3 log10(1+forwards) + log10(1+replies): CONTRACT §8.4
+        expression=(
+            Ln(F("views_count") + Value(1.0))
+            + Ln(F("reactions_count") + Value(1.0)) * Value(2.0)
+            + Ln(F("forwards_count") + Value(1.0)) * Value(3.0)
+            + Ln(F("replies_count") + Value(1.0))
+        )
+        / Value(2.302585092994046),
+        output_field=FloatField(),
+        db_persist=True,
+    )
+    reply_to_message_id = models.BigIntegerField(_("reply to"), null=True, blank=True)
+    reply_to_chat_id = models.BigIntegerField(_("reply to chat"), null=True, blank=True)
+    forward_from_name = models.CharField(
+        _("forwarded from"), max_length=255, blank=True, default=""
+    )
+    forward_from_chat_id = models.BigIntegerField(_("forwarded from id"), null=True, blank=True)
+    forward_from_message_id = models.BigIntegerField(null=True, blank=True)
+    forward_date = models.DateTimeField(_("forwarded at"), null=True, blank=True)
+    is_forward = models.BooleanField(_("forward"), default=False)
+    extra = models.JSONField(_("other content"), default=dict, blank=True)
+
+    source_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
+    fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
+    revision = models.PositiveIntegerField(_("revision"), default=0)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        db_table = "posts"
+        verbose_name = _("post")
+        verbose_name_plural = _("posts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["channel", "telegram_message_id"], name="ux_posts_chan_msg"
+            ),
+            models.CheckConstraint(
+                condition=Q(media_state="") | Q(media_state__in=MediaState.values),
+                name="post_media_state_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-posted_at", "-id"], name="idx_posts_posted_at"),
+            models.Index(
+                fields=["channel", "-posted_at"],
+                name="idx_posts_has_media_true",
+                condition=Q(has_media=True),
+            ),
+            models.Index(
+                fields=["channel", "grouped_id"],
+                name="idx_posts_with_grouped_id",
+                condition=Q(grouped_id__isnull=False),
+            ),
+            GinIndex(SEARCHED_WORDS, name="idx_posts_content_words"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel_id}/{self.telegram_message_id}"
+
+
+class MediaRole(models.TextChoices):
+    PRIMARY = "primary", _("primary")
+    ATTACHMENT = "attachment", _("attachment")
+    THUMBNAIL = "thumbnail", _("thumbnail")
+
+
+class PostMedia(models.Model):
+    """A media object that a post shows; a trigger counts these rows in `MediaObject.refs_count`."""
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="post_media")
+    media_object = models.ForeignKey(
+        MediaObject,
+        on_delete=models.PROTECT,
+        related_name="post_media",
+        verbose_name=_("media object"),
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    role = models.CharField(
+        _("role"), max_length=16, choices=MediaRole.choices, default=MediaRole.PRIMARY
+    )
+    uploaded_at = models.DateTimeField(_("uploaded at"))
+
+    class Meta:
+        db_table = "post_media_map"
+        verbose_name = _("media of a post")
+        verbose_name_plural = _("media of posts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["post", "media_object"], name="post_media_once"),
+            models.UniqueConstraint(fields=["post", "position"], name="post_media_position_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=MediaRole.values), name="post_media_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.post_id} {self.role}"

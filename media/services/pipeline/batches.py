@@ -1,0 +1,71 @@
+"""Read: cut a source's stream of records into batches of one chat each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from media.sources.export.source import ExportSource
+from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, SkippedChat
+
+BATCH_MESSAGES = 2000
+BATCH_CHARS = 1_000_000
+BATCH_FILE_BYTES = 64 * 1024**2
+"""
+A batch ends at whichever limit is reached first: messages, their text, or their files. Each
+batch pays for one commit, a killed import loses at most two, and memory holds two, however long
+the posts are.
+"""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Messages of one chat, and the other records that the source gave among them."""
+
+    chat: Chat | None
+    messages: list[Message] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    skipped: list[SkippedChat] = field(default_factory=list)
+    service: int = 0
+    chars: int = 0
+    file_bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        return (
+            len(self.messages) + len(self.problems) >= BATCH_MESSAGES
+            or self.chars >= BATCH_CHARS
+            or self.file_bytes >= BATCH_FILE_BYTES
+        )
+
+
+def read_batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
+    """Read the source to its end, or until `limit` messages were read."""
+    batch = Batch(chat=None)
+    count = 0
+    for record in source.records():
+        if isinstance(record, Chat):
+            yield batch
+            batch = Batch(chat=record)
+        elif isinstance(record, Message):
+            if limit is not None and count >= limit:
+                break
+            count += 1
+        _add(source, batch, record)
+        if batch.full:
+            yield batch
+            batch = Batch(chat=batch.chat)
+    yield batch
+
+
+def _add(source: ExportSource, batch: Batch, record: Record) -> None:
+    match record:
+        case Message():
+            batch.messages.append(record)
+            batch.chars += len(record.text)
+            if record.attachment and record.attachment.path:
+                batch.file_bytes += source.size_bytes(record.attachment.path) or 0
+        case ServiceMessage():
+            batch.service += 1
+        case Problem():
+            batch.problems.append(record)
+        case SkippedChat():
+            batch.skipped.append(record)

@@ -1,0 +1,42 @@
+"""Read, hash and identify a file of a source."""
+
+import hashlib
+from typing import BinaryIO, ClassVar
+
+from events.errors import DomainError
+from media.file_metadata import read_metadata
+from media.models import MAX_MEDIA_BYTES
+from media.posts.parsed_message import Blob
+from media.sources.port import FileRefused, Source
+
+CHUNK_BYTES = 1024**2
+
+
+class FileTooLarge(DomainError):
+    code: ClassVar[str] = "file_too_large"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path}: larger than {MAX_MEDIA_BYTES} bytes, the most one object may have"
+        )
+
+
+def read_blob(source: Source, path: str) -> Blob:
+    """Hash and identify a file in constant memory. Raises FileRefused or FileTooLarge."""
+    with source.open(path) as file:
+        try:
+            sha256, size_bytes = _digest(file, path)
+            return Blob(path, sha256, size_bytes, read_metadata(file))
+        except OSError as error:
+            raise FileRefused("unreadable", f"{path}: {error.strerror}") from error
+
+
+def _digest(file: BinaryIO, path: str) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        # Counted while reading: a file may grow after its size was asked for.
+        if size_bytes > MAX_MEDIA_BYTES:
+            raise FileTooLarge(path)
+    return digest.hexdigest(), size_bytes

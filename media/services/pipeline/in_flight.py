@@ -1,0 +1,93 @@
+"""The state of one batch between its plan and its commit, and how it is repeated."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from media.models import Channel
+from media.services.pipeline.commit import commit
+from media.services.pipeline.commit_media import MediaVanished
+from media.services.pipeline.plan import BatchOutcome, BatchPlan, plan_batch
+from media.services.pipeline.upload import PendingUploads, start_uploads, upload_pool
+from media.sources.port import Message, Source
+from storage_quota import services as quota
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """
+    A batch that is planned and whose files are on their way into the bucket.
+
+    Its bytes are reserved: the caller ends it with `finish` or with `uploads.abandon`.
+    """
+
+    source: Source
+    channel: Channel
+    messages: Sequence[Message]
+    plan: BatchPlan
+    uploads: PendingUploads
+    pool: Executor
+    now: datetime
+    began: float = field(default_factory=time.monotonic)
+
+    def restart(self, messages: Sequence[Message] | None = None) -> "InFlight":
+        """Plan and upload again, all messages or a part of them: what was known has changed."""
+        return start(
+            self.source,
+            channel=self.channel,
+            messages=self.messages if messages is None else messages,
+            pool=self.pool,
+            # With the time of the first attempt a reservation might be made already expired.
+            now=self.now + timedelta(seconds=time.monotonic() - self.began),
+        )
+
+
+def import_messages(
+    source: Source, *, channel: Channel, messages: Sequence[Message], now: datetime
+) -> BatchOutcome:
+    """Import one batch from its plan to its commit."""
+    with upload_pool() as pool:
+        return finish(start(source, channel=channel, messages=messages, pool=pool, now=now))
+
+
+def start(
+    source: Source,
+    *,
+    channel: Channel,
+    messages: Sequence[Message],
+    pool: Executor,
+    pending: frozenset[str] = frozenset(),
+    now: datetime,
+) -> InFlight:
+    """Plan a batch and start its uploads. `pending`: see `start_uploads`."""
+    plan = plan_batch(source, channel=channel, messages=messages)
+    uploads = start_uploads(
+        source, tenant=channel.tenant, blobs=plan.blobs, pool=pool, pending=pending, now=now
+    )
+    return InFlight(source, channel, messages, plan, uploads, pool, now)
+
+
+def finish(batch: InFlight) -> BatchOutcome:
+    """Wait for the uploads and commit; start again where a medium was evicted meanwhile."""
+    for attempt in range(1, ATTEMPTS + 1):
+        uploads = batch.uploads.wait()
+        try:
+            with transaction.atomic():
+                commit(batch.channel, batch.plan, uploads, now=batch.now)
+        except (MediaVanished, quota.ReservationExpired):
+            uploads.release()
+            if attempt == ATTEMPTS:
+                raise
+            batch = batch.restart()
+        except BaseException:
+            uploads.release()
+            raise
+        else:
+            return batch.plan.outcome
+    raise AssertionError("unreachable")

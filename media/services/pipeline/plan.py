@@ -1,0 +1,124 @@
+"""Plan: find the messages of a batch that need work and read their files; nothing is written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
+from media.models import Channel, MediaState, Post
+from media.posts.parsed_message import Blob, ParsedMessage
+from media.services.pipeline.blobs import FileTooLarge, read_blob
+from media.sources.port import Attachment, FileRefused, Message, Problem, Source
+
+PROBLEM_CODES = {
+    MediaState.MISSING.value: "missing_file",
+    MediaState.EMPTY.value: "empty_file",
+    MediaState.UNREADABLE.value: "unreadable_file",
+    MediaState.UNSAFE_PATH.value: "unsafe_path",
+    MediaState.QUOTA_EXCEEDED.value: "quota_exceeded",
+}
+"""The code of the problem that is recorded for a media state; the other states are no problem."""
+
+
+@dataclass(slots=True)
+class BatchOutcome:
+    """What one batch changed, for the summary of the import."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """The columns that show whether a post has to be written again."""
+
+    source_fingerprint: str
+    media_state: str
+
+
+@dataclass(slots=True)
+class BatchPlan:
+    """The messages of a batch that need work, with their files read."""
+
+    messages: list[ParsedMessage] = field(default_factory=list)
+    outcome: BatchOutcome = field(default_factory=BatchOutcome)
+
+    @property
+    def blobs(self) -> list[Blob]:
+        return [blob for parsed in self.messages for blob in parsed.blobs]
+
+
+def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message]) -> BatchPlan:
+    """Leave out what is stored and unchanged; open, hash and identify the files of the rest."""
+    stored = _stored_posts(channel, messages)
+    plan = BatchPlan()
+    distinct = {m.message_id: m for m in messages}  # of a repeated id the last message counts
+    for message in distinct.values():
+        before = stored.get(message.message_id)
+        if before and _is_unchanged(before, message):
+            plan.outcome.counts["unchanged"] += 1
+            record_problem(
+                plan.outcome, message, before.media_state, detail="as in the last import"
+            )
+        else:
+            plan.messages.append(_parse(source, message, plan.outcome))
+    plan.outcome.counts["repeated"] += len(messages) - len(distinct)
+    return plan
+
+
+def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, StoredPost]:
+    found = posts_of(channel, [m.message_id for m in messages]).values_list(
+        "telegram_message_id", "source_fingerprint", "media_state"
+    )
+    return {message_id: StoredPost(source, state) for message_id, source, state in found}
+
+
+def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
+    # One array parameter: a list of two thousand parameters costs more than the query itself.
+    wanted = RawSQL("SELECT unnest(%s::bigint[])", [list(message_ids)])
+    return Post.objects.filter(channel=channel, telegram_message_id__in=wanted)
+
+
+def _is_unchanged(before: StoredPost, message: Message) -> bool:
+    # A file that was missing and now exists changes the fingerprint, which includes its size.
+    # A full bucket or an unreadable disk leaves no trace in it, so these are tried every time.
+    worth_another_try = before.media_state in {MediaState.QUOTA_EXCEEDED, MediaState.UNREADABLE}
+    return before.source_fingerprint == message.fingerprint and not worth_another_try
+
+
+def _parse(source: Source, message: Message, outcome: BatchOutcome) -> ParsedMessage:
+    attachment = message.attachment
+    if attachment is None:
+        return ParsedMessage(message)
+    if attachment.absence is not None:
+        outcome.counts[attachment.absence.value] += 1
+        return ParsedMessage(message, state=attachment.absence.value)
+    try:
+        blobs = _read_files(source, attachment)
+    except FileTooLarge:
+        outcome.counts[MediaState.TOO_LARGE.value] += 1
+        return ParsedMessage(message, state=MediaState.TOO_LARGE)
+    except FileRefused as refusal:
+        record_problem(outcome, message, refusal.reason, detail=str(refusal))
+        return ParsedMessage(message, state=refusal.reason)
+    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs)
+
+
+def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
+    """Read the file and its thumbnail; a post is complete without the thumbnail."""
+    blobs = [read_blob(source, attachment.path)]
+    if attachment.thumbnail_path:
+        with suppress(FileRefused, FileTooLarge):
+            blobs.append(read_blob(source, attachment.thumbnail_path))
+    return blobs
+
+
+def record_problem(outcome: BatchOutcome, message: Message, state: str, *, detail: str) -> None:
+    """Record the problem behind a media state; nothing for a state that is no problem."""
+    if code := PROBLEM_CODES.get(state):
+        path = message.attachment.path if message.attachment else ""
+        text = detail if path in detail else f"{path}: {detail}"
+        outcome.problems.append(Problem(code, text, message.message_id))

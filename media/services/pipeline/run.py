@@ -1,0 +1,103 @@
+"""
+Run the pipeline over many batches: while the rows of one batch are written, the files of the
+next are uploaded, so that PostgreSQL and the store work at the same time.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Executor
+
+from django.db import DataError, OperationalError, connection
+from django.utils import timezone
+from psycopg.errors import DiskFull
+
+from accounts.models import Tenant
+from media.services.pipeline.batches import Batch
+from media.services.pipeline.channels import save_channel
+from media.services.pipeline.in_flight import InFlight, finish, start
+from media.services.pipeline.plan import BatchOutcome
+from media.services.pipeline.upload import upload_pool
+from media.sources.export.source import ExportSource
+from media.sources.port import Problem
+
+_Queue = deque[tuple[Batch, InFlight | None]]
+"""Batches in flight, the oldest first; None for a batch without messages."""
+
+
+def import_batches(
+    source: ExportSource, batches: Iterable[Batch], *, tenant: Tenant
+) -> Generator[tuple[Batch, BatchOutcome], None, None]:
+    """
+    Import the batches; yield each with its outcome once its rows are committed.
+
+    Whatever ends the import early, no more than two batches have to be done again.
+    """
+    queue: _Queue = deque()
+    with upload_pool() as pool:
+        try:
+            for batch in batches:
+                pending = _pending_contents(queue)
+                queue.append((batch, _start(source, batch, tenant, pool, pending)))
+                if len(queue) > 1:
+                    yield _finish_oldest(queue)
+            while queue:
+                yield _finish_oldest(queue)
+        finally:
+            # Batches are left here only where the import ends early: their bytes are given back.
+            for _, left in queue:
+                if left is not None:
+                    left.uploads.abandon()
+
+
+def _pending_contents(queue: _Queue) -> frozenset[str]:
+    """SHA-256 of what the newest batch in flight uploads."""
+    newest = queue[-1][1] if queue else None
+    return newest.uploads.contents if newest else frozenset()
+
+
+def _start(
+    source: ExportSource, batch: Batch, tenant: Tenant, pool: Executor, pending: frozenset[str]
+) -> InFlight | None:
+    if batch.chat is None:
+        return None
+    channel = save_channel(batch.chat, tenant=tenant)
+    if not batch.messages:
+        return None
+    return start(
+        source,
+        channel=channel,
+        messages=batch.messages,
+        pool=pool,
+        pending=pending,
+        now=timezone.now(),
+    )
+
+
+def _finish_oldest(queue: _Queue) -> tuple[Batch, BatchOutcome]:
+    # Taken out first: `finish` releases the reservations of a batch by itself where it fails.
+    batch, in_flight = queue.popleft()
+    return batch, _finish_by_halves(in_flight) if in_flight else BatchOutcome()
+
+
+def _finish_by_halves(batch: InFlight) -> BatchOutcome:
+    """
+    Finish a batch; where the database refuses it, finish each half, down to single messages.
+
+    So one message that cannot be stored becomes a problem, and all the others are imported.
+    """
+    try:
+        return finish(batch)
+    except (DataError, OperationalError) as error:
+        # A database that is gone or full is the fault of no message: that stops the import.
+        if isinstance(error.__cause__, DiskFull) or not connection.is_usable():
+            raise
+        if len(batch.messages) == 1:
+            detail = f"the database refuses it: {str(error).splitlines()[0]}"
+            [message] = batch.messages
+            return BatchOutcome(problems=[Problem("unstorable", detail, message.message_id)])
+    half = len(batch.messages) // 2
+    outcome = _finish_by_halves(batch.restart(batch.messages[:half]))
+    rest = _finish_by_halves(batch.restart(batch.messages[half:]))
+    outcome.counts.update(rest.counts)
+    outcome.problems += rest.problems
+    return outcome

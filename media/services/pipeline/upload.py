@@ -1,0 +1,148 @@
+"""Upload: put the new files of a batch into the bucket, once per content, in threads."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from accounts.models import Tenant
+from events.errors import DomainError
+from media.models import MediaObject
+from media.posts.parsed_message import Blob
+from media.sources.port import FileRefused, Source
+from storage_quota import keys
+from storage_quota import services as quota
+from storage_quota.models import ContentType, Reservation
+from storage_quota.object_store import get_store
+from storage_quota.selectors import in_good_order
+
+PARALLEL_PUTS = 4
+
+
+class FileChanged(DomainError):
+    """A file of the source had other bytes when it was uploaded than when it was hashed."""
+
+    code: ClassVar[str] = "file_changed"
+
+
+NotStored = quota.QuotaExceeded | FileRefused | FileChanged
+"""Why a content of a batch is not in the bucket although the store works."""
+
+
+def upload_pool() -> ThreadPoolExecutor:
+    """Threads that put files; they never touch the database."""
+    return ThreadPoolExecutor(PARALLEL_PUTS, thread_name_prefix="put")
+
+
+@dataclass(slots=True)
+class UploadResult:
+    """
+    The contents of a batch by SHA-256: known before, put now, or refused and why.
+
+    The reservations of what was put are settled together with the rows of the batch.
+    """
+
+    known: set[str] = field(default_factory=set)
+    put: dict[str, Reservation] = field(default_factory=dict)
+    refused: dict[str, NotStored] = field(default_factory=dict)
+
+    def release(self) -> None:
+        quota.release_many(list(self.put.values()))
+
+
+@dataclass(slots=True)
+class PendingUploads:
+    """The uploads of a batch while they run. End them with `wait` or `abandon`."""
+
+    result: UploadResult
+    puts: dict[str, tuple[Reservation, Future[None]]] = field(default_factory=dict)
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """SHA-256 of the files that are being put: known once this batch is committed."""
+        return frozenset(self.puts)
+
+    def wait(self) -> UploadResult:
+        """
+        Wait until every put has ended.
+
+        A file that can no longer be read is refused, and the batch goes on without it. Any other
+        error, such as a store that fails, releases all reservations of the batch and is raised.
+        """
+        wait(future for _, future in self.puts.values())
+        unused: list[Reservation] = []
+        try:
+            for sha256, (reservation, future) in self.puts.items():
+                try:
+                    future.result()
+                    self.result.put[sha256] = reservation
+                except (FileRefused, FileChanged) as error:
+                    self.result.refused[sha256] = error
+                    unused.append(reservation)
+        except BaseException:
+            self.abandon()
+            raise
+        quota.release_many(unused)
+        return self.result
+
+    def abandon(self) -> None:
+        """Give all reservations back; first wait, since a running put still needs its own."""
+        wait(future for _, future in self.puts.values())
+        quota.release_many([reservation for reservation, _ in self.puts.values()])
+
+
+def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
+    """SHA-256 of the blobs that need no upload: stored, and in good order as far as is known."""
+    wanted = {blob.sha256 for blob in blobs}
+    known = dict(
+        MediaObject.objects.filter(tenant=tenant, file_sha256__in=wanted).values_list(
+            "file_sha256", "s3_key"
+        )
+    )
+    sound = in_good_order(known.values())
+    return {sha256 for sha256, key in known.items() if key in sound}
+
+
+def object_key(tenant: Tenant, blob: Blob) -> str:
+    return keys.media(tenant_id=tenant.pk, sha256=blob.sha256, mime=blob.metadata.mime)
+
+
+def start_uploads(
+    source: Source,
+    *,
+    tenant: Tenant,
+    blobs: Sequence[Blob],
+    pool: Executor,
+    pending: frozenset[str] = frozenset(),
+    now: datetime,
+) -> PendingUploads:
+    """
+    Reserve room for the new contents and start to put them.
+
+    `pending` are contents of the batch before, which is committed first: they count as known.
+    """
+    distinct = {blob.sha256: blob for blob in blobs}
+    known = known_contents(tenant, distinct.values()) | (pending & distinct.keys())
+    uploads = PendingUploads(UploadResult(known=known))
+    new = [blob for sha256, blob in distinct.items() if sha256 not in known]
+    if not new:
+        return uploads
+    wants = [quota.Want(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new]
+    # One call for the whole batch: every reservation waits for the lock of the one bucket.
+    answers = quota.reserve_many(
+        tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
+    )
+    for blob, answer in zip(new, answers, strict=True):
+        if isinstance(answer, Reservation):
+            uploads.puts[blob.sha256] = answer, pool.submit(_put, source, blob, answer)
+        else:
+            uploads.result.refused[blob.sha256] = answer
+    return uploads
+
+
+def _put(source: Source, blob: Blob, reservation: Reservation) -> None:
+    with source.open(blob.path) as file:
+        receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
+    if receipt.sha256 != blob.sha256:
+        raise FileChanged(f"{blob.path} was changed while it was being imported; import again")

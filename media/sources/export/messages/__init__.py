@@ -1,0 +1,1 @@
+"""One message of an export: its schema, its text, its file, and the album it belongs to."""

@@ -1,0 +1,138 @@
+"""Convert a raw message of the export into a draft of the port's Message, or into a Problem."""
+
+import json
+from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from media.sources.export.messages.attachment import SizeOf, attachment_of
+from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
+from media.sources.export.messages.text import InvalidText, read_text
+from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
+from media.sources.export.messages.unmapped_fields import unmapped_fields
+from media.sources.export.peer_ids import marked_peer_id
+from media.sources.port import Attachment, Forward, MediaKind, Message, Problem, Reaction
+from media.sources.port import ServiceMessage as Service
+
+_ALBUM_KINDS = frozenset(
+    {MediaKind.PHOTO, MediaKind.VIDEO, MediaKind.DOCUMENT, MediaKind.AUDIO},
+)
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is complete but for its album, which only its neighbors show."""
+
+    message_id: int
+    album_key: tuple[Any, ...] | None
+    """Equal for neighbors that Telegram may have posted as one album; None for the others."""
+    has_text: bool
+    fields: dict[str, Any]
+    fingerprint_basis: str
+    """The message as the export has it, and the size of its file on disk."""
+
+    def finish(self, grouped_id: int | None) -> Message:
+        fingerprint = sha256(f"{self.fingerprint_basis}\n{grouped_id}".encode()).hexdigest()
+        return Message(**self.fields, grouped_id=grouped_id, fingerprint=fingerprint)
+
+
+def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | Problem:
+    """Convert one message; a bad one never raises, it becomes a Problem that names the field."""
+    if not isinstance(value, dict):
+        return Problem(code="invalid_message", detail="a message must be an object")
+    try:
+        if value.get("type") == "message":
+            return _draft(value, zone, size_of)
+        return _service(value)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        detail = f"{where}: {first['msg']}"
+    except (InvalidText, InvalidTime) as exc:
+        detail = str(exc)
+    except RecursionError:
+        detail = "nested too deeply"
+    return Problem(code="invalid_message", detail=detail, message_id=id_of(value))
+
+
+def id_of(value: dict[str, Any]) -> int | None:
+    found = value.get("id")
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _service(value: dict[str, Any]) -> Service:
+    raw = RawService.model_validate(value)
+    action = raw.action or "unknown"
+    return Service(raw.id, action if raw.type == "service" else "unsupported")
+
+
+def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
+    raw = RawMessage.model_validate(value)
+    fields = _fields(raw, zone, size_of)
+    attachment: Attachment | None = fields["attachment"]
+    on_disk = size_of(attachment.path) if attachment and attachment.path else None
+    return Draft(
+        message_id=raw.id,
+        album_key=_album_key(raw, attachment),
+        has_text=bool(fields["text"]),
+        fields=fields,
+        fingerprint_basis=f"{_canonical(value)}\n{on_disk}",
+    )
+
+
+def _fields(raw: RawMessage, zone: tzinfo, size_of: SizeOf) -> dict[str, Any]:
+    text = read_text(raw)
+    posted_at = parse_time(unix=raw.date_unixtime, local=raw.date, zone=zone, field="date")
+    if posted_at is None:
+        raise InvalidTime("date")
+    extra = unmapped_fields(raw)
+    if raw.date_unixtime in (None, ""):
+        extra["zone"] = str(zone)  # the export names none: the operator's choice is kept
+    return {
+        "message_id": raw.id,
+        "posted_at": posted_at,
+        "edited_at": parse_edit_time(unix=raw.edited_unixtime, local=raw.edited, zone=zone),
+        "text": text.text,
+        "links": text.links,
+        "mentions": text.mentions,
+        "hashtags": text.hashtags,
+        "sender_id": "" if raw.from_id is None else str(raw.from_id),
+        "author": raw.author or "",
+        "forward": _forward(raw),
+        "reply_to_message_id": raw.reply_to_message_id,
+        "reply_to_chat_id": marked_peer_id(raw.reply_to_peer_id),
+        "via_bot": raw.via_bot or "",
+        "reactions": tuple([_reaction(r) for r in raw.reactions]) if raw.reactions else (),
+        "attachment": attachment_of(raw, size_of),
+        "extra": extra,
+    }
+
+
+def _forward(raw: RawMessage) -> Forward | None:
+    if raw.model_fields_set.isdisjoint(("forwarded_from", "forwarded_from_id")):
+        return None
+    chat_id = marked_peer_id(raw.forwarded_from_id)
+    return Forward(from_name=raw.forwarded_from or "", from_chat_id=chat_id)
+
+
+def _reaction(raw: RawReaction) -> Reaction:
+    document = raw.document_id or ""
+    return Reaction(
+        kind=raw.type,
+        value=raw.emoji or ("" if document.startswith("(") else document),
+        count=raw.count,
+    )
+
+
+def _album_key(raw: RawMessage, attachment: Attachment | None) -> tuple[Any, ...] | None:
+    if attachment is None or attachment.kind not in _ALBUM_KINDS or raw.poll:
+        return None
+    if raw.photo is None and raw.file is None:
+        return None  # paid media have no file that could be an item
+    is_forward = not raw.model_fields_set.isdisjoint(("forwarded_from", "forwarded_from_id"))
+    second = raw.date_unixtime or raw.date
+    return second, raw.from_id, is_forward, raw.forwarded_from, raw.forwarded_from_id

@@ -1,0 +1,104 @@
+"""A message as Telegram Desktop writes it, of any version since 2018. Unknown keys are ignored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict
+
+_INT64 = 2**63 - 1
+
+MessageId = Annotated[int, Strict(), Field(ge=-(2**40), lt=2**40)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Bytes = Annotated[int, Field(ge=0, le=_INT64)]
+Seconds = Annotated[float, Field(ge=0, le=2**31)]
+Json = dict[str, Any]
+
+
+class _Raw(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class RawService(_Raw):
+    """`type` is service, unsupported or something newer than this code."""
+
+    id: MessageId
+    type: str
+    action: str | None = None
+
+
+class RawReaction(_Raw):
+    """`recent`, which names people, is not read."""
+
+    type: str
+    count: Count = 0
+    emoji: str | None = None
+    document_id: str | None = None
+
+
+class RawAnswer(_Raw):
+    text: str | list[Any] = ""
+    voters: Count | None = None
+
+
+class RawPoll(_Raw):
+    question: str | list[Any] = ""
+    closed: bool | None = None
+    total_voters: Count | None = None
+    answers: list[RawAnswer] = []
+
+
+class RawTodoList(_Raw):
+    title: str | list[Any] = ""
+    answers: list[RawAnswer] = []
+
+
+class RawMessage(_Raw):
+    id: MessageId
+    type: Literal["message"]
+    date: str | None = None
+    date_unixtime: int | str | None = None
+    edited: str | None = None
+    edited_unixtime: int | str | None = None
+
+    from_id: str | int | None = None
+    author: str | None = None
+    forwarded_from: str | None = None
+    forwarded_from_id: str | int | None = None
+    reply_to_message_id: Annotated[int, Field(ge=-_INT64, le=_INT64)] | None = None
+    reply_to_peer_id: str | int | None = None
+    via_bot: str | None = None
+
+    text: str | list[Any] | None = None
+    text_entities: list[Any] | None = None
+    rich_message: Json | None = None
+    reactions: list[RawReaction] | None = None
+
+    photo: str | None = None
+    photo_file_size: Bytes | None = None
+    file: str | None = None
+    file_name: str | None = None
+    file_size: Bytes | None = None
+    thumbnail: str | None = None
+    media_type: str | None = None
+    mime_type: str | None = None
+    duration_seconds: Seconds | None = None
+    width: Count | None = None
+    height: Count | None = None
+    media_spoiler: bool = False
+    paid_stars_amount: Count | None = None
+
+    sticker_emoji: str | None = None
+    performer: str | None = None
+    title: str | None = None
+    contact_information: Any = None
+    location_information: Json | None = None
+    live_location_period_seconds: Count | None = None
+    place_name: str | None = None
+    address: str | None = None
+    game_title: str | None = None
+    game_description: str | None = None
+    game_link: str | None = None
+    invoice_information: Json | None = None
+    poll: RawPoll | None = None
+    todo_list: RawTodoList | None = None
+    giveaway_information: Json | None = None
+    giveaway_results: Json | None = None

@@ -1,0 +1,27 @@
+"""
+The environment variables, typed and checked at start.
+
+Every variable is read here and nowhere else. A bad value stops the process with a message that
+names the variable; nothing falls back silently to a default.
+"""
+
+from telegram_assistant.config.environment import Environment, read
+from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.source import BASE_DIR
+from telegram_assistant.config.storage import S3, Cleanup, Limits
+from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.web import Metrics, Web
+
+__all__ = [
+    "BASE_DIR",
+    "S3",
+    "Albums",
+    "Cleanup",
+    "Environment",
+    "GigaChat",
+    "Limits",
+    "Metrics",
+    "Vision",
+    "Web",
+    "read",
+]

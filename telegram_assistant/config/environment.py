@@ -1,0 +1,58 @@
+"""All variables together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.storage import S3
+from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.web import Metrics, Web
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    web: Web
+    s3: S3
+    vision: Vision
+    gigachat: GigaChat
+    albums: Albums
+    metrics: Metrics
+
+
+def read() -> Environment:
+    """Read all variables; raises ImproperlyConfigured, which lists every variable that is wrong."""
+    groups: dict[str, type[BaseSettings]] = {
+        "web": Web,
+        "s3": S3,
+        "vision": Vision,
+        "gigachat": GigaChat,
+        "albums": Albums,
+        "metrics": Metrics,
+    }
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, group in groups.items():
+        try:
+            values[name] = group()
+        except ValidationError as exc:
+            problems += _problems(group, exc)
+    if problems:
+        raise ImproperlyConfigured("The environment is not usable:\n  " + "\n  ".join(problems))
+    return Environment(**values)
+
+
+def _problems(group: type[BaseSettings], error: ValidationError) -> list[str]:
+    prefix = str(group.model_config.get("env_prefix", ""))
+    return [_describe(prefix, problem["loc"], problem["msg"]) for problem in error.errors()]
+
+
+def _describe(prefix: str, location: tuple[int | str, ...], message: str) -> str:
+    """Name the variable and what is wrong with it. The value is left out: it may be a secret."""
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text
+    return f"{prefix}{str(location[0]).upper()}: {text}"

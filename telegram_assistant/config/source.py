@@ -1,0 +1,14 @@
+"""Where the groups of variables are read from: the environment and the file .env."""
+
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+def source(prefix: str = "") -> SettingsConfigDict:
+    """Read variables that begin with `prefix`; the environment wins over .env."""
+    return SettingsConfigDict(
+        env_prefix=prefix, env_file=BASE_DIR / ".env", extra="ignore", frozen=True
+    )

@@ -1,0 +1,53 @@
+"""Variables of picture analysis and of albums."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from telegram_assistant.config.source import BASE_DIR, source
+
+
+class Vision(BaseSettings):
+    """Reads FEATURE_VISION_ENABLED and VISION_* (CONTRACT §17)."""
+
+    model_config = source()
+
+    feature_vision_enabled: bool = True
+    vision_policy_config_path: Path = BASE_DIR / "vision" / "vision_policy.yml"
+    vision_ocr_languages: str = Field(default="rus+eng", pattern=r"^[a-z_]{3,}(\+[a-z_]{3,})*$")
+    vision_ocr_timeout_sec: float = Field(default=60, gt=0, le=600)
+    vision_max_pixels: int = Field(default=50_000_000, ge=1)
+    vision_phash_enabled: bool = True
+    vision_phash_hash_size: int = Field(default=16, ge=8, le=32, multiple_of=2)
+    vision_phash_max_distance: int = Field(default=10, ge=0, le=12)
+    vision_max_output_tokens: int = Field(default=512, ge=64, le=8192)
+    vision_preprocess_max_dim: int = Field(default=1024, ge=64, le=4096)
+    vision_preprocess_grayscale: bool = False
+    vision_preprocess_jpeg_quality: int = Field(default=75, ge=1, le=95)
+    vision_max_daily_tokens: int | None = Field(default=None, ge=0)
+    vision_max_monthly_tokens: int | None = Field(default=None, ge=0)
+    vision_tokens_estimate: int = Field(default=1792, ge=1, le=1_000_000)
+    vision_queue_when_exhausted: bool = True
+    vision_api_max_retries: int = Field(default=3, ge=0, le=20)
+    vision_price_rub_per_1000_tokens: float | None = Field(default=None, ge=0, le=1000)
+    vision_live_hours: float = Field(default=24, gt=0, le=8784)
+
+    @field_validator(
+        "vision_max_daily_tokens",
+        "vision_max_monthly_tokens",
+        "vision_price_rub_per_1000_tokens",
+        mode="before",
+    )
+    @classmethod
+    def _left_empty(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+
+class Albums(BaseSettings):
+    """Reads ALBUM_*."""
+
+    model_config = source("ALBUM_")
+
+    timeout_minutes: float = Field(default=15, gt=0, le=525_600)

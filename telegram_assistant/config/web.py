@@ -1,0 +1,95 @@
+"""Variables of the web server, the workers, the database and the metrics."""
+
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from telegram_assistant.config.source import BASE_DIR, source
+
+Names = Annotated[list[str], NoDecode]
+
+
+class Web(BaseSettings):
+    """Reads DJANGO_SECRET_KEY, ALLOWED_HOSTS, TIME_ZONE, DATABASE_URL, VAR_DIR, …"""
+
+    model_config = source()
+
+    django_secret_key: SecretStr | None = None
+    debug: bool = False
+    allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
+    csrf_trusted_origins: Names = []
+    https_only: bool = False
+    time_zone: str = "Europe/Moscow"
+    language_code: str = "ru"
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    database_url: SecretStr | None = None
+    var_dir: Path = BASE_DIR / "var"
+    q_workers: int = Field(default=4, ge=1, le=64)
+
+    @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+            raise ValueError("not a time zone; use a name such as Europe/Moscow") from exc
+        return value
+
+    @field_validator("var_dir", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is empty; name a folder, or leave the variable out")
+        return value
+
+    @field_validator("var_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def database(self) -> dict[str, Any]:
+        """Build Django's DATABASES entry from DATABASE_URL, or for the embedded server."""
+        if self.database_url is None:
+            return {
+                "ENGINE": "telegram_assistant.embedded_postgres",
+                "NAME": "telegram_assistant",
+                "USER": "postgres",
+                "EMBEDDED_DIR": self.var_dir / "postgres",
+            }
+        try:
+            parts = conninfo_to_dict(self.database_url.get_secret_value())
+        except ProgrammingError:
+            # Not chained: the error of libpq repeats the URL with its password.
+            raise ImproperlyConfigured(
+                "DATABASE_URL: not a PostgreSQL URL; use postgresql://user:password@host:5432/name"
+            ) from None
+        known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
+        entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "PORT": ""}
+        entry |= {django: str(parts.pop(libpq, "") or "") for libpq, django in known.items()}
+        entry["PORT"] = str(parts.pop("port", "") or "")
+        if not entry["NAME"]:
+            raise ImproperlyConfigured("DATABASE_URL: names no database")
+        return entry | {"OPTIONS": dict(parts)}
+
+
+class Metrics(BaseSettings):
+    """Reads METRICS_PORT, METRICS_HOST and METRICS_TOKEN."""
+
+    model_config = source("METRICS_")
+
+    port: int = Field(default=8001, ge=0, le=65535)
+    host: str = Field(default="127.0.0.1", pattern=r"^[0-9A-Za-z.:_-]+$")
+    token: SecretStr | None = Field(default=None, min_length=16)

@@ -1,0 +1,115 @@
+"""
+The tests' own PostgreSQL, and how it comes back to what the migrations left in it.
+
+Each process of a run has an installation of its own, with a VAR_DIR of its own: nothing is
+shared between processes that run side by side, and what a test starts in yet another process
+finds the database of its test without being told. A DATABASE_URL of the user is respected:
+then the processes have a database each on that server.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+import psycopg
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
+
+from telegram_assistant.embedded_postgres import server
+
+PREFIX = "telegram_assistant_tests_"
+FORGETFUL = ("fsync", "full_page_writes", "synchronous_commit")
+"""What makes commits wait for the disk. Tests kill clients of the server, never the machine."""
+
+
+def make_room_for_a_run() -> Path:
+    """A folder for the installations of this run; they are stopped and gone when it ends."""
+    temporary = Path(tempfile.gettempdir())
+    for folder in temporary.glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("_")[0]
+        if folder.owner() == temporary.owner() and not psutil.pid_exists(int(pid)):
+            _remove(folder)  # of a run that was killed
+    room = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}_"))
+    # After the note that the embedded server's package makes at exit, for this came first.
+    atexit.register(_remove, room)
+    return room
+
+
+def _remove(room: Path) -> None:
+    for data_dir in room.glob("*/postgres"):
+        if server.running_socket(data_dir):
+            server.stop_postgres(data_dir)
+    shutil.rmtree(room)
+
+
+def start_forgetful(data_dir: Path) -> None:
+    """Start the embedded server there; from now on it may lose everything in a power cut."""
+    socket = server.start_postgres(data_dir, database="telegram_assistant")
+    with psycopg.connect(host=socket, user="postgres", dbname="postgres", autocommit=True) as own:
+        for name in FORGETFUL:
+            own.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        own.execute("SELECT pg_reload_conf()")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """
+    The rows that migrations made, and which tables had none.
+
+    Django's own way back after a test that commits is to truncate all tables, also those in
+    which nothing is, and to run every receiver of `post_migrate`: half a second for each test.
+    """
+
+    empty: tuple[str, ...]
+    filled: dict[str, bytes]
+
+    @classmethod
+    def now(cls) -> Self:
+        with transaction.atomic(), connection.cursor() as cursor:
+            tables = sorted(connection.introspection.django_table_names(only_existing=True))
+            filled = {table: _rows(cursor, table) for table in _with_rows(cursor, tables)}
+        return cls(tuple(table for table in tables if table not in filled), filled)
+
+    def restore(self) -> None:
+        """Wait for whoever still writes, as TRUNCATE of all tables would; then mend what differs."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_of_tables("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", self._tables))
+            if written := _with_rows(cursor, self.empty):
+                cursor.execute(_of_tables("TRUNCATE {} CASCADE", written))
+            if any(_rows(cursor, table) != rows for table, rows in self.filled.items()):
+                cursor.execute(_of_tables("TRUNCATE {} CASCADE", self.filled))
+                for table, rows in self.filled.items():
+                    _copy_in(cursor, table, rows)
+
+    @property
+    def _tables(self) -> list[str]:
+        return [*self.empty, *self.filled]
+
+
+def _of_tables(statement: str, tables: Iterable[str]) -> sql.Composed:
+    return sql.SQL(statement).format(sql.SQL(", ").join(map(sql.Identifier, tables)))
+
+
+def _with_rows(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
+    look = sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})")
+    looks = (look.format(sql.Literal(table), sql.Identifier(table)) for table in tables)
+    cursor.execute(sql.SQL(" UNION ALL ").join(looks))
+    return [table for (table,) in cursor.fetchall()]
+
+
+def _rows(cursor: CursorWrapper, table: str) -> bytes:
+    statement = sql.SQL("COPY (SELECT * FROM {} ORDER BY 1) TO STDOUT")
+    with cursor.copy(statement.format(sql.Identifier(table))) as copy:
+        return b"".join(copy)
+
+
+def _copy_in(cursor: CursorWrapper, table: str, rows: bytes) -> None:
+    with cursor.copy(_of_tables("COPY {} FROM STDIN", [table])) as copy:
+        copy.write(rows)

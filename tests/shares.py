@@ -1,0 +1,42 @@
+"""How a run's processes share the tests: the long ones first, and by modules where they are short."""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+ALONE = "tests/acceptance/"
+"""Each test is a share of its own there: some take half a minute, most of it waiting."""
+
+AT_LEISURE = ("tests/acceptance/test_vision_faults.py", "tests/integration/test_gigachat.py")
+"""What they expect has a time to come in. All of them are one share, so that they do not
+take the machine from one another."""
+
+
+class Shares(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        if module in AT_LEISURE:
+            return "at leisure"
+        return nodeid if module.startswith(ALONE) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | None:
+    if config.getvalue("dist") != "load":
+        return None
+    config.option.loadscopereorder = False  # the longest share is not the one with most tests
+    return Shares(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """At the end of a run nobody should wait for one long test."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.nodeid.startswith(ALONE):
+        return 0
+    return 1 if any(map(item.get_closest_marker, ("real_data", "slow"))) else 2

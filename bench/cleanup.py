@@ -76,9 +76,12 @@ def main() -> int:
 
 def _fill(tenant: Tenant, first: int, last: int, *, now: datetime) -> None:
     values = {
-        "tenant": tenant.pk, "size": OBJECT_BYTES, "now": now - timedelta(days=4),
-        "first": first, "last": last,
-    }  # fmt: skip
+        "tenant": tenant.pk,
+        "size": OBJECT_BYTES,
+        "now": now - timedelta(days=4),
+        "first": first,
+        "last": last,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_FILL, values)
         cursor.execute(_FILL_MEDIA, values)
@@ -93,15 +96,15 @@ def _fill(tenant: Tenant, first: int, last: int, *, now: datetime) -> None:
 
 
 def _plan_seconds(now: datetime) -> float:
-    """Enough of the oldest pages, then a look for media no post shows."""
+    """Plan with the oldest pages, then with media that no post uses."""
     return median(_timed(lambda: _plans(now)) for _ in range(ROUNDS))
 
 
 def _plans(now: datetime) -> None:
     target_bytes = selectors.taken_in_all() - WANTED * OBJECT_BYTES
     pages = cleanup.plan(target_bytes=target_bytes, now=now)
-    assert len(pages.victims) == WANTED, len(pages.victims)
-    media = islice(evictor_of("media").victims(before=now), MEDIA_WANTED)
+    assert len(pages.candidates) == WANTED, len(pages.candidates)
+    media = islice(evictor_of("media").candidates(before=now), MEDIA_WANTED)
     assert len(list(media)) == MEDIA_WANTED
 
 
@@ -110,12 +113,12 @@ def _peak_bytes(now: datetime) -> int:
     fullest = cleanup.plan(target_bytes=0, now=now)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(fullest.victims) == cleanup.PLAN_VICTIMS
+    assert len(fullest.candidates) == cleanup.PLAN_CANDIDATES
     return peak
 
 
 def _deleting(tenant: Tenant, *, now: datetime) -> float:
-    """In turns, since the machine is not equally busy all the time."""
+    """Measure in turns, since the load of the machine varies."""
     single, batched = [], []
     for _ in range(ROUNDS):
         keys = _put(tenant, OBJECTS, now=now)
@@ -135,9 +138,13 @@ def _deleting(tenant: Tenant, *, now: datetime) -> float:
 def _put(tenant: Tenant, count: int, *, now: datetime) -> list[str]:
     for number in range(count):
         services.put_object(
-            tenant=tenant, content_type="crawl", key=f"crawl/{tenant.pk}/{number}",
-            body=b"x" * OBJECT_BYTES, mime="text/html", now=now - timedelta(days=9),
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="crawl",
+            key=f"crawl/{tenant.pk}/{number}",
+            body=b"x" * OBJECT_BYTES,
+            mime="text/html",
+            now=now - timedelta(days=9),
+        )
     return list(StoredObject.objects.values_list("key", flat=True))
 
 

@@ -24,7 +24,7 @@ from statistics import median
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vision.providers.ocr import DEFAULT_LANGUAGES, TesseractOcr
+from vision.providers.ocr.tesseract import DEFAULT_LANGUAGES, TesseractOcr
 
 FLOOR = 0.9
 CORES = os.cpu_count() or 1

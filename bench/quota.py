@@ -1,5 +1,5 @@
 """
-What a promise and its settling cost, and what the quota endpoints do, in a full ledger.
+The cost of a reservation and its settling, and of the quota endpoints, in a full ledger.
 
 Two databases of the same tenants, one with 1 000 objects in its ledger and one with a million,
 asked in turns in one run. Bound: the median of the full one is at most 1.3 times the other's.
@@ -89,11 +89,13 @@ def _get(client: Client, what: str) -> None:
 Times = dict[str, dict[int, list[float]]]
 
 
-def _compare(books: dict[int, BaseDatabaseWrapper], works: dict[str, Callable[[], None]]) -> Times:
-    """Each work once on either database, in turns; the first tenth only warms up."""
+def _compare(
+    ledgers: dict[int, BaseDatabaseWrapper], works: dict[str, Callable[[], None]]
+) -> Times:
+    """Run each work on either database in turns; the first tenth only warms up."""
     times: Times = {name: defaultdict(list) for name in works}
     for number in range(ROUNDS + ROUNDS // 10):
-        turns = list(books.items())
+        turns = list(ledgers.items())
         for name, work in works.items():
             for rows, wrapper in turns if number % 2 else reversed(turns):
                 with _on(wrapper):
@@ -117,7 +119,7 @@ def _tell(times: Times) -> int:
 
 @contextmanager
 def _copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
-    """A connection of its own to a copy of the database `name`."""
+    """Open a separate connection to a copy of the database `name`."""
     copy = f"{name}_full"
     _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
     current = connections["default"]
@@ -130,7 +132,7 @@ def _copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
 
 
 def _administer(*statements: str) -> None:
-    """From another database: nobody may be in one that is copied or dropped."""
+    """Execute in another database: one with connections can be neither copied nor dropped."""
     connections["default"].close()
     with connections["default"]._nodb_cursor() as cursor:
         for statement in statements:
@@ -139,7 +141,7 @@ def _administer(*statements: str) -> None:
 
 @contextmanager
 def _on(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
-    """What is done here is done in the database of `wrapper`."""
+    """Use the database of `wrapper` inside the block."""
     before = connections["default"]
     connections["default"] = wrapper
     try:
@@ -149,7 +151,7 @@ def _on(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _load(tenants: list[Tenant], count: int) -> None:
-    """`count` objects more, spread over tenants and types; the sums follow."""
+    """Add `count` objects, spread over tenants and types, and correct the sums."""
     dice = random.Random(count)
     kinds, weights = list(TYPES), list(TYPES.values())
     stamp = timezone.now().isoformat()

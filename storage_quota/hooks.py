@@ -1,9 +1,10 @@
 """
-Who must hear that an object was lost or found damaged, and can do something to get it back.
+Listeners for objects that were lost or found damaged.
 
-Each room registers for a content type and is told in the transaction in which the books
-change, before the ledger is locked: that is the order in which an import takes its locks.
-(Links to what is gone for good are dropped as in an eviction: `cleanup.on_eviction`.)
+A room registers for a content type and can then try to get such objects back. Listeners run in
+the transaction that changes the ledger, before the ledger's rows are locked: an import locks
+its own rows first and the ledger second, and the other order could deadlock with it.
+(Links to an object that does not come back are removed by `cleanup.on_eviction`.)
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +31,6 @@ def on_loss(content_type: str) -> Callable[[Listener], Listener]:
     return register
 
 
-def tell(loss: Loss) -> None:
+def notify(loss: Loss) -> None:
     for listener in _listeners.get(loss.content_type, ()):
         listener(loss)

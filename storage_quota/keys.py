@@ -1,4 +1,4 @@
-"""Names of objects (CONTRACT §6.2). One place builds them; nobody else formats a key."""
+"""Keys of objects (CONTRACT §6.2). Only the functions here build or parse a key."""
 
 import re
 from typing import Final
@@ -50,7 +50,7 @@ CRAWL_SUFFIXES: Final = (".html", ".md")
 KEY_MAX_LENGTH: Final = 1024
 """S3's own limit on a key."""
 MARKERS: Final = ".installation/"
-"""Folder of the empty objects that say whose bucket it is."""
+"""Folder of the empty objects that name the installation a bucket belongs to."""
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,7 +66,7 @@ _OURS = re.compile(
 
 
 def is_ours(key: str) -> bool:
-    """Another application may use the same bucket: its objects are left alone."""
+    """Whether the first folder is one of ours; another application may use the same bucket."""
     return key.partition("/")[0] in _TYPES
 
 
@@ -91,7 +91,7 @@ def album(*, tenant_id: UUID | str, album_id: int | str | UUID) -> str:
 
 
 def album_id(key: str) -> str:
-    """Whose summary it is: what `album` was given."""
+    """The `album_id` that `album` built this key from."""
     return unquote(key.rpartition("/")[2].removesuffix(ALBUM_SUFFIX))
 
 
@@ -102,7 +102,7 @@ def crawl(
     suffix: str = ".html",
     post_id: int | str | UUID | None = None,
 ) -> str:
-    """A crawled page: in the folder of its post, or by its hash when no post owns it."""
+    """The key of a crawled page: in the folder of its post, or of its hash if it has no post."""
     if suffix not in CRAWL_SUFFIXES:
         raise ValueError(f"suffix of a crawled page is one of {CRAWL_SUFFIXES}, not {suffix!r}")
     digest = _digest(url_hash)
@@ -115,19 +115,26 @@ def marker(installation_id: UUID) -> str:
 
 
 def owner(key: str) -> tuple[str, UUID] | None:
-    """Content type and tenant whose folder a key lies in; None where it lies in none."""
+    """The content type and tenant whose folder the key lies in; None if it lies in none."""
     if not (found := _FOLDER.match(key)):
         return None
     return found["kind"], UUID(found["tenant"])
 
 
+def owner_or_raise(key: str) -> tuple[str, UUID]:
+    """See `owner`; raises ValueError for a key in no tenant's folder."""
+    if (found := owner(key)) is None:
+        raise ValueError(f"in no tenant's folder: {key!r}")
+    return found
+
+
 def is_one_of_ours(key: str) -> bool:
-    """Whether one of the builders above could have made it."""
+    """Whether one of the functions above could have built the key."""
     return bool(_OURS.fullmatch(key))
 
 
 def content_digest(key: str) -> str:
-    """The SHA-256 that the name of a medium promises; empty for other types."""
+    """The SHA-256 in the key of a medium; empty for other types."""
     found = _OURS.fullmatch(key)
     return (found["media"] or "") if found else ""
 

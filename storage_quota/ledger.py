@@ -1,8 +1,8 @@
 """
-The ledger: one row per object, and per tenant and type a row with their sum.
+The ledger: one row per stored object, and one row per tenant and type with their sum.
 
-Every change runs under the lock of its TenantUsage row, so the sum is exact. That lock
-is held until the caller's transaction ends; it is taken after any lock on reservations.
+Every change holds the lock of the TenantUsage row concerned, so the sum is always exact. The
+lock lasts until the caller's transaction ends, and is taken after any lock on reservations.
 """
 
 from collections import defaultdict
@@ -20,80 +20,88 @@ Account = tuple[UUID, str]
 """A tenant's id and a content type."""
 
 
-def open_page(keys: Iterable[str], *, of: set[Account], now: datetime) -> dict[str, StoredObject]:
-    """Lock the accounts and read what the ledger says about `keys`; nobody else changes it now."""
+def lock_and_read(
+    keys: Iterable[str], *, of: set[Account], now: datetime
+) -> dict[str, StoredObject]:
+    """Lock the sums of these accounts, then read the rows of `keys`, which cannot change now."""
     _lock(of, now=now)
     return StoredObject.objects.in_bulk(list(keys))
 
 
 def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: datetime) -> None:
     """
-    Insert or overwrite rows by key; usage moves by the difference. What was lying in the
-    bucket unknown to the books is known from now on.
+    Insert or overwrite rows by key, and adjust the sums by the difference.
 
-    `before` are the sizes the open page showed for the keys that were there.
+    `before` are the sizes that `lock_and_read` returned for the keys that were there.
     """
     StoredObject.objects.bulk_create(
         entries,
         update_conflicts=True,
         unique_fields=["key"],
         update_fields=[
-            "size_bytes", "mime", "content_encoding", "sha256", "updated_at", "damaged_at",
+            "size_bytes",
+            "mime",
+            "content_encoding",
+            "sha256",
+            "updated_at",
+            "damaged_at",
         ],
-    )  # fmt: skip
+    )
+    # An object that the ledger knows is no orphan: its bytes would count twice.
     Orphan.objects.filter(key__in=[row.key for row in entries]).delete()
     changes = [
         (_account(row), row.size_bytes - before.get(row.key, 0), int(row.key not in before))
         for row in entries
     ]
-    _move(changes, now=now)
+    _adjust_totals(changes, now=now)
 
 
 def remove(keys: Iterable[str], *, now: datetime, only: Q | None = None) -> list[StoredObject]:
     """
-    Take rows out; absent ones are no error. Returns what was there.
+    Delete rows and return them; keys without a row are no error.
 
-    `only` is a condition that is asked under the lock.
+    `only` is a condition that is checked under the lock.
     """
     with transaction.atomic():
         seen = list(StoredObject.objects.filter(key__in=list(keys)))
         _lock({_account(row) for row in seen}, now=now)
-        # Only what was seen: a row that appeared since may belong to an account not locked.
-        still = StoredObject.objects.filter(only or Q(), key__in=[row.key for row in seen])
-        gone = list(still.order_by("key"))
-        still.delete()
-        _move([(_account(row), -row.size_bytes, -1) for row in gone], now=now)
+        # Only rows seen before the lock: a newer one may belong to an account that is not locked.
+        present = StoredObject.objects.filter(only or Q(), key__in=[row.key for row in seen])
+        gone = list(present.order_by("key"))
+        present.delete()
+        _adjust_totals([(_account(row), -row.size_bytes, -1) for row in gone], now=now)
     return gone
 
 
 def correct_size(key: str, size_bytes: int, *, now: datetime) -> None:
-    """The bucket was looked at: if the ledger knows the key, it now knows the true size."""
+    """Enter the size that the store reports; a key without a row is left out."""
     with transaction.atomic():
         row = StoredObject.objects.filter(key=key).first()
         if row is None or row.size_bytes == size_bytes:
             return
         _lock({_account(row)}, now=now)
+        # Read again: the row may have changed before the lock was ours.
         row = StoredObject.objects.filter(key=key).first()
         if row is not None:
-            _move([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
+            _adjust_totals([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
             row.size_bytes, row.sha256, row.updated_at = size_bytes, "", now
             row.save(update_fields=["size_bytes", "sha256", "updated_at"])
 
 
 def remove_as_seen(row: StoredObject, *, now: datetime) -> bool:
-    """Take a row out unless it was written since it was read. Inside a transaction."""
-    if not _still(row, now=now):
+    """Delete a row unless it was written since it was read. Inside a transaction."""
+    if not _unchanged(row, now=now):
         return False
     StoredObject.objects.filter(pk=row.pk).delete()
-    _move([(_account(row), -row.size_bytes, -1)], now=now)
+    _adjust_totals([(_account(row), -row.size_bytes, -1)], now=now)
     return True
 
 
 def correct_as_seen(
     row: StoredObject, *, size_bytes: int, sha256: str, damaged: bool, now: datetime
 ) -> bool:
-    """The object was read: enter what it is, unless the row was written since it was read."""
-    if not _still(row, now=now):
+    """Enter what reading the object showed, unless the row was written since it was read."""
+    if not _unchanged(row, now=now):
         return False
     StoredObject.objects.filter(pk=row.pk).update(
         size_bytes=size_bytes,
@@ -101,12 +109,12 @@ def correct_as_seen(
         damaged_at=now if damaged else row.damaged_at,
         updated_at=now,
     )
-    _move([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
+    _adjust_totals([(_account(row), size_bytes - row.size_bytes, 0)], now=now)
     return True
 
 
 def recount(account: Account, *, now: datetime) -> bool:
-    """Sum the rows of one account anew, under its lock. False if the sum was right."""
+    """Sum the rows of one account again, under its lock. False if the sum was right."""
     tenant_id, kind = account
     with transaction.atomic():
         _lock({account}, now=now)
@@ -119,8 +127,8 @@ def recount(account: Account, *, now: datetime) -> bool:
         )
 
 
-def _still(row: StoredObject, *, now: datetime) -> bool:
-    """Under its account's lock: does the ledger say of the key what it said when `row` was read?"""
+def _unchanged(row: StoredObject, *, now: datetime) -> bool:
+    """Lock the row's account; whether the ledger still says what it said when `row` was read."""
     _lock({_account(row)}, now=now)
     return StoredObject.objects.filter(
         pk=row.pk, size_bytes=row.size_bytes, sha256=row.sha256, updated_at=row.updated_at
@@ -128,26 +136,30 @@ def _still(row: StoredObject, *, now: datetime) -> bool:
 
 
 def _lock(accounts: set[Account], *, now: datetime) -> None:
-    """Lock the usage rows, in one order for everybody, and make those that are missing."""
+    """Lock the sums of these accounts, and insert those that do not exist yet."""
     if accounts - _locked(accounts):
         rows = [
             TenantUsage(tenant_id=tenant_id, content_type=kind, last_updated=now, created_at=now)
             for tenant_id, kind in sorted(accounts)
         ]
         TenantUsage.objects.bulk_create(rows, ignore_conflicts=True)
+        # An ignored conflict locks nothing: another transaction's row has to be locked now.
         _locked(accounts)
 
 
 def _locked(accounts: set[Account]) -> set[Account]:
+    # Tenants × types may match more rows than asked for: locking too many is harmless.
     rows = TenantUsage.objects.filter(
         tenant_id__in={tenant_id for tenant_id, _ in accounts},
         content_type__in={kind for _, kind in accounts},
     )
+    # One order for everybody, or two transactions could wait for each other.
     locked = rows.order_by("tenant_id", "content_type").select_for_update()
     return set(locked.values_list("tenant_id", "content_type"))
 
 
-def _move(changes: Iterable[tuple[Account, int, int]], *, now: datetime) -> None:
+def _adjust_totals(changes: Iterable[tuple[Account, int, int]], *, now: datetime) -> None:
+    """Add `(account, bytes, objects)` to the sums."""
     for (tenant_id, kind), (size, count) in sorted(_sums(changes).items()):
         TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind).update(
             total_bytes=F("total_bytes") + size,

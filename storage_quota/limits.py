@@ -1,15 +1,16 @@
-"""The limits, as a pure decision (CONTRACT §7.2)."""
+"""The decision whether bytes fit the limits, without a database (CONTRACT §7.2)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class QuotaUsage:
     """
-    Bytes taken, stored and promised together: in all, by this tenant, by this type.
+    Bytes stored and reserved together, as each limit counts them.
 
-    `own_type` is where both meet: this tenant's objects of this type.
+    `bucket`: everything; `tenant`: all types of this tenant; `type`: this type of all tenants;
+    `own_type`: this type of this tenant.
     """
 
     bucket: int
@@ -17,22 +18,22 @@ class Usage:
     type: int
     own_type: int = 0
 
-    def plus(self, size_bytes: int) -> "Usage":
-        return Usage(
+    def plus(self, size_bytes: int) -> "QuotaUsage":
+        return QuotaUsage(
             self.bucket + size_bytes,
             self.tenant + size_bytes,
             self.type + size_bytes,
             self.own_type + size_bytes,
         )
 
-    def without_bucket(self, size_bytes: int) -> "Usage":
-        """Bytes that are charged to the bucket alone are about to be charged to somebody."""
+    def without_bucket(self, size_bytes: int) -> "QuotaUsage":
+        """Subtract an orphan, which only the bucket counts, before a tenant is charged with it."""
         return replace(self, bucket=self.bucket - size_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
-    """What each of them may reach, inclusively. Not every tenant has limits of its own by type."""
+class QuotaCeilings:
+    """The most each sum of `QuotaUsage` may reach, inclusive; `own_type` is None if not limited."""
 
     bucket: int
     tenant: int
@@ -41,14 +42,14 @@ class Ceilings:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """Would `requested` bytes fit, and if not, which limit says so?"""
+class QuotaForecast:
+    """Whether `requested` bytes would fit, and if not, the limit that refuses them."""
 
     reason: str  # "", "bucket_full", "tenant_limit" or "{content_type}_limit"
     requested: int
     available: int
-    usage: Usage
-    ceilings: Ceilings
+    usage: QuotaUsage
+    ceilings: QuotaCeilings
 
     @property
     def allowed(self) -> bool:
@@ -56,7 +57,7 @@ class Forecast:
 
     @property
     def only_bucket_is_full(self) -> bool:
-        """With enough room in the bucket it would be allowed, whoever's objects made room."""
+        """Whether evicting enough objects, of any tenant and type, would make the bytes fit."""
         narrower = (
             (self.usage.tenant, self.ceilings.tenant),
             (self.usage.type, self.ceilings.type),
@@ -68,21 +69,24 @@ class Forecast:
             and not any(
                 used + self.requested > ceiling
                 for used, ceiling in narrower
+                # A ceiling not below the bucket's falls with the bucket: eviction helps there, too.
                 if ceiling is not None and ceiling < self.ceilings.bucket
             )
         )
 
 
-def decide(*, content_type: str, requested: int, usage: Usage, ceilings: Ceilings) -> Forecast:
-    """The first limit that would be passed gives the reason: bucket, tenant, type."""
+def decide(
+    *, content_type: str, requested: int, usage: QuotaUsage, ceilings: QuotaCeilings
+) -> QuotaForecast:
+    """Compare with the limits of bucket, tenant, type; the first one exceeded is the reason."""
     own_type = ceilings.type if ceilings.own_type is None else ceilings.own_type
     room = {
         "bucket_full": ceilings.bucket - usage.bucket,
         "tenant_limit": ceilings.tenant - usage.tenant,
         f"{content_type}_limit": min(ceilings.type - usage.type, own_type - usage.own_type),
     }
-    return Forecast(
-        reason=_first_passed(room, requested),
+    return QuotaForecast(
+        reason=_first_exceeded(room, requested),
         requested=requested,
         available=max(0, min(room.values())),
         usage=usage,
@@ -90,6 +94,6 @@ def decide(*, content_type: str, requested: int, usage: Usage, ceilings: Ceiling
     )
 
 
-def _first_passed(room: Mapping[str, int], requested: int) -> str:
-    passed: Iterable[str] = (reason for reason, free in room.items() if requested > free)
-    return next(iter(passed), "")
+def _first_exceeded(room: Mapping[str, int], requested: int) -> str:
+    exceeded: Iterable[str] = (reason for reason, free in room.items() if requested > free)
+    return next(iter(exceeded), "")

@@ -1,8 +1,8 @@
 """
-Links to stored objects: short-lived, to a tenant's own objects only, harmless to open.
+Presigned links to stored objects: short-lived, only to a tenant's own objects, safe to open.
 
-Whoever has a link may read the object until it expires: a link is a secret, and is never
-logged or kept.
+A link is a secret, since it lets anybody read the object until it expires: it is never logged
+or stored.
 """
 
 from collections.abc import Iterable
@@ -20,8 +20,8 @@ INLINE_TYPES: Final = frozenset(
     {"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"}
 )
 """
-Raster pictures every browser shows and runs nothing of. Whatever else is stored is a
-download of no type: a page or an SVG image could carry a script.
+Raster images, which browsers show without running anything. All other types are offered as a
+download without a type: a page or an SVG image could carry a script.
 """
 DOWNLOAD: Final = "application/octet-stream"
 READ_NOTED_EVERY: Final = timedelta(days=1)
@@ -29,9 +29,10 @@ READ_NOTED_EVERY: Final = timedelta(days=1)
 
 def presigned_url(*, tenant_id: UUID, key: str, now: datetime, filename: str = "") -> str | None:
     """
-    A link good for S3_PRESIGNED_URL_TTL seconds; None: there are none, stream it instead.
+    Make a link that lives S3_PRESIGNED_URL_TTL seconds.
 
-    Raises ObjectMissing, also for what is another tenant's.
+    None if that is 0 or the store has no links: the caller streams the object instead. Raises
+    ObjectMissing, also for an object of another tenant.
     """
     entry = StoredObject.objects.filter(key=key, tenant_id=tenant_id).first()
     if entry is None:
@@ -54,9 +55,9 @@ def presigned_url(*, tenant_id: UUID, key: str, now: datetime, filename: str = "
 
 def note_read(keys: Iterable[str], *, now: datetime) -> None:
     """
-    Remember that objects were read; at most once a day each, so that reading stays cheap.
+    Note that objects were read, at most once a day each, so that reading stays cheap.
 
-    What was read longest ago is the first to go when room runs out.
+    Cleanup evicts the objects first that were read longest ago.
     """
     long_ago = Q(last_read_at__isnull=True) | Q(last_read_at__lte=now - READ_NOTED_EVERY)
     StoredObject.objects.filter(long_ago, key__in=list(keys)).update(last_read_at=now)

@@ -1,4 +1,4 @@
-"""What Prometheus is told about the books and the limits (CONTRACT §7.7)."""
+"""Prometheus metrics of the ledger, the limits and cleanups (CONTRACT §7.7)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -9,8 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from storage_quota import selectors
-from storage_quota.limits import Forecast
-from storage_quota.models import GIB, ContentType, Reservation
+from storage_quota.limits import QuotaForecast
+from storage_quota.models import ContentType, Reservation
+from storage_quota.units import GIB
 
 VIOLATIONS: Final = Counter(
     "storage_quota_violations_total",
@@ -19,7 +20,7 @@ VIOLATIONS: Final = Counter(
 )
 CHECK_SECONDS: Final = Histogram(
     "storage_quota_check_duration_seconds",
-    "Time to decide, and promise: of a forecast, or of a batch of reservations",
+    "Time to decide about a forecast, or to decide about and make a batch of reservations",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
 
@@ -34,15 +35,19 @@ EVICTION_OUTCOMES: Final = Counter(
     "What became of objects chosen for eviction: evicted, in_use, left",
     ["content_type", "reason"],
 )
-# Counters by their nature; as such they would be told with `_total` behind the contract's name.
+# These count up, but a Counter would add `_total` to the names that the contract gives.
 EVICTION_BYTES: Final = Gauge(
-    "lru_eviction_freed_bytes", "Bytes freed by eviction", ["content_type"],
+    "lru_eviction_freed_bytes",
+    "Bytes freed by eviction",
+    ["content_type"],
     multiprocess_mode="sum",
-)  # fmt: skip
+)
 EVICTION_CANDIDATES: Final = Gauge(
-    "lru_candidates_scanned", "Objects asked again before their eviction", ["content_type"],
+    "lru_candidates_scanned",
+    "Candidates examined again just before their eviction",
+    ["content_type"],
     multiprocess_mode="sum",
-)  # fmt: skip
+)
 CLEANUP_FREED_GB: Final = Gauge(
     "storage_cleanup_freed_gb",
     "GiB the last cleanup freed, by who asked for it",
@@ -51,21 +56,21 @@ CLEANUP_FREED_GB: Final = Gauge(
 )
 
 
-def count_refusal(tenant_id: UUID, forecast: Forecast) -> None:
+def count_refusal(tenant_id: UUID, forecast: QuotaForecast) -> None:
     """`reason` is bucket_full, tenant_limit or type_limit."""
     known = forecast.reason in {"bucket_full", "tenant_limit"}
     VIOLATIONS.labels(str(tenant_id), forecast.reason if known else "type_limit").inc()
 
 
 def count_evictions(
-    content_type: str, gone: Sequence[Reservation], *, asked: int, left: int
+    content_type: str, gone: Sequence[Reservation], *, asked: int, remaining: int
 ) -> None:
-    """`gone` are the promises that covered what was deleted."""
-    for cover in gone:
-        EVICTIONS.labels(content_type, str(cover.tenant_id)).inc()
-    EVICTION_BYTES.labels(content_type).inc(sum(cover.size_bytes for cover in gone))
+    """`gone` are the tombstones of the objects that were deleted."""
+    for tombstone in gone:
+        EVICTIONS.labels(content_type, str(tombstone.tenant_id)).inc()
+    EVICTION_BYTES.labels(content_type).inc(sum(tombstone.size_bytes for tombstone in gone))
     EVICTION_CANDIDATES.labels(content_type).inc(asked)
-    outcomes = {"evicted": len(gone), "left": left, "in_use": asked - len(gone) - left}
+    outcomes = {"evicted": len(gone), "left": remaining, "in_use": asked - len(gone) - remaining}
     for reason, count in outcomes.items():
         EVICTION_OUTCOMES.labels(content_type, reason).inc(count)
 
@@ -75,7 +80,7 @@ def record_cleanup(cleanup_type: str, *, freed_bytes: int) -> None:
 
 
 class LedgerCollector(Collector):
-    """What is stored, read from the ledger's sums: exact, and without promises."""
+    """Reads stored bytes from the ledger's sums at each scrape; reservations are not included."""
 
     def collect(self) -> Iterator[Metric]:
         bucket = GaugeMetricFamily(

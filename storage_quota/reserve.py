@@ -1,9 +1,9 @@
 """
-Exact reservation of bytes, whatever happens at the same time.
+Reservations of bytes: exact, whatever else happens at the same time.
 
-Under the bucket's lock only sums over a few rows are read, and promises are inserted.
-`reserve` is a transaction of its own: nobody carries that lock around, and the promise
-is on disk before the first byte is put.
+Under the bucket's lock only sums over a few rows are read and reservations inserted. `reserve`
+is a transaction of its own, for two reasons: no caller keeps that lock while it works, and the
+reservation is committed before the first byte is written to the store.
 """
 
 import time
@@ -18,35 +18,35 @@ from django.db import transaction
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import cleanup, metrics, selectors, tenant_settings
-from storage_quota.limits import Ceilings, Forecast, Usage, decide
+from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
-from storage_quota.reservations.locks import lock_bucket, lock_promises
+from storage_quota.reservations.locks import lock_bucket, lock_reservations
 
 RESERVATION_TTL = timedelta(hours=1)
 PUT_WITHIN = RESERVATION_TTL / 2
 """
-A put may start in the first half of a promise's life. The other half is for the put
-itself: 5 attempts of 90 s for each part (CONTRACT §6.1), and its settling.
+How long after reserving a put may begin. The other half of the lifetime is for the put itself
+(5 attempts of 90 s for each part, CONTRACT §6.1) and for settling.
 """
 
-_SWEEP_WHEN_REFUSED = 50
-"""Expired keys to clear before a refusal is final; more would keep the caller waiting."""
+_RELEASED_BEFORE_REFUSAL = 50
+"""Expired keys to release before a refusal is final; more would keep the caller waiting."""
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class ReservationRequest:
     key: str
     size_bytes: int
 
 
 class QuotaExceeded(DomainError):
-    """A limit would be passed; nothing was promised."""
+    """The bytes would exceed a limit; nothing was reserved."""
 
     code: ClassVar[str] = "quota_exceeded"
     http_status: ClassVar[int] = 507
 
-    def __init__(self, forecast: Forecast) -> None:
+    def __init__(self, forecast: QuotaForecast) -> None:
         super().__init__(f"{forecast.reason}: {forecast.requested} B > {forecast.available} B")
         self.forecast = forecast
 
@@ -55,11 +55,12 @@ class QuotaExceeded(DomainError):
 
 
 Answers = dict[str, Reservation | QuotaExceeded]
+"""The answer to each requested key."""
 
 
 @metrics.CHECK_SECONDS.time()
-def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> Forecast:
-    """Would it fit just now? Only `reserve` promises it. A no counts as a violation."""
+def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> QuotaForecast:
+    """Whether the bytes would fit now; nothing is reserved. A no counts as a violation."""
     outlook = decide(
         content_type=content_type,
         requested=size_bytes,
@@ -74,9 +75,12 @@ def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> Forecast:
 def reserve(
     *, tenant: Tenant, content_type: str, key: str, size_bytes: int, now: datetime
 ) -> Reservation:
-    """Promise `size_bytes` for `key`, or raise QuotaExceeded. Never inside a transaction."""
+    """Reserve `size_bytes` for `key`, or raise QuotaExceeded. Never inside a transaction."""
     [answer] = reserve_many(
-        tenant=tenant, content_type=content_type, wants=[Want(key, size_bytes)], now=now
+        tenant=tenant,
+        content_type=content_type,
+        requests=[ReservationRequest(key, size_bytes)],
+        now=now,
     )
     if isinstance(answer, QuotaExceeded):
         raise answer
@@ -84,37 +88,42 @@ def reserve(
 
 
 def reserve_many(
-    *, tenant: Tenant, content_type: str, wants: Sequence[Want], now: datetime
+    *, tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], now: datetime
 ) -> list[Reservation | QuotaExceeded]:
     """
-    Answers in the order of `wants`; what does not fit is passed over, later ones may fit.
+    Reserve what fits; the answers come in the order of `requests`.
 
-    What killed writers left under these keys is cleared first. Before a refusal stands,
-    promises that expired are swept; then, where the bucket is full, it is cleaned up
-    (CONTRACT §7.2). After each of them the rest is asked again.
+    A request that does not fit is refused, later smaller ones may still fit. Bytes that killed
+    writers left under these keys are deleted first. Refused requests are tried again after
+    releasing expired reservations, and where only the bucket is full, after a cleanup (CONTRACT
+    §7.2).
     """
-    _check(tenant, content_type, wants)
-    release.clear_expired([want.key for want in wants], now=now)
-    answers = _grant(tenant, content_type, wants, now=now)
-    if _refused(answers) and release.release_expired(now=now, limit=_SWEEP_WHEN_REFUSED).cleared:
-        answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
+    _check(tenant, content_type, requests)
+    release.clear_expired([request.key for request in requests], now=now)
+    answers = _grant(tenant, content_type, requests, now=now)
+    if _refused(answers) and _release_expired(now=now):
+        answers |= _grant(tenant, content_type, _still_refused(answers, requests), now=now)
     until = time.monotonic() + cleanup.PATIENCE.total_seconds()
-    # Somebody else may be quicker to take the room that was made: then more is made.
+    # A loop, since another process may reserve the space that the cleanup made for this one.
     while cleanup.make_room(_missing_bytes(answers), now=now, until=until):
-        answers |= _grant(tenant, content_type, _again(answers, wants), now=now)
-    return _counted(tenant, [answers[want.key] for want in wants])
+        answers |= _grant(tenant, content_type, _still_refused(answers, requests), now=now)
+    return _counted(tenant, [answers[request.key] for request in requests])
 
 
-def ceilings(tenant: Tenant, content_type: str) -> Ceilings:
-    """What bucket, tenant and type may reach; a tenant's own limit replaces the common one."""
+def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
+    """The limits of bucket, tenant and type; a tenant's own limit replaces the common one."""
     limits = settings.LIMITS
     own = tenant.limit_bytes
-    return Ceilings(
+    return QuotaCeilings(
         bucket=limits.total_bytes,
         tenant=limits.tenant_bytes if own is None else own,
         type=limits.by_type[content_type],
         own_type=tenant_settings.limits(tenant).of(content_type),
     )
+
+
+def _release_expired(*, now: datetime) -> bool:
+    return release.release_expired(now=now, limit=_RELEASED_BEFORE_REFUSAL).cleared > 0
 
 
 def _counted(
@@ -130,133 +139,148 @@ def _refused(answers: Answers) -> dict[str, QuotaExceeded]:
     return {key: answer for key, answer in answers.items() if isinstance(answer, QuotaExceeded)}
 
 
-def _again(answers: Answers, wants: Sequence[Want]) -> list[Want]:
+def _still_refused(
+    answers: Answers, requests: Sequence[ReservationRequest]
+) -> list[ReservationRequest]:
     refused = _refused(answers)
-    return [want for want in wants if want.key in refused]
+    return [request for request in requests if request.key in refused]
 
 
 def _missing_bytes(answers: Answers) -> int:
-    """Of those that nothing but a full bucket keeps out."""
+    """Bytes of the requests that would fit if the bucket had more free space."""
     forecasts = [refusal.forecast for refusal in _refused(answers).values()]
     return sum(each.requested for each in forecasts if each.only_bucket_is_full)
 
 
-def _check(tenant: Tenant, content_type: str, wants: Sequence[Want]) -> None:
+def _check(tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest]) -> None:
     folder = f"{content_type}/{tenant.pk}/"
-    for want in wants:
-        if want.size_bytes <= 0:
-            raise ValueError(f"a reservation is of at least one byte: {want}")
-        if not want.key.startswith(folder):
-            raise ValueError(f"outside of {folder}: {want}")
-    if len({want.key for want in wants}) != len(wants):
+    for request in requests:
+        if request.size_bytes <= 0:
+            raise ValueError(f"a reservation is of at least one byte: {request}")
+        if not request.key.startswith(folder):
+            raise ValueError(f"outside of {folder}: {request}")
+    if len({request.key for request in requests}) != len(requests):
         raise ValueError("a batch names a key once")
 
 
-def _grant(tenant: Tenant, content_type: str, wants: Sequence[Want], *, now: datetime) -> Answers:
+def _grant(
+    tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], *, now: datetime
+) -> Answers:
     while True:
-        answers = _try_grant(tenant, content_type, wants, now=now)
+        answers = _try_grant(tenant, content_type, requests, now=now)
         if answers is not None:
             return answers
 
 
 @metrics.CHECK_SECONDS.time()
 def _try_grant(
-    tenant: Tenant, content_type: str, wants: Sequence[Want], *, now: datetime
+    tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], *, now: datetime
 ) -> Answers | None:
     """
-    One transaction, one lock, held until the commit is on disk: batches pay that once.
+    Decide about all requests in one transaction, which holds the bucket's lock until its commit.
 
-    None if a promise for the same key appeared before we had the bucket's lock. It may be
-    one that is being cleared, and our object must not be put before that is over.
+    None if another reservation of the same key appeared before that lock was ours: its key may
+    be about to be deleted from the store, and must not be written before that has ended.
     """
     with transaction.atomic(durable=True):
-        promises = lock_promises(want.key for want in wants)
-        replaceable = {want.key: _replaceable(promises[want.key], want, now) for want in wants}
+        # The order of the locks is that of reservations.locks: rows first, the bucket second.
+        existing = lock_reservations(request.key for request in requests)
+        replaceable = {
+            request.key: _replaceable(existing[request.key], request, now) for request in requests
+        }
         lock_bucket()
-        if _others_open(promises):
+        if _others_appeared(existing):
             return None
         usage = selectors.taken(tenant_id=tenant.pk, content_type=content_type)
-        outlooks = _decide(tenant, content_type, wants, replaceable, usage=usage)
+        outlooks = _decide(tenant, content_type, requests, replaceable, usage=usage)
         granted = [
-            _promise(tenant, content_type, want, now=now)
-            for want in wants
-            if outlooks[want.key].allowed
+            _new_reservation(tenant, content_type, request, now=now)
+            for request in requests
+            if outlooks[request.key].allowed
         ]
-        _save(granted, promises, replaceable)
-        _heed_threshold(usage.bucket, granted)
+        _save(granted, existing, replaceable)
+        _ring_if_threshold_crossed(usage.bucket, granted)
     answers: Answers = {row.key: row for row in granted}
     return {key: QuotaExceeded(outlook) for key, outlook in outlooks.items()} | answers
 
 
-def _others_open(promises: Mapping[str, Sequence[Reservation]]) -> bool:
-    locked = [row.pk for rows in promises.values() for row in rows]
-    return Reservation.objects.filter(key__in=list(promises)).exclude(pk__in=locked).exists()
+def _others_appeared(existing: Mapping[str, Sequence[Reservation]]) -> bool:
+    locked = [row.pk for rows in existing.values() for row in rows]
+    return Reservation.objects.filter(key__in=list(existing)).exclude(pk__in=locked).exists()
 
 
-def _replaceable(promises: Iterable[Reservation], want: Want, now: datetime) -> list[Reservation]:
+def _replaceable(
+    existing: Iterable[Reservation], request: ReservationRequest, now: datetime
+) -> list[Reservation]:
     """
-    Expired promises whose bytes the new one covers: a retry does not count twice.
+    Expired reservations that the new one replaces, so that a retry does not count twice.
 
-    Without this an outage of the store would fill the bucket with promises.
+    Otherwise the retries during an outage of the store would fill the bucket with reservations.
+    A larger one stays: the object in the store may have up to its size.
     """
-    return [row for row in promises if row.expires_at <= now and row.size_bytes <= want.size_bytes]
+    return [
+        row for row in existing if row.expires_at <= now and row.size_bytes <= request.size_bytes
+    ]
 
 
 def _decide(
     tenant: Tenant,
     content_type: str,
-    wants: Sequence[Want],
+    requests: Sequence[ReservationRequest],
     replaceable: Mapping[str, Sequence[Reservation]],
     *,
-    usage: Usage,
-) -> dict[str, Forecast]:
-    """Greedy, in order: each decision counts what was granted before it."""
+    usage: QuotaUsage,
+) -> dict[str, QuotaForecast]:
+    """Decide in order; each decision counts what was granted before it."""
     most = ceilings(tenant, content_type)
     outlooks = {}
-    for want in wants:
-        freed = sum(row.size_bytes for row in replaceable[want.key])
+    for request in requests:
+        freed = sum(row.size_bytes for row in replaceable[request.key])
         outlook = decide(
             content_type=content_type,
-            requested=want.size_bytes,
+            requested=request.size_bytes,
             usage=usage.plus(-freed),
             ceilings=most,
         )
         if outlook.allowed:
-            usage = outlook.usage.plus(want.size_bytes)
-        outlooks[want.key] = outlook
+            usage = outlook.usage.plus(request.size_bytes)
+        outlooks[request.key] = outlook
     return outlooks
 
 
-def _promise(tenant: Tenant, content_type: str, want: Want, *, now: datetime) -> Reservation:
-    promise = Reservation(
+def _new_reservation(
+    tenant: Tenant, content_type: str, request: ReservationRequest, *, now: datetime
+) -> Reservation:
+    reservation = Reservation(
         tenant=tenant,
         content_type=content_type,
-        key=want.key,
-        size_bytes=want.size_bytes,
+        key=request.key,
+        size_bytes=request.size_bytes,
         expires_at=now + RESERVATION_TTL,
         created_at=now,
     )
-    promise.put_until = time.monotonic() + PUT_WITHIN.total_seconds()
-    return promise
+    reservation.write_deadline = time.monotonic() + PUT_WITHIN.total_seconds()
+    return reservation
 
 
 def _save(
     granted: Sequence[Reservation],
-    promises: Mapping[str, Sequence[Reservation]],
+    existing: Mapping[str, Sequence[Reservation]],
     replaceable: Mapping[str, Sequence[Reservation]],
 ) -> None:
     replaced = {row.pk for new in granted for row in replaceable[new.key]}
     for new in granted:
-        new.contested = any(row.pk not in replaced for row in promises[new.key])
-        kept = [row.kept_until for row in replaceable[new.key] if row.kept_until]
-        new.kept_until = max(kept, default=None)
+        new.contested = any(row.pk not in replaced for row in existing[new.key])
+        # A late upload of the replaced writer may still land under this key.
+        late = [row.may_land_until for row in replaceable[new.key] if row.may_land_until]
+        new.may_land_until = max(late, default=None)
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
     Reservation.objects.bulk_create(granted)
 
 
-def _heed_threshold(before_bytes: int, granted: Sequence[Reservation]) -> None:
-    """Crossing the emergency threshold rings for a cleanup; staying above it does not."""
+def _ring_if_threshold_crossed(before_bytes: int, granted: Sequence[Reservation]) -> None:
+    """Ring for a cleanup when usage crosses the emergency threshold, not while it stays above."""
     after_bytes = before_bytes + sum(row.size_bytes for row in granted)
     if before_bytes < settings.LIMITS.emergency_bytes <= after_bytes:
         transaction.on_commit(cleanup.ring)

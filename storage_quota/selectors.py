@@ -1,16 +1,19 @@
-"""What the bucket holds. Every answer is read from a few rows, however big the ledger."""
+"""What the bucket holds. Every answer is read from a few rows, however large the ledger is."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Max, Sum
 
-from storage_quota.limits import Usage
+from accounts.models import Tenant
+from storage_quota.limits import QuotaUsage
 from storage_quota.models import ContentType, Orphan, Reservation, StoredObject, TenantUsage
 
+# Orphans belong to no account: they have neither tenant nor type, and only the bucket counts them.
 _TAKEN = """
     SELECT tenant_id, content_type, total_bytes FROM tenant_storage_usage
     UNION ALL
@@ -23,7 +26,7 @@ _TAKEN = """
 
 @dataclass(frozen=True, slots=True)
 class TypeUsage:
-    """Stored bytes of one type; promises are not in it."""
+    """Stored objects of one content type; reservations are not included."""
 
     total_bytes: int = 0
     objects_count: int = 0
@@ -32,8 +35,9 @@ class TypeUsage:
 @dataclass(frozen=True, slots=True)
 class StorageUsage:
     """
-    What a tenant, or everybody, has stored; what is promised on top of it; and, for everybody,
-    what lies in the bucket besides (orphans take room, but nobody is charged with them).
+    Bytes stored and reserved by one tenant or by all, and the bytes of orphans.
+
+    Orphans are counted for the whole bucket only, since they are charged to no tenant.
     """
 
     total_bytes: int
@@ -44,16 +48,36 @@ class StorageUsage:
 
     @property
     def taken_bytes(self) -> int:
-        """What counts against the limit."""
+        """Everything that counts against the limit."""
         return self.total_bytes + self.reserved_bytes + self.orphaned_bytes
 
 
-def taken(*, tenant_id: UUID, content_type: str) -> Usage:
+@dataclass(frozen=True, slots=True)
+class UsageReport:
     """
-    Stored, promised and orphaned bytes, as the limits count them.
+    Stored bytes against a limit, as the API and pages show them.
 
-    One statement, so one snapshot: a settle that commits meanwhile moves its bytes from
-    the promises to the ledger, and they are seen on exactly one side.
+    Reserved bytes are apart: they may never be stored.
+    """
+
+    used_bytes: int
+    reserved_bytes: int
+    limit_bytes: int
+    by_type: Mapping[str, int]
+    last_updated: datetime | None
+
+    @property
+    def usage_percent(self) -> float:
+        """Percent of the limit in use; 100 where the limit is 0."""
+        return 100 * self.used_bytes / self.limit_bytes if self.limit_bytes else 100.0
+
+
+def taken(*, tenant_id: UUID, content_type: str) -> QuotaUsage:
+    """
+    Sum stored, reserved and orphaned bytes as the limits count them.
+
+    One statement, so one snapshot: a settle that commits meanwhile moves its bytes from the
+    reservations to the ledger, and two statements could miss them or count them twice.
     """
     bucket = tenant = of_type = own_type = 0
     with connection.cursor() as cursor:
@@ -64,7 +88,7 @@ def taken(*, tenant_id: UUID, content_type: str) -> Usage:
             tenant += size if own else 0
             of_type += size if typed else 0
             own_type += size if own and typed else 0
-    return Usage(bucket=bucket, tenant=tenant, type=of_type, own_type=own_type)
+    return QuotaUsage(bucket=bucket, tenant=tenant, type=of_type, own_type=own_type)
 
 
 def usage_rows() -> list[tuple[UUID, str, int]]:
@@ -74,7 +98,7 @@ def usage_rows() -> list[tuple[UUID, str, int]]:
 
 
 def taken_in_all() -> int:
-    """Stored and promised bytes of everybody, in one snapshot."""
+    """Stored, reserved and orphaned bytes of the whole bucket, in one snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT coalesce(sum(total_bytes), 0)::bigint FROM ({_TAKEN}) AS taken")  # noqa: S608
         return int(cursor.fetchone()[0])
@@ -89,8 +113,18 @@ def tenant_usage(*, tenant_id: UUID) -> StorageUsage:
     return _usage({"tenant_id": tenant_id})
 
 
+def bucket_report() -> UsageReport:
+    return _report(bucket_usage(), settings.LIMITS.total_bytes)
+
+
+def tenant_report(tenant: Tenant) -> UsageReport:
+    own = tenant.limit_bytes
+    limit_bytes = settings.LIMITS.tenant_bytes if own is None else own
+    return _report(tenant_usage(tenant_id=tenant.pk), limit_bytes)
+
+
 def in_good_order(keys: Iterable[str]) -> set[str]:
-    """Those of `keys` that the bucket holds and that were not found damaged."""
+    """Select the keys that the ledger has and that were not found damaged."""
     rows = StoredObject.objects.filter(key__in=list(keys), damaged_at__isnull=True)
     return set(rows.values_list("key", flat=True))
 
@@ -102,10 +136,10 @@ def _usage(owner: dict[str, UUID]) -> StorageUsage:
         .annotate(size=Sum("total_bytes"), count=Sum("objects_count"), at=Max("last_updated"))
     )
     found = {row["content_type"]: row for row in rows}
-    promised = Reservation.objects.filter(**owner).aggregate(size=Sum("size_bytes"))["size"]
+    reserved = Reservation.objects.filter(**owner).aggregate(size=Sum("size_bytes"))["size"]
     return StorageUsage(
         total_bytes=sum(row["size"] for row in found.values()),
-        reserved_bytes=promised or 0,
+        reserved_bytes=reserved or 0,
         by_type={
             kind: TypeUsage(found[kind]["size"], found[kind]["count"])
             if kind in found
@@ -113,4 +147,14 @@ def _usage(owner: dict[str, UUID]) -> StorageUsage:
             for kind in ContentType.values
         },
         last_updated=max((row["at"] for row in found.values()), default=None),
+    )
+
+
+def _report(usage: StorageUsage, limit_bytes: int) -> UsageReport:
+    return UsageReport(
+        used_bytes=usage.total_bytes,
+        reserved_bytes=usage.reserved_bytes,
+        limit_bytes=limit_bytes,
+        by_type={kind: of_type.total_bytes for kind, of_type in usage.by_type.items()},
+        last_updated=usage.last_updated,
     )

@@ -1,9 +1,10 @@
 """
-Everything that changes the bucket goes through here: reserve → put → settle.
+The storage room's facade; whatever changes the bucket does so by reserve → put → settle.
 
-`put_object` does all three for one object. A batch does them itself: `reserve_many`,
-`store.put` each with no transaction open, `settle_many` inside the transaction that
-writes the rows pointing to the objects; and `release_many` for what failed in between.
+`put_object` does all three for one object. A caller with a batch does them itself:
+`reserve_many`, `store.put` for each with no transaction open, `settle_many` inside the
+transaction that writes the rows pointing to the objects, `release_many` for what failed.
+Other rooms import this module as `from storage_quota import services`.
 """
 
 import hashlib
@@ -13,37 +14,37 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from accounts.models import Tenant
-from storage_quota.limits import Forecast
+from storage_quota.limits import QuotaForecast
 from storage_quota.models import StoredObject
 from storage_quota.object_store import metrics
+from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, json_bytes, pack
-from storage_quota.object_store.port import OUT_OF_ORDER, StoreFull
-from storage_quota.reservations.delete import forget, hold, remove
+from storage_quota.reservations.delete import forget, lock_existing, remove
 from storage_quota.reservations.release import (
-    Swept,
+    ReleaseResult,
     abort_uploads,
     release,
     release_expired,
     release_many,
 )
 from storage_quota.reservations.settle import ReservationExpired, settle, settle_many
-from storage_quota.reserve import QuotaExceeded, Want, forecast, reserve, reserve_many
+from storage_quota.reserve import QuotaExceeded, ReservationRequest, forecast, reserve, reserve_many
 
 NOT_STORED = (QuotaExceeded, StoreFull, *OUT_OF_ORDER)
-"""Why `put_object` may fail although nothing is wrong with the object: no room, no store."""
+"""Errors of `put_object` that are no fault of the object: no space, or no working store."""
 
 __all__ = [
     "NOT_STORED",
-    "Forecast",
     "QuotaExceeded",
+    "QuotaForecast",
+    "ReleaseResult",
     "ReservationExpired",
-    "Swept",
-    "Want",
+    "ReservationRequest",
     "abort_uploads",
     "forecast",
     "forget",
-    "hold",
+    "lock_existing",
     "put_json",
     "put_object",
     "put_text",
@@ -69,7 +70,7 @@ def put_object(
     now: datetime,
 ) -> StoredObject:
     """
-    Store one object; the same bytes under the same key are not uploaded again.
+    Store one object, unless the ledger has the same bytes under this key already.
 
     `body` is bytes or a seekable file. Raises QuotaExceeded before anything is written.
     """
@@ -91,7 +92,7 @@ def put_object(
 def put_json(
     *, tenant: Tenant, content_type: str, key: str, data: Any, now: datetime
 ) -> StoredObject:
-    """Store a document; equal documents give equal bytes."""
+    """Store a document; equal documents give equal bytes, so they are uploaded once."""
     return put_text(
         tenant=tenant,
         content_type=content_type,
@@ -105,7 +106,7 @@ def put_json(
 def put_text(
     *, tenant: Tenant, content_type: str, key: str, text: bytes, mime: str, now: datetime
 ) -> StoredObject:
-    """Store what shrinks well (JSON, HTML, Markdown): packed, unless S3_USE_COMPRESSION is off."""
+    """Store text (JSON, HTML, Markdown) compressed, unless S3_USE_COMPRESSION is off."""
     packed = settings.S3.use_compression
     return put_object(
         tenant=tenant,

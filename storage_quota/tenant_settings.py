@@ -1,4 +1,4 @@
-"""A tenant's own limits by type: the section `limits` of `Tenant.settings`."""
+"""A tenant's own limits by content type: the section `limits` of `Tenant.settings`."""
 
 import copy
 from typing import Any, Final
@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.models import Tenant
 from events.errors import RetryLater
-from storage_quota.models import GIB
+from storage_quota.units import GIB
 
 MOST_GB: Final = 1_000_000
 
 
 class TypeLimits(BaseModel):
     """
-    GiB this tenant's objects of a type may take; None leaves it to the other limits.
+    GiB that this tenant's objects of each type may take; None sets no limit of this kind.
 
-    They come on top: the limits of the bucket, of the tenant and of the type hold as well.
+    The limits of the bucket, of the tenant and of the type apply in addition.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -27,24 +27,24 @@ class TypeLimits(BaseModel):
     album_gb: float | None = Field(default=None, ge=0, le=MOST_GB)
 
     def of(self, content_type: str) -> int | None:
-        """In bytes."""
+        """The limit of a type in bytes."""
         size: float | None = getattr(self, f"{content_type}_gb")
         return None if size is None else int(size * GIB)
 
 
 class LimitsUnknown(RetryLater):
     """
-    The row was written past the console and cannot be read: the quota can say neither yes nor no.
+    The tenant's settings cannot be read, so its limits are unknown and nothing is stored.
 
-    Nothing is stored on a guess: whoever stores comes again, once the row is mended.
+    The console refuses such settings; they were written past it, and a person has to correct them.
     """
 
     def __init__(self, tenant: Tenant) -> None:
-        super().__init__(f"the settings of tenant {tenant.pk} cannot be read: mend them")
+        super().__init__(f"the settings of tenant {tenant.pk} cannot be read: correct them")
 
 
 def limits(tenant: Tenant) -> TypeLimits:
-    """Raises LimitsUnknown."""
+    """Read the tenant's own limits; raises LimitsUnknown."""
     try:
         return TypeLimits.model_validate(tenant.settings.get("limits", {}))
     except (AttributeError, ValidationError) as error:
@@ -52,14 +52,14 @@ def limits(tenant: Tenant) -> TypeLimits:
 
 
 def without_settings(tenant: Tenant) -> Tenant:
-    """The same tenant as if it had none: for what may be stored on the other limits alone."""
+    """Copy the tenant without its settings, for storing where only the other limits apply."""
     bare = copy.copy(tenant)
     bare.settings = {}
     return bare
 
 
 def check_limits(section: Any) -> list[str]:
-    """What is wrong with the section, a sentence each; for `accounts.tenant_settings`."""
+    """List what is wrong with the section, one sentence each; for `accounts.tenant_settings`."""
     try:
         TypeLimits.model_validate(section)
     except ValidationError as error:

@@ -23,7 +23,7 @@ from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     certificate_files,
     gigachat,
     gigachat_stub,
-    look,
+    make_provider,
 )
 
 pytest_plugins = ["tests.shares", "tests.s3_fixtures"]

@@ -1,8 +1,8 @@
 """
-GigaChat for tests: the stub serves from a thread on a free port.
+Fixtures for GigaChat: the stub serves from a thread on a free port.
 
-`gigachat`: the stub, and settings that lead to it; for whatever asks `vision.providers`.
-`look`: makes providers for the stub directly, with arguments of one's own.
+`gigachat`: the stub, with `settings.GIGACHAT` for code that calls `vision.providers`.
+`make_provider`: makes providers for the stub directly, with any arguments.
 """
 
 from base64 import b64encode
@@ -14,8 +14,8 @@ import pytest
 from telegram_assistant.config import GigaChat
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Stub, certificates
 from vision import providers
-from vision.providers.gigachat import GigaChatVision
-from vision.providers.gigachat_client import Connection
+from vision.providers.gigachat.client import GigaChatConnection
+from vision.providers.gigachat.provider import GigaChatVision
 
 KEY = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 
@@ -28,7 +28,7 @@ def gigachat_stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def gigachat(gigachat_stub: Stub, settings) -> Iterator[Stub]:
-    """The stub, and `settings.GIGACHAT` that leads to it: ten requests at a time, 5 s each."""
+    """The stub, with `settings.GIGACHAT` that point to it: ten requests at a time, 5 s each."""
     settings.GIGACHAT = GigaChat(
         _env_file=None,
         client_id=CLIENT_ID,
@@ -49,8 +49,8 @@ def gigachat(gigachat_stub: Stub, settings) -> Iterator[Stub]:
 
 
 @pytest.fixture
-def look(gigachat_stub: Stub) -> Iterator[Callable[..., GigaChatVision]]:
-    """Makes providers that ask the stub; each with its own client."""
+def make_provider(gigachat_stub: Stub) -> Iterator[Callable[..., GigaChatVision]]:
+    """Makes providers that call the stub, each with a client of its own."""
     made: list[GigaChatVision] = []
 
     def _(*, model: str = "GigaChat-Pro", stub: Stub = gigachat_stub, **how) -> GigaChatVision:
@@ -61,7 +61,7 @@ def look(gigachat_stub: Stub) -> Iterator[Callable[..., GigaChatVision]]:
             "authorization_key": KEY, "base_url": stub.base_url, "auth_url": stub.auth_url,
             "scope": "GIGACHAT_API_CORP", "timeout_seconds": 5,
         }  # fmt: skip
-        connection = Connection(**usual | how)
+        connection = GigaChatConnection(**usual | how)
         made.append(GigaChatVision(connection=connection, model=model, **provider_arguments))
         return made[-1]
 

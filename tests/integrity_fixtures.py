@@ -1,4 +1,4 @@
-"""An archive in which to lose things. Import the fixtures you need; all times are days later."""
+"""Fixtures for checks of ledger and bucket: an archive, and ways to damage it. All times are days later."""
 
 import hashlib
 from datetime import timedelta
@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from storage_quota import keys, services
-from storage_quota.integrity.check import Terms
-from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import Reservation
 from storage_quota.object_store import get_store, use
 from storage_quota.object_store.files import FileStore
@@ -28,7 +28,7 @@ NOTHING_LOST = {
 
 @pytest.fixture(params=["memory", "files", "s3"])
 def any_store(request, tmp_path):
-    """Each of the three stores, in use."""
+    """Use each of the three stores in turn."""
     if request.param == "s3":
         store = request.getfixturevalue("s3")
     elif request.param == "files":
@@ -42,7 +42,7 @@ def any_store(request, tmp_path):
 
 @pytest.fixture
 def later():
-    """By then nothing of what a test stored is young."""
+    """A time at which everything a test stored is older than the grace period."""
     return timezone.now() + DAYS
 
 
@@ -50,14 +50,14 @@ def later():
 def checked(later):
     """Run a check: `checked(percent=…)`, and with `repair=True` a repair."""
 
-    def run(*, now=None, grace=timedelta(hours=24), until=float("inf"), **wishes):
-        terms = Terms(
+    def run(*, now=None, grace=timedelta(hours=24), until=float("inf"), **wanted):
+        options = CheckOptions(
             now=now or later,
             grace=grace,
             until=until,
-            count_orphans=not wishes.get("dry_run"),
+            count_orphans=not wanted.get("dry_run"),
         )
-        return verify(get_store(), wishes=Wishes(**wishes), terms=terms)
+        return verify(get_store(), request=VerifyRequest(**wanted), options=options)
 
     return run
 
@@ -90,22 +90,22 @@ def document(tenant, name="", content_type="vision", key=""):
 
 
 def smuggle(key, body=b"stray"):
-    """Put an object past the books."""
-    promise = Reservation(key=key, size_bytes=max(1, len(body)))
-    get_store().put(promise, body, mime="image/png")
+    """Put an object into the bucket without an entry in the ledger."""
+    reservation = Reservation(key=key, size_bytes=max(1, len(body)))
+    get_store().put(reservation, body, mime="image/png")
     return key
 
 
 def objects():
-    """What lies in the bucket, without the marker."""
+    """Sizes of the objects in the bucket by key, without the marker."""
     found = in_bucket(get_store())
     return {key: size for key, size in found.items() if not key.startswith(keys.MARKERS)}
 
 
-def books_match_the_bucket():
+def ledger_matches_the_bucket():
     return objects() == in_ledger()
 
 
 def found(report):
-    """Only what was found: `{"missing": 1}`."""
+    """Counts of the differences found, without zeros: `{"missing": 1}`."""
     return {kind: count for kind, count in report.found.items() if count}

@@ -7,7 +7,7 @@ from django.core import checks
 
 from vision.policy.schema import PolicyRefused, load_policy
 from vision.providers import get_gigachat, get_ocr
-from vision.providers.ocr import TesseractMissing
+from vision.providers.ocr.tesseract import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 
 

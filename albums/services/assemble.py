@@ -14,8 +14,7 @@ from albums.services.items import is_partial, read_items
 from albums.summary import ItemView, items_fingerprint, summarize
 from events import outbox
 from events.errors import RetryLater
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 from storage_quota.models import ContentType
 from vision.models import EnrichmentKind, PostEnrichment
 
@@ -83,7 +82,7 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         s3_key = _store_summary(assembly)
         with transaction.atomic():
             # Before the row of the album is locked: an eviction takes them in this order.
-            kept = quota.hold([s3_key] if s3_key else [])
+            kept = services.lock_existing([s3_key] if s3_key else [])
             return _settle(assembly, s3_key if s3_key in kept else None)
     except BaseException:
         _release_claim(group)
@@ -109,14 +108,14 @@ def _store_summary(assembly: Assembly) -> str | None:
     group = assembly.group
     key = keys.album(tenant_id=group.tenant_id, album_id=group.pk)
     try:
-        quota.put_json(
+        services.put_json(
             tenant=group.tenant,
             content_type=ContentType.ALBUM,
             key=key,
             data=assembly.document(),
             now=assembly.completed_at,
         )
-    except quota.NOT_STORED as refusal:
+    except services.NOT_STORED as refusal:
         # The album's row has the summary too, so the assembly goes on without the object.
         logger.warning("summary of album %s is not kept: %s", group.pk, refusal)
         return None

@@ -1,4 +1,4 @@
-"""The console's view of the bucket. Objects and reservations are the pipeline's: look only."""
+"""The console's pages about the bucket. Objects and reservations are read-only."""
 
 from storage_quota.admin import integrity, ledger
 

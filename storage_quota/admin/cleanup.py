@@ -1,4 +1,4 @@
-"""The console's page about room: what would go, step by step; going only after a confirmation."""
+"""The console's cleanup page: it shows what would be deleted, and deletes after a confirmation."""
 
 import time
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ from django_stubs_ext import StrPromise
 
 from events.errors import DomainError, RetryLater
 from storage_quota import cleanup
-from storage_quota.cleanup import Freed, Plan, Step, Victim
-from storage_quota.models import GIB
+from storage_quota.cleanup import Candidate, CleanupPlan, CleanupResult, Step
+from storage_quota.units import GIB
 
 NAME: Final = "storage_quota_cleanup"
 PERMISSION: Final = "storage_quota.delete_storedobject"
-VICTIMS_SHOWN: Final = 100
+CANDIDATES_SHOWN: Final = 100
 TIME_BOX: Final = timedelta(seconds=20)
-"""A browser does not wait for longer; confirming again goes on."""
+"""How long one request works; confirming again goes on."""
 
 STEPS: Final[dict[Step, StrPromise]] = {
     Step.CRAWL: gettext_lazy("crawled pages older than 3 days"),
     Step.VISION: gettext_lazy("results of analysis older than 7 days"),
-    Step.MEDIA: gettext_lazy("media no post shows, the least recently used first"),
+    Step.MEDIA: gettext_lazy("media that no post uses, least recently used first"),
     Step.MULTIPART: gettext_lazy("unfinished uploads"),
 }
 
@@ -60,10 +60,10 @@ class StepRow:
     size: str
 
 
-class Preview:
+class PlanPreview:
     """A plan as the page shows it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: CleanupPlan) -> None:
         self.plan = plan
         self.current = filesizeformat(plan.current_bytes)
         self.needed = filesizeformat(plan.needed_bytes)
@@ -77,12 +77,12 @@ class Preview:
         ]
 
     @property
-    def victims(self) -> tuple[Victim, ...]:
-        return self.plan.victims[:VICTIMS_SHOWN]
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self.plan.candidates[:CANDIDATES_SHOWN]
 
     @property
     def hidden_count(self) -> int:
-        return len(self.plan.victims) - len(self.victims)
+        return len(self.plan.candidates) - len(self.candidates)
 
 
 def may_clean_up(request: HttpRequest) -> bool:
@@ -90,7 +90,7 @@ def may_clean_up(request: HttpRequest) -> bool:
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    """GET looks, POST deletes. Only who may delete stored objects."""
+    """Show the plan (GET) or execute it (POST), for users who may delete stored objects."""
     if not may_clean_up(request):
         raise PermissionDenied
     given = request.POST if request.method == "POST" else request.GET
@@ -112,9 +112,9 @@ def _default() -> dict[str, Any]:
     return {"target_gb": settings.CLEANUP.target_bytes / GIB}
 
 
-def _preview(request: HttpRequest, form: TargetForm) -> Preview | None:
+def _preview(request: HttpRequest, form: TargetForm) -> PlanPreview | None:
     try:
-        return Preview(cleanup.plan(target_bytes=form.target_bytes, now=timezone.now()))
+        return PlanPreview(cleanup.plan(target_bytes=form.target_bytes, now=timezone.now()))
     except (DomainError, RetryLater) as refusal:
         messages.error(request, str(refusal))
         return None
@@ -128,23 +128,26 @@ def _clean_up(request: HttpRequest, target_bytes: int, *, now: datetime) -> None
         messages.warning(request, _("Another cleanup is running: wait for its end."))
         return
     done = messages.SUCCESS if freed.finished else messages.WARNING
-    messages.add_message(request, done, " ".join(_told(freed)))
+    messages.add_message(request, done, " ".join(_messages(freed)))
 
 
-def _told(freed: Freed) -> list[str]:
+def _messages(freed: CleanupResult) -> list[str]:
     count = freed.deleted_count
     texts = [
-        ngettext("%(count)d object deleted, %(size)s freed.",
-                 "%(count)d objects deleted, %(size)s freed.", count)
+        ngettext(
+            "%(count)d object deleted, %(size)s freed.",
+            "%(count)d objects deleted, %(size)s freed.",
+            count,
+        )
         % {"count": count, "size": filesizeformat(freed.freed_bytes)}
-    ]  # fmt: skip
+    ]
     if freed.skipped_count:
-        texts.append(_("In use again, so they stay: %(count)d.") % {"count": freed.skipped_count})
-    if freed.left_count:
-        left = {"count": freed.left_count}
-        texts.append(_("Not deleted yet, the sweep tries again: %(count)d.") % left)
-    if freed.trouble == cleanup.TIME_IS_UP:
+        texts.append(_("In use again, so not deleted: %(count)d.") % {"count": freed.skipped_count})
+    if freed.remaining_count:
+        remaining = {"count": freed.remaining_count}
+        texts.append(_("Not deleted yet, will be tried again: %(count)d.") % remaining)
+    if freed.stop_reason == cleanup.TIME_IS_UP:
         texts.append(_("There is more to delete: confirm again to go on."))
-    elif freed.trouble:
-        texts.append(_("Stopped: %(reason)s") % {"reason": freed.trouble})
+    elif freed.stop_reason:
+        texts.append(_("Stopped: %(reason)s") % {"reason": freed.stop_reason})
     return texts

@@ -1,4 +1,4 @@
-"""The console's view of checks: what they found, and objects that are in no books."""
+"""Console pages of checks, of the differences they found, and of orphans."""
 
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from events.console import ReadOnlyAdmin, internal_link, list_of, page_of
 from events.errors import DomainError, RetryLater
-from storage_quota.integrity import orphans
+from storage_quota.integrity.orphans import adoption
 from storage_quota.models import IntegrityCheck, IntegrityFinding, Orphan
 from storage_quota.models.integrity import CheckState
 from storage_quota.object_store import get_store
@@ -26,16 +26,32 @@ _MARKS = {CheckState.OPEN: "leased", CheckState.DONE: "done", CheckState.FAILED:
 @admin.register(IntegrityCheck)
 class IntegrityCheckAdmin(ReadOnlyAdmin[IntegrityCheck]):
     list_display = (
-        "started_at", "state_mark", "findings_link", "entries", "objects_listed",
-        "objects_read", "finished_at", "reason",
-    )  # fmt: skip
+        "started_at",
+        "state_mark",
+        "findings_link",
+        "entries",
+        "objects_listed",
+        "objects_read",
+        "finished_at",
+        "reason",
+    )
     list_filter = ("state",)
     ordering = ("-started_at", "-id")
     fields = (
-        "state_mark", "reason", "findings_link", "started_at", "worked_at", "finished_at",
-        "seconds", "cursor", "sample_percent", "entries", "objects_listed", "objects_read",
+        "state_mark",
+        "reason",
+        "findings_link",
+        "started_at",
+        "worked_at",
+        "finished_at",
+        "seconds",
+        "cursor",
+        "sample_percent",
+        "entries",
+        "objects_listed",
+        "objects_read",
         "read",
-    )  # fmt: skip
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntegrityCheck]:
         checks = super().get_queryset(request)
@@ -114,44 +130,57 @@ class IntegrityFindingAdmin(ReadOnlyAdmin[IntegrityFinding]):
 @admin.register(Orphan)
 class OrphanAdmin(ReadOnlyAdmin[Orphan]):
     list_display = (
-        "key", "size", "modified_at", "found_at", "delete_after", "foreign", "accepted",
-    )  # fmt: skip
+        "key",
+        "size",
+        "modified_at",
+        "found_at",
+        "delete_after",
+        "foreign",
+        "accepted",
+    )
     list_filter = ("foreign", "accepted", ("delete_after", admin.EmptyFieldListFilter))
     search_fields = ("key__contains",)
     search_help_text = _("A part of the key, such as a SHA-256")
     ordering = ("key",)
     fields = (
-        "key", "size", "modified_at", "found_at", "seen_at", "delete_after", "foreign", "accepted",
-    )  # fmt: skip
+        "key",
+        "size",
+        "modified_at",
+        "found_at",
+        "seen_at",
+        "delete_after",
+        "foreign",
+        "accepted",
+    )
     actions = ("adopt", "accept")
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        """Deciding about them is the one thing done to orphans by hand."""
+        """Whether the user may adopt or accept orphans; everything else here is read-only."""
         return bool(request.user.has_perm("storage_quota.change_orphan"))
 
     @admin.display(description=_("size"), ordering="size_bytes")
     def size(self, orphan: Orphan) -> str:
         return filesizeformat(orphan.size_bytes)
 
-    @admin.action(description=_("Take into the books"), permissions=["decide"])
+    @admin.action(description=_("Add to the ledger"), permissions=["decide"])
     def adopt(self, request: HttpRequest, queryset: QuerySet[Orphan]) -> None:
         adopted = 0
         for key in list(queryset.values_list("key", flat=True)):
             try:
-                orphans.adopt(get_store(), key, now=timezone.now())
+                adoption.adopt(get_store(), key, now=timezone.now())
                 adopted += 1
             except (DomainError, RetryLater) as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
         words = ngettext(
-            "%(count)d object is in the books now.",
-            "%(count)d objects are in the books now.",
+            "%(count)d object was added to the ledger.",
+            "%(count)d objects were added to the ledger.",
             adopted,
         )
         self.message_user(request, words % {"count": adopted})
 
-    @admin.action(description=_("Accept that it lies there"), permissions=["decide"])
+    @admin.action(description=_("Accept: keep it and stop reporting it"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[Orphan]) -> None:
-        """It goes on counting, and is neither told of nor deleted any more."""
+        """Mark orphans as accepted: they still count, but are not reported or deleted any more."""
         accepted = queryset.update(accepted=True, delete_after=None)
         words = ngettext(
             "%(count)d object is accepted.", "%(count)d objects are accepted.", accepted

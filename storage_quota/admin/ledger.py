@@ -1,4 +1,4 @@
-"""The console's view of the bucket. Objects and promises belong to the pipeline: look only."""
+"""Console pages of the ledger; read-only, since only the application changes it."""
 
 from functools import partial
 from typing import Any
@@ -42,8 +42,11 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
     list_select_related = ("tenant",)
     list_display = ("key", "tenant", "content_type", "mime", "size", "created_at", "damaged_at")
     list_filter = (
-        "content_type", "tenant", "created_at", ("damaged_at", admin.EmptyFieldListFilter),
-    )  # fmt: skip
+        "content_type",
+        "tenant",
+        "created_at",
+        ("damaged_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("key__contains",)
     search_help_text = _("A part of the key, such as a SHA-256")
     ordering = ("-created_at", "key")
@@ -56,15 +59,15 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     list_select_related = ("tenant",)
-    list_display = ("key", "tenant", "content_type", "size", "expired", "expires_at")
-    list_filter = ("content_type", "tenant")
+    list_display = ("key", "tenant", "content_type", "size", "purpose", "expired", "expires_at")
+    list_filter = ("purpose", "content_type", "tenant")
     search_fields = ("key__contains",)
     ordering = ("expires_at", "id")
 
     @admin.display(description=_("size"), ordering="size_bytes")
-    def size(self, promise: Reservation) -> str:
-        return filesizeformat(promise.size_bytes)
+    def size(self, reservation: Reservation) -> str:
+        return filesizeformat(reservation.size_bytes)
 
     @admin.display(description=_("expired"), boolean=True)
-    def expired(self, promise: Reservation) -> bool:
-        return promise.expires_at <= timezone.now()
+    def expired(self, reservation: Reservation) -> bool:
+        return reservation.expires_at <= timezone.now()

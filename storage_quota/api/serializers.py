@@ -1,4 +1,4 @@
-"""What the storage endpoints take and give. Sizes named `…_gb` are GiB, unrounded."""
+"""Requests and responses of the storage endpoints. Sizes named `…_gb` are GiB, unrounded."""
 
 import math
 from typing import Any, ClassVar, Final
@@ -8,13 +8,14 @@ from rest_framework import serializers
 
 from accounts.access import tenants_of
 from accounts.models import Tenant
-from storage_quota.models import GIB, ContentType
+from storage_quota.models import ContentType
+from storage_quota.units import GIB
 
 MOST_BYTES: Final = 2**63 - 1
 
 
 class GibField(serializers.FloatField):
-    """Bytes inside, GiB outside. Neither a truth value nor what is not finite is a size."""
+    """A size: bytes in the code, GiB in JSON. Refuses booleans and numbers that are not finite."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "A finite number is required."}
 
@@ -36,36 +37,40 @@ class ByTypeSerializer(serializers.Serializer[Any]):
 
 
 class CurrentSerializer(serializers.Serializer[Any]):
-    """Of `{"fill": Fill, "limits": Limits}`."""
+    """Shows `{"usage": UsageReport, "limits": Limits}`."""
 
-    total_gb = GibField(source="fill.used_bytes", help_text="stored; promises are not in it")
-    reserved_gb = GibField(source="fill.reserved_bytes", help_text="promised to uploads under way")
-    limit_gb = GibField(source="fill.limit_bytes")
-    usage_percent = serializers.FloatField(source="fill.usage_percent")
-    by_type = ByTypeSerializer(source="fill.by_type")
+    total_gb = GibField(source="usage.used_bytes", help_text="stored, without reservations")
+    reserved_gb = GibField(
+        source="usage.reserved_bytes", help_text="reserved for uploads in progress"
+    )
+    limit_gb = GibField(source="usage.limit_bytes")
+    usage_percent = serializers.FloatField(source="usage.usage_percent")
+    by_type = ByTypeSerializer(source="usage.by_type")
 
 
 class QuotaSerializer(CurrentSerializer):
     emergency_threshold_gb = GibField(source="limits.emergency_bytes")
-    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)
+    last_updated = serializers.DateTimeField(source="usage.last_updated", allow_null=True)
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """Of `{"fill": Fill, "tenant": Tenant}`."""
+    """Shows `{"usage": UsageReport, "tenant": Tenant}`."""
 
     tenant_id = serializers.UUIDField(source="tenant.pk")
-    usage_gb = GibField(source="fill.used_bytes", help_text="stored, over all types")
-    reserved_gb = GibField(source="fill.reserved_bytes", help_text="promised to uploads under way")
-    limit_gb = GibField(source="fill.limit_bytes", help_text="its own, or that of every tenant")
-    usage_percent = serializers.FloatField(
-        source="fill.usage_percent", help_text="100 where the limit is 0"
+    usage_gb = GibField(source="usage.used_bytes", help_text="stored, over all types")
+    reserved_gb = GibField(
+        source="usage.reserved_bytes", help_text="reserved for uploads in progress"
     )
-    by_type = ByTypeSerializer(source="fill.by_type")
-    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)
+    limit_gb = GibField(source="usage.limit_bytes", help_text="its own, or that of every tenant")
+    usage_percent = serializers.FloatField(
+        source="usage.usage_percent", help_text="100 where the limit is 0"
+    )
+    by_type = ByTypeSerializer(source="usage.by_type")
+    last_updated = serializers.DateTimeField(source="usage.last_updated", allow_null=True)
 
 
 class QuotaCheckRequestSerializer(serializers.Serializer[Any]):
-    """Needs the request in its context: whose tenants there are depends on who asks."""
+    """Needs the request in its context: a user can ask about visible tenants only."""
 
     tenant_id = serializers.UUIDField()
     size_bytes = serializers.IntegerField(min_value=1, max_value=MOST_BYTES)
@@ -79,7 +84,7 @@ class QuotaCheckRequestSerializer(serializers.Serializer[Any]):
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    """Of a `Forecast`. Its usages count what is promised, too: so do the limits."""
+    """Shows a `QuotaForecast`. Its usages include reservations, as the limits do."""
 
     allowed = serializers.BooleanField()
     reason = serializers.CharField(
@@ -90,7 +95,9 @@ class ForecastSerializer(serializers.Serializer[Any]):
     bucket_usage_gb = GibField(source="usage.bucket")
     type_usage_gb = GibField(source="usage.type", help_text="of all tenants")
     requested_bytes = serializers.IntegerField(source="requested")
-    available_bytes = serializers.IntegerField(source="available", help_text="what would fit")
+    available_bytes = serializers.IntegerField(
+        source="available", help_text="how many bytes would fit"
+    )
 
 
 class CleanupRequestSerializer(serializers.Serializer[Any]):
@@ -113,22 +120,25 @@ class CleanupRequestSerializer(serializers.Serializer[Any]):
 
 
 class CleanupSerializer(serializers.Serializer[Any]):
-    """Of a `Cleaning`."""
+    """Shows an `OperatorCleanup`."""
 
     deleted_count = serializers.IntegerField(source="freed.deleted_count")
     freed_gb = GibField(source="freed.freed_bytes")
     duration_seconds = serializers.FloatField(source="freed.duration_seconds")
     finished = serializers.BooleanField(
-        source="freed.finished", help_text="false: the time was up or the store away; ask again"
+        source="freed.finished",
+        help_text="false: not everything was deleted in time, or the store failed; ask again",
     )
     target_usage_gb = GibField(source="target_bytes")
     target_free_gb = GibField(source="target_free_bytes")
-    usage_before_gb = GibField(source="before_bytes", help_text="with promises, as limits count")
+    usage_before_gb = GibField(
+        source="before_bytes", help_text="with reservations, as limits count"
+    )
     usage_gb = GibField(source="after_bytes")
 
 
 class LimitsSerializer(serializers.Serializer[Any]):
-    """Of `Limits`."""
+    """Shows `Limits`."""
 
     total_bucket_gb = GibField(source="total_bytes")
     emergency_threshold_gb = GibField(source="emergency_bytes")
@@ -140,7 +150,7 @@ class LimitsSerializer(serializers.Serializer[Any]):
 
 
 class PoliciesSerializer(serializers.Serializer[Any]):
-    """Of `settings.CLEANUP`."""
+    """Shows `settings.CLEANUP`."""
 
     media_ttl_days = serializers.IntegerField(source="ttl.media.days")
     vision_ttl_days = serializers.IntegerField(source="ttl.vision.days")
@@ -149,14 +159,14 @@ class PoliciesSerializer(serializers.Serializer[Any]):
     compression_required = serializers.SerializerMethodField()
 
     def get_compression_required(self, _policies: Any) -> bool:
-        """Documents and pages are always packed: nothing here writes them otherwise."""
+        """Return True: documents and pages are always compressed."""
         return True
 
 
 class StatsSerializer(serializers.Serializer[Any]):
-    """Of `{"fill": Fill, "limits": Limits, "policies": settings.CLEANUP}`."""
+    """Shows `{"usage": UsageReport, "limits": Limits, "policies": settings.CLEANUP}`."""
 
     current = CurrentSerializer(source="*")
     limits = LimitsSerializer()
     policies = PoliciesSerializer()
-    last_updated = serializers.DateTimeField(source="fill.last_updated", allow_null=True)
+    last_updated = serializers.DateTimeField(source="usage.last_updated", allow_null=True)

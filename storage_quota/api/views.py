@@ -1,4 +1,4 @@
-"""/api/v1/storage/ – how full the bucket is, whether an upload would fit, and making room."""
+"""/api/v1/storage/ – usage of the bucket, whether an upload would fit, and cleaning up."""
 
 from django.conf import settings
 from django.utils import timezone
@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Tenant
 from accounts.permissions import IsMember, IsOperator, visible_or_404
-from storage_quota import reports, services
+from storage_quota import selectors, services
 from storage_quota.api.serializers import (
     CleanupRequestSerializer,
     CleanupSerializer,
@@ -24,32 +24,32 @@ from storage_quota.cleanup.operator import clean_up
 
 @extend_schema(tags=["storage"])
 class QuotaView(APIView):
-    """The bucket as a whole. For operators: it is the sum over all tenants."""
+    """Usage of the whole bucket, over all tenants; for operators."""
 
     permission_classes = (IsOperator,)
 
     @extend_schema(responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
-        report = {"fill": reports.bucket(), "limits": settings.LIMITS}
+        report = {"usage": selectors.bucket_report(), "limits": settings.LIMITS}
         return Response(QuotaSerializer(report).data)
 
 
 @extend_schema(tags=["storage"])
 class UsageView(APIView):
-    """One tenant. Members see their own; any other is not there."""
+    """Usage of one tenant. Members see their own; any other answers 404."""
 
     permission_classes = (IsMember,)
 
     @extend_schema(responses=UsageSerializer)
     def get(self, request: Request, tenant_id: str) -> Response:
         tenant = visible_or_404(Tenant.objects.all(), request.user, tenant_id, path="pk")
-        report = {"fill": reports.of_tenant(tenant), "tenant": tenant}
+        report = {"usage": selectors.tenant_report(tenant), "tenant": tenant}
         return Response(UsageSerializer(report).data)
 
 
 @extend_schema(tags=["storage"])
 class QuotaCheckView(APIView):
-    """Would this upload fit just now? It promises nothing; a no is an answer, and is counted."""
+    """Whether an upload would fit now. Nothing is reserved; a no is an answer, and is counted."""
 
     permission_classes = (IsMember,)
 
@@ -67,7 +67,7 @@ class QuotaCheckView(APIView):
 
 @extend_schema(tags=["storage"])
 class CleanupView(APIView):
-    """Make room in the bucket. The body may be left out."""
+    """Clean up the bucket. The body may be left out."""
 
     permission_classes = (IsOperator,)
 
@@ -85,14 +85,14 @@ class CleanupView(APIView):
 
 @extend_schema(tags=["storage"])
 class StatsView(APIView):
-    """Usage, limits and lifetimes in one."""
+    """Usage, limits and lifetimes in one response."""
 
     permission_classes = (IsOperator,)
 
     @extend_schema(responses=StatsSerializer)
     def get(self, request: Request) -> Response:
         report = {
-            "fill": reports.bucket(),
+            "usage": selectors.bucket_report(),
             "limits": settings.LIMITS,
             "policies": settings.CLEANUP,
         }

@@ -1,14 +1,21 @@
 """
-Freeing space, cheapest losses first: `plan` looks, `execute` deletes, `run` does both.
+Freeing space, least valuable objects first: `plan` chooses, `execute` deletes, `run` does both.
 
-The cellar knows nobody above it: a room that keeps rows about objects says here how those
-of its type are chosen (`register`) or what to forget about them (`on_eviction`).
+This room knows no room above it. A room that keeps rows about objects registers here how the
+candidates of its content type are chosen (`register`), or what to do with its links to objects
+that are evicted (`on_eviction`).
 """
 
-from storage_quota.cleanup.candidates import Freed, Plan, Step, StepFreed, Victim
+from storage_quota.cleanup.candidates import Candidate, CleanupPlan, CleanupResult, Step, StepTotal
 from storage_quota.cleanup.evictors import ByAge, Evictor, drop_links, on_eviction, register
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
-from storage_quota.cleanup.planning import EMERGENCY, PLAN_VICTIMS, Round, plan, plan_overdue
+from storage_quota.cleanup.planning import (
+    EMERGENCY,
+    PLAN_CANDIDATES,
+    CleanupRule,
+    plan,
+    plan_overdue,
+)
 from storage_quota.cleanup.runner import (
     PATIENCE,
     CleanupRunning,
@@ -22,18 +29,18 @@ from storage_quota.cleanup.runner import (
 __all__ = [
     "EMERGENCY",
     "PATIENCE",
-    "PLAN_VICTIMS",
+    "PLAN_CANDIDATES",
     "TIME_IS_UP",
     "ByAge",
+    "Candidate",
+    "CleanupPlan",
+    "CleanupResult",
+    "CleanupRule",
     "CleanupRunning",
     "Evictor",
-    "Freed",
-    "Plan",
     "Progress",
-    "Round",
     "Step",
-    "StepFreed",
-    "Victim",
+    "StepTotal",
     "clean_up_in_background",
     "drop_links",
     "execute",

@@ -1,4 +1,4 @@
-"""What a cleanup would take, and what it took."""
+"""What a cleanup would delete, and what it deleted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """A kind of loss, in the order the seeds rank them; albums go by their lifetime only."""
+    """What one step of a cleanup deletes, in the order the seeds give; albums only by lifetime."""
 
     CRAWL = "crawl"
     VISION = "vision"
@@ -18,12 +18,12 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Victim:
+class Candidate:
     """
-    An object that may go, as it was when it was chosen.
+    An object that cleanup may evict, as it was when it was chosen.
 
-    `used_at` is when it was written or last used. `ref` is what its evictor finds it by: the
-    id of a row, or of an upload. An unfinished upload has no size that a store would tell.
+    `used_at` is when it was written or last used. `ref` is the id by which its evictor finds it:
+    of a row, or of an upload. Stores report no size of an unfinished upload, so it counts 0.
     """
 
     step: Step
@@ -36,28 +36,28 @@ class Victim:
 
 
 @dataclass(frozen=True, slots=True)
-class StepFreed:
-    """What one step comes to."""
+class StepTotal:
+    """Objects and bytes of one step."""
 
     count: int = 0
     freed_bytes: int = 0
 
-    def plus(self, size_bytes: int, count: int = 1) -> "StepFreed":
-        return StepFreed(self.count + count, self.freed_bytes + size_bytes)
+    def plus(self, size_bytes: int, count: int = 1) -> "StepTotal":
+        return StepTotal(self.count + count, self.freed_bytes + size_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CleanupPlan:
     """
-    A look at what would go, in the order it would.
+    The candidates of a cleanup, in the order in which they would be deleted.
 
-    `target_bytes` is the usage to get down to; None takes everything whose time is over.
-    `more`: the plan is full, further victims exist; execute it and plan again.
+    `target_bytes` is the usage to reach; None stands for everything whose lifetime is over.
+    `more`: there are further candidates than one plan holds; execute it and plan again.
     """
 
     current_bytes: int
     target_bytes: int | None
-    victims: tuple[Victim, ...]
+    candidates: tuple[Candidate, ...]
     more: bool = False
 
     @property
@@ -68,54 +68,54 @@ class Plan:
 
     @property
     def frees_bytes(self) -> int:
-        return sum(victim.size_bytes for victim in self.victims)
+        return sum(candidate.size_bytes for candidate in self.candidates)
 
     @property
     def reaches_target(self) -> bool:
         return self.more or self.frees_bytes >= self.needed_bytes
 
     @property
-    def steps(self) -> dict[Step, StepFreed]:
-        sums: dict[Step, StepFreed] = {}
-        for victim in self.victims:
-            sums[victim.step] = sums.get(victim.step, StepFreed()).plus(victim.size_bytes)
+    def steps(self) -> dict[Step, StepTotal]:
+        sums: dict[Step, StepTotal] = {}
+        for candidate in self.candidates:
+            sums[candidate.step] = sums.get(candidate.step, StepTotal()).plus(candidate.size_bytes)
         return sums
 
 
 @dataclass(frozen=True, slots=True)
-class Freed:
+class CleanupResult:
     """
     What a cleanup did.
 
-    `skipped_count` were wanted again or changed meanwhile: they stay, and that is right.
-    `left_count` are out of the ledger but not out of the store; they count as used until the
-    sweep has deleted them. `trouble` says why it stopped before the end, if it did.
+    `skipped_count` candidates are in use again or have changed, so they stay.
+    `remaining_count` objects are removed from the ledger but not from the store; they count as
+    used until `release_expired` has deleted them. `stop_reason` is set if not everything was done.
     """
 
     deleted_count: int = 0
     freed_bytes: int = 0
     skipped_count: int = 0
-    left_count: int = 0
+    remaining_count: int = 0
     duration_seconds: float = 0.0
-    trouble: str = ""
-    steps: Mapping[Step, StepFreed] = field(default_factory=dict)
+    stop_reason: str = ""
+    steps: Mapping[Step, StepTotal] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
-        """Nothing that should have gone is still there."""
-        return not self.trouble and not self.left_count
+        """Whether everything was deleted that should be."""
+        return not self.stop_reason and not self.remaining_count
 
-    def plus(self, later: "Freed") -> "Freed":
-        """Both together; whatever stopped the later one stopped the whole."""
+    def plus(self, later: "CleanupResult") -> "CleanupResult":
+        """Add a later part of the same cleanup; its `stop_reason` is that of the whole."""
         steps = dict(self.steps)
         for step, more in later.steps.items():
-            steps[step] = steps.get(step, StepFreed()).plus(more.freed_bytes, more.count)
-        return Freed(
+            steps[step] = steps.get(step, StepTotal()).plus(more.freed_bytes, more.count)
+        return CleanupResult(
             deleted_count=self.deleted_count + later.deleted_count,
             freed_bytes=self.freed_bytes + later.freed_bytes,
             skipped_count=self.skipped_count + later.skipped_count,
-            left_count=self.left_count + later.left_count,
+            remaining_count=self.remaining_count + later.remaining_count,
             duration_seconds=self.duration_seconds + later.duration_seconds,
-            trouble=later.trouble,
+            stop_reason=later.stop_reason,
             steps=steps,
         )

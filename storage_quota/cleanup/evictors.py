@@ -1,7 +1,7 @@
 """
-Who chooses victims and lets go of them, by content type.
+Evictors: for each content type one chooses the candidates of a cleanup and removes them.
 
-Rooms register in `AppConfig.ready()`. A type nobody registered for goes by its age.
+Rooms register theirs in `AppConfig.ready()`. A type without one is evicted by age.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,62 +9,57 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from storage_quota.cleanup.candidates import Step, Victim
+from events import keyset
+from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.reservations.delete import forget
 
 PAGE = 1000
-"""Rows read at once: a plan ends somewhere, so it never asks for all."""
+"""Rows read at once: a plan mostly needs few of the candidates."""
 
 Unlink = Callable[[Sequence[str]], None]
 
 
 class Evictor(Protocol):
-    """Chooses objects of one content type, and drops the rows that stand for them."""
+    """Chooses candidates of one content type, and deletes the rows that describe them."""
 
-    def victims(self, *, before: datetime) -> Iterator[Victim]:
-        """Those last used at `before` or earlier, the least recently used first. Only looks."""
+    def candidates(self, *, before: datetime) -> Iterator[Candidate]:
+        """Objects last used at `before` or earlier, least recently used first. Changes nothing."""
         ...
 
-    def let_go(self, victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
+    def evict(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
         """
-        Inside a transaction, ask again whether each may go; drop its rows and `forget` it.
+        Inside a transaction, check each candidate again, delete its rows and `forget` it.
 
-        Returns what `forget` returned. What is in use again is left out.
+        Returns the tombstones of `forget`. Candidates that are in use again are left alone.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ByAge:
-    """By the ledger alone: what was written longest ago goes first."""
+    """Evicts by the ledger alone: objects written longest ago first."""
 
     content_type: ContentType
 
-    def victims(self, *, before: datetime) -> Iterator[Victim]:
+    def candidates(self, *, before: datetime) -> Iterator[Candidate]:
         rows = StoredObject.objects.filter(content_type=self.content_type, updated_at__lte=before)
-        page = self._page(rows)
-        while page:
-            yield from page
-            last = page[-1]
-            later = Q(updated_at__gt=last.used_at) | Q(key__gt=last.key)
-            page = self._page(rows.filter(later, updated_at__gte=last.used_at))
+        slim = rows.only("key", "tenant_id", "size_bytes", "updated_at")
+        # In the order of the index `stored_object_type_written`.
+        for page in keyset.pages(slim, "updated_at", "key", size=PAGE):
+            yield from map(self._candidate, page)
 
-    def let_go(self, victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
-        """What was written anew since it was chosen is younger than all that were chosen."""
-        unchanged = Q(updated_at__lte=max(victim.used_at for victim in victims))
-        return forget([victim.key for victim in victims], now=now, only=unchanged)
+    def evict(self, candidates: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
+        """Evict the candidates, except those written again since they were chosen."""
+        # Whatever was written since then is younger than the youngest candidate.
+        unchanged = Q(updated_at__lte=max(candidate.used_at for candidate in candidates))
+        return forget([candidate.key for candidate in candidates], now=now, only=unchanged)
 
-    def _page(self, rows: QuerySet[StoredObject]) -> list[Victim]:
-        columns = rows.order_by("updated_at", "key").values_list(
-            "key", "tenant_id", "size_bytes", "updated_at"
-        )
-        return [
-            Victim(Step(self.content_type), key, tenant_id, self.content_type, size, updated_at)
-            for key, tenant_id, size, updated_at in columns[:PAGE]
-        ]
+    def _candidate(self, row: StoredObject) -> Candidate:
+        kind = self.content_type
+        return Candidate(Step(kind), row.key, row.tenant_id, kind, row.size_bytes, row.updated_at)
 
 
 _evictors: dict[str, Evictor] = {}
@@ -72,7 +67,7 @@ _unlinks: dict[str, list[Unlink]] = {}
 
 
 def register(content_type: ContentType, evictor: Evictor) -> None:
-    """Where a room knows better than the ledger which objects of its type may go."""
+    """Register the evictor of a content type whose rows say more about its use than the ledger."""
     if content_type in _evictors:
         raise ValueError(f"{content_type} has an evictor already: {_evictors[content_type]}")
     _evictors[content_type] = evictor
@@ -80,9 +75,10 @@ def register(content_type: ContentType, evictor: Evictor) -> None:
 
 def on_eviction(content_type: ContentType, unlink: Unlink) -> None:
     """
-    `unlink(keys)` runs in the transaction that takes objects of the type out of the ledger.
+    Register `unlink(keys)`, which deletes links to objects of the type that are evicted.
 
-    By then nobody can point to them anew (see `removal.hold`); it drops what still does.
+    It runs in the transaction that removes them from the ledger, when nobody can point to them
+    any more (see `reservations.delete.lock_existing`).
     """
     _unlinks.setdefault(content_type, []).append(unlink)
 
@@ -91,16 +87,16 @@ def evictor_of(content_type: str) -> Evictor:
     return _evictors.get(content_type) or ByAge(ContentType(content_type))
 
 
-def let_go(victims: Sequence[Victim], *, now: datetime) -> list[Reservation]:
-    """Of one content type, in the caller's transaction."""
-    content_type = victims[0].content_type
-    covers = evictor_of(content_type).let_go(victims, now=now)
-    if covers:
-        drop_links(content_type, [cover.key for cover in covers])
-    return covers
+def evict(candidates: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
+    """Evict candidates of one content type, in the caller's transaction; returns tombstones."""
+    content_type = candidates[0].content_type
+    tombstones = evictor_of(content_type).evict(candidates, now=now)
+    if tombstones:
+        drop_links(content_type, [tombstone.key for tombstone in tombstones])
+    return tombstones
 
 
 def drop_links(content_type: str, keys: Sequence[str]) -> None:
-    """What was just taken out of the ledger is no longer pointed to; same transaction."""
+    """Delete the links to objects that this transaction removed from the ledger."""
     for unlink in _unlinks.get(content_type, ()):
         unlink(keys)

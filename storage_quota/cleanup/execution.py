@@ -1,10 +1,10 @@
 """
-Deleting what was planned, a batch at a time: claim, delete, settle.
+Executing a plan, a batch at a time: claim, delete, settle.
 
-The claim takes a batch out of the ledger and drops the rows that point to it, in one short
-transaction that asks again whether each object may go. From then on nobody finds them, and
-their bytes are covered by promises that are expired from the start. Whoever is killed here
-leaves such promises, and the sweep deletes their objects.
+The claim is one short transaction that checks each candidate again, removes it from the ledger
+and deletes the rows pointing to it. From then on nobody finds the objects, and tombstones keep
+their bytes counted. If this process is killed, the tombstones stay, and `release_expired`
+deletes their objects.
 """
 
 import time
@@ -20,116 +20,119 @@ from psycopg.errors import DeadlockDetected
 
 from storage_quota import metrics, selectors
 from storage_quota.cleanup import uploads
-from storage_quota.cleanup.candidates import Freed, Plan, Step, StepFreed, Victim
-from storage_quota.cleanup.evictors import let_go
+from storage_quota.cleanup.candidates import Candidate, CleanupPlan, CleanupResult, Step, StepTotal
+from storage_quota.cleanup.evictors import evict
 from storage_quota.models import Reservation
+from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.object_store.factory import get_store
-from storage_quota.object_store.port import OUT_OF_ORDER
-from storage_quota.reservations.release import end_many
+from storage_quota.reservations.release import release_with_result
 
 BATCH: Final = 100
-"""Objects of one transaction (CONTRACT §7.1): it locks their ledger rows and a sum."""
+"""Objects of one transaction (CONTRACT §7.1), which locks their ledger rows and one sum."""
 
 TIME_IS_UP: Final = "the time is up"
 
-Progress = Callable[[Freed], None]
+Progress = Callable[[CleanupResult], None]
 
 
 def execute(
-    plan: Plan,
+    plan: CleanupPlan,
     *,
     now: datetime,
     until: float = float("inf"),
     progress: Progress = lambda _: None,
-) -> Freed:
+) -> CleanupResult:
     """
-    Delete what `plan` names and still may go; stops as soon as usage is at the target.
+    Delete the candidates of `plan` that are still unused, until usage reaches the target.
 
-    No more batches begin after `until` (by `time.monotonic`). Never raises because the store
-    is out of order: what it says becomes `Freed.trouble`.
+    No batch begins after `until` (by `time.monotonic`). Does not raise if the store fails: its
+    message becomes `CleanupResult.stop_reason`.
     """
     tally = _Tally()
     try:
-        if plan.victims:
-            get_store().head(plan.victims[0].key)  # one that is away says so before rows are gone
-        for batch in _batches(plan.victims):
-            if tally.trouble or _reached(plan):
+        if plan.candidates:
+            # A store that fails should do so before any row is deleted.
+            get_store().head(plan.candidates[0].key)
+        for batch in _batches(plan.candidates):
+            if tally.stop_reason or _reached(plan):
                 break
             if time.monotonic() >= until:
-                tally.trouble = TIME_IS_UP
+                tally.stop_reason = TIME_IS_UP
                 break
-            _evict(batch, tally, now=now)
-            progress(tally.freed())
+            _evict_batch(batch, tally, now=now)
+            progress(tally.result())
     except OUT_OF_ORDER as outage:
-        tally.trouble = str(outage)
-    return tally.freed()
+        tally.stop_reason = str(outage)
+    return tally.result()
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts up while a cleanup runs."""
+    """Running totals of a cleanup."""
 
-    steps: dict[Step, StepFreed] = field(default_factory=dict)
+    steps: dict[Step, StepTotal] = field(default_factory=dict)
     skipped: int = 0
-    left: int = 0
-    trouble: str = ""
+    remaining: int = 0
+    stop_reason: str = ""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, step: Step, size_bytes: int) -> None:
-        self.steps[step] = self.steps.get(step, StepFreed()).plus(size_bytes)
+        self.steps[step] = self.steps.get(step, StepTotal()).plus(size_bytes)
 
-    def freed(self) -> Freed:
-        return Freed(
+    def result(self) -> CleanupResult:
+        return CleanupResult(
             deleted_count=sum(step.count for step in self.steps.values()),
             freed_bytes=sum(step.freed_bytes for step in self.steps.values()),
             skipped_count=self.skipped,
-            left_count=self.left,
+            remaining_count=self.remaining,
             duration_seconds=time.monotonic() - self.started,
-            trouble=self.trouble,
+            stop_reason=self.stop_reason,
             steps=dict(self.steps),
         )
 
 
-def _batches(victims: Sequence[Victim]) -> Iterator[list[Victim]]:
-    """Of one step and content type each, so one evictor is asked about all of a batch."""
-    for _, group in groupby(victims, key=lambda victim: (victim.step, victim.content_type)):
+def _batches(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+    """Split into batches of one step and content type, so that each concerns one evictor."""
+    for _, group in groupby(candidates, key=lambda each: (each.step, each.content_type)):
         while batch := list(islice(group, BATCH)):
             yield batch
 
 
-def _reached(plan: Plan) -> bool:
+def _reached(plan: CleanupPlan) -> bool:
     return plan.target_bytes is not None and selectors.taken_in_all() <= plan.target_bytes
 
 
-def _evict(batch: Sequence[Victim], tally: _Tally, *, now: datetime) -> None:
+def _evict_batch(batch: Sequence[Candidate], tally: _Tally, *, now: datetime) -> None:
     if batch[0].step is Step.MULTIPART:
-        for victim in batch:
-            uploads.abort(victim)
-            tally.add(victim.step, victim.size_bytes)
+        for candidate in batch:
+            uploads.abort(candidate)
+            tally.add(candidate.step, candidate.size_bytes)
         return
-    covers = _let_go(batch, now=now)
-    swept = end_many(covers)
-    left = _still_open(covers) if swept.left else set()
-    gone = [cover for cover in covers if cover.pk not in left]
-    for cover in gone:
-        tally.add(batch[0].step, cover.size_bytes)
-    tally.left += len(left)
-    tally.skipped += len(batch) - len(covers)
-    tally.trouble = swept.trouble
-    metrics.count_evictions(batch[0].content_type, gone, asked=len(batch), left=len(left))
+    tombstones = _take_out_of_ledger(batch, now=now)
+    # After that commit: deleting objects inside it could not be undone with it.
+    released = release_with_result(tombstones)
+    remaining = _unreleased(tombstones) if released.remaining else set()
+    gone = [tombstone for tombstone in tombstones if tombstone.pk not in remaining]
+    for tombstone in gone:
+        tally.add(batch[0].step, tombstone.size_bytes)
+    tally.remaining += len(remaining)
+    tally.skipped += len(batch) - len(tombstones)
+    tally.stop_reason = released.error
+    metrics.count_evictions(batch[0].content_type, gone, asked=len(batch), remaining=len(remaining))
 
 
-def _let_go(batch: Sequence[Victim], *, now: datetime) -> list[Reservation]:
-    """Whoever writes the same rows at the same time in another order wins: they are in use."""
+def _take_out_of_ledger(batch: Sequence[Candidate], *, now: datetime) -> list[Reservation]:
+    """Claim a batch; returns tombstones. On a deadlock nothing is claimed: the rows are in use."""
     try:
         with transaction.atomic(durable=True):
-            return let_go(batch, now=now)
+            return evict(batch, now=now)
     except OperationalError as error:
+        # PostgreSQL ends one of two transactions that lock the same rows in another order.
         if not isinstance(error.__cause__, DeadlockDetected):
             raise
         return []
 
 
-def _still_open(covers: Sequence[Reservation]) -> set[UUID]:
-    rows = Reservation.objects.filter(pk__in=[cover.pk for cover in covers])
+def _unreleased(tombstones: Sequence[Reservation]) -> set[UUID]:
+    rows = Reservation.objects.filter(pk__in=[tombstone.pk for tombstone in tombstones])
     return set(rows.values_list("pk", flat=True))

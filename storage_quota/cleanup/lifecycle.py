@@ -1,13 +1,13 @@
 """
-How long objects live when nobody needs their room (CONTRACT §6.4).
+Lifetimes of objects, which end even where there is space enough (CONTRACT §6.4).
 
-The application deletes first: the daily `sweep` takes an object and its ledger row
-together, and media only if nothing references them. It works with every store.
+The daily `sweep` deletes an object and its ledger row together, and media only if nothing
+references them. It works with every store.
 
-What is also written to the bucket as rules is a safety net for an installation whose
-workers stand still. Media have none: a rule knows no references. The other rules wait a
-day longer than the sweep. What one of them deletes is still in the ledger until the next
-sweep, which finds it overdue: so usage is overstated for a while, never understated.
+Lifecycle rules in the bucket are a safety net for an installation whose workers do not run.
+Media have none, since a rule knows no references. The rules wait a day longer than the sweep.
+An object that a rule deleted stays in the ledger until the next sweep, which finds it overdue:
+usage is overstated for a while, never understated.
 """
 
 import time
@@ -20,29 +20,30 @@ from django.conf import settings
 
 from events.queue import acknowledge, enqueue_once
 from storage_quota import cleanup
-from storage_quota.cleanup import Freed, Progress, Round, Step
+from storage_quota.cleanup import CleanupResult, CleanupRule, Progress, Step
+from storage_quota.object_store.errors import LifecycleUnsupported
 from storage_quota.object_store.factory import get_store
-from storage_quota.object_store.port import LifecycleRule, LifecycleUnsupported
+from storage_quota.object_store.port import LifecycleRule
 
 TASK: Final = "storage_quota.tasks.sweep_lifecycle"
 SLACK: Final = timedelta(days=1)
-"""By which the sweep is ahead of the bucket's own rules."""
+"""How much later than the sweep the bucket's rules delete."""
 
 _BY_RULE: Final = (Step.CRAWL, Step.VISION, Step.ALBUM)
 
 
 def lifetimes() -> Mapping[Step, timedelta]:
-    """By content type, media only where nothing references them; and of unfinished uploads."""
+    """Lifetimes of content types (media: if nothing references them) and of unfinished uploads."""
     by_type = {step: settings.CLEANUP.ttl[step] for step in (*_BY_RULE, Step.MEDIA)}
     return {**by_type, Step.MULTIPART: settings.CLEANUP.abort_uploads_after}
 
 
-def rounds() -> tuple[Round, ...]:
-    return tuple(Round(step, age) for step, age in lifetimes().items())
+def cleanup_rules() -> tuple[CleanupRule, ...]:
+    return tuple(CleanupRule(step, age) for step, age in lifetimes().items())
 
 
-def rules() -> list[LifecycleRule]:
-    """What the bucket should do by itself, under our own prefixes only."""
+def bucket_rules() -> list[LifecycleRule]:
+    """Rules that the bucket should have, for this product's own prefixes only."""
     abort_days = settings.CLEANUP.abort_uploads_after.days
     expiring = [
         LifecycleRule(f"{step}/", (lifetimes()[step] + SLACK).days, abort_days) for step in _BY_RULE
@@ -51,46 +52,46 @@ def rules() -> list[LifecycleRule]:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The bucket's rules and those it should have. `missing` are to be written."""
+class LifecycleComparison:
+    """The rules in the bucket, and the `missing` ones that it should have as well."""
 
     supported: bool
     in_force: tuple[LifecycleRule, ...] = ()
     missing: tuple[LifecycleRule, ...] = ()
 
 
-def compare() -> Comparison:
+def compare() -> LifecycleComparison:
     try:
         in_force = tuple(get_store().lifecycle())
     except LifecycleUnsupported:
-        return Comparison(supported=False)
-    missing = tuple(rule for rule in rules() if rule not in in_force)
-    return Comparison(supported=True, in_force=in_force, missing=missing)
+        return LifecycleComparison(supported=False)
+    missing = tuple(rule for rule in bucket_rules() if rule not in in_force)
+    return LifecycleComparison(supported=True, in_force=in_force, missing=missing)
 
 
-def sync() -> Comparison:
-    """Write the rules where the store has any; afterwards nothing is missing."""
+def sync() -> LifecycleComparison:
+    """Write the rules if the store supports them, and compare again."""
     if compare().supported:
-        get_store().sync_lifecycle(rules())
+        get_store().sync_lifecycle(bucket_rules())
     return compare()
 
 
 def sweep(
     *, now: datetime, until: float = float("inf"), progress: Progress = lambda _: None
-) -> Freed:
-    """Delete what is over its time. Raises cleanup.CleanupRunning."""
+) -> CleanupResult:
+    """Delete objects whose lifetime is over. Raises cleanup.CleanupRunning."""
     return cleanup.run_overdue(
-        rounds=rounds(), trigger="lifecycle", now=now, until=until, progress=progress
+        rules=cleanup_rules(), trigger="lifecycle", now=now, until=until, progress=progress
     )
 
 
 def sweep_in_background(*, now: datetime, time_box: timedelta) -> str:
-    """What a worker does once a day; what it cannot finish in `time_box` goes on in another task."""
+    """Sweep for at most `time_box`; if there is more to delete, enqueue another task for it."""
     acknowledge(TASK)
     try:
         freed = sweep(now=now, until=time.monotonic() + time_box.total_seconds())
     except cleanup.CleanupRunning:
         return "another cleanup is running"
-    if freed.trouble == cleanup.TIME_IS_UP:
+    if freed.stop_reason == cleanup.TIME_IS_UP:
         enqueue_once(TASK)
     return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"

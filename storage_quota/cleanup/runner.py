@@ -1,8 +1,9 @@
 """
-Whole cleanups: one at a time in the installation, started by whoever notices first.
+Running cleanups, one at a time in the installation.
 
-Reservations that cross the emergency threshold only ring. A reservation that would be
-refused for want of room in the bucket waits for just the room it needs, and not for long.
+A reservation that crosses the emergency threshold only enqueues a cleanup. A reservation that
+would be refused because the bucket is full frees just the space it needs, or waits for the
+process that is cleaning up, for a limited time.
 """
 
 import logging
@@ -15,30 +16,30 @@ from functools import partial
 from typing import ClassVar, Final
 
 from django.conf import settings
-from django.db import connection
 
+from events import advisory_locks
 from events.errors import DomainError
 from events.queue import acknowledge, enqueue_once
 from storage_quota import metrics, selectors
-from storage_quota.cleanup.candidates import Freed, Plan
+from storage_quota.cleanup.candidates import CleanupPlan, CleanupResult
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
-from storage_quota.cleanup.planning import EMERGENCY, Round, plan, plan_overdue
-from storage_quota.object_store.port import OUT_OF_ORDER
+from storage_quota.cleanup.planning import EMERGENCY, CleanupRule, plan, plan_overdue
+from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.reservations.release import release_expired
 
 logger = logging.getLogger(__name__)
 
 TASK: Final = "storage_quota.tasks.emergency_cleanup"
 PATIENCE: Final = timedelta(seconds=20)
-"""How long a refused reservation waits for room."""
+"""How long a reservation waits for space before it is refused."""
 POLL_SECONDS: Final = 0.2
 
-_RUNNING: Final = 0x5B0C1EA
-"""Number of the advisory lock that a cleanup holds; it ends with its process."""
+LOCK: Final = "storage_quota.cleanup"
+"""Name of the advisory lock that a running cleanup holds; it ends with its process."""
 
 
 class CleanupRunning(DomainError):
-    """Another process frees space just now; nothing was done."""
+    """Another process is cleaning up; nothing was done."""
 
     code: ClassVar[str] = "cleanup_running"
     http_status: ClassVar[int] = 409
@@ -54,12 +55,12 @@ def run(
     now: datetime,
     until: float = float("inf"),
     progress: Progress = lambda _: None,
-) -> Freed:
+) -> CleanupResult:
     """
-    Get usage down to `target_bytes` by what may go; `trigger` is who asked, for log and metrics.
+    Delete candidates until usage is at `target_bytes`.
 
-    Ends after the batch during which `until` passes (by `time.monotonic`). What the store
-    refuses is told in the answer. Raises CleanupRunning.
+    `trigger` names the cause in the log and in metrics. Ends after the batch during which `until`
+    passes (by `time.monotonic`). If the store fails, the result says so. Raises CleanupRunning.
     """
     with _exclusively():
         metrics.CLEANUPS.inc()
@@ -70,34 +71,34 @@ def run(
             until=until,
             progress=progress,
         )
-    _tell(trigger, freed)
+    _log(trigger, freed)
     return freed
 
 
 def run_overdue(
     *,
-    rounds: Sequence[Round],
+    rules: Sequence[CleanupRule],
     trigger: str,
     now: datetime,
     until: float = float("inf"),
     progress: Progress = lambda _: None,
-) -> Freed:
-    """Delete everything whose time is over, needed or not. See `run`."""
+) -> CleanupResult:
+    """Delete everything whose lifetime is over, whether or not space is needed. See `run`."""
     with _exclusively():
         freed = _repeat(
-            lambda: plan_overdue(rounds=rounds, now=now), now=now, until=until, progress=progress
+            lambda: plan_overdue(rules=rules, now=now), now=now, until=until, progress=progress
         )
-    _tell(trigger, freed)
+    _log(trigger, freed)
     return freed
 
 
 def make_room(room_bytes: int, *, now: datetime, until: float) -> bool:
     """
-    Wait until `room_bytes` more fit into the bucket; True if it is worth asking for them again.
+    Free `room_bytes` in the bucket, or wait for it; True if it is worth trying to reserve again.
 
-    Whoever finds nobody at work frees that much, and no more: the rest is rung for. All others
-    watch. Gives up at `until` (by `time.monotonic`), or where nothing may go. Never inside
-    a transaction.
+    If no cleanup is running, this process frees that much and enqueues a cleanup for the rest;
+    otherwise it waits. Gives up at `until` (by `time.monotonic`), or if there are no candidates.
+    Never inside a transaction.
     """
     if not room_bytes or not settings.CLEANUP.enabled:
         return False
@@ -105,7 +106,7 @@ def make_room(room_bytes: int, *, now: datetime, until: float) -> bool:
     while time.monotonic() < until:
         if selectors.taken_in_all() <= target_bytes:
             return True
-        with _only_one() as mine:
+        with advisory_locks.try_held(LOCK) as mine:
             if mine:
                 return _free_just(target_bytes, now=now, until=until)
         time.sleep(POLL_SECONDS)
@@ -113,17 +114,17 @@ def make_room(room_bytes: int, *, now: datetime, until: float) -> bool:
 
 
 def ring() -> None:
-    """Have a worker clean up soon, unless one was told already."""
+    """Enqueue a cleanup, unless one is enqueued already."""
     if settings.CLEANUP.enabled:
         enqueue_once(TASK)
 
 
 def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool = False) -> str:
     """
-    What a worker does that was rung for, or looks after the bucket from time to time.
+    Clean up as a task: enqueued when the threshold is crossed, and scheduled.
 
-    Begins at the emergency threshold and ends at the target. What it cannot finish in
-    `time_box` goes on in another task, which is told that it is `going_on`.
+    Begins at the emergency threshold and ends at the target. If `time_box` does not suffice,
+    another task goes on; with `going_on` it does not look at the threshold again.
     """
     acknowledge(TASK)
     if not settings.CLEANUP.enabled:
@@ -136,7 +137,7 @@ def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool
         freed = run(target_bytes=target_bytes, trigger="threshold", now=now, until=until)
     except CleanupRunning:
         return "another cleanup is running"
-    if freed.trouble == TIME_IS_UP:
+    if freed.stop_reason == TIME_IS_UP:
         enqueue_once(TASK, going_on=True)
     return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"
 
@@ -144,69 +145,60 @@ def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool
 def _free_just(target_bytes: int, *, now: datetime, until: float) -> bool:
     metrics.CLEANUPS.inc()
     freed = _repeat(
-        lambda: plan(target_bytes=target_bytes, now=now, rounds=EMERGENCY), now=now, until=until
+        lambda: plan(target_bytes=target_bytes, now=now, rules=EMERGENCY), now=now, until=until
     )
-    _tell("reservation", freed)
+    _log("reservation", freed)
     if freed.deleted_count:
         ring()
-    elif freed.left_count and not freed.trouble:  # somebody's sweep has just taken it up
+    elif freed.remaining_count and not freed.stop_reason:
+        # Another process is deleting these objects right now: their space is free in a moment.
         time.sleep(POLL_SECONDS)
         return True
     return freed.deleted_count > 0
 
 
 def _repeat(
-    look: Callable[[], Plan],
+    make_plan: Callable[[], CleanupPlan],
     *,
     now: datetime,
     until: float,
     progress: Progress = lambda _: None,
-) -> Freed:
-    """Plan and execute, again as long as plans are full and something comes of them."""
-    total = Freed()
+) -> CleanupResult:
+    """Plan and execute; repeat while a plan is full and its execution deletes something."""
+    total = CleanupResult()
     while True:
         try:
-            chosen = look()
+            chosen = make_plan()
         except OUT_OF_ORDER as outage:
-            return replace(total, trouble=str(outage))
-        onward = partial(_sum_up, progress, total)
-        done = execute(chosen, now=now, until=until, progress=onward)
+            return replace(total, stop_reason=str(outage))
+        report = partial(_report_total, progress, total)
+        done = execute(chosen, now=now, until=until, progress=report)
         total = total.plus(done)
         if not chosen.more or not done.finished or not done.deleted_count:
             return total
 
 
-def _sum_up(progress: Progress, before: Freed, part: Freed) -> None:
+def _report_total(progress: Progress, before: CleanupResult, part: CleanupResult) -> None:
     progress(before.plus(part))
 
 
-def _tell(trigger: str, freed: Freed) -> None:
+def _log(trigger: str, freed: CleanupResult) -> None:
     metrics.record_cleanup(trigger, freed_bytes=freed.freed_bytes)
-    stopped = f"; stopped: {freed.trouble}" if freed.trouble else ""
+    stopped = f"; stopped: {freed.stop_reason}" if freed.stop_reason else ""
     logger.info(
-        "cleanup (%s): %d deleted, %d bytes freed, %d in use, %d left%s",
-        trigger, freed.deleted_count, freed.freed_bytes, freed.skipped_count, freed.left_count,
+        "cleanup (%s): %d deleted, %d bytes freed, %d in use, %d remaining%s",
+        trigger,
+        freed.deleted_count,
+        freed.freed_bytes,
+        freed.skipped_count,
+        freed.remaining_count,
         stopped,
-    )  # fmt: skip
+    )
 
 
 @contextmanager
 def _exclusively() -> Iterator[None]:
-    with _only_one() as mine:
+    with advisory_locks.try_held(LOCK) as mine:
         if not mine:
             raise CleanupRunning
         yield
-
-
-@contextmanager
-def _only_one() -> Iterator[bool]:
-    """Whether this process has the installation's one right to clean up."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_RUNNING])
-        mine = bool(cursor.fetchone()[0])
-    try:
-        yield mine
-    finally:
-        if mine and connection.connection and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_RUNNING])

@@ -1,20 +1,20 @@
-"""Orphaned uploads: bytes that a killed writer left, in no ledger and under no promise."""
+"""Unfinished uploads of killed writers: bytes in the bucket that nothing counts."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
 from storage_quota import keys
-from storage_quota.cleanup.candidates import Step, Victim
+from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.object_store.factory import get_store
-from storage_quota.object_store.port import Upload
+from storage_quota.object_store.port import UnfinishedUpload
 
 
-def victims(*, before: datetime) -> Iterator[Victim]:
-    """Begun at `before` or earlier; keys that are not ours are left to their owner."""
+def candidates(*, before: datetime) -> Iterator[Candidate]:
+    """Unfinished uploads begun at `before` or earlier; only of keys that are ours."""
     for upload in get_store().uploads():
         if upload.started_at <= before and keys.is_ours(upload.key):
-            yield Victim(
+            yield Candidate(
                 step=Step.MULTIPART,
                 key=upload.key,
                 tenant_id=_tenant_id(upload.key),
@@ -25,8 +25,10 @@ def victims(*, before: datetime) -> Iterator[Victim]:
             )
 
 
-def abort(victim: Victim) -> None:
-    get_store().abort(Upload(key=victim.key, upload_id=victim.ref, started_at=victim.used_at))
+def abort(candidate: Candidate) -> None:
+    get_store().abort(
+        UnfinishedUpload(key=candidate.key, upload_id=candidate.ref, started_at=candidate.used_at)
+    )
 
 
 def _tenant_id(key: str) -> UUID | None:

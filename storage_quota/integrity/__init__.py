@@ -1,7 +1,7 @@
 """
-Do the books and the bucket agree? (CONTRACT §18.H 10)
+Checking that ledger and bucket agree, and repairing where they do not (CONTRACT §18.H 10).
 
-`check` walks both in the order of keys and writes down where they differ; `repair` mends what
-is still so when it looks again. Neither trusts what it cannot see: `marker` tells the right
-bucket from a wrong one, and nothing is deleted that did not lie in quarantine (`orphans`).
+`check` walks through both in the order of keys and records differences; `repair` corrects those
+that still exist when it examines them again. Before either, `marker` makes sure that the bucket
+is the right one; and nothing is deleted that was not in quarantine (`orphans`).
 """

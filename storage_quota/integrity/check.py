@@ -1,4 +1,4 @@
-"""Comparing the books with the bucket, both ways."""
+"""Comparing the ledger with the bucket, in both directions."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,31 +8,38 @@ from typing import Final
 from uuid import UUID
 
 from events.errors import DomainError, RetryLater
-from storage_quota.integrity import check_runs, compare, ledger_check, marker, merge_join, orphans
-from storage_quota.integrity.compare import Found
+from storage_quota.integrity import check_runs, marker
+from storage_quota.integrity.comparison import differences, ledger_check, merge_join
+from storage_quota.integrity.comparison.differences import Difference
+from storage_quota.integrity.comparison.merge_join import Pair
+from storage_quota.integrity.comparison.sample import Sample
 from storage_quota.integrity.errors import CANNOT_CHECK
-from storage_quota.integrity.merge_join import Pair
-from storage_quota.integrity.sample import Sample
-from storage_quota.models import Finding, IntegrityCheck
+from storage_quota.integrity.orphans import records
+from storage_quota.models import DifferenceKind, IntegrityCheck
 from storage_quota.object_store.port import ObjectStore
 
 GRACE: Final = timedelta(hours=24)
-"""What is younger is left alone: an upload may be on its way."""
+"""Age below which an object is left alone: its upload may not be finished."""
 
 _PAGE_PAIRS: Final = 1_000
 _PAGE_BYTES: Final = 64 * 1024**2
-"""A page ends at whichever comes first: keys, or bytes to be read. A kill repeats one page."""
+"""A page ends at so many keys or bytes to read. After a kill one page is repeated."""
 
 Observe = Callable[[IntegrityCheck], None]
 
 
 def _unobserved(_: IntegrityCheck) -> None:
-    """Nobody is watching."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """`until`: the `time.monotonic()` at which to stop. `count_orphans`: not in a dry run."""
+class CheckOptions:
+    """
+    When and how a run of the check works.
+
+    `until`: the `time.monotonic()` at which it stops. `count_orphans`: False in a dry run.
+    `observe`: called after each page.
+    """
 
     now: datetime
     grace: timedelta = GRACE
@@ -50,42 +57,47 @@ class Terms:
 
 
 def run(
-    store: ObjectStore, *, percent: float | None, terms: Terms, claim: bool = False
+    store: ObjectStore, *, percent: float | None, options: CheckOptions, claim: bool = False
 ) -> IntegrityCheck:
     """
-    Go on with the round that is open, or begin one; it may not be finished in time.
+    Go on with the unfinished check, or begin one; it may not be finished within `until`.
 
-    Raises one of CANNOT_CHECK, and writes that down unless another check is running. The
-    caller holds `rounds.only_one()`.
+    Raises one of CANNOT_CHECK, and records it unless another check is running. The caller holds
+    `check_runs.only_one()`.
     """
-    check = check_runs.open_round(percent=percent, now=terms.now)
+    check = check_runs.open_check(percent=percent, now=options.now)
     try:
         if claim:
-            marker.claim(store, now=terms.now)
-        marker.confirm(store, now=terms.now)
-        _compare(store, check, terms)
+            marker.claim(store, now=options.now)
+        marker.confirm(store, now=options.now)
+        _compare(store, check, options)
     except CANNOT_CHECK as failure:
         check_runs.fail(check, _reason(failure))
         raise
     return check
 
 
-def _compare(store: ObjectStore, check: IntegrityCheck, terms: Terms) -> None:
-    tenants = orphans.known_tenants()
+def _compare(store: ObjectStore, check: IntegrityCheck, options: CheckOptions) -> None:
+    tenants = records.known_tenants()
     sample = check_runs.sample_of(check)
     pairs = merge_join.joined(
-        merge_join.lines(after=check.cursor), merge_join.objects(store.list(after=check.cursor))
+        merge_join.ledger_entries(after=check.cursor),
+        merge_join.bucket_objects(store.list(after=check.cursor)),
     )
     started = time.monotonic()
     for page in _pages(pairs, sample):
-        judgment = compare.judge(page, store=store, sample=sample, before=terms.before)
-        heard = _count(judgment.found, tenants, terms)
+        comparison = differences.compare_page(
+            page, store=store, sample=sample, before=options.before
+        )
+        reported = _count(comparison.found, tenants, options)
         spent, started = time.monotonic() - started, time.monotonic()
-        check_runs.advance(check, page, judgment, heard=heard, seconds=spent, now=terms.now)
-        terms.observe(check)
-        if terms.is_over:
+        check_runs.advance(
+            check, page, comparison, reported=reported, seconds=spent, now=options.now
+        )
+        options.observe(check)
+        if options.is_over:
             return
-    _finish(store, check, terms)
+    _finish(store, check, options)
 
 
 def _pages(pairs: Iterator[Pair], sample: Sample) -> Iterator[list[Pair]]:
@@ -93,8 +105,8 @@ def _pages(pairs: Iterator[Pair], sample: Sample) -> Iterator[list[Pair]]:
     size_bytes = 0
     for pair in pairs:
         page.append(pair)
-        if pair.line and compare.is_sampled(pair, sample):
-            size_bytes += pair.line.size_bytes
+        if pair.entry and differences.is_sampled(pair, sample):
+            size_bytes += pair.entry.size_bytes
         if len(page) >= _PAGE_PAIRS or size_bytes >= _PAGE_BYTES:
             yield page
             page, size_bytes = [], 0
@@ -102,23 +114,28 @@ def _pages(pairs: Iterator[Pair], sample: Sample) -> Iterator[list[Pair]]:
         yield page
 
 
-def _count(found: list[Found], tenants: set[UUID], terms: Terms) -> list[Found]:
-    """Orphans count against the bucket from now on. Returns what a person should hear of."""
-    infos = [one.info for one in found if one.info]
+def _count(found: list[Difference], tenants: set[UUID], options: CheckOptions) -> list[Difference]:
+    """Count orphans against the bucket from now on; returns the differences to report."""
+    infos = [difference.info for difference in found if difference.info]
     if not infos:
         return found
-    settled = orphans.settled(infos)
-    if terms.count_orphans:
-        orphans.note(infos, tenants=tenants, now=terms.now)
-    return [one for one in found if one.kind != Finding.ORPHANED or one.key not in settled]
+    # Before `note`, which overwrites what was known about them.
+    decided = records.decided(infos)
+    if options.count_orphans:
+        records.note(infos, tenants=tenants, now=options.now)
+    return [
+        difference
+        for difference in found
+        if difference.kind != DifferenceKind.ORPHANED or difference.key not in decided
+    ]
 
 
-def _finish(store: ObjectStore, check: IntegrityCheck, terms: Terms) -> None:
-    if terms.count_orphans:
-        orphans.forget_gone(store, unseen_since=check.started_at)
-    found = [*ledger_check.drifts(), *ledger_check.leaks(before=terms.before)]
-    check_runs.finish(check, found, now=terms.now)
-    terms.observe(check)
+def _finish(store: ObjectStore, check: IntegrityCheck, options: CheckOptions) -> None:
+    if options.count_orphans:
+        records.forget_gone(store, unseen_since=check.started_at)
+    found = [*ledger_check.drifts(), *ledger_check.leaks(before=options.before)]
+    check_runs.finish(check, found, now=options.now)
+    options.observe(check)
 
 
 def _reason(failure: DomainError | RetryLater) -> str:

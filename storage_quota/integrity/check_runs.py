@@ -1,48 +1,44 @@
-"""A round over the bucket and what it found so far: begun, gone on with, finished."""
+"""The record of a check in the database: begun, continued, finished or failed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
-from storage_quota.integrity import orphans
-from storage_quota.integrity.compare import Found, Judgment, is_key
+from events import advisory_locks
+from storage_quota.integrity.comparison.differences import Difference, PageComparison, is_key
+from storage_quota.integrity.comparison.merge_join import Pair
+from storage_quota.integrity.comparison.sample import Sample
 from storage_quota.integrity.errors import CheckRunning
-from storage_quota.integrity.merge_join import Pair
-from storage_quota.integrity.sample import Sample
-from storage_quota.models import Finding, IntegrityCheck, IntegrityFinding
+from storage_quota.integrity.orphans import records
+from storage_quota.models import DifferenceKind, IntegrityCheck, IntegrityFinding
 from storage_quota.models.integrity import CheckState
 
 DEFAULT_PERCENT: Final = 5.0
 KEPT: Final = 26
-"""Finished rounds whose findings stay readable: half a year of weeks."""
+"""Finished checks that are kept with their differences: half a year of weeks."""
 
-_LOCK: Final = 0x5B0C4E8
-"""Number of the advisory lock; any number that nobody else uses."""
+LOCK: Final = "storage_quota.integrity_check"
+"""Name of the advisory lock that a running check holds."""
 
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """One check at a time, over all hosts. The lock ends with its process, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
+    """Run one check at a time, over all hosts, or raise CheckRunning."""
+    with advisory_locks.try_held(LOCK) as mine:
+        if not mine:
             raise CheckRunning
-    try:
         yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
-def open_round(*, percent: float | None, now: datetime) -> IntegrityCheck:
+def open_check(*, percent: float | None, now: datetime) -> IntegrityCheck:
     """
-    The unfinished round, or a new one.
+    Return the unfinished check, or begin one.
 
-    Asking for another sample than the unfinished round has begins a new one instead of it.
+    If `percent` differs from that of the unfinished check, a new one replaces it.
     """
     unfinished = IntegrityCheck.objects.filter(finished_at__isnull=True).first()
     if unfinished and percent in {None, unfinished.sample_percent}:
@@ -64,28 +60,35 @@ def sample_of(check: IntegrityCheck) -> Sample:
 
 
 def advance(
-    check: IntegrityCheck, page: Sequence[Pair], judgment: Judgment, *, heard: list[Found],
-    seconds: float, now: datetime,
-) -> None:  # fmt: skip
-    """One transaction: what a page showed and that it was looked at. A kill repeats one page."""
+    check: IntegrityCheck,
+    page: Sequence[Pair],
+    comparison: PageComparison,
+    *,
+    reported: list[Difference],
+    seconds: float,
+    now: datetime,
+) -> None:
+    """Record a page's differences and that it was compared."""
+    # One transaction: after a kill the page is compared again, and none of it is recorded twice.
     with transaction.atomic():
-        _write_down(check, heard, now=now)
+        _record(check, reported, now=now)
         IntegrityCheck.objects.filter(pk=check.pk).update(
             state=CheckState.OPEN,
             reason="",
             cursor=next((pair.key for pair in reversed(page) if is_key(pair.key)), check.cursor),
-            entries=F("entries") + sum(pair.line is not None for pair in page),
+            entries=F("entries") + sum(pair.entry is not None for pair in page),
             objects_listed=F("objects_listed") + sum(pair.info is not None for pair in page),
-            objects_read=F("objects_read") + judgment.objects_read,
-            bytes_read=F("bytes_read") + judgment.bytes_read,
+            objects_read=F("objects_read") + comparison.objects_read,
+            bytes_read=F("bytes_read") + comparison.bytes_read,
             seconds=F("seconds") + seconds,
         )
     check.refresh_from_db()
 
 
-def finish(check: IntegrityCheck, found: list[Found], *, now: datetime) -> None:
+def finish(check: IntegrityCheck, found: list[Difference], *, now: datetime) -> None:
+    """Record the last differences, and delete the oldest checks."""
     with transaction.atomic():
-        _write_down(check, found, now=now)
+        _record(check, found, now=now)
         IntegrityCheck.objects.filter(pk=check.pk).update(
             state=CheckState.DONE, reason="", finished_at=now
         )
@@ -96,7 +99,7 @@ def finish(check: IntegrityCheck, found: list[Found], *, now: datetime) -> None:
 
 
 def fail(check: IntegrityCheck, reason: str) -> None:
-    """The round stays unfinished; the console says why."""
+    """Record why the check could not go on; it stays unfinished, and the console shows why."""
     IntegrityCheck.objects.filter(pk=check.pk).update(state=CheckState.FAILED, reason=reason[:500])
     check.refresh_from_db()
 
@@ -106,18 +109,18 @@ def _next_start() -> int:
     return sample_of(last).next_start() if last else 0
 
 
-def _write_down(check: IntegrityCheck, found: list[Found], *, now: datetime) -> None:
+def _record(check: IntegrityCheck, found: list[Difference], *, now: datetime) -> None:
     IntegrityFinding.objects.bulk_create(
         [
             IntegrityFinding(
                 check_run=check,
-                kind=Finding(one.kind),
-                key=orphans.shown(one.key),
-                expected=one.expected,
-                found=one.found,
+                kind=DifferenceKind(difference.kind),
+                key=records.shown(difference.key),
+                expected=difference.expected,
+                found=difference.found,
                 found_at=now,
             )
-            for one in found
+            for difference in found
         ],
-        ignore_conflicts=True,  # a page that was looked at twice
+        ignore_conflicts=True,  # keys that cannot be a cursor are compared again after a kill
     )

@@ -1,27 +1,27 @@
-"""Why a check or a repair was not done."""
+"""Reasons why a check or a repair was not done."""
 
 from typing import Any, ClassVar
 
 from events.errors import DomainError
-from storage_quota.object_store.port import OUT_OF_ORDER
+from storage_quota.object_store.errors import OUT_OF_ORDER
 
 
 class WrongBucket(DomainError):
-    """The bucket carries the marker of somebody else."""
+    """The bucket carries the marker of another installation."""
 
     code: ClassVar[str] = "wrong_bucket"
     http_status: ClassVar[int] = 409
 
 
 class MarkerMissing(DomainError):
-    """Nothing says that this is our bucket: a dead mount looks just so."""
+    """The bucket lacks our marker: it may be another bucket, or a folder that is not mounted."""
 
     code: ClassVar[str] = "marker_missing"
     http_status: ClassVar[int] = 409
 
 
 class ListingUnordered(DomainError):
-    """The store does not list in the order of keys: it cannot be compared in one pass."""
+    """The store does not list keys in order, so it cannot be compared in one pass."""
 
     code: ClassVar[str] = "listing_unordered"
     http_status: ClassVar[int] = 500
@@ -31,7 +31,7 @@ class ListingUnordered(DomainError):
 
 
 class CheckRunning(DomainError):
-    """Somebody else is checking this bucket just now."""
+    """Another process is checking this bucket."""
 
     code: ClassVar[str] = "check_running"
     http_status: ClassVar[int] = 409
@@ -41,7 +41,7 @@ class CheckRunning(DomainError):
 
 
 class TooMuchMissing(DomainError):
-    """So much looks missing that it is likelier the bucket that is wrong than the books."""
+    """So many objects are missing that the bucket is more likely to be wrong than the ledger."""
 
     code: ClassVar[str] = "too_much_missing"
     http_status: ClassVar[int] = 409

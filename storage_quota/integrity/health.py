@@ -1,4 +1,4 @@
-"""What the console says about the last check."""
+"""The state of the last check, for the console, and whether the next one is due."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`problems` of the last finished round that nothing was done about; `checked_at` its end."""
+    """The last finished check: `problems` are not repaired yet; `checked_at` is when it ended."""
 
     condition: Condition
     problems: int = 0
@@ -36,7 +36,7 @@ class Health:
 
 
 def health(*, now: datetime) -> Health:
-    """One small query, two before the first check. Of two rounds one at most is unfinished."""
+    """Judge by the newest two checks, of which at most one is unfinished: one or two queries."""
     newest = IntegrityCheck.objects.order_by("-id").annotate(
         unresolved=Count("findings", filter=Q(findings__outcome=""))
     )[:2]
@@ -54,7 +54,7 @@ def health(*, now: datetime) -> Health:
 
 
 def is_due(*, now: datetime) -> bool:
-    """A round is unfinished, or the last one was a week ago."""
-    rounds = IntegrityCheck.objects.all()
-    recent = rounds.filter(finished_at__gt=now - EVERY).exists()
-    return not recent or rounds.filter(finished_at__isnull=True).exists()
+    """Whether a check is unfinished, or the last one ended a week ago."""
+    checks = IntegrityCheck.objects.all()
+    recent = checks.filter(finished_at__gt=now - EVERY).exists()
+    return not recent or checks.filter(finished_at__isnull=True).exists()

@@ -1,9 +1,9 @@
 """
-Whose bucket is it? An empty object in it carries the installation's id.
+The marker: an empty object whose key names the installation that the bucket belongs to.
 
-An empty or strange bucket looks as if everything had been deleted. The marker tells: a dead
-mount, another bucket and another installation's bucket do not have ours. It has no bytes, so
-the books stay exact without knowing it.
+A wrong or empty bucket looks as if every object had been deleted. A missing mount, another bucket
+and another installation's bucket do not have our marker, so they are recognized. The marker has
+no bytes, so the ledger is exact without an entry for it.
 """
 
 from datetime import datetime
@@ -16,14 +16,14 @@ from storage_quota.object_store.port import ObjectStore
 
 TRIED_KEYS: Final = 50
 FEW: Final = 10
-"""Of the tried keys fewer than so many may be absent, or at most half of them."""
+"""A bucket is plausible if fewer of the tried keys are absent than this, or at most half."""
 
 
 def confirm(store: ObjectStore, *, now: datetime) -> None:
     """
-    It is our bucket; otherwise WrongBucket or MarkerMissing.
+    Return if the bucket is ours; otherwise raise WrongBucket or MarkerMissing.
 
-    A bucket that was never marked is marked now, if what the books say lies in it.
+    A bucket that was never marked is marked now, if it contains what the ledger lists.
     """
     ours = installation()
     strangers, marked = _marks(store, ours)
@@ -40,7 +40,7 @@ def confirm(store: ObjectStore, *, now: datetime) -> None:
         )
     if not marked and not _plausible(store):
         raise MarkerMissing(
-            "Hardly anything that is in the books lies in this bucket: check S3_BUCKET_NAME,"
+            "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
             " or mount its disk. If it is the right one after all: --claim-bucket"
         )
     if not marked or not ours.marked_at:
@@ -48,12 +48,12 @@ def confirm(store: ObjectStore, *, now: datetime) -> None:
 
 
 def still_there(store: ObjectStore) -> bool:
-    """Whether it is our bucket that says an object is absent."""
+    """Whether the bucket still has our marker, so that its answer “absent” can be trusted."""
     return store.head(keys.marker(installation().pk)) is not None
 
 
 def claim(store: ObjectStore, *, now: datetime) -> None:
-    """A person says that this bucket is ours: mark it, and only as ours."""
+    """Mark the bucket as ours, and delete other markers, because a person asked for it."""
     ours = installation()
     _mark(store, ours, now=now)
     for info in list(store.list(keys.MARKERS)):
@@ -78,6 +78,6 @@ def _plausible(store: ObjectStore) -> bool:
 
 
 def _mark(store: ObjectStore, ours: Installation, *, now: datetime) -> None:
-    nothing = Reservation(key=keys.marker(ours.pk), size_bytes=0)  # a promise of no bytes
+    nothing = Reservation(key=keys.marker(ours.pk), size_bytes=0)  # not saved: nothing to count
     store.put(nothing, b"", mime="application/octet-stream")
     Installation.objects.filter(pk=ours.pk).update(marked_at=now)

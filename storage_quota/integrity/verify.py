@@ -1,4 +1,4 @@
-"""The whole of it, as the command and the schedule ask for it: check, repair, report."""
+"""Verification as the command and the schedule run it: check, repair, report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,10 +7,17 @@ from typing import Any, Final
 from django.db.models import Count, Sum
 
 from storage_quota.integrity import check as checking
-from storage_quota.integrity import check_runs, marker, orphans, repair
-from storage_quota.integrity.check import Terms
-from storage_quota.integrity.repair import MAX_MISSING_PERCENT, Repairs
-from storage_quota.models import Finding, IntegrityCheck, IntegrityFinding, Orphan, StoredObject
+from storage_quota.integrity import check_runs, marker, repair
+from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.orphans import quarantine
+from storage_quota.integrity.repair import MAX_MISSING_PERCENT, RepairResult
+from storage_quota.models import (
+    DifferenceKind,
+    IntegrityCheck,
+    IntegrityFinding,
+    Orphan,
+    StoredObject,
+)
 from storage_quota.models.integrity import CheckState
 from storage_quota.object_store.port import ObjectStore
 
@@ -18,8 +25,8 @@ FINDINGS_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """`percent`: how much to read whole; None is what the unfinished round began with."""
+class VerifyRequest:
+    """`percent`: how many objects to read whole; None stands for that of the unfinished check."""
 
     percent: float | None = None
     repair: bool = False
@@ -29,16 +36,16 @@ class Wishes:
 
 
 @dataclass(slots=True)
-class Report:
-    """What a run found and did."""
+class IntegrityReport:
+    """Differences that a run found, and what it did about them."""
 
     check: IntegrityCheck
     found: dict[str, int]
     unresolved: int
     details: list[IntegrityFinding]
     would: dict[str, int] | None = None
-    repairs: Repairs | None = None
-    standing: dict[str, int] = field(default_factory=dict)
+    repairs: RepairResult | None = None
+    pending: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -46,7 +53,7 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Nothing is left that a person should look at, as far as the round came."""
+        """Whether no difference is unresolved, as far as the check has come."""
         return self.unresolved == 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,20 +72,20 @@ class Report:
             "seconds": round(check.seconds, 3),
             "findings": self.found,
             "unresolved": self.unresolved,
-            **self.standing,
+            **self.pending,
             "would": self.would,
-            "repaired": dict(self.repairs.done) if self.repairs else None,
-            "left": self.repairs.left if self.repairs else None,
+            "repaired": dict(self.repairs.outcomes) if self.repairs else None,
+            "left": self.repairs.remaining if self.repairs else None,
             "deleted_after_quarantine": self.repairs.purged if self.repairs else None,
             "details": [
                 {
-                    "kind": one.kind,
-                    "key": one.key,
-                    "expected": one.expected,
-                    "found": one.found,
-                    "outcome": one.outcome,
+                    "kind": finding.kind,
+                    "key": finding.key,
+                    "expected": finding.expected,
+                    "found": finding.found,
+                    "outcome": finding.outcome,
                 }
-                for one in self.details
+                for finding in self.details
             ],
         }
 
@@ -86,42 +93,42 @@ class Report:
 def verify(
     store: ObjectStore,
     *,
-    wishes: Wishes,
-    terms: Terms,
-    mended: Callable[[], None] = lambda: None,
-) -> Report:
+    request: VerifyRequest,
+    options: CheckOptions,
+    on_repair: Callable[[], None] = lambda: None,
+) -> IntegrityReport:
     """
-    Check, and if the round was finished in time and it is wished, repair.
+    Check, and repair if that is asked for and the check is finished.
 
-    Raises one of CANNOT_CHECK, or TooMuchMissing. With `dry_run` nothing but the record of
-    the check is written.
+    Raises one of CANNOT_CHECK, or TooMuchMissing. With `dry_run` only the record of the check is
+    written.
     """
     with check_runs.only_one():
-        check = checking.run(store, percent=wishes.percent, terms=terms, claim=wishes.claim)
+        check = checking.run(store, percent=request.percent, options=options, claim=request.claim)
         repairs, would = None, None
-        if check.state == CheckState.DONE and wishes.dry_run:
-            repair.refuse_if_too_much_is_missing(check, percent=wishes.max_missing_percent)
-            would = dict(repair.foretell(check))
-        elif check.state == CheckState.DONE and wishes.repair:
+        if check.state == CheckState.DONE and request.dry_run:
+            repair.refuse_if_too_much_is_missing(check, percent=request.max_missing_percent)
+            would = dict(repair.preview(check))
+        elif check.state == CheckState.DONE and request.repair:
             repairs = repair.run(
                 store,
                 check,
-                terms=terms,
-                max_missing_percent=wishes.max_missing_percent,
-                observe=mended,
+                options=options,
+                max_missing_percent=request.max_missing_percent,
+                on_repair=on_repair,
             )
     return _report(check, would=would, repairs=repairs)
 
 
-def purge(store: ObjectStore, *, terms: Terms) -> int:
-    """Delete what served its quarantine, if this is our bucket; how many."""
+def purge(store: ObjectStore, *, options: CheckOptions) -> int:
+    """Delete orphans whose quarantine is over, if this is our bucket; returns how many."""
     with check_runs.only_one():
-        marker.confirm(store, now=terms.now)
-        return orphans.purge(store, now=terms.now)
+        marker.confirm(store, now=options.now)
+        return quarantine.purge(store, now=options.now)
 
 
-def standing() -> dict[str, int]:
-    """What is known of and waits: for an import of the same file, for its time, for a person."""
+def pending() -> dict[str, int]:
+    """Count damaged objects, which wait for a new import, and orphans, which wait for deletion."""
     rows = Orphan.objects.aggregate(count=Count("key"), size=Sum("size_bytes"))
     return {
         "damaged_objects": StoredObject.objects.filter(damaged_at__isnull=False).count(),
@@ -132,16 +139,16 @@ def standing() -> dict[str, int]:
 
 
 def _report(
-    check: IntegrityCheck, *, would: dict[str, int] | None, repairs: Repairs | None
-) -> Report:
+    check: IntegrityCheck, *, would: dict[str, int] | None, repairs: RepairResult | None
+) -> IntegrityReport:
     findings = check.findings.order_by("pk")
     counted = dict(check.findings.order_by().values_list("kind").annotate(count=Count("pk")))
-    return Report(
+    return IntegrityReport(
         check=check,
-        found={kind.value: counted.get(kind.value, 0) for kind in Finding},
+        found={kind.value: counted.get(kind.value, 0) for kind in DifferenceKind},
         unresolved=findings.filter(outcome="").count(),
         details=list(findings[:FINDINGS_SHOWN]),
         would=would,
         repairs=repairs,
-        standing=standing(),
+        pending=pending(),
     )

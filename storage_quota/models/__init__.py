@@ -1,30 +1,30 @@
-"""The ledger, what is reserved, and what comparing the ledger with the bucket found."""
+"""Tables of the ledger, of reservations, and of the checks that compare ledger and bucket."""
 
 from storage_quota.models.integrity import (
-    Finding,
+    DifferenceKind,
     Installation,
     IntegrityCheck,
     IntegrityFinding,
     Orphan,
-    Outcome,
+    RepairOutcome,
 )
 from storage_quota.models.ledger import (
-    GIB,
     ContentType,
+    Purpose,
     Reservation,
     StoredObject,
     TenantUsage,
 )
 
 __all__ = [
-    "GIB",
     "ContentType",
-    "Finding",
+    "DifferenceKind",
     "Installation",
     "IntegrityCheck",
     "IntegrityFinding",
     "Orphan",
-    "Outcome",
+    "Purpose",
+    "RepairOutcome",
     "Reservation",
     "StoredObject",
     "TenantUsage",

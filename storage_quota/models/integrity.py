@@ -1,4 +1,4 @@
-"""What comparing the books with the bucket found. `storage_quota.models` lists these, too."""
+"""Tables of the checks that compare ledger and bucket; `storage_quota.models` exports them."""
 
 import uuid
 from typing import ClassVar
@@ -12,7 +12,7 @@ from storage_quota.keys import KEY_MAX_LENGTH
 
 
 class Installation(models.Model):
-    """Who this is. There is one row; its id names the marker object in the bucket."""
+    """The one row about this installation; its id is in the key of the marker in the bucket."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.PositiveSmallIntegerField(default=1, unique=True, editable=False)
@@ -32,17 +32,17 @@ class Installation(models.Model):
 
 
 class CheckState(models.TextChoices):
-    OPEN = "open", _("not through yet")
+    OPEN = "open", _("not finished")
     DONE = "done", _("done")
-    FAILED = "failed", _("could not be done")
+    FAILED = "failed", _("failed")
 
 
 class IntegrityCheck(models.Model):
     """
-    One round over the whole bucket, in as many runs as it takes.
+    One check of the whole bucket, in as many runs as it takes.
 
-    `cursor` is the last key that was compared. While `finished_at` is empty the next run goes
-    on from there, also after a failure; so there is at most one such row.
+    `cursor` is the last key that was compared. While `finished_at` is empty, the next run goes on
+    from there, also after a failure; so at most one row is unfinished.
     """
 
     state = models.CharField(
@@ -58,7 +58,7 @@ class IntegrityCheck(models.Model):
     )
     sample_percent = models.FloatField(_("sample, %"))
     sample_from = models.PositiveIntegerField(default=0, editable=False)
-    entries = models.PositiveBigIntegerField(_("entries of the books"), default=0)
+    entries = models.PositiveBigIntegerField(_("entries of the ledger"), default=0)
     objects_listed = models.PositiveBigIntegerField(_("objects in the bucket"), default=0)
     objects_read = models.PositiveBigIntegerField(_("objects read"), default=0)
     bytes_read = models.PositiveBigIntegerField(_("bytes read"), default=0)
@@ -93,39 +93,39 @@ class IntegrityCheck(models.Model):
         return f"{self.started_at:%Y-%m-%d %H:%M}"
 
 
-class Finding(models.TextChoices):
+class DifferenceKind(models.TextChoices):
     MISSING = "missing", _("missing")
-    ORPHANED = "orphaned", _("not in the books")
+    ORPHANED = "orphaned", _("not in the ledger")
     WRONG_SIZE = "wrong_size", _("wrong size")
     WRONG_HASH = "wrong_hash", _("wrong content")
     USAGE_DRIFT = "usage_drift", _("wrong sum")
-    LEAKED_RESERVATION = "leaked_reservation", _("forgotten promise")
+    LEAKED_RESERVATION = "leaked_reservation", _("reservation never released")
 
 
-class Outcome(models.TextChoices):
-    """What a repair did about a finding; empty while nothing was done."""
+class RepairOutcome(models.TextChoices):
+    """What a repair did about a difference; empty while nothing was done."""
 
-    FORGOTTEN = "forgotten", _("taken out of the books")
+    FORGOTTEN = "forgotten", _("removed from the ledger")
     QUARANTINED = "quarantined", _("in quarantine")
-    CORRECTED = "corrected", _("books corrected")
+    CORRECTED = "corrected", _("ledger corrected")
     DAMAGED = "damaged", _("marked as damaged")
-    RELEASED = "released", _("promise ended")
-    RIGHT = "right", _("right by now")
+    RELEASED = "released", _("reservation released")
+    RIGHT = "right", _("no longer different")
 
 
 class IntegrityFinding(models.Model):
-    """Where books and bucket differ. `key` may be escaped: a stray object may have any name."""
+    """A difference of ledger and bucket. `key` may be escaped: foreign objects have any name."""
 
     check_run = models.ForeignKey(
         IntegrityCheck, on_delete=models.CASCADE, related_name="findings", verbose_name=_("check")
     )
-    kind = models.CharField(_("kind"), max_length=20, choices=Finding.choices)
+    kind = models.CharField(_("kind"), max_length=20, choices=DifferenceKind.choices)
     key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH)
-    expected = models.CharField(_("in the books"), max_length=100, blank=True, default="")
+    expected = models.CharField(_("in the ledger"), max_length=100, blank=True, default="")
     found = models.CharField(_("in the bucket"), max_length=100, blank=True, default="")
     found_at = models.DateTimeField(_("found at"))
     outcome = models.CharField(
-        _("outcome"), max_length=12, choices=Outcome.choices, blank=True, default=""
+        _("outcome"), max_length=12, choices=RepairOutcome.choices, blank=True, default=""
     )
     resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
 
@@ -137,10 +137,10 @@ class IntegrityFinding(models.Model):
                 fields=["check_run", "kind", "key"], name="integrity_finding_once"
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=Finding.values), name="integrity_finding_kind_known"
+                condition=Q(kind__in=DifferenceKind.values), name="integrity_finding_kind_known"
             ),
             models.CheckConstraint(
-                condition=Q(outcome="") | Q(outcome__in=Outcome.values),
+                condition=Q(outcome="") | Q(outcome__in=RepairOutcome.values),
                 name="integrity_finding_outcome_known",
             ),
         ]
@@ -156,10 +156,10 @@ class IntegrityFinding(models.Model):
 
 class Orphan(models.Model):
     """
-    An object in the bucket that is not in the books. Its bytes count against the bucket.
+    An object in the bucket without an entry in the ledger. Its bytes count against the bucket.
 
-    `delete_after` is set by a repair: that is the quarantine. What lies in no tenant's folder
-    is `foreign` and never deleted by us; a person may accept that it lies there.
+    A repair puts it into quarantine by setting `delete_after`. An object in no tenant's folder is
+    `foreign` and never deleted; a person may mark it `accepted`, and it is reported no more.
     """
 
     key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH, primary_key=True)
@@ -170,13 +170,15 @@ class Orphan(models.Model):
     seen_at = models.DateTimeField(_("last seen at"))
     delete_after = models.DateTimeField(_("deleted after"), null=True, blank=True)
     foreign = models.BooleanField(
-        _("foreign"), default=False, help_text=_("in no tenant's folder: never deleted by us")
+        _("foreign"),
+        default=False,
+        help_text=_("in no tenant's folder: never deleted by this product"),
     )
     accepted = models.BooleanField(_("accepted"), default=False)
 
     class Meta:
-        verbose_name = _("object outside of the books")
-        verbose_name_plural = _("objects outside of the books")
+        verbose_name = _("object missing from the ledger")
+        verbose_name_plural = _("objects missing from the ledger")
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(size_bytes__gte=0), name="orphan_size_not_negative"),
             models.CheckConstraint(

@@ -1,7 +1,8 @@
-"""The ledger of the bucket: what is stored, and what is reserved."""
+"""Tables of the ledger: stored objects and their sums; and reservations."""
 
 import math
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -11,9 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from storage_quota.keys import KEY_MAX_LENGTH
-from storage_quota.models.receipt import Stored
-
-GIB = 1024**3
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.units import GIB
 
 
 class ContentType(models.TextChoices):
@@ -28,7 +28,7 @@ def _known_type(name: str) -> models.CheckConstraint:
 
 
 def _key_in_own_folder(name: str) -> models.CheckConstraint:
-    """`{content_type}/{tenant}/…`: no key can be charged to one tenant and belong to another."""
+    """A key begins `{content_type}/{tenant}/`, so it is charged to the tenant it belongs to."""
     folder = Concat(
         F("content_type"),
         Value("/"),
@@ -42,9 +42,9 @@ def _key_in_own_folder(name: str) -> models.CheckConstraint:
 
 class TenantUsage(models.Model):
     """
-    The ledger's sum for one tenant and type.
+    The ledger's sum for one tenant and content type.
 
-    Its row is also the lock under which that part of the ledger changes.
+    Whoever changes the entries of that tenant and type locks this row first.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -89,25 +89,34 @@ class TenantUsage(models.Model):
         return f"{self.tenant_id} {self.content_type}"
 
 
+class Purpose(models.TextChoices):
+    """Why bytes are reserved. All but uploads are expired when they are made."""
+
+    UPLOAD = "upload", _("upload")
+    TOMBSTONE = "tombstone", _("deleting the object")
+    ORPHAN = "orphan", _("deleting an orphan")
+    RECHECK = "recheck", _("measuring the object again")
+
+
 class Reservation(models.Model):
     """
-    A promise of bytes for one key; made by `services.reserve`, ended by settle or release.
+    Bytes set aside for one key; made by `services.reserve`, ended by settle or release.
 
-    It counts as used as long as the row exists: only the sweep, which looks into the
-    bucket, may drop one that expired.
+    They count as used as long as the row exists. An expired one may be deleted only by
+    `reservations.release`, which first deletes or measures the object in the bucket.
     """
 
-    put_until: float = math.inf
+    write_deadline: float = math.inf
     """
-    `time.monotonic()` after which the store refuses to write on this promise, so that no
-    object lands after the sweep has looked. Known to the process that reserved, only.
+    `time.monotonic()` after which the store refuses to write for this reservation, so that no
+    object lands after the bucket was examined. Known only in the process that reserved.
     """
 
-    stored: Stored | None = None
-    """What was put on this promise. Known to the process that put it, only."""
+    receipt: PutReceipt | None = None
+    """What was written for this reservation. Known only in the process that wrote it."""
 
-    unanswered: bool = False
-    """The store got a put on it and did not answer. Known to the process that put, only."""
+    unconfirmed: bool = False
+    """Whether a put got no answer from the store. Known only in the process that wrote."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(
@@ -116,17 +125,20 @@ class Reservation(models.Model):
     content_type = models.CharField(_("type"), max_length=20, choices=ContentType.choices)
     key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH)
     size_bytes = models.BigIntegerField(_("bytes"))
+    purpose = models.CharField(
+        _("purpose"), max_length=10, choices=Purpose.choices, default=Purpose.UPLOAD
+    )
     contested = models.BooleanField(
         _("contested"),
         default=False,
-        help_text=_("Another promise for the same key was open at the same time."),
+        help_text=_("Another reservation of the same key was open at the same time."),
     )
     expires_at = models.DateTimeField(_("expires at"))
-    kept_until = models.DateTimeField(
-        _("kept until"),
+    may_land_until = models.DateTimeField(
+        _("upload may land until"),
         null=True,
         blank=True,
-        help_text=_("The store did not answer: until then it may still carry an upload out."),
+        help_text=_("The store did not answer: the upload may still succeed until then."),
     )
     created_at = models.DateTimeField(_("created at"))
 
@@ -137,6 +149,13 @@ class Reservation(models.Model):
             _known_type("reservation_type_known"),
             _key_in_own_folder("reservation_key_in_own_folder"),
             models.CheckConstraint(condition=Q(size_bytes__gt=0), name="reservation_size_positive"),
+            models.CheckConstraint(
+                condition=Q(purpose__in=Purpose.values), name="reservation_purpose_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.UPLOAD) | Q(expires_at__lte=F("created_at")),
+                name="reservation_other_purposes_expired",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["expires_at"], name="reservation_expires"),
@@ -146,9 +165,35 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         return f"{self.key}: {self.size_bytes} B"
 
+    @classmethod
+    def expired(
+        cls,
+        purpose: Purpose,
+        *,
+        owner: tuple[uuid.UUID, str],
+        key: str,
+        size_bytes: int,
+        now: datetime,
+    ) -> "Reservation":
+        """
+        Build a reservation that `reservations.release` may end at once; not saved yet.
+
+        `owner` is a tenant's id and a content type.
+        """
+        tenant_id, content_type = owner
+        return cls(
+            purpose=purpose,
+            tenant_id=tenant_id,
+            content_type=content_type,
+            key=key,
+            size_bytes=size_bytes or 1,  # an empty object, too, needs a row: a reservation is > 0
+            expires_at=now,
+            created_at=now,
+        )
+
 
 class StoredObject(models.Model):
-    """One line of the ledger: an object that is in the bucket, and what it weighs there."""
+    """An entry of the ledger: an object in the bucket, and the bytes it takes there."""
 
     key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH, primary_key=True)
     tenant = models.ForeignKey(
@@ -166,7 +211,7 @@ class StoredObject(models.Model):
         _("found damaged at"),
         null=True,
         blank=True,
-        help_text=_("What lies there is not what was stored; storing it again mends it."),
+        help_text=_("The content is not what was stored; storing it again repairs it."),
     )
 
     class Meta:
@@ -184,7 +229,7 @@ class StoredObject(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # Whole pages of victims are read off it, in order (cleanup.ByAge).
+            # cleanup.ByAge reads its candidates in this order, page by page.
             models.Index(
                 fields=["content_type", "updated_at", "key"], name="stored_object_type_written"
             ),

@@ -1,11 +1,11 @@
-"""What a store says it wrote."""
+"""The receipt of a put."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """The bytes as they lie in the store, after any compression."""
+class PutReceipt:
+    """What a store wrote under a key: the bytes as stored, after any compression."""
 
     key: str
     size_bytes: int

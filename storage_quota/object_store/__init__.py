@@ -1,19 +1,21 @@
-"""The bucket's single guarded door."""
+"""The object store: the only way by which the application reads and writes the bucket."""
 
-from storage_quota.models.receipt import Stored
-from storage_quota.object_store.factory import get_store, use
-from storage_quota.object_store.port import (
-    LifecycleRule,
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store.errors import (
     LifecycleUnsupported,
-    ObjectInfo,
     ObjectMissing,
-    ObjectStore,
     ReservationMismatch,
     StoreForbidden,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
-    Upload,
+)
+from storage_quota.object_store.factory import get_store, use
+from storage_quota.object_store.port import (
+    LifecycleRule,
+    ObjectInfo,
+    ObjectStore,
+    UnfinishedUpload,
 )
 
 __all__ = [
@@ -22,13 +24,13 @@ __all__ = [
     "ObjectInfo",
     "ObjectMissing",
     "ObjectStore",
+    "PutReceipt",
     "ReservationMismatch",
     "StoreForbidden",
     "StoreFull",
     "StoreNotWritable",
     "StoreUnavailable",
-    "Stored",
-    "Upload",
+    "UnfinishedUpload",
     "get_store",
     "use",
 ]

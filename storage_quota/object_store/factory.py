@@ -1,4 +1,4 @@
-"""Which store this installation uses."""
+"""The store that this installation uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ _override: list[MeteredStore] = []
 
 
 def get_store() -> MeteredStore:
-    """S3 where it is configured, files under OBJECTS_DIR otherwise; one per process."""
+    """S3 if it is configured, otherwise files under OBJECTS_DIR; one store per process."""
     return _override[-1] if _override else _configured()
 
 
 @contextmanager
 def use(store: Store) -> Iterator[Store]:
-    """Tests put their own store in place, for all threads."""
+    """Use this store instead, in all threads; for tests."""
     metered = MeteredStore(store)
     _override.append(metered)
     try:

@@ -13,26 +13,21 @@ from typing import BinaryIO
 from django.core.files.storage import FileSystemStorage
 
 from storage_quota.models import Reservation
-from storage_quota.models.receipt import Stored
-from storage_quota.object_store.packing import encoding_of, unpacked
-from storage_quota.object_store.port import (
-    JsonReader,
-    Metered,
-    NoLifecycle,
-    NoLinks,
-    ObjectInfo,
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store.adapters import JsonReader, NoLifecycle, NoLinks, UploadBody
+from storage_quota.object_store.errors import (
     ObjectMissing,
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
-    Upload,
-    check_key,
 )
+from storage_quota.object_store.packing import encoding_of, unpacked
+from storage_quota.object_store.port import ObjectInfo, UnfinishedUpload, check_key
 
 UPLOADS = ".uploads"
 """
-Folder of unfinished files, never part of a listing. Each stands there at the place of its
-key, its name ended by `~` and the reservation it is written on.
+Folder of unfinished files, never part of a listing. The path below it is the key, followed by
+`~` and the id of the reservation.
 """
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -42,12 +37,11 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 class FileStore(NoLifecycle, NoLinks, JsonReader):
     """
-    A file is written aside, flushed to the disk and renamed into place.
+    Files in a folder. Each is written as a draft, flushed to the disk and renamed into place.
 
-    Flushed, because the ledger's row about it is durable: after a power cut no row may
-    point to half a file under the right name (measured: 0.5 to 3 ms a file). The folder
-    is not flushed (5 ms more): a rename that a power cut undid leaves the object absent,
-    which a comparison of ledger and listing finds.
+    It is flushed because the ledger's row is durable: after a power cut no row may point to half a
+    file under the right name (measured: 0.5 to 3 ms a file). The folder is not flushed (5 ms
+    more): if a power cut undoes the rename, the object is absent, and `verify_storage` finds that.
     """
 
     def __init__(self, root: Path) -> None:
@@ -61,9 +55,9 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         *,
         mime: str,
         content_encoding: str = "",
-    ) -> Stored:
+    ) -> PutReceipt:
         target = self._path(reservation.key)
-        source = Metered(body, reservation)
+        source = UploadBody(body, reservation)
         draft = self.root / UPLOADS / f"{reservation.key}~{reservation.pk}"
         with self._errors(), _removed_on_failure(draft):
             _write(draft, source)
@@ -107,7 +101,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
             self._check_root()
             self._storage.delete(key)
 
-    def uploads(self, key: str = "") -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         drafts = self.root / UPLOADS
         folder = (drafts / check_key(key)).parent if key else drafts
         with self._errors():
@@ -117,14 +111,14 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
                     if path.is_file() and key in {"", (upload := _upload(path, drafts)).key}:
                         yield upload
 
-    def abort(self, upload: Upload) -> None:
+    def abort(self, upload: UnfinishedUpload) -> None:
         check_key(upload.upload_id)
         with self._errors():
             self._check_root()
             (self.root / UPLOADS / upload.upload_id).unlink(missing_ok=True)
 
     def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        """In the order of whole keys, as S3 lists: a folder sorts as if its name ended in `/`."""
+        """Walk in the order of whole keys, as S3 lists: a folder sorts with its `/`."""
         with os.scandir(self.root / folder) as entries:
             found = sorted(
                 (folder + entry.name + ("/" if entry.is_dir() else ""), entry)
@@ -132,6 +126,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
                 if folder or entry.name != UPLOADS
             )
         for name, entry in found:
+            # `after` may lie inside this folder, which then has to be entered.
             if name <= after and not after.startswith(name):
                 continue
             if name.endswith("/") and (name.startswith(prefix) or prefix.startswith(name)):
@@ -147,7 +142,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         return Path(self._storage.path(key))
 
     def _check_root(self) -> None:
-        """An unmounted volume must not look like an empty bucket."""
+        """Raise if the folder is gone: an unmounted volume must not look like an empty bucket."""
         if not self.root.is_dir():
             raise StoreUnavailable(f"{self.root} is gone: mount or create it")
 
@@ -169,7 +164,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         return StoreUnavailable(f"{self.root}: {exc.strerror or exc}")
 
 
-def _write(draft: Path, source: Metered) -> None:
+def _write(draft: Path, source: UploadBody) -> None:
     draft.parent.mkdir(parents=True, exist_ok=True)
     with draft.open("wb") as file:
         file.writelines(source.chunks())
@@ -186,10 +181,12 @@ def _removed_on_failure(draft: Path) -> Iterator[None]:
         raise
 
 
-def _upload(path: Path, drafts: Path) -> Upload:
+def _upload(path: Path, drafts: Path) -> UnfinishedUpload:
     name = path.relative_to(drafts).as_posix()
     started_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Upload(key=name.rpartition("~")[0] or name, upload_id=name, started_at=started_at)
+    return UnfinishedUpload(
+        key=name.rpartition("~")[0] or name, upload_id=name, started_at=started_at
+    )
 
 
 def _info(key: str, stat: os.stat_result) -> ObjectInfo:

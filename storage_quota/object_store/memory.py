@@ -1,4 +1,4 @@
-"""The fake: a bucket in this process's memory, with the contract of the real ones."""
+"""The fake of the port: a bucket in the memory of this process."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,20 +9,11 @@ from io import BytesIO
 from typing import BinaryIO
 
 from storage_quota.models import Reservation
-from storage_quota.models.receipt import Stored
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store.adapters import JsonReader, NoLinks, UploadBody
+from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import (
-    JsonReader,
-    LifecycleRule,
-    LifecycleUnsupported,
-    Metered,
-    NoLinks,
-    ObjectInfo,
-    ObjectMissing,
-    StoreUnavailable,
-    Upload,
-    check_key,
-)
+from storage_quota.object_store.port import LifecycleRule, ObjectInfo, UnfinishedUpload, check_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +24,17 @@ class _Entry:
 
 class MemoryStore(NoLinks, JsonReader):
     """
-    `down = True` plays an outage, `has_lifecycle = False` a server without that API.
+    A store in memory, for tests.
 
-    Its own writes are never half done; tests put what a killed writer left in `unfinished`.
+    `down = True` simulates an outage, `has_lifecycle = False` a server without that API. Its own
+    writes are never unfinished; a test puts uploads of killed writers into `unfinished`.
     """
 
     def __init__(self) -> None:
         self.down = False
         self.has_lifecycle = True
         self.rules: list[LifecycleRule] = []
-        self.unfinished: list[Upload] = []
+        self.unfinished: list[UnfinishedUpload] = []
         self.puts = 0
         self._entries: dict[str, _Entry] = {}
 
@@ -53,10 +45,10 @@ class MemoryStore(NoLinks, JsonReader):
         *,
         mime: str,
         content_encoding: str = "",
-    ) -> Stored:
+    ) -> PutReceipt:
         self._answer()
         key = check_key(reservation.key)
-        source = Metered(body, reservation)
+        source = UploadBody(body, reservation)
         content = b"".join(source.chunks())
         etag = md5(content, usedforsecurity=False).hexdigest()
         now = datetime.now(UTC)
@@ -91,11 +83,11 @@ class MemoryStore(NoLinks, JsonReader):
         self._answer()
         self._entries.pop(check_key(key), None)
 
-    def uploads(self, key: str = "") -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         self._answer()
         yield from [upload for upload in self.unfinished if key in {"", upload.key}]
 
-    def abort(self, upload: Upload) -> None:
+    def abort(self, upload: UnfinishedUpload) -> None:
         self._answer()
         self.unfinished = [other for other in self.unfinished if other != upload]
 

@@ -1,4 +1,4 @@
-"""The store every caller gets: the configured one, with its operations counted."""
+"""The store that every caller gets: it counts operations, and passes them to the real one."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,11 @@ from typing import Any, BinaryIO
 
 from events.errors import DomainError, RetryLater
 from storage_quota.models import Reservation
-from storage_quota.models.receipt import Stored
+from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store import metrics
+from storage_quota.object_store.errors import ObjectMissing
 from storage_quota.object_store.packing import GZIP
-from storage_quota.object_store.port import (
-    LifecycleRule,
-    ObjectInfo,
-    ObjectMissing,
-    ObjectStore,
-    Upload,
-)
+from storage_quota.object_store.port import LifecycleRule, ObjectInfo, ObjectStore, UnfinishedUpload
 
 
 class MeteredStore:
@@ -31,14 +26,16 @@ class MeteredStore:
         *,
         mime: str,
         content_encoding: str = "",
-    ) -> Stored:
+    ) -> PutReceipt:
         started = time.monotonic()
         with _counted("put", reservation.key):
-            stored = self.store.put(reservation, body, mime=mime, content_encoding=content_encoding)
-        _note_put(stored, seconds=time.monotonic() - started)
+            receipt = self.store.put(
+                reservation, body, mime=mime, content_encoding=content_encoding
+            )
+        _note_put(receipt, seconds=time.monotonic() - started)
         if content_encoding == GZIP and isinstance(body, bytes):
             _note_ratio(reservation.key, body)
-        return stored
+        return receipt
 
     @contextmanager
     def open(self, key: str, *, raw: bool = False) -> Iterator[BinaryIO]:
@@ -62,10 +59,10 @@ class MeteredStore:
         with _counted("delete", key):
             self.store.delete(key)
 
-    def uploads(self, key: str = "") -> Iterator[Upload]:
+    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         return self.store.uploads(key)
 
-    def abort(self, upload: Upload) -> None:
+    def abort(self, upload: UnfinishedUpload) -> None:
         self.store.abort(upload)
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
@@ -94,7 +91,7 @@ def _counted(operation: str, key: str) -> Iterator[None]:
 
 @contextmanager
 def _failures_counted(operation: str, key: str) -> Iterator[None]:
-    """Of the store. What the reader of an open object fails at is no failure of reading."""
+    """Count failures of the store, not other errors of the code that reads an open object."""
     try:
         yield
     except ObjectMissing:
@@ -105,15 +102,15 @@ def _failures_counted(operation: str, key: str) -> Iterator[None]:
         raise
 
 
-def _note_put(stored: Stored, *, seconds: float) -> None:
-    kind = metrics.content_type(stored.key)
-    size = metrics.size_bucket(stored.size_bytes)
+def _note_put(receipt: PutReceipt, *, seconds: float) -> None:
+    kind = metrics.content_type(receipt.key)
+    size = metrics.size_bucket(receipt.size_bytes)
     metrics.UPLOAD_SECONDS.labels(kind, size).observe(seconds)
-    metrics.FILE_BYTES.labels(kind).observe(stored.size_bytes)
+    metrics.FILE_BYTES.labels(kind).observe(receipt.size_bytes)
 
 
 def _note_ratio(key: str, packed: bytes) -> None:
-    """A gzip file ends with the size of what is in it, modulo 2**32 (RFC 1952, 2.3.1)."""
+    """Observe the ratio; a gzip file ends with the plain size mod 2**32 (RFC 1952, 2.3.1)."""
     plain_bytes = int.from_bytes(packed[-4:], "little")
     if plain_bytes:
         ratio = len(packed) / plain_bytes

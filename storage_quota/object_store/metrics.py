@@ -1,10 +1,11 @@
-"""What Prometheus is told about the store (CONTRACT §16.1). Labels come from small fixed sets."""
+"""Prometheus metrics of the store (CONTRACT §16.1). Labels come from small fixed sets."""
 
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-MIB: Final = 1024**2
+from storage_quota.units import MIB
+
 _SIZES: Final = ((MIB, "<1mb"), (5 * MIB, "1-5mb"), (15 * MIB, "5-15mb"))
 _LARGEST: Final = ">15mb"
 _CONTENT_TYPES: Final = {"media": "media", "vision": "json", "album": "json", "crawl": "text"}
@@ -35,7 +36,7 @@ COMPRESSION_RATIO = Histogram(
 
 
 def content_type(key: str) -> str:
-    """What an object is, by the folder of its key: media, json, text; any other is `any`."""
+    """The label for an object, by the folder of its key: media, json, text, otherwise `any`."""
     return _CONTENT_TYPES.get(key.partition("/")[0], "any")
 
 
@@ -44,5 +45,5 @@ def size_bucket(size_bytes: int) -> str:
 
 
 def count(operation: str, result: str, key: str) -> None:
-    """`operation`: put, get, head, delete; `result`: success, error, exists, not_found."""
+    """Count put, get, head or delete, with its result: success, error, exists or not_found."""
     OPERATIONS.labels(operation, result, content_type(key)).inc()

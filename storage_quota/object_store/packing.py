@@ -1,4 +1,4 @@
-"""Gzip at the store's edge: JSON and pages are kept packed (CONTRACT §6.3)."""
+"""Compression of stored JSON and pages with gzip (CONTRACT §6.3)."""
 
 import gzip
 import json
@@ -13,26 +13,26 @@ _MAGIC = b"\x1f\x8b"
 
 
 class NotUnpackable(ValueError):
-    """The object is there, and damaged: no fault of the store's, so nothing to try again."""
+    """The object exists, but its gzip content is damaged: trying again does not help."""
 
 
 def pack(content: bytes, *, level: int) -> bytes:
-    """Without a time of packing: the same content gives the same object."""
+    """Compress; without a timestamp inside, so the same content gives the same object."""
     return gzip.compress(content, compresslevel=level, mtime=0)
 
 
 def json_bytes(document: Any) -> bytes:
-    """One document, one text: sorted, without blanks."""
+    """Encode a document; keys are sorted, so equal documents give equal bytes."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.encode()
 
 
 def encoding_of(key: str, head: bytes) -> str:
     """
-    What a store that keeps no headers can tell from the first two bytes.
+    Recognize gzip by the first two bytes, for a store that keeps no headers.
 
-    Only for keys of text: there is no text that starts with gzip's magic, while a
-    medium may well be a gzip file that has to stay one.
+    Only for keys of text: no text begins with gzip's magic number, while a medium may be a gzip
+    file that has to stay one.
     """
     return GZIP if key.endswith(PACKED_SUFFIXES) and head[:2] == _MAGIC else ""
 

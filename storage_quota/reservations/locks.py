@@ -1,39 +1,40 @@
 """
-The locks around promises. Everybody takes them in this order, so nobody waits in a circle:
+The locks around reservations. All code takes them in this order, so none waits in a circle:
 
 1. rows of Reservation, ordered by key;
-2. the bucket's advisory lock (`reserve`, and taking an orphan into the books);
-3. rows of TenantUsage (the ledger only). Who holds one never asks for the bucket's lock.
+2. the bucket's advisory lock (`reserve`, and adopting an orphan);
+3. rows of TenantUsage (only in `ledger`). A transaction that holds one never asks for 2.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
-from django.db import connection
-
+from events import advisory_locks
 from storage_quota.models import Reservation
 
-_BUCKET = 0x5B0C4E7
-"""Number of the advisory lock; any number that nobody else uses."""
+BUCKET: Final = "storage_quota.bucket"
+"""Name of the advisory lock."""
 
 
-def lock_promises(keys: Iterable[str]) -> dict[str, list[Reservation]]:
-    """All promises for these keys, locked; mostly there are none, or one's own."""
+def lock_reservations(keys: Iterable[str]) -> dict[str, list[Reservation]]:
+    """Lock and return all reservations of these keys; most keys have none, or the caller's own."""
     rows = Reservation.objects.filter(key__in=list(keys)).order_by("key", "id")
-    promises: dict[str, list[Reservation]] = defaultdict(list)
+    reservations: dict[str, list[Reservation]] = defaultdict(list)
     for row in rows.select_for_update():
-        promises[row.key].append(row)
-    return promises
+        reservations[row.key].append(row)
+    return reservations
 
 
 def lock_bucket() -> None:
-    """Until the transaction ends, nobody else is promised anything."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BUCKET])
+    """Wait until no other process is reserving, and let none begin before the transaction ends."""
+    advisory_locks.in_turn(BUCKET)
 
 
-def let_reserves_finish() -> None:
-    """Afterwards every promise that could not see our locks is committed, so we see it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_BUCKET])
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [_BUCKET])
+def wait_for_pending_reservations() -> None:
+    """
+    Wait until those who are reserving now have committed, so that their rows can be seen.
+
+    Reservations that begin later wait for the row locks that the caller holds.
+    """
+    advisory_locks.wait_until_free(BUCKET)

@@ -1,18 +1,17 @@
 """
-Ending promises that were not kept: looks into the bucket before it forgets them.
+Ending reservations that were not settled, after examining the bucket.
 
-A worker may be killed, or lose the store's answer, between put and settle: its object
-may lie in the bucket and be in no ledger. So a promise counts until its key was cleared:
-what the ledger does not know is deleted from the bucket, half written or whole. (Not
-adopted: nobody would point to it, and the repeated work stores it again under the same key.)
+A worker may be killed, or lose the store's answer, between put and settle: its object may lie
+in the bucket without an entry in the ledger. So a reservation counts until its key is cleared:
+an object that the ledger does not know is deleted, whole or half written. (It is not adopted:
+nothing would point to it, and repeated work stores it again under the same key.)
 
-Clearing holds the rows of all promises for that one key while it talks to the store.
-That lock is the lease, and it ends with its process; it keeps new promises for the key,
-and nothing else, waiting. A promise that is still good leaves the key alone.
+Clearing holds the row locks of all reservations of one key while it talks to the store. These
+locks are the lease: they end with the process, and only new reservations of the same key wait
+for them. A key with a reservation that has not expired is left alone.
 
-A put that got no answer may be carried out later, when the bucket was looked into already.
-So its promise stays for the rest of its natural life, unless the work is repeated and
-replaces it.
+A put without an answer may still be carried out after the bucket was examined. Such a
+reservation stays until `may_land_until`, unless the work is repeated and replaces it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,49 +22,49 @@ from django.db import transaction
 
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
+from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.object_store.factory import get_store
-from storage_quota.object_store.port import OUT_OF_ORDER
-from storage_quota.reservations.locks import let_reserves_finish
+from storage_quota.reservations.locks import wait_for_pending_reservations
 
-SWEEP_KEYS = 500
-"""Keys one run clears at most, so that it ends in good time; the next run goes on."""
+KEYS_AT_ONCE = 500
+"""Keys that one run of `release_expired` clears at most; the next run goes on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class ReleaseResult:
     """
-    `cleared` keys are accounted for; `left` ones are busy, or the store is out of order.
+    What became of the keys: `cleared` ones have no reservation any more, `remaining` ones do.
 
-    In the latter case `trouble` says what it said.
+    Keys remain while they are in use, or where the store failed: then `error` is its message.
     """
 
     cleared: int
-    left: int
-    trouble: str = ""
+    remaining: int
+    error: str = ""
 
 
-def release_expired(*, now: datetime, limit: int = SWEEP_KEYS) -> Swept:
-    """Clear the keys of promises that expired. May run any number of times at once."""
-    expired = Reservation.objects.filter(expires_at__lte=now).exclude(kept_until__gt=now)
+def release_expired(*, now: datetime, limit: int = KEYS_AT_ONCE) -> ReleaseResult:
+    """Clear the keys of expired reservations. Any number of processes may do this at once."""
+    expired = Reservation.objects.filter(expires_at__lte=now).exclude(may_land_until__gt=now)
     oldest_first = expired.order_by("expires_at").values_list("key", flat=True)
     keys = list(dict.fromkeys(oldest_first[:limit]))
-    return _clear_all(keys, over=lambda row: row.expires_at <= now, now=now)
+    return _clear_all(keys, may_end=lambda row: row.expires_at <= now, now=now)
 
 
 def clear_expired(keys: Iterable[str], *, now: datetime) -> None:
     """
-    Before new promises for these keys take the place of expired ones: what a writer that went
-    missing left half written is in no promise any more once his own is replaced.
+    Clear these keys before new reservations replace their expired ones.
 
-    A store that is out of order takes no new bytes either, so the promises may be replaced.
+    Afterwards nothing would refer to an upload that a killed writer left half written. Where the
+    store fails, the expired reservations are replaced all the same: it takes no new bytes either.
     """
     expired = Reservation.objects.filter(key__in=list(keys), expires_at__lte=now)
     stale = expired.values_list("key", flat=True).distinct()
-    _clear_all(sorted(stale), over=lambda row: row.expires_at <= now, now=now)
+    _clear_all(sorted(stale), may_end=lambda row: row.expires_at <= now, now=now)
 
 
 def abort_uploads(*, before: datetime) -> int:
-    """Free what writers that were killed left half written before then; how many there were."""
+    """Abort unfinished uploads that began before `before`; returns how many there were."""
     store = get_store()
     stale = [up for up in store.uploads() if up.started_at < before and keys.is_ours(up.key)]
     for upload in stale:
@@ -74,94 +73,102 @@ def abort_uploads(*, before: datetime) -> int:
 
 
 def release(reservation: Reservation) -> bool:
-    """End one promise; see `release_many`."""
+    """End one reservation; see `release_many`."""
     return release_many([reservation])
 
 
 def release_many(reservations: Sequence[Reservation]) -> bool:
-    """See `end_many`. False if some keys could not be cleared now."""
-    return not end_many(reservations).left
+    """End reservations; see `release_with_result`. False if some keys could not be cleared now."""
+    return not release_with_result(reservations).remaining
 
 
-def end_many(reservations: Sequence[Reservation]) -> Swept:
+def release_with_result(reservations: Sequence[Reservation]) -> ReleaseResult:
     """
-    End promises, whether or not something was put on them.
+    End reservations, whether or not something was written for them. Outside any transaction.
 
-    Keys that cannot be cleared now are left to the sweep. Outside any transaction, since
-    the store is asked about every key: even a promise that was never used may have taken
-    over an older one, whose bytes lie in the bucket.
+    Keys that cannot be cleared now are cleared by `release_expired` later. The store is asked
+    about every key: even a reservation that was never used may have replaced an older one,
+    whose object lies in the bucket.
     """
     if not reservations:
-        return Swept(cleared=0, left=0)
+        return ReleaseResult(cleared=0, remaining=0)
     _expire(reservations)
     ours = {row.pk for row in reservations}
     keys = sorted({row.key for row in reservations})
     now = max(row.created_at for row in reservations)
-    return _clear_all(keys, over=lambda row: row.pk in ours, now=now)
+    return _clear_all(keys, may_end=lambda row: row.pk in ours, now=now)
 
 
 def _expire(reservations: Sequence[Reservation]) -> None:
     """
-    From now on the sweep may clear them, and they can no longer be settled.
+    Let `release_expired` clear them from now on; they cannot be settled any more.
 
-    A row that was swept already comes back: its object may have been put after that.
+    A row that was deleted already is inserted again: its object may have been written since.
     """
     for row in reservations:
-        if row.unanswered:
-            row.kept_until = max(row.expires_at, row.kept_until or row.expires_at)
-        row.expires_at, row.stored = row.created_at, None
+        if row.unconfirmed:
+            row.may_land_until = max(row.expires_at, row.may_land_until or row.expires_at)
+        row.expires_at, row.receipt = row.created_at, None
     with transaction.atomic(durable=True):
         Reservation.objects.bulk_create(
             reservations,
             update_conflicts=True,
             unique_fields=["id"],
-            update_fields=["expires_at", "kept_until"],
+            update_fields=["expires_at", "may_land_until"],
         )
 
 
-def _clear_all(keys: Sequence[str], *, over: Callable[[Reservation], bool], now: datetime) -> Swept:
-    cleared, trouble = 0, ""
+def _clear_all(
+    keys: Sequence[str], *, may_end: Callable[[Reservation], bool], now: datetime
+) -> ReleaseResult:
+    cleared, error = 0, ""
     for key in keys:
         try:
-            cleared += _clear(key, over=over, now=now)
+            cleared += _clear(key, may_end=may_end, now=now)
         except OUT_OF_ORDER as outage:
-            trouble = str(outage)
+            error = str(outage)
             break  # the next key would wait for the same store
-    return Swept(cleared=cleared, left=len(keys) - cleared, trouble=trouble)
+    return ReleaseResult(cleared=cleared, remaining=len(keys) - cleared, error=error)
 
 
-def _clear(key: str, *, over: Callable[[Reservation], bool], now: datetime) -> bool:
-    """Make ledger and bucket agree about `key`, then drop its promises. False if it is busy."""
+def _clear(key: str, *, may_end: Callable[[Reservation], bool], now: datetime) -> bool:
+    """Make ledger and bucket agree about `key`, then delete its reservations. False if in use."""
     with transaction.atomic(durable=True):
-        promises = Reservation.objects.filter(key=key)
-        held = list(promises.order_by("id").select_for_update(skip_locked=True))
-        let_reserves_finish()
-        if promises.count() != len(held) or not all(over(row) for row in held):
+        reservations = Reservation.objects.filter(key=key)
+        # skip_locked: a row that another process clears or settles is counted below, and refuses.
+        locked = list(reservations.order_by("id").select_for_update(skip_locked=True))
+        wait_for_pending_reservations()
+        if reservations.count() != len(locked) or not all(may_end(row) for row in locked):
             return False
-        if any(_writer_went_missing(row) for row in held):
+        if any(_writer_went_missing(row) for row in locked):
             _abort(key)
-        if any(row.kept_until and row.kept_until > now for row in held):
+        if any(row.may_land_until and row.may_land_until > now for row in locked):
             return False
         _reconcile(key, now=now)
-        promises.filter(pk__in=[row.pk for row in held]).delete()
+        reservations.filter(pk__in=[row.pk for row in locked]).delete()
     return True
 
 
-def _writer_went_missing(promise: Reservation) -> bool:
-    """Nobody ended the promise, or the store did not answer who did."""
-    return promise.expires_at > promise.created_at or promise.kept_until is not None
+def _writer_went_missing(reservation: Reservation) -> bool:
+    """Whether nobody ended the reservation, or its put got no answer."""
+    return reservation.expires_at > reservation.created_at or reservation.may_land_until is not None
 
 
 def _abort(key: str) -> None:
-    """What is half written takes room that is promised to others soon; nor may it end later."""
+    """
+    Abort the unfinished uploads of `key`.
+
+    They take space that is about to be reserved by others, and must not be completed later.
+    """
     store = get_store()
     for upload in store.uploads(key):
         store.abort(upload)
 
 
 def _reconcile(key: str, *, now: datetime) -> None:
-    """No row about `key` can appear meanwhile: that takes a promise, and all are held."""
+    """Delete an object that the ledger does not know; enter the true size of one that it knows."""
     store = get_store()
+    # No entry for `key` can appear meanwhile: that takes a reservation, and all are locked.
     if not StoredObject.objects.filter(key=key).exists():
         store.delete(key)
         Orphan.objects.filter(key=key).delete()

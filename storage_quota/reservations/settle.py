@@ -1,10 +1,10 @@
 """
-Making a promise true: the ledger's row replaces the reservation.
+Settling a reservation: an entry of the ledger takes its place.
 
-Runs inside the caller's transaction, or in its own; its locks on promises and usage rows
-are held until that ends. So a caller settles once, everything together, as late in its
-transaction as it can. Settling never raises what is taken, so it passes the bucket's
-lock by and does not wait for those who reserve.
+Runs in the caller's transaction, or in its own; its locks on reservations and sums are held
+until that ends. So a caller settles once, everything together, as late in its transaction as it
+can. Settling never increases what is taken, so it needs no lock on the bucket and does not
+wait for others who reserve.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from django.db import transaction
 
 from events.errors import RetryLater
 from storage_quota import ledger
-from storage_quota.models import Reservation, StoredObject
-from storage_quota.models.receipt import Stored
-from storage_quota.reservations.locks import lock_promises
+from storage_quota.models import Purpose, Reservation, StoredObject
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.reservations.locks import lock_reservations
 
 
 class ReservationExpired(RetryLater):
-    """The sweep ended the promise and may have deleted the object: reserve and put again."""
+    """The reservation was released and its object may be deleted: reserve and put again."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"The reservation of {key} expired before it was settled")
@@ -29,111 +29,113 @@ class ReservationExpired(RetryLater):
 
 
 def settle(reservation: Reservation, *, now: datetime) -> StoredObject:
-    """See `settle_many`."""
+    """Settle one reservation; see `settle_many`."""
     [entry] = settle_many([reservation], now=now)
     return entry
 
 
 def settle_many(reservations: Sequence[Reservation], *, now: datetime) -> list[StoredObject]:
     """
-    Enter what was put on them. Repeating changes nothing; a key stored again counts by its
-    new size.
+    Enter into the ledger what was written for these reservations, and end them.
 
-    A promise that was swept is never granted anew here, even if there is room: its object
-    may be gone. If the ledger has the very same bytes by now, that is settled; otherwise
-    ReservationExpired. The caller then releases the reservations it could not settle.
+    Repeating this changes nothing. A key that was stored before counts with its new size.
+
+    A reservation that was released is not granted again here, even if there is space: its
+    object may be deleted. If the ledger has an entry with the same bytes, that counts as
+    settled; otherwise raises ReservationExpired, and the caller releases its reservations.
     """
     receipts = [(row.pk, _receipt(row)) for row in reservations]
-    keys = {stored.key for _, stored in receipts}
+    keys = {receipt.key for _, receipt in receipts}
     with transaction.atomic():
-        promises = {row.pk: row for rows in lock_promises(keys).values() for row in rows}
-        held = {pk: promises.pop(pk) for pk, _ in receipts if pk in promises}
+        others = {row.pk: row for rows in lock_reservations(keys).values() for row in rows}
+        held = {pk: others.pop(pk) for pk, _ in receipts if pk in others}
         accounts = {(row.tenant_id, row.content_type) for row in held.values()}
-        page = ledger.open_page(keys, of=accounts, now=now)
+        page = ledger.lock_and_read(keys, of=accounts, now=now)
         before = {key: row.size_bytes for key, row in page.items()}
         ledger.write(_enter(receipts, held, page, now=now), before=before, now=now)
         Reservation.objects.filter(pk__in=held).delete()
-        Reservation.objects.bulk_create(_doubts(receipts, held, before, now=now))
-        if promises:
-            Reservation.objects.filter(pk__in=promises).update(contested=True)
-    return [page[stored.key] for _, stored in receipts]
+        Reservation.objects.bulk_create(_rechecks(receipts, held, before, now=now))
+        if others:
+            # Their puts and ours may have arrived in either order, see `_size`.
+            Reservation.objects.filter(pk__in=others).update(contested=True)
+    return [page[receipt.key] for _, receipt in receipts]
 
 
-def _receipt(reservation: Reservation) -> Stored:
-    if reservation.stored is None:
+def _receipt(reservation: Reservation) -> PutReceipt:
+    if reservation.receipt is None:
         raise ValueError(f"nothing was put on the reservation {reservation}")
-    return reservation.stored
+    return reservation.receipt
 
 
 def _enter(
-    receipts: Sequence[tuple[UUID, Stored]],
+    receipts: Sequence[tuple[UUID, PutReceipt]],
     held: Mapping[UUID, Reservation],
     page: dict[str, StoredObject],
     *,
     now: datetime,
 ) -> list[StoredObject]:
-    """Turn the page's entries into what they are now; returns those that changed."""
+    """Put the new entries into `page`, and return those that have to be written."""
     written = {}
-    for reservation_id, stored in receipts:
-        known = page.get(stored.key)
-        if promise := held.get(reservation_id):
-            page[stored.key] = written[stored.key] = _entry(promise, stored, known, now)
-        elif known is None or known.sha256 != stored.sha256:
-            raise ReservationExpired(stored.key)
+    for reservation_id, receipt in receipts:
+        known = page.get(receipt.key)
+        if reservation := held.get(reservation_id):
+            page[receipt.key] = written[receipt.key] = _entry(reservation, receipt, known, now)
+        elif known is None or known.sha256 != receipt.sha256:
+            raise ReservationExpired(receipt.key)
     return list(written.values())
 
 
 def _entry(
-    promise: Reservation, stored: Stored, known: StoredObject | None, now: datetime
+    reservation: Reservation, receipt: PutReceipt, known: StoredObject | None, now: datetime
 ) -> StoredObject:
-    if stored.key != promise.key or stored.size_bytes > promise.size_bytes:
-        raise ValueError(f"{stored} was not put on the reservation {promise}")
+    if receipt.key != reservation.key or receipt.size_bytes > reservation.size_bytes:
+        raise ValueError(f"{receipt} was not put on the reservation {reservation}")
     entry = known or StoredObject(
-        key=stored.key,
-        tenant_id=promise.tenant_id,
-        content_type=promise.content_type,
+        key=receipt.key,
+        tenant_id=reservation.tenant_id,
+        content_type=reservation.content_type,
         created_at=now,
     )
-    entry.size_bytes = _weight(promise, stored, known)
-    entry.mime, entry.content_encoding = stored.mime, stored.content_encoding
-    entry.sha256, entry.updated_at, entry.damaged_at = stored.sha256, now, None
+    entry.size_bytes = _size(reservation, receipt, known)
+    entry.mime, entry.content_encoding = receipt.mime, receipt.content_encoding
+    entry.sha256, entry.updated_at, entry.damaged_at = receipt.sha256, now, None
     return entry
 
 
-def _weight(promise: Reservation, stored: Stored, known: StoredObject | None) -> int:
+def _size(reservation: Reservation, receipt: PutReceipt, known: StoredObject | None) -> int:
     """
-    Of two puts at once nobody knows which came last: the ledger keeps the heavier.
+    The size to enter: the larger of two, if two puts of one key ran at the same time.
 
-    Until the sweep has looked, see `_doubts`.
+    Which of them came last is unknown until the object is measured again, see `_rechecks`.
     """
-    if promise.contested and known is not None:
-        return max(stored.size_bytes, known.size_bytes)
-    return stored.size_bytes
+    if reservation.contested and known is not None:
+        return max(receipt.size_bytes, known.size_bytes)
+    return receipt.size_bytes
 
 
-def _doubts(
-    receipts: Sequence[tuple[UUID, Stored]],
+def _rechecks(
+    receipts: Sequence[tuple[UUID, PutReceipt]],
     held: Mapping[UUID, Reservation],
     before: Mapping[str, int],
     *,
     now: datetime,
 ) -> list[Reservation]:
     """
-    Where nobody knows which of two sizes is in the bucket: have the sweep weigh the object.
+    Reserve a byte for each key whose size is unknown, so that `release_expired` measures it.
 
-    A byte each, on the account of the lighter one, so what is taken does not rise.
+    What is taken does not rise by that: the larger size was entered, and one smaller reservation
+    of at least a byte ended.
     """
     return [
-        Reservation(
-            tenant_id=held[pk].tenant_id,
-            content_type=held[pk].content_type,
-            key=stored.key,
+        Reservation.expired(
+            Purpose.RECHECK,
+            owner=(held[pk].tenant_id, held[pk].content_type),
+            key=receipt.key,
             size_bytes=1,
-            expires_at=now,
-            created_at=now,
+            now=now,
         )
-        for pk, stored in receipts
+        for pk, receipt in receipts
         if pk in held and held[pk].contested
-        if min(stored.size_bytes, before.get(stored.key, 0)) > 0
-        if stored.size_bytes != before[stored.key]
+        if min(receipt.size_bytes, before.get(receipt.key, 0)) > 0
+        if receipt.size_bytes != before[receipt.key]
     ]

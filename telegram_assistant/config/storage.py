@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from storage_quota.units import GIB
 from telegram_assistant.config.source import source
 
-GIB = 1024**3
 MAX_GB = 1_000_000
 """A petabyte. A larger number is a typing error, and infinity is not a number of bytes."""
 

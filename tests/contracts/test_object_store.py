@@ -1,4 +1,4 @@
-"""One contract, three stores: in memory, on files, on S3 (moto's HTTP server)."""
+"""The contract of the port, for the stores in memory, on files and on S3 (moto's HTTP server)."""
 
 import errno
 import gzip
@@ -30,14 +30,13 @@ from storage_quota.object_store import (
     StoreFull,
     StoreNotWritable,
     StoreUnavailable,
-    Upload,
-    s3_lifecycle,
+    UnfinishedUpload,
     use,
 )
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import json_bytes, pack
-from storage_quota.object_store.s3 import S3Store
+from storage_quota.object_store.s3 import S3Store, lifecycle_rules
 from tests.faulty_proxy import step_of
 from tests.s3_fixtures import PART_BYTES, s3_settings
 
@@ -65,13 +64,13 @@ def store_that_is_down(request, tmp_path):
     return S3Store(s3_settings(NOBODY))
 
 
-def promise(key, size):
+def reserved(key, size):
     return Reservation(key=key, size_bytes=size)
 
 
 def put(store, key, content, **headers):
     fields = {"mime": "image/jpeg"} | headers
-    return store.put(promise(key, max(1, len(content))), content, **fields)
+    return store.put(reserved(key, max(1, len(content))), content, **fields)
 
 
 def test_what_was_put_can_be_read(store):
@@ -88,18 +87,18 @@ def test_a_stream_is_read_from_where_it_stands(store):
     body = BytesIO(b"skipped,picture")
     body.seek(8)
 
-    store.put(promise("media/t/a.jpg", 7), body, mime="image/jpeg")
+    store.put(reserved("media/t/a.jpg", 7), body, mime="image/jpeg")
 
     with store.open("media/t/a.jpg") as file:
         assert file.read() == b"picture"
 
 
 def test_the_receipt_is_noted_on_the_reservation(store):
-    reservation = promise("media/t/a.jpg", 10)
+    reservation = reserved("media/t/a.jpg", 10)
 
     receipt = store.put(reservation, b"picture", mime="image/jpeg")
 
-    assert reservation.stored == receipt
+    assert reservation.receipt == receipt
 
 
 def test_a_later_put_replaces_the_object(store):
@@ -111,28 +110,28 @@ def test_a_later_put_replaces_the_object(store):
 
 
 def test_more_bytes_than_reserved_are_refused_and_nothing_is_stored(store):
-    reservation = promise("media/t/a.jpg", 3)
+    reservation = reserved("media/t/a.jpg", 3)
 
     with pytest.raises(ReservationMismatch):
         store.put(reservation, BytesIO(b"four"), mime="image/jpeg")
 
     assert store.head("media/t/a.jpg") is None
-    assert reservation.stored is None
+    assert reservation.receipt is None
 
 
 def test_a_refused_overwrite_leaves_the_old_object_whole(store):
     put(store, "media/t/a.jpg", b"old")
 
     with pytest.raises(ReservationMismatch):
-        store.put(promise("media/t/a.jpg", 3), b"too long", mime="image/jpeg")
+        store.put(reserved("media/t/a.jpg", 3), b"too long", mime="image/jpeg")
 
     with store.open("media/t/a.jpg") as file:
         assert file.read() == b"old"
 
 
-def test_nothing_is_put_on_a_promise_that_is_too_old(store):
-    reservation = promise("media/t/a.jpg", 3)
-    reservation.put_until = time.monotonic() - 1
+def test_nothing_is_put_on_a_reservation_that_is_too_old(store):
+    reservation = reserved("media/t/a.jpg", 3)
+    reservation.write_deadline = time.monotonic() - 1
 
     with pytest.raises(ReservationMismatch, match="too old"):
         store.put(reservation, b"new", mime="image/jpeg")
@@ -148,7 +147,7 @@ def test_a_body_that_fails_midway_leaves_nothing(store):
             return super().read(5)
 
     with pytest.raises(ValueError, match="torn"):
-        store.put(promise("media/t/a.jpg", 100), Torn(b"0123456789"), mime="image/jpeg")
+        store.put(reserved("media/t/a.jpg", 100), Torn(b"0123456789"), mime="image/jpeg")
 
     assert list(store.list()) == []
 
@@ -235,9 +234,9 @@ def test_a_listing_has_the_keys_with_the_prefix_in_order(store):
 
 
 def unfinished(store, key="media/t/ab/half.mp4"):
-    """What a writer that was killed leaves behind."""
+    """Uploads that a killed writer leaves behind."""
     if isinstance(store, MemoryStore):
-        upload = Upload(key, "1", datetime.now(UTC))
+        upload = UnfinishedUpload(key, "1", datetime.now(UTC))
         store.unfinished.append(upload)
     elif isinstance(store, FileStore):
         draft = store.root / UPLOADS / f"{key}~1"
@@ -338,7 +337,7 @@ def test_rules_of_others_stay_and_are_told(s3):
     ],
 )
 def test_the_prefix_of_a_rule_is_read_from_wherever_it_stands(rule, prefix):
-    [read] = s3_lifecycle.read([{"Status": "Enabled", **rule}])
+    [read] = lifecycle_rules.read([{"Status": "Enabled", **rule}])
 
     assert read == LifecycleRule(prefix)
 
@@ -473,7 +472,7 @@ def test_a_stream_that_gives_little_at_a_time_is_stored_whole(s3):
 
     content = bytes(range(256)) * (2 * PART_BYTES // 256)
 
-    s3.put(promise("media/t/big.bin", len(content)), Trickle(content), mime="video/mp4")
+    s3.put(reserved("media/t/big.bin", len(content)), Trickle(content), mime="video/mp4")
 
     assert s3.head("media/t/big.bin").size_bytes == len(content)
     assert s3.head("media/t/big.bin").etag.endswith("-2")
@@ -557,16 +556,16 @@ def test_a_listing_of_many_pages_is_complete(s3, pages_of_two):
 def test_a_big_object_goes_up_in_parts_and_comes_back_whole(s3):
     content = bytes(range(256)) * (2 * PART_BYTES // 256 + 1)
 
-    receipt = s3.put(promise("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4")
+    receipt = s3.put(reserved("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4")
 
     with s3.open("media/t/big.bin") as file:
         assert file.read() == content
     assert receipt.size_bytes == len(content)
 
 
-def test_a_big_object_over_its_promise_leaves_no_parts_behind(s3):
+def test_a_big_object_over_its_reservation_leaves_no_parts_behind(s3):
     with pytest.raises(ReservationMismatch):
-        s3.put(promise("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4")
+        s3.put(reserved("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4")
 
     uploads = s3._client.list_multipart_uploads(Bucket=s3._bucket)
     assert "Uploads" not in uploads
@@ -664,7 +663,7 @@ def test_a_failure_of_the_disk_is_told_with_its_remedy(tmp_path, number, expecte
             raise OSError(number, "no")
 
     with pytest.raises(expected, match=remedy):
-        FileStore(tmp_path).put(promise("media/t/a.jpg", 9), Failing(b"x"), mime="image/jpeg")
+        FileStore(tmp_path).put(reserved("media/t/a.jpg", 9), Failing(b"x"), mime="image/jpeg")
 
 
 def test_unfinished_files_are_not_in_a_listing(tmp_path):
@@ -696,5 +695,5 @@ def test_a_reader_sees_the_old_object_or_the_new_one_whole(tmp_path):
     assert seen <= set(contents)
 
 
-def test_a_promise_from_the_database_may_be_put_at_any_time():
-    assert Reservation().put_until == math.inf
+def test_a_reservation_from_the_database_may_be_put_at_any_time():
+    assert Reservation().write_deadline == math.inf

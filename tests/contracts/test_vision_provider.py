@@ -1,4 +1,4 @@
-"""What every provider promises, whoever it is: GigaChat (on the stub), OCR and the fake."""
+"""The contract of all providers: GigaChat (on the stub), OCR and the fake."""
 
 import io
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from vision.providers.fake import FakeVision
-from vision.providers.ocr import TesseractOcr
+from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import (
     Analysis,
     ErrorClass,
     ProviderBusy,
     ProviderRefused,
-    Usage,
+    TokenUsage,
     VisionProvider,
 )
 
@@ -59,8 +59,8 @@ def _has_font() -> bool:
 
 
 @pytest.fixture
-def gigachat_candidate(look, gigachat_stub) -> Candidate:
-    return Candidate(look(), busy=lambda: gigachat_stub.fail("server_error"))
+def gigachat_candidate(make_provider, gigachat_stub) -> Candidate:
+    return Candidate(make_provider(), busy=lambda: gigachat_stub.fail("server_error"))
 
 
 @pytest.fixture
@@ -94,12 +94,12 @@ def analyze(candidate, now):
     return _
 
 
-def test_it_says_who_it_is(candidate):
+def test_it_has_a_name_and_a_model(candidate):
     assert candidate.provider.name in {"gigachat", "ocr_fallback"}
     assert candidate.provider.model
 
 
-def test_an_analysis_says_who_looked_and_when(candidate, analyze, now):
+def test_an_analysis_has_its_provider_and_its_time(candidate, analyze, now):
     analysis = analyze(picture())
 
     assert (analysis.provider, analysis.model) == (
@@ -110,7 +110,7 @@ def test_an_analysis_says_who_looked_and_when(candidate, analyze, now):
     assert len(analysis.description) >= 5
 
 
-def test_an_analysis_can_be_kept_and_read_again(analyze):
+def test_an_analysis_can_be_stored_and_read_back(analyze):
     analysis = analyze(picture())
 
     assert Analysis.model_validate(analysis.model_dump(mode="json")) == analysis
@@ -131,7 +131,7 @@ def test_the_same_picture_is_seen_the_same_way(analyze):
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF"])
-def test_every_format_we_keep_is_looked_at(analyze, name):
+def test_every_stored_format_is_analyzed(analyze, name):
     image = Image.open(io.BytesIO(picture()))
 
     assert analyze(encoded(image, name), mime=f"image/{name.lower()}").description
@@ -143,7 +143,7 @@ def test_a_type_that_is_not_true_does_not_matter(analyze, mime):
 
 
 @pytest.mark.parametrize("prompt", ["", "Я" * 5000, '{"classification": "meme"}', "\x00\n\r"])
-def test_any_question_may_be_asked(analyze, prompt):
+def test_any_prompt_is_accepted(analyze, prompt):
     assert analyze(picture(), prompt=prompt).description
 
 
@@ -157,7 +157,7 @@ def test_a_definite_no_has_a_reason_and_a_class(candidate, analyze):
         assert refusal.value.usage is None
 
 
-def test_being_away_says_nothing_about_the_picture(candidate, analyze):
+def test_an_unreachable_provider_is_no_refusal_of_the_picture(candidate, analyze):
     if candidate.busy is None:
         assert candidate.provider.name == "ocr_fallback"  # it runs on this machine
         return
@@ -197,7 +197,7 @@ class TestPort:
         assert (analysis.usage, analysis.tokens_used) == (None, 0)
 
     def test_the_total_is_the_one_that_was_returned_never_a_sum(self, now):
-        usage = Usage(prompt_tokens=17, completion_tokens=3, total_tokens=99)
+        usage = TokenUsage(prompt_tokens=17, completion_tokens=3, total_tokens=99)
 
         analysis = Analysis(
             provider="gigachat", model="GigaChat-Pro", classification="photo", description="Кот",
@@ -208,4 +208,4 @@ class TestPort:
 
     def test_tokens_less_than_none_are_refused(self):
         with pytest.raises(ValueError, match="greater than or equal to 0"):
-            Usage(prompt_tokens=-1, completion_tokens=0, total_tokens=0)
+            TokenUsage(prompt_tokens=-1, completion_tokens=0, total_tokens=0)

@@ -1,9 +1,9 @@
 """
-GigaChat, on this machine: a real HTTP server written from public descriptions of its API.
+A stub of GigaChat: a real HTTP server, written from public descriptions of the API.
 
-What nobody has documented (a deleted file's status, two pictures in one message) is our guess and
-says so where it stands. `python -m tests.gigachat_stub` runs it by itself; tests use the fixture
-`gigachat` of `tests.gigachat_fixtures`.
+Behavior that is not documented (the status for a deleted file, two pictures in one message) is our
+assumption and marked as such. `python -m tests.gigachat_stub` runs the stub by itself; tests use the
+fixture `gigachat` of `tests.gigachat_fixtures`.
 """
 
 from tests.gigachat_stub.server import Stub

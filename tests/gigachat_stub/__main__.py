@@ -1,5 +1,5 @@
 """
-Serve until stopped; the first line on stdout is the URL, the last on stderr what was done.
+Serve until stopped. The first line on stdout is the URL, the last line on stderr a summary.
 
 GIGACHAT_BASE_URL is that URL and /v1, GIGACHAT_AUTH_URL and /api/v2/oauth. Counters:
 GET /_stub/stats; faults: POST /_stub/faults {"faults": [{"kind": "rate_limited", "count": 3}]}.
@@ -34,10 +34,10 @@ def main() -> None:
     with stub:
         print(stub.url, flush=True)  # noqa: T201
         stopped.wait()
-    told = stub.stats()
+    stats = stub.stats()
     print(  # noqa: T201
-        f"GigaChat stub: {told['answers']} answers about {told['pictures_seen']} pictures,"
-        f" {told['tokens'].get('total_tokens', 0)} tokens, at most {told['max_in_flight']} at a time",
+        f"GigaChat stub: {stats['answers']} answers about {stats['pictures_seen']} pictures,"
+        f" {stats['tokens'].get('total_tokens', 0)} tokens, at most {stats['max_in_flight']} at a time",
         file=sys.stderr,
     )
 

@@ -1,4 +1,4 @@
-"""A root of our own and a certificate for this machine: what nobody trusts who was not told to."""
+"""Makes a root certificate and one for this machine: a client trusts them only when configured."""
 
 import ipaddress
 import sys
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Certificates(NamedTuple):
-    """PEM files: `ca` for who calls, `chain` (with its key) for who serves."""
+    """PEM files: `ca` for the client, `chain` (with its key) for the server."""
 
     ca: Path
     chain: Path

@@ -1,10 +1,10 @@
-"""POST /chat/completions: what is checked, and what is answered."""
+"""POST /chat/completions: checks the request and makes the answer."""
 
 import json
 import time
 from typing import Any
 
-from tests.gigachat_stub import sayings
+from tests.gigachat_stub import answers
 from tests.gigachat_stub.faults import Fault
 from tests.gigachat_stub.replies import Refused, Reply
 from tests.gigachat_stub.state import State, StoredFile
@@ -31,7 +31,7 @@ def models() -> list[dict[str, str]]:
 
 
 def check(state: State, body: bytes, *, client: str | None) -> dict[str, Any]:
-    """The request, its `files` put beside it. Raises Refused."""
+    """Validate the request and add its `files`. Raises Refused."""
     request = _parsed(body)
     if request.get("model") not in CHAT_MODELS:
         raise Refused(404, "No such model")
@@ -44,7 +44,7 @@ def check(state: State, body: bytes, *, client: str | None) -> dict[str, Any]:
 
 def answer(state: State, request: dict[str, Any], fault: Fault | None) -> Reply:
     digests = [file.sha256 for file in request["files"]]
-    content, finish = _said(digests, fault)
+    content, finish = _content(digests, fault)
     content, finish = _limited(content, finish, request.get("max_tokens"))
     usage = _usage(request, digests, content)
     if fault and fault.usage:
@@ -89,7 +89,7 @@ def _check_numbers(request: dict[str, Any]) -> None:
 def _attached(
     state: State, messages: list[dict[str, Any]], *, client: str | None
 ) -> list[StoredFile]:
-    """The statuses here are our guess: no documentation names them, but for the 403."""
+    """Find the attached files. Only the status 403 is documented, the others are our assumption."""
     files: list[StoredFile] = []
     for message in messages:
         ids = message.get("attachments") or []
@@ -113,37 +113,37 @@ def _file(state: State, file_id: str, *, client: str | None) -> StoredFile:
     return file
 
 
-def _said(digests: list[str], fault: Fault | None) -> tuple[str, str]:
-    """Content and finish_reason."""
+def _content(digests: list[str], fault: Fault | None) -> tuple[str, str]:
+    """Return the content and finish_reason."""
     digest = digests[0] if digests else "00" * 32
-    usual = sayings.as_json(digest) if digests else "Hello."
-    phrases = sayings.CANNOT_SEE
-    said = {
-        "blacklist": (sayings.REFUSAL, "blacklist"),
+    usual = answers.as_json(digest) if digests else "Hello."
+    phrases = answers.CANNOT_SEE
+    by_fault = {
+        "blacklist": (answers.REFUSAL, "blacklist"),
         "length": (usual[: len(usual) * 2 // 3], "length"),
         "error": ("", "error"),
-        "not_json": (sayings.NOT_JSON, "stop"),
+        "not_json": (answers.NOT_JSON, "stop"),
         "fenced": (f"Вот описание:\n```json\n{usual}\n```\nОбращайтесь!", "stop"),
         "cannot_see": (phrases[int(digest[:2], 16) % len(phrases)], "stop"),
         "empty": ("", "stop"),
     }
     if fault and fault.kind == "answer":
         return (usual if fault.content is None else fault.content), fault.finish_reason
-    return said.get(fault.kind if fault else "", (usual, "stop"))
+    return by_fault.get(fault.kind if fault else "", (usual, "stop"))
 
 
 def _limited(content: str, finish: str, max_tokens: int | None) -> tuple[str, str]:
-    if max_tokens is None or sayings.tokens_of_text(content) <= max_tokens:
+    if max_tokens is None or answers.tokens_of_text(content) <= max_tokens:
         return content, finish
     return content[: max_tokens * 3], "length"
 
 
 def _usage(request: dict[str, Any], digests: list[str], content: str) -> dict[str, int]:
-    """As recorded: the total is prompt and answer, though some of the prompt was cached."""
-    texts = sum(sayings.tokens_of_text(str(m.get("content", ""))) for m in request["messages"])
-    prompt = texts + sum(sayings.tokens_of_picture(digest) for digest in digests)
-    completion = sayings.tokens_of_text(content)
-    cached = texts // 2 if digests and sayings.is_precached(digests[0]) else 0
+    """Count as in recorded answers: the total includes the cached part of the prompt."""
+    texts = sum(answers.tokens_of_text(str(m.get("content", ""))) for m in request["messages"])
+    prompt = texts + sum(answers.tokens_of_picture(digest) for digest in digests)
+    completion = answers.tokens_of_text(content)
+    cached = texts // 2 if digests and answers.is_precached(digests[0]) else 0
     return {
         "prompt_tokens": prompt, "completion_tokens": completion,
         "total_tokens": prompt + completion, "precached_prompt_tokens": cached,

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, how often, and at which call."""
+"""Planned faults: which kind, how often, and at which endpoint."""
 
 import random
 import threading
@@ -35,7 +35,7 @@ MIXED = (
     "rate_limited", "server_error", "bad_gateway", "cut", "expired_token", "deleted_file",
     "blacklist", "length", "not_json", "fenced", "cannot_see",
 )  # fmt: skip
-"""What a mixed share is made of; a time-out belongs to it only where it is asked for."""
+"""The kinds of a mixed share by default; a time-out has to be named explicitly."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Fault:
 
 
 class Faults:
-    """The plan; one seeded source of chance, so that the same calls meet the same faults."""
+    """The plan. Its random numbers are seeded, so that the same calls get the same faults."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -80,7 +80,7 @@ class Faults:
             self._plan, self._chance = planned, random.Random(seed)
 
     def take(self, endpoint: str) -> Fault | None:
-        """The fault that this call meets, if any."""
+        """Return the fault for this call, if any."""
         with self._lock:
             for fault in self._plan:
                 if fault.endpoint not in {endpoint, "any"} or fault.count == fault.fired:

@@ -1,4 +1,4 @@
-"""HTTP: which call it is, who may make it, and what goes over the wire."""
+"""HTTP: routes the calls, checks the authorization, writes the replies."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ DELETE = re.compile("/files/([^/]+)/delete")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A subclass made by `Stub` holds `state`, `faults` and `stopping`."""
+    """The request handler; a subclass made by `Stub` holds `state`, `faults` and `stopping`."""
 
     protocol_version = "HTTP/1.1"
     server_version = "SynGX"
@@ -38,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     stopping: ClassVar[threading.Event]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Silent: the counters tell more."""
+        """Log nothing: the counters show more."""
 
     def do_GET(self) -> None:
         self._serve("GET")
@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def _route(self, method: str, path: str) -> tuple[str, Callable[[bytes], Reply]]:
-        """The name that the call is counted by, and what answers it."""
+        """Return the name under which the call is counted, and its handler."""
         if (method, path) == ("POST", "/api/v2/oauth"):
             return "oauth", self._oauth
         found = API.match(path)
@@ -114,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # --- OAuth
     def _oauth(self, body: bytes) -> Reply:
-        self._meet(self.faults.take("oauth"))
+        self._apply(self.faults.take("oauth"))
         scope = parse_qs(body.decode("utf-8", "replace")).get("scope", [""])[0]
         if not _is_uuid4(self.headers.get("RqUID", "")):
             raise oauth_refusal(400, 2, "RqUID is not a UUID")  # the body is documented nowhere
@@ -141,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
     def _authorized(self, endpoint: str, act: Callable[[bytes], Reply], body: bytes) -> Reply:
         self._scope()
         if endpoint != "chat":  # which meets its fault only after the request was checked
-            self._meet(self.faults.take(endpoint))
+            self._apply(self.faults.take(endpoint))
         return act(body)
 
     # --- The API
@@ -191,12 +191,12 @@ class Handler(BaseHTTPRequestHandler):
                     self.state.forget(file.id)
                 raise Refused(404, "No such file")
             if fault and fault.kind not in ANSWERS:
-                self._meet(fault)
+                self._apply(fault)
             self.stopping.wait(self.state.behavior.latency)
             return chat.answer(self.state, request, fault)
 
-    def _meet(self, fault: Fault | None) -> None:
-        """Whatever is wrong with a call as a whole."""
+    def _apply(self, fault: Fault | None) -> None:
+        """Raise for a fault of the whole call; faults of an answer are left to `chat.answer`."""
         if fault is None:
             return
         headers = {"Retry_After": fault.retry_after} if fault.retry_after else {}

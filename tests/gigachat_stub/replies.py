@@ -1,4 +1,4 @@
-"""A reply before it is bytes, and the errors that are replies, too."""
+"""Replies before they are encoded, and exceptions that end a request with a reply."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """The request ends here with this reply."""
+    """Ends the request with `reply`."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -31,11 +31,11 @@ class Refused(Exception):
 
 
 class Cut(Exception):
-    """The connection is closed without an answer."""
+    """Closes the connection without an answer."""
 
 
 def oauth_refusal(status: int, code: int, message: str) -> Refused:
-    """This endpoint's errors carry `code`, not `status`."""
+    """Make an error of the OAuth endpoint, which has `code` instead of `status`."""
     refused = Refused(status, message)
     refused.reply = Reply(status, {"code": code, "message": message})
     return refused

@@ -1,4 +1,4 @@
-"""The server itself: threads, a port, TLS if wanted."""
+"""The server: threads, a port, optionally TLS."""
 
 import ssl
 import threading
@@ -16,16 +16,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients hang up: that is what they are tested for."""
+        """Ignore clients that hang up: tests do so on purpose."""
 
 
 class Stub:
-    """`with Stub() as stub:` serves on `stub.url` until the block ends."""
+    """Serves on `stub.url` for the length of `with Stub() as stub:`."""
 
     def __init__(
         self, *, port: int = 0, behavior: Behavior | None = None, chain: Path | None = None
     ) -> None:
-        """`chain`: PEM of key and certificate, for TLS."""
+        """Bind the port; `chain` is a PEM of key and certificate, for TLS."""
         self.state, self.faults = State(), Faults()
         if behavior:
             self.state.behavior = behavior
@@ -56,7 +56,7 @@ class Stub:
         return f"{self.url}/api/v2/oauth"
 
     def fail(self, kind: str, **how: Any) -> None:
-        """From now on this fault (see `faults.Fault`), and no other."""
+        """Plan this fault (see `faults.Fault`) instead of all others."""
         self.faults.plan([{"kind": kind, **how}])
 
     def stats(self) -> dict[str, Any]:

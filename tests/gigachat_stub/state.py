@@ -1,4 +1,4 @@
-"""What the stub remembers: tokens, files, and a count of everything."""
+"""The state of the stub: tokens, files and counters."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ PARALLEL = {"GIGACHAT_API_PERS": 1, "GIGACHAT_API_B2B": 10, "GIGACHAT_API_CORP":
 
 @dataclass
 class Behavior:
-    """`latency` in seconds of each chat; `parallel` None for what the scope allows."""
+    """Settings. `latency`: seconds of each chat. `parallel`: None is the number of the scope."""
 
     client_id: str = CLIENT_ID
     client_secret: str = CLIENT_SECRET
@@ -68,7 +68,7 @@ class State:
 
     # --- Tokens
     def grant(self, scope: str) -> tuple[str, int]:
-        """A token as long as GigaChat's, and when it ends in Unix milliseconds."""
+        """Make a token as long as GigaChat's; return it and its expiry in Unix milliseconds."""
         ends_at = time.time() + self.behavior.token_seconds
         token = f"stub.{uuid.uuid4().hex}." + "x" * 1240
         with self.lock:
@@ -76,7 +76,7 @@ class State:
         return token, int(ends_at * 1000)
 
     def scope_of(self, token: str) -> tuple[str | None, bool]:
-        """The scope and whether the token has run out; None for a token nobody was given."""
+        """Return the scope, None for an unknown token, and whether the token has expired."""
         with self.lock:
             scope, ends_at = self._tokens.get(token, (None, 0.0))
         return scope, ends_at <= time.time()
@@ -115,7 +115,7 @@ class State:
     # --- Counting
     @contextmanager
     def in_flight(self, scope: str) -> Iterator[bool]:
-        """Whether there is room for one more chat of this scope."""
+        """Count a chat while it runs; yield whether the scope allows it."""
         allowed = self.behavior.parallel or PARALLEL[scope]
         with self.lock:
             self._stats.in_flight += 1
@@ -128,7 +128,7 @@ class State:
                 self._stats.in_flight -= 1
 
     def count_call(self, endpoint: str, status: int | None) -> None:
-        """`status` is None where the connection was cut."""
+        """Count a call; `status` is None where the connection was cut."""
         with self.lock:
             self._stats.calls[endpoint] += 1
             self._stats.statuses[f"{endpoint} {status or 'cut'}"] += 1
@@ -163,6 +163,6 @@ class State:
             }
 
     def pictures(self) -> dict[str, int]:
-        """How often each picture was answered for, by SHA-256 of what was uploaded."""
+        """Return the number of answers for each picture, by the SHA-256 of the upload."""
         with self.lock:
             return dict(self._stats.seen)

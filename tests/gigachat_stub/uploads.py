@@ -1,4 +1,4 @@
-"""POST /files: multipart taken apart, the type sniffed, the limits kept."""
+"""POST /files: parses the multipart body, detects the type, applies the limits."""
 
 import re
 
@@ -20,7 +20,7 @@ NOT_TAKEN = (
 
 
 def read(body: bytes, content_type: str) -> tuple[bytes, str, str, str | None]:
-    """Bytes, file name, MIME type, modality. Raises Refused; that GIF is a 400 is our guess."""
+    """Return bytes, file name, MIME type, modality. Raises Refused; 400 for GIF is our assumption."""
     boundary = re.search(r'boundary="?([^";]+)', content_type)
     if not content_type.startswith("multipart/form-data") or boundary is None:
         raise Refused(400, "Your request contains invalid multipart data.")

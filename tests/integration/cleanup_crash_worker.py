@@ -1,7 +1,7 @@
 """
 A cleanup to be killed: `python -m tests.integration.cleanup_crash_worker DB ROOT`.
 
-Small batches, each told of on stdout; with nothing left to do it waits for its end.
+Works in small batches, prints a line after each, and then waits to be killed.
 """
 
 import sys

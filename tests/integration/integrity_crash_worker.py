@@ -16,7 +16,7 @@ django.setup()
 from django.db import connections  # noqa: E402
 
 from storage_quota.integrity import check  # noqa: E402
-from storage_quota.integrity.verify import Wishes, verify  # noqa: E402
+from storage_quota.integrity.verify import VerifyRequest, verify  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 
@@ -31,8 +31,10 @@ if __name__ == "__main__":
     connections["default"].settings_dict["NAME"] = database
     check._PAGE_PAIRS = 2
     with use(FileStore(Path(root))) as store:
-        terms = check.Terms(now=datetime.fromisoformat(moment), grace=timedelta(0), observe=tell)
-        wishes = Wishes(percent=100, repair=True, max_missing_percent=100)
-        verify(store, wishes=wishes, terms=terms, mended=tell)
+        options = check.CheckOptions(
+            now=datetime.fromisoformat(moment), grace=timedelta(0), observe=tell
+        )
+        request = VerifyRequest(percent=100, repair=True, max_missing_percent=100)
+        verify(store, request=request, options=options, on_repair=tell)
     print("done", flush=True)  # noqa: T201
     time.sleep(600)

@@ -40,7 +40,7 @@ class Death(StrEnum):
 
 
 class Torn(BytesIO):
-    """Half of it reaches the disk."""
+    """A body of which only half reaches the disk."""
 
     def read(self, size=-1):
         if self.tell():
@@ -76,7 +76,7 @@ def write(tenant, size, death):
 
 
 def fork(start, work):
-    """A child that does `work` once the pipe `start` is closed; its number."""
+    """Fork a child that does `work` once the pipe `start` is closed; returns its process id."""
     if pid := os.fork():
         return pid
     status = 1
@@ -104,8 +104,8 @@ def run_all(deaths, work, *, kill=0):
     for end in start:
         os.close(end)
     chance = random.Random(7)
-    victims = [pid for pid, death in zip(pids, deaths, strict=True) if death is None][:kill]
-    for pid in victims:
+    chosen = [pid for pid, death in zip(pids, deaths, strict=True) if death is None][:kill]
+    for pid in chosen:
         time.sleep(chance.random() * 0.2)
         os.kill(pid, signal.SIGKILL)
     ends = [ended_well(pid) for pid in pids]

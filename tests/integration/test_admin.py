@@ -499,7 +499,7 @@ def _run(client: Client, action: str, row: Any):
 def test_a_person_tells_near_duplicates_apart_and_withdraws_it(console_client):
     row = make.near_duplicate()
 
-    assert _run(console_client, "tell_apart", row).status_code == 200
+    assert _run(console_client, "mark_distinct", row).status_code == 200
 
     said = PictureDistinction.objects.get()
     assert {said.first_sha256, said.second_sha256} == {row.sha256, row.same_as}
@@ -517,7 +517,7 @@ def test_who_may_only_look_tells_nothing_apart(client):
     row = make.near_duplicate()
     client.force_login(make.staff("vision.view_picturehash"))
 
-    _run(client, "tell_apart", row)
+    _run(client, "mark_distinct", row)
 
     assert not PictureDistinction.objects.exists()
 

@@ -1,4 +1,4 @@
-"""What goes when room is needed, what stays, and what the books say afterwards."""
+"""Which objects a cleanup deletes, which it keeps, and what the ledger says afterwards."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,10 +12,10 @@ from albums.models import MediaGroup
 from events.models import Doorbell
 from media.models import MediaObject, PostMedia
 from storage_quota import cleanup, keys, services
-from storage_quota.cleanup import Round, Step, execution, planning, runner
+from storage_quota.cleanup import CleanupRule, Step, execution, planning, runner
 from storage_quota.metrics import CLEANUPS, EVICTIONS
 from storage_quota.models import ContentType, Reservation, StoredObject
-from storage_quota.object_store import Upload
+from storage_quota.object_store import UnfinishedUpload
 from storage_quota.services import QuotaExceeded
 from telegram_assistant.config import Limits
 from tests import factories
@@ -44,7 +44,7 @@ def limits(settings):
 
 @pytest.fixture
 def put(tenant, now):
-    """An object of the ledger that was written `age` ago."""
+    """Store an object that was written `age` ago."""
 
     def make(name, content_type, age=timedelta(), *, size=10, owner=None):
         at = key(owner or tenant, name, content_type)
@@ -63,7 +63,7 @@ def put(tenant, now):
 
 @pytest.fixture
 def blob(tenant, now):
-    """A stored picture, last seen `age` ago."""
+    """Store a picture that was last seen `age` ago."""
 
     def make(name, age=timedelta(), *, owner=None, size=10):
         row = factories.media_object(owner=owner or tenant, body=name.encode() * size, stored=True)
@@ -78,7 +78,7 @@ def shown(media):
 
 
 def names(plan):
-    return [victim.key.rpartition("/")[2] for victim in plan.victims]
+    return [candidate.key.rpartition("/")[2] for candidate in plan.candidates]
 
 
 def clean(target_bytes, now):
@@ -97,7 +97,7 @@ class TestOrder:
         chosen = cleanup.plan(target_bytes=0, now=now)
         clean(0, now)
 
-        assert [victim.key for victim in chosen.victims] == [page, look]
+        assert [candidate.key for candidate in chosen.candidates] == [page, look]
         assert set(in_bucket(store)) == set(in_ledger()) == {young_page, young_look}
 
     def test_the_oldest_of_a_kind_goes_first(self, put, now):
@@ -105,8 +105,11 @@ class TestOrder:
             put(f"{age} days", "crawl", age * DAY)
 
         assert names(cleanup.plan(target_bytes=0, now=now)) == [
-            "9 days", "7 days", "5 days", "4 days",
-        ]  # fmt: skip
+            "9 days",
+            "7 days",
+            "5 days",
+            "4 days",
+        ]
 
     def test_no_more_goes_than_is_needed(self, put, store, now):
         for number in range(5):
@@ -122,10 +125,10 @@ class TestOrder:
     def test_nothing_goes_where_the_target_is_kept_already(self, put, now):
         put("old", "crawl", 100 * DAY)
 
-        assert not cleanup.plan(target_bytes=10, now=now).victims
+        assert not cleanup.plan(target_bytes=10, now=now).candidates
         assert clean(10, now).deleted_count == 0
 
-    def test_promises_count_as_used(self, put, reserve, now):
+    def test_reservations_count_as_used(self, put, reserve, now):
         put("old", "crawl", 100 * DAY, size=10)
         reserve(90)
 
@@ -137,7 +140,7 @@ class TestOrder:
     def test_albums_are_no_emergency(self, put, now):
         put("summary", "album", 1000 * DAY)
 
-        assert not cleanup.plan(target_bytes=0, now=now).victims
+        assert not cleanup.plan(target_bytes=0, now=now).candidates
 
     def test_a_plan_is_only_a_look(self, put, blob, store, now):
         put("old", "crawl", 100 * DAY)
@@ -151,7 +154,7 @@ class TestOrder:
 
     def test_a_big_ledger_is_read_page_by_page_and_planned_again(self, put, now, monkeypatch):
         monkeypatch.setattr("storage_quota.cleanup.evictors.PAGE", 3)
-        monkeypatch.setattr(planning, "PLAN_VICTIMS", 4)
+        monkeypatch.setattr(planning, "PLAN_CANDIDATES", 4)
         monkeypatch.setattr(execution, "BATCH", 3)
         for number in range(11):
             put(f"{number:02}", "crawl", 9 * DAY)
@@ -184,7 +187,7 @@ class TestMedia:
 
         freed = cleanup.execute(chosen, now=now)
 
-        assert [victim.ref for victim in chosen.victims] == [str(media.pk)]
+        assert [candidate.ref for candidate in chosen.candidates] == [str(media.pk)]
         assert (freed.deleted_count, freed.skipped_count) == (0, 1)
         assert freed.finished
         assert set(in_bucket(store)) == set(in_ledger()) == {media.s3_key}
@@ -210,7 +213,9 @@ class TestMedia:
         chosen = cleanup.plan(target_bytes=0, now=now)
 
         expected = [forgotten, seen_lately, read_lately]
-        assert [victim.key for victim in chosen.victims] == [row.s3_key for row in expected]
+        assert [candidate.key for candidate in chosen.candidates] == [
+            row.s3_key for row in expected
+        ]
 
     def test_a_deleted_post_lets_go_of_its_picture(self, blob, now):
         media = blob("picture")
@@ -258,8 +263,8 @@ class TestReferences:
         said = {"vision_summary": "a cat", "s3_key": at}
         MediaGroup.objects.filter(pk=group.pk).update(meta={"enrichment": said, "more": 1})
 
-        old = Round(Step.ALBUM, 14 * DAY)
-        freed = cleanup.run_overdue(rounds=[old], trigger="test", now=now)
+        old = CleanupRule(Step.ALBUM, 14 * DAY)
+        freed = cleanup.run_overdue(rules=[old], trigger="test", now=now)
 
         group.refresh_from_db()
         assert freed.deleted_count == 1
@@ -279,7 +284,7 @@ class TestReferences:
         there, gone = put("there", "vision"), put("gone", "vision", 30 * DAY)
         clean(0, now)
 
-        assert services.hold([there, gone]) == {there}
+        assert services.lock_existing([there, gone]) == {there}
 
 
 def enrichment(tenant, **columns):
@@ -289,25 +294,25 @@ def enrichment(tenant, **columns):
 
 class TestUploads:
     def test_fact_022_an_upload_abandoned_two_days_ago_is_aborted(self, tenant, store, now):
-        old = Upload(key(tenant, "old"), "1", now - 2 * DAY)
-        young = Upload(key(tenant, "young"), "2", now - DAY / 2)
-        foreign = Upload("backups/2026.tar", "3", now - 9 * DAY)
+        old = UnfinishedUpload(key(tenant, "old"), "1", now - 2 * DAY)
+        young = UnfinishedUpload(key(tenant, "young"), "2", now - DAY / 2)
+        foreign = UnfinishedUpload("backups/2026.tar", "3", now - 9 * DAY)
         store.unfinished = [old, young, foreign]
 
-        rounds = [Round(Step.MULTIPART, DAY)]
-        freed = cleanup.run_overdue(rounds=rounds, trigger="test", now=now)
+        rounds = [CleanupRule(Step.MULTIPART, DAY)]
+        freed = cleanup.run_overdue(rules=rounds, trigger="test", now=now)
 
         assert freed.deleted_count == 1
         assert store.unfinished == [young, foreign]
 
     def test_they_are_looked_for_only_if_all_else_is_not_enough(self, tenant, put, store, now):
         put("old", "crawl", 9 * DAY)
-        store.unfinished = [Upload(key(tenant, "old"), "1", now - 2 * DAY)]
+        store.unfinished = [UnfinishedUpload(key(tenant, "old"), "1", now - 2 * DAY)]
 
-        assert [v.step for v in cleanup.plan(target_bytes=5, now=now).victims] == [Step.CRAWL]
+        assert [v.step for v in cleanup.plan(target_bytes=5, now=now).candidates] == [Step.CRAWL]
 
         put("new", "crawl")
-        steps = [v.step for v in cleanup.plan(target_bytes=5, now=now).victims]
+        steps = [v.step for v in cleanup.plan(target_bytes=5, now=now).candidates]
         assert steps == [Step.CRAWL, Step.MULTIPART]
 
 
@@ -332,7 +337,7 @@ class TestInterruptions:
 
     def test_killed_between_the_beats_the_sweep_finishes(self, put, store, now, monkeypatch):
         put("old", "crawl", 9 * DAY)
-        monkeypatch.setattr(execution, "end_many", killed)
+        monkeypatch.setattr(execution, "release_with_result", killed)
 
         with pytest.raises(KeyboardInterrupt):
             clean(0, now)
@@ -353,7 +358,7 @@ class TestInterruptions:
 
         freed = cleanup.execute(cleanup.plan(target_bytes=0, now=now), now=now)
 
-        assert "switched off" in freed.trouble
+        assert "switched off" in freed.stop_reason
         assert not freed.finished
         assert set(in_ledger()) == {at}
 
@@ -361,7 +366,7 @@ class TestInterruptions:
         put("young", "crawl", DAY)
         store.down = True
 
-        assert "switched off" in clean(0, now).trouble
+        assert "switched off" in clean(0, now).stop_reason
 
     def test_a_store_that_fails_on_the_way_stops_the_run(self, put, store, now, monkeypatch):
         monkeypatch.setattr(execution, "BATCH", 2)
@@ -377,8 +382,8 @@ class TestInterruptions:
         monkeypatch.setattr(store, "delete", fail)
         freed = clean(0, now)
 
-        assert (freed.deleted_count, freed.left_count) == (3, 1)
-        assert freed.trouble
+        assert (freed.deleted_count, freed.remaining_count) == (3, 1)
+        assert freed.stop_reason
         assert len(in_ledger()) == 2
         store.down = False
         monkeypatch.undo()
@@ -390,7 +395,7 @@ class TestInterruptions:
 
         freed = cleanup.execute(cleanup.plan(target_bytes=0, now=now), now=now, until=0)
 
-        assert freed.trouble == cleanup.TIME_IS_UP
+        assert freed.stop_reason == cleanup.TIME_IS_UP
         assert len(in_ledger()) == 1
 
 
@@ -481,11 +486,11 @@ class TestTriggers:
 
     def test_a_worker_leaves_it_to_the_one_who_cleans_up_already(self, put, monkeypatch, now):
         @contextmanager
-        def nobody():
+        def held_elsewhere(_name):
             yield False
 
         put("old", "crawl", 9 * DAY, size=900)
-        monkeypatch.setattr(runner, "_only_one", nobody)
+        monkeypatch.setattr(runner.advisory_locks, "try_held", held_elsewhere)
 
         said = cleanup.clean_up_in_background(now=now, time_box=DAY)
 

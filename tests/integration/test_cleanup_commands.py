@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
+from events import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import lifecycle, runner
-from storage_quota.models import GIB
-from storage_quota.object_store import LifecycleRule, Upload
+from storage_quota.object_store import LifecycleRule, UnfinishedUpload
+from storage_quota.units import GIB
 from tests import factories
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
@@ -32,9 +33,13 @@ def put(tenant):
     def make(name, content_type, age, *, size=10):
         at = key(tenant, name, content_type)
         services.put_object(
-            tenant=tenant, content_type=content_type, key=at, body=b"x" * size,
-            mime="text/plain", now=timezone.now() - age,
-        )  # fmt: skip
+            tenant=tenant,
+            content_type=content_type,
+            key=at,
+            body=b"x" * size,
+            mime="text/plain",
+            now=timezone.now() - age,
+        )
         return at
 
     return make
@@ -42,7 +47,7 @@ def put(tenant):
 
 @pytest.fixture
 def run(capsys):
-    """What the command wrote on stdout, what on stderr, and its exit code."""
+    """Run the command; returns its stdout, stderr and exit code."""
 
     def call(*arguments):
         code = 0
@@ -111,7 +116,7 @@ class TestAuto:
         _, err, code = cleanup(run, "auto", "--target-gb", "0")
 
         assert code == 1
-        assert "out of reach" in err
+        assert "cannot be reached" in err
 
     def test_nothing_to_do_is_success(self, run):
         assert cleanup(run, "auto")[2] == 0
@@ -135,7 +140,7 @@ class TestAuto:
 def test_it_does_not_begin_while_another_one_runs(put, run):
     put("old page", "crawl", 9 * DAY)
 
-    with held_elsewhere(runner._RUNNING):
+    with held_elsewhere(runner.LOCK):
         out, _, code = cleanup(run, "auto", "--target-gb", "0")
 
     assert code == 2
@@ -144,13 +149,13 @@ def test_it_does_not_begin_while_another_one_runs(put, run):
 
 
 @contextmanager
-def held_elsewhere(number):
-    """An advisory lock, in the hands of another connection."""
+def held_elsewhere(name):
+    """Hold an advisory lock in another connection."""
     held, over = threading.Event(), threading.Event()
 
     def hold():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of(name)])
             held.set()
             over.wait(30)
         connections.close_all()
@@ -190,8 +195,8 @@ class TestOneKind:
 
     def test_fact_022_an_upload_of_two_days_ago_is_aborted(self, tenant, store, run):
         now = timezone.now()
-        young = Upload(key(tenant, "young"), "2", now)
-        store.unfinished = [Upload(key(tenant, "old"), "1", now - 2 * DAY), young]
+        young = UnfinishedUpload(key(tenant, "young"), "2", now)
+        store.unfinished = [UnfinishedUpload(key(tenant, "old"), "1", now - 2 * DAY), young]
 
         out, _, code = cleanup(run, "multipart")
 
@@ -205,8 +210,12 @@ class TestLifecycle:
         shown = json.loads(run("sync_lifecycle", "--show", "--json")[0])
 
         assert shown["lifetimes_days"] == {
-            "media": 30, "vision": 14, "crawl": 7, "album": 14, "multipart": 1,
-        }  # fmt: skip
+            "media": 30,
+            "vision": 14,
+            "crawl": 7,
+            "album": 14,
+            "multipart": 1,
+        }
 
     def test_rules_are_a_day_behind_the_sweep_and_never_delete_media(self, store, run):
         out, _, code = run("sync_lifecycle")
@@ -241,7 +250,7 @@ class TestLifecycle:
         out, _, code = run("sync_lifecycle")
 
         assert code == 0
-        assert "the daily sweep does it alone" in out
+        assert "only the daily sweep deletes" in out
 
     def test_a_store_that_is_away_is_a_failure(self, store, run):
         store.down = True

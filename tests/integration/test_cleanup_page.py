@@ -1,4 +1,4 @@
-"""The console's page that frees room: a look first, a confirmation, then the deletion."""
+"""The console's cleanup page: it shows a plan, and deletes after a confirmation."""
 
 import re
 from dataclasses import replace
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from storage_quota import services
 from storage_quota.admin import cleanup
-from storage_quota.models import GIB
+from storage_quota.units import GIB
 from tests import factories
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
@@ -27,9 +27,13 @@ NOTHING = {"target_gb": "0"}
 def page(tenant):
     at = key(tenant, "page", "crawl")
     services.put_object(
-        tenant=tenant, content_type="crawl", key=at, body=b"x" * 10, mime="text/html",
+        tenant=tenant,
+        content_type="crawl",
+        key=at,
+        body=b"x" * 10,
+        mime="text/html",
         now=timezone.now() - timedelta(days=9),
-    )  # fmt: skip
+    )
     return at
 
 
@@ -54,7 +58,7 @@ def test_what_was_shown_goes_after_a_confirmation(operator, page, store):
     answer = operator.post(reverse(ADDRESS), NOTHING, follow=True)
 
     assert "1 object deleted" in answer.content.decode()
-    assert "Nothing is to be deleted" in answer.content.decode()
+    assert "There is nothing to delete" in answer.content.decode()
     assert in_bucket(store) == in_ledger() == {}
 
 
@@ -128,4 +132,4 @@ def test_long_cleanups_go_on_with_another_confirmation(operator, page, monkeypat
 def test_the_plan_ends_where_the_target_is_reached(operator, page, tenant):
     target = {"target_gb": str(10 / GIB)}
 
-    assert "Nothing is to be deleted" in operator.get(reverse(ADDRESS), target).content.decode()
+    assert "There is nothing to delete" in operator.get(reverse(ADDRESS), target).content.decode()

@@ -16,6 +16,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
+from events import advisory_locks
 from media.models import MediaObject, Post
 from media.services.pipeline.in_flight import import_messages
 from media.sources.port import Attachment, MediaKind, Message
@@ -44,7 +45,7 @@ def tenant(transactional_db):
 
 
 class OnePicture:
-    """A source whose every message shows the same picture."""
+    """A source in which every message has the same picture."""
 
     body = factories.picture()
 
@@ -75,15 +76,15 @@ def at_once(*works):
 
 
 def clean(chance):
-    """Plans, dallies, executes: the longer in between, the more has changed."""
+    """Plan, wait, execute: the longer the wait, the more has changed."""
     now = timezone.now()
     chosen = cleanup.plan(target_bytes=0, now=now)
     time.sleep(chance.random() * 0.02)
     return cleanup.execute(chosen, now=now).deleted_count
 
 
-def settled_books(bucket):
-    """Sweeps what was left, then bucket and ledger must agree to the byte."""
+def settled_ledger(bucket):
+    """Release what is expired, then check that bucket and ledger agree to the byte."""
     services.release_expired(now=timezone.now() + 2 * RESERVATION_TTL)
     assert in_bucket(bucket) == in_ledger()
     assert used() == sum(in_ledger().values())
@@ -120,10 +121,10 @@ def test_two_hundred_times_a_picture_is_imported_again_while_it_is_cleaned_up(
         with files.open(media.s3_key) as file:
             assert file.read() == source.body
         assert StoredObject.objects.filter(pk=media.s3_key).exists()
-        Post.objects.all().delete()  # from now on nothing shows it
+        Post.objects.all().delete()  # from now on no post uses it
 
     assert evicted > 0
-    settled_books(files)
+    settled_ledger(files)
     cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
     assert not in_bucket(files)
     assert not MediaObject.objects.exists()
@@ -139,15 +140,19 @@ def test_an_enrichment_never_points_to_a_result_that_was_cleaned_up(tenant, stor
 
     for number in range(60):
         services.put_object(
-            tenant=tenant, content_type="vision", key=at, body=b"%d" % number, mime="text/plain",
+            tenant=tenant,
+            content_type="vision",
+            key=at,
+            body=b"%d" % number,
+            mime="text/plain",
             now=timezone.now() - LONG_AGO,
-        )  # fmt: skip
+        )
         delay, one = chance.random() * 0.02, random.Random(number)
 
         def settle(delay=delay):
             time.sleep(delay)
             with transaction.atomic():
-                kept = services.hold([at])
+                kept = services.lock_existing([at])
                 PostEnrichment.objects.filter(post=post).update(s3_vision_keys=list(kept))
 
         _, deleted = at_once(settle, lambda one=one: clean(one))
@@ -157,7 +162,7 @@ def test_an_enrichment_never_points_to_a_result_that_was_cleaned_up(tenant, stor
         assert pointed_to <= set(in_ledger())
 
     assert evicted > 0
-    settled_books(store)
+    settled_ledger(store)
 
 
 @pytest.fixture
@@ -174,9 +179,13 @@ def tight(settings):
 def test_all_who_wait_for_room_get_it_and_only_one_cleans_up(tenant, store):
     for number in range(10):
         services.put_object(
-            tenant=tenant, content_type="crawl", key=key(tenant, f"{number}", "crawl"),
-            body=b"x" * 100, mime="text/html", now=timezone.now() - LONG_AGO,
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="crawl",
+            key=key(tenant, f"{number}", "crawl"),
+            body=b"x" * 100,
+            mime="text/html",
+            now=timezone.now() - LONG_AGO,
+        )
     at_work, most = [], []
     delete = store.delete
 
@@ -191,36 +200,47 @@ def test_all_who_wait_for_room_get_it_and_only_one_cleans_up(tenant, store):
 
     def upload():
         services.put_object(
-            tenant=tenant, content_type="media", key=key(tenant), body=b"y" * 100,
-            mime="image/png", now=timezone.now(),
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="media",
+            key=key(tenant),
+            body=b"y" * 100,
+            mime="image/png",
+            now=timezone.now(),
+        )
 
     at_once(*[upload] * 8)
 
     assert max(most) == 1
     assert used() <= 1000
     assert StoredObject.objects.filter(content_type="media").count() == 8
-    settled_books(store)
+    settled_ledger(store)
 
 
 @pytest.mark.usefixtures("tight")
 def test_who_waits_for_another_cleanup_gives_up_in_time(tenant, store, monkeypatch):
     monkeypatch.setattr(cleanup, "PATIENCE", timedelta(seconds=0.3))
     services.put_object(
-        tenant=tenant, content_type="crawl", key=key(tenant, "old", "crawl"), body=b"x" * 1000,
-        mime="text/html", now=timezone.now() - LONG_AGO,
-    )  # fmt: skip
+        tenant=tenant,
+        content_type="crawl",
+        key=key(tenant, "old", "crawl"),
+        body=b"x" * 1000,
+        mime="text/html",
+        now=timezone.now() - LONG_AGO,
+    )
 
     def refused():
         with pytest.raises(services.QuotaExceeded):
             services.reserve(
-                tenant=tenant, content_type="media", key=key(tenant), size_bytes=1,
+                tenant=tenant,
+                content_type="media",
+                key=key(tenant),
+                size_bytes=1,
                 now=timezone.now(),
-            )  # fmt: skip
+            )
         with pytest.raises(cleanup.CleanupRunning):
             cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
 
-    with runner._only_one() as mine:
+    with advisory_locks.try_held(runner.LOCK) as mine:
         assert mine
         at_once(refused)
 
@@ -255,9 +275,13 @@ def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, s
     for number in range(40):
         factories.media_object(owner=tenant, stored=True)
         services.put_object(
-            tenant=tenant, content_type="crawl", key=key(tenant, f"{number}", "crawl"),
-            body=b"x", mime="text/html", now=timezone.now() - LONG_AGO,
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="crawl",
+            key=key(tenant, f"{number}", "crawl"),
+            body=b"x",
+            mime="text/html",
+            now=timezone.now() - LONG_AGO,
+        )
     MediaObject.objects.update(last_seen_at=timezone.now() - LONG_AGO)
 
     for _ in range(3):
@@ -272,6 +296,6 @@ def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, s
     assert rows <= set(in_ledger()) <= set(in_bucket(files))
     assert 1 < len(in_ledger()) < 81
     cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
-    settled_books(files)
+    settled_ledger(files)
     assert set(in_bucket(files)) == {shown.s3_key}
     assert MediaObject.objects.get() == shown

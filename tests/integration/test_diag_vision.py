@@ -35,7 +35,7 @@ def diag():
 
 @pytest.fixture
 def seen():
-    """A post of two pictures: one was looked at, the other one left out."""
+    """A post of two pictures: one is analyzed, the other one skipped."""
     of = make.channel()
     looked, left = make.media_object(owner=of.tenant), make.media_object(owner=of.tenant)
     post = make.post(of=of, media=[looked, left])
@@ -99,7 +99,7 @@ class TestCheck:
         assert [one["reason"] for one in body["decisions"]] == ["policy_passed", "image_too_large"]
         assert all(one["reason_in_words"] for one in body["decisions"])
 
-    def test_what_was_skipped_or_failed_says_so(self, diag):
+    def test_a_skipped_or_failed_post_has_that_status(self, diag):
         for status, shown in (("ok", "skipped"), ("error", "failed"), ("partial", "partial")):
             row = make.enrichment(make.post(), vision_analyzed_at=None, status=status)
             assert facts(diag("check", "--post-id", row.post_id)[0])["Status"] == shown
@@ -110,7 +110,7 @@ class TestCheck:
         assert facts(out) == {"Status": "not found"}
         assert err
 
-    def test_a_post_without_an_analysis_says_what_it_waits_for(self, diag):
+    def test_a_post_without_an_analysis_shows_what_it_waits_for(self, diag):
         media = make.media_object()
         bare = make.post()
         forgotten, waiting, lost = (make.post(media=[make.media_object()]) for _ in range(3))
@@ -184,7 +184,7 @@ class TestPolicy:
         path.write_bytes(make.picture(image_format="JPEG"))
         return path
 
-    def test_fact_109_what_the_policy_says_of_a_file(self, diag, file):
+    def test_fact_109_the_decision_of_the_policy_about_a_file(self, diag, file):
         out, _ = diag("test", "--media-file", file)
 
         shown = facts(out)
@@ -216,7 +216,7 @@ class TestPolicy:
 
 
 class TestTheCommand:
-    def test_it_says_what_there_is(self, diag):
+    def test_it_shows_all_figures(self, diag):
         with pytest.raises(CommandError, match="check, stats, test, budget"):
             diag()
 

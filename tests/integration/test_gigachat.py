@@ -14,12 +14,12 @@ from PIL import Image
 from prometheus_client import REGISTRY
 
 from tests.gigachat_fixtures import KEY
-from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub, sayings
+from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub, answers
 from vision import checks, providers
 from vision.policy.prompts import SYSTEM
-from vision.providers.gigachat import GigaChatVision
-from vision.providers.gigachat_client import Connection, connect
-from vision.providers.picture import Preparation, prepare
+from vision.providers.gigachat.client import GigaChatConnection, connect
+from vision.providers.gigachat.preprocess import PreprocessOptions, prepare
+from vision.providers.gigachat.provider import GigaChatVision
 from vision.providers.port import ErrorClass, ProviderBusy, ProviderMisconfigured, ProviderRefused
 
 PROMPT = "Что изображено?"
@@ -34,7 +34,7 @@ def png(seed: int = 0, size=(60, 40)) -> bytes:
 
 def sent(image: bytes) -> str:
     """The SHA-256 of what GigaChat is sent for this picture."""
-    return sha256(prepare(image, Preparation())).hexdigest()
+    return sha256(prepare(image, PreprocessOptions())).hexdigest()
 
 
 def counted(name: str, **labels: str) -> float:
@@ -42,8 +42,8 @@ def counted(name: str, **labels: str) -> float:
 
 
 @pytest.fixture
-def provider(look) -> GigaChatVision:
-    return look()
+def provider(make_provider) -> GigaChatVision:
+    return make_provider()
 
 
 @pytest.fixture
@@ -80,12 +80,12 @@ class TestOnePicture:
     def test_fact_047_a_picture_is_seen_by_the_model_that_is_set(self, analyze):
         analysis = analyze()
 
-        said = sayings.of_picture(sent(png()))
+        expected = answers.fields(sent(png()))
         assert (analysis.provider, analysis.model) == ("gigachat", "GigaChat-Pro")
         assert analysis.model_version.startswith("GigaChat-Pro:")
-        assert analysis.description == said["description"]
-        assert analysis.classification == said["classification"]
-        assert analysis.labels == said["labels"]
+        assert analysis.description == expected["description"]
+        assert analysis.classification == expected["classification"]
+        assert analysis.labels == expected["labels"]
 
     def test_fact_048_tokens_are_those_that_were_returned(self, analyze, gigachat_stub):
         usage = {
@@ -109,7 +109,7 @@ class TestOnePicture:
 
         assert (ocr.text, ocr.engine, ocr.words) == ("Ёж №5\nда", "gigachat", 3)
 
-    def test_what_is_asked_is_what_the_contract_says(self, analyze, gigachat_stub, monkeypatch):
+    def test_the_request_is_what_the_contract_says(self, analyze, gigachat_stub, monkeypatch):
         asked = _requests(gigachat_stub, monkeypatch)
 
         analyze()
@@ -122,13 +122,13 @@ class TestOnePicture:
         assert request["max_tokens"] == 512
         assert set(request) == {"model", "messages", "temperature", "max_tokens", "files"}
 
-    def test_the_limit_of_the_answer_has_an_effect(self, look, analyze, gigachat_stub):
-        analysis = analyze(by=look(max_output_tokens=64))
+    def test_the_limit_of_the_answer_has_an_effect(self, make_provider, analyze, gigachat_stub):
+        analysis = analyze(by=make_provider(max_output_tokens=64))
 
         assert analysis.usage.completion_tokens <= 64
         assert analysis.description.startswith("На изображении")
 
-    def test_the_copy_is_named_by_its_type_and_deleted_again(self, analyze, gigachat_stub):
+    def test_the_upload_is_named_by_its_type_and_deleted_afterwards(self, analyze, gigachat_stub):
         analyze()
 
         assert gigachat_stub.stats()["calls"] == {"oauth": 1, "upload": 1, "chat": 1, "delete": 1}
@@ -182,7 +182,7 @@ class TestBusy:
             ("cut", ErrorClass.RETRYABLE_NETWORK),
         ],
     )
-    def test_what_may_pass_is_told_by_its_class(self, busy, gigachat_stub, kind, error_class):
+    def test_a_temporary_failure_has_its_error_class(self, busy, gigachat_stub, kind, error_class):
         gigachat_stub.fail(kind)
 
         failure = busy()
@@ -191,7 +191,7 @@ class TestBusy:
 
     @pytest.mark.parametrize("endpoint", ["oauth", "upload"])
     @pytest.mark.parametrize("kind", ["rate_limited", "server_error", "cut"])
-    def test_also_before_the_question_is_asked(self, busy, gigachat_stub, endpoint, kind):
+    def test_also_before_the_completion_is_requested(self, busy, gigachat_stub, endpoint, kind):
         gigachat_stub.fail(kind, endpoint=endpoint)
 
         assert busy().usage is None
@@ -209,7 +209,7 @@ class TestBusy:
             ("soon", None),
         ],
     )
-    def test_it_is_waited_as_long_as_was_asked_for(self, busy, gigachat_stub, header, after):
+    def test_the_wait_is_as_long_as_the_provider_demands(self, busy, gigachat_stub, header, after):
         gigachat_stub.fail("rate_limited", retry_after=header)
 
         assert busy().after == after
@@ -220,17 +220,19 @@ class TestBusy:
 
         assert busy().after == timedelta(seconds=30)
 
-    def test_a_silent_server_is_left_after_the_time_limit(self, look, busy, gigachat_stub):
+    def test_a_silent_server_is_given_up_after_the_time_limit(
+        self, make_provider, busy, gigachat_stub
+    ):
         gigachat_stub.fail("timeout", seconds=30, count=1)
 
-        failure = busy(by=look(timeout_seconds=0.2))
+        failure = busy(by=make_provider(timeout_seconds=0.2))
 
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
         assert "ReadTimeout" in str(failure)
         assert failure.maybe_billed
 
-    def test_a_server_that_is_not_there_is_busy(self, look, busy):
-        failure = busy(by=look(base_url="http://127.0.0.1:9/v1"))
+    def test_a_server_that_is_not_there_is_busy(self, make_provider, busy):
+        failure = busy(by=make_provider(base_url="http://127.0.0.1:9/v1"))
 
         assert not failure.maybe_billed
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
@@ -244,14 +246,14 @@ class TestBusy:
         assert analyze().description
         assert gigachat_stub.stats()["calls"]["chat"] == 3
 
-    def test_one_request_too_many_is_busy(self, look, now):
+    def test_one_request_too_many_is_busy(self, make_provider, now):
         with Stub(behavior=Behavior(latency=0.3)) as stub:
             how = {
                 "scope": "GIGACHAT_API_PERS",
                 "base_url": stub.base_url,
                 "auth_url": stub.auth_url,
             }
-            provider = look(**how)
+            provider = make_provider(**how)
             with ThreadPoolExecutor(3) as threads:
                 outcomes = list(threads.map(lambda i: _outcome(provider, png(i), now), range(3)))
 
@@ -261,9 +263,7 @@ class TestBusy:
 
 class TestRefused:
     @pytest.mark.parametrize("kind", ["bad_request", "too_large", "invalid_params"])
-    def test_fact_061_what_is_wrong_with_the_request_is_not_tried_again(
-        self, refused, gigachat_stub, kind
-    ):
+    def test_fact_061_a_wrong_request_is_not_repeated(self, refused, gigachat_stub, kind):
         gigachat_stub.fail(kind)
 
         refusal = refused()
@@ -293,7 +293,7 @@ class TestRefused:
         assert refusal.usage.total_tokens == gigachat_stub.stats()["tokens"]["total_tokens"] > 0
         assert gigachat_stub.stats()["calls"]["chat"] == 1
 
-    def test_an_answer_cut_before_it_said_anything_is_refused(self, refused, gigachat_stub):
+    def test_an_answer_cut_before_any_description_is_refused(self, refused, gigachat_stub):
         gigachat_stub.fail("answer", content='{"classification": "ph', finish_reason="length")
 
         refusal = refused()
@@ -358,23 +358,25 @@ class TestOperatorsAct:
 
         assert refused().error_class is ErrorClass.NON_RETRYABLE_QUOTA
 
-    def test_a_model_that_is_not_there_is_named(self, look, refused):
-        refusal = refused(by=look(model="GigaChat-9"))
+    def test_a_model_that_is_not_there_is_named(self, make_provider, refused):
+        refusal = refused(by=make_provider(model="GigaChat-9"))
 
         assert (refusal.reason, "'GigaChat-9'" in str(refusal)) == ("unknown_model", True)
 
-    def test_wrong_credentials_are_not_repeated(self, look, refused):
+    def test_wrong_credentials_are_not_repeated(self, make_provider, refused):
         secret = "hush-9f3a"
         wrong = b64encode(f"{CLIENT_ID}:{secret}".encode()).decode()
 
-        refusal = refused(by=look(authorization_key=wrong))
+        refusal = refused(by=make_provider(authorization_key=wrong))
 
         assert refusal.reason == "provider_unauthorized"
         assert secret not in str(refusal)
         assert wrong not in str(refusal)
 
-    def test_an_address_that_is_another_server_is_a_mistake(self, look, refused, gigachat_stub):
-        refusal = refused(by=look(base_url=f"{gigachat_stub.url}/somewhere"))
+    def test_an_address_that_is_another_server_is_a_mistake(
+        self, make_provider, refused, gigachat_stub
+    ):
+        refusal = refused(by=make_provider(base_url=f"{gigachat_stub.url}/somewhere"))
 
         assert refusal.reason == "provider_address"
 
@@ -407,7 +409,7 @@ class TestTokens:
 
 
 class TestSecrets:
-    def test_neither_key_nor_token_are_logged_or_told(self, analyze, gigachat_stub, caplog):
+    def test_neither_key_nor_token_are_logged_or_shown(self, analyze, gigachat_stub, caplog):
         caplog.set_level(logging.DEBUG)
         told = []
         for kind in ("unauthorized", "server_error", "bad_request", "rate_limited", "not_json"):
@@ -422,7 +424,7 @@ class TestSecrets:
         assert "stub." + next(iter(gigachat_stub.state._tokens))[5:37] not in everything
 
     def test_a_connection_that_is_printed_hides_its_key(self):
-        connection = Connection(
+        connection = GigaChatConnection(
             authorization_key=KEY, base_url="", auth_url="", scope="", timeout_seconds=1
         )
 
@@ -430,7 +432,7 @@ class TestSecrets:
 
 
 class TestSettings:
-    def test_nothing_configured_is_nobody_to_ask(self, settings):
+    def test_without_configuration_there_is_no_provider(self, settings):
         assert not settings.GIGACHAT.configured
         assert providers.get_gigachat() is None
 
@@ -442,7 +444,7 @@ class TestSettings:
         assert checks.gigachat_is_usable() == []
 
     def test_the_sdk_hears_of_no_variable_but_ours(self, monkeypatch, gigachat_stub, now):
-        connection = Connection(
+        connection = GigaChatConnection(
             authorization_key=KEY, base_url=gigachat_stub.base_url,
             auth_url=gigachat_stub.auth_url, scope="GIGACHAT_API_CORP", timeout_seconds=5,
         )  # fmt: skip
@@ -466,8 +468,8 @@ class TestSettings:
         assert client.token is None
         assert set(Settings.model_fields) >= {"credentials", "base_url", "ssl_context"}
 
-    def test_the_sdk_does_not_retry(self, look):
-        assert look()._client._settings.max_retries == 0
+    def test_the_sdk_does_not_retry(self, make_provider):
+        assert make_provider()._client._settings.max_retries == 0
 
 
 class TestCertificates:
@@ -479,23 +481,25 @@ class TestCertificates:
             yield stub
 
     def test_a_root_that_is_not_known_is_refused_before_anything_is_sent(
-        self, look, busy, secure_stub
+        self, make_provider, busy, secure_stub
     ):
-        failure = busy(by=look(stub=secure_stub))
+        failure = busy(by=make_provider(stub=secure_stub))
 
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
         assert "GIGACHAT_CA_BUNDLE_FILE" in str(failure)
         assert not secure_stub.stats()["calls"]
 
-    def test_with_the_bundle_it_is_trusted(self, look, analyze, secure_stub, certificate_files):
-        provider = look(stub=secure_stub, ca_bundle_file=certificate_files.ca)
+    def test_with_the_bundle_it_is_trusted(
+        self, make_provider, analyze, secure_stub, certificate_files
+    ):
+        provider = make_provider(stub=secure_stub, ca_bundle_file=certificate_files.ca)
 
         assert analyze(by=provider).description
 
     def test_who_insists_may_leave_it_unverified_and_is_warned(
-        self, look, analyze, secure_stub, settings
+        self, make_provider, analyze, secure_stub, settings
     ):
-        assert analyze(by=look(stub=secure_stub, verify_ssl=False)).description
+        assert analyze(by=make_provider(stub=secure_stub, verify_ssl=False)).description
 
         settings.GIGACHAT = settings.GIGACHAT.model_copy(
             update={"client_id": "x", "verify_ssl": False}

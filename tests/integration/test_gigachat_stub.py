@@ -68,7 +68,7 @@ def said(answer: httpx.Response) -> tuple[int, str]:
 
 
 class TestOAuth:
-    def test_a_token_lives_half_an_hour_and_tells_it_in_milliseconds(self, oauth):
+    def test_a_token_lives_half_an_hour_and_expires_at_a_time_in_milliseconds(self, oauth):
         granted = oauth().json()
 
         left = granted["expires_at"] / 1000 - time.time()
@@ -91,7 +91,7 @@ class TestOAuth:
 
         assert (refusal.status_code, refusal.json()["code"]) == (status, code)
 
-    def test_nothing_is_told_without_a_token(self, http):
+    def test_nothing_is_answered_without_a_token(self, http):
         assert said(http.get("/v1/models")) == (401, "Unauthorized")
 
     def test_a_token_that_ran_out_says_so(self, http, oauth, gigachat_stub):
@@ -191,7 +191,7 @@ class TestChat:
         assert ask(messages=one_each).status_code == 422
         assert ask(messages=one_each[:10]).status_code == 200
 
-    def test_a_person_may_ask_one_thing_at_a_time(self, http, oauth, gigachat_stub):
+    def test_a_personal_scope_allows_one_request_at_a_time(self, http, oauth, gigachat_stub):
         gigachat_stub.state.behavior.latency = 0.5
         token = oauth(scope="GIGACHAT_API_PERS").json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"
@@ -265,7 +265,7 @@ class TestFaults:
 
 
 class TestCounters:
-    def test_pictures_answers_and_tokens_are_told_over_http(self, upload, ask, http):
+    def test_pictures_answers_and_tokens_are_shown_over_http(self, upload, ask, http):
         for content in (JPEG, JPEG, JPEG + b"2"):
             ask(upload(content).json()["id"])
 
@@ -274,7 +274,7 @@ class TestCounters:
         assert stats["calls"] == {"oauth": 1, "upload": 3, "chat": 3}
         assert sorted(http.get("/_stub/pictures").json().values()) == [1, 2]
 
-    def test_they_start_anew_when_asked(self, ask, http):
+    def test_they_start_anew_after_a_reset(self, ask, http):
         ask()
 
         assert http.post("/_stub/reset").json()["calls"] == {}

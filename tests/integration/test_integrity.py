@@ -1,4 +1,4 @@
-"""What a comparison of books and bucket finds, on each of the three stores."""
+"""Differences that a check finds, on each of the three stores."""
 
 import time
 from datetime import timedelta
@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from storage_quota import keys, selectors, services
 from storage_quota.integrity import check as checking
-from storage_quota.integrity import health, marker, merge_join, repair
+from storage_quota.integrity import health, marker, repair
+from storage_quota.integrity.comparison import merge_join
 from storage_quota.integrity.errors import ListingUnordered, MarkerMissing, WrongBucket
 from storage_quota.models import (
-    Finding,
+    DifferenceKind,
     Installation,
     IntegrityCheck,
     IntegrityFinding,
@@ -30,16 +31,18 @@ from tests.integrity_fixtures import document, found, medium, objects, smuggle
 
 any_store, checked, later = given.any_store, given.checked, given.later
 files, reserve, store, tenant = (
-    storage_fixtures.files, storage_fixtures.reserve, storage_fixtures.store,
+    storage_fixtures.files,
+    storage_fixtures.reserve,
+    storage_fixtures.store,
     storage_fixtures.tenant,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def archive(tenant):
-    """Four media and two documents: returns their keys in order."""
+    """Store four media and two documents; returns their keys in order."""
     media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
     return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
 
@@ -118,12 +121,15 @@ class TestOnEveryStore:
         assert sum(found(checked()).values()) == 3
 
     def test_what_is_on_its_way_is_no_orphan(self, any_store, checked, archive, reserve, later):
-        promise = reserve(7, "new", now=later)
-        any_store.put(promise, b"x" * 7, mime="image/png")
+        reservation = reserve(7, "new", now=later)
+        any_store.put(reservation, b"x" * 7, mime="image/png")
         again = services.reserve(
-            tenant=promise.tenant, content_type="media", key=archive[-1].replace("vision", "media"),
-            size_bytes=20, now=later,
-        )  # fmt: skip
+            tenant=reservation.tenant,
+            content_type="media",
+            key=archive[-1].replace("vision", "media"),
+            size_bytes=20,
+            now=later,
+        )
         any_store.put(again, b"x" * 20, mime="image/png")
 
         report = checked()
@@ -175,7 +181,7 @@ class TestOnEveryStore:
         for key in list(objects()):
             any_store.delete(key)
 
-        with pytest.raises(MarkerMissing, match="Hardly anything"):
+        with pytest.raises(MarkerMissing, match="Hardly any object"):
             checked()
 
         assert not IntegrityFinding.objects.exists()
@@ -198,7 +204,7 @@ class TestOnEveryStore:
 
 
 @pytest.mark.usefixtures("store")
-class TestTheBooksThemselves:
+class TestTheLedgerItself:
     def test_a_wrong_sum_is_found(self, checked, archive):
         usage = TenantUsage.objects.get(content_type="media")
         TenantUsage.objects.filter(pk=usage.pk).update(total_bytes=usage.total_bytes + 7)
@@ -215,7 +221,7 @@ class TestTheBooksThemselves:
 
         assert found(checked()) == {"usage_drift": 2}
 
-    def test_a_promise_that_expired_long_ago_has_leaked(self, checked, reserve, later):
+    def test_a_reservation_that_expired_long_ago_has_leaked(self, checked, reserve, later):
         reserve(5, "old", now=later - timedelta(days=2))
         reserve(5, "fresh", now=later - timedelta(hours=3))
 
@@ -265,22 +271,29 @@ class TestTheBooksThemselves:
         checked()
 
         services.put_object(
-            tenant=tenant, content_type="media", key=stray, body=b"123", mime="image/png",
+            tenant=tenant,
+            content_type="media",
+            key=stray,
+            body=b"123",
+            mime="image/png",
             now=timezone.now(),
-        )  # fmt: skip
+        )
 
         assert not Orphan.objects.exists()
         assert checked().clean
 
     def test_a_failed_put_over_an_orphan_uncounts_it(self, checked, reserve, tenant):
-        promise = reserve(9, "stray")
-        smuggle(promise.key, b"12345")
+        reservation = reserve(9, "stray")
+        smuggle(reservation.key, b"12345")
         Orphan.objects.create(
-            key=promise.key, size_bytes=5, modified_at=promise.created_at,
-            found_at=promise.created_at, seen_at=promise.created_at,
-        )  # fmt: skip
+            key=reservation.key,
+            size_bytes=5,
+            modified_at=reservation.created_at,
+            found_at=reservation.created_at,
+            seen_at=reservation.created_at,
+        )
 
-        services.release(promise)
+        services.release(reservation)
 
         assert objects() == {}
         assert not Orphan.objects.exists()
@@ -289,15 +302,20 @@ class TestTheBooksThemselves:
         smuggle(f"media/{tenant.pk}/ff/stray.png", b"x" * 1000)
         checked()
         settings.LIMITS = storage_fixtures.Limits(
-            total_bytes=1004, emergency_bytes=900, tenant_bytes=800,
+            total_bytes=1004,
+            emergency_bytes=900,
+            tenant_bytes=800,
             by_type={"media": 700, "vision": 1, "crawl": 1, "album": 1},
-        )  # fmt: skip
+        )
 
         with pytest.raises(services.QuotaExceeded, match="bucket_full: 5 B > 4 B"):
             services.reserve(
-                tenant=tenant, content_type="media", key=f"media/{tenant.pk}/a", size_bytes=5,
+                tenant=tenant,
+                content_type="media",
+                key=f"media/{tenant.pk}/a",
+                size_bytes=5,
                 now=timezone.now(),
-            )  # fmt: skip
+            )
 
     def test_a_dry_run_counts_nothing(self, checked, archive, tenant):
         smuggle(f"media/{tenant.pk}/ff/stray.png")
@@ -405,7 +423,7 @@ def test_a_listing_out_of_order_is_refused():
     infos = [Info("media/b"), Info("media/a")]
 
     with pytest.raises(ListingUnordered):
-        list(merge_join.objects(infos))
+        list(merge_join.bucket_objects(infos))
 
 
 def test_folders_that_browsers_of_s3_leave_behind_are_no_objects(s3, checked, tenant):
@@ -423,11 +441,16 @@ def test_the_ledger_is_read_in_the_order_of_bytes_by_its_index(tenant, now):
     names = ["Z", "a", "ä", "ы", "_", "a b", "a-", "A"]
     for name in names:
         StoredObject.objects.create(
-            key=f"media/{tenant.pk}/{name}", tenant=tenant, content_type="media", size_bytes=1,
-            mime="image/png", created_at=now, updated_at=now,
-        )  # fmt: skip
+            key=f"media/{tenant.pk}/{name}",
+            tenant=tenant,
+            content_type="media",
+            size_bytes=1,
+            mime="image/png",
+            created_at=now,
+            updated_at=now,
+        )
 
-    read = [line.key for line in merge_join.lines(after="")]
+    read = [line.key for line in merge_join.ledger_entries(after="")]
 
     assert read == sorted(read, key=str.encode)
     assert len(read) == len(names)
@@ -494,7 +517,7 @@ def test_the_marker_tells_whether_it_is_our_bucket_that_answers(store, checked, 
 
 
 def test_every_kind_of_difference_can_be_repaired():
-    assert set(repair._MENDERS) == set(repair._USUAL) == set(Finding)
+    assert set(repair._REPAIRS) == set(repair._USUAL_OUTCOMES) == set(DifferenceKind)
 
 
 def test_reservations_do_not_hide_from_the_listing_what_they_do_not_name(

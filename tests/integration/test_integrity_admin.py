@@ -48,7 +48,7 @@ def act(client, action, *keys):
 
 @pytest.fixture
 def orphan(tenant, checked, later):
-    """A medium that fell out of the books."""
+    """A medium in the bucket without an entry in the ledger."""
     key = medium(tenant, b"the last copy")
     ledger.remove([key], now=later)
     checked(repair=True)
@@ -99,21 +99,21 @@ def test_lists_cost_the_same_for_one_row_and_twenty(admin, checked, tenant, late
     assert queries() == one
 
 
-def test_an_orphan_is_taken_into_the_books_by_a_person(admin, orphan):
+def test_an_orphan_is_taken_into_the_ledger_by_a_person(admin, orphan):
     page = act(admin, "adopt", orphan)
 
-    assert "1 object is in the books now." in page
+    assert "1 object was added to the ledger." in page
     assert storage_fixtures.in_ledger() == objects()
 
 
-def test_what_cannot_be_taken_into_the_books_says_why(admin, checked, tenant):
+def test_what_cannot_be_taken_into_the_ledger_says_why(admin, checked, tenant):
     key = smuggle(f"media/{tenant.pk}/stray.png")
     checked()
 
     page = act(admin, "adopt", key)
 
-    assert "no object of ours" in page
-    assert "0 objects are in the books now." in page
+    assert "not an object of this product" in page
+    assert "0 objects were added to the ledger." in page
     assert storage_fixtures.in_ledger() == {}
 
 

@@ -1,4 +1,4 @@
-"""Checks and repairs beside uploads, beside each other, and killed."""
+"""Checks and repairs that run beside uploads and each other, or are killed."""
 
 import random
 import subprocess
@@ -13,15 +13,15 @@ from django.utils import timezone
 from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.integrity import check_runs
-from storage_quota.integrity.check import Terms
+from storage_quota.integrity.check import CheckOptions
 from storage_quota.integrity.errors import CheckRunning
-from storage_quota.integrity.verify import Wishes, verify
+from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import get_store
 from tests import integrity_fixtures as given
 from tests import storage_fixtures
 from tests.concurrency import in_threads
-from tests.integrity_fixtures import books_match_the_bucket, medium, objects, smuggle
+from tests.integrity_fixtures import ledger_matches_the_bucket, medium, objects, smuggle
 from tests.storage_fixtures import in_ledger, key, used
 
 checked, later = given.checked, given.later
@@ -38,7 +38,7 @@ def tenant(transactional_db):
 
 
 def uploader(tenant, seed):
-    """Stores and removes, over and over, a few keys that all uploaders share."""
+    """Store and remove a few keys, shared by all uploaders, again and again."""
     chance = random.Random(seed)
 
     def work():
@@ -49,10 +49,13 @@ def uploader(tenant, seed):
                 continue
             try:
                 services.put_object(
-                    tenant=tenant, content_type="media", key=name,
-                    body=chance.randbytes(chance.randint(1, 300)), mime="image/png",
+                    tenant=tenant,
+                    content_type="media",
+                    key=name,
+                    body=chance.randbytes(chance.randint(1, 300)),
+                    mime="image/png",
                     now=timezone.now(),
-                )  # fmt: skip
+                )
             except services.ReservationExpired:
                 continue
 
@@ -60,15 +63,15 @@ def uploader(tenant, seed):
 
 
 def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
-    """Everything counts as old and quarantine is over at once: only the locks are left."""
+    """Repair without grace period and quarantine, so that only the locks protect uploads."""
     working = threading.Event()
     medium(tenant, b"untouched")
 
     def repairer():
-        wishes = Wishes(percent=100, repair=True, max_missing_percent=100)
+        request = VerifyRequest(percent=100, repair=True, max_missing_percent=100)
         while not working.is_set():
-            terms = Terms(now=later, grace=timedelta(0))
-            verify(get_store(), wishes=wishes, terms=terms)
+            options = CheckOptions(now=later, grace=timedelta(0))
+            verify(get_store(), request=request, options=options)
 
     def uploaders():
         try:
@@ -79,24 +82,24 @@ def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
     in_threads(repairer, uploaders)
     services.release_expired(now=later)
 
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
     assert used() == sum(in_ledger().values())
     assert not Reservation.objects.exists()
     assert not Orphan.objects.exists()
 
 
 def test_an_object_that_is_put_but_not_settled_yet_is_no_orphan(tenant, checked, later):
-    promise = services.reserve(
+    reservation = services.reserve(
         tenant=tenant, content_type="media", key=key(tenant, "new"), size_bytes=3, now=later
     )
-    get_store().put(promise, b"new", mime="image/png")
+    get_store().put(reservation, b"new", mime="image/png")
 
     report = checked(repair=True, grace=timedelta(0), percent=100)
-    services.settle(promise, now=later)
+    services.settle(reservation, now=later)
 
     assert report.clean
     assert sum(report.found.values()) == 0
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
 
 
 def test_one_check_at_a_time(checked, tenant):
@@ -132,11 +135,15 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
 
     worker = subprocess.Popen(
         [
-            sys.executable, "-m", "tests.integration.integrity_crash_worker",
-            str(connection.settings_dict["NAME"]), str(files.root), later.isoformat(),
+            sys.executable,
+            "-m",
+            "tests.integration.integrity_crash_worker",
+            str(connection.settings_dict["NAME"]),
+            str(files.root),
+            later.isoformat(),
         ],
         stdout=subprocess.PIPE,
-    )  # fmt: skip
+    )
     for _ in range(steps):
         assert worker.stdout.readline()
     worker.kill()
@@ -150,13 +157,13 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
 
     assert not set(strays) & set(objects())
     assert set(in_ledger()) == set(stored[3:])
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
     assert used() == sum(in_ledger().values())
     assert not Reservation.objects.exists()
 
 
 def _when_its_lock_is_gone(work):
-    """PostgreSQL notices the death of a client within moments."""
+    """Wait until PostgreSQL has noticed the death of a client."""
     for _ in range(100):
         try:
             return work()

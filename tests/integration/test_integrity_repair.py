@@ -1,4 +1,4 @@
-"""What a repair does about differences, and what it refuses to do."""
+"""Repairs: what they do about differences, and what they refuse to do."""
 
 import json
 import time
@@ -10,8 +10,9 @@ from django.utils import timezone
 from accounts.models import Tenant
 from storage_quota import keys, ledger, selectors, services, tasks
 from storage_quota.hooks import Loss
-from storage_quota.integrity import orphans, repair
+from storage_quota.integrity import repair
 from storage_quota.integrity.errors import MarkerMissing, TooMuchMissing
+from storage_quota.integrity.orphans import adoption, quarantine
 from storage_quota.models import (
     Installation,
     IntegrityCheck,
@@ -25,9 +26,9 @@ from storage_quota.object_store import StoreUnavailable
 from tests import integrity_fixtures as given
 from tests import storage_fixtures
 from tests.integrity_fixtures import (
-    books_match_the_bucket,
     document,
     found,
+    ledger_matches_the_bucket,
     medium,
     objects,
     smuggle,
@@ -49,10 +50,10 @@ def archive(tenant):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """What rooms above are told."""
-    told = []
-    monkeypatch.setattr(repair, "tell", told.append)
-    return told
+    """Losses of which the rooms above are notified."""
+    losses = []
+    monkeypatch.setattr(repair, "notify", losses.append)
+    return losses
 
 
 @pytest.fixture
@@ -69,19 +70,19 @@ def damage(store, key):
 
 @pytest.mark.usefixtures("any_store")
 class TestOnEveryStore:
-    def test_what_is_missing_leaves_the_books(self, any_store, checked, archive, heard):
+    def test_what_is_missing_leaves_the_ledger(self, any_store, checked, archive, heard):
         any_store.delete(archive[1])
 
         report = checked(repair=True)
 
-        assert report.repairs.done == {"forgotten": 1}
+        assert report.repairs.outcomes == {"forgotten": 1}
         assert report.clean
-        assert books_match_the_bucket()
+        assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
         assert heard == [Loss("media", [archive[1]])]
         assert found(checked()) == {}
 
-    def test_a_damaged_object_is_marked_and_its_books_are_corrected(
+    def test_a_damaged_object_is_marked_and_its_entries_are_corrected(
         self, any_store, checked, archive, heard
     ):
         damage(any_store, archive[2])
@@ -89,13 +90,13 @@ class TestOnEveryStore:
 
         report = checked(percent=100, repair=True)
 
-        assert report.repairs.done == {"damaged": 2}
-        assert books_match_the_bucket()
+        assert report.repairs.outcomes == {"damaged": 2}
+        assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
         assert sorted(loss.keys for loss in heard) == [[archive[2]], [archive[3]]]
         again = checked(percent=100)
         assert found(again) == {}
-        assert again.standing["damaged_objects"] == 2
+        assert again.pending["damaged_objects"] == 2
 
     def test_a_damaged_object_is_mended_by_storing_it_again(
         self, any_store, checked, archive, tenant
@@ -117,7 +118,7 @@ class TestOnEveryStore:
 
         report = checked(repair=True)
 
-        assert report.repairs.done == {"corrected": 2}  # the sum was wrong with it
+        assert report.repairs.outcomes == {"corrected": 2}  # the sum was wrong with it
         assert not StoredObject.objects.get(pk=archive[1]).damaged_at
         assert used() == sum(objects().values())
         assert heard == []
@@ -125,13 +126,13 @@ class TestOnEveryStore:
     def test_an_orphan_goes_through_quarantine(self, any_store, checked, archive, stray, later):
         report = checked(repair=True)
 
-        assert report.repairs.done == {"quarantined": 1}
+        assert report.repairs.outcomes == {"quarantined": 1}
         assert report.clean
         assert stray in objects()
         assert checked(now=later + timedelta(hours=23), repair=True).repairs.purged == 0
         assert found(checked()) == {}
         assert checked(now=later + DAY, repair=True).repairs.purged == 1
-        assert books_match_the_bucket()
+        assert ledger_matches_the_bucket()
         assert not Orphan.objects.exists()
         assert not Reservation.objects.exists()
 
@@ -147,35 +148,39 @@ class TestOnEveryStore:
         report = checked(percent=100, repair=True)
 
         assert found(report) == {
-            "missing": 1, "orphaned": 1, "wrong_size": 1, "wrong_hash": 1, "usage_drift": 1,
+            "missing": 1,
+            "orphaned": 1,
+            "wrong_size": 1,
+            "wrong_hash": 1,
+            "usage_drift": 1,
             "leaked_reservation": 1,
-        }  # fmt: skip
+        }
         assert report.clean
         assert not Reservation.objects.exists()
         assert found(checked(percent=100)) == {}
 
-    def test_an_orphan_is_taken_into_the_books(self, any_store, checked, archive, tenant, later):
+    def test_an_orphan_is_taken_into_the_ledger(self, any_store, checked, archive, tenant, later):
         body = b"the last copy"
         entry = StoredObject.objects.get(pk=medium(tenant, body))
         ledger.remove([entry.key], now=later)
         checked(repair=True)
 
-        adopted = orphans.adopt(any_store, entry.key, now=later)
+        adopted = adoption.adopt(any_store, entry.key, now=later)
 
         assert (adopted.size_bytes, adopted.sha256) == (len(body), entry.sha256)
-        assert books_match_the_bucket()
+        assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
         assert checked(now=later + 2 * DAY, repair=True).repairs.purged == 0
-        assert books_match_the_bucket()
+        assert ledger_matches_the_bucket()
 
 
 @pytest.mark.usefixtures("store")
 class TestLookingAgain:
-    """Between the check and the repair everything may have changed."""
+    """Repairs of differences that changed between the check and the repair."""
 
     @pytest.fixture
     def plant(self, checked, later):
-        """Findings of a check, without a repair."""
+        """Run a check without a repair."""
 
         def make():
             return checked(percent=100).check
@@ -183,9 +188,9 @@ class TestLookingAgain:
         return make
 
     def run(self, store, check, now):
-        return repair.run(store, check, terms=repair.Terms(now=now))
+        return repair.run(store, check, options=repair.CheckOptions(now=now))
 
-    def test_what_came_back_stays_in_the_books(self, store, plant, archive, tenant, later):
+    def test_what_came_back_stays_in_the_ledger(self, store, plant, archive, tenant, later):
         with store.open(archive[1], raw=True) as file:
             body = file.read()
         store.delete(archive[1])
@@ -194,23 +199,23 @@ class TestLookingAgain:
 
         repairs = self.run(store, check, later)
 
-        assert repairs.done == {"right": 1}
+        assert repairs.outcomes == {"right": 1}
         assert archive[1] in storage_fixtures.in_ledger()
 
     def test_what_is_being_stored_again_is_left_alone(self, store, plant, archive, later, tenant):
         kind = archive[1].split("/")[0]
         store.delete(archive[1])
         check = plant()
-        promise = services.reserve(
+        reservation = services.reserve(
             tenant=tenant, content_type=kind, key=archive[1], size_bytes=9, now=later
         )
 
         repairs = self.run(store, check, later)
 
-        assert (repairs.done, repairs.left) == ({}, 1)
-        store.put(promise, b"picture x", mime="image/png")
-        services.settle(promise, now=later)
-        assert books_match_the_bucket()
+        assert (repairs.outcomes, repairs.remaining) == ({}, 1)
+        store.put(reservation, b"picture x", mime="image/png")
+        services.settle(reservation, now=later)
+        assert ledger_matches_the_bucket()
 
     def test_an_entry_written_meanwhile_is_not_touched(
         self, store, plant, archive, later, monkeypatch, heard
@@ -227,7 +232,7 @@ class TestLookingAgain:
 
         repairs = self.run(store, check, later)
 
-        assert (repairs.done, repairs.left) == ({}, 1)
+        assert (repairs.outcomes, repairs.remaining) == ({}, 1)
         assert archive[1] in storage_fixtures.in_ledger()
 
     def test_a_bucket_that_dies_during_the_repair_loses_nothing(self, store, plant, archive, later):
@@ -249,7 +254,7 @@ class TestLookingAgain:
 
         repairs = self.run(store, check, later)
 
-        assert (repairs.done, repairs.left) == ({}, 1)
+        assert (repairs.outcomes, repairs.remaining) == ({}, 1)
         assert Orphan.objects.get(pk=key).delete_after is None
 
     def test_an_orphan_that_was_replaced_serves_its_quarantine_anew(
@@ -264,31 +269,36 @@ class TestLookingAgain:
         assert checked(now=later + 3 * DAY, repair=True).repairs.purged == 1
         assert stray not in objects()
 
-    def test_an_orphan_promised_at_the_end_of_its_quarantine_stays(
+    def test_an_orphan_reserved_at_the_end_of_its_quarantine_stays(
         self, store, checked, tenant, reserve, later
     ):
         key = smuggle(f"media/{tenant.pk}/stray")
         checked(repair=True)
-        promise = reserve(5, "stray", now=later + DAY)
+        reservation = reserve(5, "stray", now=later + DAY)
 
-        assert orphans.purge(store, now=later + DAY) == 0
+        assert quarantine.purge(store, now=later + DAY) == 0
 
-        store.put(promise, b"12345", mime="image/png")
-        services.settle(promise, now=later + DAY)
+        store.put(reservation, b"12345", mime="image/png")
+        services.settle(reservation, now=later + DAY)
         assert objects() == {key: 5}
-        assert books_match_the_bucket()
+        assert ledger_matches_the_bucket()
 
-    def test_an_orphan_that_got_into_the_books_is_never_deleted(
+    def test_an_orphan_that_got_into_the_ledger_is_never_deleted(
         self, store, checked, tenant, later
     ):
         key = smuggle(f"media/{tenant.pk}/stray")
         checked(repair=True)
         StoredObject.objects.create(
-            key=key, tenant=tenant, content_type="media", size_bytes=5, mime="image/png",
-            created_at=later, updated_at=later,
-        )  # fmt: skip
+            key=key,
+            tenant=tenant,
+            content_type="media",
+            size_bytes=5,
+            mime="image/png",
+            created_at=later,
+            updated_at=later,
+        )
 
-        assert orphans.purge(store, now=later + DAY) == 0
+        assert quarantine.purge(store, now=later + DAY) == 0
 
         assert key in objects()
         assert not Orphan.objects.exists()
@@ -298,11 +308,15 @@ class TestLookingAgain:
     ):
         checked(repair=True)
         monkeypatch.setattr(
-            orphans.sweep, "release", lambda cover: (_ for _ in ()).throw(KeyboardInterrupt)
+            quarantine.release,
+            "release",
+            lambda reservation: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
-            orphans.purge(store, now=later + DAY)
-        assert [row.size_bytes for row in Reservation.objects.all()] == [5]
+            quarantine.purge(store, now=later + DAY)
+        assert [(row.size_bytes, row.purpose) for row in Reservation.objects.all()] == [
+            (5, "orphan")
+        ]
 
         services.release_expired(now=later + DAY)
 
@@ -313,9 +327,9 @@ class TestLookingAgain:
         store.delete(archive[0])
         check = plant()
 
-        terms = repair.Terms(now=later, until=time.monotonic() - 1)
-        assert repair.run(store, check, terms=terms).left == 1
-        assert repair.run(store, check, terms=repair.Terms(now=later)).left == 0
+        options = repair.CheckOptions(now=later, until=time.monotonic() - 1)
+        assert repair.run(store, check, options=options).remaining == 1
+        assert repair.run(store, check, options=repair.CheckOptions(now=later)).remaining == 0
 
     def test_repairing_twice_does_nothing_new(self, store, plant, archive, stray, later):
         store.delete(archive[0])
@@ -324,8 +338,8 @@ class TestLookingAgain:
         first = self.run(store, check, later)
         second = self.run(store, check, later)
 
-        assert first.done == {"forgotten": 1, "quarantined": 1}
-        assert (second.done, second.left) == ({}, 0)
+        assert first.outcomes == {"forgotten": 1, "quarantined": 1}
+        assert (second.outcomes, second.remaining) == ({}, 0)
         assert IntegrityFinding.objects.exclude(outcome="").count() == 2
 
 
@@ -351,8 +365,8 @@ class TestRefusals:
     def test_a_person_may_say_that_so_much_is_missing_indeed(self, checked, plundered):
         report = checked(repair=True, max_missing_percent=50)
 
-        assert report.repairs.done == {"forgotten": 12}
-        assert books_match_the_bucket()
+        assert report.repairs.outcomes == {"forgotten": 12}
+        assert ledger_matches_the_bucket()
 
     def test_a_dry_run_changes_nothing(self, store, checked, archive, stray):
         store.delete(archive[0])
@@ -370,7 +384,7 @@ class TestRefusals:
 
         report = checked(repair=True, grace=timedelta(0))
 
-        assert (report.repairs.done, report.repairs.left) == ({}, 1)
+        assert (report.repairs.outcomes, report.repairs.remaining) == ({}, 1)
         assert not report.clean
         checked(now=later + 30 * DAY, repair=True)
         assert key in objects()
@@ -380,7 +394,7 @@ class TestRefusals:
         smuggle(f"media/{gone.pk}/a.png")
         gone.delete()
 
-        assert checked(repair=True).repairs.left == 1
+        assert checked(repair=True).repairs.remaining == 1
 
     def test_what_was_accepted_is_not_told_of_again_but_counts(self, checked, archive):
         smuggle("backup.tar", b"12345")
@@ -396,20 +410,22 @@ class TestRefusals:
         store.down = True
 
         with pytest.raises(StoreUnavailable):
-            repair.run(store, check, terms=repair.Terms(now=later))
+            repair.run(store, check, options=repair.CheckOptions(now=later))
 
         store.down = False
-        assert repair.run(store, check, terms=repair.Terms(now=later)).done == {"forgotten": 1}
+        assert repair.run(store, check, options=repair.CheckOptions(now=later)).outcomes == {
+            "forgotten": 1
+        }
 
 
 @pytest.mark.usefixtures("store")
 class TestAdoption:
     def adopted(self, store, key, now):
-        return orphans.adopt(store, key, now=now)
+        return adoption.adopt(store, key, now=now)
 
     @pytest.fixture
     def lost(self, tenant, checked, later):
-        """An orphan of ten bytes with a good name."""
+        """An orphan of ten bytes whose key could be one of ours."""
         key = medium(tenant, b"0123456789")
         ledger.remove([key], now=later)
         checked(repair=True)
@@ -435,7 +451,7 @@ class TestAdoption:
         checked()
 
         for key in (lost, stray, "nowhere"):
-            with pytest.raises(orphans.NotAdoptable):
+            with pytest.raises(adoption.NotAdoptable):
                 self.adopted(store, key, later)
 
         assert lost not in storage_fixtures.in_ledger()
@@ -443,19 +459,19 @@ class TestAdoption:
     def test_one_that_is_being_stored_is_refused(self, store, lost, tenant, later):
         services.reserve(tenant=tenant, content_type="media", key=lost, size_bytes=10, now=later)
 
-        with pytest.raises(orphans.NotAdoptable):
+        with pytest.raises(adoption.NotAdoptable):
             self.adopted(store, lost, later)
 
     def test_one_that_was_replaced_is_refused(self, store, lost, later):
         Orphan.objects.filter(pk=lost).update(etag="another")
 
-        with pytest.raises(orphans.NotAdoptable):
+        with pytest.raises(adoption.NotAdoptable):
             self.adopted(store, lost, later)
 
     def test_one_that_went_away_is_refused(self, store, lost, later):
         store.delete(lost)
 
-        with pytest.raises(orphans.NotAdoptable):
+        with pytest.raises(adoption.NotAdoptable):
             self.adopted(store, lost, later)
 
 

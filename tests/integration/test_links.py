@@ -1,4 +1,4 @@
-"""Links to stored objects: whose, for how long, as what; and that nobody writes them down."""
+"""Links to stored objects: to whose objects, for how long, of which type; and never logged."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture
 def linked(s3):
-    """The store in use has links."""
+    """Use a store that has links."""
     with use(s3):
         yield s3
 
@@ -111,10 +111,16 @@ def test_raster_pictures_are_shown_as_what_they_are(linked, put, tenant, now, mi
 @pytest.mark.parametrize(
     "mime",
     [
-        "text/html", "image/svg+xml", "application/xhtml+xml", "application/pdf", "video/mp4",
-        "image/jpeg; charset=x", "IMAGE/JPEG\r\nX: y", "",
+        "text/html",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "application/pdf",
+        "video/mp4",
+        "image/jpeg; charset=x",
+        "IMAGE/JPEG\r\nX: y",
+        "",
     ],
-)  # fmt: skip
+)
 def test_whatever_else_is_stored_is_a_download_of_no_type(linked, tenant, now, mime):
     key = f"media/{tenant.pk}/x"
     linked.put(
@@ -123,9 +129,14 @@ def test_whatever_else_is_stored_is_a_download_of_no_type(linked, tenant, now, m
         mime="text/html",
     )
     StoredObject.objects.create(
-        key=key, tenant=tenant, content_type="media", size_bytes=1, mime=mime, created_at=now,
+        key=key,
+        tenant=tenant,
+        content_type="media",
+        size_bytes=1,
+        mime=mime,
+        created_at=now,
         updated_at=now,
-    )  # fmt: skip
+    )
 
     asked = query_of(links.presigned_url(tenant_id=tenant.pk, key=key, now=now, filename="a.svg"))
 

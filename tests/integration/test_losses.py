@@ -1,4 +1,4 @@
-"""What posts, enrichments and albums do about lost objects; and how an import restores a file."""
+"""Lost objects: what posts, enrichments and albums do, and how an import restores a file."""
 
 import hashlib
 from zoneinfo import ZoneInfo
@@ -10,13 +10,13 @@ from media.models import MediaObject, Post
 from media.services import imports
 from media.sources.export.source import ExportSource
 from storage_quota import keys
-from storage_quota.hooks import Loss, tell
+from storage_quota.hooks import Loss, notify
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from telegram_assistant.management.commands.demo import SAMPLE
 from tests import factories as make
 from tests import integrity_fixtures as given
-from tests.integrity_fixtures import books_match_the_bucket, document, smuggle
+from tests.integrity_fixtures import document, ledger_matches_the_bucket, smuggle
 
 checked, later = given.checked, given.later
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def shown():
-    """A stored picture, and a post that shows it."""
+    """A stored picture, and a post that uses it."""
     of = make.channel()
     picture = make.media_object(owner=of.tenant, body=make.picture(), stored=True)
     other = make.media_object(owner=of.tenant, stored=True)
@@ -46,7 +46,7 @@ def test_a_lost_file_is_read_again_by_the_next_import_and_nothing_is_deleted(sho
     picture, post = shown
     get_store().delete(picture.s3_key)
 
-    assert checked(repair=True).repairs.done == {"forgotten": 1}
+    assert checked(repair=True).repairs.outcomes == {"forgotten": 1}
 
     prints = dict(Post.objects.values_list("pk", "source_fingerprint"))
     assert prints.pop(post.pk) == ""
@@ -62,7 +62,7 @@ def test_the_files_of_another_tenant_are_another_tenants(shown):
     same = make.media_object(owner=strangers.tenant, body=body, stored=True)
     theirs = make.post(of=strangers, media=[same], source_fingerprint="read")
 
-    tell(Loss("media", [picture.s3_key]))
+    notify(Loss("media", [picture.s3_key]))
 
     theirs.refresh_from_db()
     assert theirs.source_fingerprint == "read"
@@ -75,7 +75,7 @@ def test_a_lost_result_is_no_longer_named_by_its_enrichment(shown, checked):
     get_store().delete(lost)
     get_store().delete(picture.s3_key)
 
-    assert checked(repair=True).repairs.done == {"forgotten": 2}
+    assert checked(repair=True).repairs.outcomes == {"forgotten": 2}
 
     row.refresh_from_db()
     assert (row.s3_vision_keys, row.s3_media_keys) == ([kept], [picture.s3_key])
@@ -90,7 +90,7 @@ def test_a_lost_summary_is_no_longer_named_by_its_album(shown, checked):
     album.save()
     get_store().delete(lost)
 
-    assert checked(repair=True).repairs.done == {"forgotten": 1}
+    assert checked(repair=True).repairs.outcomes == {"forgotten": 1}
 
     album.refresh_from_db()
     assert album.meta["enrichment"] == {"s3_key": None, "labels": ["cat"]}
@@ -99,7 +99,7 @@ def test_a_lost_summary_is_no_longer_named_by_its_album(shown, checked):
 def test_rooms_hear_only_of_their_own_type(shown):
     picture, post = shown
 
-    tell(Loss("crawl", [picture.s3_key]))
+    notify(Loss("crawl", [picture.s3_key]))
 
     post.refresh_from_db()
     assert post.source_fingerprint == "read"
@@ -123,6 +123,6 @@ def test_an_import_of_the_same_export_puts_a_lost_file_again(how, checked, impor
         assert hashlib.sha256(file.read()).hexdigest() == media.file_sha256
     assert not StoredObject.objects.filter(damaged_at__isnull=False).exists()
     assert Post.objects.count() == posts
-    assert books_match_the_bucket()
+    assert ledger_matches_the_bucket()
     assert checked(percent=100).clean
     assert import_export().counts["media_stored"] == 0

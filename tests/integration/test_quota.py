@@ -8,10 +8,10 @@ from django.utils import timezone
 from accounts import tenants
 from accounts.models import Tenant
 from storage_quota import selectors, services, tasks
-from storage_quota.models import Reservation, StoredObject, TenantUsage
-from storage_quota.object_store import StoreUnavailable, Upload
+from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
+from storage_quota.object_store import StoreUnavailable, UnfinishedUpload
 from storage_quota.reserve import RESERVATION_TTL
-from storage_quota.services import QuotaExceeded, ReservationExpired, Want
+from storage_quota.services import QuotaExceeded, ReservationExpired, ReservationRequest
 from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 
@@ -35,7 +35,7 @@ def put(reserve, store, now):
     return make
 
 
-def test_promised_bytes_count_against_the_limit_before_they_are_uploaded(reserve):
+def test_reserved_bytes_count_against_the_limit_before_they_are_uploaded(reserve):
     reserve(50)
 
     with pytest.raises(QuotaExceeded) as refusal:
@@ -94,7 +94,7 @@ def test_a_tenants_own_limit_may_be_nothing(reserve, tenant):
         reserve(1)
 
 
-def test_the_bucket_counts_ledger_and_promises_of_everyone(put, reserve, bob):
+def test_the_bucket_counts_ledger_and_reservations_of_everyone(put, reserve, bob):
     put(50)
     put(20, content_type="vision")
     reserve(30, content_type="crawl", tenant=bob)
@@ -112,7 +112,7 @@ def test_the_bucket_is_asked_first_then_the_tenant_then_the_type(reserve):
     assert [reason(101), reason(81), reason(61)] == ["bucket_full", "tenant_limit", "media_limit"]
 
 
-def test_a_forecast_promises_nothing(tenant):
+def test_a_forecast_reserves_nothing(tenant):
     outlook = services.forecast(tenant=tenant, content_type="media", size_bytes=60)
 
     assert outlook.allowed
@@ -136,9 +136,11 @@ def test_fact_017_an_upload_refused_writes_nothing(tenant, store, now):
 
 
 def test_a_batch_that_does_not_fit_is_granted_in_order(tenant, now):
-    wants = [Want(key(tenant, str(n)), size) for n, size in enumerate([30, 40, 20, 20, 10])]
+    wants = [
+        ReservationRequest(key(tenant, str(n)), size) for n, size in enumerate([30, 40, 20, 20, 10])
+    ]
 
-    answers = services.reserve_many(tenant=tenant, content_type="media", wants=wants, now=now)
+    answers = services.reserve_many(tenant=tenant, content_type="media", requests=wants, now=now)
 
     assert [isinstance(a, Reservation) for a in answers] == [True, False, True, False, True]
     assert answers[0].key == wants[0].key
@@ -146,11 +148,11 @@ def test_a_batch_that_does_not_fit_is_granted_in_order(tenant, now):
 
 
 def test_a_batch_of_nothing_is_granted(tenant, now):
-    assert services.reserve_many(tenant=tenant, content_type="media", wants=[], now=now) == []
+    assert services.reserve_many(tenant=tenant, content_type="media", requests=[], now=now) == []
 
 
 @pytest.mark.parametrize("size", [0, -1])
-def test_a_promise_is_of_at_least_one_byte(reserve, size):
+def test_a_reservation_is_of_at_least_one_byte(reserve, size):
     with pytest.raises(ValueError, match="at least one byte"):
         reserve(size)
 
@@ -190,7 +192,7 @@ def test_fact_034_settling_twice_counts_once(reserve, store, now):
     assert TenantUsage.objects.get().objects_count == 1
 
 
-def test_less_than_promised_is_charged_as_it_is(reserve, store, now):
+def test_less_than_reserved_is_charged_as_it_is(reserve, store, now):
     reservation = reserve(50)
     store.put(reservation, b"x" * 7, mime="image/png")
 
@@ -241,16 +243,16 @@ def test_what_was_not_put_cannot_be_settled(reserve, now):
         services.settle(reserve(7), now=now)
 
 
-def test_settling_what_does_not_belong_to_the_promise_is_refused(reserve, store, now):
+def test_settling_what_does_not_belong_to_the_reservation_is_refused(reserve, store, now):
     reservation = reserve(7)
     store.put(reservation, b"x", mime="image/png")
-    reservation.stored = replace(reservation.stored, size_bytes=8)
+    reservation.receipt = replace(reservation.receipt, size_bytes=8)
 
     with pytest.raises(ValueError, match="was not put on the reservation"):
         services.settle(reservation, now=now)
 
 
-def test_of_two_puts_at_once_the_ledger_keeps_the_heavier(reserve, store, now):
+def test_of_two_puts_at_once_the_ledger_keeps_the_larger(reserve, store, now):
     short, long = reserve(3, "a"), reserve(9, "a")
     store.put(long, b"x" * 9, mime="image/png")
     store.put(short, b"x" * 3, mime="image/png")
@@ -288,6 +290,7 @@ def test_which_of_two_puts_at_once_came_last_is_found_out_by_the_sweep(reserve, 
     services.settle_many([short], now=now)
 
     assert selectors.taken_in_all() == 10
+    assert Reservation.objects.get().purpose == Purpose.RECHECK
     services.release_expired(now=now)
 
     assert in_ledger() == in_bucket(store) == {short.key: 3}
@@ -295,7 +298,9 @@ def test_which_of_two_puts_at_once_came_last_is_found_out_by_the_sweep(reserve, 
     assert not Reservation.objects.exists()
 
 
-def test_two_live_promises_for_one_content_are_charged_twice_until_one_of_them_ends(reserve, now):
+def test_two_live_reservations_for_one_content_are_charged_twice_until_one_of_them_ends(
+    reserve, now
+):
     reserve(40, "a")
 
     with pytest.raises(QuotaExceeded):
@@ -328,7 +333,9 @@ def test_a_release_leaves_the_object_somebody_else_is_storing(reserve, store, no
     assert not Reservation.objects.exists()
 
 
-def test_releasing_an_unused_promise_deletes_what_the_one_it_took_over_left(reserve, store, now):
+def test_releasing_an_unused_reservation_deletes_what_the_one_it_took_over_left(
+    reserve, store, now
+):
     killed = reserve(7, "a")
     store.put(killed, b"x" * 7, mime="image/png")
 
@@ -338,7 +345,7 @@ def test_releasing_an_unused_promise_deletes_what_the_one_it_took_over_left(rese
     assert not Reservation.objects.exists()
 
 
-def test_while_the_store_is_down_a_released_promise_still_counts(reserve, store, now):
+def test_while_the_store_is_down_a_released_reservation_still_counts(reserve, store, now):
     reservation = reserve(60)
     store.put(reservation, b"x" * 60, mime="image/png")
     store.down = True
@@ -352,7 +359,7 @@ def test_while_the_store_is_down_a_released_promise_still_counts(reserve, store,
     assert in_bucket(store) == {}
 
 
-def test_retries_during_an_outage_do_not_fill_the_bucket_with_promises(tenant, store, now):
+def test_retries_during_an_outage_do_not_fill_the_bucket_with_reservations(tenant, store, now):
     store.down = True
     for _ in range(10):
         with pytest.raises(StoreUnavailable):
@@ -368,7 +375,7 @@ def test_retries_during_an_outage_do_not_fill_the_bucket_with_promises(tenant, s
     assert [r.size_bytes for r in Reservation.objects.all()] == [40]
 
 
-def test_an_expired_promise_counts_until_the_bucket_was_looked_at(reserve, store, tenant, now):
+def test_an_expired_reservation_counts_until_the_bucket_was_looked_at(reserve, store, tenant, now):
     reserve(60)
     store.down = True
 
@@ -383,16 +390,19 @@ def test_the_sweep_deletes_what_no_ledger_knows(reserve, store, now):
     reservation = reserve(7)
     store.put(reservation, b"x" * 7, mime="image/png")
 
-    swept = services.release_expired(now=now + RESERVATION_TTL)
+    released = services.release_expired(now=now + RESERVATION_TTL)
 
-    assert (swept.cleared, swept.left) == (1, 0)
+    assert (released.cleared, released.remaining) == (1, 0)
     assert in_bucket(store) == {}
     assert not Reservation.objects.exists()
 
 
 def test_the_sweep_aborts_what_the_missing_writer_left_half_written(reserve, store, now):
     killed = reserve(7)
-    store.unfinished = [Upload(killed.key, "1", now), Upload(f"{killed.key}2", "2", now)]
+    store.unfinished = [
+        UnfinishedUpload(killed.key, "1", now),
+        UnfinishedUpload(f"{killed.key}2", "2", now),
+    ]
 
     services.release_expired(now=now + RESERVATION_TTL)
 
@@ -411,18 +421,18 @@ def test_the_sweep_keeps_what_the_ledger_knows_and_corrects_its_size(put, reserv
     assert used() == 20
 
 
-def test_the_sweep_leaves_a_key_to_a_promise_that_is_still_good(reserve, store, now):
+def test_the_sweep_leaves_a_key_to_a_reservation_that_is_still_good(reserve, store, now):
     reserve(7, "a")
     fresh = reserve(9, "a", now=now + timedelta(minutes=59))
     store.put(fresh, b"x" * 9, mime="image/png")
 
-    swept = services.release_expired(now=now + RESERVATION_TTL)
+    released = services.release_expired(now=now + RESERVATION_TTL)
 
-    assert (swept.cleared, swept.left) == (0, 1)
+    assert (released.cleared, released.remaining) == (0, 1)
     assert list(in_bucket(store).values()) == [9]
 
 
-def test_a_promise_that_was_swept_is_not_settled(reserve, store, now):
+def test_a_reservation_that_was_swept_is_not_settled(reserve, store, now):
     reservation = reserve(7)
     store.put(reservation, b"x" * 7, mime="image/png")
     services.release_expired(now=now + RESERVATION_TTL)
@@ -447,7 +457,7 @@ def test_an_object_put_after_the_sweep_is_deleted_by_the_release(reserve, store,
     assert not Reservation.objects.exists()
 
 
-def test_a_swept_promise_is_settled_if_the_same_bytes_were_stored_meanwhile(
+def test_a_swept_reservation_is_settled_if_the_same_bytes_were_stored_meanwhile(
     put, reserve, store, now
 ):
     late = reserve(7, "a")
@@ -479,10 +489,13 @@ def test_the_scheduled_task_says_so_when_the_store_is_out_of_order(reserve, stor
     }
 
 
-def test_a_new_promise_clears_away_what_a_killed_writer_left_half_written(reserve, store, now):
-    """His promise is replaced, so nothing would count those bytes any more."""
+def test_a_new_reservation_clears_away_what_a_killed_writer_left_half_written(reserve, store, now):
+    """The killed writer's reservation is replaced, so nothing would count its bytes any more."""
     killed = reserve(20, "a")
-    store.unfinished = [Upload(killed.key, "1", now), Upload(killed.key + "b", "2", now)]
+    store.unfinished = [
+        UnfinishedUpload(killed.key, "1", now),
+        UnfinishedUpload(killed.key + "b", "2", now),
+    ]
 
     again = reserve(20, "a", now=now + RESERVATION_TTL)
 
@@ -490,7 +503,7 @@ def test_a_new_promise_clears_away_what_a_killed_writer_left_half_written(reserv
     assert Reservation.objects.get() == again
 
 
-def test_a_store_that_is_away_keeps_no_new_promise_from_replacing_an_expired_one(
+def test_a_store_that_is_away_keeps_no_new_reservation_from_replacing_an_expired_one(
     reserve, store, now
 ):
     reserve(20, "a")
@@ -504,9 +517,9 @@ def test_a_store_that_is_away_keeps_no_new_promise_from_replacing_an_expired_one
 def test_the_scheduled_task_aborts_what_is_ours_and_old(store):
     old, young = timezone.now() - timedelta(hours=3), timezone.now()
     store.unfinished = [
-        Upload("media/t/old.mp4", "1", old),
-        Upload("media/t/young.mp4", "2", young),
-        Upload("backup/theirs.tar", "3", old),
+        UnfinishedUpload("media/t/old.mp4", "1", old),
+        UnfinishedUpload("media/t/young.mp4", "2", young),
+        UnfinishedUpload("backup/theirs.tar", "3", old),
     ]
 
     assert tasks.release_expired().endswith("1 uploads aborted")
@@ -524,17 +537,18 @@ def test_removing_subtracts_and_deletes(put, store, now):
     assert not Reservation.objects.exists()
 
 
-def test_forgotten_bytes_stay_covered_until_the_object_is_gone(put, store, reserve, now):
+def test_forgotten_bytes_stay_counted_until_the_object_is_gone(put, store, reserve, now):
     stored = put(60)
     store.down = True
 
-    covers = services.forget([stored.key], now=now)
+    tombstones = services.forget([stored.key], now=now)
 
+    assert [row.purpose for row in tombstones] == [Purpose.TOMBSTONE]
     assert used() == 0
     with pytest.raises(QuotaExceeded):
         reserve(1)
     store.down = False
-    services.release_many(covers)
+    services.release_many(tombstones)
     reserve(60)
     assert in_bucket(store) == {}
 
@@ -628,6 +642,19 @@ def test_the_database_refuses_a_key_in_a_strangers_folder(tenant, bob, now):
         )
 
 
+def test_the_database_knows_the_purposes_and_lets_only_uploads_last(reserve, now):
+    reservation = reserve(1)
+    assert reservation.purpose == Purpose.UPLOAD
+
+    with pytest.raises(IntegrityError, match="reservation_purpose_known"), transaction.atomic():
+        Reservation.objects.update(purpose="other", expires_at=now)
+    with (
+        pytest.raises(IntegrityError, match="reservation_other_purposes_expired"),
+        transaction.atomic(),
+    ):
+        Reservation.objects.update(purpose=Purpose.TOMBSTONE)
+
+
 @pytest.mark.parametrize("column", ["total_bytes", "objects_count"])
 def test_the_database_refuses_usage_below_zero(tenant, now, column):
     with pytest.raises(IntegrityError, match="not_negative"):
@@ -650,7 +677,7 @@ def test_a_tenant_is_found_by_name_or_by_id(tenant):
         tenants.find_tenant("Mallory")
 
 
-def test_the_cost_of_a_promise_does_not_grow_with_the_ledger(
+def test_the_cost_of_a_reservation_does_not_grow_with_the_ledger(
     put, reserve, tenant, settings, django_assert_num_queries
 ):
     settings.LIMITS = replace(settings.LIMITS, by_type={"media": 10_000}, total_bytes=10_000)

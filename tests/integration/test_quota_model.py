@@ -1,4 +1,4 @@
-"""The bucket's books against a model, through any sequence of events hypothesis thinks of."""
+"""The ledger against a model, through any sequence of events that hypothesis invents."""
 
 import tempfile
 from collections import Counter
@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 from accounts.models import Tenant
 from media.models import Channel, MediaObject, Post, PostMedia, media_object_id
 from storage_quota import cleanup, keys, selectors, services
-from storage_quota.cleanup import Round, Step
+from storage_quota.cleanup import CleanupRule, Step
 from storage_quota.models import Reservation, StoredObject, TenantUsage
-from storage_quota.object_store import StoreUnavailable, Upload, use
+from storage_quota.object_store import StoreUnavailable, UnfinishedUpload, use
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.services import NOT_STORED, QuotaExceeded, ReservationExpired
@@ -47,10 +47,10 @@ owners = st.integers(0, 1)
 sizes = st.integers(min_value=1, max_value=40)
 
 
-class Books(RuleBasedStateMachine):
-    """Two tenants share a bucket of 100 bytes with the store of this process's memory."""
+class LedgerMachine(RuleBasedStateMachine):
+    """Two tenants share a bucket of 100 bytes in memory."""
 
-    promised = Bundle("promised")
+    reserved = Bundle("reserved")
     written = Bundle("written")
     entered = Bundle("entered")
     posts = Bundle("posts")
@@ -58,8 +58,15 @@ class Books(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         for model in (
-            PostMedia, Post, Channel, MediaObject, Reservation, StoredObject, TenantUsage, Tenant,
-        ):  # fmt: skip
+            PostMedia,
+            Post,
+            Channel,
+            MediaObject,
+            Reservation,
+            StoredObject,
+            TenantUsage,
+            Tenant,
+        ):
             model.objects.all().delete()
         self.tenants = [Tenant.objects.create(name=name) for name in ("Alice", "Bob")]
         self.channels = [factories.channel(owner=owner) for owner in self.tenants]
@@ -73,11 +80,11 @@ class Books(RuleBasedStateMachine):
         return MemoryStore()
 
     def teardown(self):
-        """Whatever happened: once every promise is over, bucket and ledger are the same."""
+        """Once every reservation has expired, bucket and ledger are the same, whatever happened."""
         self.end_outage()
         self.now += timedelta(hours=3)
-        swept = services.release_expired(now=self.now)
-        assert swept.left == 0
+        released = services.release_expired(now=self.now)
+        assert released.remaining == 0
         assert in_bucket(self.store) == in_ledger()
         assert used() == sum(in_ledger().values()) == selectors.taken_in_all()
         services.abort_uploads(before=datetime.now(UTC) + timedelta(hours=3))
@@ -92,11 +99,13 @@ class Books(RuleBasedStateMachine):
         self.store.down = False
 
     def leave_half(self, reservation):
-        self.store.unfinished.append(Upload(reservation.key, str(reservation.pk), self.now))
+        self.store.unfinished.append(
+            UnfinishedUpload(reservation.key, str(reservation.pk), self.now)
+        )
 
     # One object after the other.
 
-    @rule(target=promised, owner=owners, kind=kinds, name=names, size=sizes)
+    @rule(target=reserved, owner=owners, kind=kinds, name=names, size=sizes)
     def reserve(self, owner, kind, name, size):
         tenant = self.tenants[owner]
         before = selectors.taken_in_all()
@@ -115,9 +124,9 @@ class Books(RuleBasedStateMachine):
         assert taken.tenant <= (80 if tenant.limit_bytes is None else tenant.limit_bytes)
         return reservation
 
-    @rule(target=written, reservation=consumes(promised), share=st.floats(0.1, 1))
+    @rule(target=written, reservation=consumes(reserved), share=st.floats(0.1, 1))
     def put(self, reservation, share):
-        """A put begins in the first half of a promise's life; the store sees to that."""
+        """Put in the first half of the reservation's lifetime, as the store demands."""
         if reservation.expires_at <= self.now or self.down:
             return multiple()
         self.store.put(reservation, given_bytes(reservation, share), mime="image/png")
@@ -134,7 +143,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(reservation=entered)
     def settle_again(self, reservation):
-        if reservation.stored is None:
+        if reservation.receipt is None:
             return  # released
         before = used()
         try:
@@ -143,7 +152,7 @@ class Books(RuleBasedStateMachine):
             services.release(reservation)
         assert used() == before
 
-    @rule(reservation=consumes(promised))
+    @rule(reservation=consumes(reserved))
     def release_unused(self, reservation):
         services.release(reservation)
 
@@ -153,9 +162,9 @@ class Books(RuleBasedStateMachine):
 
     @rule(reservation=consumes(written))
     def crash_after_the_put(self, reservation):
-        """Nobody will ever settle or release it."""
+        """Lose a reservation: it is never settled or released."""
 
-    @rule(reservation=consumes(promised))
+    @rule(reservation=consumes(reserved))
     def crash_halfway(self, reservation):
         if reservation.expires_at > self.now:
             self.leave_half(reservation)
@@ -163,7 +172,7 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: not self.down)
     @rule(owner=owners, kind=kinds, name=names, bytes_each=st.tuples(sizes, sizes))
     def two_write_one_key_at_once(self, owner, kind, name, bytes_each):
-        """The first to be promised puts last, and settles last."""
+        """Put and settle two reservations of one key, the first one last."""
         both = [self.reserve(owner, kind, name, size) for size in bytes_each]
         granted = [each for each in both if isinstance(each, Reservation)]
         for reservation in reversed(granted):
@@ -190,7 +199,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=posts, owner=owners, size=st.integers(5, 25))
     def import_a_post(self, owner, size):
-        """A picture of a size is the same picture: it may be there, gone, or new."""
+        """Import a picture; one of the same size is the same picture, stored already or not."""
         try:
             media = self.picture(self.tenants[owner], bytes([size]) * size)
         except NOT_STORED:
@@ -251,13 +260,13 @@ class Books(RuleBasedStateMachine):
     def clean_up(self, target_bytes):
         try:
             cleanup.run(target_bytes=target_bytes, trigger="test", now=self.now)
-        except StoreUnavailable:  # it cannot tell what is half written
+        except StoreUnavailable:  # it cannot list unfinished uploads
             assert self.down
 
     @rule(kind=kinds)
     def delete_what_is_overdue(self, kind):
-        rounds = [Round(Step(kind), timedelta(hours=2))]
-        cleanup.run_overdue(rounds=rounds, trigger="test", now=self.now)
+        rounds = [CleanupRule(Step(kind), timedelta(hours=2))]
+        cleanup.run_overdue(rules=rounds, trigger="test", now=self.now)
 
     # The world around it.
 
@@ -282,9 +291,9 @@ class Books(RuleBasedStateMachine):
     # What always holds.
 
     @invariant()
-    def no_limit_is_ever_passed_and_the_books_cover_the_bucket(self):
-        promises = Reservation.objects.values_list("key", "size_bytes")
-        taken = sums([*in_ledger().items(), *promises])
+    def no_limit_is_ever_passed_and_the_ledger_covers_the_bucket(self):
+        reservations = Reservation.objects.values_list("key", "size_bytes")
+        taken = sums([*in_ledger().items(), *reservations])
         stored = sums(self.stored().items())
         for account, size in stored.items():
             assert size <= taken[account]
@@ -314,12 +323,12 @@ class Books(RuleBasedStateMachine):
             assert ledger[key] == bucket[key] == size
 
     def stored(self):
-        """Also while nobody can ask the store."""
+        """Holds also while the store does not answer."""
         return {key: entry.info.size_bytes for key, entry in self.store._entries.items()}
 
 
-class BooksOfFiles(Books):
-    """The same with files, half written ones among them."""
+class LedgerOfFiles(LedgerMachine):
+    """The same with the file store, unfinished uploads included."""
 
     def open_store(self):
         return FileStore(Path(self.scope.enter_context(tempfile.TemporaryDirectory())))
@@ -341,7 +350,7 @@ class BooksOfFiles(Books):
 
 
 def sums(sizes):
-    """By content type and tenant, which is how each key begins."""
+    """Sum sizes by content type and tenant, with which each key begins."""
     counter = Counter()
     for key, size in sizes:
         kind, owner, _ = key.split("/", 2)
@@ -355,10 +364,10 @@ def given_bytes(reservation, share):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("limits")
-@pytest.mark.parametrize(("books", "examples"), [(Books, 40), (BooksOfFiles, 15)])
-def test_the_books_are_right_after_anything(books, examples):
+@pytest.mark.parametrize(("ledger", "examples"), [(LedgerMachine, 40), (LedgerOfFiles, 15)])
+def test_the_ledger_is_right_after_anything(ledger, examples):
     run_state_machine_as_test(
-        books,
+        ledger,
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,

@@ -1,4 +1,4 @@
-"""Sixty-four processes want room for ten: never a byte over, whoever is killed on the way."""
+"""Sixty-four processes and space for ten: the limit holds, whichever of them are killed."""
 
 import subprocess
 import sys
@@ -43,10 +43,10 @@ def limits(settings):
 @pytest.fixture
 def run(tenant, files, limits):
     """
-    Runs the writers and looks all the time at what is in the bucket and in the books.
+    Run the writers, and compare bucket and ledger all the time; returns how often.
 
-    Nothing leaves the bucket meanwhile, so looking at it first and then at the books is
-    as good as looking at both at once. Returns how often it looked.
+    Nothing leaves the bucket meanwhile, so reading it first and the ledger second is as good as
+    reading both at once.
     """
     started = []
 
@@ -54,19 +54,22 @@ def run(tenant, files, limits):
         arguments = [files.root, tenant.pk, LIMIT, SIZE, count, doomed]
         writers = subprocess.Popen(
             [
-                sys.executable, "-m", "tests.integration.quota_writers",
-                str(connection.settings_dict["NAME"]), *map(str, arguments),
+                sys.executable,
+                "-m",
+                "tests.integration.quota_writers",
+                str(connection.settings_dict["NAME"]),
+                *map(str, arguments),
             ],
-        )  # fmt: skip
+        )
         started.append(writers)
-        looks = 0
+        comparisons = 0
         while writers.poll() is None:
-            look(files)
-            looks += 1
+            compare(files)
+            comparisons += 1
             time.sleep(0.02)
         assert writers.returncode == 0
-        look(files)
-        return looks
+        compare(files)
+        return comparisons
 
     yield make
     for writers in started:
@@ -74,14 +77,14 @@ def run(tenant, files, limits):
         writers.wait()
 
 
-def look(files):
+def compare(files):
     stored, drafts = sum(in_bucket(files).values()), half_written(files)
     taken = selectors.taken_in_all()
     assert stored + drafts <= taken <= LIMIT
 
 
 def half_written(files):
-    """What lies beside the bucket takes room, too; a draft is counted there or as an object."""
+    """Bytes of drafts, which take space as well; each is counted as a draft or as an object."""
     size = 0
     for path in (files.root / ".uploads").rglob("*"):
         try:
@@ -91,33 +94,33 @@ def half_written(files):
     return size
 
 
-def promised():
+def reserved():
     return sum(Reservation.objects.values_list("size_bytes", flat=True))
 
 
 def test_of_sixty_four_processes_exactly_ten_get_a_place(files, run):
-    looks = run()
+    comparisons = run()
 
     assert len(in_bucket(files)) == PLACES
     assert in_bucket(files) == in_ledger()
     assert used() == LIMIT
-    assert promised() == 0
-    assert looks > PLACES
+    assert reserved() == 0
+    assert comparisons > PLACES
 
 
-def test_a_quarter_is_killed_and_after_an_hour_the_books_are_right_to_the_byte(files, run):
+def test_a_quarter_is_killed_and_after_an_hour_the_ledger_is_right_to_the_byte(files, run):
     run(doomed=WRITERS // 4)
 
-    assert used() + promised() == LIMIT
-    assert promised() >= 4 * SIZE
+    assert used() + reserved() == LIMIT
+    assert reserved() >= 4 * SIZE
 
     later = timezone.now() + RESERVATION_TTL + timedelta(seconds=1)
-    swept = services.release_expired(now=later)
+    released = services.release_expired(now=later)
 
-    assert swept.left == 0
+    assert released.remaining == 0
     assert in_bucket(files) == in_ledger()
     assert used() == sum(in_bucket(files).values()) < LIMIT
-    assert promised() == half_written(files) == 0
+    assert reserved() == half_written(files) == 0
 
     run(count=2 * PLACES)
 

@@ -1,4 +1,4 @@
-"""Looking again: which posts, what it costs before anybody is asked, and asking for it once."""
+"""Reanalysis: the selection of posts, the forecast of the cost, and requesting it once."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from tests import factories as make
 from tests.integration.archive import Archive
 from tests.integration.paid import digest, drain, with_settings
 from vision import providers
-from vision.admin import reanalyze as again_page
+from vision.admin import reanalyze as reanalyze_page
 from vision.limits.budget import Ceilings, Spent
 from vision.models import LookState, PictureLook, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
@@ -77,7 +77,7 @@ def ask(now):
 
 
 def chosen(**bounds):
-    """Message ids of the posts, as they are asked for."""
+    """Message ids of the posts, in the order of requests."""
     found = selection.batches(Selection(**bounds))
     return [shown.post.telegram_message_id for batch in found for shown in batch]
 
@@ -117,7 +117,7 @@ class TestSelection:
         assert chosen(tenant_id=archive.tenant.pk, since=second.posted_at) == [2]
         assert chosen(tenant_id=archive.tenant.pk, until=second.posted_at) == [1]
 
-    def test_who_looked(self, archive):
+    def test_by_provider(self, archive):
         for number, provider in enumerate(["gigachat", "ocr_fallback", "none"]):
             analyzed_as(archive.post(b"%d" % number, tell=False), vision_provider=provider)
         archive.post(b"nobody yet", tell=False)
@@ -203,7 +203,7 @@ class TestChannels:
 
         assert find_channels(text.format(id=channel.pk), tenant_id=None) == [channel]
 
-    def test_tenants_that_follow_the_same_are_told_apart(self):
+    def test_tenants_that_follow_the_same_channel_are_distinguished(self):
         first, second = (make.channel(username="news") for _ in range(2))
 
         assert set(find_channels("@news", tenant_id=None)) == {first, second}
@@ -231,7 +231,7 @@ class TestForecast:
         assert found.cost_roubles == 1.79  # GigaChat-Pro: 0.5 roubles for 1000
         assert (found.model, found.days) == ("GigaChat-Pro", 0)
 
-    def test_what_was_paid_before_is_not_paid_again(self, archive, paid):
+    def test_a_paid_result_is_not_paid_twice(self, archive, paid):
         archive.post(b"one")
         drain()
         archive.post(b"one", tell=False)
@@ -251,7 +251,7 @@ class TestForecast:
 
         assert (found.pictures["paid_before"], found.pictures["to_pay"]) == (0, 1)
 
-    def test_what_the_policy_leaves_out_is_told_apart(self, archive, paid, now):
+    def test_pictures_excluded_by_the_policy_are_counted_separately(self, archive, paid, now):
         archive.post(b"film", mime="video/mp4", tell=False)
         archive.post(b"a" * 20000, b"b" * 30000, b"c" * 40000, tell=False)
 
@@ -259,7 +259,7 @@ class TestForecast:
 
         assert (found.pictures["left_out"], found.pictures["to_pay"]) == (2, 2)
 
-    def test_a_definite_no_is_not_asked_again_unless_that_is_wanted(self, archive, paid, now):
+    def test_a_refused_picture_is_left_out_unless_it_is_to_be_retried(self, archive, paid, now):
         archive.post(b"one", tell=False)
         PictureLook.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider=paid.name, model=paid.model,
@@ -302,16 +302,16 @@ class TestForecast:
 
 
 class TestRequest:
-    def test_each_post_is_asked_for_once_in_a_run(self, archive, ask):
+    def test_each_post_is_requested_once_in_a_run(self, archive, ask):
         archive.post(b"one", tell=False)
         archive.post(b"two", b"three", tell=False)
 
         assert ask() == 2
         assert ask() == 0
         assert ask(name="another") == 2
-        assert request.asked_in("run") == 2
+        assert request.count_requested("run") == 2
 
-    def test_what_text_recognition_had_read_is_looked_at_now(self, archive, monkeypatch, ask):
+    def test_posts_read_by_text_recognition_are_analyzed_now(self, archive, monkeypatch, ask):
         post = archive.post(b"one")
         drain()
         assert PostEnrichment.objects.get(post=post).vision_provider == "ocr_fallback"
@@ -325,7 +325,7 @@ class TestRequest:
         assert (row.vision_provider, row.vision_tokens_used) == ("gigachat", 1320)
         assert chosen(provider="ocr_fallback") == []
 
-    def test_what_was_paid_is_taken_over(self, archive, paid, ask):
+    def test_a_paid_result_is_reused(self, archive, paid, ask):
         archive.post(b"one")
         drain()
         PostEnrichment.objects.update(params_hash="", vision_version="")  # of an older release
@@ -337,7 +337,7 @@ class TestRequest:
         assert paid.billed == 1320
         assert row.vision_version != ""
 
-    def test_a_run_that_was_stopped_goes_on(self, archive, ask, monkeypatch):
+    def test_an_interrupted_run_continues(self, archive, ask, monkeypatch):
         monkeypatch.setattr(selection, "BATCH", 2)
         for number in range(5):
             archive.post(b"%d" % number, tell=False)
@@ -375,7 +375,7 @@ class TestRequest:
         )
         assert set(traces) == {"reanalyze:run"}
 
-    def test_a_definite_no_is_asked_again_when_that_is_wanted(self, archive, paid, ask):
+    def test_a_refused_picture_is_retried_on_request(self, archive, paid, ask):
         post = archive.post(b"one", tell=False)
         look = PictureLook.objects.create(
             tenant=archive.tenant, sha256=digest(b"one"), provider=paid.name, model=paid.model,
@@ -423,7 +423,7 @@ class TestRequest:
         assert paid.billed == 5 * 1320
         assert not waiting.all().exists()
 
-    def test_a_fresh_post_is_not_delayed(self, archive, ask):
+    def test_a_recent_post_is_not_delayed(self, archive, ask):
         archive.post(b"old", tell=False)
         recent = archive.post(b"new", tell=False)
         recent.posted_at = timezone.now()
@@ -438,7 +438,7 @@ class TestRequest:
 
 
 class TestCommand:
-    def test_without_yes_it_says_what_it_costs_and_asks_nobody(self, archive, paid, reanalyze):
+    def test_without_yes_it_shows_the_cost_and_requests_nothing(self, archive, paid, reanalyze):
         archive.post(b"one", tell=False)
 
         found = json.loads(reanalyze("--all", "--json"))
@@ -451,13 +451,13 @@ class TestCommand:
         assert not uploads().exists()
 
     @pytest.mark.parametrize("yes", ["--yes", "--execute"])
-    def test_with_yes_it_asks(self, archive, reanalyze, yes):
+    def test_with_yes_it_requests_the_analyses(self, archive, reanalyze, yes):
         archive.post(b"one", tell=False)
 
         asked = json.loads(reanalyze("--channel", archive.channel.pk, yes, "--json"))
 
         assert (asked["asked"], asked["posts"]) == (True, 1)
-        assert request.asked_in(asked["run"]) == 1
+        assert request.count_requested(asked["run"]) == 1
         assert json.loads(reanalyze("--all", yes, "--json", "--run", asked["run"]))["posts"] == 0
 
     def test_days_are_whole_and_the_servers(self, archive, reanalyze):
@@ -515,7 +515,7 @@ class TestCommand:
         with pytest.raises(CommandError):
             reanalyze(*arguments)
 
-    def test_while_nobody_listens_nothing_is_asked(self, archive, reanalyze, settings):
+    def test_without_a_subscriber_nothing_is_requested(self, archive, reanalyze, settings):
         settings.VISION = with_settings(settings.VISION, feature_vision_enabled=False)
         archive.post(b"one", tell=False)
 
@@ -523,7 +523,7 @@ class TestCommand:
             reanalyze("--all", "--yes")
         assert not uploads().exists()
 
-    def test_a_policy_that_cannot_be_used_is_told(self, archive, reanalyze):
+    def test_an_unusable_policy_is_reported(self, archive, reanalyze):
         archive.tenant.settings = {"vision_policy": {"limits": {"max_image_mb": "lots"}}}
         archive.tenant.save()
         archive.post(b"one", tell=False)
@@ -550,7 +550,7 @@ class TestConsole:
         return press
 
     @pytest.mark.parametrize("over", ["posts", "enrichments"])
-    def test_it_shows_the_cost_and_asks_after_a_confirmation(self, archive, paid, page, over):
+    def test_it_shows_the_cost_and_requests_after_a_confirmation(self, archive, paid, page, over):
         posts = [archive.post(b"%d" % number, tell=False) for number in range(3)]
         rows = [analyzed_as(post) for post in posts]
         target = {
@@ -570,7 +570,7 @@ class TestConsole:
         }
         assert uploads().count() == 2
 
-    def test_a_hostile_run_asks_nobody(self, archive, page):
+    def test_a_hostile_run_requests_nothing(self, archive, page):
         post = archive.post(b"one", tell=False)
 
         answer, run = page(Post, "analyze_again", post, run="a b<script>")
@@ -580,7 +580,7 @@ class TestConsole:
         assert not uploads().exists()
 
     def test_too_many_posts_are_for_the_command(self, archive, page, monkeypatch):
-        monkeypatch.setattr(again_page, "MOST_POSTS", 1)
+        monkeypatch.setattr(reanalyze_page, "MOST_POSTS", 1)
         posts = [archive.post(b"%d" % number, tell=False) for number in range(2)]
 
         answer, run = page(Post, "analyze_again", *posts)
@@ -589,7 +589,7 @@ class TestConsole:
         assert "reanalyze" in answer.content.decode()
 
     @pytest.mark.parametrize("model", [Post, PostEnrichment])
-    def test_who_may_only_look_is_not_offered_it(self, archive, client, model):
+    def test_a_user_with_read_access_is_not_offered_it(self, archive, client, model):
         analyzed_as(archive.post(b"one", tell=False))
         client.force_login(make.staff("media.view_post", "vision.view_postenrichment"))
 

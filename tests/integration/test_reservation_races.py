@@ -16,7 +16,7 @@ from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.models import Reservation, TenantUsage
 from storage_quota.reserve import RESERVATION_TTL
-from storage_quota.services import QuotaExceeded, Want
+from storage_quota.services import QuotaExceeded, ReservationRequest
 from tests import storage_fixtures as given
 from tests.concurrency import wait_for_backends
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
@@ -68,8 +68,10 @@ def test_sixteen_threads_get_exactly_the_bytes_that_are_left(tenant, now):
 @pytest.mark.usefixtures("limits", "store")
 def test_fact_038_parallel_batches_never_pass_the_limit(tenant, now):
     def reserve(number):
-        wants = [Want(key(tenant), size) for size in (7, 5, 3, 1)]
-        answers = services.reserve_many(tenant=tenant, content_type="media", wants=wants, now=now)
+        wants = [ReservationRequest(key(tenant), size) for size in (7, 5, 3, 1)]
+        answers = services.reserve_many(
+            tenant=tenant, content_type="media", requests=wants, now=now
+        )
         return sum(a.size_bytes for a in answers if isinstance(a, Reservation))
 
     granted = at_once(reserve)
@@ -100,7 +102,7 @@ def _put_until_granted(tenant, name, body, now):
 
 
 @pytest.mark.usefixtures("limits")
-def test_puts_overwrites_removals_and_sweeps_at_once_leave_the_books_right(tenant, store, now):
+def test_puts_overwrites_removals_and_sweeps_at_once_leave_the_ledger_right(tenant, store, now):
     chances = [random.Random(seed) for seed in range(THREADS)]
 
     def work(number):
@@ -185,7 +187,7 @@ def test_a_key_that_is_being_cleared_is_not_put_until_that_is_over(tenant, store
 
 @pytest.fixture
 def start(tenant, files):
-    """Starts workers; whatever the test does, none of them outlives it."""
+    """Start workers; those that still run are killed at the end of the test."""
     workers = []
 
     def make(mode, count=4):
@@ -221,13 +223,13 @@ def test_workers_killed_between_put_and_settle_leave_no_byte_unaccounted(tenant,
     _wait_until_all_put(workers)
     _kill(workers)
 
-    promised = sum(Reservation.objects.values_list("size_bytes", flat=True))
+    reserved = sum(Reservation.objects.values_list("size_bytes", flat=True))
     assert len(in_bucket(files)) == 5
-    assert used() + promised == sum(in_bucket(files).values())
+    assert used() + reserved == sum(in_bucket(files).values())
 
-    swept = services.release_expired(now=timezone.now() + RESERVATION_TTL)
+    released = services.release_expired(now=timezone.now() + RESERVATION_TTL)
 
-    assert swept.cleared == 4
+    assert released.cleared == 4
     assert in_bucket(files) == in_ledger() == {kept.key: 4}
     assert used() == 4
 
@@ -239,8 +241,8 @@ def test_workers_killed_at_any_moment_leave_a_ledger_that_covers_the_bucket(file
     _kill(workers)
     wait_for_backends()
 
-    promised = sum(Reservation.objects.values_list("size_bytes", flat=True))
-    assert sum(in_bucket(files).values()) <= used() + promised
+    reserved = sum(Reservation.objects.values_list("size_bytes", flat=True))
+    assert sum(in_bucket(files).values()) <= used() + reserved
 
     services.release_expired(now=timezone.now() + 2 * RESERVATION_TTL)
 

@@ -3,7 +3,7 @@ The S3 server fails at each step of each operation, in each way: nothing is lost
 leaks, and the error says what to do.
 
 Afterwards the server is back, what it was slow with has happened, and the sweep ran: then
-ledger, promises and bucket have to agree.
+ledger, reservations and bucket have to agree.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.models import Reservation
 from storage_quota.object_store import StoreForbidden, StoreNotWritable, StoreUnavailable, use
-from storage_quota.object_store.port import OUT_OF_ORDER
+from storage_quota.object_store.errors import OUT_OF_ORDER
 from tests.faulty_proxy import FAULTS
 from tests.s3_fixtures import PART_BYTES
 from tests.storage_fixtures import in_bucket, in_ledger, used
@@ -43,7 +43,7 @@ def tenant():
 
 @pytest.fixture
 def faulty(behind_proxy):
-    """The store behind the proxy; its patience is short where the server will be slow."""
+    """Use the store behind the proxy, with short timeouts where the server will be slow."""
 
     def make(how="", **changes):
         patience = {"read_timeout_sec": 0.5} if how == "slow" else {}
@@ -69,7 +69,7 @@ def put(tenant, now):
 
 @pytest.fixture
 def recovered(proxy, s3, now):
-    """The server is back, and some hours pass with their sweeps."""
+    """The server answers again, and some hours pass with their scheduled releases."""
 
     def make():
         proxy.carry_out_the_late()
@@ -164,8 +164,8 @@ def test_a_put_carried_out_long_after_its_client_gave_up_is_found(
 
     proxy.carry_out_the_late()
 
-    [promise] = Reservation.objects.all()
-    assert in_bucket(s3) == {promise.key: promise.size_bytes}
+    [reservation] = Reservation.objects.all()
+    assert in_bucket(s3) == {reservation.key: reservation.size_bytes}
     with use(s3):
         services.release_expired(now=now + timedelta(hours=1))
     assert in_bucket(s3) == {}
@@ -290,7 +290,7 @@ def test_a_deletion_that_fails_is_left_to_the_sweep(faulty, proxy, s3, put, reco
 
 @every_fault
 @pytest.mark.parametrize("step", ["head", "delete"])
-def test_a_sweep_that_fails_keeps_the_promise_for_the_next_one(
+def test_a_sweep_that_fails_keeps_the_reservation_for_the_next_one(
     faulty, proxy, s3, put, recovered, tenant, now, step, how
 ):
     with use(s3):
@@ -306,8 +306,8 @@ def test_a_sweep_that_fails_keeps_the_promise_for_the_next_one(
     proxy.fail(step, how)
 
     with use(faulty(how)):
-        swept = services.release_expired(now=now + timedelta(hours=2))
-        assert (swept.cleared, swept.left) == (0, 1)
+        released = services.release_expired(now=now + timedelta(hours=2))
+        assert (released.cleared, released.remaining) == (0, 1)
         assert Reservation.objects.count() == 1
 
     with use(s3):

@@ -85,7 +85,7 @@ def test_an_object_is_found_by_a_part_of_its_key_and_shown_with_its_size(staff, 
     assert stored.key not in absent
 
 
-def test_objects_promises_and_usage_can_be_looked_at_but_not_changed(staff, fill):
+def test_objects_reservations_and_usage_can_be_looked_at_but_not_changed(staff, fill):
     fill(0)
     for page in PAGES:
         assert staff.get(reverse(f"admin:{page}_add")).status_code == 403
@@ -107,7 +107,7 @@ def test_a_tenant_can_be_given_a_limit(staff, tenant):
     assert tenant.limit_bytes == 1000
 
 
-def test_an_expired_promise_is_marked(staff, reserve, now):
+def test_an_expired_reservation_is_marked(staff, reserve, now):
     reserve(5)
     Reservation.objects.update(expires_at=now.replace(year=2000))
 

@@ -1,4 +1,4 @@
-"""The storage endpoints: every field, every refusal, and who is answered at all."""
+"""The storage endpoints: every field, every refusal, and which users get an answer."""
 
 import json
 import uuid
@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership, Tenant, User
+from events import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import runner
 from storage_quota.metrics import VIOLATIONS
-from storage_quota.models import GIB, Reservation, StoredObject
+from storage_quota.models import Reservation, StoredObject
+from storage_quota.units import GIB
 from telegram_assistant.config import S3
 from tests import storage_fixtures as fixtures
 from tests.storage_fixtures import key
@@ -49,7 +51,7 @@ def bobs():
 
 @pytest.fixture
 def bob(bobs):
-    """A client that speaks for a member of one tenant."""
+    """A client with the token of a member of one tenant."""
     client, user = Client(), User.objects.create_user("bob")
     Membership.objects.create(user=user, tenant=bobs)
     client.force_login(user)
@@ -58,7 +60,7 @@ def bob(bobs):
 
 @pytest.fixture
 def fill(now):
-    """Books that say so many GiB, whatever lies in the store."""
+    """Set the ledger's sums to so many GiB, without objects in the store."""
 
     def make(tenant, content_type, size_gb):
         row, _ = tenant.usage.get_or_create(
@@ -107,7 +109,7 @@ class TestQuota:
 
         assert (body["total_gb"], body["usage_percent"], body["last_updated"]) == (0, 0, None)
 
-    def test_promises_are_told_apart_from_what_is_stored(self, operator, reserve):
+    def test_reservations_are_told_apart_from_what_is_stored(self, operator, reserve):
         reserve(GIB)
 
         body = operator.get(QUOTA).json()
@@ -162,7 +164,7 @@ class TestUsage:
         assert operator.get(usage_of(tenant)).json()["usage_percent"] == 100
 
     def test_who_is_not_there_is_not_found(self, operator):
-        answer = operator.get(f"/api/v1/storage/usage/{uuid.uuid4()}")
+        answer = operator.get(f"/api/v1/storage/usage/{uuid.UUID(int=0)}")
 
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
@@ -242,25 +244,42 @@ class TestQuotaCheck:
 
     def test_a_refused_reservation_counts_too_and_once(self, tenant, now):
         before = violations(tenant, "tenant_limit")
-        wants = [services.Want(key(tenant), size) for size in (3 * GIB, 1, 4 * GIB)]
+        wants = [services.ReservationRequest(key(tenant), size) for size in (3 * GIB, 1, 4 * GIB)]
 
-        services.reserve_many(tenant=tenant, content_type="media", wants=wants, now=now)
+        services.reserve_many(tenant=tenant, content_type="media", requests=wants, now=now)
 
         assert violations(tenant, "tenant_limit") == before + 2
 
     @pytest.mark.parametrize(
         ("field", "value"),
         [
-            ("size_bytes", 0), ("size_bytes", -1), ("size_bytes", 2**63), ("size_bytes", "many"),
-            ("size_bytes", None), ("size_bytes", 1.5), ("size_bytes", True), ("size_bytes", []),
-            ("size_bytes", 1e300), ("size_bytes", "1" * 2000),
-            ("content_type", "video"), ("content_type", "type\0"), ("content_type", ["media"]),
-            ("content_type", {}), ("content_type", None), ("content_type", ""),
-            ("tenant_id", "x"), ("tenant_id", 7), ("tenant_id", -1), ("tenant_id", 2**200),
-            ("tenant_id", "\0"), ("tenant_id", None), ("tenant_id", True), ("tenant_id", {}),
+            ("size_bytes", 0),
+            ("size_bytes", -1),
+            ("size_bytes", 2**63),
+            ("size_bytes", "many"),
+            ("size_bytes", None),
+            ("size_bytes", 1.5),
+            ("size_bytes", True),
+            ("size_bytes", []),
+            ("size_bytes", 1e300),
+            ("size_bytes", "1" * 2000),
+            ("content_type", "video"),
+            ("content_type", "type\0"),
+            ("content_type", ["media"]),
+            ("content_type", {}),
+            ("content_type", None),
+            ("content_type", ""),
+            ("tenant_id", "x"),
+            ("tenant_id", 7),
+            ("tenant_id", -1),
+            ("tenant_id", 2**200),
+            ("tenant_id", "\0"),
+            ("tenant_id", None),
+            ("tenant_id", True),
+            ("tenant_id", {}),
             ("tenant_id", str(uuid.UUID(int=0))),
         ],
-    )  # fmt: skip
+    )
     def test_fact_032_a_bad_value_is_refused_by_name(self, check, field, value):
         answer = check(**{field: value})
 
@@ -271,8 +290,10 @@ class TestQuotaCheck:
         answer = operator.post(CHECK, {}, content_type="application/json")
 
         assert {error["field"] for error in answer.json()["errors"]} == {
-            "tenant_id", "size_bytes", "content_type",
-        }  # fmt: skip
+            "tenant_id",
+            "size_bytes",
+            "content_type",
+        }
 
     JSON = st.recursive(
         st.none()
@@ -314,10 +335,10 @@ class TestQuotaCheck:
 
 @contextmanager
 def another_cleanup():
-    """Some other process is at it."""
+    """Hold the lock of a cleanup in another connection."""
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [runner._RUNNING])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.key_of(runner.LOCK)])
     try:
         yield
     finally:
@@ -325,7 +346,7 @@ def another_cleanup():
 
 
 class TestCleanup:
-    """Pages of 1 GiB each in the books; in the store they are a byte."""
+    """Pages that count 1 GiB each in the ledger; in the store they are a byte."""
 
     @pytest.fixture
     def pages(self, store, tenant):
@@ -480,7 +501,7 @@ class TestStats:
 class TestWhoIsAnswered:
     def test_fact_030_the_usage_of_another_tenant_is_not_there(self, bob, bobs, tenant):
         foreign = bob.get(usage_of(tenant))
-        absent = bob.get(f"/api/v1/storage/usage/{uuid.uuid4()}")
+        absent = bob.get(f"/api/v1/storage/usage/{uuid.UUID(int=0)}")
 
         assert bob.get(usage_of(bobs)).status_code == 200
         assert foreign.status_code == absent.status_code == 404
@@ -488,7 +509,7 @@ class TestWhoIsAnswered:
 
     def test_fact_030_nor_can_a_member_ask_what_another_may_store(self, check, bob, bobs):
         foreign = check(bob)
-        absent = check(bob, tenant_id=str(uuid.uuid4()))
+        absent = check(bob, tenant_id=str(uuid.UUID(int=0)))
 
         assert check(bob, tenant_id=str(bobs.pk)).status_code == 200
         assert foreign.status_code == absent.status_code == 422
@@ -501,10 +522,13 @@ class TestWhoIsAnswered:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("get", "quota"), ("get", f"usage/{uuid.UUID(int=0)}"), ("get", "stats"),
-            ("post", "quota/check"), ("post", "cleanup"),
+            ("get", "quota"),
+            ("get", f"usage/{uuid.UUID(int=0)}"),
+            ("get", "stats"),
+            ("post", "quota/check"),
+            ("post", "cleanup"),
         ],
-    )  # fmt: skip
+    )
     def test_nobody_gets_nothing(self, client, method, path):
         answer = getattr(client, method)(f"/api/v1/storage/{path}")
 

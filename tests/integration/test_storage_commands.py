@@ -9,7 +9,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from storage_quota import keys, services
-from storage_quota.management.tables import table
 from storage_quota.models import IntegrityCheck, StoredObject
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
 @pytest.fixture
 def run(capsys):
-    """The exit code, stdout and stderr of a command."""
+    """Run a command; returns its exit code, stdout and stderr."""
 
     def call(*arguments):
         out, err = io.StringIO(), io.StringIO()
@@ -45,7 +44,7 @@ def run(capsys):
 
 @pytest.fixture
 def old(monkeypatch):
-    """From here on it is days later."""
+    """Set the clock to some days later."""
 
     def pass_days(days=3):
         later = timezone.now() + timedelta(days=days)
@@ -64,7 +63,7 @@ class TestVerifyStorage:
         code, out, err = run("verify_storage", "--all")
 
         assert code == 0
-        assert "Books and bucket agree." in out
+        assert "Ledger and bucket agree." in out
         assert "objects:" in err  # the bar
 
     def test_json_is_one_object_on_stdout(self, run, archive):
@@ -146,7 +145,7 @@ class TestVerifyStorage:
 
     def test_an_unfinished_round_says_how_far_it_came(self, run, archive, monkeypatch):
         monkeypatch.setattr("storage_quota.integrity.check._PAGE_PAIRS", 1)
-        monkeypatch.setattr("storage_quota.integrity.check.Terms.is_over", True)
+        monkeypatch.setattr("storage_quota.integrity.check.CheckOptions.is_over", True)
 
         code, out, _ = run("verify_storage", "--minutes", "0.1")
 
@@ -187,9 +186,9 @@ class TestFact109DiagS3:
     """Every form of CONTRACT §15 parses and exits 0 on a healthy system."""
 
     @pytest.mark.parametrize(
-        "form", ["quota --tenant-id {id}", "usage", "list --prefix media/ --limit 20",
-                 "check-key {key}"],
-    )  # fmt: skip
+        "form",
+        ["quota --tenant-id {id}", "usage", "list --prefix media/ --limit 20", "check-key {key}"],
+    )
     @pytest.mark.parametrize("json_too", [False, True])
     def test_fact_109_the_forms_of_the_contract(self, run, archive, tenant, form, json_too):
         words = form.format(id=tenant.pk, key=archive[0]).split()
@@ -203,9 +202,13 @@ class TestFact109DiagS3:
 
     def test_quota_shows_usage_threshold_and_status(self, run, tenant, limits):
         services.put_object(
-            tenant=tenant, content_type="media", key=f"media/{tenant.pk}/a", body=b"x" * 60,
-            mime="image/png", now=timezone.now(),
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="media",
+            key=f"media/{tenant.pk}/a",
+            body=b"x" * 60,
+            mime="image/png",
+            now=timezone.now(),
+        )
 
         _, text, _ = run("diag_s3", "quota", "--tenant-id", str(tenant.pk))
         report = json.loads(run("diag_s3", "quota", "--tenant-id", "Alice", "--json")[1])
@@ -213,8 +216,11 @@ class TestFact109DiagS3:
         for name in ("Total Usage", "Usage %", "Emergency Threshold", "Status"):
             assert name in text
         assert report["bucket"] == {
-            "used_bytes": 60, "limit_bytes": 100, "percent": 60.0, "status": "green",
-        }  # fmt: skip
+            "used_bytes": 60,
+            "limit_bytes": 100,
+            "percent": 60.0,
+            "status": "green",
+        }
         assert report["tenant"]["status"] == "yellow"
         assert report["by_type"]["media"]["status"] == "red"
         assert report["by_type"]["media"]["tenant_bytes"] == 60
@@ -225,13 +231,19 @@ class TestFact109DiagS3:
     )
     def test_the_status_changes_at_75_and_90_percent(self, run, settings, tenant, used, status):
         settings.LIMITS = storage_fixtures.Limits(
-            total_bytes=100, emergency_bytes=95, tenant_bytes=100,
+            total_bytes=100,
+            emergency_bytes=95,
+            tenant_bytes=100,
             by_type=dict.fromkeys(("media", "vision", "crawl", "album"), 100),
-        )  # fmt: skip
+        )
         services.put_object(
-            tenant=tenant, content_type="media", key=f"media/{tenant.pk}/a", body=b"x" * used,
-            mime="image/png", now=timezone.now(),
-        )  # fmt: skip
+            tenant=tenant,
+            content_type="media",
+            key=f"media/{tenant.pk}/a",
+            body=b"x" * used,
+            mime="image/png",
+            now=timezone.now(),
+        )
 
         report = json.loads(run("diag_s3", "quota", "--tenant-id", str(tenant.pk), "--json")[1])
 
@@ -260,12 +272,12 @@ class TestFact109DiagS3:
         assert "and more" not in run("diag_s3", "list", "--limit", "3")[1]
         assert "No object's key" in run("diag_s3", "list", "--prefix", "crawl/")[1]
 
-    def test_check_key_tells_what_store_and_books_say(self, run, archive, store):
+    def test_check_key_tells_what_store_and_ledger_say(self, run, archive, store):
         _, text, _ = run("diag_s3", "check-key", archive[2])
         for name in ("Size (MB)", "Content Type", "Content Encoding", "Last Modified", "ETag"):
             assert name in text
         assert "gzip" in text
-        assert "in good order" in text
+        assert "no damage known" in text
 
         StoredObject.objects.filter(pk=archive[0]).update(size_bytes=99)
         assert "differ here" in run("diag_s3", "check-key", archive[0])[1]
@@ -300,9 +312,3 @@ class TestFact109DiagS3:
     def test_s3_is_asked_too(self, run, s3, form):
         with use(s3):
             assert run("diag_s3", *form.split())[0] in {0, 1}
-
-
-def test_columns_stand_under_each_other():
-    lines = list(table(("Key", "Size"), [("a", "1.5"), ("longer", "10.25")]))
-
-    assert lines == ["Key      Size", "a         1.5", "longer  10.25"]

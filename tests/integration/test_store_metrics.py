@@ -1,4 +1,4 @@
-"""What the store tells Prometheus, by names and labels that dashboards rely on."""
+"""Metrics of the store, by names and labels that dashboards rely on."""
 
 import gzip
 
@@ -17,7 +17,7 @@ store, tenant = given.store, given.tenant
 
 @pytest.fixture
 def grown():
-    """By how much a sample has grown since the test began."""
+    """The increase of a sample since the test began."""
     before = {}
 
     def value(name, labels):

@@ -253,7 +253,7 @@ class TestPosts:
 
     @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(query=st.dictionaries(NAMES, VALUES, max_size=3))
-    def test_fact_032_whatever_is_asked_it_is_no_failure_of_ours(self, operator, query):
+    def test_fact_032_no_query_causes_a_server_error(self, operator, query):
         assert operator.get(POSTS, query).status_code in {200, 422}
 
     def test_a_page_costs_the_same_queries_however_many_rows_it_has(self, operator, bob, bobs):
@@ -307,7 +307,7 @@ class TestMedia:
         assert body["provider"] == "ocr_fallback"
         assert body["vision_classification"]["type"] == "document"
 
-    def test_fact_070_what_nobody_looked_at_is_not_found(self, operator, alices):
+    def test_fact_070_a_picture_without_analysis_is_not_found(self, operator, alices):
         media = make.media_object(owner=alices.tenant)
 
         assert operator.get(f"{API}/media/{media.file_sha256}").status_code == 404

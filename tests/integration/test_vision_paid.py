@@ -38,7 +38,7 @@ from vision.providers.port import (
     ProviderBusy,
     ProviderMisconfigured,
     ProviderRefused,
-    Usage,
+    TokenUsage,
 )
 from vision.services import analyze
 
@@ -513,7 +513,7 @@ class TestFailures:
         assert books() == (0, 0)
 
     def test_fact_061_a_definite_no_is_not_repeated_and_ocr_reads(self, archive, paid):
-        usage = Usage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
+        usage = TokenUsage(prompt_tokens=900, completion_tokens=100, total_tokens=1000)
         paid.script = [
             ProviderRefused(
                 "blacklist", "no", error_class=ErrorClass.NON_RETRYABLE_BUSINESS, usage=usage
@@ -594,7 +594,7 @@ class TestFailures:
         self, archive, paid, settings, slots, seed
     ):
         settings.GIGACHAT = with_settings(settings.GIGACHAT, circuit_breaker_recovery_timeout=0.001)
-        usage = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+        usage = TokenUsage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
         kinds = [
             None, busy(), busy(NETWORK), busy(LIMITED), busy(SERVER, usage=usage),
             ProviderRefused("request_rejected", "400"), ProviderRefused("x", "x", usage=usage),

@@ -282,7 +282,7 @@ class TestBudgetCommand:
 
         call_command("diag_vision", "budget", stdout=out)
 
-        assert "Pictures waiting  2 (daily_limit 2)" in out.getvalue()
+        assert "Pictures waiting    2 (daily_limit 2)" in out.getvalue()
         assert "never within the limit" in out.getvalue()
 
     def test_an_unknown_tenant_is_an_error(self, archive):
@@ -372,11 +372,11 @@ class TestConsole:
         row, look = TokenBudget.objects.get(), PictureLook.objects.first()
 
         admin_client.post(
-            "/admin/vision/picturelook/", {"action": "ask_again", "_selected_action": [look.pk]}
+            "/admin/vision/picturelook/", {"action": "retry", "_selected_action": [look.pk]}
         )
         assert PictureLook.objects.filter(state="open").count() == 1
         admin_client.post(
-            "/admin/vision/tokenbudget/", {"action": "forgive", "_selected_action": [row.pk]}
+            "/admin/vision/tokenbudget/", {"action": "reset_usage", "_selected_action": [row.pk]}
         )
 
         row.refresh_from_db()

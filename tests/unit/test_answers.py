@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.providers import answers
-from vision.providers.answer_fields import Answer, AnswerUnusable
-from vision.providers.answers import parse
+from vision.providers.answers import prose
+from vision.providers.answers.fields import Answer, AnswerUnusable
+from vision.providers.answers.parse import parse_answer
 
 GOOD = {
     "classification": "screenshot",
@@ -31,22 +31,22 @@ OPTIONAL = sorted(set(GOOD) - {"description", "classification"})
 
 
 def answer_of(text: str) -> Answer:
-    return parse(text).answer
+    return parse_answer(text).answer
 
 
 def method_of(text: str) -> str:
-    return parse(text).method
+    return parse_answer(text).method
 
 
 def error_of(text: str) -> str:
     with pytest.raises(AnswerUnusable) as unusable:
-        parse(text)
+        parse_answer(text)
     return unusable.value.error_type
 
 
 class TestRungs:
     def test_json_alone_is_read_strictly(self):
-        parsed = parse(TEXT)
+        parsed = parse_answer(TEXT)
 
         assert parsed.method == "strict"
         assert parsed.answer == Answer(
@@ -75,7 +75,7 @@ class TestRungs:
         ],
     )
     def test_fact_063_json_in_a_wrapping_is_cut_out_with_its_cyrillic_intact(self, wrapped):
-        parsed = parse(wrapped)
+        parsed = parse_answer(wrapped)
 
         assert parsed.method == "cut"
         assert parsed.answer == answer_of(TEXT)
@@ -89,7 +89,7 @@ class TestRungs:
 
     @pytest.mark.parametrize("length", range(75, len(TEXT), 7))
     def test_a_cut_answer_keeps_what_was_said_before_the_cut(self, length):
-        parsed = parse(TEXT[:length])
+        parsed = parse_answer(TEXT[:length])
 
         assert parsed.method == "repaired"
         assert parsed.answer.classification == "screenshot"
@@ -107,7 +107,7 @@ class TestRungs:
             ' "ocr": {"text": "он сказал "привет" и ушёл"}}'
         )
 
-        parsed = parse(text)
+        parsed = parse_answer(text)
 
         assert parsed.method == "repaired"
         assert (parsed.answer.classification, parsed.answer.is_meme) == ("meme", True)
@@ -127,7 +127,7 @@ class TestRungs:
         ],
     )
     def test_prose_is_read_by_its_key_words(self, prose, kind):
-        parsed = parse(prose)
+        parsed = parse_answer(prose)
 
         assert (parsed.method, parsed.answer.classification) == ("keywords", kind)
         assert parsed.answer.description == prose
@@ -395,9 +395,9 @@ class TestHostile:
 
 def _parses_or_refuses(text: str) -> None:
     try:
-        answer = parse(text).answer
+        answer = parse_answer(text).answer
     except AnswerUnusable:
         return
     assert Answer.model_validate_json(answer.model_dump_json()) == answer
     assert "\x00" not in answer.model_dump_json()
-    assert len(answer.description) >= answers.answer_words.SHORTEST_DESCRIPTION
+    assert len(answer.description) >= prose.SHORTEST_DESCRIPTION

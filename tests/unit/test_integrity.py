@@ -1,13 +1,13 @@
-"""The pure parts of the check: keys, samples, and the join of two ordered streams."""
+"""Parts of the check that need no database: keys, samples, and the join of two ordered streams."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from storage_quota import keys
-from storage_quota.integrity.merge_join import Line, joined, objects
-from storage_quota.integrity.orphans import is_foreign, shown
-from storage_quota.integrity.sample import Sample, expected_digest
+from storage_quota.integrity.comparison.merge_join import LedgerEntry, bucket_objects, joined
+from storage_quota.integrity.comparison.sample import Sample, expected_digest
+from storage_quota.integrity.orphans.records import is_foreign, shown
 from storage_quota.object_store import ObjectInfo
 
 TENANT = "877193ef-be80-4977-aaeb-8009c3d772ee"
@@ -52,9 +52,9 @@ def test_what_they_could_not_have_made_is_not(key):
 
 def test_only_the_name_of_a_medium_tells_its_content():
     assert [keys.content_digest(key) for key in OURS] == [SHA256, "", "", "", ""]
-    assert expected_digest(Line(OURS[0], 1, "")) == SHA256
-    assert expected_digest(Line(OURS[0], 1, "cd" * 32)) == "cd" * 32
-    assert expected_digest(Line(OURS[1], 1, "")) == ""
+    assert expected_digest(LedgerEntry(OURS[0], 1, "")) == SHA256
+    assert expected_digest(LedgerEntry(OURS[0], 1, "cd" * 32)) == "cd" * 32
+    assert expected_digest(LedgerEntry(OURS[1], 1, "")) == ""
 
 
 def test_a_key_is_foreign_outside_of_the_folders_of_known_tenants():
@@ -76,24 +76,28 @@ def test_any_name_can_be_shown_and_two_long_ones_stay_apart():
 
 
 def test_the_join_names_every_key_once_and_in_order():
-    lines = [Line(key, 1, "") for key in ["b", "c", "e"]]
+    lines = [LedgerEntry(key, 1, "") for key in ["b", "c", "e"]]
     infos = [info(key) for key in ["a", "c", "d", "e", "f"]]
 
     pairs = [
-        (p.key, p.line is not None, p.info is not None) for p in joined(iter(lines), iter(infos))
+        (p.key, p.entry is not None, p.info is not None) for p in joined(iter(lines), iter(infos))
     ]
 
     assert pairs == [
-        ("a", False, True), ("b", True, False), ("c", True, True), ("d", False, True),
-        ("e", True, True), ("f", False, True),
-    ]  # fmt: skip
+        ("a", False, True),
+        ("b", True, False),
+        ("c", True, True),
+        ("d", False, True),
+        ("e", True, True),
+        ("f", False, True),
+    ]
     assert list(joined(iter([]), iter([]))) == []
 
 
 def test_markers_and_empty_folders_are_no_objects():
     listed = [info(".installation/1", 0), info("media/", 0), info("media/a"), info("x/", 3)]
 
-    assert [one.key for one in objects(listed)] == ["media/a", "x/"]
+    assert [one.key for one in bucket_objects(listed)] == ["media/a", "x/"]
 
 
 @pytest.mark.parametrize("percent", [5, 12.5, 30, 100])

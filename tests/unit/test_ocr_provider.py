@@ -13,9 +13,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pytesseract import pytesseract
 
-from vision.providers import ocr_picture, ocr_text
-from vision.providers.ocr import TesseractMissing, TesseractOcr
-from vision.providers.ocr_text import Word
+from vision.providers.ocr import preprocess
+from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.tesseract import TesseractMissing, TesseractOcr
+from vision.providers.ocr.text import OcrWord
 from vision.providers.port import ProviderRefused
 
 NOW = datetime(2025, 1, 28, 12, tzinfo=UTC)
@@ -64,7 +65,7 @@ def analyzed(provider):
 
 @pytest.fixture
 def fake_tesseract(tmp_path, monkeypatch):
-    """A stand-in for the program that does `body`; asked for its version it is itself."""
+    """Replaces the program by a shell script that runs `body`."""
 
     def _(body):
         program = tmp_path / "tesseract"
@@ -76,7 +77,7 @@ def fake_tesseract(tmp_path, monkeypatch):
 
 
 def word(text, confidence=95.0, line=1, paragraph=1):
-    return Word(text, confidence, (1, paragraph, line))
+    return OcrWord(text, confidence, (1, paragraph, line))
 
 
 def texts(words):
@@ -160,8 +161,8 @@ def test_a_flat_page_and_a_design_of_blocks_are_not_relit(drawn):
     blocks = page.copy()
     blocks.paste(60, (0, 0, 200, 160))
 
-    assert ocr_picture.evenly_lit(page) is page
-    assert ocr_picture.evenly_lit(blocks) is blocks
+    assert preprocess.evenly_lit(page) is page
+    assert preprocess.evenly_lit(blocks) is blocks
 
 
 def test_eight_lines_make_a_document(analyzed, drawn):
@@ -288,7 +289,7 @@ def test_tsv_becomes_words_and_other_rows_are_ignored():
 
     words = ocr_text.parse(f"{header}\n{line}\n{blank}\n{real}")
 
-    assert words == [Word("Москва", 91.5, (2, 1, 3))]
+    assert words == [OcrWord("Москва", 91.5, (2, 1, 3))]
 
 
 def test_without_one_sure_word_there_is_no_text():
@@ -306,13 +307,13 @@ def test_lines_made_of_signs_are_dropped():
     assert texts(ocr_text.readable([word("да"), word("="), word("©", line=2)])) == ["да", "="]
 
 
-def test_latin_twins_in_a_russian_text_become_cyrillic():
+def test_latin_homoglyphs_in_a_russian_text_become_cyrillic():
     russian = [word("Система"), word("очистки"), word("Mycop"), word("c"), word("МАC"), word("PC")]
 
     assert texts(ocr_text.repaired(russian))[2:] == ["Мусор", "с", "МАС", "PC"]
 
 
-def test_cyrillic_twins_in_an_english_text_become_latin():
+def test_cyrillic_homoglyphs_in_an_english_text_become_latin():
     english = [word("Alice"), word("was"), word("а"), word("guest"), word("Боб")]
 
     assert texts(ocr_text.repaired(english)) == ["Alice", "was", "a", "guest", "Боб"]

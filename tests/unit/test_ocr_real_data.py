@@ -17,7 +17,7 @@ from statistics import fmean
 
 import pytest
 
-from vision.providers.ocr import TesseractOcr
+from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import Analysis, ProviderRefused
 
 DATA = Path(

@@ -6,7 +6,7 @@ import pillow_heif
 import pytest
 from PIL import ExifTags, Image
 
-from vision.providers.picture import MAX_BYTES, Preparation, prepare
+from vision.providers.gigachat.preprocess import MAX_BYTES, PreprocessOptions, prepare
 from vision.providers.port import ErrorClass, ProviderRefused
 
 
@@ -26,7 +26,7 @@ def opened(jpeg: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"])
 def test_every_format_we_keep_is_sent_as_jpeg(name):
-    sent = opened(prepare(encoded(picture(), name), Preparation()))
+    sent = opened(prepare(encoded(picture(), name), PreprocessOptions()))
 
     assert (sent.format, sent.mode, sent.size) == ("JPEG", "RGB", (400, 300))
 
@@ -35,7 +35,7 @@ def test_heic_is_sent_as_jpeg_too():
     heic = io.BytesIO()
     pillow_heif.from_pillow(picture()).save(heic)
 
-    assert opened(prepare(heic.getvalue(), Preparation())).format == "JPEG"
+    assert opened(prepare(heic.getvalue(), PreprocessOptions())).format == "JPEG"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_heic_is_sent_as_jpeg_too():
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["JPEG", "PNG"])
 def test_the_longest_side_is_1024_and_nothing_is_stretched(name, size, sent):
-    assert opened(prepare(encoded(picture(size), name), Preparation())).size == sent
+    assert opened(prepare(encoded(picture(size), name), PreprocessOptions())).size == sent
 
 
 def test_a_large_jpeg_is_not_decoded_whole(monkeypatch):
@@ -55,7 +55,7 @@ def test_a_large_jpeg_is_not_decoded_whole(monkeypatch):
         Image.Image, "convert", lambda i, *a, **k: decoded.append(i.size) or convert(i, *a, **k)
     )
 
-    prepare(encoded(picture((6000, 4000)), "JPEG"), Preparation())
+    prepare(encoded(picture((6000, 4000)), "JPEG"), PreprocessOptions())
 
     assert max(decoded) <= (1500, 1000)
 
@@ -66,7 +66,7 @@ def test_a_photo_is_turned_upright_and_its_metadata_stay_at_home():
     exif[ExifTags.Base.Make] = "Camera"
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (55.0, 45.0, 0.0)
 
-    sent = opened(prepare(encoded(picture((400, 300)), "JPEG", exif=exif), Preparation()))
+    sent = opened(prepare(encoded(picture((400, 300)), "JPEG", exif=exif), PreprocessOptions()))
 
     assert sent.size == (300, 400)
     assert not sent.getexif()
@@ -75,14 +75,14 @@ def test_a_photo_is_turned_upright_and_its_metadata_stay_at_home():
 def test_colors_are_sent_unless_they_are_not_wanted():
     red = encoded(picture(), "PNG")
 
-    assert opened(prepare(red, Preparation())).getpixel((9, 9))[0] > 150
-    assert opened(prepare(red, Preparation(grayscale=True))).mode == "L"
+    assert opened(prepare(red, PreprocessOptions())).getpixel((9, 9))[0] > 150
+    assert opened(prepare(red, PreprocessOptions(grayscale=True))).mode == "L"
 
 
 def test_transparent_parts_are_white():
     glass = encoded(picture(mode="RGBA", color=(0, 0, 0, 0)), "PNG")
 
-    assert opened(prepare(glass, Preparation())).getpixel((9, 9)) == (255, 255, 255)
+    assert opened(prepare(glass, PreprocessOptions())).getpixel((9, 9)) == (255, 255, 255)
 
 
 def test_of_an_animation_the_last_picture_is_sent():
@@ -90,7 +90,7 @@ def test_of_an_animation_the_last_picture_is_sent():
     frames = [picture(color=c) for c in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
-    red, green, blue = opened(prepare(gif, Preparation())).getpixel((9, 9))
+    red, green, blue = opened(prepare(gif, PreprocessOptions())).getpixel((9, 9))
 
     assert blue > 200
     assert max(red, green) < 50
@@ -99,13 +99,13 @@ def test_of_an_animation_the_last_picture_is_sent():
 def test_the_same_picture_is_sent_as_the_same_bytes():
     png = encoded(Image.effect_noise((300, 200), 60), "PNG")
 
-    assert prepare(png, Preparation()) == prepare(png, Preparation())
+    assert prepare(png, PreprocessOptions()) == prepare(png, PreprocessOptions())
 
 
 def test_the_worst_picture_of_the_largest_size_is_within_the_limit():
     noise = encoded(Image.effect_noise((1024, 1024), 255).convert("RGB"), "PNG")
 
-    assert len(prepare(noise, Preparation(jpeg_quality=95))) < MAX_BYTES
+    assert len(prepare(noise, PreprocessOptions(jpeg_quality=95))) < MAX_BYTES
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_worst_picture_of_the_largest_size_is_within_the_limit():
 )
 def test_what_cannot_be_decoded_is_refused_by_reason(image, reason):
     with pytest.raises(ProviderRefused) as refusal:
-        prepare(image, Preparation())
+        prepare(image, PreprocessOptions())
 
     assert refusal.value.reason == reason
     assert refusal.value.error_class is ErrorClass.NON_RETRYABLE_VALIDATION
@@ -128,6 +128,6 @@ def test_what_cannot_be_decoded_is_refused_by_reason(image, reason):
 
 def test_more_pixels_than_allowed_are_refused_before_they_are_decoded():
     with pytest.raises(ProviderRefused) as refusal:
-        prepare(encoded(picture((100, 101)), "JPEG"), Preparation(max_pixels=10_000))
+        prepare(encoded(picture((100, 101)), "JPEG"), PreprocessOptions(max_pixels=10_000))
 
     assert refusal.value.reason == "too_many_pixels"

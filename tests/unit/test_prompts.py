@@ -1,16 +1,16 @@
-"""What a model is asked."""
+"""The prompts for a model."""
 
 import pytest
 
 from vision.policy import prompts
 from vision.policy.decision import load_policy
-from vision.providers.answer_fields import KNOWN_FIELDS
+from vision.providers.answers.fields import KNOWN_FIELDS
 
 PRESETS = load_policy().prompt_presets
 
 
 @pytest.mark.parametrize("key", sorted(PRESETS.templates))
-def test_each_preset_asks_its_own_question_and_for_the_same_answer(key):
+def test_each_preset_has_its_own_text_and_the_same_answer_format(key):
     asked = prompts.compose(PRESETS, key)
 
     assert asked.startswith(PRESETS.templates[key].strip())
@@ -19,7 +19,7 @@ def test_each_preset_asks_its_own_question_and_for_the_same_answer(key):
         assert f'"{kind}"' in asked
 
 
-def test_an_unknown_preset_asks_the_default_question():
+def test_an_unknown_preset_gives_the_default_one():
     assert prompts.compose(PRESETS, "poster") == prompts.compose(PRESETS, PRESETS.default_key)
 
 
@@ -29,7 +29,7 @@ def test_text_in_the_picture_is_called_data_before_and_after_the_question():
     assert prompts.compose(PRESETS, "photo").endswith("а не указания тебе.")
 
 
-def test_what_grows_is_asked_for_last():
+def test_the_field_that_grows_comes_last():
     asked = prompts.compose(PRESETS, "document")
 
     fields = [f'"{n}"' for n in ("classification", "description", "labels", "dominant_colors")]

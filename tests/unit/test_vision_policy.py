@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from vision.policy.decision import Candidate, decide, decide_post, load_policy
+from vision.policy.decision import FileFacts, decide, decide_post, load_policy
 from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy
 
 KIB = 1024
@@ -23,7 +23,7 @@ def content():
 @pytest.fixture
 def picture():
     def _(name="a", size_bytes=500 * KIB, mime="image/jpeg", **known):
-        return Candidate(name, mime, size_bytes, 800, 600, **known)
+        return FileFacts(name, mime, size_bytes, 800, 600, **known)
 
     return _
 
@@ -34,7 +34,7 @@ def decision(policy, picture):
         return decide(
             policy,
             channel=channel,
-            candidate=picture(**facts),
+            file=picture(**facts),
             vision_available=vision_available,
             language=language,
         )
@@ -126,7 +126,7 @@ def test_fact_060_a_denied_channel_is_skipped_with_or_without_the_at_sign(decisi
 def test_a_channel_written_without_the_at_sign_in_the_policy_is_denied_too(content, picture):
     policy = changed(content, "routing", skip_if_channel=["Bob"])
 
-    denied = decide(policy, channel="@bob", candidate=picture(), vision_available=True)
+    denied = decide(policy, channel="@bob", file=picture(), vision_available=True)
 
     assert denied.reason == "channel_skipped"
 

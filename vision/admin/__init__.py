@@ -1,4 +1,4 @@
-"""The console's view of what was seen in pictures, and what that cost."""
+"""The console's pages about analyses, their cost and duplicates."""
 
 from vision.admin import duplicates, enrichments, usage
 

@@ -1,4 +1,4 @@
-"""The console's view of near-duplicates: who shares whose analysis, and who was told apart."""
+"""The console's pages about duplicates: which analyses are reused, which pairs are marked distinct."""
 
 import re
 from typing import Any, ClassVar, TypeVar
@@ -22,10 +22,10 @@ Row = TypeVar("Row", PictureHash, PictureDistinction)
 
 
 class PairAdmin(ReadOnlyAdmin[Row]):
-    """Rows about two pictures, found by the hash of either."""
+    """Rows about two pictures; a search finds them by the SHA-256 of either."""
 
     columns: ClassVar[tuple[str, str]]
-    search_help_text = _("A SHA-256, whole")
+    search_help_text = _("A complete SHA-256")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
@@ -40,8 +40,8 @@ class PairAdmin(ReadOnlyAdmin[Row]):
 
 
 @admin.register(PictureHash)
-class NearDuplicateAdmin(PairAdmin[PictureHash]):
-    """Only pictures that share another's analysis; hashes by themselves tell people nothing."""
+class DuplicateAdmin(PairAdmin[PictureHash]):
+    """Lists only pictures that reuse another picture's analysis; other hashes are of no interest."""
 
     list_display = ("picture", "shared", "distance", "sha256", "remembered", "tenant")
     list_display_links = ("sha256",)
@@ -49,7 +49,7 @@ class NearDuplicateAdmin(PairAdmin[PictureHash]):
     list_select_related = ("tenant",)
     columns = search_fields = ("sha256", "same_as")
     ordering = ("-id",)
-    actions = ("tell_apart",)
+    actions = ("mark_distinct",)
     fields = (
         "picture", "shared", "distance", "sha256", "same_as", "phash", "hash_size", "tenant",
         "remembered_at",
@@ -58,12 +58,11 @@ class NearDuplicateAdmin(PairAdmin[PictureHash]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PictureHash]:
         return super().get_queryset(request).exclude(same_as="").select_related("tenant")
 
-    def has_tell_apart_permission(self, request: HttpRequest) -> bool:
-        """Saying “not the same” is the one thing done to hashes by hand."""
+    def has_mark_distinct_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("vision.add_picturedistinction"))
 
-    @admin.action(description=_("Not the same"), permissions=["tell_apart"])
-    def tell_apart(self, request: HttpRequest, queryset: QuerySet[PictureHash]) -> None:
+    @admin.action(description=_("Mark as distinct"), permissions=["mark_distinct"])
+    def mark_distinct(self, request: HttpRequest, queryset: QuerySet[PictureHash]) -> None:
         now, count = timezone.now(), 0
         for row in queryset.select_related("tenant"):
             hash_index.declare_distinct(
@@ -71,8 +70,8 @@ class NearDuplicateAdmin(PairAdmin[PictureHash]):
             )
             count += 1
         text = ngettext(
-            "%(count)d pair of pictures is told apart.",
-            "%(count)d pairs of pictures are told apart.",
+            "%(count)d pair of pictures is marked as distinct.",
+            "%(count)d pairs of pictures are marked as distinct.",
             count,
         )
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
@@ -81,7 +80,7 @@ class NearDuplicateAdmin(PairAdmin[PictureHash]):
     def picture(self, row: PictureHash) -> SafeString:
         return _thumbnail(row.tenant_id, row.sha256)
 
-    @admin.display(description=_("same as"))
+    @admin.display(description=_("duplicate of"))
     def shared(self, row: PictureHash) -> SafeString:
         return _thumbnail(row.tenant_id, row.same_as)
 
@@ -110,7 +109,7 @@ class PictureDistinctionAdmin(PairAdmin[PictureDistinction]):
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("vision.add_picturedistinction"))
 
-    @admin.action(description=_("Withdraw: they may be the same"), permissions=["withdraw"])
+    @admin.action(description=_("Withdraw: they may be duplicates"), permissions=["withdraw"])
     def withdraw(self, request: HttpRequest, queryset: QuerySet[PictureDistinction]) -> None:
         now = timezone.now()
         count = sum(

@@ -1,4 +1,4 @@
-"""The console's view of what was seen in pictures, and why each was looked at or not."""
+"""The console's pages about the results of posts, with the decision about each picture."""
 
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -32,7 +32,7 @@ from vision.reasons import CLASSES, OUTCOMES, explain
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """Enrichments with at least one picture of this outcome; idx_pe_metadata answers."""
+    """Filters enrichments by the outcome of any of their pictures; uses idx_pe_metadata."""
 
     title = _("outcome of a picture")
     parameter_name = "outcome"
@@ -49,13 +49,13 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 class PostOutcomeFilter(OutcomeFilter):
-    """The same of posts."""
+    """Filters posts by the outcome of any of their pictures."""
 
     title = _("vision outcome")
 
     def having(self, queryset: QuerySet[Any], outcome: str) -> QuerySet[Any]:
-        seen = super().having(PostEnrichment.objects.filter(post=OuterRef("pk")), outcome)
-        return queryset.filter(Exists(seen))
+        matching = super().having(PostEnrichment.objects.filter(post=OuterRef("pk")), outcome)
+        return queryset.filter(Exists(matching))
 
 
 class PostProviderFilter(admin.SimpleListFilter):
@@ -67,16 +67,16 @@ class PostProviderFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        looks = PostEnrichment.objects.filter(post=OuterRef("pk"), kind=EnrichmentKind.VISION)
+        results = PostEnrichment.objects.filter(post=OuterRef("pk"), kind=EnrichmentKind.VISION)
         if chosen == "waiting":
-            return queryset.filter(~Exists(looks), has_media=True)
+            return queryset.filter(~Exists(results), has_media=True)
         if chosen in VisionProviderName.values:
-            return queryset.filter(Exists(looks.filter(vision_provider=chosen)))
+            return queryset.filter(Exists(results.filter(vision_provider=chosen)))
         return queryset
 
 
-class Readable:
-    """The parts of an enrichment as a person reads them."""
+class EnrichmentFields:
+    """The displayed fields of an enrichment, for its page and for the inline in a post's page."""
 
     @admin.display(description=_("decisions"))
     def decisions(self, enrichment: PostEnrichment) -> SafeString | str:
@@ -102,7 +102,7 @@ class Readable:
         )
 
 
-class PostEnrichmentInline(Readable, ReadOnlyStack[PostEnrichment, Post]):
+class PostEnrichmentInline(EnrichmentFields, ReadOnlyStack[PostEnrichment, Post]):
     model = PostEnrichment
     fields = readonly_fields = (
         "kind", "status", "error", "vision_provider", "vision_analysis_reason",
@@ -123,7 +123,7 @@ PostAdmin.extend(
 
 
 @admin.register(PostEnrichment)
-class PostEnrichmentAdmin(Readable, ReadOnlyAdmin[PostEnrichment]):
+class PostEnrichmentAdmin(EnrichmentFields, ReadOnlyAdmin[PostEnrichment]):
     list_display = (
         "thumbnail", "words", "status", "vision_analysis_reason", "analyzed", "post_link",
         "vision_provider", "kind",
@@ -140,7 +140,7 @@ class PostEnrichmentAdmin(Readable, ReadOnlyAdmin[PostEnrichment]):
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("post_link", "kind", "status", "error", "decisions")}),
         (
-            _("Seen"),
+            _("Result"),
             {"fields": ("ocr", "description", "classification", "vision_is_meme", "album_size")},
         ),
         (
@@ -215,23 +215,23 @@ def _row(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any]:
         "page": page_of(MediaObject, media),
         "thumbnail": thumbnail_address(media),
         "sha256": sha256[:12],
-        "same_as": _same_as(tenant_id, decision),
+        "same_as": _source(tenant_id, decision),
         "outcome_code": outcome,
         "outcome": OUTCOMES.get(outcome, outcome),
         "explanation": explain(reason),
     }
 
 
-def _same_as(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any] | None:
-    """The picture whose analysis this one shares, and where a person may object."""
-    lender = str(decision.get("same_as") or "")
-    if not lender:
+def _source(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any] | None:
+    """Describe the picture whose analysis is reused, with the page to mark the two as distinct."""
+    source = str(decision.get("same_as") or "")
+    if not source:
         return None
-    media = media_object_id(tenant_id, lender)
+    media = media_object_id(tenant_id, source)
     return {
         "page": page_of(MediaObject, media),
         "thumbnail": thumbnail_address(media),
-        "sha256": lender[:12],
+        "sha256": source[:12],
         "distance": decision.get("distance"),
         "objections": list_of(PictureHash, urlencode({"q": decision.get("sha256", "")})),
     }

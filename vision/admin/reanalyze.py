@@ -1,4 +1,4 @@
-"""The console's action “analyze again”: what it costs first, asking after a confirmation."""
+"""The console's action “Analyze again”: shows the cost, requests the analysis after confirmation."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -15,31 +15,35 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from events.errors import DomainError
 from media.models import Post
-from vision.reanalysis import request as asking
-from vision.reanalysis import words
+from vision.reanalysis import forecast_rows
+from vision.reanalysis import request as reanalysis
 from vision.reanalysis.forecast import forecast
 from vision.reanalysis.selection import Selection
 
 PERMISSION: Final = "vision.change_tokenbudget"
-"""Another look costs tokens: whoever may forgive them may spend them."""
+"""An analysis costs tokens, so it needs the same permission as resetting their usage."""
 MOST_POSTS: Final = 1000
-"""More would keep a browser waiting: the command `reanalyze` has no such bound."""
+"""More posts would exceed the patience of a browser; the command `reanalyze` has no limit."""
 
 
 @admin.action(description=gettext_lazy("Analyze again…"))
 def analyze_again(
     model_admin: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Post]
 ) -> HttpResponse | None:
-    """Shows the forecast; with `run` in the form it asks. The run makes a double click harmless."""
+    """
+    Show the forecast or, once the form holds a `run`, request the analysis.
+
+    The run is made with the forecast, so that submitting the form twice requests each post once.
+    """
     posts = list(queryset.order_by().values_list("pk", flat=True)[: MOST_POSTS + 1])
     if len(posts) > MOST_POSTS:
-        said = _("More than %(most)d posts: use manage.py reanalyze for so many.")
-        model_admin.message_user(request, said % {"most": MOST_POSTS}, messages.ERROR)
+        text = _("More than %(most)d posts: use the command manage.py reanalyze.")
+        model_admin.message_user(request, text % {"most": MOST_POSTS}, messages.ERROR)
         return None
     try:
         run = request.POST.get("run", "")
-        if asking.RUN.fullmatch(run):
-            _ask(model_admin, request, posts, run)
+        if reanalysis.RUN.fullmatch(run):
+            _request(model_admin, request, posts, run)
         else:
             return _preview(model_admin, request, posts)
     except DomainError as refusal:
@@ -47,15 +51,19 @@ def analyze_again(
     return None
 
 
-def _ask(model_admin: ModelAdmin[Any], request: HttpRequest, posts: list[UUID], run: str) -> None:
+def _request(
+    model_admin: ModelAdmin[Any], request: HttpRequest, posts: list[UUID], run: str
+) -> None:
     now, retry = timezone.now(), "retry_refused" in request.POST
-    asking.request(Selection(post_ids=posts), run=run, retry_refused=retry, now=now)
-    count = asking.asked_in(run)
-    said = ngettext(
-        "%(count)d post is asked for again.", "%(count)d posts are asked for again.", count
+    reanalysis.request(Selection(post_ids=posts), run=run, retry_refused=retry, now=now)
+    count = reanalysis.count_requested(run)  # of the run: a repeated submit shows the same number
+    text = ngettext(
+        "The analysis of %(count)d post is queued.",
+        "The analysis of %(count)d posts is queued.",
+        count,
     )
     level = messages.SUCCESS if count else messages.WARNING
-    model_admin.message_user(request, said % {"count": count}, level)
+    model_admin.message_user(request, text % {"count": count}, level)
 
 
 def _preview(
@@ -67,9 +75,9 @@ def _preview(
         **model_admin.admin_site.each_context(request),
         "title": _("Analyze again"),
         "opts": model_admin.opts,
-        "rows": words.rows(found),
+        "rows": forecast_rows.rows(found),
         "waits": found.waits,
-        "run": asking.new_run(now=now),
+        "run": reanalysis.new_run(now=now),
         "action": request.POST.get("action", ""),
         "across": request.POST.get("select_across", "0"),
         "checkbox": helpers.ACTION_CHECKBOX_NAME,

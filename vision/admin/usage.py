@@ -1,4 +1,4 @@
-"""The console's view of what pictures cost: budgets, looks, the state of the provider."""
+"""The console's pages about cost: token budgets, paid analyses, the state of the provider."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -34,15 +34,15 @@ STATES = {
 }
 
 
-class Acting(NothingEditable):
-    """Nobody edits what the pipeline owns; who may see it may press its buttons."""
+class ReadOnlyWithActions(NothingEditable):
+    """Rows of the pipeline: nobody edits them, users with the permission may run the actions."""
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("vision.change_tokenbudget")
 
 
 @admin.register(TokenBudget)
-class TokenBudgetAdmin(Acting, ReadOnlyAdmin[TokenBudget]):
+class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     list_display = (
         "day", "tenant", "used_tokens", "reserved_tokens", "limit", "share", "calls",
         "forgiven_tokens", "lost_tokens",
@@ -50,7 +50,7 @@ class TokenBudgetAdmin(Acting, ReadOnlyAdmin[TokenBudget]):
     list_filter = ("tenant", "day")
     list_select_related = ("tenant",)
     ordering = ("-day", "tenant__name")
-    actions = ("forgive",)
+    actions = ("reset_usage",)
 
     @admin.display(description=_("limit"))
     def limit(self, row: TokenBudget) -> str:
@@ -63,18 +63,18 @@ class TokenBudgetAdmin(Acting, ReadOnlyAdmin[TokenBudget]):
         taken = row.counted_tokens + row.reserved_tokens
         return f"{taken / most:.0%}" if most else EMPTY
 
-    @admin.action(description=_("Forgive what was used this month"), permissions=["act"])
-    def forgive(self, request: HttpRequest, queryset: QuerySet[TokenBudget]) -> None:
+    @admin.action(description=_("Reset this month's usage"), permissions=["act"])
+    def reset_usage(self, request: HttpRequest, queryset: QuerySet[TokenBudget]) -> None:
         now = timezone.now()
         tenants = Tenant.objects.filter(token_budgets__in=queryset).distinct()
         count = sum(budget.reset(tenant=tenant, now=now) for tenant in tenants)
         retry_backlog.ask_due(now=now)
-        said = ngettext("%(count)d token is forgiven.", "%(count)d tokens are forgiven.", count)
-        self.message_user(request, said % {"count": count}, messages.SUCCESS)
+        text = ngettext("%(count)d token is reset.", "%(count)d tokens are reset.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(PictureLook)
-class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
+class PictureLookAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PictureLook]):
     list_display = (
         "picture", "tenant", "state", "why", "total_tokens", "calls", "live", "posted", "looked",
     )  # fmt: skip
@@ -83,7 +83,7 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
     search_fields = ("=sha256",)
     search_help_text = "SHA-256"
     ordering = ("-id",)
-    actions = ("ask_again",)
+    actions = ("retry",)
     fields = (
         "picture", "tenant", "state", "why", "error", "provider", "model", "schema_version",
         "prompt_tokens", "completion_tokens", "precached_prompt_tokens", "total_tokens", "calls",
@@ -92,7 +92,7 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PictureLook]:
-        """A list of hundreds of analyses is not loaded to show their tokens."""
+        """Leave the column `analysis` out of the list, which does not show it."""
         rows = super().get_queryset(request)
         listing = request.resolver_match and request.resolver_match.url_name
         return rows.defer("analysis") if str(listing).endswith("changelist") else rows
@@ -111,7 +111,7 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
     def posted(self, look: PictureLook) -> str:
         return short_time(look.posted_at)
 
-    @admin.display(description=_("looked at"), ordering="looked_at")
+    @admin.display(description=_("analyzed at"), ordering="looked_at")
     def looked(self, look: PictureLook) -> str:
         return short_time(look.looked_at)
 
@@ -119,24 +119,24 @@ class PictureLookAdmin(Acting, ReadOnlyAdmin[PictureLook]):
     def found(self, look: PictureLook) -> SafeString | str:
         return pretty_json(look.analysis)
 
-    @admin.action(description=_("Ask about these pictures again"), permissions=["act"])
-    def ask_again(self, request: HttpRequest, queryset: QuerySet[PictureLook]) -> None:
+    @admin.action(description=_("Analyze these pictures again"), permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[PictureLook]) -> None:
         count = retry_backlog.ask_for(queryset, now=timezone.now())
-        said = ngettext(
-            "%(count)d picture is asked for again.",
-            "%(count)d pictures are asked for again.",
+        text = ngettext(
+            "The analysis of %(count)d picture is queued.",
+            "The analysis of %(count)d pictures is queued.",
             count,
         )
-        self.message_user(request, said % {"count": count}, messages.SUCCESS)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(ProviderHealth)
-class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
+class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
     list_display = (
         "provider", "current", "failures", "open_until", "paused_until", "why", "details",
     )  # fmt: skip
     ordering = ("provider",)
-    actions = ("may_be_asked",)
+    actions = ("resume",)
 
     @admin.display(description=_("state"))
     def current(self, row: ProviderHealth) -> str:
@@ -146,15 +146,15 @@ class ProviderHealthAdmin(Acting, ReadOnlyAdmin[ProviderHealth]):
     def why(self, row: ProviderHealth) -> str:
         return str(explain(row.pause_reason)) if row.pause_reason else EMPTY
 
-    @admin.action(description=_("Ask again now"), permissions=["act"])
-    def may_be_asked(self, request: HttpRequest, queryset: QuerySet[ProviderHealth]) -> None:
+    @admin.action(description=_("Use the provider again now"), permissions=["act"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[ProviderHealth]) -> None:
         count = circuit_breaker.forgive(queryset)
-        said = ngettext(
-            "%(count)d provider may be asked again.",
-            "%(count)d providers may be asked again.",
+        text = ngettext(
+            "%(count)d provider is in use again.",
+            "%(count)d providers are in use again.",
             count,
         )
-        self.message_user(request, said % {"count": count}, messages.SUCCESS)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
 def _limit(tenant: Tenant) -> int | None:

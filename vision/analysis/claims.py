@@ -28,7 +28,7 @@ from vision.duplicates.reuse import Comparison
 from vision.limits import budget, circuit_breaker
 from vision.limits.budget import Ceilings
 from vision.models import LookState, PictureLook
-from vision.providers.port import SCHEMA_VERSION, Analysis, Usage, VisionProvider
+from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is looking at."""
@@ -161,7 +161,7 @@ class Failure:
     error_class: str
     reason: str
     details: str
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     maybe_billed: bool = False
     final: bool = False
     counts: bool = False
@@ -320,7 +320,7 @@ def _take(
 
 
 def _pay(
-    row: PictureLook, claim: Claim, usage: Usage | None, *, mine: bool, calls: int = 1
+    row: PictureLook, claim: Claim, usage: TokenUsage | None, *, mine: bool, calls: int = 1
 ) -> None:
     """Of a claim that was written off meanwhile, the estimate gives way to the truth."""
     used = usage.total_tokens if usage else 0
@@ -389,9 +389,9 @@ def _next_state(row: PictureLook, failure: Failure, terms: Terms, *, now: dateti
     )
 
 
-def _flat(analysis: Analysis) -> Usage:
+def _flat(analysis: Analysis) -> TokenUsage:
     """Of a provider that returns only a total."""
-    return Usage(
+    return TokenUsage(
         prompt_tokens=analysis.tokens_used, completion_tokens=0, total_tokens=analysis.tokens_used
     )
 

@@ -79,7 +79,7 @@ def _common_columns(outcome: Outcome) -> dict[str, Any]:
 def _kept_keys(outcome: Outcome) -> list[str]:
     """Of the cached results: one that was evicted while the others were looked at is left out."""
     cached = [look.cache_key for look in outcome.looks if look.cache_key]
-    held = quota.hold(cached)
+    held = quota.lock_existing(cached)
     return [key for key in cached if key in held]
 
 

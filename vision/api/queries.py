@@ -1,4 +1,4 @@
-"""What was seen, as the API lists it: every answer is read from an index, page by page."""
+"""Queries behind the vision endpoints; each is answered from an index."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from vision.models import (
 )
 from vision.providers.port import Analysis, ClassificationType
 
-SHOWN = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
+VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 CACHED = "cached"
 OCR = "ocr"
 PROVIDERS = {
@@ -30,14 +30,14 @@ PROVIDERS = {
     CACHED: Q(vision_analysis_reason=AnalysisReason.CACHE_HIT),
 }
 """
-What `provider` may be in a question. `cached` is no provider but a way: nobody was asked, the
-picture was known. Such a post counts for its provider, too.
+Values of the parameter `provider`. `cached` is no provider: it selects posts whose result came from
+the cache, without a call. Such a post also counts for the provider that made the cached result.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """Over all analyzed posts; `by_provider` may count a post twice, see PROVIDERS."""
+class AnalysisTotals:
+    """Totals over all analyzed posts; `by_provider` may count a post twice, see PROVIDERS."""
 
     total_analyzed: int = 0
     memes_count: int = 0
@@ -51,27 +51,27 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenPicture:
-    """One picture of one tenant with the newest look at it."""
+class PictureAnalysis:
+    """A picture of a tenant with its newest analysis."""
 
     media: MediaObject
     analysis: Analysis
 
 
 def analyzed() -> QuerySet[PostEnrichment]:
-    """Posts of which something was seen, last analyzed first."""
+    """Return the results of analyzed posts, last analyzed first."""
     return PostEnrichment.objects.filter(ANALYZED).order_by("-vision_analyzed_at", "-id")
 
 
-def in_full(rows: QuerySet[PostEnrichment]) -> QuerySet[PostEnrichment]:
-    """With what an answer tells of each. For the rows of one page: those before it cost as much."""
-    shown = PostMedia.objects.filter(post=OuterRef("post"), role__in=SHOWN)
-    count = shown.order_by().values("post").annotate(n=Count("*")).values("n")
+def with_details(rows: QuerySet[PostEnrichment]) -> QuerySet[PostEnrichment]:
+    """Add what a response needs. Use it on one page: OFFSET would compute it for skipped rows, too."""
+    media = PostMedia.objects.filter(post=OuterRef("post"), role__in=VISIBLE_ROLES)
+    count = media.order_by().values("post").annotate(n=Count("*")).values("n")
     return rows.annotate(media_count=Coalesce(Subquery(count), 0)).defer("data", "metadata")
 
 
-def sums(rows: QuerySet[PostEnrichment]) -> Sums:
-    """Of the analyzed ones among `rows`: one statement, answered by idx_pe_vision_stats alone."""
+def totals(rows: QuerySet[PostEnrichment]) -> AnalysisTotals:
+    """Add up the analyzed posts of `rows` in one statement, an index-only scan of idx_pe_vision_stats."""
     groups = (
         rows.filter(ANALYZED)
         .order_by()
@@ -81,24 +81,24 @@ def sums(rows: QuerySet[PostEnrichment]) -> Sums:
     return _add_up(groups)
 
 
-def seen_picture(tenant_ids: Iterable[UUID], sha256: str) -> SeenPicture | None:
+def newest_analysis(tenant_ids: Iterable[UUID], sha256: str) -> PictureAnalysis | None:
     """
-    The picture as one of these tenants has it, if anybody looked at it.
+    Return the picture with its newest analysis among these tenants, None where it has none.
 
-    Where several have it, the one that saw it last speaks. Ids follow from tenant and content,
-    so this reads primary keys, however many pictures there are.
+    The id of a media object follows from tenant and content, so that this reads primary keys,
+    however many pictures there are.
     """
     ids = [media_object_id(tenant_id, sha256) for tenant_id in tenant_ids]
     media = {one.tenant_id: one for one in MediaObject.objects.filter(pk__in=ids)}
-    found = _newest_look(media, sha256) if media else None
+    found = _newest_result(media, sha256) if media else None
     if found is None:
         return None
     tenant_id, analysis = found
-    return SeenPicture(media[tenant_id], Analysis.model_validate(analysis))
+    return PictureAnalysis(media[tenant_id], Analysis.model_validate(analysis))
 
 
-def _newest_look(media: Mapping[UUID, MediaObject], sha256: str) -> tuple[UUID, Any] | None:
-    """What was paid for, else what text recognition found: that stands in posts only."""
+def _newest_result(media: Mapping[UUID, MediaObject], sha256: str) -> tuple[UUID, Any] | None:
+    """Find the newest paid analysis, else the newest OCR result, which only posts store."""
     paid = PictureLook.objects.filter(
         tenant__in=media, sha256=sha256, state=LookState.DONE, analysis__isnull=False
     )
@@ -114,8 +114,8 @@ def _newest_look(media: Mapping[UUID, MediaObject], sha256: str) -> tuple[UUID, 
     )
 
 
-def _add_up(groups: Iterable[tuple[Any, ...]]) -> Sums:
-    """Groups are (provider, reason, is_meme, class, posts, tokens)."""
+def _add_up(groups: Iterable[tuple[Any, ...]]) -> AnalysisTotals:
+    """Sum groups of (provider, reason, is_meme, class, posts, tokens)."""
     by_provider = dict.fromkeys((VisionProviderName.GIGACHAT.value, OCR, CACHED), 0)
     by_type = dict.fromkeys(get_args(ClassificationType), 0)
     total = memes = tokens_total = 0
@@ -127,7 +127,7 @@ def _add_up(groups: Iterable[tuple[Any, ...]]) -> Sums:
         memes += posts if is_meme else 0
         total += posts
         tokens_total += tokens
-    return Sums(total, memes, by_provider, by_type, tokens_total)
+    return AnalysisTotals(total, memes, by_provider, by_type, tokens_total)
 
 
 _NAMES = {VisionProviderName.OCR_FALLBACK: OCR}

@@ -1,4 +1,4 @@
-"""What the vision endpoints take and give."""
+"""Serializers of the requests and responses of the vision endpoints."""
 
 import re
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ _BLANK_FOR_PLUS: Final = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)")
 
 class MomentField(serializers.DateTimeField):
     """
-    A time in a query. Without a zone it is meant in the server's.
+    A time in a query string; without a time zone, in the server's.
 
-    Who does not escape the plus of `+03:00` sends a blank: both are understood.
+    An unescaped plus of `+03:00` arrives as a blank: both are accepted.
     """
 
     def to_internal_value(self, value: Any) -> Any:
@@ -35,9 +35,10 @@ class FilterSerializer(serializers.Serializer[Any]):
     channel_id = serializers.UUIDField(required=False)
     has_meme = serializers.BooleanField(required=False)
     provider = serializers.ChoiceField(
-        choices=list(PROVIDERS), required=False,
-        help_text="`ocr` is `ocr_fallback`; `cached`: nobody was asked, the picture was known",
-    )  # fmt: skip
+        choices=list(PROVIDERS),
+        required=False,
+        help_text="`ocr` is `ocr_fallback`; `cached`: the result was reused, no provider was called",
+    )
     analyzed_after = MomentField(required=False, help_text="later than this; ISO 8601")
 
 
@@ -50,7 +51,7 @@ class ClassificationSerializer(serializers.Serializer[Any]):
 
 
 class PostVisionSerializer(serializers.Serializer[PostEnrichment]):
-    """A row of `reports.in_full`."""
+    """A row of `queries.with_details`."""
 
     post_id = serializers.UUIDField()
     tenant_id = serializers.UUIDField()
@@ -59,11 +60,12 @@ class PostVisionSerializer(serializers.Serializer[PostEnrichment]):
     provider = serializers.CharField(source="vision_provider", help_text="gigachat, ocr_fallback")
     model = serializers.CharField(source="vision_model", allow_null=True)
     vision_version = serializers.CharField()
-    status = serializers.CharField(help_text="ok, or partial where some pictures were not seen")
+    status = serializers.CharField(help_text="ok, or partial where some pictures were not analyzed")
     analysis_reason = serializers.CharField(
-        source="vision_analysis_reason", allow_null=True,
+        source="vision_analysis_reason",
+        allow_null=True,
         help_text="new, retry, cache_hit, fallback",
-    )  # fmt: skip
+    )
     tokens_used = serializers.IntegerField(source="vision_tokens_used")
     classification = serializers.SerializerMethodField()
     ocr_text = serializers.SerializerMethodField()
@@ -89,25 +91,28 @@ class PostVisionSerializer(serializers.Serializer[PostEnrichment]):
         return row.vision_ocr_text or None
 
 
-class Traced(serializers.Serializer[Any]):
+class TracedSerializer(serializers.Serializer[Any]):
+    """Adds the trace id of the request to a response."""
+
     trace_id = serializers.SerializerMethodField(help_text="of this request, as in `X-Trace-ID`")
 
     def get_trace_id(self, _: Any) -> str:
         return trace.current()
 
 
-class TracedPostVisionSerializer(PostVisionSerializer, Traced):
-    """One post, with the trace id of the request."""
+class TracedPostVisionSerializer(PostVisionSerializer, TracedSerializer):
+    """A post with the trace id of the request."""
 
 
 class MediaQuerySerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField(
-        required=False, help_text="whose picture, for those who see several tenants"
+        required=False,
+        help_text="the tenant whose picture is meant, for users with several tenants",
     )
 
 
-class MediaVisionSerializer(Traced):
-    """Of a `SeenPicture`."""
+class MediaVisionSerializer(TracedSerializer):
+    """A `queries.PictureAnalysis`."""
 
     sha256 = serializers.CharField(source="media.file_sha256")
     tenant_id = serializers.UUIDField(source="media.tenant_id")
@@ -134,7 +139,9 @@ class MediaVisionSerializer(Traced):
 class ByProviderSerializer(serializers.Serializer[Any]):
     gigachat = serializers.IntegerField()
     ocr = serializers.IntegerField()
-    cached = serializers.IntegerField(help_text="of all these, where nobody had to be asked")
+    cached = serializers.IntegerField(
+        help_text="posts whose result was reused; they count for a provider, too"
+    )
 
 
 class TokensSerializer(serializers.Serializer[Any]):
@@ -142,8 +149,8 @@ class TokensSerializer(serializers.Serializer[Any]):
     average = serializers.FloatField(source="tokens_average", help_text="per analyzed post")
 
 
-class VisionStatsSerializer(Traced):
-    """Of `Sums`."""
+class VisionStatsSerializer(TracedSerializer):
+    """`queries.AnalysisTotals`."""
 
     total_analyzed = serializers.IntegerField()
     memes_count = serializers.IntegerField()

@@ -6,5 +6,5 @@ urlpatterns = [
     path("posts", views.PostsVisionView.as_view(), name="vision-posts"),
     path("posts/<str:post_id>", views.PostVisionView.as_view(), name="vision-post"),
     path("media/<str:sha256>", views.MediaVisionView.as_view(), name="vision-media"),
-    path("stats", views.StatsView.as_view(), name="vision-stats"),
+    path("stats", views.VisionStatsView.as_view(), name="vision-stats"),
 ]

@@ -1,4 +1,4 @@
-"""/api/v1/vision/ – what was seen in posts and pictures. Members see what their tenants have."""
+"""/api/v1/vision/: the analyses of posts and pictures. Members see those of their tenants."""
 
 import re
 from typing import Any, Final
@@ -31,20 +31,20 @@ SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 @extend_schema(tags=["vision"])
 class PostVisionView(APIView):
-    """One post. Not there: no such post, nothing of it was seen (yet), or it is another's."""
+    """One post. 404: it does not exist, is not analyzed (yet), or belongs to another tenant."""
 
     permission_classes = (IsMember,)
 
     @extend_schema(responses=TracedPostVisionSerializer)
     def get(self, request: Request, post_id: str) -> Response:
-        rows = queries.in_full(queries.analyzed())
+        rows = queries.with_details(queries.analyzed())
         row = visible_or_404(rows, request.user, post_id, field="post_id")
         return Response(TracedPostVisionSerializer(row).data)
 
 
 @extend_schema_view(get=extend_schema(tags=["vision"], parameters=[FilterSerializer]))
 class PostsVisionView(ListAPIView[PostEnrichment]):
-    """Analyzed posts, last analyzed first. Filters narrow each other."""
+    """Analyzed posts, last analyzed first. Filters are combined with AND."""
 
     permission_classes = (IsMember,)
     serializer_class = PostVisionSerializer
@@ -54,10 +54,10 @@ class PostsVisionView(ListAPIView[PostEnrichment]):
         form = FilterSerializer(data=self.request.query_params.dict())
         form.is_valid(raise_exception=True)
         wanted = form.validated_data
-        return self._rows(wanted.pop("channel_id", None)).filter(_wanted(**wanted))
+        return self._rows(wanted.pop("channel_id", None)).filter(_conditions(**wanted))
 
     def _rows(self, channel_id: UUID | None) -> QuerySet[PostEnrichment]:
-        """Who may see the channel is asked first: with both in one condition no index fits."""
+        """Check access to the channel first: with both conditions in one query no index fits."""
         if channel_id is None:
             return visible(queries.analyzed(), self.request.user)
         channels = visible(Channel.objects.filter(pk=channel_id), self.request.user)
@@ -65,18 +65,18 @@ class PostsVisionView(ListAPIView[PostEnrichment]):
         return rows.filter(channel=channel_id) if channels.exists() else rows.none()
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        """A page of keys, found in the index alone; then its rows."""
+        """Page over the keys, an index-only scan, and read the rows of that page only."""
         keys = super().paginate_queryset(queryset.values_list("pk", flat=True))
-        return queries.in_full(queries.analyzed()).filter(pk__in=keys or [])
+        return queries.with_details(queries.analyzed()).filter(pk__in=keys or [])
 
 
 @extend_schema(tags=["vision"])
 class MediaVisionView(APIView):
     """
-    One picture by its SHA-256, whatever posts show it.
+    One picture by its SHA-256, independent of the posts that show it.
 
-    Several tenants may have the same picture: without `tenant_id`, of those the caller sees,
-    the one that saw it last answers.
+    Several tenants may have the same picture: without `tenant_id`, the newest analysis among the
+    caller's tenants is returned.
     """
 
     permission_classes = (IsMember,)
@@ -90,31 +90,31 @@ class MediaVisionView(APIView):
         tenants = tenants_of(request.user)
         if form.validated_data:
             tenants = tenants.filter(pk=form.validated_data["tenant_id"])
-        seen = queries.seen_picture(tenants.values_list("pk", flat=True), sha256.lower())
-        if seen is None:
+        found = queries.newest_analysis(tenants.values_list("pk", flat=True), sha256.lower())
+        if found is None:
             raise NotFound
-        return Response(MediaVisionSerializer(seen).data)
+        return Response(MediaVisionSerializer(found).data)
 
 
 @extend_schema(tags=["vision"])
-class StatsView(APIView):
-    """Sums over all analyzed posts of the caller's tenants; for operators, of everybody's."""
+class VisionStatsView(APIView):
+    """Totals over all analyzed posts of the caller's tenants; for operators, of all tenants."""
 
     permission_classes = (IsMember,)
 
     @extend_schema(responses=VisionStatsSerializer)
     def get(self, request: Request) -> Response:
         rows = visible(PostEnrichment.objects.all(), request.user)
-        return Response(VisionStatsSerializer(queries.sums(rows)).data)
+        return Response(VisionStatsSerializer(queries.totals(rows)).data)
 
 
-def _wanted(**values: Any) -> Q:
+def _conditions(**values: Any) -> Q:
     rules = {
         "has_meme": lambda value: Q(vision_is_meme=value),
         "provider": lambda value: queries.PROVIDERS[value],
         "analyzed_after": lambda value: Q(vision_analyzed_at__gt=value),
     }
-    wanted = Q()
+    conditions = Q()
     for name, value in values.items():
-        wanted &= rules[name](value)
-    return wanted
+        conditions &= rules[name](value)
+    return conditions

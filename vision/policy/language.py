@@ -1,4 +1,8 @@
-"""Which language a post is written in, roughly and cheaply: enough for a rule, no more."""
+"""
+Guessing the language of a post for the policy's language rule, without a library.
+
+The alphabet decides between Russian and the rest; frequent words tell English from other Latin ones.
+"""
 
 import re
 from typing import Final
@@ -10,8 +14,8 @@ _LINK = re.compile(r"https?://\S+|[@#]\w+")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 _NOT_RUSSIAN = re.compile(r"[іїєґўјљњћђџқғңөұүһәѓќѕ]")
-_FEW: Final = 0.03
-"""Letters no Russian word has are a typo or a quotation up to this share."""
+_MAX_NOT_RUSSIAN_SHARE: Final = 0.03
+"""Up to this share, letters that Russian does not have are taken for a typo or a quotation."""
 
 _ENGLISH: Final = frozenset(
     """
@@ -33,27 +37,26 @@ _FOREIGN: Final = frozenset(
 
 
 def detect(text: str) -> str | None:
-    """`ru`, `en`, `other`, or None where there is too little to tell."""
+    """Return `ru`, `en`, `other`, or None where the text is too short or ambiguous."""
     lower = _LINK.sub(" ", text).lower()
     cyrillic, latin = len(_CYRILLIC.findall(lower)), len(_LATIN.findall(lower))
     letters = sum(map(str.isalpha, lower))
     if letters < _MIN_LETTERS:
         return None
-    if cyrillic >= letters / 3:
-        return _of_cyrillic(lower, cyrillic)
+    if cyrillic >= letters / 3:  # a third is enough: Russian posts are full of Latin names
+        return _detect_cyrillic(lower, cyrillic)
     if latin >= letters / 2:
-        return _of_latin(_WORD.findall(lower))
+        return _detect_latin(_WORD.findall(lower))
     return OTHER
 
 
-def _of_cyrillic(lower: str, letters: int) -> str | None:
-    """A third is enough: Russian posts are full of Latin names."""
-    if len(_NOT_RUSSIAN.findall(lower)) > letters * _FEW:
+def _detect_cyrillic(lower: str, letters: int) -> str:
+    if len(_NOT_RUSSIAN.findall(lower)) > letters * _MAX_NOT_RUSSIAN_SHARE:
         return OTHER
     return "ru"
 
 
-def _of_latin(words: list[str]) -> str | None:
+def _detect_latin(words: list[str]) -> str | None:
     english = sum(word in _ENGLISH for word in words)
     foreign = sum(word in _FOREIGN for word in words)
     if english == foreign or max(english, foreign) < 2:  # noqa: PLR2004 - one word proves nothing

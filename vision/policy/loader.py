@@ -1,9 +1,9 @@
 """
-Where the policy in force comes from: the file as it is now, with what a tenant overrides.
+Loads the policy in force: the policy file as it is now, merged with the tenant's override.
 
-An edit counts from the next post on. A file that was broken by an edit stops no worker: the last
-good policy stays in force, and every process says so once. A process that starts with a broken
-file has no policy: the system check refuses it.
+An edit of the file takes effect with the next post. If an edit breaks the file, workers go on with
+the last good policy, and each process logs the error once. A process that starts with a broken
+file has no policy to fall back on: the system check stops it.
 """
 
 import json
@@ -24,18 +24,18 @@ OVERRIDE = "vision_policy"
 logger = logging.getLogger(__name__)
 _guard = Lock()
 _last_good: dict[Path, dict[str, Any]] = {}
-_complained: dict[Path, int] = {}
+_logged: dict[Path, int] = {}
 
 
 def current_policy(tenant: Tenant | None = None) -> VisionPolicy:
-    """Raises PolicyRefused where the file, or what the tenant overrides, cannot be used."""
+    """Return the policy; raise PolicyRefused where the file or the override cannot be used."""
     path = settings.VISION.vision_policy_config_path
     override = tenant.settings.get(OVERRIDE) if tenant else None
     return _merged(path, json.dumps(_content(path), sort_keys=True), json.dumps(override))
 
 
 def problems_of_override(override: Any) -> list[str]:
-    """Why this cannot be merged over the file's policy."""
+    """List why `override` cannot be merged over the file's policy; empty where it can."""
     try:
         path = settings.VISION.vision_policy_config_path
         parse_policy(_merge(_content(path), override), path)
@@ -53,9 +53,9 @@ def _content(path: Path) -> dict[str, Any]:
         with _guard:
             if path not in _last_good:
                 raise
-            if _complained.get(path) != changed_ns:
-                _complained[path] = changed_ns
-                logger.error("The last good policy stays in force: %s", refusal)  # noqa: TRY400 - an operator's slip, not a bug of ours
+            if _logged.get(path) != changed_ns:  # once per process and edit, not once per post
+                _logged[path] = changed_ns
+                logger.error("The last good policy stays in force: %s", refusal)  # noqa: TRY400 - a mistake in the file, so no traceback
             return _last_good[path]
     with _guard:
         _last_good[path] = content
@@ -64,6 +64,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=4)
 def _content_at(path: Path, _changed_ns: int) -> dict[str, Any]:
+    """Read and validate the file; `_changed_ns` is part of the cache's key only."""
     content: dict[str, Any] = read_policy(path)
     parse_policy(content, path)
     return content
@@ -71,12 +72,12 @@ def _content_at(path: Path, _changed_ns: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _merged(path: Path, content: str, override: str) -> VisionPolicy:
-    """Keyed by the text of both, so nothing needs to be told of a change."""
+    """Cached by the text of both, so an edit needs no invalidation: it is another key."""
     return parse_policy(_merge(json.loads(content), json.loads(override)), path)
 
 
 def _merge(content: dict[str, Any], override: Any) -> Any:
-    """Sections are merged key by key; lists and values are replaced."""
+    """Merge sections key by key; lists and values of the override replace those of the file."""
     if override is None:
         return content
     if not isinstance(override, dict):

@@ -1,4 +1,4 @@
-"""The shape of `vision_policy.yml`: every key known, every value checked, nothing defaulted."""
+"""Validates `vision_policy.yml`: unknown keys are errors, and all but two keys are required."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -20,7 +20,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
 def channel_key(name: str) -> str:
-    """`@Name`, `name` and ` NAME ` are one channel."""
+    """Normalize a username: `@Name`, `name` and ` NAME ` are one channel."""
     return name.strip().removeprefix("@").casefold()
 
 
@@ -28,7 +28,7 @@ Channel = Annotated[str, Field(min_length=1), AfterValidator(channel_key)]
 
 
 class PolicyRefused(DomainError):
-    """The policy cannot be used, so the process must not start. `problems` name the keys."""
+    """The policy cannot be used; `problems` has one text per wrong key."""
 
     code: ClassVar[str] = "vision_policy_refused"
     http_status: ClassVar[int] = 500
@@ -46,7 +46,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Limits(_Section):
+class PolicyLimits(_Section):
     max_image_mb: Positive
     max_document_mb: Positive
     max_daily_tokens_per_tenant: Annotated[int, Field(ge=0)]
@@ -62,7 +62,7 @@ class BudgetGates(_Section):
 
 
 class Sampling(_Section):
-    enabled: bool = True  # the contract's own default where the key is absent
+    enabled: bool = True  # the contract's default where the key is absent (CONTRACT §3)
     per_post_max_images: Positive
     prefer_with_text_overlay: bool
     skip_small_images_kb: Annotated[int, Field(ge=0)]
@@ -97,9 +97,9 @@ class AllowedMimeTypes(_Section):
 
 
 class VisionPolicy(_Section):
-    """`vision_policy.yml`, validated. Made by `load_policy` only."""
+    """The validated content of `vision_policy.yml`, with or without a tenant's override."""
 
-    limits: Limits
+    limits: PolicyLimits
     budget_gates: BudgetGates
     sampling: Sampling
     routing: Routing
@@ -109,18 +109,18 @@ class VisionPolicy(_Section):
 
     @property
     def ocr_when_exhausted(self) -> bool:
-        """Both switches must agree that a tenant without tokens is served by OCR."""
+        """Whether OCR reads pictures once the tokens are used up: two keys must agree."""
         gate = self.budget_gates.fallback_to_ocr_if_exhausted
         return gate and QUOTA_EXHAUSTED in self.routing.ocr_only_if
 
 
 def load_policy(path: Path = DEFAULT_POLICY_PATH) -> VisionPolicy:
-    """The policy of `path`, or PolicyRefused: there is no built-in policy to fall back to."""
+    """Read and validate `path`. Raises PolicyRefused: there is no built-in policy."""
     return parse_policy(read_policy(path), path)
 
 
 def read_policy(path: Path) -> Any:
-    """The content of the file, not yet validated. Raises PolicyRefused."""
+    """Read the YAML without validating it. Raises PolicyRefused where it is no YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
@@ -128,7 +128,7 @@ def read_policy(path: Path) -> Any:
 
 
 def parse_policy(content: Any, path: Path) -> VisionPolicy:
-    """The policy that `content` describes; `path` is for the complaint of PolicyRefused."""
+    """Validate `content`; `path` only names the file in PolicyRefused."""
     try:
         return VisionPolicy.model_validate(content)
     except ValidationError as exc:

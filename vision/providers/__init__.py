@@ -1,4 +1,4 @@
-"""Who looks at pictures. The OCR provider always exists; it costs nothing but time."""
+"""The configured providers: OCR always, GigaChat where it has credentials."""
 
 from functools import lru_cache
 from threading import Lock
@@ -6,17 +6,18 @@ from typing import Any
 
 from django.conf import settings
 
-from vision.providers.gigachat import GigaChatVision
-from vision.providers.gigachat_client import Connection
-from vision.providers.ocr import TesseractOcr
-from vision.providers.picture import Preparation
+from vision.providers.gigachat.client import GigaChatConnection
+from vision.providers.gigachat.preprocess import PreprocessOptions
+from vision.providers.gigachat.provider import GigaChatVision
+from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import VisionProvider
 
-_making = Lock()
+_construction = Lock()
 
 
 @lru_cache(maxsize=1)
 def get_ocr() -> VisionProvider:
+    """Return the process's OCR provider. Raises TesseractMissing."""
     vision = settings.VISION
     return TesseractOcr(
         languages=vision.vision_ocr_languages,
@@ -27,21 +28,22 @@ def get_ocr() -> VisionProvider:
 
 def get_gigachat() -> GigaChatVision | None:
     """
-    None where it is not configured. One per process: its threads share client and token.
+    Return the process's GigaChat provider, or None where GigaChat is not configured.
 
+    There is one instance per process, so that threads share the HTTP client and the OAuth token.
     Raises ProviderMisconfigured where the bundle of certificates cannot be read.
     """
     if not settings.GIGACHAT.configured:
         return None
-    with _making:  # two threads that come first would make one each
+    with _construction:  # lru_cache alone lets two threads that come first construct one each
         return _gigachat(settings.GIGACHAT, settings.VISION)
 
 
 @lru_cache(maxsize=1)
 def _gigachat(gigachat: Any, vision: Any) -> GigaChatVision:
-    """The arguments are `settings.GIGACHAT` and `settings.VISION`, which cannot change."""
+    """Construct the provider from `settings.GIGACHAT` and `settings.VISION`, the cache's keys."""
     return GigaChatVision(
-        connection=Connection(
+        connection=GigaChatConnection(
             authorization_key=gigachat.authorization_key.get_secret_value(),
             base_url=gigachat.base_url,
             auth_url=gigachat.auth_url,
@@ -53,7 +55,7 @@ def _gigachat(gigachat: Any, vision: Any) -> GigaChatVision:
         ),
         model=gigachat.model_name,
         max_output_tokens=vision.vision_max_output_tokens,
-        preparation=Preparation(
+        preparation=PreprocessOptions(
             max_dim=vision.vision_preprocess_max_dim,
             jpeg_quality=vision.vision_preprocess_jpeg_quality,
             grayscale=vision.vision_preprocess_grayscale,

@@ -1,4 +1,4 @@
-"""The fakes of the port: deterministic answers, every call remembered."""
+"""Fakes of the port for tests: deterministic answers; `calls` records every call."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from vision.providers.port import Analysis, OcrText, Usage
+from vision.providers.port import Analysis, OcrText, TokenUsage
 
 
 @dataclass
 class FakeVision:
-    """Answers by the content of the picture; `answers` and `errors` are keyed by SHA-256."""
+    """Answers from the content of the picture; `answers` and `errors` are keyed by its SHA-256."""
 
     name: str = "ocr_fallback"
     model: str = "fake-1"
@@ -42,10 +42,10 @@ class FakeVision:
 @dataclass
 class FakePaid(FakeVision):
     """
-    A provider that costs `tokens` a picture and keeps books of its own.
+    A provider that costs `tokens` for each picture and counts what it has billed.
 
-    `script` holds what the next calls raise, one each; None is a call that succeeds. `billed`
-    is the provider's own count, `most_at_once` the most calls that were in flight together.
+    `script` holds the exceptions that the next calls raise, one each; None is a call that succeeds.
+    `billed` is the sum over all calls, `most_at_once` the largest number of concurrent calls.
     """
 
     name: str = "gigachat"
@@ -59,24 +59,26 @@ class FakePaid(FakeVision):
     _guard: Any = field(default_factory=threading.Lock)
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
-        return self.ask(self.prepare(image), prompt=prompt, now=now)
+        return self.analyze_prepared(self.prepare(image), prompt=prompt, now=now)
 
     def prepare(self, image: bytes) -> bytes:
         return image
 
-    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
-        with self._in_flight() as trouble:
+    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
+        with self._in_flight() as error:
             time.sleep(self.seconds)
-            if trouble is not None:
-                usage = getattr(trouble, "usage", None)
+            if error is not None:
+                usage = getattr(error, "usage", None)
                 self._bill(usage.total_tokens if usage else 0)
-                raise trouble
+                raise error
             self._bill(self.tokens)
             seen = super().analyze(prepared, mime="", prompt=prompt, now=now)
-            usage = Usage(
-                prompt_tokens=self.tokens - 20, completion_tokens=20, total_tokens=self.tokens,
+            usage = TokenUsage(
+                prompt_tokens=self.tokens - 20,
+                completion_tokens=20,
+                total_tokens=self.tokens,
                 precached_prompt_tokens=7,
-            )  # fmt: skip
+            )
             return seen.model_copy(update={"usage": usage, "tokens_used": self.tokens})
 
     def _bill(self, tokens: int) -> None:
@@ -88,9 +90,9 @@ class FakePaid(FakeVision):
         with self._guard:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-            trouble = self.script.pop(0) if self.script else None
+            error = self.script.pop(0) if self.script else None
         try:
-            yield trouble
+            yield error
         finally:
             with self._guard:
                 self._at_once -= 1

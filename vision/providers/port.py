@@ -1,4 +1,4 @@
-"""The port of everything that can look at a picture."""
+"""The port of vision providers: what they take, return and raise."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from events.errors import DomainError, RetryLater
 
 SCHEMA_VERSION = "1.0"
-"""Version of `Analysis`; part of the cache key, so that old answers are never misread."""
+"""Version of `Analysis`; part of the cache key, so that results of an older shape are never read."""
 
 ClassificationType = Literal["photo", "meme", "document", "screenshot", "infographic", "other"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class ErrorClass(StrEnum):
-    """What kind of failure a call met (CONTRACT §2.5): a closed set, fit for metric labels."""
+    """The kind of a failed call (CONTRACT §2.5): a closed set, fit for metric labels."""
 
     RETRYABLE_NETWORK = "retryable_network"
     RETRYABLE_RATE_LIMIT = "retryable_rate_limit"
@@ -27,12 +27,13 @@ class ErrorClass(StrEnum):
     NON_RETRYABLE_QUOTA = "non_retryable_quota"
 
 
-class Usage(BaseModel):
+class TokenUsage(BaseModel):
     """
     The tokens of one call, as the provider returned them.
 
-    Never computed: in recorded answers `total_tokens` is prompt + completion although some of
-    the prompt came from the cache, and whether that stays so is the provider's affair.
+    `total_tokens` is taken from the answer and never computed. In recorded answers it equals
+    prompt + completion, including the part of the prompt that came from the provider's cache, but
+    GigaChat documents no such formula.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +45,7 @@ class Usage(BaseModel):
 
 
 class OcrText(BaseModel):
-    """Text read from a picture. `confidence` is the mean over its words, 0 to 1."""
+    """Text recognized in a picture. `confidence` is the mean over its words, 0 to 1."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,10 +57,10 @@ class OcrText(BaseModel):
 
 class Analysis(BaseModel):
     """
-    What one look at one picture found (CONTRACT §2.1).
+    The result for one picture (CONTRACT §2.1).
 
-    `model` is the one that was asked for and names the cache entry; `model_version` the one
-    that says it answered. `tokens_used` is the total of `usage`, where a provider returns one.
+    `model` is the model that was requested and names the cache entry; `model_version` is the model
+    that the answer names. `tokens_used` is the total of `usage`, where a provider returns one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,16 +79,17 @@ class Analysis(BaseModel):
     nsfw_score: Share | None = None
     aesthetic_score: Share | None = None
     dominant_colors: list[str] = Field(default_factory=list, max_length=5)
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     tokens_used: Count = 0
     file_id: str | None = None
     analyzed_at: datetime
 
     @model_validator(mode="before")
     @classmethod
-    def _count_what_was_returned(cls, data: Any) -> Any:
+    def _tokens_from_usage(cls, data: Any) -> Any:
+        """Fill `tokens_used` from `usage`; a stored result keeps the `tokens_used` it has."""
         usage = data.get("usage") if isinstance(data, dict) else None
-        if isinstance(usage, Usage):
+        if isinstance(usage, TokenUsage):
             return data | {"tokens_used": usage.total_tokens}
         if isinstance(usage, dict):
             return {"tokens_used": usage.get("total_tokens", 0), **data}
@@ -96,10 +98,11 @@ class Analysis(BaseModel):
 
 class ProviderBusy(RetryLater):
     """
-    The call failed, a later one may succeed; that says nothing about the picture.
+    The call failed for a reason that is not the picture's; a later call may succeed.
 
-    `after` is what the provider asked to wait (None: it did not say), `usage` what was spent all
-    the same; `maybe_billed` where the picture was before the provider and no answer told.
+    `after` is the wait that the provider asked for (None: it did not), `usage` the tokens that the
+    failed call cost. `maybe_billed`: the request was sent and no answer arrived, so the call may
+    have cost tokens.
     """
 
     def __init__(
@@ -108,7 +111,7 @@ class ProviderBusy(RetryLater):
         *,
         error_class: ErrorClass,
         after: timedelta | None = None,
-        usage: Usage | None = None,
+        usage: TokenUsage | None = None,
         maybe_billed: bool = False,
     ) -> None:
         super().__init__(detail, after=after)
@@ -119,9 +122,10 @@ class ProviderBusy(RetryLater):
 
 class ProviderRefused(DomainError):
     """
-    A definite no: asking again changes nothing. `reason` is stable.
+    The provider refused the picture for good: the same call would be refused again.
 
-    `usage` is what was spent all the same: an answer may be paid for and of no use.
+    `reason` is a stable code, see `vision.reasons`. `usage` is the tokens that the call cost: an
+    answer can be billed and unusable.
     """
 
     code: ClassVar[str] = "provider_refused"
@@ -133,7 +137,7 @@ class ProviderRefused(DomainError):
         detail: str,
         *,
         error_class: ErrorClass = ErrorClass.NON_RETRYABLE_VALIDATION,
-        usage: Usage | None = None,
+        usage: TokenUsage | None = None,
     ) -> None:
         super().__init__(detail)
         self.reason = reason
@@ -143,9 +147,9 @@ class ProviderRefused(DomainError):
 
 class ProviderMisconfigured(ProviderRefused):
     """
-    No picture will be looked at until an operator acts; the message says what to check.
+    The provider analyzes no picture until an operator acts; the message says what to check.
 
-    The picture is not to blame: whoever can wait, or look with another provider, should.
+    The picture is not the reason, so callers should wait or use another provider.
     """
 
     code: ClassVar[str] = "provider_misconfigured"
@@ -157,18 +161,18 @@ class ProviderMisconfigured(ProviderRefused):
         detail: str,
         *,
         error_class: ErrorClass = ErrorClass.NON_RETRYABLE_BUSINESS,
-        usage: Usage | None = None,
+        usage: TokenUsage | None = None,
     ) -> None:
         super().__init__(reason, detail, error_class=error_class, usage=usage)
 
 
 class VisionProvider(Protocol):
     """
-    Look at one picture.
+    Analyzes one picture per call. Safe to share between threads.
 
-    `prompt` is the text to ask with, made by `vision.policy.prompts.compose`. Adapters translate
-    their SDK's errors: busy or unreachable → `ProviderBusy`, a definite no → `ProviderRefused`.
-    Anything else is a bug and may crash. Safe to share between threads.
+    `prompt` is made by `vision.policy.prompts.compose`. Adapters translate their SDK's errors:
+    busy or unreachable → `ProviderBusy`, refused for good → `ProviderRefused`. Any other exception
+    is a bug.
     """
 
     name: str
@@ -179,11 +183,12 @@ class VisionProvider(Protocol):
 
 class PaidVision(VisionProvider, Protocol):
     """
-    A provider whose calls are counted: places on its line are few, so nothing else is done there.
+    A provider that costs tokens and allows few calls at once.
 
-    `analyze` is `ask` of what `prepare` made; who holds a place only asks.
+    `analyze` is split in two, so that a caller enters the concurrency limit only for the network:
+    `prepare` decodes and shrinks the picture, `analyze_prepared` makes the call.
     """
 
     def prepare(self, image: bytes) -> bytes: ...
 
-    def ask(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis: ...
+    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis: ...

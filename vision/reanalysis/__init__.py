@@ -1,1 +1,1 @@
-"""Looking again at what was looked at before: which posts, what it costs, and asking for it."""
+"""Analyzing posts again: which posts, what that costs, and publishing the events for it."""

@@ -1,4 +1,4 @@
-"""Finding the channels a person means."""
+"""Finds channels by what a person types: an id, a username or a title."""
 
 import re
 from typing import Any, ClassVar
@@ -9,12 +9,14 @@ from django.db.models import Q
 from events.errors import DomainError
 from media.models import Channel
 
-NAMED = 20
-"""Channels that a refusal lists."""
+MAX_LISTED = 20
+"""Number of known channels that the error message lists."""
 _TELEGRAM_ID = re.compile(r"-?[0-9]{1,18}")
 
 
 class ChannelUnknown(DomainError):
+    """No channel has this id, username or title; the message lists those that exist."""
+
     code: ClassVar[str] = "channel_unknown"
     http_status: ClassVar[int] = 404
 
@@ -30,16 +32,17 @@ class ChannelUnknown(DomainError):
 
 def find_channels(text: str, *, tenant_id: UUID | None) -> list[Channel]:
     """
-    By id, Telegram's id, username (with or without @) or title; of all tenants where none is said.
+    Find by id, Telegram's id, username (with or without @) or title; None searches all tenants.
 
-    Raises ChannelUnknown. Several may be meant: tenants that follow the same, equal titles.
+    Several channels can match: tenants may follow the same channel, and titles are not unique.
+    Raises ChannelUnknown.
     """
     channels = Channel.objects.filter(tenant=tenant_id) if tenant_id else Channel.objects.all()
     bare = text.strip().replace("\0", "")
     found = list(channels.filter(_named(bare)).order_by("pk")) if bare else []
     if not found:
         titles = channels.order_by("title", "pk").values_list("title", "username", "tg_channel_id")
-        raise ChannelUnknown(text, [str(next(filter(None, row))) for row in titles[:NAMED]])
+        raise ChannelUnknown(text, [str(next(filter(None, row))) for row in titles[:MAX_LISTED]])
     return found
 
 

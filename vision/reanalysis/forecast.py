@@ -1,4 +1,4 @@
-"""What another look at a selection costs, before anybody is asked."""
+"""Forecasts what the reanalysis of a selection costs. Reads the database, calls no provider."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -18,27 +18,28 @@ from vision.limits.budget import Ceilings, Estimate, Spent
 from vision.models import LookState, PictureLook
 from vision.policy import decision as policy
 from vision.policy import language
-from vision.policy.decision import Candidate, Decision
+from vision.policy.decision import Decision, FileFacts
 from vision.policy.loader import current_policy
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import SCHEMA_VERSION, PaidVision
-from vision.reanalysis.selection import Selection, Shown, batches
+from vision.reanalysis.selection import PostWithMedia, Selection, batches
 
-LONGEST: Final = 3653
-"""Days: what takes more than ten years is never done."""
+MAX_DAYS: Final = 3653
+"""Ten years; a reanalysis that takes longer counts as impossible."""
 DIGEST_BYTES: Final = 16
-"""Enough of a SHA-256 to tell pictures apart; a million of them take about 100 MB."""
+"""A prefix of the SHA-256 is unique enough, and a million of them take about 100 MB."""
 
 Progress = Callable[[int], None]
 
 
 @dataclass(slots=True)
-class Pictures:
+class PictureCounts:
     """
-    Distinct pictures of one tenant, by what would become of them.
+    Numbers of distinct pictures of one tenant, by what the reanalysis would do with them.
 
-    `paid_before`: the result of the current model and schema is there and costs nothing.
-    `refused_before`: the provider said a definite no; not asked again unless that is wanted.
+    `to_pay`: analyzed by the paid provider. `paid_before`: a result of the current model and schema
+    exists and is reused. `refused_before`: the provider refused them for good; they are left out
+    unless `retry_refused` is set. `to_read`: analyzed by OCR. `left_out`: skipped by the policy.
     """
 
     total: int = 0
@@ -50,12 +51,13 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ReanalysisForecast:
     """
-    Tokens and roubles are expected, not promised; `days` counts from today (0), None is never.
+    The expected cost of a reanalysis.
 
-    `days` includes the pictures that wait already. `waits`: what today's tokens are not enough
-    for waits for those of the next days; otherwise the run is to be repeated.
+    `days` is the number of UTC days until the last picture is analyzed, the backlog included; 0 is
+    today, None is never. `waits`: pictures that exceed today's tokens join the backlog; otherwise
+    the run has to be repeated on each of the `days`.
     """
 
     posts: int
@@ -73,43 +75,45 @@ class Forecast:
 
 
 @dataclass(slots=True)
-class _Count:
-    """What is found of one tenant while the posts go by."""
+class _TenantCount:
+    """The state of counting for one tenant."""
 
     tenant: Tenant
     rules: VisionPolicy
     tokens_today: int
     seen: set[bytes] = field(default_factory=set)
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: PictureCounts = field(default_factory=PictureCounts)
 
 
 def forecast(
     selection: Selection, *, retry_refused: bool, now: datetime, progress: Progress | None = None
-) -> Forecast:
+) -> ReanalysisForecast:
     """
-    Raises PolicyRefused where the policy cannot be used. Reads all posts once, a batch at a time.
+    Count the pictures of the selection and estimate tokens, cost and days.
 
-    Near-duplicates may make it cheaper: what is alike is known only when it is looked at.
+    Reads all posts once, batch by batch. Duplicates among the pictures can make the reanalysis
+    cheaper than forecast: they are detected only during the analysis. Raises PolicyRefused where
+    a tenant's policy cannot be used.
     """
     paid = providers.get_gigachat()
-    counts: dict[UUID, _Count] = {}
+    counts: dict[UUID, _TenantCount] = {}
     posts = 0
     for batch in batches(selection):
-        for tenant, shown in _by_tenant(batch):
+        for tenant, posts_of_tenant in _by_tenant(batch):
             count = counts.setdefault(tenant.pk, _new_count(tenant, paid, now=now))
-            _count(count, shown, paid, retry_refused=retry_refused)
+            _add(count, posts_of_tenant, paid, retry_refused=retry_refused)
         posts += len(batch)
         if progress:
             progress(len(batch))
-    return _summed(posts, list(counts.values()), paid, now=now)
+    return _total(posts, list(counts.values()), paid, now=now)
 
 
 def days_needed(
     tokens: int, *, most: int, limits: Ceilings, spent: Spent, today: date
 ) -> int | None:
-    """UTC days until `tokens` of old posts are used, if nothing else came. Pure."""
+    """UTC days until the backfill has used `tokens`, if nothing else is analyzed. Pure."""
     day, month, at = spent.day, spent.month, today
-    for number in range(LONGEST):
+    for number in range(MAX_DAYS):
         free = budget.room(Spent(day, month), limits, live=False)
         if free is None or tokens <= free:
             return number
@@ -121,26 +125,31 @@ def days_needed(
     return None
 
 
-def _by_tenant(batch: Iterable[Shown]) -> Iterable[tuple[Tenant, list[Shown]]]:
-    groups: dict[UUID, list[Shown]] = {}
-    for shown in batch:
-        groups.setdefault(shown.post.tenant_id, []).append(shown)
+def _by_tenant(batch: Iterable[PostWithMedia]) -> Iterable[tuple[Tenant, list[PostWithMedia]]]:
+    groups: dict[UUID, list[PostWithMedia]] = {}
+    for item in batch:
+        groups.setdefault(item.post.tenant_id, []).append(item)
     return [(group[0].post.tenant, group) for group in groups.values()]
 
 
-def _new_count(tenant: Tenant, paid: PaidVision | None, *, now: datetime) -> _Count:
+def _new_count(tenant: Tenant, paid: PaidVision | None, *, now: datetime) -> _TenantCount:
     tokens_today = budget.spent(tenant, now).day if paid else 0
-    return _Count(tenant, current_policy(tenant), tokens_today)
+    return _TenantCount(tenant, current_policy(tenant), tokens_today)
 
 
-def _count(
-    count: _Count, batch: Sequence[Shown], paid: PaidVision | None, *, retry_refused: bool
+def _add(
+    count: _TenantCount,
+    batch: Sequence[PostWithMedia],
+    paid: PaidVision | None,
+    *,
+    retry_refused: bool,
 ) -> None:
+    """Count the pictures of a batch; those for the paid provider are looked up together."""
     costly: list[str] = []
-    for shown in batch:
-        for decision, media in zip(_decide(count, shown, paid), shown.media, strict=True):
+    for item in batch:
+        for decision, media in zip(_decide(count, item, paid), item.media, strict=True):
             digest = bytes.fromhex(decision.sha256)[:DIGEST_BYTES]
-            if digest in count.seen:
+            if digest in count.seen:  # a picture that several posts show is paid for once
                 continue
             count.seen.add(digest)
             count.pictures.total += 1
@@ -152,23 +161,23 @@ def _count(
             else:
                 costly.append(decision.sha256)
     if paid is not None and costly:
-        _count_costly(count, costly, paid, retry_refused=retry_refused)
+        _add_costly(count, costly, paid, retry_refused=retry_refused)
 
 
-def _decide(count: _Count, shown: Shown, paid: PaidVision | None) -> list[Decision]:
+def _decide(count: _TenantCount, item: PostWithMedia, paid: PaidVision | None) -> list[Decision]:
     return policy.decide_post(
         count.rules,
-        channel=shown.post.channel.username,
-        files=[Candidate(m.file_sha256, m.mime, m.size_bytes) for m in shown.media],
+        channel=item.post.channel.username,
+        files=[FileFacts(m.file_sha256, m.mime, m.size_bytes) for m in item.media],
         vision_available=paid is not None,
-        language=language.detect(shown.post.content),
-        is_album=shown.post.grouped_id is not None,
+        language=language.detect(item.post.content),
+        is_album=item.post.grouped_id is not None,
         tokens_used_today=count.tokens_today,
     )
 
 
-def _count_costly(
-    count: _Count, contents: Sequence[str], paid: PaidVision, *, retry_refused: bool
+def _add_costly(
+    count: _TenantCount, contents: Sequence[str], paid: PaidVision, *, retry_refused: bool
 ) -> None:
     looks = PictureLook.objects.filter(
         tenant=count.tenant, sha256__in=contents, provider=paid.name, model=paid.model,
@@ -176,6 +185,7 @@ def _count_costly(
     )  # fmt: skip
     states = dict(looks.values_list("sha256", "state"))
     keys = {cache.key_of(count.tenant.pk, sha256, paid): sha256 for sha256 in contents}
+    # A result in the bucket counts although its row is missing: the analysis takes it from there.
     kept = StoredObject.objects.filter(key__in=keys).values_list("key", flat=True)
     known = {keys[key] for key in kept}
     for sha256 in contents:
@@ -187,10 +197,10 @@ def _count_costly(
             count.pictures.to_pay += 1
 
 
-def _summed(
-    posts: int, counts: Sequence[_Count], paid: PaidVision | None, *, now: datetime
-) -> Forecast:
-    fields = Pictures.__dataclass_fields__
+def _total(
+    posts: int, counts: Sequence[_TenantCount], paid: PaidVision | None, *, now: datetime
+) -> ReanalysisForecast:
+    fields = PictureCounts.__dataclass_fields__
     pictures = {name: sum(getattr(c.pictures, name) for c in counts) for name in fields}
     name, model = (paid.name, paid.model) if paid else ("ocr_fallback", providers.get_ocr().model)
     estimate = budget.estimate(name, model) if paid else Estimate(0, 0.0, 0)
@@ -199,7 +209,7 @@ def _summed(
         model, configured=settings.VISION.vision_price_rub_per_1000_tokens
     )
     days = [_days(count, estimate, now=now) for count in counts if count.pictures.to_pay]
-    return Forecast(
+    return ReanalysisForecast(
         posts=posts,
         pictures=pictures,
         provider=name,
@@ -212,8 +222,8 @@ def _summed(
     )
 
 
-def _days(count: _Count, estimate: Estimate, *, now: datetime) -> int | None:
-    """Of one tenant: budgets are apart, so tenants do not wait for each other."""
+def _days(count: _TenantCount, estimate: Estimate, *, now: datetime) -> int | None:
+    """Days for one tenant: each has a budget of its own, so tenants do not wait for each other."""
     waiting = PictureLook.objects.filter(tenant=count.tenant, state=LookState.WAITING).count()
     return days_needed(
         math.ceil((count.pictures.to_pay + waiting) * estimate.mean),

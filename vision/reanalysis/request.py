@@ -1,4 +1,4 @@
-"""Asking for it: the event of an upload once more, under the name of a run."""
+"""Requests a reanalysis: publishes the upload event of each post again, tagged with a run."""
 
 import re
 import secrets
@@ -19,7 +19,7 @@ from media.posts import post_events
 from vision import providers
 from vision.models import LookState, PictureLook
 from vision.providers.port import SCHEMA_VERSION
-from vision.reanalysis.selection import Selection, Shown, batches
+from vision.reanalysis.selection import PostWithMedia, Selection, batches
 
 RUN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -27,26 +27,27 @@ Progress = Callable[[int], None]
 
 
 class VisionSwitchedOff(DomainError):
-    """Without FEATURE_VISION_ENABLED nobody listens: what is asked for would be lost."""
+    """FEATURE_VISION_ENABLED is off: the events would have no subscriber and be lost."""
 
     code: ClassVar[str] = "vision_switched_off"
     http_status: ClassVar[int] = 409
 
 
 def new_run(*, now: datetime) -> str:
-    """A name no other run has, which says when it began."""
+    """Make a unique id for a run that contains the time of its start."""
     return f"again-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def trace_of(run: str) -> str:
-    """The trace id of everything the run sets off."""
+    """Return the trace id of all events of the run."""
     return f"reanalyze:{run}"
 
 
-def asked_in(run: str) -> int:
-    """Posts asked for in the name of this run so far."""
-    asked = OutboxEvent.objects.filter(trace_id=trace_of(run), topic=VisionUploadedEventV1.topic)
-    return asked.filter(payload__reanalysis=run).count()
+def count_requested(run: str) -> int:
+    """Count the posts requested by this run so far."""
+    events = OutboxEvent.objects.filter(trace_id=trace_of(run), topic=VisionUploadedEventV1.topic)
+    # The trace id is indexed; the payload excludes events that merely carry the same trace id.
+    return events.filter(payload__reanalysis=run).count()
 
 
 def request(
@@ -58,61 +59,68 @@ def request(
     progress: Progress | None = None,
 ) -> int:
     """
-    Ask for another look at each post; returns how many were asked for that were not before.
+    Publish an event for each post; returns the number of posts that this call has added.
 
-    Idempotent by `run`: who is interrupted says the same run again and goes on where it
-    stopped. A limit counts over all its parts. Raises VisionSwitchedOff.
+    Idempotent by `run`: after an interruption, calling it with the same run continues where it
+    stopped. The selection's limit counts all posts of the run. Raises VisionSwitchedOff.
     """
     if not settings.VISION.feature_vision_enabled:
-        raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: nobody looks at pictures")
-    left = None if selection.limit is None else selection.limit - asked_in(run)
-    asked = 0
+        raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
+    left = None if selection.limit is None else selection.limit - count_requested(run)
+    requested = 0
+    # The limit is not the selection's here: posts requested before must not use it up.
     for batch in batches(replace(selection, limit=None)):
-        if left is not None and asked >= left:
+        if left is not None and requested >= left:
             break
-        wanted = {_key(shown, run): shown for shown in batch}
+        wanted = {_key(item, run): item for item in batch}
         if left is not None:
-            wanted = _some(wanted, most=left - asked)
-        with transaction.atomic():
+            wanted = _first_unrequested(wanted, most=left - requested)
+        with transaction.atomic():  # a refusal must not be reset without the event that retries it
             if retry_refused:
-                _forget_refusals(list(wanted.values()))
-            asked += outbox.publish_many([_event(s, key, run, now) for key, s in wanted.items()])
+                _reset_refusals(list(wanted.values()))
+            requested += outbox.publish_many(
+                [_event(p, key, run, now) for key, p in wanted.items()]
+            )
         if progress:
             progress(len(wanted))
-    return asked
+    return requested
 
 
-def _some(wanted: Mapping[str, Shown], *, most: int) -> dict[str, Shown]:
-    """The first ones that this run has not asked for."""
-    asked = OutboxEvent.objects.filter(
-        topic=VisionUploadedEventV1.topic, version=VisionUploadedEventV1.version,
+def _first_unrequested(
+    wanted: Mapping[str, PostWithMedia], *, most: int
+) -> dict[str, PostWithMedia]:
+    """Return the first `most` posts that this run has not requested yet."""
+    published = OutboxEvent.objects.filter(
+        topic=VisionUploadedEventV1.topic,
+        version=VisionUploadedEventV1.version,
         idempotency_key__in=list(wanted),
-    )  # fmt: skip
-    before = set(asked.values_list("idempotency_key", flat=True))
-    return dict([(key, shown) for key, shown in wanted.items() if key not in before][:most])
+    )
+    before = set(published.values_list("idempotency_key", flat=True))
+    return dict([(key, item) for key, item in wanted.items() if key not in before][:most])
 
 
-def _key(shown: Shown, run: str) -> str:
-    contents = ",".join(sorted(media.file_sha256 for media in shown.media))
+def _key(item: PostWithMedia, run: str) -> str:
+    """Make the idempotency key; the run is part of it, as the upload's own key is taken."""
+    contents = ",".join(sorted(media.file_sha256 for media in item.media))
     digest = sha256(contents.encode()).hexdigest()
-    return f"{shown.post.tenant_id}:{shown.post.pk}:{digest}:again:{run}"
+    return f"{item.post.tenant_id}:{item.post.pk}:{digest}:again:{run}"
 
 
-def _event(shown: Shown, key: str, run: str, now: datetime) -> VisionUploadedEventV1:
-    event = post_events.uploaded(shown.post, shown.media, now=now, trace_id=trace_of(run))
+def _event(item: PostWithMedia, key: str, run: str, now: datetime) -> VisionUploadedEventV1:
+    event = post_events.uploaded(item.post, item.media, now=now, trace_id=trace_of(run))
     return event.model_copy(update={"idempotency_key": key, "reanalysis": run})
 
 
-def _forget_refusals(batch: Sequence[Shown]) -> None:
-    """What the provider of today refused is open again; in the caller's transaction."""
+def _reset_refusals(batch: Sequence[PostWithMedia]) -> None:
+    """Let the current provider analyze pictures it has refused; in the caller's transaction."""
     paid = providers.get_gigachat()
     if paid is None:
         return
     PictureLook.objects.filter(
-        tenant__in={shown.post.tenant_id for shown in batch},
-        sha256__in={media.file_sha256 for shown in batch for media in shown.media},
-        provider=paid.name, model=paid.model, schema_version=SCHEMA_VERSION,
+        tenant__in={item.post.tenant_id for item in batch},
+        sha256__in={media.file_sha256 for item in batch for media in item.media},
+        provider=paid.name,
+        model=paid.model,
+        schema_version=SCHEMA_VERSION,
         state=LookState.FAILED,
-    ).update(
-        state=LookState.OPEN, attempts=0, rounds=0, error_class="", reason="", error=""
-    )  # fmt: skip
+    ).update(state=LookState.OPEN, attempts=0, rounds=0, error_class="", reason="", error="")

@@ -1,4 +1,4 @@
-"""Which posts are to be looked at again."""
+"""Selects the posts of a reanalysis."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 
+from events import keyset
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
 from vision.version import Version
 
 BATCH: Final = 500
-"""Posts in memory at once."""
-SHOWN: Final = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
+"""Number of posts in memory at once."""
+VISIBLE_ROLES: Final = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 FIRST_GENERATION: Final = 1
 _GENERATION: Final = re.compile(r"GigaChat-(\d{1,3})(?:-|$)")
 _SCHEMA: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}")
@@ -24,7 +25,7 @@ _SCHEMA: Final = re.compile(r"\d{1,6}(?:\.\d{1,6}){0,3}")
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    What narrows the posts; nothing said is no bound, and `limit` takes the newest.
+    Filters for posts; an empty field does not filter, and `limit` takes the newest posts.
 
     `model_older_than` is a generation of GigaChat, `schema_older_than` the numbers of a version.
     """
@@ -43,68 +44,60 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A post with the media it shows, in their order; there is at least one."""
+class PostWithMedia:
+    """A post with its media in their order; at least one."""
 
     post: Post
     media: Sequence[MediaObject]
 
 
 def generation(model: str) -> int:
-    """`GigaChat-2-Pro` is of the second; names without a number are of the first."""
+    """Return 2 for `GigaChat-2-Pro`; names without a number are of the first generation."""
     found = _GENERATION.match(model)
     return int(found[1]) if found else FIRST_GENERATION
 
 
 def schema_numbers(text: str) -> list[int]:
-    """Raises ValueError where it is no version such as `1.0`."""
+    """Parse a version such as `1.0`. Raises ValueError for anything else."""
     if not _SCHEMA.fullmatch(text):
         raise ValueError(text)
     return [int(number) for number in text.split(".")]
 
 
 def posts(selection: Selection) -> QuerySet[Post]:
-    """Without an order, and without the limit."""
-    shown = PostMedia.objects.filter(post=OuterRef("pk"), role__in=SHOWN)
-    found = Post.objects.filter(_of_posts(selection)).filter(Exists(shown))
-    of_analysis = _of_analysis(selection)
-    if of_analysis is None:
+    """Return the posts without order and limit."""
+    media = PostMedia.objects.filter(post=OuterRef("pk"), role__in=VISIBLE_ROLES)
+    found = Post.objects.filter(_post_filter(selection)).filter(Exists(media))
+    analysis_filter = _analysis_filter(selection)
+    if analysis_filter is None:
         return found
     seen = PostEnrichment.objects.filter(post=OuterRef("pk"), kind=EnrichmentKind.VISION)
-    return found.filter(Exists(seen.filter(of_analysis)))
+    return found.filter(Exists(seen.filter(analysis_filter)))
 
 
-def batches(selection: Selection) -> Iterator[list[Shown]]:
-    """All of it, newest first; rows are read as they are asked for, however long that takes."""
-    last: tuple[datetime, UUID] | None = None
-    left = selection.limit
-    while left is None or left > 0:
-        size = BATCH if left is None else min(BATCH, left)
-        found = list(_after(posts(selection), last)[:size])
-        if not found:
-            return
-        yield _with_media(found)
-        last = (found[-1].posted_at, found[-1].pk)
-        left = None if left is None else left - len(found)
+def batches(selection: Selection) -> Iterator[list[PostWithMedia]]:
+    """
+    Yield the selected posts with their media, newest first.
+
+    By key instead of a server-side cursor: a cursor would keep a transaction open for hours.
+    """
+    rows = posts(selection).select_related("channel", "tenant")
+    slim = rows.defer("extra", "reactions", "urls", "mentions", "hashtags")
+    for page in keyset.pages(slim, "-posted_at", "-id", size=BATCH, limit=selection.limit):
+        yield _with_media(page)
 
 
-def _after(found: QuerySet[Post], last: tuple[datetime, UUID] | None) -> QuerySet[Post]:
-    if last is not None:
-        at, pk = last
-        found = found.filter(Q(posted_at__lt=at) | Q(posted_at=at, pk__lt=pk), posted_at__lte=at)
-    rows = found.select_related("channel", "tenant").order_by("-posted_at", "-id")
-    return rows.defer("extra", "reactions", "urls", "mentions", "hashtags")
-
-
-def _with_media(found: Sequence[Post]) -> list[Shown]:
-    rows = PostMedia.objects.filter(post__in=found, role__in=SHOWN).select_related("media_object")
+def _with_media(found: Sequence[Post]) -> list[PostWithMedia]:
+    shown = PostMedia.objects.filter(post__in=found, role__in=VISIBLE_ROLES)
+    rows = shown.select_related("media_object")
     media: dict[UUID, list[MediaObject]] = {}
     for row in rows.order_by("position"):
         media.setdefault(row.post_id, []).append(row.media_object)
-    return [Shown(post, media[post.pk]) for post in found if post.pk in media]
+    # An edit may have removed the media since the posts were read: such a post is left out.
+    return [PostWithMedia(post, media[post.pk]) for post in found if post.pk in media]
 
 
-def _of_posts(selection: Selection) -> Q:
+def _post_filter(selection: Selection) -> Q:
     bounds: dict[str, Any] = {
         "tenant": selection.tenant_id,
         "channel__in": selection.channel_ids,
@@ -115,8 +108,8 @@ def _of_posts(selection: Selection) -> Q:
     return Q(**{lookup: value for lookup, value in bounds.items() if value})
 
 
-def _of_analysis(selection: Selection) -> Q | None:
-    """None where no analysis is needed: posts nobody has looked at yet belong to it, too."""
+def _analysis_filter(selection: Selection) -> Q | None:
+    """Filter by the existing analysis; None selects posts without any analysis, too."""
     rules: list[Any] = []
     if selection.provider:
         rules.append(Q(vision_provider=selection.provider))
@@ -136,19 +129,23 @@ def _of_analysis(selection: Selection) -> Q | None:
 
 
 class _Older(Func):
-    """`than` is made of numbers only: it is written into the statement."""
+    """Base of comparisons. `than` is written into the SQL, so it must consist of numbers only."""
 
     output_field = BooleanField()
 
 
 class _ModelOlder(_Older):
+    """Whether the model is of an earlier generation of GigaChat, see `generation`."""
+
     template = (
         "coalesce(substring(%(expressions)s from '^GigaChat-([0-9]{1,3})(-|$)')::int, 1) < %(than)s"
     )
 
 
 class _SchemaOlder(_Older):
-    """Whether any picture of the post was analyzed by an older schema; unreadable ones are older."""
+    """Whether any analysis of the post has an older schema; one that cannot be parsed is older."""
+
+    # CASE, as PostgreSQL may evaluate the cast before a regular expression that stands beside it.
 
     template = (
         "EXISTS (SELECT FROM jsonb_path_query(%(expressions)s, '$.analyses.*.schema_version')"
@@ -158,7 +155,7 @@ class _SchemaOlder(_Older):
 
 
 class _VersionOlder(_Older):
-    """Rows from before versions were noted, or with one that cannot be read, are older."""
+    """Whether the version is older; a missing version or one that cannot be parsed is older."""
 
     template = (
         "coalesce((substring(%(expressions)s from '^vision@([0-9]{4}-[0-9]{2}-[0-9]{2})#p[0-9]+$'),"

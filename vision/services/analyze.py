@@ -19,7 +19,7 @@ from vision.limits import budget
 from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment
 from vision.policy import decision as policy
 from vision.policy import language
-from vision.policy.decision import Candidate, Decision
+from vision.policy.decision import Decision, FileFacts
 from vision.policy.loader import current_policy
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
@@ -158,11 +158,11 @@ def _decide(
     return [Look(f, d) for f, d in zip(event.media_files, decisions, strict=True)]
 
 
-def _bare(files: Sequence[MediaFile]) -> list[Candidate]:
-    return [Candidate(f.sha256, f.mime_type, f.size_bytes) for f in files]
+def _bare(files: Sequence[MediaFile]) -> list[FileFacts]:
+    return [FileFacts(f.sha256, f.mime_type, f.size_bytes) for f in files]
 
 
-def _candidates(post: Post, files: Sequence[MediaFile], rules: VisionPolicy) -> list[Candidate]:
+def _candidates(post: Post, files: Sequence[MediaFile], rules: VisionPolicy) -> list[FileFacts]:
     """With what is known of their text, where pictures with text come first."""
     if not rules.sampling.prefer_with_text_overlay:
         return _bare(files)

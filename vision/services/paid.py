@@ -157,7 +157,7 @@ def _in_a_slot(question: Question, look: Look, prepared: bytes) -> Analysis:
         lines.insert(0, (f"{line}:{question.picture.post.tenant_id}", own))
     with concurrency.all_of(lines, live=live):
         started = time.monotonic()
-        analysis = provider.ask(prepared, prompt=prompt, now=timezone.now())
+        analysis = provider.analyze_prepared(prepared, prompt=prompt, now=timezone.now())
         seconds = time.monotonic() - started
     has_ocr = str(analysis.ocr is not None).lower()
     metrics.DURATION.labels(provider.name, has_ocr).observe(seconds)

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from events.delivery import dead_letters, stats
+from events.management.tables import table
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
 from events.tasks import KEEP
@@ -111,7 +112,8 @@ class Command(BaseCommand):
         elif not rows:
             self.stdout.write(empty)
         else:
-            self.stdout.write(_table(rows))
+            lines = table(list(rows[0]), [list(row.values()) for row in rows])
+            self.stdout.write("\n".join(lines))
 
 
 def _add_filters(parser: CommandParser) -> None:
@@ -159,20 +161,3 @@ def _details(delivery: Delivery) -> dict[str, Any]:
         "error_details": delivery.error_details,
         "error_trace": delivery.error_trace,
     }
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    """Lay the rows out in columns, each as wide as its widest cell."""
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    table = [list(rows[0]), *cells]
-    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in table
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)

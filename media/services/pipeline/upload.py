@@ -128,10 +128,12 @@ def start_uploads(
     new = [blob for sha256, blob in distinct.items() if sha256 not in known]
     if not new:
         return uploads
-    wants = [quota.Want(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new]
+    requests = [
+        quota.ReservationRequest(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new
+    ]
     # One call for the whole batch: every reservation waits for the lock of the one bucket.
     answers = quota.reserve_many(
-        tenant=tenant, content_type=ContentType.MEDIA, wants=wants, now=now
+        tenant=tenant, content_type=ContentType.MEDIA, requests=requests, now=now
     )
     for blob, answer in zip(new, answers, strict=True):
         if isinstance(answer, Reservation):

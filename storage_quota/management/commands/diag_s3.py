@@ -9,20 +9,22 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.tenants import TenantUnknown, find_tenant
-from storage_quota.management.tables import facts, gib, mib, percent, table
+from events.management.tables import facts, table
+from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store
-from storage_quota.object_store.port import OUT_OF_ORDER, check_key
+from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.port import check_key
 from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
 
 YELLOW, RED = 75, 90
 """Percent of a limit from which its status changes (CONTRACT §15)."""
-CODES = "exit codes: 0; 1 no such tenant or object; 2 the store does not answer"
+CODES = "exit codes: 0 done; 1 no such tenant or object; 2 the store does not answer"
 
 
 class Command(BaseCommand):
-    help = f"What the bucket holds, by the books and by the store itself. {CODES}."
+    help = f"Show what the bucket holds, by the ledger and by the store itself. {CODES}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -30,9 +32,11 @@ class Command(BaseCommand):
         quota.add_argument("--tenant-id", metavar="ID_OR_NAME", help="default: the default tenant")
         _parser(commands, "usage", "objects and bytes of each type")
         listing = _parser(commands, "list", "objects as the store lists them")
-        listing.add_argument("--prefix", default="", help="only keys that start so")
-        listing.add_argument("--limit", type=_count, default=20, help="at most so many (20)")
-        check = _parser(commands, "check-key", "one object: what store and books say of it")
+        listing.add_argument("--prefix", default="", help="only keys that begin with this")
+        listing.add_argument("--limit", type=_count, default=20, help="at most this many (20)")
+        check = _parser(
+            commands, "check-key", "one object: what the store and the ledger say about it"
+        )
         check.add_argument("key", metavar="KEY")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -95,7 +99,7 @@ class Command(BaseCommand):
             lines.append(f"… and more; --limit {options['limit'] * 10} shows them.")
         if not shown:
             lines = [f"No object's key starts with {options['prefix']!r}."]
-        return {"objects": [_of(info) for info in shown], "more": more}, lines
+        return {"objects": [_as_json(info) for info in shown], "more": more}, lines
 
     def _check_key(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
         try:
@@ -104,11 +108,11 @@ class Command(BaseCommand):
         except ValueError as exc:
             raise CommandError(str(exc)) from exc
         entry = StoredObject.objects.filter(key=key).first()
-        promised = Reservation.objects.filter(key=key).count()
+        reserved = Reservation.objects.filter(key=key).count()
         report = {
             "key": key,
             "found": info is not None,
-            "object": info and _of(info),
+            "object": info and _as_json(info),
             "books": entry
             and {
                 "size_bytes": entry.size_bytes,
@@ -117,9 +121,9 @@ class Command(BaseCommand):
                 "created_at": entry.created_at.isoformat(),
                 "damaged_at": entry.damaged_at and entry.damaged_at.isoformat(),
             },
-            "promises": promised,
+            "promises": reserved,
         }
-        return report, _key_lines(key, info, entry, promised)
+        return report, _key_lines(key, info, entry, reserved)
 
 
 def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
@@ -130,8 +134,8 @@ def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
             "Usage %": f"{bucket['percent']:.2f}",
             "Emergency Threshold": gib(report["emergency_threshold_bytes"]),
             "Status": bucket["status"],
-            "Promised": gib(report["reserved_bytes"]),
-            "Not in the books": gib(report["orphaned_bytes"]),
+            "Reserved": gib(report["reserved_bytes"]),
+            "Not in the ledger": gib(report["orphaned_bytes"]),
             "Tenant": f"{own['name']} ({own['id']})",
             "Tenant Usage": f"{gib(own['used_bytes'])} / {gib(own['limit_bytes'])}",
             "Tenant Usage %": f"{own['percent']:.2f}",
@@ -143,18 +147,22 @@ def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
         ("Type", "Usage", "Limit", "%", "Of the tenant", "Status"),
         [
             (
-                kind, gib(used["used_bytes"]), gib(used["limit_bytes"]), f"{used['percent']:.2f}",
-                gib(used["tenant_bytes"]), used["status"],
+                kind,
+                gib(used["used_bytes"]),
+                gib(used["limit_bytes"]),
+                f"{used['percent']:.2f}",
+                gib(used["tenant_bytes"]),
+                used["status"],
             )
             for kind, used in report["by_type"].items()
         ],
-    )  # fmt: skip
+    )
 
 
 def _usage_lines(usage: StorageUsage) -> Iterable[str]:
     objects = sum(used.objects_count for used in usage.by_type.values())
     yield f"Total: {gib(usage.total_bytes)} in {objects} objects"
-    yield f"Promised: {gib(usage.reserved_bytes)}; not in the books: {gib(usage.orphaned_bytes)}"
+    yield f"Reserved: {gib(usage.reserved_bytes)}; not in the ledger: {gib(usage.orphaned_bytes)}"
     yield ""
     rows = [
         (kind, used.objects_count, gib(used.total_bytes)) for kind, used in usage.by_type.items()
@@ -163,7 +171,7 @@ def _usage_lines(usage: StorageUsage) -> Iterable[str]:
 
 
 def _key_lines(
-    key: str, info: ObjectInfo | None, entry: StoredObject | None, promised: int
+    key: str, info: ObjectInfo | None, entry: StoredObject | None, reserved: int
 ) -> Iterable[str]:
     rows: dict[str, object] = {"Key": key}
     if info:
@@ -176,18 +184,18 @@ def _key_lines(
         }
     else:
         rows["Object"] = "There is no such object in the bucket."
-    rows["In the books"] = _entry(entry)
-    if promised:
-        rows["Promised"] = f"{promised} uploads of it are open"
+    rows["In the ledger"] = _entry(entry)
+    if reserved:
+        rows["Reserved"] = f"{reserved} uploads of it are in progress"
     yield from facts(rows)
     if bool(info) != bool(entry) or (info and entry and info.size_bytes != entry.size_bytes):
-        yield "Books and bucket differ here: manage.py verify_storage tells of all such places."
+        yield "Ledger and bucket differ here: manage.py verify_storage lists all such differences."
 
 
 def _entry(entry: StoredObject | None) -> str:
     if entry is None:
         return "no"
-    state = "found damaged" if entry.damaged_at else "in good order as far as is known"
+    state = "found damaged" if entry.damaged_at else "no damage known"
     return f"{entry.size_bytes} B, SHA-256 {entry.sha256 or 'unknown'}, {state}"
 
 
@@ -202,7 +210,7 @@ def _status(share: float) -> str:
     return "yellow" if share >= YELLOW else "green"
 
 
-def _of(info: ObjectInfo) -> dict[str, Any]:
+def _as_json(info: ObjectInfo) -> dict[str, Any]:
     return {
         "key": info.key,
         "size_bytes": info.size_bytes,

@@ -13,40 +13,48 @@ from tqdm import tqdm
 
 from events.errors import DomainError, RetryLater
 from storage_quota import cleanup
-from storage_quota.cleanup import Freed, Plan, Progress, Round, Step
-from storage_quota.models import GIB
+from storage_quota.cleanup import CleanupPlan, CleanupResult, CleanupRule, Progress, Step
+from storage_quota.units import GIB
 
-CODES: Final = "exit codes: 0 done; 1 not all of it was done; 2 could not begin"
-SPARED: Final = {Step.CRAWL: 3, Step.VISION: 7}
-"""Days, as in an emergency; the other kinds have a setting."""
+CODES: Final = "exit codes: 0 done; 1 not everything was done; 2 could not begin"
+DEFAULT_DAYS: Final = {Step.CRAWL: 3, Step.VISION: 7}
+"""Days, as in an emergency; the other steps have a setting."""
 
 
 class Command(BaseCommand):
     help = (
-        "Free space in the bucket, cheapest losses first; safe to repeat and to interrupt. "
+        "Free space in the bucket, least valuable objects first; safe to repeat and to interrupt. "
         f"Deletes, unless --dry-run is given. {CODES}."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
         auto = _part(
-            parts, "auto", "old pages, old results, unused media, unfinished uploads: until it fits"
+            parts,
+            "auto",
+            "old pages, old results, unused media, unfinished uploads, until the target is reached",
         )
         auto.add_argument(
-            "--target-gb", type=_amount, default=settings.CLEANUP.target_bytes / GIB, metavar="GB",
+            "--target-gb",
+            type=_amount,
+            default=settings.CLEANUP.target_bytes / GIB,
+            metavar="GB",
             help="usage to get down to (%(default)s)",
-        )  # fmt: skip
+        )
         for step, text in {
             Step.CRAWL: "crawled pages",
             Step.VISION: "cached results of analysis",
             Step.ALBUM: "stored summaries of albums",
             Step.MULTIPART: "unfinished uploads",
         }.items():
-            part = _part(parts, step.value, f"{text} that are old, needed or not")
+            part = _part(parts, step.value, f"old {text}, whether or not space is needed")
             part.add_argument(
-                "--max-age-days", type=_amount, default=_spared_days(step), metavar="DAYS",
+                "--max-age-days",
+                type=_amount,
+                default=_default_days(step),
+                metavar="DAYS",
                 help="younger ones stay (%(default)s)",
-            )  # fmt: skip
+            )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -63,28 +71,32 @@ class Command(BaseCommand):
             self._show(chosen)
         freed = None
         if not options["dry_run"]:
-            freed = _watched(chosen, lambda on: _run(target_bytes, now=now, progress=on))
+            freed = _with_progress(chosen, lambda on: _run(target_bytes, now=now, progress=on))
         self._report(
-            options, chosen, freed,
+            options,
+            chosen,
+            freed,
             current_gb=_gb(chosen.current_bytes),
             target_gb=_gb(target_bytes),
             need_to_free_gb=_gb(chosen.needed_bytes),
             plan_frees_gb=_gb(chosen.frees_bytes),
-        )  # fmt: skip
+        )
         if not chosen.reaches_target:
-            self.stderr.write("The target is out of reach: what else is stored is in use.")
+            self.stderr.write(
+                "The target cannot be reached: everything else that is stored is in use."
+            )
         return chosen.reaches_target and (freed is None or freed.finished)
 
     def _step(self, options: dict[str, Any]) -> bool:
         now, step = timezone.now(), Step(options["part"])
-        rounds = [Round(step, timedelta(days=options["max_age_days"]))]
-        chosen = cleanup.plan_overdue(rounds=rounds, now=now)
+        rules = [CleanupRule(step, timedelta(days=options["max_age_days"]))]
+        chosen = cleanup.plan_overdue(rules=rules, now=now)
         freed = None
         if not options["dry_run"]:
-            freed = _watched(
+            freed = _with_progress(
                 chosen,
                 lambda on: cleanup.run_overdue(
-                    rounds=rounds, trigger="command", now=now, progress=on
+                    rules=rules, trigger="command", now=now, progress=on
                 ),
             )
         if not options["json"]:
@@ -92,7 +104,7 @@ class Command(BaseCommand):
         self._report(options, chosen, freed)
         return freed is None or freed.finished
 
-    def _show(self, chosen: Plan) -> None:
+    def _show(self, chosen: CleanupPlan) -> None:
         self._line("Current", f"{_gb(chosen.current_bytes):.3f} GB")
         self._line("Target", f"{_gb(chosen.target_bytes or 0):.3f} GB")
         self._line("Need to free", f"{_gb(chosen.needed_bytes):.3f} GB")
@@ -100,13 +112,15 @@ class Command(BaseCommand):
         for step, sums in chosen.steps.items():
             self._line(f"  {step}", f"{sums.count} objects, {_gb(sums.freed_bytes):.3f} GB")
         if chosen.more:
-            self._line("  and more", f"the plan shows the first {len(chosen.victims)}")
+            self._line("  and more", f"the plan shows the first {len(chosen.candidates)}")
 
-    def _show_step(self, step: Step, chosen: Plan, freed: Freed | None) -> None:
+    def _show_step(self, step: Step, chosen: CleanupPlan, freed: CleanupResult | None) -> None:
         past = "Aborted" if step is Step.MULTIPART else "Deleted"
-        self._line("Found", f"{len(chosen.victims)}{'+' if chosen.more else ''}")
+        self._line("Found", f"{len(chosen.candidates)}{'+' if chosen.more else ''}")
         if freed is None:
-            self._line(f"Would {'abort' if past == 'Aborted' else 'delete'}", len(chosen.victims))
+            self._line(
+                f"Would {'abort' if past == 'Aborted' else 'delete'}", len(chosen.candidates)
+            )
         else:
             self._line(past, freed.deleted_count)
         if step is not Step.MULTIPART:
@@ -114,7 +128,11 @@ class Command(BaseCommand):
             self._line("Freed GB" if freed else "Would free GB", f"{_gb(freed_bytes):.3f}")
 
     def _report(
-        self, options: dict[str, Any], chosen: Plan, freed: Freed | None, **figures: float
+        self,
+        options: dict[str, Any],
+        chosen: CleanupPlan,
+        freed: CleanupResult | None,
+        **figures: float,
     ) -> None:
         if options["json"]:
             report = {
@@ -129,15 +147,17 @@ class Command(BaseCommand):
         elif freed and options["part"] == "auto":
             self._line("Total freed", f"{_gb(freed.freed_bytes):.3f} GB")
         if freed:
-            self._complain(freed)
+            self._show_problems(freed)
 
-    def _complain(self, freed: Freed) -> None:
+    def _show_problems(self, freed: CleanupResult) -> None:
         if freed.skipped_count:
-            self.stderr.write(f"{freed.skipped_count} are in use again and stay.")
-        if freed.left_count:
-            self.stderr.write(f"{freed.left_count} could not be deleted; the sweep tries again.")
-        if freed.trouble:
-            self.stderr.write(f"Stopped before the end: {freed.trouble}")
+            self.stderr.write(f"{freed.skipped_count} are in use again and were not deleted.")
+        if freed.remaining_count:
+            self.stderr.write(
+                f"{freed.remaining_count} could not be deleted; a worker tries again."
+            )
+        if freed.stop_reason:
+            self.stderr.write(f"Stopped before the end: {freed.stop_reason}")
 
     def _line(self, name: str, value: object) -> None:
         self.stdout.write(f"{name + ':':<16} {value}")
@@ -150,10 +170,10 @@ def _part(parts: Any, name: str, text: str) -> CommandParser:
     return parser
 
 
-def _spared_days(step: Step) -> float:
+def _default_days(step: Step) -> float:
     if step is Step.MULTIPART:
         return settings.CLEANUP.abort_uploads_after / timedelta(days=1)
-    return SPARED.get(step) or settings.CLEANUP.ttl[step] / timedelta(days=1)
+    return DEFAULT_DAYS.get(step) or settings.CLEANUP.ttl[step] / timedelta(days=1)
 
 
 def _amount(text: str) -> float:
@@ -166,37 +186,37 @@ def _amount(text: str) -> float:
     return value
 
 
-def _run(target_bytes: int, *, now: datetime, progress: Progress) -> Freed:
+def _run(target_bytes: int, *, now: datetime, progress: Progress) -> CleanupResult:
     return cleanup.run(target_bytes=target_bytes, trigger="command", now=now, progress=progress)
 
 
-def _watched(chosen: Plan, run: Callable[[Progress], Freed]) -> Freed:
-    """With a bar on stderr, which grows past its end where the plan is cut."""
-    total = None if chosen.more else len(chosen.victims)
+def _with_progress(chosen: CleanupPlan, run: Callable[[Progress], CleanupResult]) -> CleanupResult:
+    """Run with a progress bar on stderr; it has no end if the plan does not hold all candidates."""
+    total = None if chosen.more else len(chosen.candidates)
     with tqdm(total=total, unit=" objects", desc="cleanup", file=sys.stderr) as bar:
 
-        def observe(freed: Freed) -> None:
-            bar.update(freed.deleted_count + freed.skipped_count + freed.left_count - bar.n)
+        def observe(freed: CleanupResult) -> None:
+            bar.update(freed.deleted_count + freed.skipped_count + freed.remaining_count - bar.n)
 
         return run(observe)
 
 
-def _steps(chosen: Plan) -> dict[str, dict[str, float]]:
+def _steps(chosen: CleanupPlan) -> dict[str, dict[str, float]]:
     return {
         step: {"objects": sums.count, "bytes": sums.freed_bytes}
         for step, sums in chosen.steps.items()
     }
 
 
-def _done(freed: Freed) -> dict[str, Any]:
+def _done(freed: CleanupResult) -> dict[str, Any]:
     return {
         "deleted_count": freed.deleted_count,
         "freed_bytes": freed.freed_bytes,
         "freed_gb": _gb(freed.freed_bytes),
         "skipped_count": freed.skipped_count,
-        "left_count": freed.left_count,
+        "left_count": freed.remaining_count,
         "duration_seconds": round(freed.duration_seconds, 3),
-        "trouble": freed.trouble,
+        "trouble": freed.stop_reason,
     }
 
 

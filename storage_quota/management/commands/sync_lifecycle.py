@@ -6,25 +6,27 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import DomainError, RetryLater
 from storage_quota.cleanup import Step, lifecycle
-from storage_quota.cleanup.lifecycle import Comparison
+from storage_quota.cleanup.lifecycle import LifecycleComparison
 from storage_quota.object_store import LifecycleRule
 
-CODES = "exit codes: 0 the rules are as they should be, or the store has none; 1 failed"
-WHAT = {
-    Step.MEDIA: "where no post shows it",
+CODES = "exit codes: 0 the rules are in force, or the store supports none; 1 failed"
+REMARKS = {
+    Step.MEDIA: "if no post uses it",
     Step.MULTIPART: "unfinished uploads",
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Write the lifetimes of objects to the bucket as rules: a safety net, since a worker "
-        f"deletes them daily with their ledger rows, in every store. {CODES}."
+        "Write the lifetimes of objects to the bucket as lifecycle rules. They are a safety net: a "
+        f"worker deletes old objects and their ledger entries daily, in every store. {CODES}."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--show", action="store_true", help="only show lifetimes and rules")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be written")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show what would be written, write nothing"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *, show: bool, dry_run: bool, **options: Any) -> None:
@@ -40,15 +42,19 @@ class Command(BaseCommand):
             self._lifetimes()
             self._rules(before, after, dry_run=dry_run)
         if after.missing and not (show or dry_run):
-            raise CommandError("The store did not take all rules over")
+            raise CommandError("The store did not accept all rules")
 
     def _lifetimes(self) -> None:
         for step, age in lifecycle.lifetimes().items():
-            self.stdout.write(f"{step:<10} {age.days:>4} d  {WHAT.get(step, '')}".rstrip())
+            self.stdout.write(f"{step:<10} {age.days:>4} d  {REMARKS.get(step, '')}".rstrip())
 
-    def _rules(self, before: Comparison, after: Comparison, *, dry_run: bool) -> None:
+    def _rules(
+        self, before: LifecycleComparison, after: LifecycleComparison, *, dry_run: bool
+    ) -> None:
         if not before.supported:
-            self.stdout.write("This store has no lifecycle rules: the daily sweep does it alone.")
+            self.stdout.write(
+                "This store has no lifecycle rules: only the daily sweep deletes old objects."
+            )
             return
         for rule in after.in_force:
             self.stdout.write(f"In force: {_text(rule)}")
@@ -70,7 +76,9 @@ def _text(rule: LifecycleRule) -> str:
     return f"{rule.prefix or 'everything'}: {', '.join(parts) or 'something else'}"
 
 
-def _as_json(now: Comparison, *, written: Sequence[LifecycleRule], dry_run: bool) -> dict[str, Any]:
+def _as_json(
+    now: LifecycleComparison, *, written: Sequence[LifecycleRule], dry_run: bool
+) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "lifetimes_days": {step: age.days for step, age in lifecycle.lifetimes().items()},

@@ -11,12 +11,13 @@ from django.db.models import Sum
 from django.utils import timezone
 from tqdm import tqdm
 
-from storage_quota.integrity.check import GRACE, Terms
+from events.management.tables import facts
+from storage_quota.integrity.check import GRACE, CheckOptions
 from storage_quota.integrity.check_runs import DEFAULT_PERCENT
 from storage_quota.integrity.errors import CANNOT_CHECK, TooMuchMissing
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT
-from storage_quota.integrity.verify import FINDINGS_SHOWN, Report, Wishes, verify
-from storage_quota.management.tables import facts, mib
+from storage_quota.integrity.verify import FINDINGS_SHOWN, IntegrityReport, VerifyRequest, verify
+from storage_quota.management.sizes import mib
 from storage_quota.models import IntegrityCheck, TenantUsage
 from storage_quota.object_store import get_store
 
@@ -24,41 +25,18 @@ CODES = "exit codes: 0 clean; 1 problems found and not repaired; 2 could not che
 
 
 class Command(BaseCommand):
-    help = f"Compare the books with the bucket, both ways; safe to interrupt and repeat. {CODES}."
+    help = (
+        "Compare the ledger with the bucket, in both directions; safe to interrupt and to repeat. "
+        f"{CODES}."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        sample = parser.add_mutually_exclusive_group()
-        sample.add_argument(
-            "--sample", type=_percent, metavar="PERCENT",
-            help="how many objects to read whole and hash, such as 5%% "
-            f"(default: as the unfinished round, else {DEFAULT_PERCENT:g}%%)",
-        )  # fmt: skip
-        sample.add_argument("--all", action="store_true", help="read every object whole")
-        parser.add_argument(
-            "--minutes", type=_positive, metavar="M",
-            help="stop after so long; the next run goes on from there",
-        )  # fmt: skip
-        parser.add_argument("--repair", action="store_true", help="mend what a full round found")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="say what --repair would do, change nothing"
-        )
-        parser.add_argument(
-            "--grace-hours", type=_not_negative, metavar="H",
-            default=GRACE.total_seconds() / 3600,
-            help="leave alone what is younger, and keep orphans for so long (default: %(default)g)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--max-missing-percent", type=_percent, metavar="P", default=MAX_MISSING_PERCENT,
-            help="refuse to repair if more is missing (default: %(default)g)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--claim-bucket", action="store_true",
-            help="mark the bucket as this installation's, whatever it says now",
-        )  # fmt: skip
+        _add_check_arguments(parser)
+        _add_repair_arguments(parser)
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        wishes = Wishes(
+        request = VerifyRequest(
             percent=100.0 if options["all"] else options["sample"],
             repair=options["repair"],
             dry_run=options["dry_run"],
@@ -66,16 +44,16 @@ class Command(BaseCommand):
             max_missing_percent=options["max_missing_percent"],
         )
         try:
-            report = self._verify(wishes, options)
+            report = self._verify(request, options)
         except (*CANNOT_CHECK, TooMuchMissing) as failure:
             self._give_up(getattr(failure, "code", "store_unavailable"), failure, options)
         except OperationalError as failure:
             self._give_up("database", failure, options)
-        self._tell(report, options)
+        self._show(report, options)
         if not report.clean:
             sys.exit(1)
 
-    def _verify(self, wishes: Wishes, options: dict[str, Any]) -> Report:
+    def _verify(self, request: VerifyRequest, options: dict[str, Any]) -> IntegrityReport:
         minutes = options["minutes"]
         total = TenantUsage.objects.aggregate(count=Sum("objects_count"))["count"]
         with tqdm(desc="objects", unit="", total=total or 0, file=sys.stderr) as bar:
@@ -84,15 +62,20 @@ class Command(BaseCommand):
                 bar.update(check.entries - bar.n)
                 bar.set_postfix(read_mb=mib(check.bytes_read), refresh=False)
 
-            terms = Terms(
+            check_options = CheckOptions(
                 now=timezone.now(),
                 grace=timedelta(hours=options["grace_hours"]),
                 until=time.monotonic() + minutes * 60 if minutes else float("inf"),
-                count_orphans=not wishes.dry_run,
+                count_orphans=not request.dry_run,
                 observe=observe,
             )
-            with tqdm(desc="repairs", unit="", disable=not wishes.repair, file=sys.stderr) as done:
-                return verify(get_store(), wishes=wishes, terms=terms, mended=lambda: _step(done))
+            with tqdm(desc="repairs", unit="", disable=not request.repair, file=sys.stderr) as done:
+                return verify(
+                    get_store(),
+                    request=request,
+                    options=check_options,
+                    on_repair=lambda: _step(done),
+                )
 
     def _give_up(self, code: str, failure: Exception, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -100,51 +83,95 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures, ensure_ascii=False))
         raise CommandError(str(failure), returncode=2) from failure
 
-    def _tell(self, report: Report, options: dict[str, Any]) -> None:
+    def _show(self, report: IntegrityReport, options: dict[str, Any]) -> None:
         if options["json"]:
             figures = {"dry_run": options["dry_run"], **report.as_dict()}
             self.stdout.write(json.dumps(figures, ensure_ascii=False))
             return
         for line in _lines(report):
             self.stdout.write(line)
-        for one in report.details:
-            known = f" [{one.outcome}]" if one.outcome else ""
-            differs = f" (books: {one.expected or '—'}, bucket: {one.found or '—'})"
-            self.stderr.write(f"{one.kind}: {one.key}{differs}{known}")
+        for finding in report.details:
+            outcome = f" [{finding.outcome}]" if finding.outcome else ""
+            differs = f" (ledger: {finding.expected or '—'}, bucket: {finding.found or '—'})"
+            self.stderr.write(f"{finding.kind}: {finding.key}{differs}{outcome}")
         more = sum(report.found.values()) - FINDINGS_SHOWN
         if more > 0:
-            self.stderr.write(f"… and {more} more; all of them are in the console.")
+            self.stderr.write(f"… and {more} more; the console shows all of them.")
+
+
+def _add_check_arguments(parser: CommandParser) -> None:
+    sample = parser.add_mutually_exclusive_group()
+    sample.add_argument(
+        "--sample",
+        type=_percent,
+        metavar="PERCENT",
+        help="how many objects to read whole and hash, such as 5%% "
+        f"(default: as in the unfinished check, else {DEFAULT_PERCENT:g}%%)",
+    )
+    sample.add_argument("--all", action="store_true", help="read every object whole")
+    parser.add_argument(
+        "--minutes",
+        type=_positive,
+        metavar="M",
+        help="stop after this time; the next run goes on from there",
+    )
+    parser.add_argument(
+        "--grace-hours",
+        type=_not_negative,
+        metavar="H",
+        default=GRACE.total_seconds() / 3600,
+        help="leave younger objects alone, and keep orphans this long (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--claim-bucket",
+        action="store_true",
+        help="mark the bucket as this installation's, whatever mark it has now",
+    )
+
+
+def _add_repair_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="repair what a finished check found")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what --repair would do, change nothing"
+    )
+    parser.add_argument(
+        "--max-missing-percent",
+        type=_percent,
+        metavar="P",
+        default=MAX_MISSING_PERCENT,
+        help="refuse to repair if more is missing (default: %(default)g)",
+    )
 
 
 def _step(bar: Any) -> None:
     bar.update()
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: IntegrityReport) -> list[str]:
     check, found = report.check, report.found
     rows: dict[str, object] = {
         "entries compared": check.entries,
         "objects listed": check.objects_listed,
         "objects read whole": f"{check.objects_read} ({mib(check.bytes_read)} MB)",
         **{kind.replace("_", " "): count for kind, count in found.items()},
-        **{name.replace("_", " "): count for name, count in report.standing.items()},
+        **{name.replace("_", " "): count for name, count in report.pending.items()},
     }
     if report.would is not None:
         rows |= {f"would be: {name}": count for name, count in report.would.items()}
     if report.repairs is not None:
-        rows |= {f"repaired: {name}": count for name, count in report.repairs.done.items()}
+        rows |= {f"repaired: {name}": count for name, count in report.repairs.outcomes.items()}
         rows |= {
-            "left as they are": report.repairs.left,
+            "left as they are": report.repairs.remaining,
             "deleted after quarantine": report.repairs.purged,
         }
     return [*facts(rows), _verdict(report)]
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: IntegrityReport) -> str:
     if not report.complete:
-        return f"Not through yet: compared up to {report.check.cursor}; run again to go on."
+        return f"Not finished: compared up to {report.check.cursor}; run again to go on."
     if report.clean:
-        return "Books and bucket agree."
+        return "Ledger and bucket agree."
     return f"{report.unresolved} problems are not repaired."
 
 

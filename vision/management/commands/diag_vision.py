@@ -13,11 +13,11 @@ PARTS: Final[dict[str, ModuleType]] = {
     "test": policy_test,
     "budget": budget,
 }
-"""Each has HELP, `add_arguments(parser)` and `handle(command, **options)`."""
+"""Each module has HELP, `add_arguments(parser)` and `handle(command, **options)`."""
 
 
 class Command(BaseCommand):
-    help = "Look into what vision does, and what it costs."
+    help = "Show what vision does, and what it costs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--post-id", metavar="UUID", help="alone: the same as `check`")
@@ -29,8 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, part: str | None = None, **options: Any) -> None:
         if part is None and options["post_id"] is None:
             raise CommandError(
-                _("Say what to look into: %(parts)s; or --post-id UUID")
-                % {"parts": ", ".join(PARTS)}
+                _("Name a part: %(parts)s; or --post-id UUID") % {"parts": ", ".join(PARTS)}
             )
         try:
             PARTS[part or "check"].handle(self, **options)

@@ -16,12 +16,13 @@ from tqdm import tqdm
 
 from accounts.tenants import find_tenant
 from events.errors import DomainError
+from events.management.tables import facts
 from vision import version
 from vision.models import VisionProviderName
 from vision.providers.port import SCHEMA_VERSION
-from vision.reanalysis import request, words
+from vision.reanalysis import forecast_rows, request
 from vision.reanalysis.channels import find_channels
-from vision.reanalysis.forecast import Forecast, forecast
+from vision.reanalysis.forecast import ReanalysisForecast, forecast
 from vision.reanalysis.selection import Selection, generation, schema_numbers
 from vision.version import VISION_VERSION, Version
 
@@ -33,7 +34,7 @@ DAY: Final = timedelta(days=1)
 
 
 class Command(BaseCommand):
-    help = "Look again at pictures that were looked at before. Without --yes: say what it costs."
+    help = "Analyze pictures again. Without --yes: show what it costs, request nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--channel", action="append", help="title, @username or id; repeatable")
@@ -43,25 +44,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--to", dest="until", type=_end, metavar="DATE", help="posted on it or before"
         )
-        parser.add_argument("--provider", choices=VisionProviderName.values, help="who looked")
-        parser.add_argument("--model", help="the model that looked, exactly")
-        _add_older(parser, "--model-older-than", settings.GIGACHAT.model_name, type=generation,
-                   metavar="MODEL", text="by a GigaChat of an earlier generation than")  # fmt: skip
-        _add_older(parser, "--schema-older-than", SCHEMA_VERSION, type=_schema,
-                   metavar="SCHEMA", text="with an older schema of results than")  # fmt: skip
-        _add_older(parser, "--vision-version-older-than", VISION_VERSION, type=_version,
-                   metavar="VERSION", text="by an older version of this program's vision than")  # fmt: skip
+        parser.add_argument(
+            "--provider",
+            choices=VisionProviderName.values,
+            help="the provider of the existing analysis",
+        )
+        parser.add_argument("--model", help="the exact model of the existing analysis")
+        _add_age_filters(parser)
         parser.add_argument("--post-id", type=_uuid, nargs="+", metavar="UUID", default=())
         parser.add_argument("--tenant", help="name or id (default: all)")
-        parser.add_argument("--limit", type=_count, help="the newest so many posts")
-        parser.add_argument("--all", action="store_true", help="every post, where nothing narrows")
+        parser.add_argument("--limit", type=_count, help="at most so many posts, the newest first")
         parser.add_argument(
-            "--retry-refused", action="store_true",
-            help="ask again about pictures of which the current model said a definite no",
-        )  # fmt: skip
-        parser.add_argument("--yes", "--execute", action="store_true", help="ask for them")
+            "--all", action="store_true", help="every post; required where no filter is given"
+        )
         parser.add_argument(
-            "--run", type=_run, metavar="ID", help="with --yes: go on with a run that was stopped"
+            "--retry-refused",
+            action="store_true",
+            help="also analyze pictures that the current model has refused for good",
+        )
+        parser.add_argument("--yes", "--execute", action="store_true", help="request the analyses")
+        parser.add_argument(
+            "--run", type=_run, metavar="ID", help="with --yes: continue a run that was interrupted"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -95,9 +98,11 @@ class Command(BaseCommand):
     def _request(self, selection: Selection, options: dict[str, Any]) -> None:
         now = timezone.now()
         run = options["run"] or request.new_run(now=now)
-        self.stderr.write(_("Run %(run)s; if it is stopped: --run %(run)s") % {"run": run})
+        self.stderr.write(
+            _("Run %(run)s; to continue it after an interruption: --run %(run)s") % {"run": run}
+        )
         with _bar() as bar:
-            asked = request.request(
+            requested = request.request(
                 selection,
                 run=run,
                 retry_refused=options["retry_refused"],
@@ -105,10 +110,10 @@ class Command(BaseCommand):
                 progress=bar.update,
             )
         if options["json"]:
-            self.stdout.write(json.dumps({"asked": True, "run": run, "posts": asked}))
+            self.stdout.write(json.dumps({"asked": True, "run": run, "posts": requested}))
         else:
-            said = _("Posts asked for: %(count)d. How it goes: manage.py diag_vision budget")
-            self.stdout.write(said % {"count": asked})
+            text = _("Posts requested: %(count)d. For the progress: manage.py diag_vision budget")
+            self.stdout.write(text % {"count": requested})
 
 
 def _bar() -> Any:
@@ -117,7 +122,7 @@ def _bar() -> Any:
 
 def _selection(options: dict[str, Any]) -> Selection:
     if any(options[name] for name in FILTERS) == options["all"]:
-        raise CommandError(_("Narrow the posts by a filter, or say --all; see --help"))
+        raise CommandError(_("Give a filter for the posts, or --all; see --help"))
     tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
     channels = [
         channel.pk
@@ -139,29 +144,29 @@ def _selection(options: dict[str, Any]) -> Selection:
     )
 
 
-def _lines(found: Forecast) -> list[str]:
-    rows = words.rows(found)
-    width = max(len(name) for name, _value in rows) + 2
-    notes = [_("Nothing was asked for yet: repeat it with --yes.")]
+def _lines(found: ReanalysisForecast) -> list[str]:
+    notes = [_("Nothing has been requested yet: repeat the command with --yes.")]
     if not found.waits:
         notes.insert(0, _("VISION_QUEUE_WHEN_EXHAUSTED is off: repeat it on each of these days."))
-    return [f"{name:<{width}}{value}" for name, value in rows] + notes
+    return [*facts(dict(forecast_rows.rows(found))), *notes]
 
 
-def _add_older(
-    parser: CommandParser,
-    name: str,
-    current: str,
-    *,
-    type: Any,
-    metavar: str,
-    text: str,
-) -> None:
-    """Without a value: older than the current one."""
-    parser.add_argument(
-        name, nargs="?", const=type(current), type=type, metavar=metavar,
-        help=f"looked at {text} this (default: the current, {current})",
-    )  # fmt: skip
+def _add_age_filters(parser: CommandParser) -> None:
+    """Add options whose value may be left out: then they compare with the current one."""
+    model, by = settings.GIGACHAT.model_name, "by an older version of this program's vision than"
+    for name, current, parse, metavar, text in (
+        ("model", model, generation, "MODEL", "by a GigaChat of an earlier generation than"),
+        ("schema", SCHEMA_VERSION, _schema, "SCHEMA", "with an older schema of results than"),
+        ("vision-version", VISION_VERSION, _version, "VERSION", by),
+    ):
+        parser.add_argument(
+            f"--{name}-older-than",
+            nargs="?",
+            const=parse(current),
+            type=parse,
+            metavar=metavar,
+            help=f"analyzed {text} this (default: the current, {current})",
+        )
 
 
 def _beginning(text: str) -> datetime:
@@ -169,12 +174,12 @@ def _beginning(text: str) -> datetime:
 
 
 def _end(text: str) -> datetime:
-    """The first moment that is too late."""
+    """Return the first moment after the given day: the bound is exclusive."""
     return _moment(text, whole_day=True)
 
 
 def _moment(text: str, *, whole_day: bool) -> datetime:
-    """A date or a time; without a zone it is the server's."""
+    """Parse a date or a time; without a time zone, in the server's."""
     try:
         day = parse_date(text)
         moment = datetime.combine(day, time()) if day else parse_datetime(text)

@@ -1,1 +1,1 @@
-"""The parts of `manage.py diag_vision`, a module each."""
+"""The subcommands of `manage.py diag_vision`, one module each."""

@@ -1,26 +1,27 @@
-"""`diag_vision budget`: tokens of a tenant, and what still waits for them."""
+"""`diag_vision budget`: the tokens of a tenant and the backlog that waits for them."""
 
-import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.tenants import TenantUnknown, find_tenant
+from events.management.tables import facts, grouped
 from vision import selectors
 from vision.limits import budget
+from vision.management.diagnostics import json_output
 from vision.policy.schema import PolicyRefused
 from vision.selectors import BudgetReport
 from vision.services import retry_backlog
 
 _STATES = {
-    "not_configured": "not configured, pictures are read with OCR",
-    "closed": "is asked",
-    "open": "is left alone after failures",
-    "half_open": "is being tried again",
-    "paused": "is left alone for now",
+    "not_configured": "not configured, text recognition only",
+    "closed": "in use",
+    "open": "stopped after failures",
+    "half_open": "one call is tried",
+    "paused": "paused",
 }
-HELP = "tokens used, reserved and left, pictures that wait, days and roubles they need"
+HELP = "tokens used, reserved and left; the backlog, and the days and roubles it needs"
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -28,9 +29,9 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--reset",
         action="store_true",
-        help="forgive what was used this month, and ask for waiting pictures at once",
+        help="reset this month's usage, and request the analysis of the backlog at once",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    json_output.add_json_option(parser)
 
 
 def handle(command: BaseCommand, **options: Any) -> None:
@@ -38,48 +39,47 @@ def handle(command: BaseCommand, **options: Any) -> None:
     try:
         tenant = find_tenant(options["tenant_id"])
         if options["reset"]:
-            forgiven = budget.reset(tenant=tenant, now=now)
+            reset = budget.reset(tenant=tenant, now=now)
             asked = retry_backlog.ask_due(now=now)
-            command.stderr.write(f"{forgiven} tokens forgiven, {asked} posts asked for again.")
+            command.stderr.write(f"{reset} tokens reset, {asked} posts requested again.")
         report = selectors.budget_report(tenant, now=now)
     except (TenantUnknown, PolicyRefused) as refusal:
         raise CommandError(str(refusal)) from refusal
     if options["json"]:
-        command.stdout.write(json.dumps(report.as_dict(), ensure_ascii=False))
+        command.stdout.write(json_output.one_line(report.as_dict()))
     else:
         command.stdout.write("\n".join(_lines(report)))
 
 
 def _lines(report: BudgetReport) -> list[str]:
-    rows = [
-        ("Tenant", f"{report.tenant} ({report.tenant_id})"),
-        ("Day (UTC)", report.day),
-        ("Used today", _used(report)),
-        ("Reserved", _number(report.reserved)),
-        ("Daily limit", f"{_number(report.limit)}, left {_number(report.left)}"),
-        ("Used this month", f"{_number(report.month_used)} ({report.month_cost:.2f} ₽)"),
-        ("Monthly limit", f"{_number(report.month_limit)}, left {_number(report.month_left)}"),
-        ("Calls today", _number(report.calls)),
-        (
-            "Tokens a picture",
-            f"{report.estimate_mean:.0f} on average, {report.estimate_most} reserved",
-        ),
-        ("Provider", f"{report.provider} ({report.model}): {_STATES[report.provider_state]}"),
-        ("Pictures waiting", _waiting(report)),
-        ("Tokens they need", f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)"),
-        ("Days they need", "never within the limit" if report.days_needed is None
-         else str(report.days_needed)),
-    ]  # fmt: skip
-    width = max(len(name) for name, _ in rows) + 2
-    return [f"{name:<{width}}{value}" for name, value in rows]
+    rows = {
+        "Tenant": f"{report.tenant} ({report.tenant_id})",
+        "Day (UTC)": report.day,
+        "Used today": _used(report),
+        "Reserved": _number(report.reserved),
+        "Daily limit": f"{_number(report.limit)}, left {_number(report.left)}",
+        "Used this month": f"{_number(report.month_used)} ({report.month_cost:.2f} ₽)",
+        "Monthly limit": f"{_number(report.month_limit)}, left {_number(report.month_left)}",
+        "Calls today": _number(report.calls),
+        "Tokens per picture": f"{report.estimate_mean:.0f} on average, {report.estimate_most} reserved",
+        "Provider": f"{report.provider} ({report.model}): {_STATES[report.provider_state]}",
+        "Pictures waiting": _waiting(report),
+        "Tokens they need": f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)",
+        "Days they need": _days(report.days_needed),
+    }
+    return [*facts(rows)]
+
+
+def _days(days: int | None) -> str:
+    return "never within the limit" if days is None else str(days)
 
 
 def _used(report: BudgetReport) -> str:
     notes = []
     if report.of_these_assumed:
-        notes.append(f"{_number(report.of_these_assumed)} assumed for lost calls")
+        notes.append(f"{_number(report.of_these_assumed)} assumed for calls without an answer")
     if report.forgiven:
-        notes.append(f"{_number(report.forgiven)} forgiven")
+        notes.append(f"{_number(report.forgiven)} reset")
     return _number(report.used) + (f" ({', '.join(notes)})" if notes else "")
 
 
@@ -89,4 +89,4 @@ def _waiting(report: BudgetReport) -> str:
 
 
 def _number(value: int | None) -> str:
-    return "none" if value is None else f"{value:,}".replace(",", " ")
+    return "none" if value is None else grouped(value)

@@ -1,4 +1,4 @@
-"""`diag_vision test`: what the policy says of a file. The engine alone: no database, no provider."""
+"""`diag_vision test`: the policy's decision about a file, without database or provider."""
 
 from dataclasses import asdict
 from hashlib import sha256
@@ -9,65 +9,68 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from events.management.tables import facts
 from media.file_metadata import read_metadata
-from vision.management.diagnostics import table
+from vision.management.diagnostics import json_output
 from vision.policy import decision as policy
-from vision.policy.decision import MIB, Candidate, Decision
+from vision.policy.decision import MIB, Decision, FileFacts
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
 
-HELP = "what the policy file says of a picture: allowed or not, why, and who would look"
+HELP = "the decision of the policy file about a picture: allowed or not, why, by which provider"
 
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--media-file", required=True, type=Path, metavar="FILE")
     parser.add_argument("--channel", default="", help="as if posted there (@name)")
-    parser.add_argument("--language", help="as if the post were in it, such as ru (default: any)")
-    table.add_json(parser)
+    parser.add_argument(
+        "--language", help="as if the post were in it, for example ru (default: any)"
+    )
+    json_output.add_json_option(parser)
 
 
 def handle(command: BaseCommand, **options: Any) -> None:
-    candidate = _candidate(options["media_file"])
+    file = _file_facts(options["media_file"])
     try:
         decision = policy.decide(
             current_policy(),
             channel=options["channel"],
-            candidate=candidate,
+            file=file,
             vision_available=settings.GIGACHAT.configured,
             language=options["language"],
         )
     except PolicyRefused as refused:
         raise CommandError(str(refused)) from refused
-    facts = _facts(options["media_file"], candidate, decision)
+    known = _facts(options["media_file"], file, decision)
     if options["json"]:
-        command.stdout.write(table.one_line(facts))
+        command.stdout.write(json_output.one_line(known))
     else:
-        command.stdout.write("\n".join(_lines(facts)))
+        command.stdout.write("\n".join(_lines(known)))
 
 
-def _candidate(path: Path) -> Candidate:
-    """By content, as an import sees it: the name of the file says nothing."""
+def _file_facts(path: Path) -> FileFacts:
+    """Probe the content, as an import does; the name of the file is ignored."""
     try:
-        with path.open("rb") as file:
-            seen = read_metadata(file)
-            file.seek(0)
-            digest = sha256(file.read()).hexdigest()
+        with path.open("rb") as content:
+            seen = read_metadata(content)
+            content.seek(0)
+            digest = sha256(content.read()).hexdigest()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise CommandError(
             _("The file %(path)s cannot be read: %(reason)s") % {"path": path, "reason": reason}
         ) from error
-    return Candidate(digest, seen.mime, path.stat().st_size, seen.width, seen.height)
+    return FileFacts(digest, seen.mime, path.stat().st_size, seen.width, seen.height)
 
 
-def _facts(path: Path, candidate: Candidate, decision: Decision) -> dict[str, Any]:
+def _facts(path: Path, file: FileFacts, decision: Decision) -> dict[str, Any]:
     return {
         "file": str(path),
-        "size_mb": round(candidate.size_bytes / MIB, 3),
-        "mime": candidate.mime,
-        "width": candidate.width,
-        "height": candidate.height,
+        "size_mb": round(file.size_bytes / MIB, 3),
+        "mime": file.mime,
+        "width": file.width,
+        "height": file.height,
         **asdict(decision),
         "reason_in_words": str(explain(decision.reason)),
         "routing": _routing(decision),
@@ -80,12 +83,12 @@ def _routing(decision: Decision) -> str:
     return "ocr" if decision.use_ocr else "gigachat"
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
-    rows = [
-        ("File Size (MB)", f"{facts['size_mb']:.3f}"),
-        ("MIME", facts["mime"]),
-        ("Allowed", facts["allowed"]),
-        ("Reason", f"{facts['reason']} ({facts['reason_in_words']})"),
-        ("Routing", facts["routing"]),
-    ]
-    return [*table.lines(rows), "", table.pretty(facts)]
+def _lines(known: dict[str, Any]) -> list[str]:
+    rows = {
+        "File Size (MB)": f"{known['size_mb']:.3f}",
+        "MIME": known["mime"],
+        "Allowed": known["allowed"],
+        "Reason": f"{known['reason']} ({known['reason_in_words']})",
+        "Routing": known["routing"],
+    }
+    return [*facts(rows), "", json_output.indented(known)]

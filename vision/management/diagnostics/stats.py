@@ -1,4 +1,4 @@
-"""`diag_vision stats`: what came in, what went out, what lies in the bucket."""
+"""`diag_vision stats`: numbers of events, deliveries and cached results."""
 
 from typing import Any
 
@@ -7,18 +7,20 @@ from django.db.models import Sum
 
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown, find_tenant
+from events.management.tables import facts
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1, VisionUploadedEventV1
-from storage_quota.models import GIB, ContentType, StoredObject, TenantUsage
-from vision.management.diagnostics import table
+from storage_quota.models import ContentType, StoredObject, TenantUsage
+from storage_quota.units import GIB
+from vision.management.diagnostics import json_output
 
-HELP = "events and deliveries of vision, results in the bucket"
-SAMPLE = 5
+HELP = "events and deliveries of vision, cached results in the bucket"
+SAMPLE_KEYS = 5
 
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--tenant-id", help="name or id (default: all tenants together)")
-    table.add_json(parser)
+    json_output.add_json_option(parser)
 
 
 def handle(command: BaseCommand, **options: Any) -> None:
@@ -28,7 +30,7 @@ def handle(command: BaseCommand, **options: Any) -> None:
         raise CommandError(str(unknown)) from unknown
     figures = _figures(tenant)
     if options["json"]:
-        command.stdout.write(table.one_line(figures))
+        command.stdout.write(json_output.one_line(figures))
     else:
         command.stdout.write("\n".join(_lines(figures)))
 
@@ -36,7 +38,7 @@ def handle(command: BaseCommand, **options: Any) -> None:
 def _figures(tenant: Tenant | None) -> dict[str, Any]:
     own = {"tenant": tenant} if tenant else {}
     uploaded, analyzed = VisionUploadedEventV1.topic, VisionAnalyzedEventV1.topic
-    held = TenantUsage.objects.filter(content_type=ContentType.VISION, **own).aggregate(
+    cached = TenantUsage.objects.filter(content_type=ContentType.VISION, **own).aggregate(
         objects=Sum("objects_count"), size=Sum("total_bytes")
     )
     stored = StoredObject.objects.filter(content_type=ContentType.VISION, **own)
@@ -48,14 +50,14 @@ def _figures(tenant: Tenant | None) -> dict[str, Any]:
         "uploaded_pending": _deliveries(uploaded, tenant, *OPEN_STATES),
         "analyzed_pending": _deliveries(analyzed, tenant, *OPEN_STATES),
         "uploaded_dead": _deliveries(uploaded, tenant, DeliveryState.DEAD),
-        "objects_count": held["objects"] or 0,
-        "total_size_gb": (held["size"] or 0) / GIB,
-        "sample_keys": list(newest[:SAMPLE]),
+        "objects_count": cached["objects"] or 0,
+        "total_size_gb": (cached["size"] or 0) / GIB,
+        "sample_keys": list(newest[:SAMPLE_KEYS]),
     }
 
 
 def _events(topic: str, tenant: Tenant | None) -> int:
-    """As many as are kept: finished ones are pruned after a week."""
+    """Count the events that are kept; finished ones are deleted after a week."""
     own = {"tenant_id": str(tenant.pk)} if tenant else {}
     return OutboxEvent.objects.filter(topic=topic, **own).count()
 
@@ -66,14 +68,14 @@ def _deliveries(topic: str, tenant: Tenant | None, *states: str) -> int:
 
 
 def _lines(figures: dict[str, Any]) -> list[str]:
-    rows = [
-        ("Tenant", figures["tenant"] or "all"),
-        ("Uploaded Events", figures["uploaded_events"]),
-        ("Analyzed Events", figures["analyzed_events"]),
-        ("Uploaded Pending", figures["uploaded_pending"]),
-        ("Analyzed Pending", figures["analyzed_pending"]),
-        ("Uploaded Given Up", figures["uploaded_dead"]),
-        ("Objects Count", figures["objects_count"]),
-        ("Total Size (GB)", f"{figures['total_size_gb']:.6f}"),
-    ]
-    return [*table.lines(rows), "", "Sample Keys:", *(f"  {k}" for k in figures["sample_keys"])]
+    rows = {
+        "Tenant": figures["tenant"] or "all",
+        "Uploaded Events": figures["uploaded_events"],
+        "Analyzed Events": figures["analyzed_events"],
+        "Uploaded Pending": figures["uploaded_pending"],
+        "Analyzed Pending": figures["analyzed_pending"],
+        "Uploaded Given Up": figures["uploaded_dead"],
+        "Objects Count": figures["objects_count"],
+        "Total Size (GB)": f"{figures['total_size_gb']:.6f}",
+    }
+    return [*facts(rows), "", "Sample Keys:", *(f"  {key}" for key in figures["sample_keys"])]

@@ -1,0 +1,1 @@
+"""Finding differences of ledger and bucket; nothing here changes either."""

@@ -1,0 +1,87 @@
+"""Parts that the adapters of the port share."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from storage_quota.models import Reservation
+from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store.errors import LifecycleUnsupported, ReservationMismatch
+from storage_quota.object_store.port import LifecycleRule
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class UploadBody:
+    """The body of a put: counts and hashes what is read, and stops at the reservation's size."""
+
+    def __init__(self, body: bytes | BinaryIO, reservation: Reservation) -> None:
+        if time.monotonic() > reservation.write_deadline:
+            raise ReservationMismatch(
+                f"The reservation of {reservation.key} is too old to write on"
+            )
+        self._body = BytesIO(body) if isinstance(body, bytes) else body
+        self._reservation = reservation
+        self._sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._body.read(size)
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self._reservation.size_bytes:
+            raise ReservationMismatch(
+                f"{self._reservation.key} has more than the "
+                f"{self._reservation.size_bytes} B that were reserved"
+            )
+        self._sha256.update(chunk)
+        return chunk
+
+    def chunks(self) -> Iterator[bytes]:
+        while chunk := self.read(CHUNK_BYTES):
+            yield chunk
+
+    def receipt(self, *, mime: str, content_encoding: str) -> PutReceipt:
+        """Note the receipt on the reservation; called once the object is complete in the store."""
+        self._reservation.receipt = PutReceipt(
+            key=self._reservation.key,
+            size_bytes=self.size_bytes,
+            sha256=self._sha256.hexdigest(),
+            mime=mime,
+            content_encoding=content_encoding,
+        )
+        return self._reservation.receipt
+
+
+class JsonReader:
+    """`read_json` for an adapter that has `open`."""
+
+    def open(self, key: str, *, raw: bool = False) -> AbstractContextManager[BinaryIO]:
+        raise NotImplementedError
+
+    def read_json(self, key: str) -> Any:
+        with self.open(key) as file:
+            return json.load(file)
+
+
+class NoLifecycle:
+    """For an adapter whose store has no lifecycle rules."""
+
+    def lifecycle(self) -> Sequence[LifecycleRule]:
+        raise LifecycleUnsupported("This store has no lifecycle rules")
+
+    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
+        raise LifecycleUnsupported("This store has no lifecycle rules")
+
+
+class NoLinks:
+    """For an adapter whose objects can be read through the application only."""
+
+    def presign(
+        self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
+    ) -> str | None:
+        return None

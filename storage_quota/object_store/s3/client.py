@@ -1,0 +1,88 @@
+"""The connection to S3: one client of boto3, through django-storages."""
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from botocore.config import Config
+from pydantic import SecretStr
+from storages.backends.s3 import S3Storage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class S3Settings(Protocol):
+    """The settings that this adapter reads, a part of `telegram_assistant.config.S3`."""
+
+    @property
+    def endpoint_url(self) -> str: ...
+    @property
+    def bucket_name(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def access_key_id(self) -> str: ...
+    @property
+    def secret_access_key(self) -> SecretStr: ...
+    @property
+    def force_path_style(self) -> bool: ...
+    @property
+    def connect_timeout_sec(self) -> float: ...
+    @property
+    def read_timeout_sec(self) -> float: ...
+    @property
+    def max_retry_attempts(self) -> int: ...
+    @property
+    def retry_mode(self) -> Literal["standard", "adaptive", "legacy"]: ...
+    @property
+    def max_pool_connections(self) -> int: ...
+    @property
+    def multipart_threshold_mb(self) -> int: ...
+    @property
+    def multipart_chunksize_mb(self) -> int: ...
+    @property
+    def certificates(self) -> bool | str: ...
+
+
+def connect(settings: S3Settings) -> "S3Client":
+    """Make a client for all threads (boto3's clients may be shared, its sessions may not)."""
+    storage = S3Storage(
+        access_key=settings.access_key_id,
+        secret_key=settings.secret_access_key.get_secret_value(),
+        bucket_name=settings.bucket_name,
+        endpoint_url=settings.endpoint_url,
+        region_name=settings.region,
+        verify=settings.certificates,
+        client_config=_client_config(settings),
+    )
+    client = cast("S3Client", storage.connection.meta.client)
+    client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_content_md5)
+    return client
+
+
+def content_md5(content: bytes) -> str:
+    """
+    Hash the bytes as they are sent, so that the server refuses them if they arrive damaged.
+
+    Every S3 server knows this checksum; some refuse the newer ones of boto3.
+    """
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def _client_config(settings: S3Settings) -> Config:
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if settings.force_path_style else "virtual"},
+        connect_timeout=settings.connect_timeout_sec,
+        read_timeout=settings.read_timeout_sec,
+        retries={"mode": settings.retry_mode, "total_max_attempts": settings.max_retry_attempts},
+        max_pool_connections=settings.max_pool_connections,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+
+
+def _add_content_md5(params: dict[str, Any], **_: Any) -> None:
+    """Add the checksum that S3 demands for lifecycle rules; boto3 offers only its newer ones."""
+    params["headers"]["Content-MD5"] = content_md5(params["body"])

@@ -1,0 +1,1 @@
+"""The adapter of GigaChat, Sber's multimodal model."""

@@ -1,0 +1,66 @@
+"""
+Builds the SDK's client from our settings alone.
+
+The SDK reads GIGACHAT_* from the environment as well: variables that our settings do not have
+(GIGACHAT_USER, …_FLAGS, …_MAX_RETRIES) and one that resembles ours (GIGACHAT_VERIFY_SSL_CERTS).
+`connect` overrides all of them, so that `telegram_assistant.config` alone reads the environment.
+"""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gigachat import GigaChat
+from gigachat.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class GigaChatConnection:
+    """Addresses and credentials. `authorization_key` is base64 of `client_id:client_secret`."""
+
+    authorization_key: str = field(repr=False)
+    base_url: str
+    auth_url: str
+    scope: str
+    timeout_seconds: float
+    verify_ssl: bool = True
+    ca_bundle_file: Path | None = None
+    max_connections: int = 10
+
+
+def connect(connection: GigaChatConnection) -> GigaChat:
+    """
+    Build a client that threads may share. It opens no connection yet, so it survives a fork.
+
+    The SDK's own retries stay off: they would block a worker, while a delivery that is given back
+    waits in the database.
+    """
+    ours = {
+        "credentials": connection.authorization_key,
+        "base_url": connection.base_url.rstrip("/"),
+        "auth_url": connection.auth_url,
+        "scope": connection.scope,
+        "timeout": connection.timeout_seconds,
+        "verify_ssl_certs": connection.verify_ssl,
+        "ssl_context": tls(connection),
+        "max_connections": connection.max_connections,
+        "max_retries": 0,
+    }
+    nothing = dict.fromkeys(
+        ("access_token", "user", "password", "ca_bundle_file", "cert_file", "key_file"), ""
+    )
+    client = GigaChat(**ours, **nothing)  # type: ignore[arg-type]
+    # The SDK takes None for "read it from the environment", so the rest can only be reset afterwards.
+    for name, setting in Settings.model_fields.items():
+        if name not in ours:
+            setattr(client._settings, name, setting.default)  # noqa: SLF001
+    return client
+
+
+def tls(connection: GigaChatConnection) -> ssl.SSLContext:
+    """Build the TLS context. Raises OSError where the bundle is not a file of PEM certificates."""
+    context = ssl.create_default_context(cafile=connection.ca_bundle_file)
+    if not connection.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,47 @@
+"""
+Converts a picture to what is uploaded: a small upright JPEG without metadata.
+
+GigaChat takes JPEG, PNG, TIFF and BMP up to 15 MB; the archive also holds WebP, HEIC, GIF and AVIF.
+A small JPEG costs fewer tokens and seconds than the original, and dropping the metadata keeps the
+place where a photo was taken from the provider.
+"""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_upright
+from vision.providers.port import ProviderRefused
+
+MIME = "image/jpeg"
+FILE_NAME = "picture.jpg"
+MAX_BYTES = 15 * 1024 * 1024
+"""Limit for one image (GigaChat's documentation of POST /files, 2026)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessOptions:
+    """How pictures are made smaller (CONTRACT §2.3); in gray the answer has no colors (C18)."""
+
+    max_dim: int = 1024
+    jpeg_quality: int = 75
+    grayscale: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+def prepare(image: bytes, options: PreprocessOptions) -> bytes:
+    """Return the JPEG to upload. Raises ProviderRefused for what cannot be decoded."""
+    try:
+        picture = open_upright(image, max_pixels=options.max_pixels, at_least=options.max_dim)
+    except ImageRefused as exc:
+        raise ProviderRefused(exc.reason, str(exc)) from exc
+    if options.grayscale:
+        picture = picture.convert("L")
+    size = (options.max_dim, options.max_dim)
+    picture.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    jpeg = io.BytesIO()
+    picture.save(jpeg, "JPEG", quality=options.jpeg_quality)
+    if jpeg.tell() > MAX_BYTES:
+        raise ProviderRefused("image_too_large", f"{jpeg.tell()} > {MAX_BYTES} B even as JPEG")
+    return jpeg.getvalue()

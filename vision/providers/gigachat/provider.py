@@ -1,0 +1,236 @@
+"""
+GigaChatVision: uploads a picture, requests a completion about it, deletes the upload.
+
+The request has no `function_call`: with "auto" the model may call a built-in function (draw a
+picture, for example) instead of answering. It has no X-Session-ID either: a session would warm the
+prompt cache, but is limited to ten images. The prompt fixes the format of the answer instead of
+`response_format`, which is not documented for models that take images.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from gigachat.exceptions import AuthenticationError, NotFoundError
+from gigachat.models import Chat, ChatCompletion, Messages, MessagesRole
+
+from vision import metrics
+from vision.policy.prompts import SYSTEM
+from vision.providers.answers.fields import Answer, AnswerUnusable
+from vision.providers.answers.parse import parse_answer
+from vision.providers.gigachat import preprocess
+from vision.providers.gigachat.client import GigaChatConnection, connect
+from vision.providers.gigachat.errors import SDK_FAILURES, translated
+from vision.providers.gigachat.preprocess import PreprocessOptions
+from vision.providers.port import (
+    Analysis,
+    ErrorClass,
+    OcrText,
+    ProviderBusy,
+    ProviderMisconfigured,
+    ProviderRefused,
+    TokenUsage,
+)
+
+TEMPERATURE = 0.1
+ENGINE = "gigachat"
+_MAX_TOKEN_RETRIES = 2
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class GigaChatVision:
+    """The provider; one instance per process, so that threads share its OAuth token."""
+
+    name: str = "gigachat"
+
+    def __init__(
+        self,
+        *,
+        connection: GigaChatConnection,
+        model: str,
+        max_output_tokens: int = 512,
+        preparation: PreprocessOptions | None = None,
+    ) -> None:
+        """Raise ProviderMisconfigured where the bundle of certificates cannot be read."""
+        self.model = model
+        self._max_output_tokens = max_output_tokens
+        self._preparation = preparation or PreprocessOptions()
+        self._auth_url = connection.auth_url
+        try:
+            self._client = connect(connection)
+        except OSError as exc:
+            raise ProviderMisconfigured(
+                "provider_certificates",
+                f"GIGACHAT_CA_BUNDLE_FILE is not a file of PEM certificates: {exc}",
+            ) from exc
+
+    def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
+        """
+        Analyze one picture; its copy at GigaChat is deleted afterwards.
+
+        Raises ProviderBusy, ProviderRefused (`blacklist`, `image_not_seen`, `answer_unusable`,
+        `answer_cut`, `request_rejected` and the reasons of `media.imaging.ImageRefused`) and
+        ProviderMisconfigured. There is no retry after an unusable answer: it has been billed, and
+        at temperature 0.1 GigaChat mostly repeats itself.
+        """
+        return self.analyze_prepared(self.prepare(image), prompt=prompt, now=now)
+
+    def prepare(self, image: bytes) -> bytes:
+        """Convert the picture to the JPEG to upload, without the network. Raises ProviderRefused."""
+        return preprocess.prepare(image, self._preparation)
+
+    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
+        """Analyze what `prepare` returned; raises what `analyze` raises after decoding."""
+        with self._uploaded(prepared, now=now) as file_id:
+            completion = self._complete(prompt, file_id, now=now)
+        return self._analysis(completion, file_id=file_id, now=now)
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _uploaded(self, jpeg: bytes, *, now: datetime) -> Iterator[str]:
+        """Keep the upload for the length of the block; it is deleted also after an exception."""
+        try:
+            with self._translated(now=now):
+                file_id = self._upload(jpeg)
+        except (ProviderBusy, ProviderRefused):
+            metrics.FILE_UPLOADS.labels(status="error").inc()
+            raise
+        metrics.FILE_UPLOADS.labels(status="success").inc()
+        try:
+            yield file_id
+        finally:
+            self._delete(file_id)
+
+    def _upload(self, jpeg: bytes) -> str:
+        file = (preprocess.FILE_NAME, jpeg, preprocess.MIME)
+        return _authorized(lambda: self._client.upload_file(file, purpose="general")).id_
+
+    def _delete(self, file_id: str) -> None:
+        """Delete the upload; a failure is only logged, since the answer has been billed."""
+        try:
+            _authorized(lambda: self._client.delete_file(file_id))
+        except NotFoundError:
+            metrics.FILE_DELETIONS.labels(status="gone").inc()
+        except SDK_FAILURES as exc:
+            metrics.FILE_DELETIONS.labels(status="error").inc()
+            logger.warning("file %s stays at GigaChat: %s", file_id, type(exc).__name__)
+        else:
+            metrics.FILE_DELETIONS.labels(status="success").inc()
+
+    def _complete(self, prompt: str, file_id: str, *, now: datetime) -> ChatCompletion:
+        request = Chat(
+            model=self.model,
+            messages=[
+                Messages(role=MessagesRole.SYSTEM, content=SYSTEM),
+                Messages(role=MessagesRole.USER, content=prompt, attachments=[file_id]),
+            ],
+            temperature=TEMPERATURE,
+            max_tokens=self._max_output_tokens,
+        )
+        with self._translated(now=now, billed=True):
+            return _authorized(lambda: self._client.chat(request))
+
+    def _translated(self, *, now: datetime, billed: bool = False) -> AbstractContextManager[None]:
+        return translated(now=now, auth_url=self._auth_url, model=self.model, billed=billed)
+
+    def _analysis(self, completion: ChatCompletion, *, file_id: str, now: datetime) -> Analysis:
+        usage = _usage(completion)
+        answer = _answer(completion, usage)
+        return Analysis(
+            provider="gigachat",
+            model=self.model,
+            model_version=completion.model,
+            classification=answer.classification,
+            description=answer.description,
+            is_meme=answer.is_meme,
+            labels=answer.labels,
+            objects=answer.objects,
+            scene=answer.scene,
+            ocr=_ocr_text(answer),
+            nsfw_score=answer.nsfw_score,
+            aesthetic_score=answer.aesthetic_score,
+            dominant_colors=answer.dominant_colors,
+            usage=usage,
+            file_id=file_id,
+            analyzed_at=now,
+        )
+
+
+def _authorized(call: Callable[[], T]) -> T:
+    """
+    Repeat the call where the token was refused, although the SDK has just fetched a new one.
+
+    When a token expires, threads that share a client invalidate each other's new token: the SDK
+    drops the current token at every 401, also at a 401 for a request with the expired token. A call
+    that ends with 401 costs no tokens.
+    """
+    for _ in range(_MAX_TOKEN_RETRIES):
+        with contextlib.suppress(AuthenticationError):
+            return call()
+    return call()
+
+
+def _usage(completion: ChatCompletion) -> TokenUsage:
+    returned = completion.usage
+    return TokenUsage(
+        prompt_tokens=max(0, returned.prompt_tokens),
+        completion_tokens=max(0, returned.completion_tokens),
+        total_tokens=max(0, returned.total_tokens),
+        precached_prompt_tokens=max(0, returned.precached_prompt_tokens or 0),
+    )
+
+
+def _answer(completion: ChatCompletion, usage: TokenUsage) -> Answer:
+    """Parse the answer. Raises ProviderRefused or ProviderBusy: HTTP 200 does not mean success."""
+    business = ErrorClass.NON_RETRYABLE_BUSINESS
+    if not completion.choices:
+        metrics.PARSE_ERRORS.labels(error_type="empty").inc()
+        raise ProviderRefused("answer_unusable", "no answer", error_class=business, usage=usage)
+    choice = completion.choices[0]
+    if choice.finish_reason == "blacklist":
+        metrics.PARSE_ERRORS.labels(error_type="blacklist").inc()
+        raise ProviderRefused(
+            "blacklist",
+            "GigaChat refuses to describe this picture",
+            error_class=business,
+            usage=usage,
+        )
+    if choice.finish_reason == "error":
+        raise ProviderBusy(
+            "GigaChat broke off", error_class=ErrorClass.RETRYABLE_SERVER_ERROR, usage=usage
+        )
+    is_cut = choice.finish_reason == "length"
+    try:
+        parsed = parse_answer(choice.message.content)
+    except AnswerUnusable as exc:
+        metrics.PARSE_ERRORS.labels(error_type=exc.error_type).inc()
+        reason = _reason(exc, is_cut=is_cut)
+        detail = f"{exc.error_type}, finish_reason {choice.finish_reason}"
+        raise ProviderRefused(reason, detail, error_class=business, usage=usage) from exc
+    metrics.PARSED.labels(status="cut" if is_cut else "whole", method=parsed.method).inc()
+    return parsed.answer
+
+
+def _reason(unusable: AnswerUnusable, *, is_cut: bool) -> str:
+    if unusable.error_type == "image_not_seen":
+        return "image_not_seen"
+    return "answer_cut" if is_cut else "answer_unusable"
+
+
+def _ocr_text(answer: Answer) -> OcrText | None:
+    if not answer.ocr_text:
+        return None
+    return OcrText(
+        text=answer.ocr_text,
+        engine=ENGINE,
+        confidence=answer.ocr_confidence,
+        words=len(answer.ocr_text.split()),
+    )

@@ -1,0 +1,1 @@
+"""The adapter of Tesseract: recognizes text on this machine, costs no tokens."""

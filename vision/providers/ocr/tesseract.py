@@ -1,0 +1,205 @@
+"""TesseractOcr: the provider that needs no account and no tokens, through pytesseract."""
+
+import os
+import re
+import tempfile
+from collections import ChainMap
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from PIL import Image
+from pytesseract import Output
+from pytesseract import pytesseract as tesseract
+
+from events.errors import DomainError
+from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_upright
+from vision.providers.ocr import preprocess
+from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.text import OcrWord
+from vision.providers.port import Analysis, ClassificationType, OcrText, ProviderRefused
+
+DEFAULT_LANGUAGES = "rus+eng"
+DEFAULT_TIMEOUT_SECONDS = 60.0
+ENGINE = "tesseract"
+
+DOCUMENT_LINES = 8
+DOCUMENT_CHARS = 500
+DESCRIPTION_CHARS = 160
+
+_GOOD_CONFIDENCE = 75.0
+"""Below this mean a second attempt may follow; 30 of 33 known texts are above it."""
+_UPSIDE_DOWN = 65.0
+_UPSIDE_DOWN_WORDS = 12
+"""An upside-down page yields many words at a mean of 58; noise yields few."""
+_MEME_CHARS = 200
+_CLOCK = re.compile(r"^\W*\d{1,2}:\d{2}\b")
+_MEME = re.compile(
+    r"\b(мем(ы|а|ов|ом|ас|асик)?|кек|лол|рофл|никто:|когда (ты|вы|не|твой|твоя|мама|препод)"
+    r"|memes?|lol|lmao|nobody:|when you|this is fine|one does not simply|change my mind"
+    r"|gonna have a bad time|y u no|such wow)(?!\w)",
+    re.IGNORECASE,
+)
+
+# One thread per child process: several pictures in parallel use the cores better than OpenMP does.
+# A ChainMap, because pytesseract hands this mapping to its children: os.environ stays untouched.
+tesseract.environ = ChainMap({"OMP_THREAD_LIMIT": "1"}, os.environ)
+
+
+class TesseractMissing(DomainError):
+    """Tesseract or its language data are not installed."""
+
+    code: ClassVar[str] = "tesseract_missing"
+    http_status: ClassVar[int] = 503
+
+
+@dataclass(frozen=True, slots=True)
+class OcrReading:
+    """The text of one picture and the words it consists of; both empty where there is no text."""
+
+    text: str
+    words: tuple[OcrWord, ...]
+
+    @property
+    def confidence(self) -> float:
+        return ocr_text.mean_confidence(self.words) / 100
+
+
+class TesseractOcr:
+    """
+    Recognizes text with Tesseract. Safe to share between threads.
+
+    Tesseract runs once per picture, and a second time only where the first run found next to
+    nothing although the picture seems to have a caption or to be upside down.
+    """
+
+    name: str = "ocr_fallback"
+
+    def __init__(
+        self,
+        *,
+        languages: str = DEFAULT_LANGUAGES,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        """Raise TesseractMissing where the program or one of `languages` is not installed."""
+        version = _installed_version(languages)
+        self.model = f"tesseract-{version}-{languages}"
+        self._languages = languages
+        self._timeout_seconds = timeout_seconds
+        self._max_pixels = max_pixels
+
+    def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
+        """Analyze one picture; `prompt` is ignored. A timeout is a refusal: it would recur."""
+        try:
+            picture = open_upright(image, max_pixels=self._max_pixels)
+        except ImageRefused as exc:
+            raise ProviderRefused(exc.reason, str(exc)) from exc
+        reading = self.recognize(picture)
+        is_meme = _is_meme(reading.text)
+        return Analysis(
+            provider="ocr_fallback",
+            model=self.model,
+            classification=_classify(reading.text, is_meme=is_meme),
+            description=_describe(reading.text),
+            is_meme=is_meme,
+            ocr=_ocr_text(reading),
+            analyzed_at=now,
+        )
+
+    def recognize(self, picture: Image.Image) -> OcrReading:
+        """Recognize the text of a picture in mode L or RGB."""
+        seen = self._find_words(preprocess.prepare_for_ocr(picture))
+        words = ocr_text.readable(seen)
+        other = _second_attempt(picture, seen)
+        if other is not None:
+            words = max(words, ocr_text.readable(self._find_words(other)), key=ocr_text.weight)
+        return OcrReading(ocr_text.layout(words), tuple(words))
+
+    def _find_words(self, gray: Image.Image) -> list[OcrWord]:
+        """Run Tesseract on the picture and parse its words."""
+        with tempfile.TemporaryDirectory(prefix="ocr_") as folder:
+            path = Path(folder, "picture.pnm")
+            gray.save(path, "PPM")  # uncompressed: PNG would cost more time than all of our Python
+            return ocr_text.parse(self._run(path))
+
+    def _run(self, path: Path) -> str:
+        try:
+            tsv: str = tesseract.image_to_data(
+                str(path),
+                lang=self._languages,
+                output_type=Output.STRING,
+                timeout=self._timeout_seconds,
+            )
+        except tesseract.TesseractNotFoundError as exc:
+            raise _not_installed() from exc
+        except tesseract.TesseractError as exc:
+            raise ProviderRefused("tesseract_failed", exc.message) from exc
+        except RuntimeError as exc:  # pytesseract has no class of its own for a timeout
+            raise ProviderRefused("timeout", f"more than {self._timeout_seconds} s") from exc
+        return tsv
+
+
+def _installed_version(languages: str) -> str:
+    try:
+        version = tesseract.get_tesseract_version()
+        installed = tesseract.get_languages()
+    except tesseract.TesseractNotFoundError as exc:
+        raise _not_installed() from exc
+    missing = [language for language in languages.split("+") if language not in installed]
+    if missing:
+        packages = " ".join(f"tesseract-ocr-{language}" for language in missing)
+        raise TesseractMissing(
+            f"no Tesseract language data for {', '.join(missing)}: apt-get install {packages}"
+        )
+    return str(version)
+
+
+def _not_installed() -> TesseractMissing:
+    return TesseractMissing(
+        "tesseract is not installed or not in PATH: "
+        "apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng"
+    )
+
+
+def _second_attempt(picture: Image.Image, seen: list[OcrWord]) -> Image.Image | None:
+    """Return the picture for a second run, None where the first run suffices."""
+    confidence = ocr_text.mean_confidence(seen)
+    if confidence >= _GOOD_CONFIDENCE:
+        return None
+    caption = preprocess.caption(picture)
+    if caption is None and confidence < _UPSIDE_DOWN and len(seen) >= _UPSIDE_DOWN_WORDS:
+        return preprocess.upside_down(picture.convert("L"))
+    return caption
+
+
+def _is_meme(text: str) -> bool:
+    return len(text) <= _MEME_CHARS and _MEME.search(text) is not None
+
+
+def _classify(text: str, *, is_meme: bool) -> ClassificationType:
+    """Classify by the text alone; a clock in the first line is a phone's status bar."""
+    if is_meme:
+        return "meme"
+    if _CLOCK.match(text):
+        return "screenshot"
+    lines = sum(1 for line in text.splitlines() if line.strip())
+    is_long = lines >= DOCUMENT_LINES or len(text) > DOCUMENT_CHARS
+    return "document" if is_long else "other"
+
+
+def _describe(text: str) -> str:
+    if not text:
+        return "Изображение без читаемого текста"
+    start = f"Текст на изображении: {' '.join(text.split())}"
+    return start if len(start) <= DESCRIPTION_CHARS else f"{start[: DESCRIPTION_CHARS - 1]}…"
+
+
+def _ocr_text(reading: OcrReading) -> OcrText | None:
+    if not reading.text:
+        return None
+    confidence = round(reading.confidence, 3)
+    return OcrText(
+        text=reading.text, engine=ENGINE, confidence=confidence, words=len(reading.words)
+    )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from storage_quota import cleanup, services
 from storage_quota.cleanup import lifecycle
 from storage_quota.integrity import health
-from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.errors import CANNOT_CHECK
 from storage_quota.integrity.verify import VerifyRequest, purge, verify
 from storage_quota.object_store import get_store

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from storage_quota import keys, services
-from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import Reservation
 from storage_quota.object_store import get_store, use

@@ -18,8 +18,8 @@ from events import keyset
 from storage_quota import cleanup, ledger
 from storage_quota.hooks import Loss, notify
 from storage_quota.integrity import marker
-from storage_quota.integrity.check import CheckOptions
-from storage_quota.integrity.comparison import ledger_check, reading
+from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
+from storage_quota.integrity.comparison import ledger_sums, reading
 from storage_quota.integrity.comparison.differences import is_key
 from storage_quota.integrity.comparison.merge_join import LedgerEntry
 from storage_quota.integrity.comparison.sample import expected_digest
@@ -203,7 +203,7 @@ def _quarantine(
 def _recount(
     _: ObjectStore, finding: IntegrityFinding, options: CheckOptions
 ) -> RepairOutcome | None:
-    moved = ledger.recount(ledger_check.account_of(finding.key), now=options.now)
+    moved = ledger.recount(ledger_sums.account_of(finding.key), now=options.now)
     return RepairOutcome.CORRECTED if moved else RepairOutcome.RIGHT
 
 
@@ -211,7 +211,7 @@ def _release(
     _: ObjectStore, finding: IntegrityFinding, options: CheckOptions
 ) -> RepairOutcome | None:
     """A reservation that never ended: release it."""
-    leaked = Reservation.objects.filter(ledger_check.leaked_before(options.before), key=finding.key)
+    leaked = Reservation.objects.filter(ledger_sums.leaked_before(options.before), key=finding.key)
     if not leaked.exists():
         return RepairOutcome.RIGHT
     # It begins with the oldest reservations, and these are among them.

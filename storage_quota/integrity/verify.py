@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from django.db.models import Count, Sum
 
-from storage_quota.integrity import check as checking
 from storage_quota.integrity import check_runs, marker, repair
-from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity import compare_ledger_and_bucket as checking
+from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.orphans import quarantine
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT, RepairResult
 from storage_quota.models import (

@@ -15,7 +15,7 @@ django.setup()
 
 from django.db import connections  # noqa: E402
 
-from storage_quota.integrity import check  # noqa: E402
+from storage_quota.integrity import compare_ledger_and_bucket  # noqa: E402
 from storage_quota.integrity.verify import VerifyRequest, verify  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
@@ -29,9 +29,9 @@ def tell(*_):
 if __name__ == "__main__":
     database, root, moment = sys.argv[1:]
     connections["default"].settings_dict["NAME"] = database
-    check._PAGE_PAIRS = 2
+    compare_ledger_and_bucket._PAGE_PAIRS = 2
     with use(FileStore(Path(root))) as store:
-        options = check.CheckOptions(
+        options = compare_ledger_and_bucket.CheckOptions(
             now=datetime.fromisoformat(moment), grace=timedelta(0), observe=tell
         )
         request = VerifyRequest(percent=100, repair=True, max_missing_percent=100)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from storage_quota import keys, selectors, services
-from storage_quota.integrity import check as checking
+from storage_quota.integrity import compare_ledger_and_bucket as checking
 from storage_quota.integrity import health, marker, repair
 from storage_quota.integrity.comparison import merge_join
 from storage_quota.integrity.errors import ListingUnordered, MarkerMissing, WrongBucket

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.integrity import check_runs
-from storage_quota.integrity.check import CheckOptions
+from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.errors import CheckRunning
 from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import IntegrityCheck, Orphan, Reservation

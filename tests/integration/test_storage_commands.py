@@ -144,8 +144,10 @@ class TestVerifyStorage:
         assert StoredObject.objects.count() == 20
 
     def test_an_unfinished_round_says_how_far_it_came(self, run, archive, monkeypatch):
-        monkeypatch.setattr("storage_quota.integrity.check._PAGE_PAIRS", 1)
-        monkeypatch.setattr("storage_quota.integrity.check.CheckOptions.is_over", True)
+        monkeypatch.setattr("storage_quota.integrity.compare_ledger_and_bucket._PAGE_PAIRS", 1)
+        monkeypatch.setattr(
+            "storage_quota.integrity.compare_ledger_and_bucket.CheckOptions.is_over", True
+        )
 
         code, out, _ = run("verify_storage", "--minutes", "0.1")
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.sources.export import ExportSource
-from media.sources.export.json_stream.cursor import Cursor
-from media.sources.export.json_stream.reader import Window
+from media.sources.export.json_stream.reader import Cursor
 from media.sources.export.json_stream.repair import clean, repair
+from media.sources.export.json_stream.text_window import Window
 from media.sources.port import Chat, Message, Problem, SourceRefused
 from tests.unit.exports import UTC, chat, message, photo, read, read_messages, write
 

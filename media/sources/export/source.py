@@ -10,8 +10,13 @@ from typing import BinaryIO
 from media.sources.export.chats import ChatPolicy
 from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import ExportFolder
-from media.sources.export.json_stream.cursor import Cursor, Unreadable
-from media.sources.export.json_stream.reader import CHUNK_BYTES, MAX_VALUE_CHARS, Broken, Window
+from media.sources.export.json_stream.reader import Cursor, Unreadable
+from media.sources.export.json_stream.text_window import (
+    CHUNK_BYTES,
+    MAX_VALUE_CHARS,
+    Broken,
+    Window,
+)
 from media.sources.export.messages.albums import Albums
 from media.sources.export.messages.convert import Draft, convert
 from media.sources.export.walk import Header, MessageValue, Step, Walk

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from media.sources.export.json_stream.cursor import Cursor, Unreadable
-from media.sources.export.json_stream.reader import Broken
+from media.sources.export.json_stream.reader import Cursor, Unreadable
+from media.sources.export.json_stream.text_window import Broken
 
 _SECTIONS = ("chats", "left_chats")
 _OWN_KEYS = ("name", "type", "id")

@@ -12,8 +12,8 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from events.management.tables import facts
-from storage_quota.integrity.check import GRACE, CheckOptions
 from storage_quota.integrity.check_runs import DEFAULT_PERCENT
+from storage_quota.integrity.compare_ledger_and_bucket import GRACE, CheckOptions
 from storage_quota.integrity.errors import CANNOT_CHECK, TooMuchMissing
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT
 from storage_quota.integrity.verify import FINDINGS_SHOWN, IntegrityReport, VerifyRequest, verify

@@ -1,102 +1,245 @@
-"""Read a file as a window of text that only moves forward: memory does not grow with the file."""
+"""
+A pull reader of JSON: decode or skip one value at a time, never hold the whole file.
 
-import codecs
-from typing import BinaryIO
+The standard library's C scanner decodes one value at a time out of a moving window. (ijson was
+measured too. It is quicker, but its path strings grow with the square of the nesting: 12 kB of `[`
+took 360 MB; and one bad message ends the whole file, where here it is only skipped.)
+"""
 
-from media.sources.port import Problem
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
-CHUNK_BYTES = 1 << 18
-MAX_VALUE_CHARS = 8 << 20
-"""A message is some kilobytes. A single value beyond this is an attack or a broken file."""
+from media.sources.export.json_stream.repair import clean, may_hold_unstorable, repair
+from media.sources.export.json_stream.text_window import MALFORMED, TRUNCATED, Broken, Window
 
-TRUNCATED = "truncated"
-MALFORMED = "malformed_json"
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_SCALAR = re.compile(r"[^,\]}\s]+")
+_ID = re.compile(r'"id"\s*:\s*(-?\d{1,18})\b')
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_TO_BRACKET = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{}\[\]])?', re.DOTALL)
+"""Past whole strings to the next bracket; without one, to the end or to an unfinished string."""
+_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
+_MAX_DEPTH = 100_000
+_CUT_SHORT_CHARS = 12
+"""A file that was cut inside a literal or an escape fails within so many characters of its end."""
 
 
-class Broken(Exception):
-    """Nothing after `position` (a byte of the file) can be read."""
+class Unreadable(Exception):
+    """A value is not JSON, but its end is clear: the cursor is behind it and can go on."""
 
-    def __init__(self, code: str, position: int, reason: str) -> None:
+    def __init__(self, reason: str, fragment: str) -> None:
         super().__init__(reason)
-        self.code = code
-        self.position = position
+        found = _ID.search(fragment, 0, 1000)
         self.reason = reason
-
-    def problem(self, name: str, last_id: int | None) -> Problem:
-        where = f"{name}, near byte {self.position}"
-        after = "before the first message" if last_id is None else f"after message {last_id}"
-        remedy = "Everything before it was read; export the chat again for the rest."
-        return Problem(
-            code=self.code, detail=f"{where}, {after}: {self.reason}. {remedy}", fatal=True
-        )
+        self.message_id = int(found[1]) if found else None
 
 
-class Window:
-    """
-    The text of a file that is read and not consumed yet: `text[at:]`. `fill()` appends more.
+class Cursor:
+    """A position before a value. Each value of `members` or `items` is consumed before the next."""
 
-    Every `fill()` invalidates indices into `text`: it drops what is before `at`.
-    """
+    def __init__(self, window: Window) -> None:
+        self._window = window
 
-    def __init__(
-        self,
-        stream: BinaryIO,
-        *,
-        chunk_bytes: int = CHUNK_BYTES,
-        max_chars: int = MAX_VALUE_CHARS,
-    ) -> None:
-        self.text = ""
-        self.at = 0
-        self.bytes_read = 0
-        self._stream = stream
-        self._chunk_bytes = chunk_bytes
-        self._max_chars = max_chars
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._undecodable: Broken | None = None
+    def members(self) -> Iterator[str]:
+        """Yield the keys of the object at the cursor."""
+        self._take("{")
+        if self._closes("}"):
+            return
+        while True:
+            yield self._key()
+            if self._take(",}") == "}":
+                return
 
-    @property
-    def position(self) -> int:
-        """The byte of the file at `at`."""
-        ahead = len(self.text[self.at :].encode()) + len(self._decoder.getstate()[0])
-        return self.bytes_read - ahead
+    def items(self) -> Iterator[None]:
+        """Yield once before each item of the array at the cursor."""
+        self._take("[")
+        if self._closes("]"):
+            return
+        while True:
+            yield
+            if self._take(",]") == "]":
+                return
 
-    def fill(self) -> bool:
-        """Append at least one character; False at the end of the file. Raises Broken."""
-        if len(self.text) - self.at > self._max_chars:
-            reason = f"one value is longer than {self._max_chars} characters"
-            raise Broken(MALFORMED, self.position, reason)
-        while self._undecodable is None:
-            # Doubling keeps the work for one big value proportional to its size.
-            data = self._read(max(self._chunk_bytes, len(self.text) - self.at))
-            if not data:
-                return False
-            if self._append(data):
-                return True
-        raise self._undecodable
+    def peek(self) -> str:
+        """The next character that is not white space; empty at the end of the file."""
+        window = self._window
+        while True:
+            at = window.at
+            if at < len(window.text):
+                if (mark := window.text[at]) not in " \t\r\n":
+                    return mark
+                window.at = _SPACE.match(window.text, at).end()  # type: ignore[union-attr]
+            elif not window.fill():
+                return ""
 
-    def _read(self, size: int) -> bytes:
+    def value(self) -> Any:
+        """Decode the value, repaired where needed. Raises Unreadable (it is skipped) or Broken."""
+        if self.peek() not in ("{", "[", '"'):
+            return self._scalar()
+        window = self._window
+        start = window.at
         try:
-            return self._stream.read(size)
-        except OSError as exc:
-            reason = f"the disk cannot read on ({exc.strerror})"
-            raise Broken(TRUNCATED, self.bytes_read, reason) from exc
+            value, end = _DECODER.raw_decode(window.text, start)
+            if may_hold_unstorable(window.text, start, end):
+                value = clean(value)
+        except (ValueError, RecursionError):
+            return self._hard_value()
+        window.at = end
+        return value
 
-    def _append(self, data: bytes) -> bool:
-        first = self.bytes_read == 0
-        self.bytes_read += len(data)
-        more = self._decode(data)
-        if first:
-            more = more.removeprefix("\ufeff")
-        self.text = self.text[self.at :] + more
-        self.at = 0
-        return bool(more)
+    def skip(self) -> None:
+        """Move past the value without decoding it."""
+        mark = self.peek()
+        if mark in ("{", "[", '"'):
+            size = self._extent(keep=False)  # moves the window, so it comes first
+            self._window.at += size
+        else:
+            self._scalar_token()
 
-    def _decode(self, data: bytes) -> str:
+    def end(self) -> None:
+        """Check that nothing but white space follows. Raises Broken."""
+        if self.peek():
+            self._break("there is something after the end of the export")
+
+    def _key(self) -> str:
+        if self.peek() != '"':
+            self._break("expected a key")
         try:
-            return self._decoder.decode(data)
-        except UnicodeDecodeError as exc:
-            whole = exc.object
-            position = self.bytes_read - len(whole) + exc.start
-            self._undecodable = Broken(MALFORMED, position, "the file is not UTF-8 here")
-            self._decoder.reset()
-            return whole[: exc.start].decode()
+            key = str(self.value())
+        except Unreadable:
+            key = ""
+        self._take(":")
+        return key
+
+    def _scalar(self) -> Any:
+        token = self._scalar_token()
+        try:
+            return _DECODER.decode(token)
+        except (ValueError, RecursionError) as exc:
+            raise Unreadable("not a JSON value", token) from exc
+
+    def _scalar_token(self) -> str:
+        window = self._window
+        while True:
+            found = _SCALAR.match(window.text, window.at)
+            if found and found.end() < len(window.text):
+                break
+            if not window.fill():
+                self._break("expected a value", ended=True)
+            if found is None:
+                self._break("expected a value")
+        window.at = found.end()
+        return found[0]
+
+    def _hard_value(self) -> Any:
+        """Decode a value that needs more of the file or a repair. Raises Unreadable."""
+        window = self._window
+        size = self._extent(keep=True)
+        fragment = window.text[window.at : window.at + size]
+        window.at += size
+        try:
+            return clean(_loads(fragment))
+        except RecursionError as exc:
+            raise Unreadable("nested too deeply", fragment) from exc
+        except ValueError as exc:
+            raise Unreadable(f"not JSON: {_reason(exc)}", fragment) from exc
+
+    def _extent(self, *, keep: bool) -> int:
+        """
+        Return the length of the string or container at the cursor, in characters.
+
+        With `keep` all of it is in the window afterwards. Without, the window moves along, and
+        the length is that of the part after its new position.
+        """
+        if self._window.text[self._window.at] == '"':
+            return self._string_extent()
+        window, depth, offset = self._window, 0, 0
+        while True:
+            found = _TO_BRACKET.match(window.text, window.at + offset)
+            mark = found[1] if found else None
+            if found and mark:
+                offset = found.end() - window.at
+                depth += _DEPTH[mark]
+                if depth == 0:
+                    return offset
+                if depth > _MAX_DEPTH:
+                    self._break("nested too deeply")
+            else:
+                offset = (found.end() if found else window.at) - window.at
+                offset = self._grow(offset, keep=keep)
+
+    def _string_extent(self) -> int:
+        window = self._window
+        while True:
+            if found := _STRING.match(window.text, window.at):
+                return found.end() - window.at
+            self._grow(0, keep=True)
+
+    def _grow(self, offset: int, *, keep: bool) -> int:
+        """Read more of a value that does not end in the window; return the offset to search from."""
+        window = self._window
+        if not keep:
+            window.at, offset = window.at + offset, 0
+        if not window.fill():
+            self._ended_inside()
+        return offset
+
+    def _ended_inside(self) -> NoReturn:
+        """Raise Broken: the file ends before the value does, cut short or malformed before."""
+        fragment = self._window.text[self._window.at :]
+        try:
+            _loads(fragment)
+        except json.JSONDecodeError as exc:
+            left = len(exc.doc) - exc.pos
+            if left > _CUT_SHORT_CHARS and not exc.msg.startswith("Unterminated"):
+                self._window.at += min(exc.pos, len(fragment))
+                self._break(_reason(exc))
+        except (ValueError, RecursionError):
+            pass
+        self._break("the file ends in the middle of a value", ended=True)
+
+    def _closes(self, mark: str) -> bool:
+        """Step over the closing mark of an empty container; False where it has values."""
+        if self.peek() != mark:
+            return False
+        self._window.at += 1
+        return True
+
+    def _take(self, marks: str) -> str:
+        mark = self.peek()
+        if not mark:
+            self._break("the file ends before its last bracket", ended=True)
+        if mark not in marks:
+            self._break(f"expected one of {marks}")
+        self._window.at += 1
+        return mark
+
+    def _break(self, reason: str, *, ended: bool = False) -> NoReturn:
+        raise Broken(TRUNCATED if ended else MALFORMED, self._window.position, reason)
+
+
+def _loads(fragment: str) -> Any:
+    try:
+        return _DECODER.decode(fragment)
+    except json.JSONDecodeError:
+        return _DECODER.decode(repair(fragment))
+
+
+def _reason(exc: ValueError) -> str:
+    return exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError("a number beyond all bounds")
+    return number
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant, strict=False)

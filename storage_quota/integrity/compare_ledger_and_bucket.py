@@ -9,7 +9,7 @@ from uuid import UUID
 
 from events.errors import DomainError, RetryLater
 from storage_quota.integrity import check_runs, marker
-from storage_quota.integrity.comparison import differences, ledger_check, merge_join
+from storage_quota.integrity.comparison import differences, ledger_sums, merge_join
 from storage_quota.integrity.comparison.differences import Difference
 from storage_quota.integrity.comparison.merge_join import Pair
 from storage_quota.integrity.comparison.sample import Sample
@@ -133,7 +133,7 @@ def _count(found: list[Difference], tenants: set[UUID], options: CheckOptions) -
 def _finish(store: ObjectStore, check: IntegrityCheck, options: CheckOptions) -> None:
     if options.count_orphans:
         records.forget_gone(store, unseen_since=check.started_at)
-    found = [*ledger_check.drifts(), *ledger_check.leaks(before=options.before)]
+    found = [*ledger_sums.drifts(), *ledger_sums.leaks(before=options.before)]
     check_runs.finish(check, found, now=options.now)
     options.observe(check)
 

@@ -26,8 +26,7 @@ from media.models import (
     media_object_id,
     post_id,
 )
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 from storage_quota.models import ContentType
 from vision.duplicates import distinctions, hash_index
 from vision.duplicates.phash import PHash
@@ -114,7 +113,7 @@ def media_object(
     sha256 = hashlib.sha256(body).hexdigest()
     key = keys.media(tenant_id=owner.pk, sha256=sha256, mime=mime)
     if stored:
-        quota.put_object(
+        services.put_object(
             tenant=owner, content_type=ContentType.MEDIA, key=key, body=body, mime=mime, now=NOW
         )
     defaults = {"size_bytes": len(body), "first_seen_at": NOW, "last_seen_at": NOW}

@@ -19,8 +19,7 @@ from media.models import (
     post_id,
 )
 from media.posts import post_events
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -42,7 +41,7 @@ class Archive:
     def media(self, body: bytes, mime: str = "image/jpeg") -> MediaObject:
         digest = sha256(body).hexdigest()
         key = keys.media(tenant_id=self.tenant.pk, sha256=digest, mime=mime)
-        quota.put_object(
+        services.put_object(
             tenant=self.tenant, content_type="media", key=key, body=body, mime=mime, now=START
         )
         media, _ = MediaObject.objects.get_or_create(

@@ -24,7 +24,7 @@ from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, P
 from media.services import imports
 from media.services.pipeline import batches
 from media.sources.export import ExportSource
-from storage_quota import services as quota
+from storage_quota import services
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
@@ -485,7 +485,7 @@ class TestInterruption:
         wanted = state()
         for model in (OutboxEvent, ImportRun, Post, Channel, MediaObject):
             model.objects.all().delete()
-        quota.remove(
+        services.remove(
             list(StoredObject.objects.values_list("key", flat=True)), now=datetime.now(UTC)
         )
         return wanted
@@ -523,7 +523,7 @@ class TestInterruption:
         for delay in (0.0, 0.05, 0.1, 0.2, 0.3):
             self.kill_after(delay, folder, objects_dir)
         run(folder)
-        quota.release_expired(now=datetime.now(UTC).replace(year=2099))
+        services.release_expired(now=datetime.now(UTC).replace(year=2099))
 
         assert self.normal(state()) == self.normal(wanted)
 

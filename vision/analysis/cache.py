@@ -8,8 +8,7 @@ from django.db import DatabaseError
 from pydantic import ValidationError
 
 from accounts.models import Tenant
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 from storage_quota.models import ContentType, StoredObject
 from storage_quota.object_store import ObjectMissing, get_store
 from storage_quota.tenant_settings import LimitsUnknown, without_settings
@@ -58,18 +57,18 @@ def write(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> boo
         except _UNDECIDED as error:
             _log("could not be stored, trying once more", tenant, error)
             _put(key, analysis, tenant=without_settings(tenant), now=now)
-    except (*quota.NOT_STORED, *_UNDECIDED) as error:
+    except (*services.NOT_STORED, *_UNDECIDED) as error:
         _log("is not stored", tenant, error)
         return False
     return True
 
 
-_UNDECIDED = (LimitsUnknown, quota.ReservationExpired, DatabaseError)
+_UNDECIDED = (LimitsUnknown, services.ReservationExpired, DatabaseError)
 """Errors after which nobody knows whether there is room; nothing stays in the store then."""
 
 
 def _put(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> None:
-    quota.put_json(
+    services.put_json(
         tenant=tenant,
         content_type=ContentType.VISION,
         key=key,

@@ -9,7 +9,7 @@ from django.conf import settings
 from events import outbox
 from events.schemas import MediaFile, SkipReason
 from media.models import Post
-from storage_quota import services as quota
+from storage_quota import services
 from vision.analysis import analyzed_event
 from vision.analysis.merge import NO_FEATURES_HASH, MergedAnalysis, merge
 from vision.analysis.results import PostResult
@@ -105,7 +105,7 @@ def _existing_cache_keys(result: PostResult) -> list[str]:
     """The keys of cached results, without any that was evicted during the analysis."""
     cached = [one.cache_key for one in result.media if one.cache_key]
     # Locked until the transaction ends: the evictor then finds this row's reference to them.
-    existing = quota.lock_existing(cached)
+    existing = services.lock_existing(cached)
     return [key for key in cached if key in existing]
 
 

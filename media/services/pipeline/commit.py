@@ -11,7 +11,7 @@ from media.services.pipeline.commit_media import drop_refused, write_media
 from media.services.pipeline.commit_posts import write_posts
 from media.services.pipeline.plan import BatchPlan
 from media.services.pipeline.upload import UploadResult
-from storage_quota import services as quota
+from storage_quota import services
 
 
 def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: datetime) -> None:
@@ -24,7 +24,7 @@ def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: dat
     events = write_posts(channel, plan, media, now=now)
     outbox.publish_many(events)
     _advance(channel, plan, now=now)
-    quota.settle_many(list(uploads.put.values()), now=now)
+    services.settle_many(list(uploads.put.values()), now=now)
     _count_media(plan, uploads)
 
 

@@ -8,7 +8,7 @@ from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.plan import BatchPlan, record_problem
 from media.services.pipeline.upload import NotStored, UploadResult, object_key
-from storage_quota import services as quota
+from storage_quota import services
 
 
 class MediaVanished(Exception):
@@ -36,7 +36,7 @@ def _lacks_main_file(parsed: ParsedMessage) -> bool:
 
 
 def _state_of(refusal: NotStored) -> MediaState:
-    if isinstance(refusal, quota.QuotaExceeded):
+    if isinstance(refusal, services.QuotaExceeded):
         return MediaState.QUOTA_EXCEEDED
     return MediaState.UNREADABLE
 

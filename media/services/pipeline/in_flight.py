@@ -14,7 +14,7 @@ from media.services.pipeline.commit_media import MediaVanished
 from media.services.pipeline.plan import BatchOutcome, BatchPlan, plan_batch
 from media.services.pipeline.upload import PendingUploads, start_uploads, upload_pool
 from media.sources.port import Message, Source
-from storage_quota import services as quota
+from storage_quota import services
 
 ATTEMPTS = 3
 
@@ -80,7 +80,7 @@ def finish(batch: InFlight) -> BatchOutcome:
         try:
             with transaction.atomic():
                 commit(batch.channel, batch.plan, uploads, now=batch.now)
-        except (MediaVanished, quota.ReservationExpired):
+        except (MediaVanished, services.ReservationExpired):
             uploads.release()
             if attempt == ATTEMPTS:
                 raise

@@ -11,8 +11,7 @@ from events.errors import DomainError
 from media.models import MediaObject
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
-from storage_quota import keys
-from storage_quota import services as quota
+from storage_quota import keys, services
 from storage_quota.models import ContentType, Reservation
 from storage_quota.object_store import get_store
 from storage_quota.selectors import in_good_order
@@ -26,7 +25,7 @@ class FileChanged(DomainError):
     code: ClassVar[str] = "file_changed"
 
 
-NotStored = quota.QuotaExceeded | FileRefused | FileChanged
+NotStored = services.QuotaExceeded | FileRefused | FileChanged
 """Why a content of a batch is not in the bucket although the store works."""
 
 
@@ -48,7 +47,7 @@ class UploadResult:
     refused: dict[str, NotStored] = field(default_factory=dict)
 
     def release(self) -> None:
-        quota.release_many(list(self.put.values()))
+        services.release_many(list(self.put.values()))
 
 
 @dataclass(slots=True)
@@ -83,13 +82,13 @@ class PendingUploads:
         except BaseException:
             self.abandon()
             raise
-        quota.release_many(unused)
+        services.release_many(unused)
         return self.result
 
     def abandon(self) -> None:
         """Give all reservations back; first wait, since a running put still needs its own."""
         wait(future for _, future in self.puts.values())
-        quota.release_many([reservation for reservation, _ in self.puts.values()])
+        services.release_many([reservation for reservation, _ in self.puts.values()])
 
 
 def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
@@ -129,10 +128,10 @@ def start_uploads(
     if not new:
         return uploads
     requests = [
-        quota.ReservationRequest(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new
+        services.ReservationRequest(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new
     ]
     # One call for the whole batch: every reservation waits for the lock of the one bucket.
-    answers = quota.reserve_many(
+    answers = services.reserve_many(
         tenant=tenant, content_type=ContentType.MEDIA, requests=requests, now=now
     )
     for blob, answer in zip(new, answers, strict=True):

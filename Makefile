@@ -33,7 +33,7 @@ test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k album
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow" tests/unit $(ARGS)
 
-check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, translations
+check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, missing migrations, system checks
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
@@ -72,6 +72,10 @@ password: $(VENV)/base ## set a new password for the admin user
 
 stop: ## stop the embedded PostgreSQL
 	@$(MANAGE) local stop
+
+.PHONY: screenshot
+screenshot: $(VENV)/dev tesseract browser ## take the pictures of the README anew
+	@$(RUN) -m tools.screenshot
 
 clean: ## delete the virtual environment (your data in var/ is kept)
 	@rm -rf $(VENV)

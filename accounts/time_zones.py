@@ -10,9 +10,17 @@ from django.utils.translation import gettext_lazy as _
 logger = logging.getLogger(__name__)
 
 REGIONS = (
-    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe",
-    "Indian", "Pacific",
-)  # fmt: skip
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
 """Regions of the IANA database. Its other names are historical, such as US/Eastern."""
 
 

@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("pending", "pending"),
-                            ("leased", "in work"),
+                            ("leased", "running"),
                             ("done", "done"),
-                            ("dead", "dead"),
+                            ("dead", "failed"),
                         ],
                         default="pending",
                         max_length=10,
@@ -70,8 +70,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "delivery",
-                "verbose_name_plural": "deliveries",
+                "verbose_name": "job",
+                "verbose_name_plural": "jobs",
             },
         ),
         migrations.CreateModel(
@@ -89,8 +89,8 @@ class Migration(migrations.Migration):
             name="DeadLetter",
             fields=[],
             options={
-                "verbose_name": "dead letter",
-                "verbose_name_plural": "dead letters",
+                "verbose_name": "failed job",
+                "verbose_name_plural": "failed jobs",
                 "proxy": True,
                 "indexes": [],
                 "constraints": [],

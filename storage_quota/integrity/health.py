@@ -36,7 +36,7 @@ class Health:
 
 
 def health(*, now: datetime) -> Health:
-    """Judge by the newest two checks, of which at most one is unfinished: one or two queries."""
+    """Assess by the newest two checks, of which at most one is unfinished: one or two queries."""
     newest = IntegrityCheck.objects.order_by("-id").annotate(
         unresolved=Count("findings", filter=Q(findings__outcome=""))
     )[:2]

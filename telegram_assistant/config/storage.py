@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """When objects are deleted (CONTRACT §6.4, §7.6). `ttl` is by content type."""
+    """The rules of deleting objects (CONTRACT §6.4, §7.6); `ttl` is by content type."""
 
     enabled: bool
     target_bytes: int

@@ -119,14 +119,15 @@ def _texts(entries: Iterable[polib.MOEntry | polib.POEntry]) -> dict:
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (1, "1 доставка снова"),
-        (2, "2 доставки снова"),
-        (5, "5 доставок снова"),
-        (21, "21 доставка"),
+        (1, "1 шаг снова"),
+        (2, "2 шага снова"),
+        (5, "5 шагов снова"),
+        (21, "21 шаг "),
     ],
 )
 def test_russian_counts_as_russians_do(count, text):
-    singular, plural = "%(count)d delivery is due again.", "%(count)d deliveries are due again."
+    singular = "%(count)d job is in the queue again."
+    plural = "%(count)d jobs are in the queue again."
 
     with override("ru"):
         assert (ngettext(singular, plural, count) % {"count": count}).startswith(text)

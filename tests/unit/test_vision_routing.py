@@ -39,7 +39,7 @@ def test_the_route_follows_from_decision_type_and_configuration(policy, mime, ha
     decision = decide(
         policy,
         channel="alice_travels",
-        candidate=FileFacts("a", mime, 500_000),
+        file=FileFacts("a", mime, 500_000),
         vision_available=has_paid,
     )
 

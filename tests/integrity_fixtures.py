@@ -1,4 +1,4 @@
-"""An archive in which to lose things. Import the fixtures you need; all times are days later."""
+"""An archive in which to lose things. All times are days later."""
 
 import hashlib
 from datetime import timedelta
@@ -60,6 +60,13 @@ def checked(later):
         return verify(get_store(), wishes=Wishes(**wishes), terms=terms)
 
     return run
+
+
+@pytest.fixture
+def stored_keys(tenant):
+    """Four media and two documents: returns their keys in order."""
+    media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
+    return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
 
 
 def medium(tenant, body):

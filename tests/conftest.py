@@ -19,14 +19,16 @@ from events import subscriptions
 from events.delivery import worker
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
-from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
-    certificate_files,
-    gigachat,
-    gigachat_stub,
-    make_provider,
-)
+from tests import factories as make
 
-pytest_plugins = ["tests.shares", "tests.s3_fixtures"]
+# Whatever a test may ask for by name is here or there, and is never imported.
+pytest_plugins = [
+    "tests.storage_fixtures",
+    "tests.integrity_fixtures",  # imports the one above
+    "tests.gigachat_fixtures",
+    "tests.s3_fixtures",
+    "tests.shares",
+]
 
 SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -119,6 +121,11 @@ def _own_subscriptions() -> Iterator[None]:
     yield
     subscriptions._registry.clear()
     subscriptions._registry.update(before)
+
+
+@pytest.fixture
+def archive(db: None) -> make.Archive:
+    return make.Archive()
 
 
 @pytest.fixture

@@ -4,15 +4,19 @@ import hashlib
 import io
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from PIL import Image
 
+from accounts import tenants
 from accounts.models import Tenant
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
+from events import outbox
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import (
     Channel,
@@ -26,6 +30,7 @@ from media.models import (
     media_object_id,
     post_id,
 )
+from media.posts import post_events
 from storage_quota import keys, services
 from storage_quota.models import ContentType
 from vision.duplicates import distinctions, hash_index
@@ -39,6 +44,8 @@ from vision.models import (
 )
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+"""When the first post of an `Archive` was imported."""
 _numbers = itertools.count(1)
 
 
@@ -67,13 +74,19 @@ def channel(*, owner: Tenant | None = None, **fields: Any) -> Channel:
     )
 
 
-def post(*, of: Channel | None = None, media: Sequence[MediaObject] = (), **fields: Any) -> Post:
+def post(
+    *,
+    of: Channel | None = None,
+    media: Sequence[MediaObject] = (),
+    at: datetime = NOW,
+    **fields: Any,
+) -> Post:
     """A post that shows `media`; the second and later ones are attachments."""
     of, number = of or channel(), next(_numbers)
     number = fields.pop("telegram_message_id", number)
     defaults = {
         "content": f"Post {number}",
-        "posted_at": NOW + timedelta(seconds=number),
+        "posted_at": at + timedelta(seconds=number),
         "telegram_post_url": f"https://t.me/{of.username}/{number}",
         "has_media": bool(media),
         "media_kind": "photo" if media else "",
@@ -88,14 +101,16 @@ def post(*, of: Channel | None = None, media: Sequence[MediaObject] = (), **fiel
     )
     roles = itertools.chain([MediaRole.PRIMARY], itertools.repeat(MediaRole.ATTACHMENT))
     for shown, role in zip(media, roles, strict=False):
-        show(created, shown, role=role)
+        show(created, shown, role=role, at=at)
     return created
 
 
-def show(of: Post, media: MediaObject, *, role: MediaRole = MediaRole.PRIMARY) -> PostMedia:
+def show(
+    of: Post, media: MediaObject, *, role: MediaRole = MediaRole.PRIMARY, at: datetime = NOW
+) -> PostMedia:
     position = of.post_media.count()
     return PostMedia.objects.create(
-        post=of, media_object=media, position=position, role=role, uploaded_at=NOW
+        post=of, media_object=media, position=position, role=role, uploaded_at=at
     )
 
 
@@ -105,6 +120,7 @@ def media_object(
     body: bytes = b"",
     mime: str = "image/png",
     stored: bool = False,
+    at: datetime = NOW,
     **fields: Any,
 ) -> MediaObject:
     """With `stored` the bytes are in the store, and in its books."""
@@ -114,9 +130,9 @@ def media_object(
     key = keys.media(tenant_id=owner.pk, sha256=sha256, mime=mime)
     if stored:
         services.put_object(
-            tenant=owner, content_type=ContentType.MEDIA, key=key, body=body, mime=mime, now=NOW
+            tenant=owner, content_type=ContentType.MEDIA, key=key, body=body, mime=mime, now=at
         )
-    defaults = {"size_bytes": len(body), "first_seen_at": NOW, "last_seen_at": NOW}
+    defaults = {"size_bytes": len(body), "first_seen_at": at, "last_seen_at": at}
     return MediaObject.objects.create(
         pk=media_object_id(owner.pk, sha256),
         tenant=owner,
@@ -261,3 +277,59 @@ def staff(*permissions: str) -> Any:
             Permission.objects.get(content_type__app_label=app, codename=codename)
         )
     return user
+
+
+@dataclass
+class Archive:
+    """
+    One tenant, one channel, and posts as an import leaves them: their bytes are stored and
+    booked, and whoever subscribed is told. Posts are known by their number, from 1.
+    """
+
+    tenant: Tenant = field(default_factory=tenants.default_tenant)
+    channel: Channel = field(init=False)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        at = channel_id(self.tenant.pk, -1001)
+        self.channel = Channel.objects.filter(pk=at).first() or channel(
+            owner=self.tenant, tg_channel_id=-1001, title="Канал", username=""
+        )
+
+    def media(self, body: bytes, mime: str = "image/jpeg") -> MediaObject:
+        known = media_object_id(self.tenant.pk, hashlib.sha256(body).hexdigest())
+        return MediaObject.objects.filter(pk=known).first() or media_object(
+            owner=self.tenant, body=body, mime=mime, stored=True, at=START
+        )
+
+    def post(
+        self,
+        *bodies: bytes,
+        mime: str = "image/jpeg",
+        kind: str = "photo",
+        tell: bool = True,
+        **columns: Any,
+    ) -> Post:
+        self.count += 1
+        number = columns.pop("message_id", self.count)
+        media = [self.media(body, mime) for body in bodies]
+        usual = {
+            "content": "", "telegram_post_url": "", "posted_at": START + timedelta(minutes=number),
+            "media_kind": kind, "media_state": "stored" if bodies else "not_included",
+        }  # fmt: skip
+        with transaction.atomic():
+            made = post(
+                of=self.channel, media=media, at=START, telegram_message_id=number,
+                **(usual | columns),
+            )  # fmt: skip
+            if tell:
+                self.tell(made, media)
+        return made
+
+    def tell(self, of: Post, media: Sequence[MediaObject]) -> None:
+        contents, trace_id = [m.file_sha256 for m in media], f"test:{of.telegram_message_id}"
+        outbox.publish(
+            post_events.parsed(of, self.channel, contents, first=True, trace_id=trace_id)
+        )
+        if media:
+            outbox.publish(post_events.uploaded(of, list(media), now=START, trace_id=trace_id))

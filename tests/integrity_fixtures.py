@@ -62,6 +62,13 @@ def checked(later):
     return run
 
 
+@pytest.fixture
+def stored_keys(tenant):
+    """Four media and two documents: returns their keys in order."""
+    media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
+    return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
+
+
 def medium(tenant, body):
     """Store a medium under the key of its content; returns the key."""
     sha256 = hashlib.sha256(body).hexdigest()

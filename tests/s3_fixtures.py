@@ -1,6 +1,6 @@
 """
 A real S3 server over HTTP (moto's), and stores that talk to it, one of them through a proxy
-that fails at will. `pytest_plugins` of the root conftest has them.
+that fails at will.
 """
 
 import logging

@@ -1,5 +1,6 @@
 """How a run's processes share the tests: the long ones first, and by modules where they are short."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -34,6 +35,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """At the end of a run nobody should wait for one long test."""
     if hasattr(config, "workerinput"):
         items.sort(key=_rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Names of files that are no Unicode are told of; between processes only Unicode goes."""
+    data = yield
+    return _in_unicode(data)
+
+
+def _in_unicode(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {key: _in_unicode(each) for key, each in value.items()}
+        case list() | tuple():
+            return type(value)(map(_in_unicode, value))
+        case _:
+            return value
 
 
 def _rank(item: pytest.Item) -> int:

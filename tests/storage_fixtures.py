@@ -1,4 +1,4 @@
-"""A small bucket to test with. Import the fixtures you need; sizes are in single bytes."""
+"""A small bucket to test with. Sizes are in single bytes."""
 
 import uuid
 from collections.abc import Callable, Iterator

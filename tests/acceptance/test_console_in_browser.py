@@ -57,7 +57,7 @@ def page(browser: Browser, live_server, tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.fixture
-def archive():
+def news():
     """A channel with a post about trams, a post without a picture, and an album of three."""
     of = make.channel(title="Городские новости")
     tram = make.media_object(owner=of.tenant, body=make.picture("teal"), stored=True)
@@ -86,7 +86,7 @@ def _are_painted(page: Page, selector: str, *, count: int) -> None:
         page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=handle)
 
 
-def test_posts_are_listed_with_their_pictures_filtered_and_found(page, archive, tmp_path):
+def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news, tmp_path):
     page.goto("/admin/")
     page.screenshot(path=tmp_path / "index.png", full_page=True)
     page.click("#content-main .model-post th a")
@@ -109,7 +109,7 @@ def test_posts_are_listed_with_their_pictures_filtered_and_found(page, archive, 
     page.screenshot(path=tmp_path / "post.png", full_page=True)
 
 
-def test_an_album_shows_its_pictures_in_order(page, archive, tmp_path):
+def test_an_album_shows_its_pictures_in_order(page, news, tmp_path):
     page.goto("/admin/albums/mediagroup/")
     _are_painted(page, "#result_list .console-thumb img", count=1)
 

@@ -11,7 +11,6 @@ from events.delivery import worker
 from events.models import Delivery
 from tests.concurrency import together
 from tests.gigachat_stub.faults import KINDS
-from tests.integration.archive import Archive
 from tests.integration.paid import analyzes, with_settings
 from vision import providers, tasks
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
@@ -68,8 +67,7 @@ def outcomes() -> set[str]:
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "mixed"])
-def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
-    archive = Archive()
+def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind, archive):
     posts = [archive.post(photo(n)) for n in range(3)]
     how = {"content": "{}"} if kind == "answer" else {}
     gigachat.fail(kind, seconds=4, **how)
@@ -91,8 +89,7 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind):
 
 
 @pytest.mark.parametrize("kind", ["server_error", "rate_limited", "payment_required", "cut"])
-def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind):
-    archive = Archive()
+def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind, archive):
     posts = [archive.post(photo(n)) for n in range(3)]
     gigachat.fail(kind, seconds=4)
     deliver(7)
@@ -111,9 +108,8 @@ def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, seed):
+def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, seed, archive):
     gigachat.faults.plan([{"kind": "mixed", "probability": 0.3, "endpoint": "any"}], seed=seed)
-    archive = Archive()
     posts = [archive.post(photo(n % 25)) for n in range(40)]
 
     deliver(10)
@@ -130,12 +126,11 @@ def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, se
     settled_books(gigachat)
 
 
-def test_fifty_pictures_at_once_with_room_for_seven(gigachat, settings):
+def test_fifty_pictures_at_once_with_room_for_seven(gigachat, settings, archive):
     settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_timeout=30)
     settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=7 * 1792 + 1791)
     gigachat.state.behavior.latency = 0.1
     gigachat.fail("answer", usage={"prompt_tokens": 1700, "total_tokens": 1792})
-    archive = Archive()
     posts = [archive.post(photo(n)) for n in range(50)]
 
     raised = together(*map(analyzes, posts))

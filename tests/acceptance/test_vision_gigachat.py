@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 
 from events.models import Delivery
 from tests.acceptance.product import ROOT, Product, wait_until
+from tests.factories import Archive
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub
-from tests.integration.archive import Archive
 from vision import tasks
 from vision.models import PaidAnalysis, PostEnrichment, TokenBudget
 
@@ -88,13 +88,12 @@ def photo(seed: int) -> bytes:
     return body.getvalue()
 
 
-def fill(posts: int, pictures: int) -> Archive:
-    archive, bodies = Archive(), [photo(seed) for seed in range(pictures)]
+def fill(archive: Archive, posts: int, pictures: int) -> None:
+    bodies = [photo(seed) for seed in range(pictures)]
     order = random.Random(7).choices(bodies, k=posts - pictures) + bodies
     random.Random(8).shuffle(order)
     for body in order:
         archive.post(body)
-    return archive
 
 
 def as_if_leases_had_ended() -> None:
@@ -108,11 +107,11 @@ def all_seen() -> bool:
 
 @pytest.mark.parametrize("places", [1, PLACES])
 def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
-    start, stub, environment, places
+    archive, start, stub, environment, places
 ):
     """A kill costs at most one call more for each that the worker had before GigaChat."""
     environment["GIGACHAT_MAX_CONCURRENT_REQUESTS"] = str(places)
-    fill(POSTS, PICTURES)
+    fill(archive, POSTS, PICTURES)
     chance, workers = random.Random(1), [start() for _ in range(WORKERS)]
     kills = 0
 
@@ -164,9 +163,9 @@ def copies(seed: int) -> list[bytes]:
     return [scene(seed), scene(seed, quality=70), scene(seed, width=240, quality=80)]
 
 
-def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(start, stub):
+def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(archive, start, stub):
     """Many of the posts show the same file, as forwarded ones do, some a re-encoded copy."""
-    archive, chance = Archive(), random.Random(7)
+    chance = random.Random(7)
     bodies = [body for seed in range(PICTURES) for body in copies(seed)]
     order = bodies + chance.choices(bodies, k=POSTS - len(bodies))
     chance.shuffle(order)
@@ -187,9 +186,9 @@ def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(star
     assert told["max_in_flight"] <= PLACES
 
 
-def test_with_one_place_three_workers_never_call_twice_at_a_time(start, stub, environment):
+def test_with_one_place_three_workers_never_call_twice_at_a_time(archive, start, stub, environment):
     environment["GIGACHAT_MAX_CONCURRENT_REQUESTS"] = "1"
-    fill(12, 12)
+    fill(archive, 12, 12)
     for _ in range(WORKERS):
         start()
 

@@ -15,17 +15,11 @@ from events.schemas import AlbumAssembledEventV1
 from media.models import Post
 from storage_quota.object_store import StoreUnavailable, files, get_store
 from tests.concurrency import in_threads
-from tests.integration.archive import Archive
 from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

@@ -19,11 +19,8 @@ from storage_quota.object_store import UnfinishedUpload
 from storage_quota.services import QuotaExceeded
 from telegram_assistant.config import Limits
 from tests import factories
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
-
-files, reserve, store, tenant = given.files, given.reserve, given.store, given.tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

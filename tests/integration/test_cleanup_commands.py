@@ -17,10 +17,7 @@ from storage_quota.cleanup import lifecycle, runner
 from storage_quota.object_store import LifecycleRule, UnfinishedUpload
 from storage_quota.units import GIB
 from tests import factories
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
-
-store, tenant = given.store, given.tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

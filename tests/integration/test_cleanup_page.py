@@ -12,10 +12,7 @@ from storage_quota import services
 from storage_quota.admin import cleanup
 from storage_quota.units import GIB
 from tests import factories
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key
-
-store, tenant = given.store, given.tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 

@@ -26,12 +26,9 @@ from storage_quota.models import Reservation, StoredObject
 from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories
-from tests import storage_fixtures as given
 from tests.concurrency import wait_for_backends
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
-
-files, store = given.files, given.store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota import tasks
 from storage_quota.object_store import get_store
-from tests.integration.archive import START, Archive
+from tests.factories import START
 from tests.unit import exports
 from vision import providers
 from vision.models import PostEnrichment
@@ -71,8 +71,7 @@ def short(body):
 
 
 class TestPictures:
-    def test_a_replayed_old_event_does_not_bring_back_the_old_picture(self):
-        archive = Archive()
+    def test_a_replayed_old_event_does_not_bring_back_the_old_picture(self, archive):
         post = archive.post(b"A")
         Delivery.objects.filter(subscriber="vision.analyze").update(state="dead")
         swap(archive, post, b"B", minutes=5)
@@ -84,9 +83,8 @@ class TestPictures:
         assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(b"B"))
 
     def test_a_picture_that_cannot_be_read_says_nothing_of_the_one_before(
-        self, provider, monkeypatch
+        self, provider, monkeypatch, archive
     ):
-        archive = Archive()
         post = archive.post(b"A")
         settle()
         provider.errors[sha256(b"B").hexdigest()] = ProviderRefused("broken_image", "x")
@@ -97,8 +95,9 @@ class TestPictures:
         assert (row.vision_provider, row.vision_ocr_text, row.ocr_present) == ("none", "", False)
         assert row.data == {}
 
-    def test_a_second_analysis_that_died_is_an_error_not_the_first_ones_success(self, provider):
-        archive = Archive()
+    def test_a_second_analysis_that_died_is_an_error_not_the_first_ones_success(
+        self, provider, archive
+    ):
         post = archive.post(b"A")
         settle()
         provider.errors[sha256(b"B").hexdigest()] = OSError("no space left on device")
@@ -109,8 +108,7 @@ class TestPictures:
         row = PostEnrichment.objects.get()
         assert (row.status, row.vision_ocr_text) == ("error", "")
 
-    def test_what_failed_once_is_read_when_it_is_replayed(self, provider):
-        archive = Archive()
+    def test_what_failed_once_is_read_when_it_is_replayed(self, provider, archive):
         archive.post(b"A")
         provider.errors[sha256(b"A").hexdigest()] = ProviderRefused("timeout", "60 s")
         settle()
@@ -160,8 +158,7 @@ class TestAlbums:
         assert found[1] == found[3] == {-1: (1, 1), -2: (2, 2)}
         assert found[2] == {-1: (3, 3), -2: (0, 0)}
 
-    def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self):
-        archive = Archive()
+    def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self, archive):
         posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]
         settle()
         assembled = OutboxEvent.objects.filter(topic="album.assembled")
@@ -181,8 +178,7 @@ class TestAlbums:
         assert early == before
         assert short(b"new") in assembled.order_by("pk").last().payload["vision_ocr_text"]
 
-    def test_one_album_that_is_being_assembled_does_not_hold_up_the_overdue_ones(self):
-        archive = Archive()
+    def test_one_album_that_is_being_assembled_does_not_hold_up_the_overdue_ones(self, archive):
         for group in (-1, -2):
             for number in range(2):
                 archive.post(f"{group}{number}".encode(), grouped_id=group)
@@ -244,12 +240,12 @@ class TestHostileMessages:
 
         assert run(folder, [exports.message(1, text="a")]).clean
 
-    def test_an_error_text_that_is_no_unicode_does_not_poison_the_queue(self):
+    def test_an_error_text_that_is_no_unicode_does_not_poison_the_queue(self, archive):
         def refuse(event, **_):
             raise ValueError("\udcff")
 
         subscriptions.subscribe(PostParsedEventV1, name="test.bad")(refuse)
-        Archive().post(b"A")
+        archive.post(b"A")
         for _ in range(6):
             Delivery.objects.filter(state="pending").update(due_at=timezone.now())
             worker.drain("default")

@@ -22,34 +22,18 @@ from storage_quota.models import (
     StoredObject,
     TenantUsage,
 )
-from storage_quota.object_store import StoreUnavailable
+from storage_quota.object_store import StoreUnavailable, use
 from storage_quota.object_store.files import FileStore
 from storage_quota.object_store.memory import MemoryStore
-from tests import integrity_fixtures as given
-from tests import storage_fixtures
-from tests.integrity_fixtures import document, found, medium, objects, smuggle
-
-any_store, checked, later = given.any_store, given.checked, given.later
-files, reserve, store, tenant = (
-    storage_fixtures.files,
-    storage_fixtures.reserve,
-    storage_fixtures.store,
-    storage_fixtures.tenant,
-)
+from telegram_assistant.config import Limits
+from tests.integrity_fixtures import found, medium, objects, smuggle
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def archive(tenant):
-    """Store four media and two documents; returns their keys in order."""
-    media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
-    return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
-
-
 @pytest.mark.usefixtures("any_store")
 class TestOnEveryStore:
-    def test_an_archive_in_order_is_clean(self, checked, archive):
+    def test_an_archive_in_order_is_clean(self, checked, stored_keys):
         report = checked(percent=100)
 
         assert report.clean
@@ -62,15 +46,15 @@ class TestOnEveryStore:
     def test_an_empty_archive_is_clean(self, checked, tenant):
         assert checked(percent=100).clean
 
-    def test_a_deleted_object_is_missing(self, any_store, checked, archive):
-        any_store.delete(archive[2])
+    def test_a_deleted_object_is_missing(self, any_store, checked, stored_keys):
+        any_store.delete(stored_keys[2])
 
         report = checked()
 
         assert found(report) == {"missing": 1}
-        assert [one.key for one in report.details] == [archive[2]]
+        assert [one.key for one in report.details] == [stored_keys[2]]
 
-    def test_an_object_nobody_entered_is_orphaned_and_counts(self, checked, archive, tenant):
+    def test_an_object_nobody_entered_is_orphaned_and_counts(self, checked, stored_keys, tenant):
         before = selectors.bucket_usage().taken_bytes
         smuggle(f"media/{tenant.pk}/ff/stray.png", b"12345")
 
@@ -82,51 +66,53 @@ class TestOnEveryStore:
         assert usage.bucket == before + 5
         assert usage.tenant == before
 
-    def test_an_object_of_another_length_has_the_wrong_size(self, checked, archive):
-        smuggle(archive[0], b"something else entirely")
+    def test_an_object_of_another_length_has_the_wrong_size(self, checked, stored_keys):
+        smuggle(stored_keys[0], b"something else entirely")
 
         assert found(checked()) == {"wrong_size": 1}
 
-    def test_changed_bytes_are_found_by_reading(self, any_store, checked, archive):
-        with any_store.open(archive[3], raw=True) as file:
+    def test_changed_bytes_are_found_by_reading(self, any_store, checked, stored_keys):
+        with any_store.open(stored_keys[3], raw=True) as file:
             body = bytearray(file.read())
         body[3] ^= 1
-        smuggle(archive[3], bytes(body))
+        smuggle(stored_keys[3], bytes(body))
 
         unread, read = checked(percent=0), checked(percent=100)
 
         assert found(unread) == {}
         assert found(read) == {"wrong_hash": 1}
 
-    def test_objects_at_both_ends_and_in_between_are_told_apart(self, any_store, checked, archive):
-        any_store.delete(archive[0])
-        any_store.delete(archive[-1])
+    def test_objects_at_both_ends_and_in_between_are_told_apart(
+        self, any_store, checked, stored_keys
+    ):
+        any_store.delete(stored_keys[0])
+        any_store.delete(stored_keys[-1])
         first, last = smuggle("aaa.bin"), smuggle("zzz/ы.bin")
 
         report = checked()
 
         assert {(one.kind, one.key) for one in report.details} == {
-            ("missing", archive[0]),
-            ("missing", archive[-1]),
+            ("missing", stored_keys[0]),
+            ("missing", stored_keys[-1]),
             ("orphaned", first),
             ("orphaned", last),
         }
 
-    def test_what_is_young_is_left_to_the_next_round(self, any_store, checked, archive, tenant):
+    def test_what_is_young_is_left_to_the_next_round(self, any_store, checked, stored_keys, tenant):
         smuggle(f"media/{tenant.pk}/ff/stray.png")
-        any_store.delete(archive[0])
-        smuggle(archive[1], b"other")
+        any_store.delete(stored_keys[0])
+        smuggle(stored_keys[1], b"other")
 
         assert found(checked(now=timezone.now())) == {}
         assert sum(found(checked()).values()) == 3
 
-    def test_what_is_on_its_way_is_no_orphan(self, any_store, checked, archive, reserve, later):
+    def test_what_is_on_its_way_is_no_orphan(self, any_store, checked, stored_keys, reserve, later):
         reservation = reserve(7, "new", now=later)
         any_store.put(reservation, b"x" * 7, mime="image/png")
         again = services.reserve(
             tenant=reservation.tenant,
             content_type="media",
-            key=archive[-1].replace("vision", "media"),
+            key=stored_keys[-1].replace("vision", "media"),
             size_bytes=20,
             now=later,
         )
@@ -137,10 +123,12 @@ class TestOnEveryStore:
         assert found(report) == {}
         assert not Orphan.objects.exists()
 
-    def test_a_round_goes_on_where_it_was_stopped(self, any_store, checked, archive, monkeypatch):
+    def test_a_round_goes_on_where_it_was_stopped(
+        self, any_store, checked, stored_keys, monkeypatch
+    ):
         monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
-        any_store.delete(archive[0])
-        any_store.delete(archive[5])
+        any_store.delete(stored_keys[0])
+        any_store.delete(stored_keys[5])
         over = time.monotonic() - 1
 
         reports = [checked(percent=100, until=over) for _ in range(4)]
@@ -151,13 +139,15 @@ class TestOnEveryStore:
         assert found(reports[3]) == {"missing": 2}
         assert IntegrityCheck.objects.count() == 1
 
-    def test_a_bucket_is_marked_as_ours_at_the_first_check(self, any_store, checked, archive):
+    def test_a_bucket_is_marked_as_ours_at_the_first_check(self, any_store, checked, stored_keys):
         assert checked().clean
 
         assert any_store.head(keys.marker(Installation.objects.get().pk)).size_bytes == 0
         assert checked().clean
 
-    def test_the_bucket_of_another_installation_is_not_compared(self, any_store, checked, archive):
+    def test_the_bucket_of_another_installation_is_not_compared(
+        self, any_store, checked, stored_keys
+    ):
         stranger = "5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"
         smuggle(keys.marker(stranger), b"")
 
@@ -168,7 +158,7 @@ class TestOnEveryStore:
         assert (check.state, check.finished_at) == ("failed", None)
         assert stranger in check.reason
 
-    def test_two_installations_in_one_bucket_are_an_error(self, checked, archive):
+    def test_two_installations_in_one_bucket_are_an_error(self, checked, stored_keys):
         checked()
         smuggle(keys.marker("5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"), b"")
 
@@ -176,7 +166,7 @@ class TestOnEveryStore:
             checked()
 
     def test_an_empty_bucket_is_not_an_archive_that_lost_everything(
-        self, any_store, checked, archive
+        self, any_store, checked, stored_keys
     ):
         for key in list(objects()):
             any_store.delete(key)
@@ -186,7 +176,7 @@ class TestOnEveryStore:
 
         assert not IntegrityFinding.objects.exists()
 
-    def test_a_marker_that_disappeared_stops_the_check(self, any_store, checked, archive):
+    def test_a_marker_that_disappeared_stops_the_check(self, any_store, checked, stored_keys):
         checked()
         any_store.delete(keys.marker(Installation.objects.get().pk))
 
@@ -195,7 +185,9 @@ class TestOnEveryStore:
 
         assert checked(claim=True).clean
 
-    def test_claiming_a_bucket_takes_the_markers_of_others_away(self, any_store, checked, archive):
+    def test_claiming_a_bucket_takes_the_markers_of_others_away(
+        self, any_store, checked, stored_keys
+    ):
         stranger = smuggle(keys.marker("5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"), b"")
 
         assert checked(claim=True).clean
@@ -205,7 +197,7 @@ class TestOnEveryStore:
 
 @pytest.mark.usefixtures("store")
 class TestTheLedgerItself:
-    def test_a_wrong_sum_is_found(self, checked, archive):
+    def test_a_wrong_sum_is_found(self, checked, stored_keys):
         usage = TenantUsage.objects.get(content_type="media")
         TenantUsage.objects.filter(pk=usage.pk).update(total_bytes=usage.total_bytes + 7)
 
@@ -215,7 +207,7 @@ class TestTheLedgerItself:
         assert report.details[0].expected == f"{usage.total_bytes + 7} B in 4"
         assert report.details[0].found == f"{usage.total_bytes} B in 4"
 
-    def test_a_wrong_count_and_an_absent_sum_are_found(self, checked, archive):
+    def test_a_wrong_count_and_an_absent_sum_are_found(self, checked, stored_keys):
         TenantUsage.objects.filter(content_type="media").update(objects_count=5)
         TenantUsage.objects.filter(content_type="vision").delete()
 
@@ -230,7 +222,7 @@ class TestTheLedgerItself:
         assert found(report) == {"leaked_reservation": 1}
         assert report.details[0].key.endswith("/old")
 
-    def test_the_database_keeps_one_unfinished_round(self, checked, archive, later):
+    def test_the_database_keeps_one_unfinished_round(self, checked, stored_keys, later):
         checked(until=time.monotonic() - 1)
         checked(until=time.monotonic() - 1, percent=50)
 
@@ -246,7 +238,7 @@ class TestTheLedgerItself:
         assert sum(read) == 40
         assert all(4 <= count <= 18 for count in read)
 
-    def test_old_rounds_are_forgotten(self, checked, archive, monkeypatch):
+    def test_old_rounds_are_forgotten(self, checked, stored_keys, monkeypatch):
         monkeypatch.setattr("storage_quota.integrity.check_runs.KEPT", 2)
 
         rounds = [checked().check.pk for _ in range(4)]
@@ -256,7 +248,7 @@ class TestTheLedgerItself:
         )
 
     def test_an_orphan_that_went_away_no_longer_counts(
-        self, checked, store, archive, tenant, later
+        self, checked, store, stored_keys, tenant, later
     ):
         stray = smuggle(f"media/{tenant.pk}/ff/stray.png")
         checked()
@@ -265,7 +257,9 @@ class TestTheLedgerItself:
         assert checked(now=later + timedelta(days=1)).clean
         assert not Orphan.objects.exists()
 
-    def test_storing_an_orphan_properly_enters_it_and_uncounts_it(self, checked, archive, tenant):
+    def test_storing_an_orphan_properly_enters_it_and_uncounts_it(
+        self, checked, stored_keys, tenant
+    ):
         stray = f"media/{tenant.pk}/ff/stray.png"
         smuggle(stray, b"12345")
         checked()
@@ -301,7 +295,7 @@ class TestTheLedgerItself:
     def test_orphans_fill_the_bucket(self, settings, checked, tenant):
         smuggle(f"media/{tenant.pk}/ff/stray.png", b"x" * 1000)
         checked()
-        settings.LIMITS = storage_fixtures.Limits(
+        settings.LIMITS = Limits(
             total_bytes=1004,
             emergency_bytes=900,
             tenant_bytes=800,
@@ -317,7 +311,7 @@ class TestTheLedgerItself:
                 now=timezone.now(),
             )
 
-    def test_a_dry_run_counts_nothing(self, checked, archive, tenant):
+    def test_a_dry_run_counts_nothing(self, checked, stored_keys, tenant):
         smuggle(f"media/{tenant.pk}/ff/stray.png")
 
         report = checked(dry_run=True)
@@ -326,7 +320,7 @@ class TestTheLedgerItself:
         assert not Orphan.objects.exists()
 
 
-def test_a_store_that_is_away_is_not_an_empty_one(store, checked, archive):
+def test_a_store_that_is_away_is_not_an_empty_one(store, checked, stored_keys):
     store.down = True
 
     with pytest.raises(StoreUnavailable):
@@ -338,7 +332,7 @@ def test_a_store_that_is_away_is_not_an_empty_one(store, checked, archive):
 
 
 def test_a_store_that_fails_half_way_is_asked_again_from_there(
-    store, checked, archive, monkeypatch
+    store, checked, stored_keys, monkeypatch
 ):
     monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
     whole = MemoryStore.list
@@ -365,7 +359,7 @@ def test_a_store_that_fails_half_way_is_asked_again_from_there(
 def test_a_dead_mount_is_not_an_archive_that_lost_everything(tmp_path, checked, tenant, remake):
     root = tmp_path / "bucket"
     root.mkdir()
-    with given.use(FileStore(root)):
+    with use(FileStore(root)):
         medium(tenant, b"picture")
         checked()
         root.rename(tmp_path / "elsewhere")
@@ -403,7 +397,7 @@ def test_an_unreadable_file_has_the_wrong_content(files, checked, tenant, monkey
     assert report.details[0].found == "unreadable: Input/output error"
 
 
-def test_names_only_a_stranger_could_choose_are_told_and_left(files, checked, archive):
+def test_names_only_a_stranger_could_choose_are_told_and_left(files, checked, stored_keys):
     (files.root / "media").joinpath(b"\xff\xfe.bin".decode("utf-8", "surrogateescape")).touch()
     (files.root / "new\nline").write_bytes(b"12")
 
@@ -427,7 +421,7 @@ def test_a_listing_out_of_order_is_refused():
 
 
 def test_folders_that_browsers_of_s3_leave_behind_are_no_objects(s3, checked, tenant):
-    with given.use(s3):
+    with use(s3):
         s3._client.put_object(Bucket=s3._bucket, Key="media/", Body=b"")
         try:
             report = checked()
@@ -471,18 +465,20 @@ class TestHealth:
         assert health.health(now=later).condition == "never"
         assert not health.health(now=later).is_alarming
 
-    def test_a_clean_check_is_sound_for_two_weeks(self, store, checked, archive, later):
+    def test_a_clean_check_is_sound_for_two_weeks(self, store, checked, stored_keys, later):
         checked()
 
         assert health.health(now=later).condition == "sound"
         assert health.health(now=later + timedelta(days=15)).condition == "stale"
         assert health.health(now=later + timedelta(days=15)).is_alarming
 
-    def test_an_archive_that_was_never_checked_alarms_after_two_weeks(self, store, archive, later):
+    def test_an_archive_that_was_never_checked_alarms_after_two_weeks(
+        self, store, stored_keys, later
+    ):
         assert health.health(now=later + timedelta(days=15)).condition == "stale"
 
-    def test_problems_alarm_until_they_are_repaired(self, store, checked, archive, later):
-        store.delete(archive[0])
+    def test_problems_alarm_until_they_are_repaired(self, store, checked, stored_keys, later):
+        store.delete(stored_keys[0])
 
         checked()
         assert health.health(now=later).condition == "problems"
@@ -490,7 +486,7 @@ class TestHealth:
         checked(repair=True)
         assert health.health(now=later).condition == "sound"
 
-    def test_a_check_that_could_not_be_done_alarms(self, store, checked, archive, later):
+    def test_a_check_that_could_not_be_done_alarms(self, store, checked, stored_keys, later):
         checked()
         store.down = True
         with pytest.raises(StoreUnavailable):
@@ -499,7 +495,7 @@ class TestHealth:
         assert health.health(now=later).condition == "failed"
 
     def test_a_check_is_due_after_a_week_or_while_it_is_unfinished(
-        self, store, checked, archive, later
+        self, store, checked, stored_keys, later
     ):
         assert health.is_due(now=later)
         checked(until=time.monotonic() - 1)
@@ -509,7 +505,7 @@ class TestHealth:
         assert health.is_due(now=later + timedelta(days=8))
 
 
-def test_the_marker_tells_whether_it_is_our_bucket_that_answers(store, checked, archive):
+def test_the_marker_tells_whether_it_is_our_bucket_that_answers(store, checked, stored_keys):
     checked()
 
     assert marker.still_there(store)
@@ -521,7 +517,7 @@ def test_every_kind_of_difference_can_be_repaired():
 
 
 def test_reservations_do_not_hide_from_the_listing_what_they_do_not_name(
-    store, checked, archive, reserve, tenant, later
+    store, checked, stored_keys, reserve, tenant, later
 ):
     reserve(5, "other", now=later)
     smuggle(f"media/{tenant.pk}/ff/stray.png")

@@ -13,12 +13,8 @@ from events.console import list_of, page_of
 from storage_quota import ledger
 from storage_quota.models import IntegrityCheck, IntegrityFinding, Orphan
 from tests import factories as make
-from tests import integrity_fixtures as given
-from tests import storage_fixtures
 from tests.integrity_fixtures import medium, objects, smuggle
-
-checked, later = given.checked, given.later
-store, tenant = storage_fixtures.store, storage_fixtures.tenant
+from tests.storage_fixtures import in_ledger
 
 pytestmark = [
     pytest.mark.django_db,
@@ -103,7 +99,7 @@ def test_an_orphan_is_taken_into_the_ledger_by_a_person(admin, orphan):
     page = act(admin, "adopt", orphan)
 
     assert "1 object was added to the ledger." in page
-    assert storage_fixtures.in_ledger() == objects()
+    assert in_ledger() == objects()
 
 
 def test_what_cannot_be_taken_into_the_ledger_says_why(admin, checked, tenant):
@@ -114,7 +110,7 @@ def test_what_cannot_be_taken_into_the_ledger_says_why(admin, checked, tenant):
 
     assert "not an object of this product" in page
     assert "0 objects were added to the ledger." in page
-    assert storage_fixtures.in_ledger() == {}
+    assert in_ledger() == {}
 
 
 def test_an_orphan_is_accepted_by_a_person(admin, checked):

@@ -18,14 +18,9 @@ from storage_quota.integrity.errors import CheckRunning
 from storage_quota.integrity.verify import VerifyRequest, verify
 from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import get_store
-from tests import integrity_fixtures as given
-from tests import storage_fixtures
 from tests.concurrency import in_threads
 from tests.integrity_fixtures import ledger_matches_the_bucket, medium, objects, smuggle
 from tests.storage_fixtures import in_ledger, key, used
-
-checked, later = given.checked, given.later
-files = storage_fixtures.files
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("files")]
 

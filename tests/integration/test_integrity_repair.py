@@ -23,29 +23,18 @@ from storage_quota.models import (
     TenantUsage,
 )
 from storage_quota.object_store import StoreUnavailable
-from tests import integrity_fixtures as given
-from tests import storage_fixtures
+from telegram_assistant.config import Limits
 from tests.integrity_fixtures import (
-    document,
     found,
     ledger_matches_the_bucket,
     medium,
     objects,
     smuggle,
 )
-
-any_store, checked, later = given.any_store, given.checked, given.later
-reserve, store, tenant = storage_fixtures.reserve, storage_fixtures.store, storage_fixtures.tenant
-used = storage_fixtures.used
+from tests.storage_fixtures import in_ledger, used
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def archive(tenant):
-    media = [medium(tenant, f"picture {n}".encode()) for n in range(4)]
-    return sorted([*media, document(tenant, "a"), document(tenant, "b", "album")])
 
 
 @pytest.fixture
@@ -70,8 +59,8 @@ def damage(store, key):
 
 @pytest.mark.usefixtures("any_store")
 class TestOnEveryStore:
-    def test_what_is_missing_leaves_the_ledger(self, any_store, checked, archive, heard):
-        any_store.delete(archive[1])
+    def test_what_is_missing_leaves_the_ledger(self, any_store, checked, stored_keys, heard):
+        any_store.delete(stored_keys[1])
 
         report = checked(repair=True)
 
@@ -79,51 +68,51 @@ class TestOnEveryStore:
         assert report.clean
         assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
-        assert heard == [Loss("media", [archive[1]])]
+        assert heard == [Loss("media", [stored_keys[1]])]
         assert found(checked()) == {}
 
     def test_a_damaged_object_is_marked_and_its_entries_are_corrected(
-        self, any_store, checked, archive, heard
+        self, any_store, checked, stored_keys, heard
     ):
-        damage(any_store, archive[2])
-        smuggle(archive[3], b"another length")
+        damage(any_store, stored_keys[2])
+        smuggle(stored_keys[3], b"another length")
 
         report = checked(percent=100, repair=True)
 
         assert report.repairs.outcomes == {"damaged": 2}
         assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
-        assert sorted(loss.keys for loss in heard) == [[archive[2]], [archive[3]]]
+        assert sorted(loss.keys for loss in heard) == [[stored_keys[2]], [stored_keys[3]]]
         again = checked(percent=100)
         assert found(again) == {}
         assert again.pending["damaged_objects"] == 2
 
     def test_a_damaged_object_is_mended_by_storing_it_again(
-        self, any_store, checked, archive, tenant
+        self, any_store, checked, stored_keys, tenant
     ):
-        damage(any_store, next(key for key in archive if key.startswith("media/")))
+        damage(any_store, next(key for key in stored_keys if key.startswith("media/")))
         checked(percent=100, repair=True)
-        assert len(selectors.in_good_order(archive)) == 5
+        assert len(selectors.in_good_order(stored_keys)) == 5
 
         for number in range(4):
             medium(tenant, f"picture {number}".encode())
 
-        assert selectors.in_good_order(archive) == set(archive)
+        assert selectors.in_good_order(stored_keys) == set(stored_keys)
         assert checked(percent=100).clean
 
     def test_a_wrong_size_of_an_intact_object_is_only_corrected(
-        self, any_store, checked, archive, heard
+        self, any_store, checked, stored_keys, heard
     ):
-        StoredObject.objects.filter(pk=archive[1]).update(size_bytes=99)
+        StoredObject.objects.filter(pk=stored_keys[1]).update(size_bytes=99)
 
         report = checked(repair=True)
 
         assert report.repairs.outcomes == {"corrected": 2}  # the sum was wrong with it
-        assert not StoredObject.objects.get(pk=archive[1]).damaged_at
+        assert not StoredObject.objects.get(pk=stored_keys[1]).damaged_at
         assert used() == sum(objects().values())
         assert heard == []
 
-    def test_an_orphan_goes_through_quarantine(self, any_store, checked, archive, stray, later):
+    def test_an_orphan_goes_through_quarantine(self, any_store, checked, stored_keys, stray, later):
         report = checked(repair=True)
 
         assert report.repairs.outcomes == {"quarantined": 1}
@@ -137,11 +126,11 @@ class TestOnEveryStore:
         assert not Reservation.objects.exists()
 
     def test_everything_at_once_is_clean_afterwards(
-        self, any_store, checked, archive, stray, reserve, later
+        self, any_store, checked, stored_keys, stray, reserve, later
     ):
-        any_store.delete(archive[0])
-        damage(any_store, archive[1])
-        smuggle(archive[2], b"another length")
+        any_store.delete(stored_keys[0])
+        damage(any_store, stored_keys[1])
+        smuggle(stored_keys[2], b"another length")
         TenantUsage.objects.filter(content_type="vision").update(total_bytes=1)
         reserve(5, "leaked", now=later - 2 * DAY)
 
@@ -159,7 +148,9 @@ class TestOnEveryStore:
         assert not Reservation.objects.exists()
         assert found(checked(percent=100)) == {}
 
-    def test_an_orphan_is_taken_into_the_ledger(self, any_store, checked, archive, tenant, later):
+    def test_an_orphan_is_taken_into_the_ledger(
+        self, any_store, checked, stored_keys, tenant, later
+    ):
         body = b"the last copy"
         entry = StoredObject.objects.get(pk=medium(tenant, body))
         ledger.remove([entry.key], now=later)
@@ -190,24 +181,26 @@ class TestLookingAgain:
     def run(self, store, check, now):
         return repair.run(store, check, options=repair.CheckOptions(now=now))
 
-    def test_what_came_back_stays_in_the_ledger(self, store, plant, archive, tenant, later):
-        with store.open(archive[1], raw=True) as file:
+    def test_what_came_back_stays_in_the_ledger(self, store, plant, stored_keys, tenant, later):
+        with store.open(stored_keys[1], raw=True) as file:
             body = file.read()
-        store.delete(archive[1])
+        store.delete(stored_keys[1])
         check = plant()
-        smuggle(archive[1], body)
+        smuggle(stored_keys[1], body)
 
         repairs = self.run(store, check, later)
 
         assert repairs.outcomes == {"right": 1}
-        assert archive[1] in storage_fixtures.in_ledger()
+        assert stored_keys[1] in in_ledger()
 
-    def test_what_is_being_stored_again_is_left_alone(self, store, plant, archive, later, tenant):
-        kind = archive[1].split("/")[0]
-        store.delete(archive[1])
+    def test_what_is_being_stored_again_is_left_alone(
+        self, store, plant, stored_keys, later, tenant
+    ):
+        kind = stored_keys[1].split("/")[0]
+        store.delete(stored_keys[1])
         check = plant()
         reservation = services.reserve(
-            tenant=tenant, content_type=kind, key=archive[1], size_bytes=9, now=later
+            tenant=tenant, content_type=kind, key=stored_keys[1], size_bytes=9, now=later
         )
 
         repairs = self.run(store, check, later)
@@ -218,14 +211,14 @@ class TestLookingAgain:
         assert ledger_matches_the_bucket()
 
     def test_an_entry_written_meanwhile_is_not_touched(
-        self, store, plant, archive, later, monkeypatch, heard
+        self, store, plant, stored_keys, later, monkeypatch, heard
     ):
-        store.delete(archive[1])
+        store.delete(stored_keys[1])
         check = plant()
         still_there = repair.marker.still_there
 
         def meanwhile(asked):
-            StoredObject.objects.filter(pk=archive[1]).update(sha256="0" * 64)
+            StoredObject.objects.filter(pk=stored_keys[1]).update(sha256="0" * 64)
             return still_there(asked)
 
         monkeypatch.setattr(repair.marker, "still_there", meanwhile)
@@ -233,17 +226,19 @@ class TestLookingAgain:
         repairs = self.run(store, check, later)
 
         assert (repairs.outcomes, repairs.remaining) == ({}, 1)
-        assert archive[1] in storage_fixtures.in_ledger()
+        assert stored_keys[1] in in_ledger()
 
-    def test_a_bucket_that_dies_during_the_repair_loses_nothing(self, store, plant, archive, later):
-        store.delete(archive[1])
+    def test_a_bucket_that_dies_during_the_repair_loses_nothing(
+        self, store, plant, stored_keys, later
+    ):
+        store.delete(stored_keys[1])
         check = plant()
         store.delete(keys.marker(Installation.objects.get().pk))
 
         with pytest.raises(MarkerMissing):
             self.run(store, check, later)
 
-        assert archive[1] in storage_fixtures.in_ledger()
+        assert stored_keys[1] in in_ledger()
 
     def test_an_orphan_somebody_is_storing_is_not_quarantined(
         self, store, plant, tenant, reserve, later
@@ -323,16 +318,16 @@ class TestLookingAgain:
         assert stray not in objects()
         assert not Reservation.objects.exists()
 
-    def test_a_repair_out_of_time_goes_on_next_time(self, store, plant, archive, later):
-        store.delete(archive[0])
+    def test_a_repair_out_of_time_goes_on_next_time(self, store, plant, stored_keys, later):
+        store.delete(stored_keys[0])
         check = plant()
 
         options = repair.CheckOptions(now=later, until=time.monotonic() - 1)
         assert repair.run(store, check, options=options).remaining == 1
         assert repair.run(store, check, options=repair.CheckOptions(now=later)).remaining == 0
 
-    def test_repairing_twice_does_nothing_new(self, store, plant, archive, stray, later):
-        store.delete(archive[0])
+    def test_repairing_twice_does_nothing_new(self, store, plant, stored_keys, stray, later):
+        store.delete(stored_keys[0])
         check = plant()
 
         first = self.run(store, check, later)
@@ -360,7 +355,7 @@ class TestRefusals:
         with pytest.raises(TooMuchMissing):
             checked(dry_run=True)
 
-        assert len(storage_fixtures.in_ledger()) == 30
+        assert len(in_ledger()) == 30
 
     def test_a_person_may_say_that_so_much_is_missing_indeed(self, checked, plundered):
         report = checked(repair=True, max_missing_percent=50)
@@ -368,18 +363,20 @@ class TestRefusals:
         assert report.repairs.outcomes == {"forgotten": 12}
         assert ledger_matches_the_bucket()
 
-    def test_a_dry_run_changes_nothing(self, store, checked, archive, stray):
-        store.delete(archive[0])
-        before = objects(), storage_fixtures.in_ledger()
+    def test_a_dry_run_changes_nothing(self, store, checked, stored_keys, stray):
+        store.delete(stored_keys[0])
+        before = objects(), in_ledger()
 
         report = checked(dry_run=True, repair=True)
 
         assert report.would == {"forgotten": 1, "quarantined": 1}
-        assert (objects(), storage_fixtures.in_ledger()) == before
+        assert (objects(), in_ledger()) == before
         assert not Orphan.objects.exists()
 
     @pytest.mark.parametrize("key", ["backup.tar", "media/nobody/a.png", "other/x/y"])
-    def test_what_lies_in_no_tenants_folder_is_never_deleted(self, checked, archive, key, later):
+    def test_what_lies_in_no_tenants_folder_is_never_deleted(
+        self, checked, stored_keys, key, later
+    ):
         smuggle(key)
 
         report = checked(repair=True, grace=timedelta(0))
@@ -389,14 +386,14 @@ class TestRefusals:
         checked(now=later + 30 * DAY, repair=True)
         assert key in objects()
 
-    def test_the_folder_of_a_tenant_that_is_gone_is_left_alone(self, checked, archive):
+    def test_the_folder_of_a_tenant_that_is_gone_is_left_alone(self, checked, stored_keys):
         gone = Tenant.objects.create(name="gone")
         smuggle(f"media/{gone.pk}/a.png")
         gone.delete()
 
         assert checked(repair=True).repairs.remaining == 1
 
-    def test_what_was_accepted_is_not_told_of_again_but_counts(self, checked, archive):
+    def test_what_was_accepted_is_not_told_of_again_but_counts(self, checked, stored_keys):
         smuggle("backup.tar", b"12345")
         checked()
         Orphan.objects.update(accepted=True)
@@ -404,8 +401,8 @@ class TestRefusals:
         assert checked(repair=True).clean
         assert selectors.bucket_usage().orphaned_bytes == 5
 
-    def test_a_store_that_fails_during_the_repair_says_so(self, store, checked, archive, later):
-        store.delete(archive[0])
+    def test_a_store_that_fails_during_the_repair_says_so(self, store, checked, stored_keys, later):
+        store.delete(stored_keys[0])
         check = checked().check
         store.down = True
 
@@ -436,12 +433,12 @@ class TestAdoption:
             "emergency_bytes": 1,
             "by_type": {"media": 9, "vision": 1, "crawl": 1, "album": 1},
         }
-        settings.LIMITS = storage_fixtures.Limits(total_bytes=10, tenant_bytes=10, **limits)
+        settings.LIMITS = Limits(total_bytes=10, tenant_bytes=10, **limits)
 
         with pytest.raises(services.QuotaExceeded, match="media_limit"):
             self.adopted(store, lost, later)
         limits["by_type"]["media"] = 10
-        settings.LIMITS = storage_fixtures.Limits(total_bytes=10, tenant_bytes=10, **limits)
+        settings.LIMITS = Limits(total_bytes=10, tenant_bytes=10, **limits)
 
         assert self.adopted(store, lost, later).size_bytes == 10
         assert selectors.bucket_usage().taken_bytes == 10
@@ -454,7 +451,7 @@ class TestAdoption:
             with pytest.raises(adoption.NotAdoptable):
                 self.adopted(store, key, later)
 
-        assert lost not in storage_fixtures.in_ledger()
+        assert lost not in in_ledger()
 
     def test_one_that_is_being_stored_is_refused(self, store, lost, tenant, later):
         services.reserve(tenant=tenant, content_type="media", key=lost, size_bytes=10, now=later)
@@ -477,19 +474,19 @@ class TestAdoption:
 
 @pytest.mark.usefixtures("store")
 class TestSchedule:
-    def test_the_task_checks_when_it_is_due(self, archive):
+    def test_the_task_checks_when_it_is_due(self, stored_keys):
         assert tasks.verify_storage(unknown="argument") == (
             "complete, 0 problems, 0 deleted after quarantine"
         )
         assert tasks.verify_storage() == "not due, 0 deleted after quarantine"
         assert IntegrityCheck.objects.count() == 1
 
-    def test_the_task_repairs_nothing(self, store, archive, monkeypatch, later):
+    def test_the_task_repairs_nothing(self, store, stored_keys, monkeypatch, later):
         monkeypatch.setattr(timezone, "now", lambda: later)
-        store.delete(archive[0])
+        store.delete(stored_keys[0])
 
         assert tasks.verify_storage().startswith("complete, 1 problems")
-        assert archive[0] in storage_fixtures.in_ledger()
+        assert stored_keys[0] in in_ledger()
 
     def test_the_task_ends_quarantines(self, checked, stray, later, monkeypatch):
         checked(repair=True)
@@ -498,7 +495,7 @@ class TestSchedule:
         assert tasks.verify_storage() == "not due, 1 deleted after quarantine"
         assert stray not in objects()
 
-    def test_the_task_says_when_it_could_not_look(self, store, archive):
+    def test_the_task_says_when_it_could_not_look(self, store, stored_keys):
         store.down = True
 
         assert tasks.verify_storage().startswith("could not be done")
@@ -514,7 +511,7 @@ class TestSchedule:
         assert stray in objects()
 
 
-def test_a_report_is_one_json_object(store, checked, archive, stray):
+def test_a_report_is_one_json_object(store, checked, stored_keys, stray):
     report = json.loads(json.dumps(checked(repair=True).as_dict()))
 
     assert report["state"] == "clean"

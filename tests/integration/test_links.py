@@ -16,10 +16,7 @@ from storage_quota.models import StoredObject
 from storage_quota.object_store import ObjectMissing, use
 from storage_quota.object_store.memory import MemoryStore
 from tests import factories as make
-from tests import storage_fixtures as given
 from tests.s3_fixtures import s3_settings
-
-tenant = given.tenant
 
 pytestmark = [
     pytest.mark.django_db,

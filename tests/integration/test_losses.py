@@ -15,10 +15,7 @@ from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from telegram_assistant.management.commands.demo import SAMPLE
 from tests import factories as make
-from tests import integrity_fixtures as given
 from tests.integrity_fixtures import document, ledger_matches_the_bucket, smuggle
-
-checked, later = given.checked, given.later
 
 pytestmark = pytest.mark.django_db
 

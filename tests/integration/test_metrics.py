@@ -23,10 +23,7 @@ from storage_quota import services
 from storage_quota.metrics import VIOLATIONS
 from telegram_assistant.config import Metrics
 from telegram_assistant.metrics import exposition, files, folder, server
-from tests import storage_fixtures as given
 from tests.storage_fixtures import key
-
-limits, store, tenant = given.limits, given.store, given.tenant
 
 NEVER = {"post_id", "channel_username", "channel", "sha256", "pid"}
 TOKEN = "0123456789abcdef"

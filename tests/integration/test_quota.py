@@ -12,10 +12,7 @@ from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, UnfinishedUpload
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, ReservationRequest
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
-
-limits, reserve, store, tenant = given.limits, given.reserve, given.store, given.tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limits", "store")]
 

@@ -34,10 +34,7 @@ from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.services import NOT_STORED, QuotaExceeded, ReservationExpired
 from tests import factories
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, used
-
-limits = given.limits
 
 BUCKET, OF_TYPE = 100, {"media": 60, "vision": 50}
 KINDS = tuple(OF_TYPE)

@@ -14,10 +14,7 @@ from storage_quota import selectors, services
 from storage_quota.models import Reservation
 from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
-from tests import storage_fixtures as given
 from tests.storage_fixtures import in_bucket, in_ledger, used
-
-files = given.files
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

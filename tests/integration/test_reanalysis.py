@@ -17,7 +17,6 @@ from events.console import list_of
 from events.models import Delivery, OutboxEvent
 from media.models import Post
 from tests import factories as make
-from tests.integration.archive import Archive
 from tests.integration.paid import digest, drain, with_settings
 from vision import providers
 from vision.admin import reanalyze as reanalyze_page
@@ -35,11 +34,6 @@ from vision.version import parse
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVERYTHING = Selection()
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

@@ -17,11 +17,8 @@ from storage_quota import services
 from storage_quota.models import Reservation, TenantUsage
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationRequest
-from tests import storage_fixtures as given
 from tests.concurrency import wait_for_backends
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
-
-files, limits, store = given.files, given.limits, given.store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,10 +8,7 @@ from django.urls import reverse
 from accounts.models import Tenant, User
 from storage_quota import services
 from storage_quota.models import Reservation, StoredObject
-from tests import storage_fixtures as given
 from tests.storage_fixtures import key
-
-reserve, store, tenant = given.reserve, given.store, given.tenant
 
 pytestmark = [
     pytest.mark.django_db,

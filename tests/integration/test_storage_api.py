@@ -21,10 +21,7 @@ from storage_quota.metrics import VIOLATIONS
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.units import GIB
 from telegram_assistant.config import S3
-from tests import storage_fixtures as fixtures
 from tests.storage_fixtures import key
-
-reserve, store, tenant = fixtures.reserve, fixtures.store, fixtures.tenant
 
 pytestmark = [
     pytest.mark.django_db,

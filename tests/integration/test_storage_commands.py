@@ -12,13 +12,9 @@ from storage_quota import keys, services
 from storage_quota.models import IntegrityCheck, StoredObject
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
-from tests import integrity_fixtures as given
-from tests import storage_fixtures
-from tests.integrity_fixtures import document, medium, smuggle
+from telegram_assistant.config import Limits
+from tests.integrity_fixtures import NOTHING_LOST, document, medium, smuggle
 from tests.s3_fixtures import s3_settings
-
-store, tenant = storage_fixtures.store, storage_fixtures.tenant
-limits = storage_fixtures.limits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
 
@@ -54,36 +50,36 @@ def old(monkeypatch):
 
 
 @pytest.fixture
-def archive(tenant):
+def few_keys(tenant):
     return [medium(tenant, b"one"), medium(tenant, b"two!"), document(tenant, "a")]
 
 
 class TestVerifyStorage:
-    def test_a_clean_archive_exits_0(self, run, archive):
+    def test_a_clean_archive_exits_0(self, run, few_keys):
         code, out, err = run("verify_storage", "--all")
 
         assert code == 0
         assert "Ledger and bucket agree." in out
         assert "objects:" in err  # the bar
 
-    def test_json_is_one_object_on_stdout(self, run, archive):
+    def test_json_is_one_object_on_stdout(self, run, few_keys):
         code, out, _ = run("verify_storage", "--sample", "50%", "--json")
 
         report = json.loads(out)
         assert code == 0
         assert (report["state"], report["complete"]) == ("clean", True)
         assert report["sample_percent"] == 50
-        assert report["findings"] == given.NOTHING_LOST
+        assert report["findings"] == NOTHING_LOST
 
-    def test_problems_exit_1_and_repairing_them_exits_0(self, run, archive, store, old):
-        store.delete(archive[0])
-        smuggle(archive[1], b"another")
+    def test_problems_exit_1_and_repairing_them_exits_0(self, run, few_keys, store, old):
+        store.delete(few_keys[0])
+        smuggle(few_keys[1], b"another")
         old()
 
         code, out, err = run("verify_storage")
         assert code == 1
         assert "2 problems are not repaired." in out
-        assert f"missing: {archive[0]}" in err
+        assert f"missing: {few_keys[0]}" in err
 
         assert run("verify_storage", "--dry-run")[0] == 1
         code, out, _ = run("verify_storage", "--repair", "--json")
@@ -91,8 +87,8 @@ class TestVerifyStorage:
         assert json.loads(out)["repaired"] == {"forgotten": 1, "damaged": 1}
         assert run("verify_storage")[0] == 0
 
-    def test_a_dry_run_says_what_a_repair_would_do(self, run, archive, store, old):
-        store.delete(archive[0])
+    def test_a_dry_run_says_what_a_repair_would_do(self, run, few_keys, store, old):
+        store.delete(few_keys[0])
         old()
 
         code, out, _ = run("verify_storage", "--repair", "--dry-run", "--json")
@@ -102,15 +98,15 @@ class TestVerifyStorage:
         assert (report["dry_run"], report["would"]) == (True, {"forgotten": 1})
         assert StoredObject.objects.count() == 3
 
-    def test_grace_and_share_are_options(self, run, archive, store):
+    def test_grace_and_share_are_options(self, run, few_keys, store):
         run("verify_storage")
-        store.delete(archive[0])
+        store.delete(few_keys[0])
 
         assert run("verify_storage")[0] == 0
         assert run("verify_storage", "--grace-hours", "0")[0] == 1
         assert run("verify_storage", "--grace-hours", "0", "--max-missing-percent", "0%")[0] == 1
 
-    def test_a_store_that_is_down_exits_2(self, run, archive, store):
+    def test_a_store_that_is_down_exits_2(self, run, few_keys, store):
         store.down = True
 
         code, out, err = run("verify_storage", "--json")
@@ -120,7 +116,7 @@ class TestVerifyStorage:
         assert "switched off" in err
         assert IntegrityCheck.objects.get().state == "failed"
 
-    def test_a_strange_bucket_exits_2_until_it_is_claimed(self, run, archive):
+    def test_a_strange_bucket_exits_2_until_it_is_claimed(self, run, few_keys):
         smuggle(keys.marker("5f0c9c14-0b4e-4dd8-9d1c-3fb1a4c4b8b5"), b"")
 
         code, out, err = run("verify_storage", "--json")
@@ -143,7 +139,7 @@ class TestVerifyStorage:
         assert json.loads(out)["error"] == "too_much_missing"
         assert StoredObject.objects.count() == 20
 
-    def test_an_unfinished_round_says_how_far_it_came(self, run, archive, monkeypatch):
+    def test_an_unfinished_round_says_how_far_it_came(self, run, few_keys, monkeypatch):
         monkeypatch.setattr("storage_quota.integrity.compare_ledger_and_bucket._PAGE_PAIRS", 1)
         monkeypatch.setattr(
             "storage_quota.integrity.compare_ledger_and_bucket.CheckOptions.is_over", True
@@ -152,7 +148,7 @@ class TestVerifyStorage:
         code, out, _ = run("verify_storage", "--minutes", "0.1")
 
         assert code == 0
-        assert f"compared up to {min(archive)}" in out
+        assert f"compared up to {min(few_keys)}" in out
 
     @pytest.mark.parametrize(
         "options",
@@ -192,8 +188,8 @@ class TestFact109DiagS3:
         ["quota --tenant-id {id}", "usage", "list --prefix media/ --limit 20", "check-key {key}"],
     )
     @pytest.mark.parametrize("json_too", [False, True])
-    def test_fact_109_the_forms_of_the_contract(self, run, archive, tenant, form, json_too):
-        words = form.format(id=tenant.pk, key=archive[0]).split()
+    def test_fact_109_the_forms_of_the_contract(self, run, few_keys, tenant, form, json_too):
+        words = form.format(id=tenant.pk, key=few_keys[0]).split()
 
         code, out, _ = run("diag_s3", *words, *(["--json"] if json_too else []))
 
@@ -232,7 +228,7 @@ class TestFact109DiagS3:
         ("used", "status"), [(74, "green"), (75, "yellow"), (89, "yellow"), (90, "red")]
     )
     def test_the_status_changes_at_75_and_90_percent(self, run, settings, tenant, used, status):
-        settings.LIMITS = storage_fixtures.Limits(
+        settings.LIMITS = Limits(
             total_bytes=100,
             emergency_bytes=95,
             tenant_bytes=100,
@@ -257,7 +253,7 @@ class TestFact109DiagS3:
         assert (code, out) == (1, "")
         assert "Alice" in err
 
-    def test_usage_counts_objects_and_bytes_by_type(self, run, archive):
+    def test_usage_counts_objects_and_bytes_by_type(self, run, few_keys):
         _, text, _ = run("diag_s3", "usage")
         report = json.loads(run("diag_s3", "usage", "--json")[1])
 
@@ -265,30 +261,30 @@ class TestFact109DiagS3:
         assert report["by_type"]["media"] == {"objects": 2, "bytes": 7}
         assert report["objects"] == 3
 
-    def test_list_shows_at_most_so_many_and_says_if_there_are_more(self, run, archive):
+    def test_list_shows_at_most_so_many_and_says_if_there_are_more(self, run, few_keys):
         _, text, _ = run("diag_s3", "list", "--limit", "2")
 
-        assert [line.split()[0] for line in text.splitlines()[1:3]] == sorted(archive)[:2]
+        assert [line.split()[0] for line in text.splitlines()[1:3]] == sorted(few_keys)[:2]
         assert "Last Modified" in text
         assert "and more" in text
         assert "and more" not in run("diag_s3", "list", "--limit", "3")[1]
         assert "No object's key" in run("diag_s3", "list", "--prefix", "crawl/")[1]
 
-    def test_check_key_tells_what_store_and_ledger_say(self, run, archive, store):
-        _, text, _ = run("diag_s3", "check-key", archive[2])
+    def test_check_key_tells_what_store_and_ledger_say(self, run, few_keys, store):
+        _, text, _ = run("diag_s3", "check-key", few_keys[2])
         for name in ("Size (MB)", "Content Type", "Content Encoding", "Last Modified", "ETag"):
             assert name in text
         assert "gzip" in text
         assert "no damage known" in text
 
-        StoredObject.objects.filter(pk=archive[0]).update(size_bytes=99)
-        assert "differ here" in run("diag_s3", "check-key", archive[0])[1]
+        StoredObject.objects.filter(pk=few_keys[0]).update(size_bytes=99)
+        assert "differ here" in run("diag_s3", "check-key", few_keys[0])[1]
 
-    def test_an_absent_key_exits_1_and_says_so(self, run, archive, store):
-        store.delete(archive[0])
+    def test_an_absent_key_exits_1_and_says_so(self, run, few_keys, store):
+        store.delete(few_keys[0])
 
-        code, text, _ = run("diag_s3", "check-key", archive[0])
-        _, out, _ = run("diag_s3", "check-key", archive[0], "--json")
+        code, text, _ = run("diag_s3", "check-key", few_keys[0])
+        _, out, _ = run("diag_s3", "check-key", few_keys[0], "--json")
 
         assert code == 1
         assert "no such object" in text

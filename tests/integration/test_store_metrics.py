@@ -10,9 +10,6 @@ from storage_quota.models import Reservation
 from storage_quota.object_store import ObjectMissing, StoreUnavailable, get_store, metrics, use
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import json_bytes
-from tests import storage_fixtures as given
-
-store, tenant = given.store, given.tenant
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from events.schemas import VisionAnalyzedEventV1
 from storage_quota.models import StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
-from tests.integration.archive import Archive
+from tests.factories import Archive
 from vision import providers
 from vision.analysis import cache
 from vision.models import PostEnrichment
@@ -26,11 +26,6 @@ from vision.providers.port import ProviderRefused
 from vision.version import VISION_VERSION, parse
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from tests.concurrency import together, wait_for_backends
-from tests.integration.archive import Archive
+from tests.factories import Archive
 from tests.integration.paid import (
     analyzes,
     budget_totals,
@@ -50,11 +50,6 @@ NETWORK, SERVER, LIMITED = (
     ErrorClass.RETRYABLE_SERVER_ERROR,
     ErrorClass.RETRYABLE_RATE_LIMIT,
 )
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

@@ -14,17 +14,11 @@ from storage_quota.metrics import VIOLATIONS
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import get_store
 from telegram_assistant.config import Limits
-from tests.integration.archive import Archive
 from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

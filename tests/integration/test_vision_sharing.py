@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from accounts.models import Tenant
 from events.errors import RetryLater
 from tests.concurrency import together
-from tests.integration.archive import Archive
+from tests.factories import Archive
 from tests.integration.paid import analyzes, budget_totals, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import providers, tasks
@@ -23,11 +23,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Each is a copy of each other one: which comes first does not matter.
 ORIGINAL = encoded(scene(), quality=90)
 COPIES = [encoded(scene(), quality=quality) for quality in (70, 85, 93, 96)]
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

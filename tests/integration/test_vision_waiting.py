@@ -16,7 +16,6 @@ from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
 from telegram_assistant.management.commands import qcluster
 from tests.concurrency import together
-from tests.integration.archive import Archive
 from tests.integration.paid import budget_totals, digest, drain, event_of, with_settings
 from vision import gauges, providers, tasks
 from vision.limits import budget
@@ -25,11 +24,6 @@ from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze, retry_backlog
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def archive():
-    return Archive()
 
 
 @pytest.fixture(autouse=True)

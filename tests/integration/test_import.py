@@ -416,6 +416,7 @@ class TestBadInput:
         assert ImportRun.objects.filter(finished_at__isnull=True).count() == 0
 
 
+@pytest.mark.django_db
 class TestCommand:
     def run(self, *arguments):
         out, err = io.StringIO(), io.StringIO()

@@ -31,7 +31,9 @@ from vision.reanalysis.selection import Selection, generation, schema_numbers
 from vision.services import retry_backlog
 from vision.version import parse
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+with_commits = pytest.mark.django_db(transaction=True)
+"""Where events are published, and delivered by threads with connections of their own."""
 
 EVERYTHING = Selection()
 
@@ -225,6 +227,7 @@ class TestForecast:
         assert found.cost_roubles == 1.79  # GigaChat-Pro: 0.5 roubles for 1000
         assert (found.model, found.days) == ("GigaChat-Pro", 0)
 
+    @with_commits
     def test_a_paid_result_is_not_paid_twice(self, archive, paid):
         archive.post(b"one")
         drain()
@@ -236,6 +239,7 @@ class TestForecast:
         assert (found.pictures["paid_before"], found.pictures["to_pay"]) == (1, 1)
         assert (found.tokens_a_picture, found.tokens) == (1320, 1320)  # as the last one cost
 
+    @with_commits
     def test_by_another_model_it_is(self, archive, paid):
         archive.post(b"one")
         drain()
@@ -295,6 +299,7 @@ class TestForecast:
         assert days_needed(tokens, most=10, limits=limits, spent=spent, today=today) == days
 
 
+@with_commits
 class TestRequest:
     def test_each_post_is_requested_once_in_a_run(self, archive, ask):
         archive.post(b"one", tell=False)
@@ -445,6 +450,7 @@ class TestCommand:
         assert not uploads().exists()
 
     @pytest.mark.parametrize("yes", ["--yes", "--execute"])
+    @with_commits
     def test_with_yes_it_requests_the_analyses(self, archive, reanalyze, yes):
         archive.post(b"one", tell=False)
 
@@ -544,6 +550,7 @@ class TestConsole:
         return press
 
     @pytest.mark.parametrize("over", ["posts", "enrichments"])
+    @with_commits
     def test_it_shows_the_cost_and_requests_after_a_confirmation(self, archive, paid, page, over):
         posts = [archive.post(b"%d" % number, tell=False) for number in range(3)]
         rows = [analyzed_as(post) for post in posts]

@@ -13,7 +13,7 @@ from tests.unit.test_phash import encoded, scene
 from vision.duplicates import detection, hash_index
 from vision.models.duplicates import PictureHash
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The paid provider: asked once for each picture, never above the budget, never lost."""
 
 import itertools
+import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -574,14 +576,26 @@ class TestFailures:
         assert row_of(seventh).vision_provider == "gigachat"
         assert ProviderHealth.objects.get().failures == 0
 
-    def test_while_one_probes_the_others_do_not_ask(self, archive, paid, slots):
+    def test_while_one_probes_the_others_do_not_ask(self, archive, paid, slots, monkeypatch):
         ProviderHealth.objects.create(
             provider="gigachat", failures=5, open_until=timezone.now() - timedelta(seconds=1)
         )
-        paid.seconds = 0.3
         posts = [archive.post(f"{n}".encode()) for n in range(6)]
+        returned, ask = threading.Semaphore(0), paid.analyze_prepared
 
-        together(*map(analyzes, posts))
+        def until_the_others_have_returned(*arguments, **keywords):
+            for _ in posts[1:]:
+                returned.acquire(timeout=10)
+            return ask(*arguments, **keywords)
+
+        def analyze_and_tell(post):
+            try:
+                analyzes(post)()
+            finally:
+                returned.release()
+
+        monkeypatch.setattr(paid, "analyze_prepared", until_the_others_have_returned)
+        together(*(partial(analyze_and_tell, post) for post in posts))
 
         assert len(paid.calls) == 1
 

@@ -26,7 +26,7 @@ class MediaGroup(models.Model):
     An album. Its progress is a query over its items, never a column that could be stale.
 
     `assembled_print` says which state of the items was assembled last; `claimed_until` is
-    the lease of who assembles it now.
+    the end of the lease under which the worker `claimed_by` assembles it now.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -63,6 +63,7 @@ class MediaGroup(models.Model):
     assembled_at = models.DateTimeField(_("assembled at"), null=True, blank=True)
     assembled_print = models.CharField(max_length=64, blank=True, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_by = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
@@ -80,6 +81,11 @@ class MediaGroup(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(
+                fields=["claimed_by"],
+                name="media_group_claimed",
+                condition=Q(claimed_by__isnull=False),
+            ),
             models.Index(fields=["-posted_at", "-id"], name="media_group_posted_at"),
             models.Index(
                 fields=["updated_at"], name="media_group_waiting", condition=Q(status="waiting")

@@ -1,11 +1,10 @@
 """
-The doorbell: a django-q2 task that wakes a worker because a queue has work.
+Occasional tasks of django-q2, such as a cleanup that is wanted soon.
 
-At most one such task per queue is on its way. A lost one loses nothing: the deliveries are rows,
-and `events.tasks.redeliver_due` rings again every minute.
+Deliveries need none of this: workers look for them in their table. At most one task of a name is
+on its way, however often it is asked for.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,21 +18,6 @@ LOST_AFTER: Final = timedelta(minutes=15)
 """Time after which a task that did not begin counts as lost; django-q2 ends one after ten minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """Callable for `transaction.on_commit`: wakes the queue unless a task is on its way to it."""
-
-    queue: str
-
-    def __call__(self) -> None:
-        if _ring_is_new(self.queue, now=timezone.now()):
-            enqueue_drain(self.queue)
-
-
-def enqueue_drain(queue: str) -> None:
-    async_task("events.tasks.drain", queue=queue, task_name=f"drain {queue}")
-
-
 def enqueue_once(func: str, **kwargs: Any) -> None:
     """
     Enqueue `func` (a dotted name) unless it is enqueued already.
@@ -45,22 +29,22 @@ def enqueue_once(func: str, **kwargs: Any) -> None:
         async_task(func, task_name=func.rpartition(".")[2], **kwargs)
 
 
-def acknowledge(queue: str) -> None:
-    """Note that work on the queue begins: what is published from now on rings again."""
-    Doorbell.objects.filter(queue=queue, rung_at__isnull=False).update(rung_at=None)
+def acknowledge(func: str) -> None:
+    """Note that the task begins: whoever wants it from now on enqueues it again."""
+    Doorbell.objects.filter(queue=func, rung_at__isnull=False).update(rung_at=None)
 
 
-def _ring_is_new(queue: str, *, now: datetime, lost_before: datetime | None = None) -> bool:
-    """Note that the bell rings; False if it rang before and nobody has acknowledged that yet."""
+def _ring_is_new(func: str, *, now: datetime, lost_before: datetime) -> bool:
+    """Note that the task is wanted; False if it was before and has not begun since."""
     with connection.cursor() as cursor:
         # The condition of the update decides between two that ring at once: the row lock makes
-        # the second one see what the first has written. `< NULL` is never true.
+        # the second one see what the first has written.
         cursor.execute(
             """
             INSERT INTO events_doorbell AS bell (queue, rung_at) VALUES (%s, %s)
             ON CONFLICT (queue) DO UPDATE SET rung_at = excluded.rung_at
             WHERE bell.rung_at IS NULL OR bell.rung_at < %s::timestamptz
             """,
-            [queue, now, lost_before],
+            [func, now, lost_before],
         )
         return bool(cursor.rowcount == 1)

@@ -12,7 +12,7 @@ from django.db import connections
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from events import subscriptions
+from events import liveness, subscriptions
 from telegram_assistant.metrics.folder import VARIABLE
 from tests.gigachat_fixtures import (  # noqa: F401 - fixtures
     certificate_files,
@@ -39,6 +39,13 @@ def django_db_modify_db_settings() -> None:
     """Tests kill workers, never the machine: their commits need not wait for the disk."""
     settings = connections["default"].settings_dict
     settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The database can be dropped only when the worker's own connection is closed."""
+    yield
+    liveness.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

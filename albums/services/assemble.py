@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.summary import AlbumSummary, ItemView, document, fingerprint, summarize
-from events import outbox, trace
+from events import liveness, outbox, trace
 from events.errors import RetryLater
 from events.schemas import AlbumAssembledEventV1
 from storage_quota import keys
@@ -21,7 +21,10 @@ from vision.models import EnrichmentKind, PostEnrichment
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=2)
-"""How long an assembly may take before another worker may try."""
+"""
+How long an assembly may take before another worker may try. The claim of a worker that is gone
+ends at once (`release_claims_of_gone_workers`).
+"""
 COME_BACK = timedelta(seconds=2)
 
 
@@ -100,7 +103,15 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
 def _give_back(group: MediaGroup) -> None:
     """Our claim; one that ran out may be another worker's by now."""
     ours = MediaGroup.objects.filter(pk=group.pk, claimed_until=group.claimed_until)
-    ours.update(claimed_until=None)
+    ours.update(claimed_until=None, claimed_by=None)
+
+
+def release_claims_of_gone_workers(**_: object) -> int:
+    """Free the albums that workers which are gone were assembling; workers do so all the time."""
+    claimed = MediaGroup.objects.filter(claimed_by__isnull=False)
+    workers = claimed.order_by().values_list("claimed_by", flat=True).distinct()
+    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    return claimed.filter(claimed_by__in=gone).update(claimed_until=None, claimed_by=None)
 
 
 def assemble_overdue(*, timeout: timedelta, now: datetime) -> int:
@@ -180,8 +191,8 @@ def _is_partial(items: Sequence[ItemView]) -> bool:
 def _claim(group: MediaGroup, *, now: datetime) -> bool:
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     claimed = MediaGroup.objects.filter(free, pk=group.pk, content_hash=group.content_hash)
-    group.claimed_until = now + CLAIM
-    return claimed.update(claimed_until=group.claimed_until) == 1
+    group.claimed_until, group.claimed_by = now + CLAIM, liveness.worker_id()
+    return claimed.update(claimed_until=group.claimed_until, claimed_by=group.claimed_by) == 1
 
 
 def _put(assembly: Assembly) -> str | None:
@@ -225,7 +236,7 @@ def _settle(assembly: Assembly, s3_key: str | None) -> str:
     group.status = assembly.status
     group.assembled_at = assembly.completed_at
     group.assembled_print = assembly.print
-    group.claimed_until = None
+    group.claimed_until = group.claimed_by = None
     group.meta = group.meta | {"enrichment": _enrichment(assembly, s3_key)}
     group.save()
     PostEnrichment.objects.filter(kind=EnrichmentKind.VISION, post__album_item__group=group).update(

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from events import outbox, trace
-from events.schemas import Event
+from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media import announce, bulk, rows
 from media.models import (
     Channel,
@@ -25,6 +25,8 @@ from media.services.blobs import NotStored, Stored, key_of
 from media.services.plan import Plan, complain, posts_of
 from storage_quota import services as quota
 
+Announced = PostParsedEventV1 | VisionUploadedEventV1
+
 
 class MediaVanished(Exception):
     """A blob that was known when the batch began was evicted meanwhile: do the batch again."""
@@ -39,12 +41,24 @@ def settle(channel: Channel, batch: Plan, stored: Stored, *, now: datetime) -> N
     _drop_unstored(batch, stored)
     media = _media_rows(channel, batch, stored, now=now)
     events = _post_rows(channel, batch, media, now=now)
-    outbox.publish_many(events)
+    _publish(events, now=now)
     _advance(channel, batch, now=now)
     quota.settle_many(list(stored.put.values()), now=now)
     batch.outcome.counts["media_stored"] += len(stored.put)
     batch.outcome.counts["bytes_stored"] += sum(r.size_bytes for r in stored.put.values())
     batch.outcome.counts["duplicates"] += len(batch.blobs) - len(stored.put)
+
+
+def _publish(events: Sequence[Announced], *, now: datetime) -> None:
+    """Publish with posts of the past marked as backfill, so that new ones go before them."""
+    oldest_recent = now - settings.RECENT_POST_AGE
+    for backfill in (False, True):
+        chosen = [event for event in events if _is_before(event, oldest_recent) == backfill]
+        outbox.publish_many(chosen, backfill=backfill)
+
+
+def _is_before(event: Announced, time: datetime) -> bool:
+    return event.posted_at is not None and event.posted_at < time
 
 
 def _drop_unstored(batch: Plan, stored: Stored) -> None:
@@ -110,14 +124,14 @@ def _media_row(channel: Channel, blob: Blob, *, now: datetime) -> MediaObject:
 
 def _post_rows(
     channel: Channel, batch: Plan, media: dict[str, MediaObject], *, now: datetime
-) -> list[Event]:
+) -> list[Announced]:
     """Write the posts and their media; returns what the floors above should hear."""
     built = [(one, rows.build(channel, one)) for one in batch.incoming]
     existing = _existing(channel, built)
     contents_before = _contents([row.id for row in existing.values()])
     written: list[PostRow] = []
     maps: list[PostMedia] = []
-    events: list[Event] = []
+    events: list[Announced] = []
     batch_trace = trace.current() or trace.new()
     for one, row in built:
         trace_id = f"{batch_trace[:64]}:{row.telegram_message_id}"

@@ -15,8 +15,5 @@ class Command(Cluster):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.VISION.feature_vision_enabled:
             logger.info("Vision Analysis task started")
+        server.start()
         super().handle(*args, **options)
-        # The workers' parent was forked by now, so no thread of ours gets into them. This
-        # process only waits for that parent, at its exit; the thread serves meanwhile.
-        if not options.get("run_once"):
-            server.start()

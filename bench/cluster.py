@@ -16,4 +16,4 @@ if __name__ == "__main__":
     # Processes that the cluster starts find the database through their environment.
     os.environ |= {"DJANGO_SETTINGS_MODULE": "bench.cluster_settings", "BENCH_DATABASE": name}
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    os.execv(sys.executable, [sys.executable, str(MANAGE), *(command or ["qcluster"])])
+    os.execv(sys.executable, [sys.executable, str(MANAGE), *(command or ["qcluster"])])  # noqa: S606 - no shell is needed

@@ -118,6 +118,21 @@ class Doorbell(models.Model):
         return self.queue
 
 
+class TaskClaim(models.Model):
+    """Which worker took a task out of django-q2's queue, so that it is given back if that is gone."""
+
+    task_id = models.BigIntegerField(primary_key=True)
+    worker = models.UUIDField(null=True)
+    attempts = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("claim of a task")
+        verbose_name_plural = _("claims of tasks")
+
+    def __str__(self) -> str:
+        return f"task #{self.task_id}"
+
+
 class DeadLetter(Delivery):
     """A delivery that was given up and waits for a person to decide."""
 

@@ -1,21 +1,82 @@
 """
-Occasional tasks of django-q2, such as a cleanup that is wanted soon.
+Occasional tasks of django-q2, such as a cleanup that is wanted soon, and its queue of tasks.
 
 Deliveries need none of this: workers look for them in their table. At most one task of a name is
-on its way, however often it is asked for.
+on its way, however often it is asked for. A task that a killed cluster had taken out of the queue
+begins again within seconds (`Broker`, `release_tasks_of_gone_workers`).
 """
 
+import logging
+import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from events.models import Doorbell
+from events import liveness
+from events.models import Doorbell, TaskClaim
+
+logger = logging.getLogger(__name__)
 
 LOST_AFTER: Final = timedelta(minutes=15)
 """Time after which a task that did not begin counts as lost; django-q2 ends one after ten minutes."""
+
+MOST_ATTEMPTS: Final = 3
+"""Clusters that may be lost with the same task before it is given up: it probably kills them."""
+
+
+class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
+    """django-q2's queue in the database, which notes who has taken a task out of it."""
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        due = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
+        if not due.exists():
+            time.sleep(Conf.POLL)
+            return None
+        worker = liveness.worker_id()
+        with transaction.atomic():
+            taken: list[tuple[int, str]] | None = super().dequeue()
+            for task_id, _ in taken or ():
+                claim, new = TaskClaim.objects.get_or_create(
+                    task_id=task_id, defaults={"worker": worker}
+                )
+                if not new:
+                    claim.worker, claim.attempts = worker, claim.attempts + 1
+                    claim.save()
+        return taken
+
+    def delete(self, task_id: int) -> None:
+        super().delete(task_id)
+        TaskClaim.objects.filter(task_id=task_id).delete()
+
+
+def release_tasks_of_gone_workers(*, now: datetime) -> int:
+    """Put tasks back into the queue that a cluster which is gone had taken out of it."""
+    claims = TaskClaim.objects.filter(worker__isnull=False)
+    workers = claims.order_by().values_list("worker", flat=True).distinct()
+    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    released = 0
+    for claim in claims.filter(worker__in=gone):
+        with transaction.atomic():
+            released += _release(claim, now=now)
+    return released
+
+
+def _release(claim: TaskClaim, *, now: datetime) -> int:
+    task = OrmQ.objects.filter(pk=claim.task_id)
+    if claim.attempts >= MOST_ATTEMPTS or not task.exists():
+        if task.delete()[0]:
+            logger.error("%s was lost with %d clusters: given up", claim, claim.attempts)
+        claim.delete()
+        return 0
+    # The condition decides between two that release at once.
+    mine = TaskClaim.objects.filter(pk=claim.pk, worker=claim.worker)
+    return mine.update(worker=None) and int(task.update(lock=now))
 
 
 def enqueue_once(func: str, **kwargs: Any) -> None:

@@ -158,6 +158,7 @@ Q_CLUSTER = {
     "name": "telegram_assistant",
     "label": "Tasks",
     "orm": "default",
+    "broker_class": "events.queue.Broker",
     "workers": min(2, ENV.web.q_workers),
     "poll": 0.5,
     "timeout": 600,  # seconds

@@ -13,7 +13,7 @@ from typing import Final
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from events import liveness
+from events import liveness, queue
 from events.delivery import claims
 from events.models import Delivery, DeliveryState
 
@@ -93,3 +93,4 @@ def _make_due(ids: list[int], *, now: datetime) -> int:
 
 register("deliveries", release_leases_of_gone_workers)
 register("own deliveries", release_own_forgotten_leases)
+register("tasks", queue.release_tasks_of_gone_workers)

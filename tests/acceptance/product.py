@@ -71,7 +71,8 @@ class Product:
     def kill_workers(self, how: int = signal.SIGKILL) -> None:
         """The whole cluster: its supervisor would start a killed worker anew."""
         for process in self.workers:
-            os.killpg(process.pid, how)
+            with suppress(ProcessLookupError):  # a test may have ended it
+                os.killpg(process.pid, how)
             process.wait()
             # django-q2's processes have a group of their own, in the same session.
             for other in in_session(process.pid):

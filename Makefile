@@ -1,11 +1,11 @@
-# `make` lists what there is. Two commands do all the set-up: `make demo` and `make test`.
+# `make` lists the targets. `make demo` and `make test` install everything they need.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 MANAGE := $(RUN) manage.py
 PORT ?= 8000
-# Empty: whoever is configured looks at the demo's pictures. stub: a GigaChat on this machine.
+# Empty: the configured provider analyzes the demo's pictures. stub: a GigaChat stub on this machine.
 VISION ?=
 DEMO_VISION_stub := ./install/with-gigachat-stub
 DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
@@ -16,7 +16,7 @@ DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is emp
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/base tesseract ## import the sample channel, run the pipeline, show what came out (VISION=stub)
+demo: $(VENV)/base tesseract ## import the sample channel, process it, show the result (VISION=stub)
 	@$(MANAGE) migrate --verbosity 0
 	@LOG_LEVEL=WARNING $(DEMO_VISION) $(MANAGE) demo
 
@@ -35,7 +35,7 @@ check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, transl
 	@$(MANAGE) makemigrations --check --dry-run --verbosity 0
 	@$(MANAGE) check --fail-level WARNING
 
-bench: $(VENV)/dev tesseract ## measure what must hold; each figure is a ratio of one run
+bench: $(VENV)/dev tesseract ## measure performance; each figure is a ratio within one run
 	@$(RUN) -m bench
 
 format: $(VENV)/dev ## rewrite the code in the house style
@@ -44,29 +44,38 @@ format: $(VENV)/dev ## rewrite the code in the house style
 migrations: $(VENV)/dev ## write migrations for changed models
 	@$(MANAGE) makemigrations
 
-messages: $(VENV)/dev ## compile the translations (telegram_assistant/locale)
-	@$(RUN) -m telegram_assistant.locale.compile
+CATALOG := telegram_assistant/locale/ru/LC_MESSAGES/django.po
+messages: $(VENV)/dev gettext ## collect the texts to translate, compile the translations
+	@$(MANAGE) makemessages --verbosity 0 --locale ru --no-location --no-obsolete --no-wrap \
+	  $(addprefix --ignore ,tests bench tools var .venv)
+	@# Sorted by text, an entry stays where it is when code moves; the date would change each time.
+	@msgattrib --sort-output --no-wrap $(CATALOG) | sed '/^"POT-Creation-Date:/d' > $(CATALOG).new
+	@mv $(CATALOG).new $(CATALOG)
+	@$(MANAGE) compilemessages --verbosity 0 --locale ru --ignore .venv
 
-requirements: $(VENV)/dev ## pin the requirements anew
+requirements: $(VENV)/dev ## pin the newest versions of the requirements
 	@for name in base dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	  requirements/$$name.in --output-file requirements/$$name.txt; done
 
-sample: $(VENV)/dev ## draw the sample channel anew
+sample: $(VENV)/dev ## draw the sample channel again
 	@$(RUN) -m tools.sample_channel.draw telegram_assistant/sample
 
-password: $(VENV)/base ## give the admin user a new password
+password: $(VENV)/base ## set a new password for the admin user
 	@$(MANAGE) changepassword admin
 
 stop: ## stop the embedded PostgreSQL
 	@$(MANAGE) local stop
 
-clean: ## forget the virtual environment (var/, where your data is, stays)
+clean: ## delete the virtual environment (your data in var/ is kept)
 	@rm -rf $(VENV)
 
-.PHONY: tesseract browser
+.PHONY: tesseract browser gettext
 tesseract:
 	@./install/packages tesseract tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng
+
+gettext:
+	@./install/packages msgfmt gettext
 
 browser:
 	@./install/packages chromium chromium chromium-driver fonts-dejavu-core \

@@ -1,9 +1,9 @@
 """
-The one answer to "may this user see or do this to this tenant?".
+Decide what a user may do to a tenant. Every room asks here and nowhere else.
 
-Operators are active members of staff: they may do everything to every tenant. Everybody else
-may view the tenants of their memberships. What is not visible is answered exactly like what
-does not exist, so nobody learns which ids other tenants have.
+Operators are active members of staff: they may do everything to every tenant. Every other user
+may view the tenants of their memberships. A row that is not visible is answered like one that
+does not exist, so that nobody learns which ids other tenants have.
 """
 
 from enum import StrEnum
@@ -19,23 +19,19 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class Action(StrEnum):
-    """What somebody wants to do to a tenant's archive."""
+    """Kinds of access to a tenant's archive."""
 
     VIEW = "view"
     OPERATE = "operate"
 
 
 def may(user: User, action: Action, tenant: Tenant) -> bool:
-    """Whether `user` may do `action` to `tenant`. Every room asks here and nowhere else."""
+    """Whether `user` may do `action` to `tenant`."""
     return tenants_of(user, action).filter(pk=tenant.pk).exists()
 
 
 def tenants_of(user: User, action: Action = Action.VIEW) -> QuerySet[Tenant]:
-    """
-    The tenants to which `user` may do `action`.
-
-    The set has no order of its own: give it one before you show it.
-    """
+    """Select the tenants to which `user` may do `action`, in no particular order."""
     if is_operator(user):
         return Tenant.objects.all()
     if not user.is_active or user.pk is None or action is not Action.VIEW:
@@ -50,9 +46,9 @@ def is_operator(user: User) -> bool:
 
 def visible(queryset: QuerySet[Row], user: User, path: str = "tenant") -> QuerySet[Row]:
     """
-    The rows whose tenant `user` may view; `path` leads from a row to its tenant.
+    Select the rows whose tenant `user` may view.
 
-    For tenants themselves that path is `pk`.
+    `path` is the lookup from a row to its tenant; for tenants themselves it is `pk`.
     """
     if is_operator(user):
         return queryset

@@ -1,23 +1,52 @@
-"""Tenants, who may see them, and who signs in, in the console."""
+"""The console's pages of users, tenants and memberships."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrPromise
 
-from accounts import tenant_settings
+from accounts import tenant_settings, time_zones
 from accounts.models import Membership, Tenant, User
 from events.console import BigTableAdmin
 
 
+class AccountForm(UserChangeForm[User]):
+    """The form of a user, with a list of time zones instead of a text field."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A field that the user may only view is not in the form.
+        if "language" in self.fields:
+            self._offer("language", _("as in the browser"), settings.LANGUAGES)
+        if "time_zone" in self.fields:
+            zones = time_zones.choices(current=self.instance.time_zone)
+            self._offer("time_zone", _("as on the server"), zones)
+
+    def _offer(self, name: str, empty: StrPromise, choices: Sequence[Any]) -> None:
+        old = self.fields[name]
+        self.fields[name] = forms.ChoiceField(
+            label=old.label,
+            help_text=old.help_text,
+            required=False,
+            choices=[("", empty), *choices],
+        )
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin[User]):
-    """Django's own page, with what this product knows of a person."""
+    """Django's page of a user, with the preferences that this product adds."""
+
+    form = AccountForm
 
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
@@ -26,18 +55,22 @@ class AccountAdmin(UserAdmin[User]):
 
 
 class MembershipInline(admin.TabularInline[Membership, Tenant]):
-    """Who sees this tenant through the API, apart from the operators."""
+    """The users who may view this tenant through the API, apart from the operators."""
 
     model = Membership
     autocomplete_fields = ("user",)
     extra = 0
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        # Each row is headed by its membership, whose text names the user.
+        return super().get_queryset(request).select_related("user", "tenant")
+
 
 class TenantForm(forms.ModelForm[Tenant]):
     def clean_settings(self) -> Any:
         value = self.cleaned_data["settings"] or {}
-        if complaints := tenant_settings.complaints(value):
-            raise ValidationError(complaints)
+        if problems := tenant_settings.problems(value):
+            raise ValidationError(problems)
         return value
 
 
@@ -55,7 +88,7 @@ class TenantAdmin(BigTableAdmin[Tenant]):
         return "—" if tenant.limit_bytes is None else filesizeformat(tenant.limit_bytes)
 
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
-        return False  # keys, posts and books of a tenant go together or not at all
+        return False  # its posts, its ledger and its objects can only be deleted together
 
 
 @admin.register(Membership)

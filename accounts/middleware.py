@@ -1,20 +1,21 @@
-"""The language and the time zone of whoever is signed in."""
+"""Show pages in the language and the time zone of the user."""
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from accounts import time_zones
 from accounts.models import User
 
 
 class PreferencesMiddleware:
     """
-    Show pages in the user's own language and time zone.
+    Activate the language and the time zone that the user has chosen.
 
-    Stands below AuthenticationMiddleware. What a user left empty stays as the browser and the
-    installation have it.
+    Must come after AuthenticationMiddleware. A user who has chosen none gets the language of the
+    browser and the time zone of the installation.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -24,9 +25,9 @@ class PreferencesMiddleware:
         user = request.user
         if not isinstance(user, User):
             return self.get_response(request)
-        if user.language:
-            # Not given back: LocaleMiddleware chooses anew at each request, and names the
-            # language of the answer after us.
+        if user.language in dict(settings.LANGUAGES):
+            # Not deactivated afterwards: LocaleMiddleware activates a language at each request, and
+            # writes the one that is active at the end into the header Content-Language.
             translation.activate(user.language)
-        with timezone.override(ZoneInfo(user.time_zone) if user.time_zone else None):
+        with timezone.override(time_zones.find(user.time_zone)):
             return self.get_response(request)

@@ -1,4 +1,4 @@
-"""Who signs in, whose archive it is, and who may see which."""
+"""Users, tenants, and which user may view which tenant's archive."""
 
 import uuid
 from typing import ClassVar
@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.validators import validate_time_zone
+from accounts.time_zones import validate_time_zone
 
 TIME_ZONE_MAX_LENGTH = 64
 
 
 class User(AbstractUser):
-    """A person who signs in, with the language and the time zone they read the console in."""
+    """A person who signs in, with the language and the time zone in which the console is shown."""
 
     language = models.CharField(
         _("language"),
@@ -23,7 +23,7 @@ class User(AbstractUser):
         blank=True,
         default="",
         choices=settings.LANGUAGES,
-        help_text=_("Empty: the language of the browser."),
+        help_text=_("If empty, the language of the browser is used."),
     )
     time_zone = models.CharField(
         _("time zone"),
@@ -31,18 +31,18 @@ class User(AbstractUser):
         blank=True,
         default="",
         validators=[validate_time_zone],
-        help_text=_("Like Europe/Moscow. Empty: the time zone of the installation."),
+        help_text=_("If empty, the time zone of the installation is used."),
     )
     notification_address = models.EmailField(
         _("notification address"),
         blank=True,
         default="",
-        help_text=_("Where notifications go. Empty: the e-mail address of the account."),
+        help_text=_("If empty, notifications go to the e-mail address of the account."),
     )
 
 
 class Tenant(models.Model):
-    """Whose archive it is. Limits are per tenant, and so are keys."""
+    """The owner of an archive. Limits, object keys and budgets are per tenant."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
@@ -76,9 +76,9 @@ class Tenant(models.Model):
 
 class Membership(models.Model):
     """
-    A user may see a tenant's archive through the API.
+    The right of a user to view a tenant's archive through the API.
 
-    Active members of staff are operators: they see every tenant and need no membership.
+    Operators (active members of staff) may view every tenant and need no membership.
     """
 
     tenant = models.ForeignKey(
@@ -100,4 +100,4 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.tenant_id}"
+        return f"{self.user} – {self.tenant}"

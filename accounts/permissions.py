@@ -1,4 +1,4 @@
-"""The access rules as Django REST framework asks for them."""
+"""The rules of `accounts.access` as permissions of Django REST framework."""
 
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ class IsOperator(BasePermission):
 
 
 class IsMember(BasePermission):
-    """Admit whoever may view at least one tenant; `visible` decides which rows they get."""
+    """Admit users who may view at least one tenant; `visible` decides which rows they get."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return is_operator(request.user) or tenants_of(request.user).exists()
@@ -30,9 +30,9 @@ def visible_or_404(
     queryset: QuerySet[Row], user: User, pk: str | UUID, path: str = "tenant", field: str = "pk"
 ) -> Row:
     """
-    Return the one visible row of this UUID.
+    Return the visible row whose `field` is this UUID.
 
-    422 where `pk` is no UUID, 404 where there is no such row or it belongs to somebody else.
+    Answers 422 if `pk` is not a UUID, and 404 if there is no such row or it is not visible.
     """
     found = visible(queryset, user, path).filter(**{field: parse_uuid(pk, name=field)}).first()
     if found is None:
@@ -41,7 +41,7 @@ def visible_or_404(
 
 
 def parse_uuid(text: str | UUID, *, name: str = "id") -> UUID:
-    """Raises the ValidationError that becomes 422."""
+    """Parse a UUID; raises the ValidationError that becomes 422."""
     try:
         value: UUID = UUIDField().run_validation(text)
     except ValidationError as error:

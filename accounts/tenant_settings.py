@@ -1,7 +1,7 @@
 """
-What a tenant's `settings` may hold: sections by name, each with a function that checks it.
+Check a tenant's `settings`: sections by name, each with a function that checks it.
 
-A room with settings of its own per tenant registers their section in `AppConfig.ready()`.
+A room that has settings per tenant registers a section for them in `AppConfig.ready()`.
 """
 
 from collections.abc import Callable
@@ -11,23 +11,21 @@ Checker = Callable[[Any], list[str]]
 
 
 def register(name: str, check: Checker) -> None:
-    """`check` gets the section's value and returns what is wrong with it, a sentence each."""
+    """Register a section; `check` takes its value and returns a sentence for each problem."""
     _checkers[name] = check
 
 
-def complaints(value: Any) -> list[str]:
-    """What is wrong with a tenant's settings, a sentence each; empty if nothing is."""
+def problems(value: Any) -> list[str]:
+    """Return a sentence for each problem of a tenant's settings."""
     if not isinstance(value, dict):
-        return ["An object of sections is wanted, such as {}"]
-    return [
-        complaint for name, section in value.items() for complaint in _complaints(name, section)
-    ]
+        return ["The settings must be an object of sections, such as {}"]
+    return [problem for name, section in value.items() for problem in _problems(name, section)]
 
 
-def _complaints(name: str, section: Any) -> list[str]:
+def _problems(name: str, section: Any) -> list[str]:
     if name not in _checkers:
         return [f"{name}: there is no such section"]
-    return [f"{name}: {complaint}" for complaint in _checkers[name](section)]
+    return [f"{name}: {problem}" for problem in _checkers[name](section)]
 
 
 _checkers: dict[str, Checker] = {}

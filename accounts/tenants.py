@@ -1,4 +1,4 @@
-"""Finding the tenant one works for."""
+"""Find a tenant by name or id."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -26,7 +26,7 @@ class TenantUnknown(DomainError):
 
 
 def default_tenant() -> Tenant:
-    """The tenant of an installation that has only one; made at its first use."""
+    """Return the tenant of an installation that has only one; creates it at the first use."""
     tenant, _ = Tenant.objects.get_or_create(
         pk=settings.S3.default_tenant_id, defaults={"name": "default"}
     )
@@ -34,7 +34,7 @@ def default_tenant() -> Tenant:
 
 
 def find_tenant(name_or_id: str | None = None) -> Tenant:
-    """By name, else by id; the default tenant when nothing is said. Raises TenantUnknown."""
+    """Find a tenant by name or id, or return the default tenant; raises TenantUnknown."""
     if not name_or_id:
         return default_tenant()
     tenant = Tenant.objects.filter(name=name_or_id).first() or _by_id(name_or_id)

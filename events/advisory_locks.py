@@ -110,8 +110,9 @@ def _wait_for(name: str, timeout: timedelta | None) -> None:
         _value(
             "SELECT CASE WHEN set_config('lock_timeout', %s, true) <> ''"
             " THEN pg_advisory_lock(%s)::text END",
-            f"{milliseconds}ms", key_of(name),
-        )  # fmt: skip
+            f"{milliseconds}ms",
+            key_of(name),
+        )
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise LockTimeout(f"{name} was not free within {timeout}") from error

@@ -1,4 +1,8 @@
-"""Tables of the outbox: events, and their deliveries to subscribers."""
+"""
+Tables of the outbox: events, and their deliveries to subscribers.
+
+The console calls a delivery a job, and a dead letter a failed job.
+"""
 
 from typing import ClassVar
 
@@ -39,9 +43,9 @@ class OutboxEvent(models.Model):
 
 class DeliveryState(models.TextChoices):
     PENDING = "pending", _("pending")
-    LEASED = "leased", _("in work")
+    LEASED = "leased", _("running")
     DONE = "done", _("done")
-    DEAD = "dead", _("dead")
+    DEAD = "dead", _("failed")
 
 
 OPEN_STATES = (DeliveryState.PENDING, DeliveryState.LEASED)
@@ -80,8 +84,8 @@ class Delivery(models.Model):
     outcome = models.CharField(_("outcome"), max_length=100, blank=True, default="")
 
     class Meta:
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event", "subscriber"], name="delivery_once"),
             models.CheckConstraint(
@@ -138,5 +142,5 @@ class DeadLetter(Delivery):
 
     class Meta:
         proxy = True
-        verbose_name = _("dead letter")
-        verbose_name_plural = _("dead letters")
+        verbose_name = _("failed job")
+        verbose_name_plural = _("failed jobs")

@@ -13,7 +13,7 @@ Handler = Callable[..., str]
 
 
 class Mode(Enum):
-    """How a handler is run; see `events.delivery.run`."""
+    """The ways to run a handler, which are implemented in `events.delivery.run`."""
 
     TRANSACTIONAL = "transactional"
     """The handler only changes rows: many deliveries share one transaction."""
@@ -75,9 +75,17 @@ def subscribe(
         if name in _registry and _registry[name].handler is not handler:
             raise ValueError(f"two subscribers are called {name}")
         _registry[name] = Subscription(
-            name=name, schema=schema, handler=handler, queue=queue, mode=mode, batch=batch,
-            threads=threads, lease=lease, backoff=backoff or Backoff(), when=when,
-        )  # fmt: skip
+            name=name,
+            schema=schema,
+            handler=handler,
+            queue=queue,
+            mode=mode,
+            batch=batch,
+            threads=threads,
+            lease=lease,
+            backoff=backoff or Backoff(),
+            when=when,
+        )
         return handler
 
     return register

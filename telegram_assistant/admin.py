@@ -1,4 +1,4 @@
-"""Parts of the console that belong to no room: tokens of the API."""
+"""The console's page of API tokens."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ admin.site.unregister(TokenProxy)
 @admin.register(TokenProxy)
 class ApiTokenAdmin(TokenAdmin):
     """
-    DRF's own page, which is made to keep keys out of lists, messages and the action log.
+    DRF's page of tokens, changed to keep keys out of lists, messages and the action log.
 
-    Tokens are stored as they are, so whoever may look at them here may use them: superusers
-    everybody's, other operators their own and those of users who are no operators.
+    Keys are stored in plain text, so whoever may see one may use it: superusers see all keys,
+    other operators their own keys and those of users who are not operators.
     """
 
     list_display = ("user", "ending", "created")
@@ -54,7 +54,7 @@ class ApiTokenAdmin(TokenAdmin):
     def response_add(
         self, request: HttpRequest, obj: TokenProxy, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """To the page that shows the key; messages lie in cookies, so it stands in none."""
+        """Redirect to the page that shows the key; a message would put it into a cookie."""
         self.message_user(request, _("The token is made: copy its key from here."))
         return HttpResponseRedirect(reverse("admin:authtoken_tokenproxy_change", args=[obj.pk]))
 

@@ -1,4 +1,4 @@
-"""The console: Django's admin under the product's name, in the order an operator works."""
+"""The console: Django's admin with the product's name and the order in which operators work."""
 
 from typing import Any, Final
 
@@ -19,9 +19,9 @@ ORDER: Final = (
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
     "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip
-"""Of the index. What is not named comes last."""
+"""Order of the models on the first page; models that are not named come last."""
 NAMES: Final = {"django_q": _("Tasks"), "authtoken": _("API tokens")}
-"""Of apps whose own is not translated."""
+"""Names of apps whose own names have no translation."""
 
 
 class ConsoleSite(AdminSite):
@@ -32,12 +32,12 @@ class ConsoleSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
         for app in apps:
-            app["models"].sort(key=lambda model: _place(app, model))
+            app["models"].sort(key=lambda model: _position(app, model))
             app["name"] = NAMES.get(app["app_label"], app["name"])
-        return sorted(apps, key=lambda app: min(_place(app, model) for model in app["models"]))
+        return sorted(apps, key=lambda app: min(_position(app, model) for model in app["models"]))
 
 
-def _place(app: dict[str, Any], model: dict[str, Any]) -> int:
+def _position(app: dict[str, Any], model: dict[str, Any]) -> int:
     name = f"{app['app_label']}.{model['object_name']}"
     return ORDER.index(name) if name in ORDER else len(ORDER)
 

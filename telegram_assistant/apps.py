@@ -1,4 +1,4 @@
-"""The roof: composes the rooms."""
+"""The project's own app: it connects the rooms with each other and with Django."""
 
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
@@ -12,7 +12,7 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
 
-        # Of django-q2's app, not of this one: apps without models are not told of migrations.
+        # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used

@@ -1,4 +1,4 @@
-"""What an archive holds, in the figures a person asks for."""
+"""Count what an archive contains."""
 
 from django.db.models import Count, IntegerField, Q, Sum
 from django.db.models.fields.json import KT
@@ -13,7 +13,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 
 def of_tenant(tenant: Tenant) -> dict[str, int]:
-    """Counts of one tenant's archive; deliveries are counted over all tenants."""
+    """Count a tenant's archive; deliveries are counted over all tenants."""
     uses = PostMedia.objects.filter(post__tenant=tenant, role="primary").count()
     contents = (
         MediaObject.objects.filter(tenant=tenant, post_media__role="primary").distinct().count()
@@ -24,7 +24,7 @@ def of_tenant(tenant: Tenant) -> dict[str, int]:
         "media": contents,
         "duplicates": uses - contents,
         "bytes stored": stored["total"] or 0,
-        **_seen(tenant),
+        **_analyzed(tenant),
         "albums assembled": MediaGroup.objects.filter(tenant=tenant, items_count__gt=0)
         .exclude(status=AlbumStatus.WAITING)
         .count(),
@@ -32,11 +32,11 @@ def of_tenant(tenant: Tenant) -> dict[str, int]:
     }
 
 
-def _seen(tenant: Tenant) -> dict[str, int]:
-    seen = PostEnrichment.objects.filter(post__tenant=tenant, kind=EnrichmentKind.VISION)
-    words = seen.aggregate(words=Sum(Cast(KT("data__words"), IntegerField())))["words"]
+def _analyzed(tenant: Tenant) -> dict[str, int]:
+    analyzed = PostEnrichment.objects.filter(post__tenant=tenant, kind=EnrichmentKind.VISION)
+    words = analyzed.aggregate(words=Sum(Cast(KT("data__words"), IntegerField())))["words"]
     return {
-        "pictures read": seen.filter(vision_analyzed_at__isnull=False).count(),
+        "pictures read": analyzed.filter(vision_analyzed_at__isnull=False).count(),
         "words recognized": words or 0,
     }
 

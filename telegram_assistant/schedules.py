@@ -1,4 +1,4 @@
-"""The one table of periodic jobs. Rows of django-q2 are made from it after each migration."""
+"""The table of periodic jobs. `install` writes it to django-q2's schedules after each migration."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from django.conf import settings
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`minutes` between two runs of `func`, a dotted name that django-q2 resolves."""
+    """A function that runs every `minutes`; `func` is a dotted name that django-q2 resolves."""
 
     name: str
     func: str
@@ -18,6 +18,7 @@ class Job:
 
 JOBS = (
     Job("events.prune", "events.tasks.prune", minutes=24 * 60),
+    Job("accounts.clear_sessions", "accounts.tasks.clear_sessions", minutes=24 * 60),
     Job("storage_quota.release_expired", "storage_quota.tasks.release_expired", minutes=5),
     Job(
         "storage_quota.emergency_cleanup",
@@ -31,12 +32,12 @@ JOBS = (
 )
 
 
-OURS = r"^(events|storage_quota|media|vision|albums)\."
-"""Names of jobs of this or an earlier release."""
+OURS = r"^(accounts|events|storage_quota|media|vision|albums)\."
+"""Pattern of the names of jobs of this or an earlier release."""
 
 
 def install(**_: Any) -> None:
-    """Make our schedule rows equal to the table; those that people added are left alone."""
+    """Make the schedules of this product equal to JOBS; those that people added are left alone."""
     schedule = apps.get_model("django_q", "Schedule")
     for job in JOBS:
         schedule.objects.update_or_create(

@@ -1,4 +1,4 @@
-"""The key of this installation, where none is configured."""
+"""The secret key of an installation without DJANGO_SECRET_KEY."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def read_or_make(var_dir: Path) -> str:
-    """The key of this installation, made at its first start and readable by its owner only."""
+    """Return the key, which is made at the first start and can be read by its owner only."""
     path = var_dir / "secret_key"
     try:
         if not path.exists():
@@ -19,12 +19,12 @@ def read_or_make(var_dir: Path) -> str:
     except OSError as error:
         raise ImproperlyConfigured(
             f"VAR_DIR: {path} cannot be written and read ({error.strerror});"
-            " set VAR_DIR to a folder of yours, or DJANGO_SECRET_KEY"
+            " set VAR_DIR to a folder that this user can write to, or set DJANGO_SECRET_KEY"
         ) from error
 
 
 def _write_once(path: Path, content: str) -> None:
-    """Whole or not at all, with mode 0600; of several processes the first one counts."""
+    """Write a file atomically, with mode 0600; of several processes the first one wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
         draft.write(content)

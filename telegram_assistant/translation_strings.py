@@ -1,4 +1,4 @@
-"""Words that are put together only at run time, for makemessages to find."""
+"""Texts that are computed at run time, listed here so that makemessages finds them."""
 
 from typing import Final
 
@@ -14,4 +14,4 @@ MEDIA_KINDS: Final = (
     gettext_noop("audio"),
     gettext_noop("document"),
 )
-"""The values of `media.sources.port.MediaKind`, as `media.models.Post` labels them."""
+"""The values of `media.sources.port.MediaKind`, which `media.models.Post` shows as labels."""

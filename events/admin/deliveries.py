@@ -35,7 +35,7 @@ class DeliveriesAdmin(StateMark, ReadOnlyAdmin[AnyDelivery]):
 
     list_select_related = ("event",)
     search_fields = ("=event__trace_id",)
-    search_help_text = _("A trace id, whole")
+    search_help_text = _("A complete trace id")
     ordering = ("-id",)
     actions = ("replay",)
     fieldsets: ClassVar[Any] = (
@@ -48,12 +48,12 @@ class DeliveriesAdmin(StateMark, ReadOnlyAdmin[AnyDelivery]):
         """Whether the user may replay, which is all that can be done to deliveries by hand."""
         return bool(request.user.has_perm("events.change_delivery"))
 
-    @admin.action(description=_("Deliver again"), permissions=["replay"])
+    @admin.action(description=_("Run again"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[AnyDelivery]) -> None:
         chosen = Delivery.objects.filter(pk__in=queryset.order_by().values("pk"))
         count = dead_letters.replay(chosen, now=timezone.now())
         text = ngettext(
-            "%(count)d delivery is due again.", "%(count)d deliveries are due again.", count
+            "%(count)d job is in the queue again.", "%(count)d jobs are in the queue again.", count
         )
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, text % {"count": count}, level)

@@ -34,7 +34,7 @@ class OutboxEventAdmin(ReadOnlyAdmin[OutboxEvent]):
     list_display = ("id", "topic", "occurred_at", "delivered", "trace", "tenant_id")
     list_filter = (TopicFilter, "created_at")
     search_fields = ("=trace_id",)
-    search_help_text = _("A trace id, whole")
+    search_help_text = _("A complete trace id")
     ordering = ("-id",)
     fields = (
         "topic",
@@ -52,7 +52,7 @@ class OutboxEventAdmin(ReadOnlyAdmin[OutboxEvent]):
         states = Delivery.objects.only("event_id", "state")
         return super().get_queryset(request).prefetch_related(Prefetch("deliveries", states))
 
-    @admin.display(description=_("deliveries"))
+    @admin.display(description=_("jobs"))
     def delivered(self, event: OutboxEvent) -> SafeString | str:
         counts = Counter(delivery.state for delivery in event.deliveries.all())
         marks = [

@@ -1,5 +1,5 @@
 """
-What happens to a delivery whose handler failed: another attempt, or a dead letter.
+Settle a delivery whose handler failed: another attempt, or a dead letter.
 
 A dead letter is a delivery that is given up. It stays listed, is announced by an event of its
 own, and can be replayed.

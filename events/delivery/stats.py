@@ -35,7 +35,7 @@ def stats(*, now: datetime) -> list[SubscriberStats]:
         return [SubscriberStats(*row) for row in cursor.fetchall()]
 
 
-# A LEFT JOIN, so that events nobody subscribes to are listed as well.
+# A LEFT JOIN, so that events without subscribers are counted as well.
 _STATS = """
     SELECT e.topic, coalesce(d.subscriber, ''), count(DISTINCT e.id),
            count(*) FILTER (WHERE d.state = 'pending'),

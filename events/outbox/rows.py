@@ -72,11 +72,15 @@ def _insert_by_copy(events: Sequence[Event], *, now: datetime) -> list[New]:
             for event in events:
                 copy.write_row(
                     (
-                        event.topic, event.version, event.idempotency_key,
-                        event.model_dump_json(), event.trace_id, event.tenant_id,
+                        event.topic,
+                        event.version,
+                        event.idempotency_key,
+                        event.model_dump_json(),
+                        event.trace_id,
+                        event.tenant_id,
                         event.occurred_at,
                     )
-                )  # fmt: skip
+                )
         cursor.execute(
             f"""
             INSERT INTO events_outboxevent ({_COLUMNS}, created_at)

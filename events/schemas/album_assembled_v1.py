@@ -7,10 +7,10 @@ from events.schemas.event import Event, UtcDatetime
 
 class AlbumAssembledEventV1(Event):
     """
-    What all items of an album say together (CONTRACT §1.9).
+    The merged results of all items of an album (CONTRACT §1.9).
 
-    `s3_key` is set only if the summary really lies in the bucket. `album_version` grows
-    with each later assembly.
+    `s3_key` is set only if the summary is in the bucket. `album_version` grows with each later
+    assembly.
     """
 
     topic: ClassVar[str] = "album.assembled"

@@ -17,7 +17,7 @@ class Classification(BaseModel):
 
 
 class VisionResult(BaseModel):
-    """What was seen, merged over all media of the post."""
+    """The results of analysis, merged over all media of the post."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,7 +35,7 @@ class VisionResult(BaseModel):
 
 
 class SkipReason(BaseModel):
-    """Why one medium of the post was not looked at (CONTRACT §1.6)."""
+    """The reason why one medium of the post was not analyzed (CONTRACT §1.6)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,8 +48,8 @@ class VisionAnalyzedEventV1(Event):
     """
     The media of a post have an outcome (CONTRACT §1.5, §1.6).
 
-    `skipped` is true and `vision` is absent when none of them was looked at. The key holds
-    `vision_version` and `features_hash`, so that a second look is not lost as a duplicate.
+    `skipped` is true and `vision` is absent if none of them was analyzed. The key contains
+    `vision_version` and `features_hash`, so that a second analysis is not lost as a repetition.
     """
 
     topic: ClassVar[str] = "posts.vision.analyzed"

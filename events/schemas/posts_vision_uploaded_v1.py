@@ -19,9 +19,9 @@ class MediaFile(BaseModel):
 
 class VisionUploadedEventV1(Event):
     """
-    Media of a post lie in the bucket and wait to be looked at (CONTRACT §1.4).
+    Media of a post are stored and wait for analysis (CONTRACT §1.4).
 
-    `reanalysis` names the run in which a person asked for another look.
+    `reanalysis` names the run in which a person requested another analysis.
     """
 
     topic: ClassVar[str] = "posts.vision.uploaded"

@@ -1,1 +1,1 @@
-"""What all endpoints share. The rooms do not import it: settings name its parts to DRF."""
+"""Parts that all endpoints share. Settings name them to DRF, so no room imports them."""

@@ -1,4 +1,4 @@
-"""JSON in: what cannot be read, or could not be said again, is refused."""
+"""The parser of JSON bodies."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from rest_framework.parsers import JSONParser
 
 class StrictJSONParser(JSONParser):
     """
-    UTF-8 whatever the content type claims (RFC 8259).
+    Parser that reads every body as UTF-8, as RFC 8259 says, whatever the content type claims.
 
-    Half a surrogate pair is valid JSON and no text: neither PostgreSQL nor UTF-8 has it.
+    It refuses half a surrogate pair, which JSON can express but PostgreSQL and UTF-8 cannot.
     """
 
     def parse(

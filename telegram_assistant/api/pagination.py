@@ -1,4 +1,4 @@
-"""Lists come in numbered pages: `?page=2&page_size=50`."""
+"""Pagination by page number: `?page=2&page_size=50`."""
 
 from typing import Any, Final
 
@@ -9,21 +9,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 PAGE_SIZE: Final = 50
-MOST_PER_PAGE: Final = 100
+MAX_PAGE_SIZE: Final = 100
 LAST_PAGE: Final = 1_000_000
-"""Far beyond any list, and far below what PostgreSQL's OFFSET cannot hold."""
+"""Larger than any list, and small enough for PostgreSQL's OFFSET."""
 
 
 class PageQuery(serializers.Serializer[Any]):
     page = serializers.IntegerField(min_value=1, max_value=LAST_PAGE, default=1)
-    page_size = serializers.IntegerField(min_value=1, max_value=MOST_PER_PAGE, default=PAGE_SIZE)
+    page_size = serializers.IntegerField(min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
 
 
 class PageNumbers(BasePagination):
     """
-    `{results, total, page, page_size}`; bounds that are passed are refused, not corrected.
+    Pages of the form `{results, total, page, page_size}`.
 
-    A page behind the last one is empty. The queryset must have an order.
+    A number out of bounds is refused, not corrected. A page after the last one is empty. The
+    queryset must have an order.
     """
 
     def paginate_queryset(
@@ -60,7 +61,7 @@ class PageNumbers(BasePagination):
         }
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        bounds = {"page": (LAST_PAGE, 1), "page_size": (MOST_PER_PAGE, PAGE_SIZE)}
+        bounds = {"page": (LAST_PAGE, 1), "page_size": (MAX_PAGE_SIZE, PAGE_SIZE)}
         return [
             {
                 "name": name,

@@ -1,7 +1,7 @@
 """
-Whatever goes wrong becomes a problem (RFC 9457) with a stable `code` and the trace id.
+Turn every failure into a problem (RFC 9457) with a stable `code` and the trace id.
 
-What a caller is told of an unexpected failure is its trace id; the rest is in the log.
+Of an unexpected failure the caller learns only the trace id; the details are in the log.
 """
 
 import logging
@@ -25,17 +25,17 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 OWN_MEMBERS: Final = ("type", "title", "status", "detail", "code", "trace_id")
-"""Of every problem; a domain error's figures of the same name do not hide them."""
+"""Members of every problem; figures of a domain error cannot replace them."""
 UNPROCESSABLE: Final = 422
 SERVER_ERROR: Final = 500
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's hook. Every failure of a view comes by here, bugs included: those are logged."""
+    """Answer a failure of a view; DRF calls this for every exception, bugs included."""
     set_rollback()
     request = context["request"]
     if not isinstance(getattr(request, "accepted_renderer", None), BrowsableAPIRenderer):
-        request.accepted_renderer = ProblemJSONRenderer()  # a view's own format says no problems
+        request.accepted_renderer = ProblemJSONRenderer()  # the view's own format may not be JSON
         request.accepted_media_type = MEDIA_TYPE
     return _response_to(exc)
 
@@ -47,8 +47,8 @@ def _response_to(exc: Exception) -> Response:
         case RetryLater():
             return _busy(exc)
         case OperationalError() | InterfaceError():
-            logger.error("the database is away: %s", type(exc).__name__)
-            return _response(503, "unavailable", "The database is not available just now.")
+            logger.error("the database is not available: %s", type(exc).__name__)
+            return _response(503, "unavailable", "The database is not available at the moment.")
         case _:
             known = _as_api_exception(exc)
             return _refusal(known) if known else _bug(exc)
@@ -73,20 +73,20 @@ class ProblemJSONRenderer(JSONRenderer):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400: refused before any view, such as by its host name."""
+    """Django's handler400: answers a request refused before any view, such as for its host name."""
     if not _is_api(request):
         return defaults.bad_request(request, exception)
-    return _plain(400, "bad_request", "The request is refused.")
+    return _plain(400, "bad_request", "The request was refused.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: failed outside of any view. Django has logged it."""
+    """Django's handler500: answers a failure outside of any view, which Django has logged."""
     if not _is_api(request):
         return defaults.server_error(request)
     return _plain(500, "internal_error", _UNEXPECTED)
 
 
-_UNEXPECTED: Final = "Something unexpected went wrong; the log has it under this trace id."
+_UNEXPECTED: Final = "Unexpected error. The log has the details under this trace id."
 
 
 def _response(
@@ -100,8 +100,10 @@ def _plain(status: int, code: str, detail: str) -> HttpResponse:
 
 
 def _busy(exc: RetryLater) -> Response:
-    logger.warning("asked to come again: %s", exc)
-    response = _response(503, "retry_later", "Not now; the same request may succeed later.")
+    logger.warning("answered 503, try again later: %s", exc)
+    response = _response(
+        503, "retry_later", "Not possible at the moment; try the same request again later."
+    )
     if exc.after:
         response["Retry-After"] = str(max(1, round(exc.after.total_seconds())))
     return response
@@ -143,7 +145,7 @@ def _refusal(exc: exceptions.APIException) -> Response:
 
 
 def _invalid(exc: exceptions.ValidationError) -> Response:
-    """422: the request was understood, its values are refused, each with field and reason."""
+    """Answer 422: names each field whose value is refused, with the reason."""
     errors = [
         {"field": field, "code": str(item["code"]), "detail": str(item["message"])}
         for field, item in _flat(exc.get_full_details())
@@ -156,8 +158,8 @@ def _invalid(exc: exceptions.ValidationError) -> Response:
 
 
 def _flat(details: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Pairs of a dotted field name and one complaint; an empty name is the whole body."""
-    if _is_complaint(details):
+    """Yield pairs of a dotted field name and an error; an empty name stands for the whole body."""
+    if _is_error(details):
         yield path, details
     elif isinstance(details, Mapping):
         for name, inner in details.items():
@@ -168,7 +170,7 @@ def _flat(details: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]
             yield from _flat(inner, path)
 
 
-def _is_complaint(details: Any) -> TypeGuard[Mapping[str, Any]]:
+def _is_error(details: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(details, Mapping) and isinstance(details.get("message"), str)
 
 

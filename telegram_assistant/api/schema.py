@@ -1,4 +1,4 @@
-"""The API's description: what drf-spectacular cannot see by itself."""
+"""Additions to the API's description that drf-spectacular cannot infer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from telegram_assistant.api import problems
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
-    "description": "RFC 9457; the figures behind the failure follow as further members.",
+    "description": "RFC 9457. Figures that explain the failure are further members.",
     "required": list(problems.OWN_MEMBERS),
     "properties": {
         "type": {"type": "string", "format": "uri"},
@@ -17,7 +17,7 @@ PROBLEM: dict[str, Any] = {
         "trace_id": {"type": "string"},
         "errors": {
             "type": "array",
-            "description": "Of code `invalid`: which field, and why.",
+            "description": "With code `invalid`: the refused fields and the reasons.",
             "items": {
                 "type": "object",
                 "required": ["field", "code", "detail"],
@@ -34,7 +34,7 @@ PROBLEM: dict[str, Any] = {
 
 
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Every operation may answer with a problem instead."""
+    """Add the problem as a possible answer of every operation (a hook of drf-spectacular)."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     components.setdefault("responses", {})["Problem"] = {

@@ -1,4 +1,4 @@
-"""One trace id per request, from the caller or new; the answer and every log line carry it."""
+"""Give each request a trace id, which its answer and all its log lines carry."""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +13,7 @@ FAILED = 400
 
 
 class TraceMiddleware:
-    """Outermost, so that what other middleware logs and refuses carries the id, too."""
+    """Must come first, so that whatever other middleware logs or refuses carries the id as well."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -28,11 +28,11 @@ class TraceMiddleware:
 
 
 def _log(request: HttpRequest, response: HttpResponse) -> None:
-    """Django's own line, which it would write after the trace id is forgotten."""
+    """Write Django's own log line now; Django itself would write it without the trace id."""
     log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
 
 
 def _trace_id(request: HttpRequest) -> str:
-    """What the caller sent if it is harmless in a log, else `req_` and 16 hexadecimal digits."""
+    """Take the caller's id if it is harmless in a log, else make one: `req_` and 16 hex digits."""
     sent = request.headers.get(HEADER, "")
     return sent if trace.PATTERN.fullmatch(sent) else f"req_{secrets.token_hex(8)}"

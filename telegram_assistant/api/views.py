@@ -1,4 +1,4 @@
-"""The endpoints that belong to no room."""
+"""The API's description, and the answer to unknown addresses."""
 
 from typing import Any, NoReturn
 
@@ -18,12 +18,12 @@ class SchemaView(SpectacularAPIView):
 
 
 class DocsView(LoginRequiredMixin, SpectacularSwaggerView):
-    """GET /api/docs/ – the same as a page; nothing of it comes from other hosts."""
+    """GET /api/docs/ – the description as a page, which loads nothing from other hosts."""
 
 
 @extend_schema(exclude=True)
 class UnknownView(APIView):
-    """Any other address under /api/: a problem like every other, not Django's HTML page."""
+    """Answers any other address under /api/ with a problem, not with Django's HTML page."""
 
     permission_classes = (AllowAny,)
 

@@ -95,5 +95,5 @@ class GigaChat(BaseSettings):
 
     @property
     def concurrent_requests(self) -> int:
-        """GIGACHAT_MAX_CONCURRENT_REQUESTS, else what the scope allows: 1 for persons, 10 for others."""
+        """The number configured, else what the scope allows: 1 for persons, 10 for others."""
         return self.max_concurrent_requests or (1 if self.scope == "GIGACHAT_API_PERS" else 10)

@@ -1,4 +1,4 @@
-"""Where the groups of variables are read from: the environment and the file .env."""
+"""The source of all variables: the environment and the file .env."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cleanup:
-    """When objects are deleted (CONTRACT §6.4, §7.6). `ttl` is by content type."""
+    """The rules of deleting objects (CONTRACT §6.4, §7.6); `ttl` is by content type."""
 
     enabled: bool
     target_bytes: int
@@ -116,7 +116,7 @@ class S3(BaseSettings):
 
     @property
     def certificates(self) -> bool | str:
-        """Certificates to trust, as boto3 takes them: True (the usual ones), a path, or False (any)."""
+        """Certificates to trust, as boto3 takes them: True (the usual), a path, or False (any)."""
         return str(self.ca_bundle) if self.verify_ssl and self.ca_bundle else self.verify_ssl
 
     @property

@@ -61,7 +61,7 @@ class Web(BaseSettings):
         return value.expanduser().absolute()
 
     def database(self) -> dict[str, Any]:
-        """Build Django's DATABASES entry from DATABASE_URL, or for the embedded server under VAR_DIR."""
+        """Build Django's DATABASES entry from DATABASE_URL, or for the embedded server."""
         if self.database_url is None:
             return {
                 "ENGINE": "telegram_assistant.embedded_postgres",

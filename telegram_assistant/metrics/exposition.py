@@ -1,4 +1,4 @@
-"""One answer to one scrape."""
+"""The answer to a scrape."""
 
 import logging
 import os
@@ -21,19 +21,19 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _OF_ONE_PROCESS: Final = ("process_", "python_")
-"""prometheus_client's own figures, which would speak of whoever happens to answer."""
+"""Prefixes of prometheus_client's own metrics, which describe only the process that answers."""
 
 
 def text() -> bytes:
-    """Prometheus's text format. The database being away leaves only its figures out."""
+    """Return all metrics as text; without the database, only those read from it are missing."""
     registry = CollectorRegistry()
-    registry.register(_Counted())
-    registry.register(_Read())
+    registry.register(_FromFiles())
+    registry.register(_FromDatabase())
     return generate_latest(registry)
 
 
-class _Counted(Collector):
-    """What the processes of the folder counted; also what nobody has counted yet, by name."""
+class _FromFiles(Collector):
+    """The counts of all processes of the folder, and the names of metrics without a count yet."""
 
     def collect(self) -> Iterator[Metric]:
         with files.settled(Path(os.environ[VARIABLE])) as paths:
@@ -45,18 +45,18 @@ class _Counted(Collector):
                 yield Metric(metric.name, metric.documentation, metric.type)
 
 
-class _Read(Collector):
-    """What the rooms read from the database, and whether it was there."""
+class _FromDatabase(Collector):
+    """The figures that rooms read from the database, and whether it was available."""
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
-            "metrics_backend_up", "Whether what metrics are read from answered", labels=["target"]
+            "metrics_backend_up", "Whether the source of metrics answered", labels=["target"]
         )
         try:
             for collector in scrape.collectors():
                 yield from list(collector.collect())
             up.add_metric(["database"], 1)
         except Error as error:
-            logger.warning("figures of the database are left out: %s", type(error).__name__)
+            logger.warning("metrics read from the database are left out: %s", type(error).__name__)
             up.add_metric(["database"], 0)
         yield up

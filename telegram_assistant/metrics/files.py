@@ -1,9 +1,9 @@
 """
-The files of one folder: one set per process, and one that keeps what the dead counted.
+The files of one folder: a set for each process, and one for all processes that have ended.
 
-A process leaves up to 64 KiB per kind of metric behind; commands, recycled workers and web
-processes come and go for years. So whoever starts, and whoever scrapes, first adds the files
-of the dead up into one set and deletes them. Counters go on from there: none ever falls.
+A process leaves up to 64 KiB for each kind of metric, and commands, recycled workers and web
+processes end all the time. So each start and each scrape first adds the files of ended processes
+to one set, and deletes them. Counters continue from there and never fall.
 """
 
 import logging
@@ -26,34 +26,35 @@ logger = logging.getLogger(__name__)
 
 NAME: Final = re.compile(r"(?P<kind>counter|histogram|summary|gauge_[a-z]+)_(?P<pid>\d+)\.db")
 DEAD: Final = "dead"
-"""Stands in the place of a pid."""
+"""The word that replaces the pid in the file names of that set."""
 
 Value = tuple[float, float]
-"""A sample and, of gauges that keep the most recent one, its time."""
+"""A sample and its time, which only gauges of the kind `mostrecent` use."""
 Values = dict[str, Value]
 
-_one_thread = threading.Lock()
+_thread_lock = threading.Lock()
 
 
 @contextmanager
 def settled(folder: Path) -> Iterator[list[str]]:
     """
-    The files to read, none of them of a dead process. While it lasts nobody else adds up,
-    so that no reader sees a count twice or not at all.
+    Merge the files of ended processes, and yield the paths of all files to read.
+
+    Inside the block no other process merges, so a reader sees every count exactly once.
     """
-    # The lock between processes does not part the threads of one.
-    with _one_thread, InterProcessLock(folder / ".lock"):
-        _bury(folder)
+    # The lock on the file separates processes, not the threads of one process.
+    with _thread_lock, InterProcessLock(folder / ".lock"):
+        _merge_ended(folder)
         yield [str(path) for path in folder.glob("*.db") if path.stat().st_size]
 
 
 def tidy() -> None:
-    """At each start: whoever never scrapes keeps the files of one run, not of all of them."""
+    """Merge at a start; an installation that is never scraped would keep the files of every run."""
     with settled(Path(os.environ[VARIABLE])):
         pass
 
 
-def _bury(folder: Path) -> None:
+def _merge_ended(folder: Path) -> None:
     dead: dict[str, list[Path]] = {}
     for path in folder.glob("*.db"):
         name = NAME.fullmatch(path.name)
@@ -81,7 +82,7 @@ def _merge(target: Path, paths: list[Path], add: Callable[[Value, Value], Value]
 
 
 def _read(path: Path) -> Values:
-    """Nothing, where a process was killed before it wrote the header."""
+    """Read a file; an empty result if its process was killed before it wrote the header."""
     try:
         rows = list(MmapedDict.read_all_values_from_file(str(path)))
     except FileNotFoundError:
@@ -109,4 +110,4 @@ _ADD: Final[dict[str, Callable[[Value, Value], Value]]] = {
     "gauge_min": min,
     "gauge_mostrecent": _most_recent,
 }
-"""Other gauges speak of their process, and end with it."""
+"""How to add up each kind; other kinds of gauges describe a process, and end with it."""

@@ -1,18 +1,18 @@
 """
-Where the processes of this host keep their counts.
+The folder in which the processes of this host keep their counts.
 
-prometheus_client decides at its first import whether counts live in files, so settings call
-this before anything imports it.
+prometheus_client decides at its first import whether it keeps counts in files, so settings call
+`prepare` before anything imports it.
 """
 
 import os
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""The library's own. Always set here: one that was inherited may be of another installation."""
+"""Read by the library. Always set here: an inherited value may belong to another installation."""
 
 role = "worker"
-"""`web` in processes that answer requests: wsgi.py and asgi.py say so before settings load."""
+"""`web` in processes that answer requests; wsgi.py and asgi.py set it before settings load."""
 
 
 def prepare(var_dir: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Who may scrape. Figures name tenants by their ids, so they are not for everybody."""
+"""Decide who may scrape. Metrics contain the ids of tenants, so they are not public."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -8,22 +8,27 @@ from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 PROXIED: Final = (
-    "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP",
-    "HTTP_FORWARDED", "HTTP_VIA",
-)  # fmt: skip
-"""Of a request that a proxy on this host took from somebody else."""
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_REAL_IP",
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+)
+"""Headers of requests that a proxy on this host has forwarded from another host."""
 
 
 def is_open_to(environ: Mapping[str, str]) -> bool:
     """
-    With METRICS_TOKEN, whoever brings it as `Authorization: Bearer …`, from wherever.
+    Whether this request may scrape.
 
-    Without, whoever asks from this very host, and not through a proxy.
+    If METRICS_TOKEN is set, the request needs `Authorization: Bearer …` with it. Otherwise it
+    must come from this host, and not through a proxy.
     """
     token = settings.METRICS.token
     if token is not None:
-        brought = environ.get("HTTP_AUTHORIZATION", "")
-        return constant_time_compare(brought, f"Bearer {token.get_secret_value()}")
+        sent = environ.get("HTTP_AUTHORIZATION", "")
+        return constant_time_compare(sent, f"Bearer {token.get_secret_value()}")
     return _is_loopback(environ.get("REMOTE_ADDR", "")) and not any(map(environ.get, PROXIED))
 
 

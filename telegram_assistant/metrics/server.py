@@ -1,4 +1,4 @@
-"""GET /metrics on METRICS_PORT: what the workers and commands of this host count."""
+"""GET /metrics on METRICS_PORT, for the workers and commands of this host."""
 
 import logging
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 class Handler(WSGIRequestHandler):
     timeout = 10
-    """Seconds for a request to arrive: there is one thread, and nobody may keep it."""
+    """Seconds for a request to arrive; a slow client would block the only thread."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
         logger.debug(format, *args)
@@ -26,10 +26,10 @@ class Handler(WSGIRequestHandler):
 
 def start() -> WSGIServer | None:
     """
-    Serve from a thread of its own that ends with the process.
+    Serve from a thread that ends with the process; None if METRICS_PORT is 0 or in use.
 
-    None where METRICS_PORT is 0, or taken, such as by another `qcluster` of this host: it
-    serves what all of them count. Workers do their work without.
+    The port may be in use by another `qcluster` of this host, which serves the counts of all
+    of them. The workers do not need it.
     """
     host, port = settings.METRICS.host, settings.METRICS.port
     if not port:
@@ -39,8 +39,10 @@ def start() -> WSGIServer | None:
     except OSError as error:
         logger.warning(
             "METRICS_PORT: %s:%s cannot be used (%s); this qcluster serves no /metrics",
-            host, port, error.strerror,
-        )  # fmt: skip
+            host,
+            port,
+            error.strerror,
+        )
         return None
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     logger.info("Metrics are at http://%s:%s/metrics", host, server.server_port)
@@ -52,7 +54,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
         return _refuse(HTTPStatus.NOT_FOUND, start_response)
     if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
         return _refuse(HTTPStatus.METHOD_NOT_ALLOWED, start_response)
-    # Without a token, METRICS_HOST says who can come here at all.
+    # Without a token, METRICS_HOST alone decides which hosts can connect.
     if settings.METRICS.token is not None and not gate.is_open_to(environ):
         return _refuse(HTTPStatus.UNAUTHORIZED, start_response)
     try:

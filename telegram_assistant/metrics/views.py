@@ -1,4 +1,4 @@
-"""GET /metrics of the web server: what web processes count, and what the database knows."""
+"""GET /metrics of the web server."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ class MayScrape(BasePermission):
 
 
 class OneFormat(BaseContentNegotiation):
-    """Prometheus lists formats this does not speak, and takes the one it does."""
+    """Always the same format: Prometheus asks for several, and accepts this one."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         return None

@@ -1,4 +1,4 @@
-"""What the console's templates ask for."""
+"""Template tags of the console."""
 
 from typing import Any
 

@@ -1,12 +1,21 @@
 """What an account holds, and what the console makes of it."""
 
-import pytest
-from django.core.exceptions import ValidationError
-from django.urls import reverse
+from datetime import timedelta
 
-from accounts import access
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from accounts import access, tasks
 from accounts.access import Action
 from accounts.models import Membership, Tenant, User
+from telegram_assistant import schedules
+from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +85,129 @@ def test_the_next_request_is_not_read_in_the_time_zone_of_the_one_before(client,
 def test_a_time_zone_that_does_not_exist_is_refused(name):
     with pytest.raises(ValidationError):
         User(username="bob", password="x", time_zone=name).full_clean()
+
+
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "Europe", "../../etc/passwd", "/etc/passwd", "\u0444"]
+)
+def test_an_unknown_stored_time_zone_is_that_of_the_installation_and_is_logged(
+    client, ann, name, caplog
+):
+    User.objects.update(time_zone=name, last_login="2026-11-21T23:30:00Z")
+
+    page = client.get(reverse("admin:accounts_user_change", args=[ann.pk]))
+
+    assert page.status_code == 200
+    assert 'value="02:30:00"' in page.content.decode()
+    assert "is unknown" in caplog.text
+
+
+def test_a_stored_language_that_is_gone_is_that_of_the_browser(client, ann):
+    User.objects.update(language="xx")
+
+    page = client.get(HOME, headers={"accept-language": "ru"})
+
+    assert (page.status_code, page.headers["Content-Language"]) == (200, "ru")
+
+
+class TestPageOfAUser:
+    @pytest.fixture
+    def page(self, client, ann):
+        return lambda: client.get(reverse("admin:accounts_user_change", args=[ann.pk]))
+
+    @pytest.fixture
+    def save(self, client, ann, page):
+        def _(**changes):
+            form = page().context["adminform"].form
+            data = {"username": "ann", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+            data |= {"date_joined_0": "2026-11-21", "date_joined_1": "12:00:00"}
+            data |= {name: form.initial[name] or "" for name in ("language", "time_zone")}
+            answer = client.post(
+                reverse("admin:accounts_user_change", args=[ann.pk]), data | changes
+            )
+            errors = answer.context and answer.context["adminform"].form.errors
+            ann.refresh_from_db()
+            return errors
+
+        return _
+
+    def offered(self, page, name):
+        return page().context["adminform"].form.fields[name].choices
+
+    def test_it_offers_the_languages_of_the_console(self, page):
+        assert [value for value, _ in self.offered(page, "language")] == ["", "ru", "en"]
+
+    def test_it_offers_time_zones_by_region_and_no_historical_names(self, page):
+        groups = dict(self.offered(page, "time_zone")[1:])
+
+        assert ("Europe/Moscow", "Europe/Moscow") in groups["Europe"]
+        assert [value for value, _ in groups["UTC"]] == ["UTC"]
+        assert "US" not in groups
+
+    def test_what_is_chosen_is_stored(self, save, ann):
+        errors = save(language="en", time_zone="Asia/Omsk")
+
+        assert (errors, ann.language, ann.time_zone) == (None, "en", "Asia/Omsk")
+
+    def test_a_historical_time_zone_stays_as_it_is(self, save, ann):
+        User.objects.update(time_zone="US/Eastern")
+
+        errors = save(language="en")
+
+        assert (errors, ann.time_zone) == (None, "US/Eastern")
+
+    def test_a_time_zone_that_is_not_offered_is_refused(self, save, ann):
+        errors = save(time_zone="Mars/Olympus")
+
+        assert list(errors) == ["time_zone"]
+        assert ann.time_zone == ""
+
+    def test_whoever_may_only_view_accounts_sees_the_page(self, client, ann):
+        client.force_login(make.staff("accounts.view_user"))
+
+        page = client.get(reverse("admin:accounts_user_change", args=[ann.pk]))
+
+        assert page.status_code == 200
+
+    def test_an_account_is_added(self, client, ann):
+        password = {"usable_password": "true", "password1": "x7-long-enough"}
+        data = {"username": "bob", "password2": "x7-long-enough", **password}
+
+        client.post(reverse("admin:accounts_user_add"), data)
+
+        assert User.objects.get(username="bob").check_password("x7-long-enough")
+
+
+def test_the_page_of_a_tenant_names_its_members_with_one_query_each_at_most(client, ann):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(reverse("admin:accounts_tenant_change", args=[tenant.pk]))
+        assert "bob0 – own" in page.content.decode()
+        return len(captured)
+
+    def join(name):
+        Membership.objects.create(user=User.objects.create_user(name), tenant=tenant)
+
+    tenant = Tenant.objects.create(name="own")
+    join("bob0")
+    queries()  # content types and the like are read once per process
+    few = queries()
+    for number in range(1, 5):
+        join(f"bob{number}")
+
+    # Each row has a select of its own that shows the chosen user.
+    assert queries() <= few + 4
+
+
+def test_expired_sessions_are_deleted_every_day():
+    now = timezone.now()
+    for key, days in (("over", -1), ("valid", 1)):
+        Session.objects.create(session_key=key, expire_date=now + timedelta(days=days))
+
+    outcome = tasks.clear_sessions()
+
+    assert outcome == "expired sessions deleted"
+    assert [session.session_key for session in Session.objects.all()] == ["valid"]
+    (job,) = [job for job in schedules.JOBS if job.func == "accounts.tasks.clear_sessions"]
+    assert import_string(job.func) is tasks.clear_sessions
+    assert job.minutes == 24 * 60

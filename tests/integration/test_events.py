@@ -530,13 +530,13 @@ class TestTransactionalMode:
 
 class TestLease:
     def test_fact_045_work_of_a_killed_worker_is_due_again_when_its_lease_ends(self, ping):
-        heard = listen(mode=Mode.LEASED, lease=timedelta(seconds=1))
+        heard = listen(mode=Mode.LEASED, lease=timedelta(seconds=2))
         publish(ping(1))
         subscription = subscription_of("test.listen")
         liveness.worker_id()  # the first time it takes a moment
         (lost,) = claims.lease(subscription, limit=10, now=timezone.now())
         during = worker.drain("default")
-        time.sleep(1)
+        time.sleep(max(0, (lost.due_at - timezone.now()).total_seconds()) + 0.01)
         after = worker.drain("default")
 
         assert (during.settled, after.done, heard) == (0, 1, [1])

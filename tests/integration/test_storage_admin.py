@@ -128,7 +128,7 @@ def test_an_expired_promise_is_marked(staff, reserve, now):
         ('{"vision_policy": {"limits": {"max_image_mb": -1}}}', "vision_policy: limits.max_image"),
         ('{"vision_policy": 7}', "vision_policy: "),
         ('{"limit": {}}', "limit: there is no such section"),
-        ("[1]", "An object of sections is wanted"),
+        ("[1]", "The settings must be an object of sections"),
         ("nonsense", "JSON"),
     ],
 )

@@ -1,5 +1,5 @@
 """
-Draws the sample channel: `python -m tools.sample_channel.draw OUTPUT_DIR`.
+Draw the sample channel: `python -m tools.sample_channel.draw OUTPUT_DIR`.
 
 Writes `OUTPUT_DIR/ChatExport_2026-11-01/` and `OUTPUT_DIR/expected.json`. The result is
 committed, so only maintainers run this; it needs the DejaVu fonts (Debian: fonts-dejavu-core)

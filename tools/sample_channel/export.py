@@ -1,4 +1,4 @@
-"""Puts the channel into the words of Telegram Desktop: `result.json`, key by key in its order."""
+"""Write the channel as Telegram Desktop would: `result.json`, with its keys in their order."""
 
 import json
 from datetime import datetime

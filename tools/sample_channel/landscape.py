@@ -12,7 +12,7 @@ LARGE = (1920, 1280)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is to be seen; lengths are in pixels of the large drawing."""
+    """The parts of a landscape; lengths are in pixels of the large drawing."""
 
     sky: tuple[str, ...]
     ground: tuple[str, str]

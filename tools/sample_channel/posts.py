@@ -1,4 +1,4 @@
-"""What posts.toml says, as objects."""
+"""The posts of posts.toml as objects."""
 
 import tomllib
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a correct import of the sample must find: the contents of expected.json."""
+"""The expected result of an import of the sample: the contents of expected.json."""
 
 from collections import Counter
 from hashlib import sha256

@@ -25,9 +25,12 @@ class Command(BaseCommand):
             help="also wait for what is leased or backing off, until nothing is left to deliver",
         )
         parser.add_argument(
-            "--max-wait", type=float, default=300, metavar="SECONDS",
+            "--max-wait",
+            type=float,
+            default=300,
+            metavar="SECONDS",
             help="with --until-idle: give up after so long without progress (default: 300)",
-        )  # fmt: skip
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,11 +52,14 @@ class Command(BaseCommand):
     def _report(self, tallies: dict[str, Tally], *, as_json: bool) -> None:
         figures = {
             name: {
-                "done": t.done, "failed": t.failed, "postponed": t.postponed, "dead": t.dead,
+                "done": t.done,
+                "failed": t.failed,
+                "postponed": t.postponed,
+                "dead": t.dead,
                 "seconds": round(t.seconds, 3),
             }
             for name, t in sorted(tallies.items())
-        }  # fmt: skip
+        }
         if as_json:
             self.stdout.write(json.dumps(figures))
             return

@@ -22,11 +22,11 @@ from telegram_assistant import archive_stats
 
 SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 PATIENCE = 120
-"""Seconds without any progress after which the demo says what is left instead of waiting."""
+"""Seconds without progress after which the demo reports what is left instead of waiting."""
 
 
 class Command(BaseCommand):
-    help = "Import the sample channel, run the pipeline until nothing is due, show what came out."
+    help = "Import the sample channel, process everything, and show the result."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -58,8 +58,8 @@ class Command(BaseCommand):
     def _print(self, summary: Summary, report: dict[str, Any], password: str | None) -> None:
         counts = summary.counts
         self.stdout.write(
-            f"\nImported just now: {counts['new']} new posts, {counts['updated']} updated,"
-            f" {counts['unchanged']} known already. In the archive:\n"
+            f"\nImported: {counts['new']} new posts, {counts['updated']} updated,"
+            f" {counts['unchanged']} unchanged. In the archive:\n"
         )
         for name, value in report.items():
             if name != "seconds":
@@ -78,7 +78,7 @@ def _seconds(summary: Summary, tallies: dict[str, Tally]) -> dict[str, float]:
 
 
 def _ensure_admin() -> str | None:
-    """The password of the admin user made just now, or None where there is one already."""
+    """Create the admin user and return its password; None if there is an admin user already."""
     users = get_user_model()
     if users.objects.filter(is_superuser=True).exists():
         return None
@@ -91,7 +91,7 @@ def _how_to_open(password: str | None) -> str:
     credentials = (
         f"  name      admin\n  password  {password}\n"
         if password
-        else "  as the admin user made before; a new password: make password\n"
+        else "  sign in as the existing admin user; for a new password: make password\n"
     )
     return (
         "\nThe console: run `make serve` (web server and workers together) and open\n"

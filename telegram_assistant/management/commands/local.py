@@ -7,7 +7,7 @@ from telegram_assistant.embedded_postgres import server
 
 
 class Command(BaseCommand):
-    help = "The embedded PostgreSQL: is it up, and stop it."
+    help = "Show whether the embedded PostgreSQL is running, or stop it."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

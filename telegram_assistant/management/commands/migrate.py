@@ -1,4 +1,4 @@
-"""Django's `migrate`, which refuses a database that an earlier, unreleased version made."""
+"""Django's `migrate`, which refuses a database made by a version before the first release."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
 REMEDY = (
-    "This database was made by a version before the first release, whose tables cannot be"
-    " carried over: start with an empty one (rename the folder VAR_DIR, or name a new database"
+    "This database was made by a version before the first release, and its tables cannot be"
+    " upgraded. Start with an empty database (rename the folder VAR_DIR, or name a new database"
     " in DATABASE_URL) and import your exports again."
 )
 
 
 class Command(migrate.Command):
-    """Migrate, or say in one sentence what to do where that is impossible."""
+    """Migrate, or say what to do instead."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         if is_of_earlier_state(options["database"]):
@@ -24,6 +24,6 @@ class Command(migrate.Command):
 
 
 def is_of_earlier_state(alias: str) -> bool:
-    """Whether the database has the tables of a state from before users and tenants had a room."""
+    """Whether the tables are older than the app `accounts`, which users and tenants moved to."""
     applied = {app for app, _ in MigrationRecorder(connections[alias]).applied_migrations()}
     return "events" in applied and "accounts" not in applied

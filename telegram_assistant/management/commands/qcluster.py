@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(Cluster):
-    """The workers, and what they count at /metrics on METRICS_PORT."""
+    """Starts the workers, and serves their metrics on METRICS_PORT."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.VISION.feature_vision_enabled:

@@ -11,7 +11,7 @@ DEMO_VISION_stub := ./install/with-gigachat-stub
 DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench format migrations messages requirements sample password stop clean
+.PHONY: help demo serve test long check bench format migrations messages requirements sample password stop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 
 test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
 	@$(RUN) -m pytest $(ARGS)
+
+long: $(VENV)/dev tesseract ## run the tests that take minutes each (arguments: ARGS="-k chaos")
+	@$(RUN) -m pytest -m long $(ARGS)
 
 check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, migrations, translations
 	@$(VENV)/bin/ruff check .

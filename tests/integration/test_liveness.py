@@ -1,5 +1,6 @@
 """Who counts as alive: workers that were killed, restarted servers, broken connections."""
 
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
@@ -293,6 +295,16 @@ class TestLeases:
         assert wait_until(go_on, seconds=20, step=recovery.EVERY)
         assert time.monotonic() - killed >= 9
         assert Delivery.objects.get().attempts == 2
+
+    def test_a_drain_until_idle_takes_up_what_a_killed_worker_had(self, leased_by_other, other):
+        heard = leased_by_other()
+        other.kill()
+        started = time.monotonic()
+
+        call_command("drain", "--until-idle", stdout=io.StringIO(), stderr=io.StringIO())
+
+        assert heard == [1]
+        assert time.monotonic() - started <= 20
 
     def test_the_delivery_of_a_living_worker_is_left_alone(self, leased_by_other, quickly):
         heard = leased_by_other()

@@ -14,7 +14,7 @@ DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is emp
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test unit check bench format migrations messages requirements sample password stop clean
+.PHONY: help demo serve test unit long check bench format migrations messages requirements sample password stop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,7 +31,10 @@ test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k album
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database
-	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow" tests/unit $(ARGS)
+	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow and not long" tests/unit $(ARGS)
+
+long: $(VENV)/dev tesseract ## run the tests that take minutes each (arguments: ARGS="-k chaos")
+	@$(RUN) -m pytest -m long $(ARGS)
 
 check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, missing migrations, system checks
 	@$(VENV)/bin/ruff check .

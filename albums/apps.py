@@ -8,3 +8,7 @@ class AlbumsConfig(AppConfig):
 
     def ready(self) -> None:
         from albums import eviction, handlers  # noqa: F401, PLC0415 - both register themselves
+        from albums.services import assemble  # noqa: PLC0415 - models are ready only now
+        from events.delivery import recovery  # noqa: PLC0415 - see above
+
+        recovery.register("albums", assemble.release_claims_of_gone_workers)

@@ -31,7 +31,8 @@ class MediaGroup(models.Model):
     of later `albums.parsed`. `assembled_fingerprint`: was this state assembled already? It is of
     the items with the outcomes of their analyses at the last assembly; while it is equal, the
     album is not assembled again. `version` counts the assemblies and is part of the keys of later
-    `album.assembled`. `claimed_until` is the end of the lease of the worker that assembles it now.
+    `album.assembled`. `claimed_until` is the end of the lease under which the
+    worker `claimed_by` assembles it now.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -68,6 +69,7 @@ class MediaGroup(models.Model):
     assembled_at = models.DateTimeField(_("assembled at"), null=True, blank=True)
     assembled_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_by = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
@@ -85,6 +87,11 @@ class MediaGroup(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(
+                fields=["claimed_by"],
+                name="media_group_claimed",
+                condition=Q(claimed_by__isnull=False),
+            ),
             models.Index(fields=["-posted_at", "-id"], name="media_group_posted_at"),
             models.Index(
                 fields=["updated_at"], name="media_group_waiting", condition=Q(status="waiting")

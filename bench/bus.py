@@ -74,7 +74,7 @@ def _tasks(database_name: str) -> float:
     for _ in range(TASKS):
         async_task("bench.bus.noop")
     cluster = subprocess.Popen(
-        [sys.executable, "-m", "bench.cluster", database_name],
+        [sys.executable, "-m", "bench.cluster", database_name, "task_cluster"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

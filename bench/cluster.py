@@ -1,26 +1,19 @@
 """
 A qcluster on the bench's database: `python -m bench.cluster NAME`.
 
-BENCH_OBJECTS_DIR is where the bench keeps its bucket, if it has one.
+With `task_cluster` as a second argument, django-q2's part of it alone. BENCH_OBJECTS_DIR is where
+the bench keeps its bucket, if it has one.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from bench import database
-
-database.setup()
-
-from django.conf import settings  # noqa: E402 - after django.setup()
-from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
-from django_q.conf import Conf  # noqa: E402
+MANAGE = Path(__file__).resolve().parents[1] / "manage.py"
 
 if __name__ == "__main__":
-    settings.DATABASES["default"]["NAME"] = sys.argv[1]
-    connections["default"].settings_dict["NAME"] = sys.argv[1]
-    if folder := os.environ.get("BENCH_OBJECTS_DIR"):
-        settings.OBJECTS_DIR = Path(folder)
-    Conf.SAVE_LIMIT = 0  # keep every result: the bench counts them
-    call_command("qcluster")
+    name, *command = sys.argv[1:]
+    # Processes that the cluster starts find the database through their environment.
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "bench.cluster_settings", "BENCH_DATABASE": name}
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
+    os.execv(sys.executable, [sys.executable, str(MANAGE), *(command or ["qcluster"])])  # noqa: S606 - no shell is needed

@@ -56,8 +56,10 @@ class Delivery(models.Model):
     The duty to hand an event to one subscriber.
 
     `due_at` is the time from which the delivery may be claimed. For a leased delivery that is
-    the end of the lease, so the work of a killed worker becomes due again by itself; a worker
-    also recognizes its own lease by it.
+    the end of the lease, by which a worker also recognizes its own lease. A lease of a worker
+    that is gone (`leased_by`, see `events.liveness`) is ended at once; its time limit only
+    catches a worker that hangs. `backfill` deliveries are claimed after all others of their
+    subscriber.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -69,7 +71,9 @@ class Delivery(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=DeliveryState.choices, default=DeliveryState.PENDING
     )
+    backfill = models.BooleanField(_("backfill"), default=False)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    leased_by = models.UUIDField(_("worker"), null=True, blank=True)
     due_at = models.DateTimeField(_("due at"))
     error_code = models.CharField(_("error code"), max_length=100, blank=True, default="")
     error_details = models.CharField(_("error details"), max_length=500, blank=True, default="")
@@ -90,10 +94,11 @@ class Delivery(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["subscriber", "due_at", "id"],
+                fields=["subscriber", "backfill", "due_at", "id"],
                 name="delivery_due",
                 condition=Q(state__in=("pending", "leased")),
             ),
+            models.Index(fields=["leased_by"], name="delivery_leased", condition=Q(state="leased")),
             models.Index(
                 fields=["subscriber", "id"], name="delivery_dead", condition=Q(state="dead")
             ),
@@ -104,7 +109,7 @@ class Delivery(models.Model):
 
 
 class Doorbell(models.Model):
-    """Whether a queue's wake-up task is on its way: one task for any number of events."""
+    """Whether an occasional task of django-q2 is on its way: one, however often it is asked for."""
 
     queue = models.CharField(primary_key=True, max_length=50)
     rung_at = models.DateTimeField(null=True)
@@ -115,6 +120,21 @@ class Doorbell(models.Model):
 
     def __str__(self) -> str:
         return self.queue
+
+
+class TaskClaim(models.Model):
+    """Which worker took a task out of django-q2's queue, so that it is given back if that is gone."""
+
+    task_id = models.BigIntegerField(primary_key=True)
+    worker = models.UUIDField(null=True)
+    attempts = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("claim of a task")
+        verbose_name_plural = _("claims of tasks")
+
+    def __str__(self) -> str:
+        return f"task #{self.task_id}"
 
 
 class DeadLetter(Delivery):

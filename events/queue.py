@@ -1,37 +1,82 @@
 """
-The doorbell: a django-q2 task that wakes a worker because a queue has work.
+Occasional tasks of django-q2, such as a cleanup that is wanted soon, and its queue of tasks.
 
-At most one such task per queue is on its way. A lost one loses nothing: the deliveries are rows,
-and `events.tasks.redeliver_due` rings again every minute.
+Deliveries need none of this: workers look for them in their table. At most one task of a name is
+on its way, however often it is asked for. A task that a killed cluster had taken out of the queue
+begins again within seconds (`Broker`, `release_tasks_of_gone_workers`).
 """
 
-from dataclasses import dataclass
+import logging
+import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from events.models import Doorbell
+from events import liveness
+from events.models import Doorbell, TaskClaim
+
+logger = logging.getLogger(__name__)
 
 LOST_AFTER: Final = timedelta(minutes=15)
 """Time after which a task that did not begin counts as lost; django-q2 ends one after ten minutes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """Callable for `transaction.on_commit`: wakes the queue unless a task is on its way to it."""
-
-    queue: str
-
-    def __call__(self) -> None:
-        if _ring_is_new(self.queue, now=timezone.now()):
-            enqueue_drain(self.queue)
+MOST_ATTEMPTS: Final = 3
+"""Clusters that may be lost with the same task before it is given up: it probably kills them."""
 
 
-def enqueue_drain(queue: str) -> None:
-    async_task("events.tasks.drain", queue=queue, task_name=f"drain {queue}")
+class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
+    """django-q2's queue in the database, which notes who has taken a task out of it."""
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        due = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
+        if not due.exists():
+            time.sleep(Conf.POLL)
+            return None
+        worker = liveness.worker_id()
+        with transaction.atomic():
+            taken: list[tuple[int, str]] | None = super().dequeue()
+            for task_id, _ in taken or ():
+                claim, new = TaskClaim.objects.get_or_create(
+                    task_id=task_id, defaults={"worker": worker}
+                )
+                if not new:
+                    claim.worker, claim.attempts = worker, claim.attempts + 1
+                    claim.save()
+        return taken
+
+    def delete(self, task_id: int) -> None:
+        super().delete(task_id)
+        TaskClaim.objects.filter(task_id=task_id).delete()
+
+
+def release_tasks_of_gone_workers(*, now: datetime) -> int:
+    """Put tasks back into the queue that a cluster which is gone had taken out of it."""
+    claims = TaskClaim.objects.filter(worker__isnull=False)
+    workers = claims.order_by().values_list("worker", flat=True).distinct()
+    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    released = 0
+    for claim in claims.filter(worker__in=gone):
+        with transaction.atomic():
+            released += _release(claim, now=now)
+    return released
+
+
+def _release(claim: TaskClaim, *, now: datetime) -> int:
+    task = OrmQ.objects.filter(pk=claim.task_id)
+    if claim.attempts >= MOST_ATTEMPTS or not task.exists():
+        if task.delete()[0]:
+            logger.error("%s was lost with %d clusters: given up", claim, claim.attempts)
+        claim.delete()
+        return 0
+    # The condition decides between two that release at once.
+    mine = TaskClaim.objects.filter(pk=claim.pk, worker=claim.worker)
+    return mine.update(worker=None) and int(task.update(lock=now))
 
 
 def enqueue_once(func: str, **kwargs: Any) -> None:
@@ -45,22 +90,22 @@ def enqueue_once(func: str, **kwargs: Any) -> None:
         async_task(func, task_name=func.rpartition(".")[2], **kwargs)
 
 
-def acknowledge(queue: str) -> None:
-    """Note that work on the queue begins: what is published from now on rings again."""
-    Doorbell.objects.filter(queue=queue, rung_at__isnull=False).update(rung_at=None)
+def acknowledge(func: str) -> None:
+    """Note that the task begins: whoever wants it from now on enqueues it again."""
+    Doorbell.objects.filter(queue=func, rung_at__isnull=False).update(rung_at=None)
 
 
-def _ring_is_new(queue: str, *, now: datetime, lost_before: datetime | None = None) -> bool:
-    """Note that the bell rings; False if it rang before and nobody has acknowledged that yet."""
+def _ring_is_new(func: str, *, now: datetime, lost_before: datetime) -> bool:
+    """Note that the task is wanted; False if it was before and has not begun since."""
     with connection.cursor() as cursor:
         # The condition of the update decides between two that ring at once: the row lock makes
-        # the second one see what the first has written. `< NULL` is never true.
+        # the second one see what the first has written.
         cursor.execute(
             """
             INSERT INTO events_doorbell AS bell (queue, rung_at) VALUES (%s, %s)
             ON CONFLICT (queue) DO UPDATE SET rung_at = excluded.rung_at
             WHERE bell.rung_at IS NULL OR bell.rung_at < %s::timestamptz
             """,
-            [queue, now, lost_before],
+            [func, now, lost_before],
         )
         return bool(cursor.rowcount == 1)

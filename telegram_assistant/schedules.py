@@ -17,7 +17,6 @@ class Job:
 
 
 JOBS = (
-    Job("events.redeliver_due", "events.tasks.redeliver_due", minutes=1),
     Job("events.prune", "events.tasks.prune", minutes=24 * 60),
     Job("accounts.clear_sessions", "accounts.tasks.clear_sessions", minutes=24 * 60),
     Job("storage_quota.release_expired", "storage_quota.tasks.release_expired", minutes=5),

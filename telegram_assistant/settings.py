@@ -125,6 +125,8 @@ LIMITS = ENV.s3.limits()
 CLEANUP = ENV.s3.cleanup()
 VISION = ENV.vision
 GIGACHAT = ENV.gigachat
+RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
+"""Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
 
 # --- HTTP API -----------------------------------------------------------------------------------
@@ -161,20 +163,23 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Workers ----------------------------------------------------------------------------------
-# Tasks only wake a worker: due work is in the tables of `events`, so losing a task is harmless.
+# Deliveries of events are claimed by worker processes (`manage.py worker`), which `qcluster` starts
+# and replaces; django-q2 runs the schedules and occasional tasks beside them.
+WORKER_PROCESSES = ENV.web.q_workers
 Q_CLUSTER = {
     "name": "telegram_assistant",
     "label": "Tasks",
     "orm": "default",
-    "workers": ENV.web.q_workers,
+    "broker_class": "events.queue.Broker",
+    "workers": min(2, ENV.web.q_workers),
     "poll": 0.5,
-    "timeout": 600,  # seconds; `events.tasks.drain` ends by itself long before
+    "timeout": 600,  # seconds
     "retry": 660,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,
     "save_limit": 200,
-    "recycle": 500,
+    "recycle": 0,  # never: the supervisor replaces the whole cluster when a process of it ends
 }
 
 # --- Logs ---------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from django.db import connection, connections
 
+from events import liveness
+
 Work = Callable[[], object]
 
 
@@ -38,6 +40,7 @@ def in_threads(*works: Work) -> None:
 
 def wait_for_backends() -> None:
     """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
+    liveness.stop()  # a connection of this process
     for _ in range(100):
         with connection.cursor() as cursor:
             cursor.execute(

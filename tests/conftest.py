@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from events import subscriptions
+from events import liveness, subscriptions
 from events.delivery import worker
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
@@ -74,6 +74,7 @@ def django_db_setup(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
         yield
+    liveness.stop()  # the database can be dropped only when its keeper is gone
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -68,6 +68,7 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, default="", editable=False, max_length=64),
                 ),
                 ("claimed_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("claimed_by", models.UUIDField(blank=True, editable=False, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
                 ("updated_at", models.DateTimeField(auto_now=True, verbose_name="updated at")),
                 (
@@ -164,6 +165,14 @@ class Migration(migrations.Migration):
                 "db_table": "media_group_items",
                 "ordering": ["position"],
             },
+        ),
+        migrations.AddIndex(
+            model_name="mediagroup",
+            index=models.Index(
+                condition=models.Q(("claimed_by__isnull", False)),
+                fields=["claimed_by"],
+                name="media_group_claimed",
+            ),
         ),
         migrations.AddIndex(
             model_name="mediagroup",

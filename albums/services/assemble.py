@@ -12,7 +12,7 @@ from albums.services import album_events
 from albums.services.assembly import Assembly
 from albums.services.items import is_partial, read_items
 from albums.summary import ItemView, items_fingerprint, summarize
-from events import outbox
+from events import liveness, outbox
 from events.errors import RetryLater
 from storage_quota import keys, services
 from storage_quota.models import ContentType
@@ -21,7 +21,10 @@ from vision.models import EnrichmentKind, PostEnrichment
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(minutes=2)
-"""How long an assembly may take before another worker may try."""
+"""
+How long an assembly may take before another worker may try. The claim of a worker that is gone
+ends at once (`release_claims_of_gone_workers`).
+"""
 RETRY_AFTER = timedelta(seconds=2)
 
 
@@ -89,18 +92,26 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         raise
 
 
+def release_claims_of_gone_workers(**_: object) -> int:
+    """Free the albums that workers which are gone were assembling; every worker calls it often."""
+    claimed = MediaGroup.objects.filter(claimed_by__isnull=False)
+    workers = claimed.order_by().values_list("claimed_by", flat=True).distinct()
+    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    return claimed.filter(claimed_by__in=gone).update(claimed_until=None, claimed_by=None)
+
+
 def _claim(group: MediaGroup, *, now: datetime) -> bool:
     """Claim the album by a conditional update: of several workers one changes the row."""
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     claimed = MediaGroup.objects.filter(free, pk=group.pk, content_hash=group.content_hash)
-    group.claimed_until = now + CLAIM
-    return claimed.update(claimed_until=group.claimed_until) == 1
+    group.claimed_until, group.claimed_by = now + CLAIM, liveness.worker_id()
+    return claimed.update(claimed_until=group.claimed_until, claimed_by=group.claimed_by) == 1
 
 
 def _release_claim(group: MediaGroup) -> None:
     # Only the claim with our own time: one that ran out may be another worker's by now.
     ours = MediaGroup.objects.filter(pk=group.pk, claimed_until=group.claimed_until)
-    ours.update(claimed_until=None)
+    ours.update(claimed_until=None, claimed_by=None)
 
 
 def _store_summary(assembly: Assembly) -> str | None:
@@ -133,7 +144,7 @@ def _settle(assembly: Assembly, s3_key: str | None) -> str:
     group.status = assembly.status
     group.assembled_at = assembly.completed_at
     group.assembled_fingerprint = assembly.fingerprint
-    group.claimed_until = None
+    group.claimed_until = group.claimed_by = None
     group.meta = group.meta | {"enrichment": assembly.enrichment(s3_key)}
     group.save()
     PostEnrichment.objects.filter(kind=EnrichmentKind.VISION, post__album_item__group=group).update(

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
 
-from django.db import transaction
 from django.db.models import QuerySet
 from pydantic import ValidationError
 
-from events import queue as doorbell
 from events.errors import DomainError
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import publish
@@ -81,16 +79,10 @@ def dead_letter(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
 
 def replay(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
     """Make the dead and finished ones of `deliveries` due again, with all attempts left."""
-    with transaction.atomic():
-        chosen = deliveries.filter(state__in=(DeliveryState.DEAD, DeliveryState.DONE))
-        # Read before the update, after which none of them matches any more.
-        queues = set(chosen.values_list("queue", flat=True).order_by().distinct())
-        replayed = chosen.order_by().update(
-            state=DeliveryState.PENDING, attempts=0, due_at=now, finished_at=None, outcome=""
-        )
-        for name in queues:
-            transaction.on_commit(doorbell.Ring(name))
-    return replayed
+    chosen = deliveries.filter(state__in=(DeliveryState.DEAD, DeliveryState.DONE))
+    return chosen.order_by().update(
+        state=DeliveryState.PENDING, attempts=0, due_at=now, finished_at=None, outcome=""
+    )
 
 
 def _record(
@@ -100,6 +92,7 @@ def _record(
     Delivery.objects.filter(pk=delivery.pk).update(
         state=state,
         due_at=due_at,
+        leased_by=None,
         attempts=delivery.attempts,
         error_code=failure.code,
         error_details=failure.details,

@@ -2,15 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from events import trace
+from events import backfill, trace
 from events.delivery import claims, dead_letters
 from events.errors import RetryLater
 from events.models import Delivery
@@ -22,8 +24,14 @@ logger = logging.getLogger(__name__)
 Result = str | Event | Exception
 """What a delivery has led to: an outcome, an event that is read but not handled, or an error."""
 Results = Sequence[tuple[Delivery, Result]]
+Proceed = Callable[[], bool]
+"""Whether to go on; False when the turn is over, or when the worker is asked to end."""
+CONNECTION_BROKEN = (OperationalError, InterfaceError)
+"""What a statement raises when PostgreSQL restarts, ends the connection or takes no new one."""
 SETTLE_EVERY = 1.0
 """Seconds that outcomes of a leased batch may wait to be settled together."""
+SETTLE_ATTEMPTS, SETTLE_AGAIN = 40, 0.25
+"""Attempts at settling while the connection is broken, and seconds between two of them."""
 
 
 @dataclass(slots=True)
@@ -48,15 +56,23 @@ class Tally:
         return self.done + self.failed + self.postponed + self.dead
 
 
-def deliver_batch(subscription: Subscription) -> Tally:
-    """Claim one batch of due deliveries, run and settle it; an empty tally if nothing was due."""
+def always() -> bool:
+    return True
+
+
+def deliver_batch(subscription: Subscription, *, proceed: Proceed = always) -> Tally:
+    """
+    Claim one batch of due deliveries, run and settle it; an empty tally if nothing was due.
+
+    What of a leased batch is not begun when `proceed` says no is given back.
+    """
     started = time.monotonic()
-    runners = {
-        Mode.TRANSACTIONAL: _transactional,
-        Mode.LEASED: _leased,
-        Mode.PROJECTION: _projection,
-    }
-    tally = runners[subscription.mode](subscription)
+    if subscription.mode == Mode.TRANSACTIONAL:
+        tally = _transactional(subscription)
+    elif subscription.mode == Mode.LEASED:
+        tally = _leased(subscription, proceed)
+    else:
+        tally = _projection(subscription)
     tally.seconds = time.monotonic() - started
     return tally
 
@@ -105,14 +121,14 @@ def _in_savepoint(
     found = outcomes if outcomes is not None else []
     with transaction.atomic():
         for delivery in deliveries:
-            with trace.use(delivery.event.trace_id):
+            with _as_part_of(delivery):
                 found.append(subscription.handler(_event(subscription, delivery), now=now))
         # A deferred constraint that is violated only at the commit would fail the whole batch.
         connection.check_constraints()
     return found[-1]
 
 
-def _leased(subscription: Subscription) -> Tally:
+def _leased(subscription: Subscription, proceed: Proceed) -> Tally:
     """
     Claim a batch under a lease, run it with no transaction open, settle what is still leased.
 
@@ -122,48 +138,72 @@ def _leased(subscription: Subscription) -> Tally:
     tally = Tally()
     results: list[tuple[Delivery, Result]] = []
     settled_at = time.monotonic()
-    for delivery in claims.lease(subscription, limit=subscription.batch, now=timezone.now()):
-        results.append((delivery, _run(delivery, partial(_handle, subscription, delivery))))
-        if time.monotonic() - settled_at > SETTLE_EVERY:
-            _settle_leased(subscription, results, tally)
-            results, settled_at = [], time.monotonic()
-    _settle_leased(subscription, results, tally)
+    leased = claims.lease(subscription, limit=subscription.batch, now=timezone.now())
+    waiting = deque(leased)
+    try:
+        while waiting and proceed():
+            delivery = waiting.popleft()
+            results.append((delivery, _run(delivery, partial(_handle, subscription, delivery))))
+            if time.monotonic() - settled_at > SETTLE_EVERY:
+                _settle_leased(subscription, results, tally)
+                results, settled_at = [], time.monotonic()
+        _settle_leased(subscription, results, tally)
+        claims.give_back(waiting)
+    finally:
+        claims.drop(leased)
     return tally
 
 
 def _handle(subscription: Subscription, delivery: Delivery) -> str:
+    _reconnect_if_broken()
     return subscription.handler(_event(subscription, delivery), now=timezone.now())
+
+
+def _reconnect_if_broken() -> None:
+    """Drop a connection that broke under an earlier delivery, for which this one is not to blame."""
+    if connection.errors_occurred and not connection.in_atomic_block and not connection.is_usable():
+        connection.close()
 
 
 def _projection(subscription: Subscription) -> Tally:
     """Run a leased batch with one call of the handler; unreadable payloads fail by themselves."""
     tally = Tally()
     leased = claims.lease(subscription, limit=subscription.batch, now=timezone.now())
-    results: list[tuple[Delivery, Result]] = [
-        (d, _run(d, partial(_event, subscription, d))) for d in leased
-    ]
-    readable = [(d, event) for d, event in results if isinstance(event, Event)]
-    if readable:
-        events = [event for _, event in readable]
-        work = partial(subscription.handler, events, now=timezone.now())
-        outcome = _run(readable[0][0], work)
-        results = [(d, outcome if isinstance(r, Event) else r) for d, r in results]
-    _settle_leased(subscription, results, tally)
+    try:
+        results: list[tuple[Delivery, Result]] = [
+            (d, _run(d, partial(_event, subscription, d))) for d in leased
+        ]
+        readable = [(d, event) for d, event in results if isinstance(event, Event)]
+        if readable:
+            outcome = _project(subscription, readable)
+            results = [(d, outcome if isinstance(r, Event) else r) for d, r in results]
+        _settle_leased(subscription, results, tally)
+    finally:
+        claims.drop(leased)
     return tally
+
+
+def _project(subscription: Subscription, readable: Sequence[tuple[Delivery, Event]]) -> Result:
+    work = partial(subscription.handler, [event for _, event in readable], now=timezone.now())
+    # What is recent makes all of it recent.
+    with backfill.use(all(delivery.backfill for delivery, _ in readable)):
+        return _run(readable[0][0], work, inherit_backfill=False)
 
 
 def _event(subscription: Subscription, delivery: Delivery) -> Event:
     return subscription.schema.model_validate(delivery.event.payload)
 
 
-def _run(delivery: Delivery | None, work: Callable[[], str | Event]) -> Result:
+def _run(
+    delivery: Delivery | None, work: Callable[[], str | Event], *, inherit_backfill: bool = True
+) -> Result:
     """
     Call `work` and return its result, or the exception that it raised.
 
     What is logged inside carries the event's trace id. A batch as a whole (no `delivery`) fails
     without a log line: its deliveries are run again one by one, and each logs its own failure.
     """
-    with trace.use(delivery.event.trace_id if delivery else trace.current()):
+    with _as_part_of(delivery, inherit_backfill=inherit_backfill):
         try:
             return work()
         except RetryLater as wait:
@@ -177,14 +217,41 @@ def _run(delivery: Delivery | None, work: Callable[[], str | Event]) -> Result:
             return error
 
 
-def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -> None:
-    if not results:
+@contextmanager
+def _as_part_of(delivery: Delivery | None, *, inherit_backfill: bool = True) -> Iterator[None]:
+    """Let what is published inside inherit the trace id of the delivery, and whether it is backfill."""
+    if delivery is None:
+        yield
         return
+    behind = delivery.backfill if inherit_backfill else backfill.current()
+    with trace.use(delivery.event.trace_id), backfill.use(behind):
+        yield
+
+
+def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -> None:
+    """Settle, also over a new connection: the lease stands, so nobody else would settle it."""
+    if not results:
+        return None
+    for attempts_left in reversed(range(SETTLE_ATTEMPTS)):
+        try:
+            return tally.add(_settle_what_stands(subscription, results))
+        except CONNECTION_BROKEN as error:
+            if not attempts_left or connection.in_atomic_block:
+                raise
+            logger.warning("%s: settling again: %s", subscription.name, error)
+            connection.close()
+            time.sleep(SETTLE_AGAIN)
+    return None
+
+
+def _settle_what_stands(subscription: Subscription, results: Results) -> Tally:
+    settled = Tally()
     with transaction.atomic():
         # A worker that overran its lease must not overwrite what its successor does.
         leased = claims.still_leased([delivery for delivery, _ in results])
         standing = [(d, result) for d, result in results if d.pk in leased]
-        _settle(subscription, standing, tally, now=timezone.now())
+        _settle(subscription, standing, settled, now=timezone.now())
+    return settled
 
 
 def _settle(subscription: Subscription, results: Results, tally: Tally, *, now: datetime) -> None:

@@ -1,62 +1,112 @@
-"""Drain a queue: the loop that django-q2's workers and `manage.py drain` have in common."""
+"""Drain a queue: the loop that worker processes and `manage.py drain` have in common."""
 
-import socket
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Final
 
-from django.db import connections
-from django.db.models import Min, QuerySet
+from django.db import Error, connection, connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from events import advisory_locks, subscriptions
+from events import subscriptions
 from events.delivery import claims, run
-from events.delivery.run import Tally
+from events.delivery.run import CONNECTION_BROKEN, Proceed, Tally, always
 from events.models import OPEN_STATES, Delivery
 from events.subscriptions import Subscription
 
-TURN = 1.0
-"""Seconds after which a busy subscriber makes room for the other subscribers of its queue."""
+logger = logging.getLogger(__name__)
 
-POLL_EVERY = 0.2
+TURN: Final = 1.0
+"""Seconds after which a busy subscriber makes room for the other subscribers of its queue."""
+POLL_EVERY: Final = 0.2
 """Seconds after which an idle thread checks again for due deliveries while others still work."""
+IDLE_POLL: Final = 0.25
+"""Seconds between two looks for due deliveries of a queue that has none."""
+RECONNECT_EVERY: Final = 0.5
+"""Seconds between two attempts while PostgreSQL takes no connection."""
+GIVE_UP_AFTER: Final = 30.0
+"""Seconds without a connection after which `drain` raises the error; `serve` goes on for ever."""
 
 Observer = Callable[[Subscription, Tally], None]
 
 
-def drain(queue: str, *, until: float = float("inf"), observe: Observer = lambda *_: None) -> Tally:
+def serve(queue: str, *, proceed: Proceed) -> None:
+    """
+    Deliver what is due in `queue` as soon as it is, while `proceed` says so.
+
+    Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones.
+    """
+    while proceed():
+        try:
+            if not _due(queue) or not drain(queue, proceed=proceed).settled:
+                # Nothing is due, or other workers have locked what is.
+                time.sleep(IDLE_POLL)
+        except Error as error:
+            logger.warning("queue %s: %s: trying again", queue, str(error).strip() or repr(error))
+            connection.close()
+            time.sleep(RECONNECT_EVERY)
+    connections.close_all()
+
+
+def drain(queue: str, *, proceed: Proceed = always, observe: Observer = lambda *_: None) -> Tally:
     """
     Deliver what is due in `queue`, one subscriber after the other, until nothing is due.
 
-    Stops early at `until` (`time.monotonic()`). `observe` is called after every batch.
+    Stops early when `proceed` says no. `observe` is called after every batch.
     """
     total = Tally()
     worked = True
-    while worked and time.monotonic() < until:
+    while worked and proceed():
         worked = False
-        for subscription in subscriptions.registered(queue=queue):
-            tally = _turn(subscription, until=until, observe=observe)
+        listening = subscriptions.registered(queue=queue)
+        for subscription in listening:
+            # Alone in its queue, a subscriber needs to make room for nobody.
+            turn = _for_seconds(TURN, proceed) if len(listening) > 1 else proceed
+            tally = _turn(subscription, proceed=turn, observe=observe)
             total.add(tally)
             worked = worked or tally.settled > 0
     return total
 
 
-def _turn(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
-    """Deliver batches to one subscriber, for TURN seconds at most."""
+def _due(queue: str) -> bool:
+    listening: Sequence[Subscription] = subscriptions.registered(queue=queue)
+    return claims.anything_due(listening, now=timezone.now())
+
+
+def _for_seconds(seconds: float, proceed: Proceed) -> Proceed:
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until and proceed()
+
+
+def _turn(subscription: Subscription, *, proceed: Proceed, observe: Observer) -> Tally:
+    """Deliver batches to one subscriber as long as it has its turn."""
     if subscription.threads == 1:
-        return _work(subscription, until=min(until, time.monotonic() + TURN), observe=observe)
-    if not claims.anything_due(subscription, now=timezone.now()):
+        return _work(subscription, proceed=proceed, observe=observe)
+    if not claims.anything_due([subscription], now=timezone.now()):
         return Tally()
-    return _turn_of_threads(subscription, until=until, observe=observe)
+    return _turn_of_threads(subscription, proceed=proceed, observe=observe)
 
 
-def _work(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+def _work(subscription: Subscription, *, proceed: Proceed, observe: Observer) -> Tally:
+    """Deliver batches until nothing is due; a connection that breaks is replaced."""
     total = Tally()
-    while time.monotonic() < until:
-        tally = run.deliver_batch(subscription)
+    broken_since: float | None = None
+    while proceed():
+        try:
+            tally = run.deliver_batch(subscription, proceed=proceed)
+        except CONNECTION_BROKEN as error:
+            broken_since = broken_since or time.monotonic()
+            if connection.in_atomic_block or time.monotonic() - broken_since > GIVE_UP_AFTER:
+                raise
+            logger.warning("%s: connecting again: %s", subscription.name, str(error).strip())
+            connection.close()
+            time.sleep(RECONNECT_EVERY)
+            continue
+        broken_since = None
         if not tally.settled:
             break
         total.add(tally)
@@ -64,7 +114,7 @@ def _work(subscription: Subscription, *, until: float, observe: Observer) -> Tal
     return total
 
 
-def _turn_of_threads(subscription: Subscription, *, until: float, observe: Observer) -> Tally:
+def _turn_of_threads(subscription: Subscription, *, proceed: Proceed, observe: Observer) -> Tally:
     """
     Deliver in several threads, each of which claims batches by itself until nothing is due.
 
@@ -87,13 +137,19 @@ def _turn_of_threads(subscription: Subscription, *, until: float, observe: Obser
             busy += change
             return busy == 0
 
+    def work_once() -> bool:
+        """Work until nothing is due; True if all threads are idle then, also after an error."""
+        try:
+            _work(subscription, proceed=proceed, observe=observe_locked)
+        finally:
+            all_idle = change_busy(-1)
+        return all_idle
+
     def work() -> None:
         try:
-            _work(subscription, until=until, observe=observe_locked)
-            while not change_busy(-1) and time.monotonic() < until:
+            while not work_once() and proceed():
                 time.sleep(POLL_EVERY)
                 change_busy(+1)
-                _work(subscription, until=until, observe=observe_locked)
         finally:
             connections.close_all()  # Django closes only those of its own threads
 
@@ -118,19 +174,3 @@ def due_queues(*, now: datetime) -> list[str]:
     """Return the names of the queues that have something to deliver at `now`."""
     due = waiting().filter(due_at__lte=now)
     return sorted(due.values_list("queue", flat=True).distinct().order_by())
-
-
-def seconds_until_due(queue: str, *, now: datetime) -> float | None:
-    """Return the seconds until something of the queue is due, or None if nothing is open."""
-    due_at = waiting().filter(queue=queue).aggregate(first=Min("due_at"))["first"]
-    return None if due_at is None else max(0.0, (due_at - now).total_seconds())
-
-
-def only_one_on_this_host(queue: str) -> AbstractContextManager[bool]:
-    """
-    Hold this host's right to drain `queue`; yields False if another process has it.
-
-    One drain of a queue has all the threads it needs; a second would only take a worker
-    away from the other queues.
-    """
-    return advisory_locks.try_held(f"drain:{socket.gethostname()}:{queue}")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from events import queue, subscriptions, trace
+from events import backfill as current_backfill
+from events import subscriptions, trace
 from events.errors import DomainError
 from events.outbox import rows
 from events.schemas import Event
@@ -32,8 +33,13 @@ def publish(event: Event) -> bool:
     return publish_many([event]) == 1
 
 
-def publish_many(events: Sequence[Event]) -> int:
-    """Publish many events with two statements; returns how many of them were new."""
+def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> int:
+    """
+    Publish many events with two statements; returns how many of them were new.
+
+    Deliveries of `backfill` wait until their subscriber has no others that are due. By default
+    they inherit that from the delivery that is being handled, as they do the trace id.
+    """
     if not connection.in_atomic_block:
         raise PublishedOutsideTransaction("publish() needs an open transaction")
     if not events:
@@ -47,10 +53,10 @@ def publish_many(events: Sequence[Event]) -> int:
         for event_id, *key in published
         for subscription in subscriptions.subscribers_of(by_key[key[0], key[1], key[2]])
     ]
-    _insert_deliveries(due, now=now)
-    for name in {subscription.queue for _, subscription in due}:
-        # A worker woken before the commit would not see the deliveries yet.
-        transaction.on_commit(queue.Ring(name))
+    # Nothing happens after the caller's commit: who publishes knows what was committed.
+    _insert_deliveries(
+        due, backfill=current_backfill.current() if backfill is None else backfill, now=now
+    )
     return len(published)
 
 
@@ -62,16 +68,24 @@ def _traced(event: E) -> E:
     return event.model_copy(update={"trace_id": current})
 
 
-def _insert_deliveries(due: Sequence[tuple[int, Subscription]], *, now: datetime) -> None:
+def _insert_deliveries(
+    due: Sequence[tuple[int, Subscription]], *, backfill: bool, now: datetime
+) -> None:
     if not due:
         return
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO events_delivery (event_id, subscriber, queue, state, attempts, due_at,
-                                         error_code, error_details, error_trace, outcome)
-            SELECT event_id, subscriber, queue, 'pending', 0, %s, '', '', '', ''
+            INSERT INTO events_delivery (event_id, subscriber, queue, state, backfill, attempts,
+                                         due_at, error_code, error_details, error_trace, outcome)
+            SELECT event_id, subscriber, queue, 'pending', %s, 0, %s, '', '', '', ''
             FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS due(event_id, subscriber, queue)
             """,
-            [now, [i for i, _ in due], [s.name for _, s in due], [s.queue for _, s in due]],
+            [
+                backfill,
+                now,
+                [i for i, _ in due],
+                [s.name for _, s in due],
+                [s.queue for _, s in due],
+            ],
         )

@@ -34,4 +34,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return Path(self.settings_dict["EMBEDDED_DIR"])
 
     def _start(self) -> str:
-        return server.start_postgres(self._data_dir, database="telegram_assistant")
+        try:
+            return server.start_postgres(self._data_dir, database="telegram_assistant")
+        except server.NOT_STARTED as error:
+            # Whoever can wait for a database that is away connects again, as to any other server.
+            raise OperationalError(f"the embedded PostgreSQL has not started: {error!r}") from error

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL of an installation without DATABASE_URL: start, join, find, stop."""
 
 import signal
+import subprocess
 import threading
 import warnings
 from pathlib import Path
@@ -13,6 +14,12 @@ from fasteners import InterProcessLock
 from psycopg import sql
 
 _thread_lock = threading.Lock()
+
+NOT_STARTED = (AssertionError, OSError, subprocess.SubprocessError)
+"""
+What the package raises while the server shuts down, or when it takes too long to start. Where it
+cannot show the log of a failed start, that is the error.
+"""
 
 
 def start_postgres(data_dir: Path, *, database: str) -> str:

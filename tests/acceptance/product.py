@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 from django.db import connections
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +25,7 @@ class Product:
     var_dir: Path
     metrics_port: int = 0
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -33,6 +36,7 @@ class Product:
             "DATABASE_URL": url,
             "PYTHONPATH": str(ROOT),
             "METRICS_PORT": str(self.metrics_port),
+            **self.extra,
         }
 
     def manage(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
@@ -65,15 +69,29 @@ class Product:
         log.close()
 
     def kill_workers(self, how: int = signal.SIGKILL) -> None:
-        """The whole cluster: its guard would start a killed worker anew."""
+        """The whole cluster: its supervisor would start a killed worker anew."""
         for process in self.workers:
-            os.killpg(process.pid, how)
+            with suppress(ProcessLookupError):  # a test may have ended it
+                os.killpg(process.pid, how)
             process.wait()
+            # django-q2's processes have a group of their own, in the same session.
+            for other in in_session(process.pid):
+                other.kill()
         self.workers.clear()
 
     @property
     def log(self) -> str:
         return (self.var_dir / "qcluster.log").read_text()
+
+
+def in_session(leader: int) -> list[psutil.Process]:
+    """Every process that `leader` and its descendants have started, also those left by others."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def wait_until(reached, *, seconds: float, step: float = 0.1) -> bool:

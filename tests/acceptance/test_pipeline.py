@@ -5,7 +5,6 @@ from difflib import SequenceMatcher
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 from django_q.models import Schedule
 
 from albums.models import MediaGroup
@@ -118,8 +117,6 @@ def test_workers_killed_in_the_middle_of_their_work_lose_and_double_nothing(prod
         started = PostEnrichment.objects.count()
         wait_until(lambda before=started: PostEnrichment.objects.count() > before + 4, seconds=30)
         product.kill_workers()
-        # As if the leases of the killed had run out.
-        Delivery.objects.filter(state=DeliveryState.LEASED).update(due_at=timezone.now())
     product.start_workers()
 
     assert wait_until(idle, seconds=180), product.log[-3000:]

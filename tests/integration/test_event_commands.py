@@ -3,20 +3,16 @@
 import io
 import json
 import re
-import threading
-import time
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connections, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import transaction
 from django.utils import timezone
-from django_q.models import OrmQ
 
-from events import outbox, subscriptions, tasks
-from events.delivery import claims
+from events import outbox, subscriptions
+from events.delivery import worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.retry import Backoff
@@ -38,12 +34,6 @@ class Never(DomainError):
 @pytest.fixture(autouse=True)
 def _only_our_subscribers():
     subscriptions._registry.clear()
-
-
-@pytest.fixture(autouse=True)
-def _short_turns(monkeypatch):
-    """A worker that would spin does so for two seconds, not for sixty."""
-    monkeypatch.setattr(tasks, "TIME_BOX", 2.0)
 
 
 @pytest.fixture
@@ -482,43 +472,18 @@ class TestDrain:
         assert manage_json("drain", "--until-idle", "--max-wait", 0.1) == {}
         assert Delivery.objects.get().state == DeliveryState.PENDING
 
-    def test_a_worker_leaves_what_nobody_here_listens_to_at_once_and_rings_for_nobody(self, ping):
+    def test_the_queues_of_what_nobody_here_listens_to_have_no_work(self, ping):
         listen(name="test.gone", queue="gone")
         publish(ping(1))
         subscriptions.unsubscribe("test.gone")
-        OrmQ.objects.all().delete()
-        started = time.monotonic()
 
-        outcomes = tasks.drain(queue="gone"), tasks.redeliver_due()
+        assert worker.due_queues(now=timezone.now()) == []
+        assert worker.drain("gone").settled == 0
 
-        assert outcomes == ("0 delivered", "0 queues rung")
-        assert time.monotonic() - started < tasks.TIME_BOX / 2
-        assert not OrmQ.objects.exists()
 
-    def test_a_worker_does_not_spin_on_what_another_host_holds(self, ping):
+class TestWorker:
+    def test_an_unknown_queue_is_refused_with_those_there_are(self):
         listen()
-        publish(ping(1))
-        held, done = threading.Event(), threading.Event()
 
-        def hold():
-            with transaction.atomic():
-                claims.lock_due(subscriptions.registered()[0], limit=1, now=timezone.now())
-                held.set()
-                done.wait(10)
-            connections.close_all()
-
-        other = threading.Thread(target=hold)
-        other.start()
-        held.wait(10)
-        OrmQ.objects.all().delete()
-        with CaptureQueriesContext(connections["default"]) as queries:
-            started = time.monotonic()
-            outcome = tasks.drain(queue="default")
-        seconds = time.monotonic() - started
-        done.set()
-        other.join()
-
-        assert outcome == "0 delivered"
-        assert seconds < tasks.TIME_BOX / 2
-        assert len(queries) < 20
-        assert not OrmQ.objects.exists()
+        with pytest.raises(CommandError, match=r"no queue fast; there are: default"):
+            call_command("worker", "--queue", "fast")

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import outbox, subscriptions, tasks, trace
+from events import liveness, outbox, subscriptions, trace
 from events.delivery import claims, dead_letters, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -40,6 +41,50 @@ def listen(handler=None, **options):
 def publish(*events):
     with transaction.atomic():
         return outbox.publish_many(events)
+
+
+def publish_from_elsewhere(*events):
+    """Publish as another process does, which handles nothing."""
+    in_threads(lambda: publish(*events))
+
+
+def eventually(reached, *, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if reached():
+            return True
+        time.sleep(0.05)
+    return bool(reached())
+
+
+def end_other_backends(*pids):
+    """End connections from the server's side: those of `pids`, or all but this thread's own."""
+
+    def end():
+        with connections["default"].cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> %s"
+                " AND (%s OR pid = ANY(%s::int[]))",
+                [mine, not pids, list(pids)],
+            )
+
+    session = connections["default"].connection
+    mine = session.info.backend_pid if session and not pids else 0
+    in_threads(end)
+
+
+@contextmanager
+def count_calls(module, name):
+    calls, original = [], getattr(module, name)
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        return original(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, name, counted)
+        yield calls
 
 
 def make_due():
@@ -93,57 +138,220 @@ class TestPublishing:
         assert Delivery.objects.count() == 1
 
 
-class TestDoorbell:
-    def test_many_transactions_ring_a_queue_once(self, ping):
+class TestCommit:
+    def test_a_publisher_knows_what_was_committed_since_nothing_happens_afterwards(self, ping):
+        """Whatever failed after the commit would look as if it had not been made."""
         listen(queue="vision")
 
-        for number in range(5):
-            publish(ping(number))
+        with transaction.atomic():
+            outbox.publish(ping(1))
+            afterwards = list(connections["default"].run_on_commit)
 
-        assert OrmQ.objects.count() == 1
+        assert afterwards == []
+        assert not OrmQ.objects.exists()
 
-    def test_after_the_queue_was_answered_it_rings_again(self, ping):
-        heard = listen()
-
-        publish(ping(1))
-        outcome = tasks.drain(queue="default")
-        publish(ping(2))
-
-        assert (outcome, heard) == ("1 delivered", [1])
-        assert OrmQ.objects.count() == 2
-
-    def test_a_lost_ring_is_made_up_for(self, ping):
-        heard = listen()
-        publish(ping(1))
-        OrmQ.objects.all().delete()
-
-        tasks.redeliver_due()
-
-        assert OrmQ.objects.count() == 1
-        assert tasks.drain(queue="default") == "1 delivered"
-        assert heard == [1]
-
-    def test_a_second_drain_of_the_same_queue_on_a_host_steps_aside(self, ping):
+    def test_replaying_does_nothing_after_the_commit_either(self, ping):
         listen()
         publish(ping(1))
-        entered, leave = threading.Event(), threading.Event()
+        worker.drain("default")
 
-        def hold():
-            try:
-                with worker.only_one_on_this_host("default"):
-                    entered.set()
-                    leave.wait(10)
-            finally:
-                connections.close_all()
+        with transaction.atomic():
+            dead_letters.replay(Delivery.objects.all(), now=timezone.now())
+            afterwards = list(connections["default"].run_on_commit)
 
-        thread = threading.Thread(target=hold)
-        thread.start()
-        entered.wait(10)
-        outcome = tasks.drain(queue="default")
-        leave.set()
-        thread.join()
+        assert afterwards == []
 
-        assert outcome == "already being drained"
+
+class TestServing:
+    @pytest.fixture
+    def serving(self):
+        """Serve a queue in a thread as a worker process does, until the test ends."""
+        ended, threads = threading.Event(), []
+
+        def start(queue="default"):
+            thread = threading.Thread(
+                target=worker.serve, args=(queue,), kwargs={"proceed": lambda: not ended.is_set()}
+            )
+            threads.append(thread)
+            thread.start()
+
+        yield start
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+    def test_what_is_published_is_delivered_at_once(self, ping, serving):
+        heard = listen()
+        serving()
+
+        publish(ping(1))
+
+        assert eventually(lambda: heard == [1], seconds=5)
+
+    def test_a_worker_whose_connection_was_ended_goes_on(self, ping, serving):
+        heard = listen()
+        serving()
+        publish(ping(1))
+        assert eventually(lambda: heard == [1], seconds=5)
+
+        end_other_backends()
+        publish(ping(2))
+
+        assert eventually(lambda: heard == [1, 2], seconds=5)
+
+    def test_outcomes_are_settled_although_the_connection_ended_under_the_handler(
+        self, ping, serving
+    ):
+        def breaks(event):
+            if event.number == 2:
+                end_other_backends(connections["default"].connection.info.backend_pid)
+            return "ok"
+
+        heard = listen(breaks, mode=Mode.LEASED)
+        publish(ping(1), ping(2), ping(3))
+        serving()
+
+        done = Delivery.objects.filter(state=DeliveryState.DONE)
+        assert eventually(lambda: done.count() == 3, seconds=10)
+        assert heard == [1, 2, 3]
+
+    def test_threads_of_one_subscriber_go_on_after_their_connections_were_ended(
+        self, ping, serving
+    ):
+        def slow(_):
+            time.sleep(0.1)
+            return "ok"
+
+        listen(slow, mode=Mode.LEASED, batch=1, threads=3)
+        publish(*(ping(n) for n in range(30)))
+        serving()
+        assert eventually(Delivery.objects.filter(state=DeliveryState.DONE).exists, seconds=5)
+
+        end_other_backends()
+
+        assert eventually(
+            lambda: not Delivery.objects.exclude(state=DeliveryState.DONE).exists(), seconds=20
+        )
+
+    def test_a_worker_does_not_spin_on_what_another_host_has_locked(self, ping, serving):
+        listen()
+        publish(ping(1))
+
+        with transaction.atomic():
+            claims.lock_due(subscription_of("test.listen"), limit=1, now=timezone.now())
+            with count_calls(worker, "drain") as calls:
+                serving()
+                time.sleep(2)
+
+        assert 2 <= len(calls) <= 2 / worker.IDLE_POLL + 1
+
+    def test_a_busy_subscriber_makes_room_for_the_others_of_its_queue(self, ping, serving):
+        """Also one that works in threads, and whose work never ends."""
+
+        def slow(_):
+            time.sleep(0.05)
+            return "ok"
+
+        listen(slow, name="test.busy", mode=Mode.LEASED, threads=2, when=lambda e: e.number < 1000)
+        heard = listen(name="test.quick", when=lambda event: event.number >= 1000)
+        publish(*(ping(n) for n in range(400)))
+        serving()
+        time.sleep(0.5)
+
+        publish(ping(1000))
+
+        assert eventually(lambda: heard == [1000], seconds=5)
+        assert Delivery.objects.filter(subscriber="test.busy").exclude(state="done").exists()
+
+
+class TestBackfill:
+    def test_what_is_recent_goes_before_backfill_however_old_that_is(self, ping):
+        heard = listen(batch=2)
+        with transaction.atomic():
+            outbox.publish_many([ping(n) for n in range(4)], backfill=True)
+        publish(ping(10), ping(11), ping(12))
+
+        worker.drain("default")
+
+        assert heard == [10, 11, 12, 0, 1, 2, 3]
+
+    def test_what_comes_while_a_slow_batch_of_backfill_runs_waits_for_one_turn_only(self, ping):
+        def slow(event):
+            if event.number == 0:
+                publish_from_elsewhere(ping(100))
+            time.sleep(0.3)
+            return "ok"
+
+        heard = listen(slow, mode=Mode.LEASED, when=None)
+        listen(name="test.neighbor")  # who is alone in a queue has no turns
+        with transaction.atomic():
+            outbox.publish_many([ping(n) for n in range(10)], backfill=True)
+
+        worker.drain("default")
+
+        assert heard.index(100) <= worker.TURN / 0.3 + 1
+        assert sorted(heard) == [*range(10), 100]
+        assert set(Delivery.objects.values_list("attempts", flat=True)) <= {0, 1}
+
+    @pytest.mark.parametrize("mode", [Mode.TRANSACTIONAL, Mode.LEASED])
+    @pytest.mark.parametrize("backfill", [True, False])
+    def test_what_is_published_while_backfill_is_handled_is_backfill_too(
+        self, ping, mode, backfill
+    ):
+        def chain(event):
+            with transaction.atomic():
+                outbox.publish(ping(event.number + 100))
+            return "ok"
+
+        listen(chain, mode=mode, when=lambda event: event.number < 100)
+        listen(name="test.next", when=lambda event: event.number >= 100)
+        with transaction.atomic():
+            outbox.publish_many([ping(1), ping(2)], backfill=backfill)
+
+        worker.drain("default")
+
+        following = Delivery.objects.filter(subscriber="test.next")
+        assert list(following.values_list("backfill", flat=True)) == [backfill, backfill]
+
+    @pytest.mark.parametrize(("flags", "expected"), [((True, True), True), ((True, False), False)])
+    def test_a_projection_that_has_anything_recent_publishes_it_as_recent(
+        self, ping, flags, expected
+    ):
+        def project(events, *, now):
+            with transaction.atomic():
+                outbox.publish(ping(100))
+            return "ok"
+
+        subscribe(
+            Ping, name="test.project", mode=Mode.PROJECTION, when=lambda event: event.number < 100
+        )(project)
+        listen(name="test.next", queue="later", when=lambda event: event.number >= 100)
+        for number, backfill in enumerate(flags):
+            with transaction.atomic():
+                outbox.publish_many([ping(number)], backfill=backfill)
+
+        worker.drain("default")
+
+        assert Delivery.objects.get(subscriber="test.next").backfill is expected
+
+    def test_the_claim_reads_only_the_due_part_of_its_index(self, ping):
+        """Thousands that are leased or postponed are not passed over at every look."""
+        listen()
+        publish(*(ping(n) for n in range(3000)))
+        Delivery.objects.update(due_at=timezone.now() + timedelta(hours=1))
+        with transaction.atomic():
+            outbox.publish_many([ping(5000)], backfill=True)
+        with connections["default"].cursor() as cursor:
+            cursor.execute("ANALYZE events_delivery")
+            cursor.execute("SET enable_seqscan = off")
+
+        for backfill in (False, True):
+            due = claims._due(
+                [subscription_of("test.listen")], backfill=[backfill], now=timezone.now()
+            )
+            plan = due.order_by("due_at", "id")[:50].explain()
+            assert "delivery_due" in plan
+            assert "Sort" not in plan
 
 
 @pytest.mark.parametrize("mode", [Mode.TRANSACTIONAL, Mode.LEASED])
@@ -325,6 +533,7 @@ class TestLease:
         heard = listen(mode=Mode.LEASED, lease=timedelta(seconds=2))
         publish(ping(1))
         subscription = subscription_of("test.listen")
+        liveness.worker_id()  # the first time it takes a moment
         (lost,) = claims.lease(subscription, limit=10, now=timezone.now())
         during = worker.drain("default")
         time.sleep(max(0, (lost.due_at - timezone.now()).total_seconds()) + 0.01)

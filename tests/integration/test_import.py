@@ -19,7 +19,9 @@ from PIL import Image
 
 from accounts import tenants
 from accounts.models import Tenant
-from events.models import OutboxEvent
+from events import subscriptions
+from events.models import Delivery, OutboxEvent
+from events.schemas import PostParsedEventV1
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
 from media.services import imports
 from media.services.pipeline import batches
@@ -157,6 +159,16 @@ class TestOneImport:
         parsed = OutboxEvent.objects.filter(topic="posts.parsed").order_by("pk").last()
         assert parsed.payload["media_sha256_list"] == [media.file_sha256]
         assert parsed.idempotency_key == f"{post.tenant_id}:{post.channel_id}:2"
+
+    def test_posts_of_the_past_are_backfill_and_new_ones_go_before_them(self, tmp_path, settings):
+        subscriptions.subscribe(PostParsedEventV1, name="test.listen")(lambda event, *, now: "ok")
+        age = {number: str(int(time.time() - hours * 3600)) for number, hours in ((1, 30), (2, 2))}
+        messages = [message(n, date_unixtime=age[n], text=str(n)) for n in (1, 2)]
+
+        run(write(tmp_path, chat(messages)))
+
+        deliveries = Delivery.objects.filter(subscriber="test.listen")
+        assert {d.event.payload["text"]: d.backfill for d in deliveries} == {"1": True, "2": False}
 
     def test_a_thumbnail_is_kept_beside_its_video(self, tmp_path):
         thumbnail = picture(tmp_path, "v.mp4_thumb.jpg")

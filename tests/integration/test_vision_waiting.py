@@ -404,8 +404,9 @@ def test_fact_067_workers_say_whether_they_analyze_pictures(
     vision, monkeypatch, caplog, enabled, lines
 ):
     monkeypatch.setattr(qcluster.Cluster, "handle", lambda *_, **__: None)
+    monkeypatch.setattr(qcluster.server, "start", lambda: None)
     vision(feature_vision_enabled=enabled)
 
-    qcluster.Command().handle(run_once=True)
+    qcluster.Command().handle()
 
     assert caplog.text.count("Vision Analysis task started") == lines

@@ -9,7 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from events import subscriptions
-from events.delivery import worker
+from events.delivery import recovery, worker
 from events.delivery.run import Tally
 from events.subscriptions import Subscription
 
@@ -87,9 +87,12 @@ def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, 
 
 def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) -> None:
     """Drain all queues again until none has anything due: handlers publish into other queues."""
-    last_progress = time.monotonic()
+    last_progress = recovered_at = time.monotonic()
     shown = ""
     while True:
+        if max_wait and time.monotonic() - recovered_at >= recovery.EVERY:
+            recovery.run_all()
+            recovered_at = time.monotonic()
         settled = sum(worker.drain(name, observe=observe).settled for name in queues)
         waiting = _open(queues)
         bar.total = bar.n + waiting

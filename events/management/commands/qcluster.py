@@ -1,13 +1,20 @@
 from typing import Any
 
-from django_q.management.commands.qcluster import Command as Cluster
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django.utils import timezone
 
-from events import tasks
+from events import subscriptions
+from events.delivery import worker
+from events.supervision.supervisor import Supervisor
 
 
-class Command(Cluster):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's own command, which first rings for what earlier workers left behind."""
+class Command(BaseCommand):
+    help = "Start the workers and django-q2's schedules, and replace any process that ends."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stderr.write(f"Workers start: {tasks.redeliver_due()}.")
-        super().handle(*args, **options)
+        due = worker.due_queues(now=timezone.now())  # an error here shows a missing table at once
+        self.stderr.write(f"Workers start: {len(due)} queues have work.")
+        connections.close_all()
+        Supervisor(subscriptions.queues(), processes=settings.WORKER_PROCESSES).run()

@@ -1,14 +1,16 @@
 """Commit: write a batch and settle its bytes, all in the transaction of the caller."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Greatest
 
 from events import outbox
 from media.models import Channel
 from media.services.pipeline.commit_media import drop_refused, write_media
-from media.services.pipeline.commit_posts import write_posts
+from media.services.pipeline.commit_posts import PostEvent, write_posts
 from media.services.pipeline.plan import BatchPlan
 from media.services.pipeline.upload import UploadResult
 from storage_quota import services
@@ -22,10 +24,22 @@ def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: dat
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)
     events = write_posts(channel, plan, media, now=now)
-    outbox.publish_many(events)
+    _publish(events, now=now)
     _advance(channel, plan, now=now)
     services.settle_many(list(uploads.put.values()), now=now)
     _count_media(plan, uploads)
+
+
+def _publish(events: Sequence[PostEvent], *, now: datetime) -> None:
+    """Publish, with old posts marked as backfill, so that recent ones go before them."""
+    oldest_recent = now - settings.RECENT_POST_AGE
+    for backfill in (False, True):
+        chosen = [event for event in events if _is_before(event, oldest_recent) == backfill]
+        outbox.publish_many(chosen, backfill=backfill)
+
+
+def _is_before(event: PostEvent, time: datetime) -> bool:
+    return event.posted_at is not None and event.posted_at < time
 
 
 def _advance(channel: Channel, plan: BatchPlan, *, now: datetime) -> None:

@@ -6,13 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from events import trace
-from events.schemas import Event
+from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events, post_merge, post_row
 from media.posts.parsed_message import ParsedMessage
 from media.posts.post_row import PostRow
 from media.services.pipeline import copy_upsert
 from media.services.pipeline.plan import BatchPlan, posts_of
+
+PostEvent = PostParsedEventV1 | VisionUploadedEventV1
 
 ROLES = (MediaRole.PRIMARY, MediaRole.THUMBNAIL)
 """The roles of a post's media, by position."""
@@ -29,7 +31,7 @@ class PostChanges:
     trace_prefix: str
     rows: list[PostRow] = field(default_factory=list)
     media_rows: list[PostMedia] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[PostEvent] = field(default_factory=list)
 
     def add(self, parsed: ParsedMessage, row: PostRow, before: PostRow | None) -> str:
         """Add a post; return the count it belongs to: "new", "updated" or "unchanged"."""
@@ -77,7 +79,7 @@ class PostChanges:
 
 def write_posts(
     channel: Channel, plan: BatchPlan, media: dict[str, MediaObject], *, now: datetime
-) -> list[Event]:
+) -> list[PostEvent]:
     """Write the posts of a batch and what they show; return the events to publish."""
     built = [(parsed, post_row.build(channel, parsed)) for parsed in plan.messages]
     stored = _stored_rows(channel, [row.telegram_message_id for _, row in built])

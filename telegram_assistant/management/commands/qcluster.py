@@ -15,8 +15,5 @@ class Command(Cluster):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.VISION.feature_vision_enabled:
             logger.info("Vision Analysis task started")
+        server.start()
         super().handle(*args, **options)
-        # Only now: a thread that runs while django-q2 forks could leave locks taken in the workers.
-        # This process does nothing more than wait for the workers' parent to end.
-        if not options.get("run_once"):
-            server.start()

@@ -1,0 +1,68 @@
+import os
+import signal
+import threading
+import time
+from argparse import SUPPRESS
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django_q.cluster import Cluster
+
+from events.supervision import supervisors
+
+GRACE = 7.0
+"""Seconds after SIGTERM in which tasks may finish; those that cannot are begun again later."""
+ORPHAN_CHECK_EVERY = 0.5
+
+
+class EndingCluster(Cluster):  # type: ignore[misc]  # django-q2 has no types
+    """django-q2's cluster, which ends after GRACE even where its own end never comes."""
+
+    def sig_handler(self, signum: int, frame: Any) -> None:
+        # Its own end waits for workers, of which one that was killed may have stopped all.
+        timer = threading.Timer(GRACE, _kill_group)
+        timer.daemon = True
+        timer.start()
+        super().sig_handler(signum, frame)
+
+
+class Command(BaseCommand):
+    help = "django-q2's cluster: schedules and occasional tasks. `qcluster` starts it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--supervisor", type=int, metavar="PID", help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cluster = EndingCluster()
+        cluster.start()
+        group = _group_of(options["supervisor"])
+        while cluster.sentinel.is_alive():
+            time.sleep(ORPHAN_CHECK_EVERY)
+            if group is not None and not _exists(group):
+                _kill_group()  # supervisor and workers were killed together: so is their cluster
+            if supervisors.is_replaced(options["supervisor"]):
+                self.stderr.write("django-q2's cluster ends: another supervisor is here")
+                cluster.sig_handler(signal.SIGTERM, None)
+
+
+def _group_of(supervisor_pid: int | None) -> int | None:
+    """Return the process group that the supervisor and its worker processes share."""
+    try:
+        return None if supervisor_pid is None else os.getpgid(supervisor_pid)
+    except ProcessLookupError:
+        return None
+
+
+def _exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _kill_group() -> None:
+    """Kill this process and, where it leads a group of its own, all others of the cluster."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)

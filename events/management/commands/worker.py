@@ -1,0 +1,26 @@
+from argparse import SUPPRESS
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from events import subscriptions
+from events.supervision.worker_process import WorkerProcess, exit_at_once
+
+
+class Command(BaseCommand):
+    help = "Deliver what becomes due, until SIGTERM or Ctrl-C. `qcluster` starts such processes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--queue", action="append", help="only this queue; may be repeated (default: all)"
+        )
+        parser.add_argument("--supervisor", type=int, metavar="PID", help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        known = subscriptions.queues()
+        queues = options["queue"] or known
+        if unknown := sorted(set(queues) - set(known)):
+            raise CommandError(
+                f"There is no queue {', '.join(unknown)}; there are: {', '.join(known)}"
+            )
+        exit_at_once(WorkerProcess(queues, supervisor_pid=options["supervisor"]).run())

@@ -1,0 +1,140 @@
+"""Child processes of the supervisor: start them, notice how they ended, replace them."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import psutil
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+QUICK_END: Final = 5.0
+"""Seconds of life below which an end counts as a failed start."""
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between two starts of a child that fails at every start."""
+
+ProcessKey = tuple[int, float]
+"""Pid and start time: pids are used again."""
+
+
+class Child:
+    """A command of `manage.py` that is started again when it ends."""
+
+    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+        self.name = name
+        self._command = [
+            sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments,
+            "--supervisor", str(os.getpid()),
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._failures = 0
+        self._start_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start_if_due(self) -> None:
+        if self._process is None and time.monotonic() >= self._start_at:
+            self._process = self._start()
+            self._started_at = time.monotonic()
+
+    def why_it_must_be_replaced(self) -> str:
+        """Return what happened to the child; empty while it is well."""
+        if self._process is None or (code := self._process.poll()) is None:
+            return ""
+        return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+    def replace(self, reason: str) -> None:
+        """End what is left of the child; it starts again at once, later if it fails at each start."""
+        logger.warning("%s (pid %s) %s: replaced", self.name, self.pid, reason)
+        quick = time.monotonic() - self._started_at < QUICK_END
+        self._failures = self._failures + 1 if quick else 0
+        self.kill()
+        pause = 0.0 if not self._failures else 0.25 * 2 ** min(self._failures, 10)
+        self._start_at = time.monotonic() + min(pause, LONGEST_PAUSE)
+
+    def ask_to_end(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()  # nothing happens where it has ended
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self._command)  # noqa: S603 - our own command
+
+
+class TaskCluster(Child):
+    """
+    django-q2's cluster, which is replaced as a whole when any of its processes is gone.
+
+    Its workers read tasks from one pipe, one after the other. A worker that is killed while it
+    reads takes the lock of the pipe along: the others wait for ever, and nothing shows it.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+        super().__init__(name, arguments)
+        self._known: set[ProcessKey] = set()
+
+    def why_it_must_be_replaced(self) -> str:
+        if reason := super().why_it_must_be_replaced():
+            return reason
+        if self.pid is None:
+            return ""
+        alive = _tree(self.pid)
+        gone = self._known - alive
+        self._known |= alive
+        return f"lost its process {min(gone)[0]}" if gone else ""
+
+    def kill(self) -> None:
+        """Kill all of the cluster's processes, also those whose parent was killed before."""
+        if self._process is None:
+            return
+        group = self._process.pid
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        super().kill()
+        _reap(group)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._known.clear()
+        # A group of its own, so that `kill` reaches every process of it and no other.
+        return subprocess.Popen(self._command, process_group=0)  # noqa: S603 - our own command
+
+
+def _tree(pid: int) -> set[ProcessKey]:
+    """
+    List the process, its children and theirs that are alive.
+
+    Deeper ones are what a task has started: those may end when they like.
+    """
+    try:
+        root = psutil.Process(pid)
+        children = root.children()
+        found = [root, *children, *(own for child in children for own in child.children())]
+        return {(p.pid, p.create_time()) for p in found if p.status() != psutil.STATUS_ZOMBIE}
+    except psutil.NoSuchProcess:
+        return set() if not psutil.pid_exists(pid) else _tree(pid)
+
+
+def _reap(group: int) -> None:
+    """Collect processes of the group that were left to this one, as to the first of a container."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass

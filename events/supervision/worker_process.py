@@ -1,0 +1,103 @@
+"""A worker process: serves queues until SIGTERM, each in a loop of its own."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db import connections
+
+from events import liveness
+from events.delivery import recovery, worker
+from events.supervision import supervisors
+
+logger = logging.getLogger(__name__)
+
+GRACE: Final = 7.0
+"""Seconds after SIGTERM in which work in hand may finish; what cannot is left to its lease."""
+LOOK_EVERY: Final = 0.25
+ORPHAN_CHECK_EVERY: Final = 1.0
+
+
+class WorkerProcess:
+    """
+    Serves `queues`, and runs the recoveries of all rooms.
+
+    A process whose supervisor was killed works on, until another supervisor is alive here.
+    """
+
+    def __init__(self, queues: Sequence[str], *, supervisor_pid: int | None = None) -> None:
+        self._queues = queues
+        self._supervisor_pid = supervisor_pid
+        # A plain flag, no threading.Event: a signal's handler must not wait for the Event's lock,
+        # which the thread that it interrupts may hold.
+        self._ending = False
+        self._crashed: list[str] = []
+
+    def run(self) -> int:
+        """Work until the end is asked for; returns 0, or 1 when a loop crashed."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        loops = [
+            threading.Thread(target=self._loop, args=(queue,), name=f"queue {queue}", daemon=True)
+            for queue in self._queues
+        ]
+        for loop in loops:
+            loop.start()
+        logger.info("worker %d serves %s", os.getpid(), ", ".join(self._queues))
+        self._look_after()
+        self._wait_for(loops)
+        liveness.stop()
+        return 1 if self._crashed else 0
+
+    def _end(self, *_: Any) -> None:
+        self._ending = True
+
+    def _proceed(self) -> bool:
+        return not self._ending
+
+    def _loop(self, queue: str) -> None:
+        try:
+            worker.serve(queue, proceed=self._proceed)
+        except BaseException:
+            # The process ends and is replaced: half of its queues would be served by nobody.
+            logger.exception("the loop of queue %s crashed", queue)
+            self._crashed.append(queue)
+            self._ending = True
+        finally:
+            connections.close_all()
+
+    def _look_after(self) -> None:
+        recovered_at = checked_at = time.monotonic()
+        while not self._ending:
+            time.sleep(LOOK_EVERY)
+            now = time.monotonic()
+            if now - recovered_at >= recovery.EVERY:
+                recovery.run_all()
+                recovered_at = time.monotonic()
+            if now - checked_at >= ORPHAN_CHECK_EVERY:
+                checked_at = now
+                if supervisors.is_replaced(self._supervisor_pid):
+                    logger.warning("worker %d ends: another supervisor is here", os.getpid())
+                    self._ending = True
+
+    def _wait_for(self, loops: Sequence[threading.Thread]) -> None:
+        until = time.monotonic() + GRACE
+        for loop in loops:
+            loop.join(max(0.0, until - time.monotonic()))
+        if unfinished := [loop.name for loop in loops if loop.is_alive()]:
+            logger.warning(
+                "worker %d ends in the middle of its work, which others take up: %s",
+                os.getpid(), ", ".join(unfinished),
+            )  # fmt: skip
+
+
+def exit_at_once(code: int) -> None:
+    """End the process without waiting for threads that are still at work."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -11,7 +11,7 @@ ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
     "albums.MediaGroup",
     "vision.PostEnrichment", "vision.PictureHash", "vision.PictureDistinction",
-    "vision.PaidAnalysis", "vision.TokenBudget", "vision.ProviderHealth",
+    "vision.PaidAnalysis", "vision.TokenBudget", "vision.CallCost", "vision.ProviderHealth",
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
     "storage_quota.TenantUsage",
     "storage_quota.StoredObject", "storage_quota.Reservation",

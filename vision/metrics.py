@@ -25,6 +25,11 @@ REQUESTS = Counter(
 TOKENS = Counter(
     "vision_tokens_used_total", "Tokens as the provider returned them", ["provider", "tenant"]
 )
+OVERRUNS = Counter(
+    "vision_budget_overruns_total",
+    "Calls that cost more tokens than were reserved for them",
+    ["provider", "tenant"],
+)
 DURATION = Histogram(
     "vision_analysis_duration_seconds",
     "Time of one analysis of one picture",

@@ -1,6 +1,5 @@
 """Reports of budgets and backlogs, for `diag_vision budget` and the console."""
 
-import math
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +8,10 @@ from django.conf import settings
 from django.db.models import Count
 
 from accounts.models import Tenant
+from vision.analysis import backlog
 from vision.limits import budget, circuit_breaker, prices
+from vision.limits.ceiling import most_seen
+from vision.limits.forecast import days_of, roubles_of, tokens_of
 from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
 from vision.policy.loader import current_policy
 
@@ -22,7 +24,9 @@ class BudgetReport:
     Token budget of a tenant, and what its backlog needs; a limit of None is no limit.
 
     `days_needed` is 0 where everything fits today, None where the limits never suffice. Costs are
-    in roubles at `price`, which is per 1000 tokens.
+    in roubles at `price`, which is per 1000 tokens and holds from `price_date` on. `estimate_most`
+    is the ceiling that is reserved for a call; `overrun_tokens` is what calls of the day cost above
+    theirs, so `used` is at most `limit` plus that.
     """
 
     tenant: str
@@ -38,13 +42,18 @@ class BudgetReport:
     month_limit: int | None
     month_left: int | None
     calls: int
+    overrun_calls: int
+    overrun_tokens: int
     estimate_most: int
     estimate_mean: float
+    most_seen: int
     waiting: int
+    waiting_backfill: int
     waiting_by_reason: dict[str, int]
     tokens_expected: int
     days_needed: int | None
     price: float
+    price_date: str
     month_cost: float
     cost_expected: float
     provider: str
@@ -57,15 +66,15 @@ class BudgetReport:
 
 def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
     """Raises PolicyRefused where the tenant's policy cannot be used."""
-    limits = budget.limits_of(tenant, current_policy(tenant))
+    policy = current_policy(tenant)
+    limits = budget.limits_of(tenant, policy)
     spent, row, model = budget.spent(tenant, now), budget.today(tenant, now), _model()
-    estimate = budget.estimate(PROVIDER, model)
-    reasons = waiting_by_reason(tenant)
-    waiting = sum(reasons.values())
-    expected = math.ceil(waiting * estimate.mean)
-    price = prices.roubles_per_1000(
-        model, configured=settings.VISION.vision_price_rub_per_1000_tokens
-    )
+    estimate = budget.estimate(PROVIDER, model, policy)
+    waiting = backlog.count_waiting(tenant.pk)
+    expected = tokens_of(waiting.total, estimate)
+    vision = settings.VISION
+    configured = vision.vision_price_rub_per_1000_tokens
+    price_date = prices.AS_OF if configured is None else vision.vision_price_date
     month_billed = budget.billed_this_month(tenant, now)
     return BudgetReport(
         tenant=tenant.name,
@@ -81,15 +90,20 @@ def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
         month_limit=limits.month,
         month_left=_left(limits.month, spent.month),
         calls=row.calls,
-        estimate_most=estimate.most,
+        overrun_calls=row.overrun_calls,
+        overrun_tokens=row.overrun_tokens,
+        estimate_most=estimate.ceiling,
         estimate_mean=round(estimate.mean, 1),
-        waiting=waiting,
-        waiting_by_reason=reasons,
+        most_seen=most_seen(PROVIDER, model),
+        waiting=waiting.total,
+        waiting_backfill=waiting.backfill,
+        waiting_by_reason=waiting_by_reason(tenant),
         tokens_expected=expected,
-        days_needed=_days(expected, estimate.most, _left(limits.day, spent.day), limits.day),
-        price=price,
-        month_cost=round(month_billed * price / 1000, 2),
-        cost_expected=round(expected * price / 1000, 2),
+        days_needed=days_of(waiting, tenant=tenant, policy=policy, estimate=estimate, now=now),
+        price=prices.roubles_per_1000(model, configured=configured),
+        price_date=price_date.isoformat() if price_date else "",
+        month_cost=roubles_of(month_billed, model),
+        cost_expected=roubles_of(expected, model),
         provider=PROVIDER,
         model=model,
         provider_state=_state_of_provider(now),
@@ -108,16 +122,6 @@ def _model() -> str:
 
 def _left(limit: int | None, spent: int) -> int | None:
     return None if limit is None else max(0, limit - spent)
-
-
-def _days(expected: int, most: int, left: int | None, limit: int | None) -> int | None:
-    """UTC days until the backlog is analyzed if nothing else is requested; today is 0."""
-    if limit is None or left is None or expected <= left:
-        return 0
-    usable = limit - most + 1  # the last picture of a day needs its whole estimate
-    if usable <= 0:
-        return None
-    return math.ceil((expected - left) / usable)
 
 
 def _state_of_provider(now: datetime) -> str:

@@ -3,12 +3,15 @@
 import base64
 import binascii
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.source import source
+
+DEFAULT_MODEL: Final = "GigaChat-2-Pro"
+"""The cheapest model that GigaChat's documentation names for pictures (July 2026)."""
 
 
 class GigaChat(BaseSettings):
@@ -16,8 +19,8 @@ class GigaChat(BaseSettings):
     Reads GIGACHAT_* (CONTRACT §2.3, §17).
 
     The key is GIGACHAT_CREDENTIALS, or else made of GIGACHAT_CLIENT_ID and
-    GIGACHAT_CLIENT_SECRET. The model is GIGACHAT_VISION_MODEL, else GIGACHAT_MODEL, else the
-    contract's.
+    GIGACHAT_CLIENT_SECRET. The model is GIGACHAT_VISION_MODEL, else GIGACHAT_MODEL, else
+    DEFAULT_MODEL.
     """
 
     model_config = source("GIGACHAT_")
@@ -91,7 +94,7 @@ class GigaChat(BaseSettings):
 
     @property
     def model_name(self) -> str:
-        return self.vision_model or self.model or "GigaChat-Pro"
+        return self.vision_model or self.model or DEFAULT_MODEL
 
     @property
     def concurrent_requests(self) -> int:

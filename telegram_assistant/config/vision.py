@@ -1,12 +1,18 @@
 """Variables of picture analysis and of albums."""
 
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.source import BASE_DIR, source
+
+_CEILING: Final = "4096"
+_ONE: Final = r"([A-Za-z0-9._:-]{1,100}=)?[1-9][0-9]{0,6}"
+_CEILINGS: Final = rf"^{_ONE}(,{_ONE})*$"
+"""A number for all models, and `MODEL=number` for one of them, separated by commas."""
 
 
 class Vision(BaseSettings):
@@ -29,20 +35,34 @@ class Vision(BaseSettings):
     vision_max_daily_tokens: int | None = Field(default=None, ge=0)
     vision_max_monthly_tokens: int | None = Field(default=None, ge=0)
     vision_tokens_estimate: int = Field(default=1792, ge=1, le=1_000_000)
+    vision_tokens_ceiling: str = Field(default="4096", pattern=_CEILINGS)
     vision_queue_when_exhausted: bool = True
     vision_api_max_retries: int = Field(default=3, ge=0, le=20)
     vision_price_rub_per_1000_tokens: float | None = Field(default=None, ge=0, le=1000)
+    vision_price_date: date | None = None
     vision_live_hours: float = Field(default=24, gt=0, le=8784)
 
     @field_validator(
         "vision_max_daily_tokens",
         "vision_max_monthly_tokens",
         "vision_price_rub_per_1000_tokens",
+        "vision_price_date",
         mode="before",
     )
     @classmethod
     def _left_empty(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("vision_tokens_ceiling", mode="before")
+    @classmethod
+    def _ceiling_left_empty(cls, value: Any) -> Any:
+        return value or _CEILING
+
+    def tokens_ceiling(self, model: str) -> int:
+        """The configured ceiling of the longest name that `model` begins with, else the bare one."""
+        pairs = [part.rpartition("=") for part in self.vision_tokens_ceiling.split(",")]
+        found = {name: int(tokens) for name, _, tokens in pairs if model.startswith(name)}
+        return found[max(found, key=len)] if found else int(_CEILING)
 
 
 class Albums(BaseSettings):

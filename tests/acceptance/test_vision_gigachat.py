@@ -12,6 +12,7 @@ from functools import cache
 
 import psutil
 import pytest
+from django.db.models import Count
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
@@ -197,3 +198,74 @@ def test_with_one_place_three_workers_never_call_twice_at_a_time(archive, start,
 
     assert done, f"{seen.count()} of 12"
     assert stub.stats()["max_in_flight"] == 1
+
+
+LIMIT = 30_000
+CHEAP, DEAR = (
+    {"prompt_tokens": tokens - 100, "completion_tokens": 100, "total_tokens": tokens}
+    for tokens in (500, 3000)
+)
+
+
+def wait_until_settled() -> bool:
+    """Wait until each picture has an analysis, or waits for tokens."""
+    undecided = PaidAnalysis.objects.exclude(state__in=("done", "waiting"))
+    decided = PaidAnalysis.objects.filter(state__in=("done", "waiting"))
+
+    def settled() -> bool:
+        return decided.count() == 60 and not undecided.exists()
+
+    return wait_until(settled, seconds=90, step=0.5)
+
+
+def test_a_price_that_rises_sixfold_during_the_day_does_not_pass_the_limit(
+    archive, start, stub, environment
+):
+    """Two processes with ten places: 20 pictures at 500 tokens, then 40 at 3 000."""
+    environment |= {
+        "GIGACHAT_SCOPE": "GIGACHAT_API_B2B", "GIGACHAT_MAX_CONCURRENT_REQUESTS": "",
+        "VISION_MAX_DAILY_TOKENS": str(LIMIT),
+    }  # fmt: skip
+    stub.state.behavior.latency = 0.2
+    stub.faults.plan([
+        {"kind": "answer", "usage": CHEAP, "count": 20}, {"kind": "answer", "usage": DEAR},
+    ])  # fmt: skip
+    fill(archive, 60, 60)
+    for _ in range(2):
+        start()
+
+    assert wait_until_settled(), [
+        *PaidAnalysis.objects.values_list("state", "wait_reason").annotate(Count("pk")),
+        *TokenBudget.objects.values(),
+        *Delivery.objects.values_list("state", "error_details").annotate(Count("pk")),
+    ]
+
+    told, day = stub.stats(), TokenBudget.objects.get()
+    assert told["tokens"]["total_tokens"] == day.used_tokens
+    assert 26_000 < day.used_tokens <= LIMIT
+    assert (day.overrun_calls, day.reserved_tokens, day.reserved_calls) == (0, 0, 0)
+    assert told["answers"] == 26  # 20 of 500 and 6 of 3 000; less than a ceiling is left
+
+
+def test_an_answer_is_kept_by_a_worker_that_is_killed_while_it_deletes_the_upload(
+    archive, start, stub
+):
+    stub.faults.plan([{"kind": "timeout", "endpoint": "delete", "seconds": 5, "count": 1}])
+    fill(archive, 1, 1)
+    worker = start()
+
+    assert wait_until(lambda: stub.stats()["answers"] == 1, seconds=30, step=0.02)
+    time.sleep(0.5)
+    assert stub.stats()["calls"].get("delete", 0) == 0  # it is at it
+    kill(worker)
+    state = PaidAnalysis.objects.get().state
+    start()
+    done = wait_until(
+        lambda: as_if_leases_had_ended() or PostEnrichment.objects.count() == 1,
+        seconds=30,
+        step=0.5,
+    )
+
+    assert state == "done"
+    assert done
+    assert stub.stats()["answers"] == 1

@@ -18,15 +18,16 @@ from events.models import Delivery, OutboxEvent
 from media.models import Post
 from tests import factories as make
 from tests.integration.paid import digest, drain, with_settings
-from vision import providers
+from vision import providers, selectors
 from vision.admin import reanalyze as reanalyze_page
-from vision.limits.budget import Spent, TokenLimits
+from vision.limits.budget import Estimate, Spent, TokenLimits
+from vision.limits.forecast import PictureCount, days_needed
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis import request, selection
 from vision.reanalysis.channels import ChannelUnknown, find_channels
-from vision.reanalysis.forecast import days_needed, forecast
+from vision.reanalysis.forecast import forecast
 from vision.reanalysis.selection import Selection, generation, schema_numbers
 from vision.services import retry_backlog
 from vision.version import parse
@@ -279,24 +280,59 @@ class TestForecast:
         assert (found.tokens, found.cost_roubles, found.days) == (0, 0, 0)
 
     @pytest.mark.parametrize(
-        ("tokens", "limits", "spent", "days"),
+        ("recent", "backfill", "limits", "spent", "days"),
         [
-            (0, TokenLimits(100, None, 100), Spent(0, 0), 0),
-            (100, TokenLimits(100, None, 100), Spent(0, 0), 0),
-            (101, TokenLimits(100, None, 100), Spent(0, 0), 1),
-            (100, TokenLimits(100, None, 60), Spent(0, 0), 1),
-            (100, TokenLimits(100, None, 100), Spent(50, 50), 1),
-            (10**9, TokenLimits(None, None, None), Spent(0, 0), 0),
-            (10, TokenLimits(0, None, 0), Spent(0, 0), None),
-            (100, TokenLimits(9, None, 9), Spent(0, 0), None),  # no picture fits into a day
-            (150, TokenLimits(100, 120, 100), Spent(0, 0), 10),  # the 1st of the next month
-            (10**9, TokenLimits(100, None, 100), Spent(0, 0), None),
+            (0, 0, TokenLimits(100, None, 100), Spent(0, 0), 0),
+            (0, 10, TokenLimits(100, None, 100), Spent(0, 0), 0),
+            (0, 11, TokenLimits(100, None, 100), Spent(0, 0), 1),
+            (0, 10, TokenLimits(100, None, 60), Spent(0, 0), 1),
+            (10, 0, TokenLimits(100, None, 60), Spent(0, 0), 0),  # recent posts have the whole day
+            (5, 10, TokenLimits(100, None, 60), Spent(0, 0), 2),  # 5 and 1, then 6, then 3
+            (8, 6, TokenLimits(100, None, 60), Spent(0, 0), 1),  # backfill waits for its share
+            (0, 10, TokenLimits(100, None, 100), Spent(50, 50), 1),
+            (0, 10**9, TokenLimits(None, None, None), Spent(0, 0), 0),
+            (0, 1, TokenLimits(0, None, 0), Spent(0, 0), None),
+            (0, 10, TokenLimits(9, None, 9), Spent(0, 0), None),  # no picture fits into a day
+            (0, 15, TokenLimits(100, 120, 100), Spent(0, 0), 10),  # the 1st of the next month
+            (0, 10**9, TokenLimits(100, None, 100), Spent(0, 0), None),
         ],
     )
-    def test_days_until_the_budget_is_enough(self, tokens, limits, spent, days):
-        today = date(2026, 11, 21)
+    def test_days_until_the_budget_is_enough(self, recent, backfill, limits, spent, days):
+        pictures, estimate = PictureCount(recent, backfill), Estimate(10, 10.0, 100)
 
-        assert days_needed(tokens, most=10, limits=limits, spent=spent, today=today) == days
+        found = days_needed(
+            pictures, estimate=estimate, limits=limits, spent=spent, today=date(2026, 11, 21)
+        )
+
+        assert found == days
+
+    @pytest.mark.parametrize("month", [None, 300_000])
+    def test_command_console_and_preview_say_the_same_of_the_same_pictures(
+        self, archive, paid, settings, month
+    ):
+        """Five thousand pictures of older posts; for the preview, the posts of the backlog."""
+        settings.VISION = with_settings(settings.VISION, vision_max_monthly_tokens=month)
+        settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_model=paid.model)
+        archive.post(b"old", tell=False)
+        now = timezone.now()
+        waiting = [
+            PaidAnalysis(
+                tenant=archive.tenant, sha256=digest(b"old" if not n else b"%d" % n),
+                provider=paid.name, model=paid.model, schema_version=SCHEMA_VERSION,
+                state=AnalysisState.WAITING, wait_reason="daily_limit", is_recent=False,
+            )
+            for n in range(5000)
+        ]  # fmt: skip
+        PaidAnalysis.objects.bulk_create(waiting)
+
+        preview = forecast(EVERYTHING, retry_refused=False, now=now)
+        report = selectors.budget_report(archive.tenant, now=now)
+
+        assert report.waiting == report.waiting_backfill == 5000
+        assert report.days_needed == preview.days
+        # 54 pictures of 1 792 tokens a day until less than 4 096 of the 100 000 are left.
+        assert (preview.days > 800) if month else (preview.days == 92)
+        assert report.cost_expected == 5000 * 1792 * 0.5 / 1000
 
 
 @with_commits
@@ -400,7 +436,9 @@ class TestRequest:
     def test_what_todays_tokens_are_not_enough_for_waits_however_long_the_line_is(
         self, archive, paid, ask, settings
     ):
-        settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=2000)
+        settings.VISION = with_settings(
+            settings.VISION, vision_max_daily_tokens=2000, vision_tokens_ceiling="1700"
+        )
         archive.tenant.settings = {"vision_policy": {"limits": {"max_queue_depth": 1}}}
         archive.tenant.save()
         for number in range(4):

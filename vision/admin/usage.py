@@ -1,9 +1,15 @@
 """The console's pages about cost: token budgets, paid analyses, the state of the provider."""
 
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -20,18 +26,41 @@ from events.console import (
 )
 from media.models import MediaObject, media_object_id
 from vision.limits import budget, circuit_breaker
-from vision.models import PaidAnalysis, ProviderHealth, TokenBudget
+from vision.limits.ceiling import ceiling_of, most_seen
+from vision.models import AnalysisState, CallCost, PaidAnalysis, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
+from vision.selectors import PROVIDER, BudgetReport, budget_report
 from vision.services import retry_backlog
 
+MAX_BACKLOGS = 5
+"""Tenants whose backlog the budget page forecasts."""
 STATES = {
     "closed": _("closed"),
     "open": _("open"),
     "half_open": _("half open"),
     "paused": _("paused"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetFacts:
+    """What the budget page says above its list."""
+
+    model: str
+    ceiling: int
+    most_seen: int
+
+    @classmethod
+    def now(cls) -> "BudgetFacts | None":
+        """None where the policy file cannot be used: the page must show the rest all the same."""
+        model = settings.GIGACHAT.model_name
+        try:
+            ceiling = ceiling_of(PROVIDER, model, current_policy())
+        except PolicyRefused:
+            return None
+        return cls(model, ceiling, most_seen(PROVIDER, model))
 
 
 class ReadOnlyWithActions(NothingEditable):
@@ -45,12 +74,31 @@ class ReadOnlyWithActions(NothingEditable):
 class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     list_display = (
         "day", "tenant", "used_tokens", "reserved_tokens", "limit", "share", "calls",
-        "forgiven_tokens", "lost_tokens",
+        "forgiven_tokens", "lost_tokens", "overrun",
     )  # fmt: skip
     list_filter = ("tenant", "day")
     list_select_related = ("tenant",)
+    change_list_template = "admin/vision/tokenbudget/change_list.html"
     ordering = ("-day", "tenant__name")
     actions = ("reset_usage",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what is reserved for a call, and what that means for the limit."""
+        context = {"budget": BudgetFacts.now(), "backlogs": _backlogs()} | (extra_context or {})
+        return super().changelist_view(request, context)
+
+    @admin.display(description=_("above the ceiling"))
+    def overrun(self, row: TokenBudget) -> str:
+        if not row.overrun_calls:
+            return EMPTY
+        text = ngettext(
+            "%(tokens)s tokens, %(count)d call",
+            "%(tokens)s tokens, %(count)d calls",
+            row.overrun_calls,
+        )
+        return text % {"tokens": number_format(row.overrun_tokens), "count": row.overrun_calls}
 
     @admin.display(description=_("limit"))
     def limit(self, row: TokenBudget) -> str:
@@ -70,6 +118,20 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
         count = sum(budget.reset(tenant=tenant, now=now) for tenant in tenants)
         retry_backlog.retry_due(now=now)
         text = ngettext("%(count)d token is reset.", "%(count)d tokens are reset.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(CallCost)
+class CallCostAdmin(ReadOnlyWithActions, ReadOnlyAdmin[CallCost]):
+    list_display = ("model", "provider", "most_tokens", "updated_at")
+    ordering = ("provider", "model")
+    actions = ("forget",)
+
+    @admin.action(description=_("Forget this cost and learn it anew"), permissions=["act"])
+    def forget(self, request: HttpRequest, queryset: QuerySet[CallCost]) -> None:
+        count = queryset.count()
+        queryset.delete()
+        text = ngettext("%(count)d cost is forgotten.", "%(count)d costs are forgotten.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
@@ -163,6 +225,16 @@ class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
             count,
         )
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+def _backlogs() -> list[BudgetReport]:
+    """The reports of the first tenants with a backlog; not of one whose policy cannot be used."""
+    waiting = PaidAnalysis.objects.filter(state=AnalysisState.WAITING).values("tenant")
+    reports: list[BudgetReport] = []
+    for tenant in Tenant.objects.filter(pk__in=waiting).order_by("name")[:MAX_BACKLOGS]:
+        with suppress(PolicyRefused):
+            reports.append(budget_report(tenant, now=timezone.now()))
+    return reports
 
 
 def _limit(tenant: Tenant) -> int | None:

@@ -25,16 +25,30 @@ from vision.duplicates import reuse
 from vision.duplicates.detection import Duplicates
 from vision.limits import budget, circuit_breaker
 from vision.limits.budget import TokenLimits
+from vision.limits.ceiling import ceiling_of
 from vision.models import PaidAnalysis
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import VisionProvider
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetTerms:
-    """The limits of the tenant's policy and the settings."""
+    """The tenant's policy, and its limits with the settings applied."""
 
     limits: TokenLimits
-    queue_depth: int
+    policy: VisionPolicy
+
+    @property
+    def queue_depth(self) -> int:
+        return self.policy.limits.max_queue_depth
+
+
+SETTLED_SOON = timedelta(seconds=5)
+"""When a picture comes back that waits for the cost of calls in progress."""
+
+
+class TokensInUse(RetryLater):
+    """Calls in progress have the last tokens reserved; they mostly cost less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,17 @@ def admit(
         )
 
 
+def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms) -> None:
+    """
+    Check just before the call that the reservation still is the ceiling of a call.
+
+    Raises TokensInUse where a call has cost more since: the claim has to be cancelled and made
+    anew, with the higher ceiling.
+    """
+    if ceiling_of(provider.name, provider.model, terms.policy) > claim.reserved_tokens:
+        raise TokensInUse("calls cost more than was reserved", after=SOON)
+
+
 def _row_in_turn(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
     # The turn before the row: see the order of locks in vision.analysis.claims.
     advisory_locks.in_turn(turn_of(request.post.tenant_id))
@@ -137,16 +162,18 @@ def _reserve(
     lease: timedelta,
     now: datetime,
 ) -> Claim | Deferred:
-    tokens = budget.estimate(row.provider, row.model).most
-    reason = budget.reserve(
+    reserved = budget.reserve(
         tenant=request.post.tenant,
-        tokens=tokens,
+        ceiling=lambda: ceiling_of(row.provider, row.model, terms.policy),
         limits=terms.limits,
         is_recent=row.is_recent,
         now=now,
     )
-    if not reason:
-        return claims.claim(row, claim_id=claim_id, tokens=tokens, lease=lease, now=now)
+    if reserved.tokens:
+        return claims.claim(row, claim_id=claim_id, tokens=reserved.tokens, lease=lease, now=now)
+    if reserved.must_wait:
+        raise TokensInUse(f"the last tokens of {row.tenant_id} are reserved", after=SETTLED_SOON)
+    reason = reserved.refused_by
     metrics.BUDGET_BLOCKS.labels(str(row.tenant_id), reason).inc()
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
     return Deferred(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))

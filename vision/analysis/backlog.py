@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from events import outbox, trace
 from events.schemas import VisionUploadedEventV1
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events
+from vision.limits.forecast import PictureCount
 from vision.models import AnalysisState, PaidAnalysis
 
 MAX_RETRY_ROUNDS = 3
@@ -65,6 +66,13 @@ def waiting_of(tenant_id: UUID) -> QuerySet[PaidAnalysis]:
     return rows.order_by("-is_recent", "-posted_at", "id")
 
 
+def count_waiting(tenant_id: UUID) -> PictureCount:
+    """Count the tenant's backlog, by what its pictures may use of a day."""
+    rows = PaidAnalysis.objects.filter(tenant_id=tenant_id, state=AnalysisState.WAITING)
+    found = dict(rows.values_list("is_recent").order_by().annotate(Count("pk")))
+    return PictureCount(found.get(True, 0), found.get(False, 0))
+
+
 def request_again(tenant_id: UUID, rows: Sequence[PaidAnalysis], *, now: datetime) -> int:
     """
     Publish one post of each of these locked rows anew, in the caller's transaction.
@@ -82,14 +90,16 @@ def request_again(tenant_id: UUID, rows: Sequence[PaidAnalysis], *, now: datetim
     return _publish({post.pk: post for post in posts.values()}.values(), now=now)
 
 
-def request_for_other_posts(row: PaidAnalysis, *, but: Post, now: datetime) -> int:
-    """Publish the other posts that show a picture which waited, so that they use its result."""
+def request_for_other_posts(row: PaidAnalysis, *, now: datetime) -> int:
+    """Publish the posts that did not pay for a picture which waited, so that they use its result."""
     others = Post.objects.filter(
         tenant_id=row.tenant_id,
         media__file_sha256=row.sha256,
         post_media__role__in=_SHOWN,
         enrichments__kind="vision",
-    ).exclude(pk=but.pk)
+    )
+    if row.paid_by_id:
+        others = others.exclude(pk=row.paid_by_id)
     return _publish(others.distinct(), now=now)
 
 

@@ -7,7 +7,7 @@ it. While the provider works no transaction is open: the worker holds the claim'
 Whether a claim may be made is decided in `vision.analysis.admission`.
 
 Locks are taken in one order everywhere, so that no two transactions wait for each other: the
-tenant's turn, PaidAnalysis, ProviderHealth, TokenBudget.
+tenant's turn, PaidAnalysis, ProviderHealth, TokenBudget, CallCost.
 """
 
 import uuid
@@ -27,12 +27,14 @@ from vision import metrics
 from vision.analysis import backlog
 from vision.analysis.failures import BreakerSignal, FailedCall, NextStep
 from vision.duplicates import hash_index
-from vision.limits import budget, circuit_breaker
+from vision.limits import budget, ceiling, circuit_breaker
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is analyzing."""
+FOLLOW_UP_TIMEOUT = timedelta(minutes=1)
+"""After this, a saved answer that was not followed up counts as that of a killed worker."""
 FINISHED = (AnalysisState.DONE, AnalysisState.FAILED)
 UNCLAIMED = (AnalysisState.REQUESTED, AnalysisState.WAITING)
 
@@ -142,26 +144,49 @@ def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, now: datetime) -> 
 
 def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime) -> PaidAnalysis:
     """
-    Save the result and settle its tokens in one transaction.
+    Save the result and settle its tokens in one short transaction that does nothing else.
 
     Also for a worker whose claim was taken for stale: its answer has been paid for and counts.
+    Repeating it changes nothing. What follows from the answer is left to `follow_up`.
     """
     with transaction.atomic():
         row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
+        if row.settled_claim_id == claim.claim_id:
+            return row
         is_own = row.claim_id == claim.claim_id
-        was_waiting = bool(row.wait_reason)
         _settle_tokens(row, claim, analysis.usage or _usage_from_total(analysis), is_own=is_own)
-        circuit_breaker.succeeded(row.provider)
         # Neither a result nor the claim of another worker is overwritten by a late answer.
         if is_own or row.state in {*UNCLAIMED, AnalysisState.FAILED}:
+            was_waiting_for = row.wait_reason
             _finish(row, analysis, now=now)
+            row.wait_reason = was_waiting_for  # follow_up() reads it
             row.paid_by, row.is_reused = post, False
-            hash_index.stand_alone(tenant=row.tenant, sha256=row.sha256)
-        row.analyzed_at = now
+            row.follow_up_due = True
+        row.settled_claim_id, row.analyzed_at = claim.claim_id, now
         row.save()
-        if was_waiting:
-            backlog.request_for_other_posts(row, but=post, now=now)
     return row
+
+
+def follow_up(paid_analysis_id: int, *, now: datetime) -> None:
+    """Do what follows from a saved answer: other posts that waited for it are analyzed anew."""
+    with transaction.atomic():
+        row = PaidAnalysis.objects.select_for_update().get(pk=paid_analysis_id)
+        if not row.follow_up_due:
+            return
+        hash_index.stand_alone(tenant=row.tenant, sha256=row.sha256)
+        if row.wait_reason:
+            backlog.request_for_other_posts(row, now=now)
+        row.wait_reason, row.follow_up_due = "", False
+        row.save(update_fields=["wait_reason", "follow_up_due", "updated_at"])
+
+
+def finish_interrupted(*, now: datetime) -> int:
+    """Follow up answers whose worker was killed right after it had saved them."""
+    due = PaidAnalysis.objects.filter(follow_up_due=True, updated_at__lt=now - FOLLOW_UP_TIMEOUT)
+    interrupted = list(due.values_list("pk", flat=True))
+    for pk in interrupted:
+        follow_up(pk, now=now)
+    return len(interrupted)
 
 
 def settle_failure(
@@ -175,6 +200,9 @@ def settle_failure(
     """
     with transaction.atomic():
         row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
+        if row.settled_claim_id == claim.claim_id:
+            return row
+        row.settled_claim_id = claim.claim_id
         is_own = row.claim_id == claim.claim_id
         if not failure.effect.counts_estimate:
             _settle_tokens(row, claim, failure.usage, is_own=is_own)
@@ -258,7 +286,11 @@ def _settle_tokens(
         row.completion_tokens += usage.completion_tokens
         row.precached_prompt_tokens += usage.precached_prompt_tokens
         row.total_tokens += usage.total_tokens
+        # The last lock of the transaction: whoever reserves from its commit on reserves enough.
+        ceiling.learn(row.provider, row.model, used)
         metrics.TOKENS.labels(row.provider, str(row.tenant_id)).inc(used)
+        if used > reserved:
+            metrics.OVERRUNS.labels(row.provider, str(tenant_id)).inc()
 
 
 def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:

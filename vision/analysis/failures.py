@@ -75,10 +75,10 @@ def failed_call(error: ProviderBusy | ProviderRefused, *, now: datetime) -> Fail
 
 
 def _pause_until(error: ProviderBusy | ProviderRefused, *, now: datetime) -> datetime | None:
-    """A rate limit pauses for as long as the provider asks, up to LONGEST_WAIT."""
+    """A rate limit pauses for as long as the provider asks, for everybody."""
     if error.kind is FailureKind.MISCONFIGURED:
         return now + circuit_breaker.PAUSE
     after = error.after if isinstance(error, ProviderBusy) else None
     if error.kind is FailureKind.THROTTLED and after:
-        return now + min(after, circuit_breaker.LONGEST_WAIT)
+        return now + after
     return None

@@ -1,30 +1,32 @@
 """
-Token budget of a tenant: reserve an upper bound, call the provider, settle the real usage.
+Token budget of a tenant: reserve a ceiling, call the provider, settle the real usage.
 
-`used + reserved + estimate ≤ limit` holds at every reservation, however many workers reserve at
+`used + reserved + ceiling ≤ limit` holds at every reservation, however many workers reserve at
 the same time: the row of the day is locked until the reservation is committed, and reservations
-of one tenant take turns besides (`vision.analysis.admission` holds the tenant's lock). Days and
-months are UTC.
+of one tenant take turns besides (`vision.analysis.admission` holds the tenant's lock). So what is
+used is at most the limit plus the overrun: what calls cost above the ceiling that was reserved
+for them. Only calls in progress when a call first costs more than any before can overrun, because
+that call's settlement raises the ceiling (`vision.limits.ceiling`). Days and months are UTC.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Avg, Count, F, Max, QuerySet, Sum
+from django.db.models import Avg, Count, F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from accounts.models import Tenant
+from vision.limits.ceiling import ceiling_of
 from vision.models import PaidAnalysis, TokenBudget
 from vision.policy.schema import VisionPolicy
 
-SAMPLES, ENOUGH_SAMPLES = 100, 20
-"""
-The estimate is the maximum over the last SAMPLES pictures. With fewer than ENOUGH_SAMPLES it is at
-least VISION_TOKENS_ESTIMATE.
-"""
+SAMPLES = 100
+"""The mean cost of a picture is that of so many of the last ones."""
 
 DAILY, MONTHLY, BACKFILL = "daily_limit", "monthly_limit", "backfill_limit"
 REASONS = (DAILY, MONTHLY, BACKFILL)
@@ -46,17 +48,40 @@ class TokenLimits:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Tokens that count against the limits: used and reserved, without the forgiven ones."""
+    """
+    Tokens that count against the limits: used and reserved, without the forgiven ones.
+
+    `reserved` are those of today's calls in progress, which `day` and `month` contain.
+    """
 
     day: int
     month: int
+    reserved: int = 0
+
+    @property
+    def settled(self) -> "Spent":
+        """What stays spent even if the calls in progress cost nothing."""
+        return Spent(self.day - self.reserved, self.month - self.reserved)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """
+    Tokens reserved for one call; none where a limit or calls in progress refuse them.
+
+    `refused_by` names the limit. `must_wait`: how much is left depends on calls in progress.
+    """
+
+    tokens: int = 0
+    refused_by: str = ""
+    must_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens of the next picture: at most (to reserve) and on average (to forecast)."""
+    """Tokens of one call: the ceiling (to reserve) and the mean (to forecast)."""
 
-    most: int
+    ceiling: int
     mean: float
     samples: int
 
@@ -108,22 +133,43 @@ def room(spent: Spent, limits: TokenLimits, *, is_recent: bool) -> int | None:
     return max(0, min(free)) if free else None
 
 
-def reserve(
-    *, tenant: Tenant, tokens: int, limits: TokenLimits, is_recent: bool, now: datetime
-) -> str:
+def decide(spent: Spent, limits: TokenLimits, *, ceiling: int, is_recent: bool) -> Reserved:
     """
-    Reserve `tokens` of today, in the caller's transaction.
+    Decide whether `ceiling` tokens may be reserved. Pure.
 
-    Returns the name of the limit that refuses them, or an empty string.
+    Where less than two ceilings are left, one call is made at a time: if its cost is a surprise,
+    no other call is in progress that could be one as well.
     """
+    refused_by = refusal(spent.settled, limits, tokens=ceiling, is_recent=is_recent)
+    if refused_by:
+        return Reserved(refused_by=refused_by)
+    left = room(spent, limits, is_recent=is_recent)
+    if left is not None and left < (2 * ceiling if spent.reserved else ceiling):
+        return Reserved(must_wait=True)
+    return Reserved(ceiling)
+
+
+def reserve(
+    *,
+    tenant: Tenant,
+    ceiling: Callable[[], int],
+    limits: TokenLimits,
+    is_recent: bool,
+    now: datetime,
+) -> Reserved:
+    """Reserve a ceiling of today's tokens, in the caller's transaction."""
     # First the row, then its lock: nobody can lock a row that is not there.
     TokenBudget.objects.get_or_create(tenant=tenant, day=day_of(now))
     row = TokenBudget.objects.select_for_update().get(tenant=tenant, day=day_of(now))
-    reason = refusal(_spent(row), limits, tokens=tokens, is_recent=is_recent)
-    if not reason:
-        row.reserved_tokens += tokens
-        row.save(update_fields=["reserved_tokens", "updated_at"])
-    return reason
+    # Under the lock: a call of this tenant that settles either raised the ceiling before this
+    # statement, or waits for the lock and still counts as reserved.
+    tokens = ceiling()
+    found = decide(_spent(row, ceiling=tokens), limits, ceiling=tokens, is_recent=is_recent)
+    if found.tokens:
+        row.reserved_tokens += found.tokens
+        row.reserved_calls += 1
+        row.save(update_fields=["reserved_tokens", "reserved_calls", "updated_at"])
+    return found
 
 
 def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int = 1) -> None:
@@ -131,8 +177,10 @@ def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int =
     # F(): added by the database, so that settlements at the same time all count.
     _rows(tenant_id, day).update(
         reserved_tokens=F("reserved_tokens") - reserved,
+        reserved_calls=F("reserved_calls") - 1,
         used_tokens=F("used_tokens") + used,
         calls=F("calls") + calls,
+        **_overrun(reserved, used),
     )
 
 
@@ -144,6 +192,7 @@ def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
     """
     _rows(tenant_id, day).update(
         reserved_tokens=F("reserved_tokens") - reserved,
+        reserved_calls=F("reserved_calls") - 1,
         used_tokens=F("used_tokens") + reserved,
         lost_tokens=F("lost_tokens") + reserved,
         calls=F("calls") + 1,
@@ -151,9 +200,11 @@ def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
 
 
 def correct(*, tenant_id: UUID, day: date, assumed: int, used: int) -> None:
-    """Replace an estimate that was written off by the real usage, which is known after all."""
+    """Replace a ceiling that was written off by the real usage, which is known after all."""
     _rows(tenant_id, day).update(
-        used_tokens=F("used_tokens") - assumed + used, lost_tokens=F("lost_tokens") - assumed
+        used_tokens=F("used_tokens") - assumed + used,
+        lost_tokens=F("lost_tokens") - assumed,
+        **_overrun(assumed, used),
     )
 
 
@@ -183,22 +234,29 @@ def billed_this_month(tenant: Tenant, now: datetime) -> int:
     return _month(tenant, now).aggregate(total=Sum("used_tokens"))["total"] or 0
 
 
-def estimate(provider: str, model: str) -> Estimate:
-    """The tokens of one picture, learned from the last ones of all tenants; one index read."""
-    default = settings.VISION.vision_tokens_estimate
+def estimate(provider: str, model: str, policy: VisionPolicy) -> Estimate:
+    """The ceiling of a call, and the mean cost of the last pictures of all tenants."""
     recent = PaidAnalysis.objects.filter(
         provider=provider, model=model, total_tokens__gt=0, analyzed_at__isnull=False
     )
     last = recent.order_by("-analyzed_at").values("total_tokens")[:SAMPLES]
-    figures = last.aggregate(most=Max("total_tokens"), mean=Avg("total_tokens"), n=Count("*"))
-    most, samples = figures["most"] or 0, figures["n"]
-    if samples < ENOUGH_SAMPLES:
-        most = max(most, default)
-    return Estimate(most, float(figures["mean"] or default), samples)
+    figures = last.aggregate(mean=Avg("total_tokens"), n=Count("*"))
+    mean = figures["mean"] or settings.VISION.vision_tokens_estimate
+    return Estimate(ceiling_of(provider, model, policy), float(mean), figures["n"])
 
 
 def day_of(now: datetime) -> date:
     return now.astimezone(UTC).date()
+
+
+def _overrun(reserved: int, used: int) -> dict[str, Any]:
+    """Columns to update where a call cost more than was reserved for it."""
+    if used <= reserved:
+        return {}
+    return {
+        "overrun_calls": F("overrun_calls") + 1,
+        "overrun_tokens": F("overrun_tokens") + used - reserved,
+    }
 
 
 def _rows(tenant_id: UUID, day: date) -> QuerySet[TokenBudget]:
@@ -212,15 +270,19 @@ def _month(tenant: Tenant, now: datetime) -> QuerySet[TokenBudget]:
     ).order_by("day")
 
 
-def _spent(row: TokenBudget) -> Spent:
+def _spent(row: TokenBudget, *, ceiling: int = 0) -> Spent:
     """
-    What counts against the limits. `row` is locked where that matters; the other days need no
-    lock: nothing is reserved there any more, and settling replaces what is counted already.
+    What counts against the limits; calls in progress count with `ceiling` at least.
+
+    `row` is locked where that matters; the other days need no lock: nothing is reserved there any
+    more, and settling replaces what is counted already.
     """
     others = TokenBudget.objects.filter(
         tenant_id=row.tenant_id, day__gte=row.day.replace(day=1), day__lt=row.day
     ).aggregate(
         total=Sum(Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens"))
     )
-    today = row.counted_tokens + row.reserved_tokens
-    return Spent(day=today, month=today + (others["total"] or 0))
+    # A call in progress may cost as much as the one that has just raised the ceiling.
+    reserved = max(row.reserved_tokens, row.reserved_calls * ceiling)
+    today = row.counted_tokens + reserved
+    return Spent(day=today, month=today + (others["total"] or 0), reserved=reserved)

@@ -20,8 +20,8 @@ PROBE_LEASE = timedelta(minutes=2)
 """After this, a probe whose worker is gone no longer keeps others from probing."""
 PAUSE = timedelta(minutes=15)
 """How long no worker asks after "payment required" or refused credentials."""
-LONGEST_WAIT = timedelta(minutes=1)
-"""The longest pause after a rate limit, whatever the provider asks for."""
+WORTH_WAITING = timedelta(minutes=1)
+"""A pause after a rate limit that deliveries wait out; in a longer one OCR stands in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ def admit(provider: str, *, now: datetime) -> Permission:
     if row is None:
         return Permission()
     if row.paused_until and row.paused_until > now:
-        busy = row.pause_reason == ErrorClass.RETRYABLE_RATE_LIMIT
+        is_short = row.paused_until - now <= WORTH_WAITING
+        busy = row.pause_reason == ErrorClass.RETRYABLE_RATE_LIMIT and is_short
         return _rejected(provider, Permission(row.pause_reason, row.paused_until, busy))
     if row.open_until is None:
         return Permission()

@@ -1,5 +1,6 @@
 """Prices of tokens: flat rates for question and answer together, in roubles per 1000 tokens."""
 
+from datetime import date
 from typing import Final
 
 ROUBLES_PER_1000: Final[dict[str, float]] = {
@@ -11,12 +12,15 @@ ROUBLES_PER_1000: Final[dict[str, float]] = {
     "GigaChat-2": 0.065,
     "GigaChat-Max": 0.65,
     "GigaChat-Pro": 0.5,
+    "GigaChat-Plus": 0.065,
     "GigaChat": 0.065,
 }
 """
-As of February 2026, from two public code bases; check them against GigaChat's own price list. Models
-of the first generation are served by those of the second, at their price.
+From two public code bases; check them against GigaChat's own price list. Models of the first
+generation are served by those of the second, at their price.
 """
+AS_OF: Final = date(2026, 2, 1)
+"""The day from which these prices hold."""
 
 
 def roubles_per_1000(model: str, *, configured: float | None) -> float:

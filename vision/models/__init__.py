@@ -1,6 +1,6 @@
 """Models of vision: enrichments of posts, paid analyses, budgets, duplicates, providers' health."""
 
-from vision.models.budget import TokenBudget
+from vision.models.budget import CallCost, TokenBudget
 from vision.models.duplicates import PictureDistinction, PictureHash
 from vision.models.enrichment import (
     ANALYZED,
@@ -17,6 +17,7 @@ __all__ = [
     "ANALYZED",
     "AnalysisReason",
     "AnalysisState",
+    "CallCost",
     "EnrichmentKind",
     "EnrichmentStatus",
     "PaidAnalysis",

@@ -1,4 +1,4 @@
-"""Tokens that tenants use for pictures, day by day."""
+"""Tokens that tenants use for pictures, day by day, and the greatest cost of a call."""
 
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ class TokenBudget(models.Model):
     day = models.DateField(_("day (UTC)"))
     used_tokens = models.BigIntegerField(_("tokens used"), default=0)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
+    reserved_calls = models.PositiveIntegerField(_("calls in progress"), default=0)
     lost_tokens = models.BigIntegerField(
         _("of these, assumed"),
         default=0,
@@ -32,6 +33,16 @@ class TokenBudget(models.Model):
         _("tokens forgiven"), default=0, help_text=_("by resets; they no longer count as used")
     )
     calls = models.PositiveIntegerField(_("calls"), default=0)
+    overrun_calls = models.PositiveIntegerField(
+        _("calls above what was reserved"),
+        default=0,
+        help_text=_("calls that cost more than the ceiling that was reserved for them"),
+    )
+    overrun_tokens = models.BigIntegerField(
+        _("tokens above what was reserved"),
+        default=0,
+        help_text=_("by this much at most the tokens used may exceed the limit"),
+    )
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
@@ -53,6 +64,9 @@ class TokenBudget(models.Model):
             models.CheckConstraint(
                 condition=Q(forgiven_tokens__gte=0), name="token_budget_forgiven_not_negative"
             ),
+            models.CheckConstraint(
+                condition=Q(overrun_tokens__gte=0), name="token_budget_overrun_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -62,3 +76,29 @@ class TokenBudget(models.Model):
     def counted_tokens(self) -> int:
         """Tokens that count against the limit; a correction may leave less used than forgiven."""
         return max(0, self.used_tokens - self.forgiven_tokens)
+
+
+class CallCost(models.Model):
+    """
+    The greatest cost of one call of a model so far, over all tenants.
+
+    Reservations are never below it, see `vision.limits.ceiling`. An operator deletes the row when
+    a cost was a slip of the provider: the next calls are learned from anew.
+    """
+
+    provider = models.CharField(_("provider"), max_length=50)
+    model = models.CharField(_("model"), max_length=100)
+    most_tokens = models.BigIntegerField(_("most tokens of one call"), default=0)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        db_table = "vision_call_cost"
+        verbose_name = _("greatest cost of a call")
+        verbose_name_plural = _("greatest costs of calls")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "model"], name="call_cost_once"),
+            models.CheckConstraint(condition=Q(most_tokens__gte=0), name="call_cost_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.model}"

@@ -26,6 +26,9 @@ class PaidAnalysis(models.Model):
     `reserved_tokens` of the budget of `budget_day` belong to this row; the claim is stale when
     `claimed_until` is over or nobody holds the claim's advisory lock any more.
 
+    `settled_claim_id` is the claim whose answer was saved last, so that saving it once more changes
+    nothing. `follow_up_due`: an answer was saved, and what follows from it is still to be done.
+
     `is_reused`: the analysis is that of another picture, the source; which one, and how many
     bits away, stands in `PictureHash` only.
     """
@@ -77,6 +80,8 @@ class PaidAnalysis(models.Model):
     claimed_until = models.DateTimeField(_("in work until"), null=True, blank=True)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
     budget_day = models.DateField(_("of the day"), null=True, blank=True)
+    settled_claim_id = models.UUIDField(null=True, blank=True, editable=False)
+    follow_up_due = models.BooleanField(default=False, editable=False)
 
     analyzed_at = models.DateTimeField(_("analyzed at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -138,6 +143,12 @@ class PaidAnalysis(models.Model):
                 fields=["provider", "model", "-analyzed_at"],
                 name="paid_analysis_recent",
                 condition=Q(total_tokens__gt=0),
+            ),
+            # Answers whose worker was killed before it did what follows; empty nearly always.
+            models.Index(
+                fields=["updated_at"],
+                name="paid_analysis_follow_up",
+                condition=Q(follow_up_due=True),
             ),
         ]
 

@@ -38,3 +38,8 @@ def compose(presets: PromptPresets, key: str) -> str:
     """Return the prompt of the preset `key`; an unknown key gives the default preset."""
     preset = presets.templates.get(key, presets.templates[presets.default_key])
     return f"{preset.strip()}\n\n{_ANSWER}"
+
+
+def longest(presets: PromptPresets) -> str:
+    """Return the text of the longest question that the presets can make, with SYSTEM."""
+    return SYSTEM + max((compose(presets, key) for key in presets.templates), key=len)

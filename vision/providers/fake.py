@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -44,6 +44,9 @@ class FakePaid(FakeVision):
     """
     A provider that costs `tokens` for each picture and counts what it has billed.
 
+    `prices` are the tokens of the next calls, one each, before `tokens` holds again. `deleted` are
+    the pictures that were deleted there after their answer.
+
     `script` holds the exceptions that the next calls raise, one each; None is a call that succeeds.
     `billed` is the sum over all calls, `most_at_once` the largest number of concurrent calls.
     """
@@ -52,34 +55,42 @@ class FakePaid(FakeVision):
     model: str = "GigaChat-Pro"
     tokens: int = 1320
     seconds: float = 0.0
+    prices: list[int] = field(default_factory=list)
     script: list[Exception | None] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     billed: int = 0
     most_at_once: int = 0
     _at_once: int = 0
     _guard: Any = field(default_factory=threading.Lock)
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
-        return self.analyze_prepared(self.prepare(image), prompt=prompt, now=now)
+        with ExitStack() as afterwards:
+            prepared = self.prepare(image)
+            return self.analyze_prepared(prepared, prompt=prompt, now=now, afterwards=afterwards)
 
     def prepare(self, image: bytes) -> bytes:
         return image
 
-    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
+    def analyze_prepared(
+        self, prepared: bytes, *, prompt: str, now: datetime, afterwards: ExitStack
+    ) -> Analysis:
+        afterwards.callback(self.deleted.append, sha256(prepared).hexdigest())
         with self._in_flight() as error:
             time.sleep(self.seconds)
             if error is not None:
                 usage = getattr(error, "usage", None)
                 self._bill(usage.total_tokens if usage else 0)
                 raise error
-            self._bill(self.tokens)
+            tokens = self.prices.pop(0) if self.prices else self.tokens
+            self._bill(tokens)
             seen = super().analyze(prepared, mime="", prompt=prompt, now=now)
             usage = TokenUsage(
-                prompt_tokens=self.tokens - 20,
+                prompt_tokens=tokens - 20,
                 completion_tokens=20,
-                total_tokens=self.tokens,
+                total_tokens=tokens,
                 precached_prompt_tokens=7,
             )
-            return seen.model_copy(update={"usage": usage, "tokens_used": self.tokens})
+            return seen.model_copy(update={"usage": usage, "tokens_used": tokens})
 
     def _bill(self, tokens: int) -> None:
         with self._guard:

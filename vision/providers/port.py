@@ -1,5 +1,6 @@
 """The port of vision providers: what they take, return and raise."""
 
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -215,9 +216,12 @@ class PaidVision(VisionProvider, Protocol):
     A provider that costs tokens and allows few calls at once.
 
     `analyze` is split in two, so that a caller enters the concurrency limit only for the network:
-    `prepare` decodes and shrinks the picture, `analyze_prepared` makes the call.
+    `prepare` decodes and shrinks the picture, `analyze_prepared` makes the call. What is to be done
+    at the provider after the answer goes to `afterwards`: the caller saves the answer first.
     """
 
     def prepare(self, image: bytes) -> bytes: ...
 
-    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis: ...
+    def analyze_prepared(
+        self, prepared: bytes, *, prompt: str, now: datetime, afterwards: ExitStack
+    ) -> Analysis: ...

@@ -1,9 +1,8 @@
 """Forecasts what the reanalysis of a selection costs. Reads the database, calls no provider."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,10 +11,12 @@ from django.conf import settings
 from accounts.models import Tenant
 from storage_quota.models import StoredObject
 from vision import providers
-from vision.analysis import cache
+from vision.analysis import backlog, cache
+from vision.analysis.recency import is_recent_post
 from vision.analysis.routing import Route, route
-from vision.limits import budget, prices
-from vision.limits.budget import Estimate, Spent, TokenLimits
+from vision.limits import budget
+from vision.limits.budget import Estimate
+from vision.limits.forecast import PictureCount, days_of, roubles_of, tokens_of
 from vision.models import AnalysisState, PaidAnalysis
 from vision.policy import decision as policy
 from vision.policy import language
@@ -25,8 +26,6 @@ from vision.policy.schema import VisionPolicy
 from vision.providers.port import SCHEMA_VERSION, PaidVision
 from vision.reanalysis.selection import PostWithMedia, Selection, batches
 
-MAX_DAYS: Final = 3653
-"""Ten years; a reanalysis that takes longer counts as impossible."""
 DIGEST_BYTES: Final = 16
 """A prefix of the SHA-256 is unique enough, and a million of them take about 100 MB."""
 
@@ -82,8 +81,12 @@ class _TenantCount:
     tenant: Tenant
     rules: VisionPolicy
     tokens_today: int
+    now: datetime
     seen: set[bytes] = field(default_factory=set)
     pictures: PictureCounts = field(default_factory=PictureCounts)
+    to_pay: PictureCount = field(default_factory=PictureCount)
+    waiting: PictureCount = field(default_factory=PictureCount)
+    """Pictures of the selection that are in the backlog already: part of `to_pay`."""
 
 
 def forecast(
@@ -109,23 +112,6 @@ def forecast(
     return _total(posts, list(counts.values()), paid, now=now)
 
 
-def days_needed(
-    tokens: int, *, most: int, limits: TokenLimits, spent: Spent, today: date
-) -> int | None:
-    """UTC days until the backfill has used `tokens`, if nothing else is analyzed. Pure."""
-    day, month, at = spent.day, spent.month, today
-    for number in range(MAX_DAYS):
-        free = budget.room(Spent(day, month), limits, is_recent=False)
-        if free is None or tokens <= free:
-            return number
-        usable = max(0, free - most + 1)  # the last picture of a day needs its whole estimate
-        tokens, month = tokens - usable, month + usable
-        tomorrow = at + timedelta(days=1)
-        day, month = 0, month if tomorrow.month == at.month else 0
-        at = tomorrow
-    return None
-
-
 def _by_tenant(batch: Iterable[PostWithMedia]) -> Iterable[tuple[Tenant, list[PostWithMedia]]]:
     groups: dict[UUID, list[PostWithMedia]] = {}
     for item in batch:
@@ -135,7 +121,7 @@ def _by_tenant(batch: Iterable[PostWithMedia]) -> Iterable[tuple[Tenant, list[Po
 
 def _new_count(tenant: Tenant, paid: PaidVision | None, *, now: datetime) -> _TenantCount:
     tokens_today = budget.spent(tenant, now).day if paid else 0
-    return _TenantCount(tenant, current_policy(tenant), tokens_today)
+    return _TenantCount(tenant, current_policy(tenant), tokens_today, now)
 
 
 def _add(
@@ -146,7 +132,7 @@ def _add(
     retry_refused: bool,
 ) -> None:
     """Count the pictures of a batch; those for the paid provider are looked up together."""
-    costly: list[str] = []
+    costly: dict[str, bool] = {}  # whether a recent post shows the picture
     for item in batch:
         for decision, media in zip(_decide(count, item, paid), item.media, strict=True):
             digest = bytes.fromhex(decision.sha256)[:DIGEST_BYTES]
@@ -156,7 +142,7 @@ def _add(
             count.pictures.total += 1
             chosen = route(decision, mime=media.mime, policy=count.rules, has_paid=paid is not None)
             if chosen is Route.PAID:
-                costly.append(decision.sha256)
+                costly[decision.sha256] = is_recent_post(item.post.posted_at, at=count.now)
             elif chosen is Route.OCR:
                 count.pictures.to_read += 1
             else:
@@ -178,24 +164,33 @@ def _decide(count: _TenantCount, item: PostWithMedia, paid: PaidVision | None) -
 
 
 def _add_costly(
-    count: _TenantCount, contents: Sequence[str], paid: PaidVision, *, retry_refused: bool
+    count: _TenantCount, contents: Mapping[str, bool], paid: PaidVision, *, retry_refused: bool
 ) -> None:
     looks = PaidAnalysis.objects.filter(
         tenant=count.tenant, sha256__in=contents, provider=paid.name, model=paid.model,
         schema_version=SCHEMA_VERSION,
     )  # fmt: skip
-    states = dict(looks.values_list("sha256", "state"))
+    rows = {
+        sha: (state, recent)
+        for sha, state, recent in looks.values_list("sha256", "state", "is_recent")
+    }
     keys = {cache.key_of(count.tenant.pk, sha256, paid): sha256 for sha256 in contents}
     # A result in the bucket counts although its row is missing: the analysis takes it from there.
     kept = StoredObject.objects.filter(key__in=keys).values_list("key", flat=True)
     known = {keys[key] for key in kept}
-    for sha256 in contents:
-        if states.get(sha256) == AnalysisState.DONE or sha256 in known:
+    for sha256, is_recent in contents.items():
+        state, was_recent = rows.get(sha256, ("", False))
+        if state == AnalysisState.DONE or sha256 in known:
             count.pictures.paid_before += 1
-        elif states.get(sha256) == AnalysisState.FAILED and not retry_refused:
+        elif state == AnalysisState.FAILED and not retry_refused:
             count.pictures.refused_before += 1
         else:
             count.pictures.to_pay += 1
+            one = PictureCount(recent=1) if is_recent or was_recent else PictureCount(backfill=1)
+            count.to_pay += one
+            if state == AnalysisState.WAITING:
+                # Its backlog entry has its own `is_recent`: the two are subtracted as they count.
+                count.waiting += PictureCount(recent=1) if was_recent else PictureCount(backfill=1)
 
 
 def _total(
@@ -204,12 +199,14 @@ def _total(
     fields = PictureCounts.__dataclass_fields__
     pictures = {name: sum(getattr(c.pictures, name) for c in counts) for name in fields}
     name, model = (paid.name, paid.model) if paid else ("ocr_fallback", providers.get_ocr().model)
-    estimate = budget.estimate(name, model) if paid else Estimate(0, 0.0, 0)
-    tokens = math.ceil(pictures["to_pay"] * estimate.mean)
-    price = prices.roubles_per_1000(
-        model, configured=settings.VISION.vision_price_rub_per_1000_tokens
-    )
-    days = [_days(count, estimate, now=now) for count in counts if count.pictures.to_pay]
+    estimates = [budget.estimate(name, model, count.rules) for count in counts] if paid else []
+    estimate = estimates[0] if estimates else Estimate(0, 0.0, 0)  # the mean is that of all tenants
+    tokens = tokens_of(pictures["to_pay"], estimate)
+    days = [
+        _days(count, estimate, now=now)
+        for count, estimate in zip(counts, estimates, strict=False)
+        if count.pictures.to_pay
+    ]
     return ReanalysisForecast(
         posts=posts,
         pictures=pictures,
@@ -217,7 +214,7 @@ def _total(
         model=model,
         tokens_a_picture=round(estimate.mean, 1),
         tokens=tokens,
-        cost_roubles=round(tokens * price / 1000, 2),
+        cost_roubles=roubles_of(tokens, model),
         days=None if None in days else max((d for d in days if d is not None), default=0),
         waits=settings.VISION.vision_queue_when_exhausted,
     )
@@ -225,11 +222,10 @@ def _total(
 
 def _days(count: _TenantCount, estimate: Estimate, *, now: datetime) -> int | None:
     """Days for one tenant: each has a budget of its own, so tenants do not wait for each other."""
-    waiting = PaidAnalysis.objects.filter(tenant=count.tenant, state=AnalysisState.WAITING).count()
-    return days_needed(
-        math.ceil((count.pictures.to_pay + waiting) * estimate.mean),
-        most=estimate.most,
-        limits=budget.limits_of(count.tenant, count.rules),
-        spent=budget.spent(count.tenant, now),
-        today=budget.day_of(now),
+    waiting = backlog.count_waiting(count.tenant.pk)
+    others = PictureCount(
+        waiting.recent - count.waiting.recent, waiting.backfill - count.waiting.backfill
+    )
+    return days_of(
+        count.to_pay + others, tenant=count.tenant, policy=count.rules, estimate=estimate, now=now
     )

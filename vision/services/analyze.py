@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from events.schemas import MediaFile, VisionUploadedEventV1
@@ -13,6 +12,7 @@ from media.models import MediaRole, Post, PostMedia
 from vision import metrics, providers
 from vision.analysis import cache, enrichment
 from vision.analysis.claims import AnalysisRequest
+from vision.analysis.recency import is_recent_post
 from vision.analysis.results import MediaResult, PostResult, params_hash
 from vision.analysis.routing import Route, route
 from vision.limits import budget
@@ -50,15 +50,8 @@ class Planned:
 
 
 def is_recent(event: VisionUploadedEventV1) -> bool:
-    """
-    Whether the post was at most VISION_LIVE_HOURS old when it came in, or of unknown age.
-
-    Older posts (backfill, as from an import) are analyzed beside recent ones, never before them.
-    """
-    if event.posted_at is None:
-        return True
-    age = event.uploaded_at - event.posted_at
-    return age.total_seconds() <= settings.VISION.vision_live_hours * 3600
+    """Whether the event's post counts as recent."""
+    return is_recent_post(event.posted_at, at=event.uploaded_at)
 
 
 def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:

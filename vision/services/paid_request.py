@@ -49,7 +49,7 @@ class PaidRequest:
     @property
     def terms(self) -> BudgetTerms:
         limits = budget.limits_of(self.analysis.post.tenant, self.policy)
-        return BudgetTerms(limits, self.policy.limits.max_queue_depth)
+        return BudgetTerms(limits, self.policy)
 
     @property
     def prompt(self) -> str:

@@ -1,27 +1,33 @@
 """
 One call of the paid provider for a claimed picture: claim → call → settle.
 
-The call is made within the concurrency limits and with no transaction open. Whatever comes of it
-is settled in one transaction: the answer, a failure, or that the limit was reached.
+The call is made within the concurrency limit and with no transaction open. Whatever comes of it
+is settled in one transaction before anything else is done, the deletion of the upload included:
+what the provider has answered is paid for, and a worker may be killed at any point.
 """
 
 import logging
 import random
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from events.errors import RetryLater
 from events.retry import Backoff
 from vision import metrics
-from vision.analysis import claims
+from vision.analysis import admission, claims
 from vision.analysis.admission import Deferred, Reuse
 from vision.analysis.claims import Claim
 from vision.analysis.failures import failed_call
-from vision.limits import budget, concurrency
-from vision.models import AnalysisState
+from vision.limits import budget, circuit_breaker, concurrency
+from vision.limits.concurrency import TenantShare
+from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import Analysis, ProviderBusy, ProviderRefused
 from vision.services.paid_request import PaidRequest
 
@@ -29,21 +35,30 @@ logger = logging.getLogger(__name__)
 _chance = random.SystemRandom()
 _BACKOFF = Backoff()
 _LEASE_MARGIN = timedelta(minutes=2)
+_WRITE_PATIENCE = 60.0
+"""Seconds for which an answer is kept in memory while the database is away."""
 
 
 def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
     """Call the provider and settle the claim, whatever comes of it."""
-    provider, post = request.provider, request.analysis.post
     try:
-        analysis = _call(request)
-    except concurrency.LimitReached:
+        with concurrency.acquire(
+            f"vision:{request.provider.name}",
+            limit=concurrency_limit(),
+            of=_share(request),
+            is_recent=request.analysis.is_recent,
+        ):
+            # The place may have been waited for, and other calls may have been made meanwhile.
+            admission.check_reservation(claim, request.provider, request.terms)
+            row, error = _call(request, claim)
+    except (concurrency.LimitReached, admission.TokensInUse):
         claims.cancel(claim)
         raise
-    except (ProviderBusy, ProviderRefused) as error:
-        metrics.REQUESTS.labels("error", provider.name, str(post.tenant_id)).inc()
-        return _settle_failure(request, claim, error)
-    metrics.REQUESTS.labels("success", provider.name, str(post.tenant_id)).inc()
-    return Reuse(claims.settle_answer(claim, analysis, post=post, now=timezone.now()))
+    if error is not None:
+        return _after_failure(row, error)
+    circuit_breaker.succeeded(row.provider)
+    claims.follow_up(row.pk, now=timezone.now())
+    return Reuse(row)
 
 
 def lease() -> timedelta:
@@ -57,49 +72,77 @@ def concurrency_limit() -> int:
     return int(settings.GIGACHAT.concurrent_requests)
 
 
-def _call(request: PaidRequest) -> Analysis:
-    """The network call and nothing else, within the concurrency limits."""
-    provider, prompt, prepared = request.provider, request.prompt, request.prepared
-    with concurrency.acquire_all(_limits(request), is_recent=request.analysis.is_recent):
-        started = time.monotonic()
-        analysis = provider.analyze_prepared(prepared, prompt=prompt, now=timezone.now())
-        seconds = time.monotonic() - started
+def _call(
+    request: PaidRequest, claim: Claim
+) -> tuple[PaidAnalysis, ProviderBusy | ProviderRefused | None]:
+    """Call the provider and save its answer or failure; only then delete the upload."""
+    provider, post = request.provider, request.analysis.post
+    prompt, prepared, started = request.prompt, request.prepared, time.monotonic()
+    with ExitStack() as afterwards:
+        try:
+            analysis = provider.analyze_prepared(
+                prepared, prompt=prompt, now=timezone.now(), afterwards=afterwards
+            )
+        except (ProviderBusy, ProviderRefused) as error:
+            row = _written(partial(_settle_failure, request, claim, error))
+            metrics.REQUESTS.labels("error", provider.name, str(post.tenant_id)).inc()
+            return row, error
+        row = _written(lambda: claims.settle_answer(claim, analysis, post=post, now=timezone.now()))
+        _count(request, analysis, seconds=time.monotonic() - started)
+    return row, None
+
+
+def _written(settle: Callable[[], PaidAnalysis]) -> PaidAnalysis:
+    """
+    Settle, again and again while the database is away: the answer is nowhere else yet.
+
+    `settle` may be repeated: where a commit succeeded and its confirmation was lost, the second
+    call finds the claim settled.
+    """
+    until = time.monotonic() + _WRITE_PATIENCE
+    while True:
+        try:
+            return settle()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > until:
+                raise
+            connection.close()  # a new one is opened for the next statement
+            time.sleep(0.2)
+
+
+def _count(request: PaidRequest, analysis: Analysis, *, seconds: float) -> None:
+    provider, tenant = request.provider.name, str(request.analysis.post.tenant_id)
+    metrics.REQUESTS.labels("success", provider, tenant).inc()
     has_ocr = str(analysis.ocr is not None).lower()
-    metrics.DURATION.labels(provider.name, has_ocr).observe(seconds)
-    return analysis
+    metrics.DURATION.labels(provider, has_ocr).observe(seconds)
 
 
-def _limits(request: PaidRequest) -> list[tuple[str, int]]:
-    """The tenant's limit before that of all: who waits for the first holds none of the other."""
-    name, total = f"vision:{request.provider.name}", concurrency_limit()
-    own = _tenant_limit(request)
-    tenant = [(f"{name}:{request.analysis.post.tenant_id}", own)] if own < total else []
-    return [*tenant, (name, total)]
-
-
-def _tenant_limit(request: PaidRequest) -> int:
+def _share(request: PaidRequest) -> TenantShare:
     """
-    The policy's limit, within that of all tenants. An explicit GIGACHAT_MAX_CONCURRENT_REQUESTS
-    replaces what the policy file says, but not what the tenant's own settings say.
+    The policy's `max_concurrent_requests` is the share that a tenant has a right to.
+
+    In the tenant's own settings it is the most that this tenant gets, too.
     """
-    total, configured = concurrency_limit(), settings.GIGACHAT.max_concurrent_requests
-    own = budget.own_limits(request.analysis.post.tenant)
-    if configured and "max_concurrent_requests" not in own:
-        return total
-    return min(total, request.policy.limits.max_concurrent_requests)
+    tenant = request.analysis.post.tenant
+    share = request.policy.limits.max_concurrent_requests
+    is_own = "max_concurrent_requests" in budget.own_limits(tenant)
+    return TenantShare(str(tenant.pk), share, share if is_own else concurrency_limit())
 
 
 def _settle_failure(
     request: PaidRequest, claim: Claim, error: ProviderBusy | ProviderRefused
-) -> Reuse | Deferred:
+) -> PaidAnalysis:
     now = timezone.now()
-    row = claims.settle_failure(
+    return claims.settle_failure(
         claim,
         failed_call(error, now=now),
         queue_depth=request.terms.queue_depth,
         post=request.analysis.post,
         now=now,
     )
+
+
+def _after_failure(row: PaidAnalysis, error: ProviderBusy | ProviderRefused) -> Reuse | Deferred:
     logger.warning("%s: %s", error.error_class, error)
     if row.state in claims.FINISHED:
         return Reuse(row)

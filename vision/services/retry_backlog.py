@@ -17,6 +17,7 @@ from events import advisory_locks
 from vision import providers
 from vision.analysis import admission, backlog, claims
 from vision.limits import budget, circuit_breaker
+from vision.limits.ceiling import ceiling_of
 from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
 from vision.policy import loader
 from vision.policy.schema import PolicyRefused
@@ -31,7 +32,12 @@ class Released(NamedTuple):
 
 
 def release_stale(*, now: datetime) -> Released:
-    """Release what dead workers claimed, and what was requested again and never analyzed."""
+    """
+    Release what dead workers claimed, and what was requested again and never analyzed.
+
+    Answers that they had saved are followed up.
+    """
+    claims.finish_interrupted(now=now)
     return Released(claims.release_stale_claims(now=now), backlog.release_unanswered(now=now))
 
 
@@ -78,7 +84,7 @@ def _retry_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime)
     except PolicyRefused:
         return 0  # the analysis of any post of this tenant reports it
     limits = budget.limits_of(tenant, policy)
-    cost = budget.estimate(provider.name, provider.model).most
+    cost = ceiling_of(provider.name, provider.model, policy)
     with transaction.atomic():
         # The same turn as for claims: two schedulers, or a claim in between, would count the
         # same tokens twice.

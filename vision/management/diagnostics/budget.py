@@ -61,17 +61,38 @@ def _lines(report: BudgetReport) -> list[str]:
         "Used this month": f"{_number(report.month_used)} ({report.month_cost:.2f} ₽)",
         "Monthly limit": f"{_number(report.month_limit)}, left {_number(report.month_left)}",
         "Calls today": _number(report.calls),
-        "Tokens per picture": f"{report.estimate_mean:.0f} on average, {report.estimate_most} reserved",
+        "Tokens per picture": _tokens_per_picture(report),
+        "Above the ceiling": _overrun(report),
+        "Price": f"{report.price} ₽ per 1 000 tokens" + _since(report.price_date),
         "Provider": f"{report.provider} ({report.model}): {_STATES[report.provider_state]}",
         "Pictures waiting": _waiting(report),
         "Tokens they need": f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)",
-        "Days they need": _days(report.days_needed),
+        "Days they need": _days(report),
     }
     return [*facts(rows)]
 
 
-def _days(days: int | None) -> str:
-    return "never within the limit" if days is None else str(days)
+def _tokens_per_picture(report: BudgetReport) -> str:
+    mean, ceiling, seen = report.estimate_mean, report.estimate_most, report.most_seen
+    return f"{mean:.0f} on average, {_number(ceiling)} reserved, {_number(seen)} at most so far"
+
+
+def _overrun(report: BudgetReport) -> str:
+    if not report.overrun_calls:
+        return "0 calls: no more is used than the limit"
+    tokens = _number(report.overrun_tokens)
+    return f"{report.overrun_calls} calls, by {tokens} tokens: so much above the limit is possible"
+
+
+def _since(day: str) -> str:
+    return f", as of {day}" if day else ""
+
+
+def _days(report: BudgetReport) -> str:
+    if report.days_needed is None:
+        return "never within the limits"
+    old = report.waiting_backfill
+    return str(report.days_needed) + (f" ({_number(old)} are of older posts)" if old else "")
 
 
 def _used(report: BudgetReport) -> str:

@@ -9,8 +9,8 @@ prompt cache, but is limited to ten images. The prompt fixes the format of the a
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from typing import TypeVar
 
@@ -79,24 +79,33 @@ class GigaChatVision:
         ProviderMisconfigured. There is no retry after an unusable answer: it has been billed, and
         at temperature 0.1 GigaChat mostly repeats itself.
         """
-        return self.analyze_prepared(self.prepare(image), prompt=prompt, now=now)
+        with ExitStack() as afterwards:
+            prepared = self.prepare(image)
+            return self.analyze_prepared(prepared, prompt=prompt, now=now, afterwards=afterwards)
 
     def prepare(self, image: bytes) -> bytes:
         """Convert the picture to the JPEG to upload, without the network. Raises ProviderRefused."""
         return preprocess.prepare(image, self._preparation)
 
-    def analyze_prepared(self, prepared: bytes, *, prompt: str, now: datetime) -> Analysis:
-        """Analyze what `prepare` returned; raises what `analyze` raises after decoding."""
-        with self._uploaded(prepared, now=now) as file_id:
-            completion = self._complete(prompt, file_id, now=now)
+    def analyze_prepared(
+        self, prepared: bytes, *, prompt: str, now: datetime, afterwards: ExitStack
+    ) -> Analysis:
+        """
+        Analyze what `prepare` returned; raises what `analyze` raises after decoding.
+
+        The upload is deleted when `afterwards` is closed, also after an exception: the deletion
+        is a call of its own, and a worker killed in it must have saved the answer before.
+        """
+        file_id = self._uploaded(prepared, now=now)
+        afterwards.callback(self._delete, file_id)
+        completion = self._complete(prompt, file_id, now=now)
         return self._analysis(completion, file_id=file_id, now=now)
 
     def close(self) -> None:
         self._client.close()
 
-    @contextmanager
-    def _uploaded(self, jpeg: bytes, *, now: datetime) -> Iterator[str]:
-        """Keep the upload for the length of the block; it is deleted also after an exception."""
+    def _uploaded(self, jpeg: bytes, *, now: datetime) -> str:
+        """Upload the picture and return its id."""
         try:
             with self._translated(now=now):
                 file_id = self._upload(jpeg)
@@ -104,10 +113,7 @@ class GigaChatVision:
             metrics.FILE_UPLOADS.labels(status="error").inc()
             raise
         metrics.FILE_UPLOADS.labels(status="success").inc()
-        try:
-            yield file_id
-        finally:
-            self._delete(file_id)
+        return file_id
 
     def _upload(self, jpeg: bytes) -> str:
         file = (preprocess.FILE_NAME, jpeg, preprocess.MIME)

@@ -14,14 +14,18 @@ import django
 
 django.setup()
 
-from events.delivery import worker  # noqa: E402
+from events.delivery import recovery, worker  # noqa: E402
 
 
 def look() -> None:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     print(os.getpid(), flush=True)  # noqa: T201
+    recovered_at = 0.0
     while True:
+        if time.monotonic() - recovered_at >= recovery.EVERY:
+            recovery.run_all()
+            recovered_at = time.monotonic()
         settled = worker.drain("vision").settled
         time.sleep(0 if settled else 0.1)
 

@@ -13,7 +13,6 @@ from functools import cache
 import psutil
 import pytest
 from django.db.models import Count
-from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from events.models import Delivery
@@ -97,11 +96,6 @@ def fill(archive: Archive, posts: int, pictures: int) -> None:
         archive.post(body)
 
 
-def as_if_leases_had_ended() -> None:
-    waiting = Delivery.objects.filter(subscriber="vision.analyze").exclude(state="done")
-    waiting.update(due_at=timezone.now(), attempts=0)
-
-
 def all_seen() -> bool:
     return PostEnrichment.objects.filter(vision_provider="gigachat").count() == POSTS
 
@@ -122,8 +116,7 @@ def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
         kill(workers[victim])
         kills += 1
         workers[victim] = start()
-        as_if_leases_had_ended()
-    done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=120, step=1)
+    done = wait_until(all_seen, seconds=120, step=1)
 
     told, analyses = stub.stats(), PaidAnalysis.objects.all()
     assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
@@ -175,7 +168,7 @@ def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(arch
     for _ in range(WORKERS):
         start()
 
-    done = wait_until(lambda: as_if_leases_had_ended() or all_seen(), seconds=180, step=1)
+    done = wait_until(all_seen, seconds=180, step=1)
 
     told, day = stub.stats(), TokenBudget.objects.get()
     assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
@@ -261,7 +254,7 @@ def test_an_answer_is_kept_by_a_worker_that_is_killed_while_it_deletes_the_uploa
     state = PaidAnalysis.objects.get().state
     start()
     done = wait_until(
-        lambda: as_if_leases_had_ended() or PostEnrichment.objects.count() == 1,
+        lambda: PostEnrichment.objects.count() == 1,
         seconds=30,
         step=0.5,
     )

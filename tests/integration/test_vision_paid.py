@@ -4,18 +4,20 @@ import itertools
 import threading
 from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import advisory_locks
+from events import advisory_locks, liveness
 from events.delivery import dead_letters, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
+from tests.acceptance.product import wait_until
 from tests.concurrency import together, wait_for_backends
 from tests.factories import Archive
 from tests.integration.paid import (
@@ -249,7 +251,7 @@ class TestTheSamePictureAtOnce:
     def test_a_lost_worker_costs_at_most_one_more_call(self, archive, paid, terms):
         post = archive.post(b"one")
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
-        with claims.claim_lock() as claim_id:
+        with claims.claim_in_hand() as claim_id:
             claim_of(picture, paid, terms, claim_id)
 
         drain()
@@ -262,7 +264,7 @@ class TestTheSamePictureAtOnce:
         post = archive.post(b"one")
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
 
-        with claims.claim_lock() as claim_id:
+        with claims.claim_in_hand() as claim_id:
             claim_of(picture, paid, terms, claim_id)
             raised = together(analyzes(post))
 
@@ -270,12 +272,33 @@ class TestTheSamePictureAtOnce:
             PaidAnalysis.objects.update(claimed_until=timezone.now())
             assert together(analyzes(post)) == []
 
+    def test_the_picture_of_a_worker_that_was_killed_goes_on_within_seconds(
+        self, archive, paid, terms, monkeypatch
+    ):
+        monkeypatch.setattr(liveness, "CHECK_EVERY", 0.05)
+        monkeypatch.setattr(liveness, "GONE_AFTER", 0.5)
+        liveness.stop()  # a keeper with these figures is made anew
+        post = archive.post(b"one")
+        picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
+        with claims.claim_in_hand() as claim_id:
+            claim_of(picture, paid, terms, claim_id)
+        PaidAnalysis.objects.update(claimed_by=uuid4())
+
+        # As after a restart of PostgreSQL: a lock that is free just now proves nothing.
+        assert claims.release_stale_claims(now=timezone.now()) == 0
+        assert [type(error) for error in together(analyzes(post))] == [claims.AnalysisInProgress]
+
+        freed = wait_until(lambda: claims.release_stale_claims(now=timezone.now()), seconds=10)
+        liveness.stop()
+        assert freed
+        assert budget_totals() == (4096, 0)
+
     def test_a_stale_worker_that_comes_back_corrects_the_budget_and_keeps_the_result(
         self, archive, paid, terms
     ):
         post = archive.post(b"one")
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
-        with claims.claim_lock() as claim_id:
+        with claims.claim_in_hand() as claim_id:
             claim = claim_of(picture, paid, terms, claim_id)
             PaidAnalysis.objects.update(claimed_until=timezone.now())
             assert claims.release_stale_claims(now=timezone.now()) == 1
@@ -298,6 +321,8 @@ class TestTheSamePictureAtOnce:
         assert budget_totals() == (4096, 0)
         drain(rounds=2)
         assert PaidAnalysis.objects.get().state == "done"
+        liveness.stop()  # whose lock shows that this process is alive
+        wait_for_backends()
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"

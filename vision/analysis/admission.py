@@ -97,7 +97,7 @@ def admit(
     Claim the picture and reserve its tokens, or say what happens instead.
 
     Raises AnalysisInProgress as `reuse_duplicate` does, RetryLater where the provider said when
-    to come back. The caller holds the lock of `claim_id`.
+    to come back. The caller has `claim_id` in hand.
     """
     with transaction.atomic():
         row = _row_in_turn(request, provider)

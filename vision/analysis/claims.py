@@ -2,8 +2,8 @@
 The states of a PaidAnalysis row: REQUESTED → CLAIMED → DONE, FAILED, WAITING or REQUESTED again.
 
 A claim gives one worker the right to ask the provider about a picture, with tokens reserved for
-it. While the provider works no transaction is open: the worker holds the claim's advisory lock
-(`claim_lock`), which PostgreSQL frees when the worker dies, so that others notice it at once.
+it. While the provider works no transaction is open: the row names the worker (`claimed_by`), and
+`events.liveness` tells others when that worker is gone. A restart of PostgreSQL ends no claim.
 Whether a claim may be made is decided in `vision.analysis.admission`.
 
 Locks are taken in one order everywhere, so that no two transactions wait for each other: the
@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from events import advisory_locks
+from events import liveness
 from events.errors import RetryLater
 from media.models import Post
 from vision import metrics
@@ -75,11 +75,20 @@ def finished(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis
 
 
 @contextmanager
-def claim_lock() -> Iterator[uuid.UUID]:
-    """Hold the advisory lock that shows other workers that claims with this id are alive."""
+def claim_in_hand() -> Iterator[uuid.UUID]:
+    """Make the id of a claim that this worker makes, works on and settles inside the block."""
+    liveness.worker_id()  # before any transaction is open: it may wait for its connection
     claim_id = uuid.uuid4()
-    with advisory_locks.held(_lock_name(claim_id)):
+    # In hand before a row can name it: see `_is_stale`.
+    _in_hand.add(claim_id)
+    try:
         yield claim_id
+    finally:
+        _in_hand.discard(claim_id)
+
+
+_in_hand: set[uuid.UUID] = set()
+"""Ids of the claims that threads of this process are working on; adding and discarding are atomic."""
 
 
 def lock_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
@@ -119,6 +128,7 @@ def claim(
     """Claim a locked row; `tokens` are reserved in the same transaction."""
     row.state = AnalysisState.CLAIMED
     row.claim_id, row.claimed_until = claim_id, now + lease
+    row.claimed_by = liveness.worker_id()
     row.reserved_tokens, row.budget_day = tokens, budget.day_of(now)
     row.save()
     return Claim(row.pk, row.tenant_id, claim_id, tokens, row.budget_day)
@@ -231,14 +241,17 @@ def cancel(claim: Claim) -> None:
 
 
 def release_stale_claims(*, now: datetime) -> int:
-    """Free what dead workers held, for whoever asks next; returns how many rows."""
+    """
+    Free what workers that are gone held, for whoever asks next; returns how many rows.
+
+    Every worker calls it every two seconds: liveness watches only workers that are asked about.
+    """
     freed = 0
     claimed = PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED)
-    for pk in list(claimed.values_list("pk", flat=True)):
-        # A transaction for each row: is_held() keeps a free lock until the transaction ends.
+    for candidate in [row for row in claimed.defer("analysis") if _is_stale(row, now=now)]:
         with transaction.atomic():
             # A locked row is being settled at this moment, so its worker is alive.
-            row = claimed.select_for_update(skip_locked=True).filter(pk=pk).first()
+            row = claimed.select_for_update(skip_locked=True).filter(pk=candidate.pk).first()
             if row is not None and _is_stale(row, now=now):
                 _write_off(row)
                 freed += 1
@@ -256,9 +269,14 @@ def _rows(request: AnalysisRequest, provider: VisionProvider) -> QuerySet[PaidAn
 
 
 def _is_stale(row: PaidAnalysis, *, now: datetime) -> bool:
-    """The lease catches a worker that hangs, the free lock one that was killed."""
-    expired = row.claimed_until is not None and row.claimed_until <= now
-    return expired or row.claim_id is None or not advisory_locks.is_held(_lock_name(row.claim_id))
+    """The lease catches a worker that hangs, liveness one that was killed."""
+    if row.claimed_by is None or (row.claimed_until is not None and row.claimed_until <= now):
+        return True
+    if row.claimed_by == liveness.worker_id():
+        # Own claims are in hand as long as they are worked on. One that is not was committed
+        # although the connection broke before this process heard of it; nobody else would free it.
+        return row.claim_id not in _in_hand
+    return liveness.is_gone(row.claimed_by)
 
 
 def _write_off(row: PaidAnalysis) -> None:
@@ -304,7 +322,7 @@ def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
 
 def _release(row: PaidAnalysis) -> None:
     row.state = AnalysisState.REQUESTED
-    row.claim_id = row.claimed_until = row.budget_day = None
+    row.claim_id = row.claimed_by = row.claimed_until = row.budget_day = None
     row.reserved_tokens = 0
 
 
@@ -345,7 +363,3 @@ def _usage_from_total(analysis: Analysis) -> TokenUsage:
     return TokenUsage(
         prompt_tokens=analysis.tokens_used, completion_tokens=0, total_tokens=analysis.tokens_used
     )
-
-
-def _lock_name(claim_id: uuid.UUID) -> str:
-    return f"vision:claim:{claim_id}"

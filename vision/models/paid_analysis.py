@@ -24,7 +24,7 @@ class PaidAnalysis(models.Model):
 
     `analysis` is the truth; the copy in the bucket may be evicted. While CLAIMED,
     `reserved_tokens` of the budget of `budget_day` belong to this row; the claim is stale when
-    `claimed_until` is over or nobody holds the claim's advisory lock any more.
+    `claimed_until` is over or the worker `claimed_by` is gone (`events.liveness`).
 
     `settled_claim_id` is the claim whose answer was saved last, so that saving it once more changes
     nothing. `follow_up_due`: an answer was saved, and what follows from it is still to be done.
@@ -77,6 +77,7 @@ class PaidAnalysis(models.Model):
     requested_at = models.DateTimeField(_("requested again at"), null=True, blank=True)
 
     claim_id = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_by = models.UUIDField(null=True, blank=True, editable=False)
     claimed_until = models.DateTimeField(_("in work until"), null=True, blank=True)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
     budget_day = models.DateField(_("of the day"), null=True, blank=True)
@@ -111,10 +112,14 @@ class PaidAnalysis(models.Model):
                 condition=Q(
                     state=AnalysisState.CLAIMED,
                     claim_id__isnull=False,
+                    claimed_by__isnull=False,
                     claimed_until__isnull=False,
                     budget_day__isnull=False,
                 )
-                | (~Q(state=AnalysisState.CLAIMED) & Q(claim_id__isnull=True, reserved_tokens=0)),
+                | (
+                    ~Q(state=AnalysisState.CLAIMED)
+                    & Q(claim_id__isnull=True, claimed_by__isnull=True, reserved_tokens=0)
+                ),
                 name="paid_analysis_claim_is_whole",
             ),
             models.CheckConstraint(

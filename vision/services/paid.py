@@ -75,7 +75,7 @@ def from_duplicate(request: PaidRequest, *, now: datetime) -> MediaResult | None
 
 
 def from_provider(request: PaidRequest, *, now: datetime) -> MediaResult:
-    with claims.claim_lock() as claim_id:
+    with claims.claim_in_hand() as claim_id:
         admitted = admission.admit(
             request.analysis,
             request.provider,

@@ -1,10 +1,12 @@
 """
 A qcluster on the bench's database: `python -m bench.cluster NAME`.
 
-BENCH_OBJECTS_DIR is where the bench keeps its bucket, if it has one.
+BENCH_OBJECTS_DIR is where the bench keeps its bucket, if it has one. BENCH_HOST is the name of the
+host that the cluster takes itself to be on: on each host one worker drains a queue.
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from django_q.conf import Conf  # noqa: E402
 if __name__ == "__main__":
     settings.DATABASES["default"]["NAME"] = sys.argv[1]
     connections["default"].settings_dict["NAME"] = sys.argv[1]
+    if host := os.environ.get("BENCH_HOST"):
+        socket.gethostname = lambda: host
     if folder := os.environ.get("BENCH_OBJECTS_DIR"):
         settings.OBJECTS_DIR = Path(folder)
     Conf.SAVE_LIMIT = 0  # keep every result: the bench counts them

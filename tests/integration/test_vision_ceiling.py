@@ -193,6 +193,21 @@ class TestOverrun:
         assert "5,904" in page or "5904" in page
         assert "12,500" in page or "12500" in page
 
+    def test_the_budget_page_forecasts_the_backlog_as_the_command_does(
+        self, archive, limit, admin_client
+    ):
+        limit(0)
+        archive.post(b"one")
+        drain()
+
+        pages = [
+            admin_client.get("/admin/vision/tokenbudget/", query, follow=True).content.decode()
+            for query in ({}, {"tenant__id__exact": archive.tenant.pk})
+        ]
+
+        assert all("картинок в очереди ожидания: 1" in page for page in pages)
+        assert "не хватит никогда" in pages[0]
+
 
 class TestAnswerFirst:
     def test_the_answer_is_saved_before_anything_else_is_done(self, archive, paid, monkeypatch):

@@ -603,6 +603,21 @@ class TestFailures:
         assert sum(PaidAnalysis.objects.values_list("calls", flat=True)) == 1
         assert min(waits) > timedelta(seconds=20)
 
+    def test_a_long_rate_limit_holds_for_everybody_and_ocr_stands_in(self, archive, paid):
+        paid.script = [busy(LIMITED, after=timedelta(minutes=20))]
+        posts = [archive.post(f"{n}".encode()) for n in range(3)]
+
+        with pytest.raises(RetryLater):
+            analyze.analyze_post(event_of(posts[0]), now=timezone.now())
+        for post in posts[1:]:
+            analyze.analyze_post(event_of(post), now=timezone.now() + timedelta(minutes=10))
+
+        assert sum(PaidAnalysis.objects.values_list("calls", flat=True)) == 1
+        until = ProviderHealth.objects.get().paused_until
+        assert until > timezone.now() + timedelta(minutes=19)
+        waiting = PaidAnalysis.objects.filter(state="waiting")
+        assert [row.due_at for row in waiting] == [until] * 2
+
     def test_fact_062_five_failures_open_the_breaker_and_one_probe_closes_it(
         self, archive, paid, vision
     ):

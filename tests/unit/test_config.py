@@ -265,7 +265,8 @@ class TestGigaChat:
     @pytest.mark.parametrize(
         ("given", "model"),
         [
-            ({}, "GigaChat-Pro"),
+            ({}, "GigaChat-2-Pro"),
+            ({"GIGACHAT_VISION_MODEL": "GigaChat-Pro"}, "GigaChat-Pro"),
             ({"GIGACHAT_MODEL": "GigaChat-2"}, "GigaChat-2"),
             (
                 {"GIGACHAT_MODEL": "GigaChat-2", "GIGACHAT_VISION_MODEL": "GigaChat-2-Max"},
@@ -419,3 +420,20 @@ FREE_TEXT = {
     "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
 }  # fmt: skip
 """Variables whose value may be any text."""
+
+
+@pytest.mark.parametrize(
+    ("given", "ceilings"),
+    [
+        ("", (4096, 4096)),
+        ("5000", (5000, 5000)),
+        ("GigaChat-2-Max=8192", (4096, 8192)),
+        ("5000,GigaChat-2-Max=8192,GigaChat=1", (1, 8192)),
+    ],
+)
+def test_a_ceiling_is_a_number_or_one_for_each_model(read, given, ceilings):
+    vision = read(VISION_TOKENS_CEILING=given).vision
+
+    found = (vision.tokens_ceiling("GigaChat-2-Pro"), vision.tokens_ceiling("GigaChat-2-Max:2.0"))
+
+    assert found == ceilings

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -34,8 +35,6 @@ from vision.reasons import explain
 from vision.selectors import PROVIDER, BudgetReport, budget_report
 from vision.services import retry_backlog
 
-MAX_BACKLOGS = 5
-"""Tenants whose backlog the budget page forecasts."""
 STATES = {
     "closed": _("closed"),
     "open": _("open"),
@@ -86,7 +85,8 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what is reserved for a call, and what that means for the limit."""
-        context = {"budget": BudgetFacts.now(), "backlogs": _backlogs()} | (extra_context or {})
+        backlog = _backlog(request.GET.get("tenant__id__exact", ""))
+        context = {"budget": BudgetFacts.now(), "backlog": backlog} | (extra_context or {})
         return super().changelist_view(request, context)
 
     @admin.display(description=_("above the ceiling"))
@@ -227,14 +227,15 @@ class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
-def _backlogs() -> list[BudgetReport]:
-    """The reports of the first tenants with a backlog; not of one whose policy cannot be used."""
-    waiting = PaidAnalysis.objects.filter(state=AnalysisState.WAITING).values("tenant")
-    reports: list[BudgetReport] = []
-    for tenant in Tenant.objects.filter(pk__in=waiting).order_by("name")[:MAX_BACKLOGS]:
-        with suppress(PolicyRefused):
-            reports.append(budget_report(tenant, now=timezone.now()))
-    return reports
+def _backlog(tenant_id: str) -> BudgetReport | None:
+    """The report of the chosen tenant, else of that with the longest backlog; one, as it costs."""
+    waiting = Q(paid_analyses__state=AnalysisState.WAITING)
+    tenants = Tenant.objects.filter(waiting).annotate(waiting=Count("paid_analyses"))
+    with suppress(ValidationError, PolicyRefused):  # not an id; a policy that cannot be used
+        chosen = tenants.filter(pk=tenant_id) if tenant_id else tenants.order_by("-waiting")
+        tenant = chosen.first()
+        return budget_report(tenant, now=timezone.now()) if tenant else None
+    return None
 
 
 def _limit(tenant: Tenant) -> int | None:

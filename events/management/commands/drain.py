@@ -15,7 +15,9 @@ from events.subscriptions import Subscription
 
 
 class Command(BaseCommand):
-    help = "Do the tasks that are due, in the foreground. Workers do the same; both may run at once."
+    help = (
+        "Do the tasks that are due, in the foreground. Workers do the same; both may run at once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queue", help="only this queue (default: all)")

@@ -84,9 +84,7 @@ class Command(BaseCommand):
     def _chosen(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         narrowed = any(options[name] for name in ("delivery_id", "topic", "subscriber", "error"))
         if narrowed == options["all"]:
-            raise CommandError(
-                "Name tasks, a filter (--topic, --subscriber, --error) or --all"
-            )
+            raise CommandError("Name tasks, a filter (--topic, --subscriber, --error) or --all")
         states = [DeliveryState.DEAD, *([DeliveryState.DONE] if options["done"] else [])]
         chosen = _filtered(Delivery.objects.filter(state__in=states), options)
         if options["delivery_id"]:

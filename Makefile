@@ -27,7 +27,7 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 	@$(MANAGE) migrate --verbosity 0
 	@PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
 
-test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
+test: $(VENV)/dev tesseract browser ## run every test but the long ones (arguments: ARGS="-k albums")
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from media.models import Channel, MediaObject, Post
 
@@ -18,7 +19,7 @@ class AlbumKind(models.TextChoices):
 class AlbumStatus(models.TextChoices):
     WAITING = "waiting", _("waiting for its items")
     COMPLETE = "complete", _("complete")
-    PARTIAL = "partial", _("partial")
+    PARTIAL = "partial", pgettext_lazy("album", "partial")
 
 
 class MediaGroup(models.Model):

@@ -1,7 +1,7 @@
 """
 Tables of the outbox: events, and their deliveries to subscribers.
 
-The console calls a delivery a job, and a dead letter a failed job.
+The operator's word for a delivery is task, and for a dead letter failed task.
 """
 
 from typing import ClassVar
@@ -84,8 +84,8 @@ class Delivery(models.Model):
     outcome = models.CharField(_("outcome"), max_length=100, blank=True, default="")
 
     class Meta:
-        verbose_name = _("job")
-        verbose_name_plural = _("jobs")
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event", "subscriber"], name="delivery_once"),
             models.CheckConstraint(
@@ -142,5 +142,5 @@ class DeadLetter(Delivery):
 
     class Meta:
         proxy = True
-        verbose_name = _("failed job")
-        verbose_name_plural = _("failed jobs")
+        verbose_name = _("failed task")
+        verbose_name_plural = _("failed tasks")

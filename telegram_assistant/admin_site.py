@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
@@ -20,8 +21,15 @@ ORDER: Final = (
     "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip
 """Order of the models on the first page; models that are not named come last."""
-NAMES: Final = {"django_q": _("Tasks"), "authtoken": _("API tokens")}
+NAMES: Final = {"django_q": _("Scheduler"), "authtoken": _("API tokens")}
 """Names of apps whose own names have no translation."""
+SCHEDULER: Final = {
+    "django_q.Schedule": (_("schedule"), _("schedules")),
+    "django_q.OrmQ": (_("queued run"), _("queued runs")),
+    "django_q.Failure": (_("failed run"), _("failed runs")),
+    "django_q.Success": (_("finished run"), _("finished runs")),
+}
+"""Names of django-q2's models. Its own word is task, which here means a delivery."""
 
 
 class ConsoleSite(AdminSite):
@@ -30,11 +38,10 @@ class ConsoleSite(AdminSite):
     index_title = _("Console")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        for app in apps:
+        listed = super().get_app_list(request, app_label)
+        for app in listed:
             app["models"].sort(key=lambda model: _position(app, model))
-            app["name"] = NAMES.get(app["app_label"], app["name"])
-        return sorted(apps, key=lambda app: min(_position(app, model) for model in app["models"]))
+        return sorted(listed, key=lambda app: min(_position(app, model) for model in app["models"]))
 
 
 def _position(app: dict[str, Any], model: dict[str, Any]) -> int:
@@ -44,3 +51,11 @@ def _position(app: dict[str, Any], model: dict[str, Any]) -> int:
 
 class ConsoleConfig(AdminConfig):
     default_site = "telegram_assistant.admin_site.ConsoleSite"
+
+    def ready(self) -> None:
+        super().ready()
+        for label, name in NAMES.items():
+            apps.get_app_config(label).verbose_name = name
+        for label, (one, many) in SCHEDULER.items():
+            meta = apps.get_model(label)._meta  # noqa: SLF001 - Django's public name for it
+            meta.verbose_name, meta.verbose_name_plural = one, many

@@ -46,4 +46,4 @@ def _deliveries() -> dict[str, int]:
         waiting=Count("pk", filter=Q(state__in=OPEN_STATES)),
         dead=Count("pk", filter=Q(state=DeliveryState.DEAD)),
     )
-    return {"deliveries waiting": counts["waiting"], "dead letters": counts["dead"]}
+    return {"tasks waiting": counts["waiting"], "failed tasks": counts["dead"]}

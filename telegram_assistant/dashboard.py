@@ -93,8 +93,8 @@ def _deliveries() -> Iterator[Figure]:
     """Count open and dead deliveries, for both of which there are partial indexes."""
     waiting = _waiting()
     dead = Delivery.objects.filter(state=DeliveryState.DEAD).count()
-    yield Figure(_("jobs in the queue"), _number(waiting), list_of(Delivery))
-    yield Figure(_("failed jobs"), _number(dead), list_of(DeadLetter), alarming=dead > 0)
+    yield Figure(_("tasks in the queue"), _number(waiting), list_of(Delivery))
+    yield Figure(_("failed tasks"), _number(dead), list_of(DeadLetter), alarming=dead > 0)
 
 
 def _waiting() -> int:

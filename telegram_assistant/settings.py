@@ -168,7 +168,7 @@ SPECTACULAR_SETTINGS = {
 WORKER_PROCESSES = ENV.web.q_workers
 Q_CLUSTER = {
     "name": "telegram_assistant",
-    "label": "Tasks",
+    "label": "Scheduler",
     "orm": "default",
     "broker_class": "events.queue.Broker",
     "workers": min(2, ENV.web.q_workers),

@@ -53,7 +53,9 @@ class DeliveriesAdmin(StateMark, ReadOnlyAdmin[AnyDelivery]):
         chosen = Delivery.objects.filter(pk__in=queryset.order_by().values("pk"))
         count = dead_letters.replay(chosen, now=timezone.now())
         text = ngettext(
-            "%(count)d job is in the queue again.", "%(count)d jobs are in the queue again.", count
+            "%(count)d task is in the queue again.",
+            "%(count)d tasks are in the queue again.",
+            count,
         )
         level = messages.SUCCESS if count else messages.WARNING
         self.message_user(request, text % {"count": count}, level)

@@ -52,7 +52,7 @@ class OutboxEventAdmin(ReadOnlyAdmin[OutboxEvent]):
         states = Delivery.objects.only("event_id", "state")
         return super().get_queryset(request).prefetch_related(Prefetch("deliveries", states))
 
-    @admin.display(description=_("jobs"))
+    @admin.display(description=_("tasks"))
     def delivered(self, event: OutboxEvent) -> SafeString | str:
         counts = Counter(delivery.state for delivery in event.deliveries.all())
         marks = [

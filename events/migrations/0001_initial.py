@@ -72,8 +72,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "job",
-                "verbose_name_plural": "jobs",
+                "verbose_name": "task",
+                "verbose_name_plural": "tasks",
             },
         ),
         migrations.CreateModel(
@@ -103,8 +103,8 @@ class Migration(migrations.Migration):
             name="DeadLetter",
             fields=[],
             options={
-                "verbose_name": "failed job",
-                "verbose_name_plural": "failed jobs",
+                "verbose_name": "failed task",
+                "verbose_name_plural": "failed tasks",
                 "proxy": True,
                 "indexes": [],
                 "constraints": [],

@@ -132,6 +132,6 @@ def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server, t
     page.screenshot(path=tmp_path / "dead.png", full_page=True)
     page.click("button[name=index]")
 
-    expect(page.locator(".messagelist")).to_contain_text("1 шаг снова в очереди")
+    expect(page.locator(".messagelist")).to_contain_text("1 задача снова в очереди")
     expect(page.locator("#result_list")).to_have_count(0)
     assert Delivery.objects.get(pk=letter.pk).state == DeliveryState.PENDING

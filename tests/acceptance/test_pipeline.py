@@ -128,7 +128,7 @@ def test_the_demo_ends_well_and_the_second_time_imports_nothing(product):
     second = product.manage("demo", "--json")
 
     assert first.returncode == 0, first.stderr
-    for line in ("posts", "pictures read", "words recognized", "dead letters", "password"):
+    for line in ("posts", "pictures read", "words recognized", "failed tasks", "password"):
         assert line in first.stdout
     report = json.loads(second.stdout)
     assert (second.returncode, report["import"]["new"], report["import"]["updated"]) == (0, 0, 0)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.translation import override
 
 from albums.models import MediaGroup
 from events import console
@@ -364,6 +365,22 @@ def _replay(client: Client, model: type, rows, *, query: str = "", **fields) -> 
     form = {"action": "replay", "_selected_action": [row.pk for row in rows], "index": 0}
     answer = client.post(list_of(model, query), form | fields, follow=True)
     return answer.content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_no_two_lists_have_one_name(language, rf):
+    request = rf.get("/")
+    request.user = get_user_model().objects.create_superuser("admin")
+
+    with override(language):
+        apps = admin.site.get_app_list(request)
+        names = [str(name) for app in apps for name in (app["name"], *_names(app))]
+
+    assert len(names) == len(set(names)), names
+
+
+def _names(app: dict[str, Any]) -> list[str]:
+    return [model["name"] for model in app["models"] if model["name"] != app["name"]]
 
 
 def test_chosen_dead_letters_are_delivered_again(console_client):

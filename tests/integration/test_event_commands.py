@@ -121,7 +121,7 @@ class TestStats:
 
 class TestList:
     def test_without_deliveries_it_says_so(self, manage, manage_json):
-        assert manage("events", "list") == "No such deliveries.\n"
+        assert manage("events", "list") == "No such tasks.\n"
         assert manage_json("events", "list") == []
 
     def test_the_newest_come_first_and_no_more_than_asked_for(self, manage_json, ping):
@@ -217,7 +217,7 @@ class TestReplay:
 
         text = manage("events", "replay", "--all")
 
-        assert text == "Replayed 2 deliveries.\n"
+        assert text == "Replayed 2 tasks.\n"
         assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 0)}
         assert manage("drain").startswith("test.listen: 2 done, 0 failed, 0 postponed, 0 dead")
 
@@ -227,7 +227,7 @@ class TestReplay:
         text = manage("events", "replay", "--all", "--dry-run")
         report = manage_json("events", "replay", "--all", "--dry-run")
 
-        assert text == "Would replay 2 deliveries.\n"
+        assert text == "Would replay 2 tasks.\n"
         assert report == {"dry_run": True, "replayed": 2}
         assert Delivery.objects.filter(state=DeliveryState.DEAD).count() == 2
 
@@ -272,14 +272,14 @@ class TestReplay:
         without = manage("events", "replay", "--topic", "test.ping")
         with_done = manage("events", "replay", "--topic", "test.ping", "--done")
 
-        assert without == "Replayed 0 deliveries.\n"
-        assert with_done == "Replayed 1 deliveries.\n"
+        assert without == "Replayed 0 tasks.\n"
+        assert with_done == "Replayed 1 tasks.\n"
 
     def test_what_still_waits_is_left_alone(self, manage, ping):
         listen()
         publish(ping(1))
 
-        assert manage("events", "replay", "--all", "--done") == "Replayed 0 deliveries.\n"
+        assert manage("events", "replay", "--all", "--done") == "Replayed 0 tasks.\n"
 
     @pytest.mark.parametrize("choice", [(), ("--done",), ("--all", "--topic", "test.ping")])
     def test_nothing_or_everything_and_a_filter_is_refused_with_the_choices(self, manage, choice):

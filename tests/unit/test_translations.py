@@ -119,15 +119,15 @@ def _texts(entries: Iterable[polib.MOEntry | polib.POEntry]) -> dict:
 @pytest.mark.parametrize(
     ("count", "text"),
     [
-        (1, "1 шаг снова"),
-        (2, "2 шага снова"),
-        (5, "5 шагов снова"),
-        (21, "21 шаг "),
+        (1, "1 задача снова"),
+        (2, "2 задачи снова"),
+        (5, "5 задач снова"),
+        (21, "21 задача "),
     ],
 )
 def test_russian_counts_as_russians_do(count, text):
-    singular = "%(count)d job is in the queue again."
-    plural = "%(count)d jobs are in the queue again."
+    singular = "%(count)d task is in the queue again."
+    plural = "%(count)d tasks are in the queue again."
 
     with override("ru"):
         assert (ngettext(singular, plural, count) % {"count": count}).startswith(text)

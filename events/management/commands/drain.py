@@ -15,14 +15,16 @@ from events.subscriptions import Subscription
 
 
 class Command(BaseCommand):
-    help = "Deliver what is due, in the foreground. Workers do the same; both may run at once."
+    help = (
+        "Do the tasks that are due, in the foreground. Workers do the same; both may run at once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queue", help="only this queue (default: all)")
         parser.add_argument(
             "--until-idle",
             action="store_true",
-            help="also wait for what is leased or backing off, until nothing is left to deliver",
+            help="also wait for tasks that are leased or backing off, until none is left",
         )
         parser.add_argument(
             "--max-wait",
@@ -73,7 +75,7 @@ class Command(BaseCommand):
 def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, Tally]:
     """Drain `queues` with a progress bar on stderr; returns a tally per subscriber."""
     tallies: dict[str, Tally] = defaultdict(Tally)
-    with tqdm(desc="deliveries", unit="", total=_open(queues), file=sys.stderr) as bar:
+    with tqdm(desc="tasks", unit="", total=_open(queues), file=sys.stderr) as bar:
 
         def observe(subscription: Subscription, tally: Tally) -> None:
             tallies[subscription.name].add(tally)

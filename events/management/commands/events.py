@@ -15,24 +15,24 @@ from events.tasks import KEEP
 
 
 class Command(BaseCommand):
-    help = "Inspect events and deliveries, replay dead letters, delete old events."
+    help = "Inspect events and tasks, run failed tasks again, delete old events."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         self._parser(commands, "stats", "length, pending and oldest age per topic and subscriber")
-        listing = self._parser(commands, "list", "deliveries, newest first")
+        listing = self._parser(commands, "list", "tasks, newest first")
         _add_filters(listing)
         listing.add_argument("--state", choices=DeliveryState.values)
         listing.add_argument("--limit", type=_count, default=20)
-        show = self._parser(commands, "show", "one event with its deliveries")
+        show = self._parser(commands, "show", "one event with its tasks")
         show.add_argument("event_id", type=int)
-        replay = self._parser(commands, "replay", "make dead letters due again")
+        replay = self._parser(commands, "replay", "run failed tasks again")
         _add_filters(replay)
-        replay.add_argument("delivery_id", type=int, nargs="*", help="these deliveries")
-        replay.add_argument("--all", action="store_true", help="every dead letter")
-        replay.add_argument("--done", action="store_true", help="finished deliveries too")
+        replay.add_argument("delivery_id", type=int, nargs="*", help="these tasks")
+        replay.add_argument("--all", action="store_true", help="every failed task")
+        replay.add_argument("--done", action="store_true", help="finished tasks, too")
         replay.add_argument("--dry-run", action="store_true", help="only say how many")
-        prune = self._parser(commands, "prune", "delete events whose deliveries are finished")
+        prune = self._parser(commands, "prune", "delete events whose tasks are finished")
         prune.add_argument("--older-than-days", type=float, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
 
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         if options["state"]:
             deliveries = deliveries.filter(state=options["state"])
         rows = [_summary(d) for d in deliveries.order_by("-pk")[: options["limit"]]]
-        self._print(rows, options, empty="No such deliveries.")
+        self._print(rows, options, empty="No such tasks.")
 
     def _show(self, options: dict[str, Any]) -> None:
         event = OutboxEvent.objects.filter(pk=options["event_id"]).first()
@@ -79,14 +79,12 @@ class Command(BaseCommand):
         if not options["dry_run"]:
             count = dead_letters.replay(chosen, now=timezone.now())
         verb = "Would replay" if options["dry_run"] else "Replayed"
-        self._say(options, f"{verb} {count} deliveries.", replayed=count)
+        self._say(options, f"{verb} {count} tasks.", replayed=count)
 
     def _chosen(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         narrowed = any(options[name] for name in ("delivery_id", "topic", "subscriber", "error"))
         if narrowed == options["all"]:
-            raise CommandError(
-                "Name deliveries, a filter (--topic, --subscriber, --error) or --all"
-            )
+            raise CommandError("Name tasks, a filter (--topic, --subscriber, --error) or --all")
         states = [DeliveryState.DEAD, *([DeliveryState.DONE] if options["done"] else [])]
         chosen = _filtered(Delivery.objects.filter(state__in=states), options)
         if options["delivery_id"]:

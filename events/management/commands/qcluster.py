@@ -11,7 +11,7 @@ from events.supervision.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Start the workers and django-q2's schedules, and replace any process that ends."
+    help = "Start the workers and the scheduler, and replace any process that ends."
 
     def handle(self, *args: Any, **options: Any) -> None:
         due = worker.due_queues(now=timezone.now())  # an error here shows a missing table at once

@@ -27,7 +27,7 @@ class EndingCluster(Cluster):  # type: ignore[misc]  # django-q2 has no types
 
 
 class Command(BaseCommand):
-    help = "django-q2's cluster: schedules and occasional tasks. `qcluster` starts it."
+    help = "Run the scheduler (django-q2's cluster) until SIGTERM or Ctrl-C. `qcluster` starts it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--supervisor", type=int, metavar="PID", help=SUPPRESS)

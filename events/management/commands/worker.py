@@ -8,7 +8,9 @@ from events.supervision.worker_process import WorkerProcess, exit_at_once
 
 
 class Command(BaseCommand):
-    help = "Deliver what becomes due, until SIGTERM or Ctrl-C. `qcluster` starts such processes."
+    help = (
+        "Do the tasks that become due, until SIGTERM or Ctrl-C. `qcluster` starts such processes."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -41,7 +41,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"import": summary.as_dict(), **report}))
         else:
             self._print(summary, report, password)
-        if not summary.clean or report["dead letters"] or report["deliveries waiting"]:
+        if not summary.clean or report["failed tasks"] or report["tasks waiting"]:
             sys.exit(1)
 
     def _import(self, tenant: Tenant) -> ImportSummary:

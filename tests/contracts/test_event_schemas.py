@@ -17,6 +17,8 @@ from pydantic import ValidationError
 
 from events import schemas
 from events.schemas import MediaFile, VisionUploadedEventV1
+from media.models import MediaObject, Post
+from media.posts import post_events
 
 SNAPSHOTS = Path(__file__).parent / "schemas"
 
@@ -70,11 +72,23 @@ def test_fact_039_the_sample_event_of_the_seed_validates():
     assert event.topic == "posts.vision.uploaded"
 
 
-def test_fact_040_the_sample_event_is_known_by_tenant_post_and_picture():
-    event = seed_sample()
+def test_fact_040_the_event_of_a_picture_is_known_by_tenant_post_and_picture():
+    post = Post(
+        pk=uuid.UUID("0b7c9f64-1111-4222-8333-444455556666"),
+        tenant_id=uuid.UUID("877193ef-be80-4977-aaeb-8009c3d772ee"),
+        channel_id=uuid.UUID(int=7),
+        posted_at=datetime(2026, 11, 21, tzinfo=UTC),
+    )
+    media = MediaObject(
+        file_sha256="ab" * 32, s3_key="media/k.jpg", mime="image/jpeg", size_bytes=512000
+    )
 
+    event = post_events.uploaded(post, [media], now=post.posted_at, trace_id="t")
+
+    assert event.topic == "posts.vision.uploaded"
     assert event.idempotency_key == (
-        f"{event.tenant_id}:{event.post_id}:{event.media_files[0].sha256}"
+        "877193ef-be80-4977-aaeb-8009c3d772ee:0b7c9f64-1111-4222-8333-444455556666:"
+        "abababababababababababababababababababababababababababababababab"
     )
 
 

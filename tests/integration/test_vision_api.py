@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Membership, User
 from tests import factories as make
+from tests.plans import plan_with_one_index
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
 from vision.providers.port import Analysis
 
@@ -390,34 +391,10 @@ class TestStats:
             bob.get(f"{API}/stats")
 
         [sums] = [q["sql"] for q in captured if "post_enrichment" in q["sql"]]
-        assert "Index Only Scan using idx_pe_vision_stats" in _plan_without_other_indexes(sums)
-
-
-def _plan_without_other_indexes(statement, *, index="idx_pe_vision_stats"):
-    """
-    Explain the statement where the planner has only this index, so that it has no choice.
-
-    Among several that serve, which one wins depends on statistics that autovacuum writes meanwhile.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # pending triggers would refuse the DDL
-        cursor.execute(
-            "SELECT conname FROM pg_constraint WHERE conrelid = 'post_enrichment'::regclass"
-            " AND contype IN ('p', 'u')"
-        )
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"ALTER TABLE post_enrichment DROP CONSTRAINT {name} CASCADE")
-        cursor.execute(
-            "SELECT indexname FROM pg_indexes WHERE tablename = 'post_enrichment'"
-            " AND indexname <> %s",
-            [index],
-        )
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"DROP INDEX {name}")
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
-        cursor.execute(f"EXPLAIN {statement}")
-        return "\n".join(line for (line,) in cursor.fetchall())
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+        plan = plan_with_one_index(sums, table="post_enrichment", index="idx_pe_vision_stats")
+        assert "Index Only Scan using idx_pe_vision_stats" in plan
 
 
 class TestWhoIsAnswered:

@@ -29,8 +29,8 @@ from django.conf import settings  # noqa: E402 - after django.setup()
 from PIL import Image  # noqa: E402
 
 from telegram_assistant.config import GigaChat  # noqa: E402
+from tests.factories import Archive  # noqa: E402
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET  # noqa: E402
-from tests.integration.archive import Archive  # noqa: E402
 from vision import handlers  # noqa: E402
 from vision.models import PaidAnalysis  # noqa: E402
 

@@ -6,6 +6,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
@@ -20,7 +21,7 @@ ORDER: Final = (
     "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip
 """Order of the models on the first page; models that are not named come last."""
-NAMES: Final = {"django_q": _("Tasks"), "authtoken": _("API tokens")}
+NAMES: Final = {"django_q": pgettext_lazy("menu", "Tasks"), "authtoken": _("API tokens")}
 """Names of apps whose own names have no translation."""
 
 

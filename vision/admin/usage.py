@@ -4,9 +4,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import Tenant
 from events.console import (
@@ -27,10 +28,10 @@ from vision.reasons import explain
 from vision.services import retry_backlog
 
 STATES = {
-    "closed": _("closed"),
-    "open": _("open"),
-    "half_open": _("half open"),
-    "paused": _("paused"),
+    "closed": pgettext_lazy("circuit breaker", "closed"),
+    "open": pgettext_lazy("circuit breaker", "open"),
+    "half_open": pgettext_lazy("circuit breaker", "half open"),
+    "paused": pgettext_lazy("circuit breaker", "paused"),
 }
 
 
@@ -51,6 +52,13 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     list_select_related = ("tenant",)
     ordering = ("-day", "tenant__name")
     actions = ("reset_usage",)
+    fields = (
+        "day", "tenant", "used_tokens", "lost_tokens", "reserved_tokens", "forgiven_tokens", "limit",
+        "share", "calls", "updated_at",
+    )  # fmt: skip
+
+    def heading(self, row: TokenBudget) -> str:
+        return f"{row.tenant}, {date_format(row.day)}"
 
     @admin.display(description=_("limit"))
     def limit(self, row: TokenBudget) -> str:

@@ -515,7 +515,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("gigachat", "GigaChat"),
                             ("ocr_fallback", "text recognition"),
-                            ("none", "none"),
+                            ("none", "not analyzed"),
                         ],
                         max_length=50,
                         null=True,

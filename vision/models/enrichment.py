@@ -30,7 +30,7 @@ class EnrichmentStatus(models.TextChoices):
 class VisionProviderName(models.TextChoices):
     GIGACHAT = "gigachat", "GigaChat"
     OCR_FALLBACK = "ocr_fallback", _("text recognition")
-    NONE = "none", _("none")
+    NONE = "none", _("not analyzed")
 
 
 class AnalysisReason(models.TextChoices):
@@ -190,4 +190,4 @@ class PostEnrichment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.post_id} {self.kind}"
+        return str(self.get_kind_display())

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from albums.models import MediaGroup, MediaGroupItem
 from events.console import (
@@ -25,7 +26,7 @@ from events.console import (
 )
 from media.admin import PostAdmin
 from media.admin.pictures import thumbnail_address, thumbnail_tag
-from media.models import Post
+from media.models import MediaState, Post
 from vision.models import EnrichmentKind, PostEnrichment
 
 HEADING_CHARS = 60
@@ -35,7 +36,7 @@ class AlbumOfPostInline(ReadOnlyInline[MediaGroupItem, Post]):
     """The album of a post and its position in it, on the page of the post."""
 
     model = MediaGroupItem
-    fields = readonly_fields = ("album", "position", "status")
+    fields = readonly_fields = ("album", "place", "status")
     verbose_name_plural = _("album")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroupItem]:
@@ -44,6 +45,11 @@ class AlbumOfPostInline(ReadOnlyInline[MediaGroupItem, Post]):
     @admin.display(description=_("album"))
     def album(self, item: MediaGroupItem) -> SafeString:
         return internal_link(page_of(MediaGroup, item.group_id), _name(item.group))
+
+    @admin.display(description=_("position"))
+    def place(self, item: MediaGroupItem) -> int:
+        """The position as people count, as on the page of the album."""
+        return item.position + 1
 
     @admin.display(description=_("status"))
     def status(self, item: MediaGroupItem) -> str:
@@ -79,7 +85,10 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     ordering = ("-posted_at", "-id")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("channel", "posted_at", "full_caption", "strip")}),
-        (_("Summary"), {"fields": ("status", "summary", "assembled_at", "version")}),
+        (
+            pgettext_lazy("album", "Summary"),
+            {"fields": ("status", "summary", "assembled_at", "version")},
+        ),
         (
             _("Record"),
             {
@@ -131,7 +140,7 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     def strip(self, group: MediaGroup) -> SafeString | str:
         """The items in the order of their positions, each with the text that was read in it."""
         analyses = PostEnrichment.objects.filter(kind=EnrichmentKind.VISION).only(
-            "post_id", "status", "vision_ocr_text", "vision_description"
+            "post_id", "status", "vision_analyzed_at", "vision_ocr_text", "vision_description"
         )
         items = (
             MediaGroupItem.objects.filter(group=group)
@@ -162,6 +171,7 @@ def _pictures(items: QuerySet[MediaGroupItem]) -> Iterator[dict[str, Any]]:
             "post": page_of(Post, item.post_id),
             "message": item.post.telegram_message_id,
             "absence": item.post.get_media_state_display(),
+            "awaited": item.post.media_state == MediaState.STORED,
             "thumbnail": thumbnail_address(media_id) if media_id else "",
             "analysis": next(iter(item.post.analyses), None),  # type: ignore[attr-defined]
         }

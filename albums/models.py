@@ -100,7 +100,7 @@ class MediaGroup(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel_id} {self.grouped_id}"
+        return f"#{self.grouped_id}"
 
 
 class ItemKind(models.TextChoices):
@@ -148,4 +148,4 @@ class MediaGroupItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.group_id} #{self.position}"
+        return f"#{self.position + 1}"

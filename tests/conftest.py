@@ -34,17 +34,37 @@ SHARED_DATA = Path(
     os.environ.get("SHARED_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data")
 )
 
-# The same examples at every run, and no test fails because the machine is busy.
+# No test fails because the machine is busy. Without a database of earlier failures the seed alone
+# decides about the examples, on whichever machine.
 hypothesis_settings.register_profile(
-    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("house")
 
 
+@pytest.hookimpl(tryfirst=True)  # before hypothesis reads its option
 def pytest_configure(config: pytest.Config) -> None:
-    """What this process starts in other ones finds its VAR_DIR, not the installation's."""
+    """
+    Give this run the seed of its examples, and what it starts its own VAR_DIR.
+
+    xdist's workers get both from the process that starts them.
+    """
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if not hasattr(config, "workerinput"):  # xdist's workers are given theirs
         os.environ["VAR_DIR"] = str(database.make_room_for_a_run() / "main")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"examples of hypothesis: --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say after failures, too, with which examples they come again; --quiet hides the header."""
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(pytest_report_header(config))
 
 
 @pytest.hookimpl(optionalhook=True)

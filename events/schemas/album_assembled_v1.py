@@ -28,7 +28,6 @@ class AlbumAssembledEventV1(Event):
     vision_summary: str | None = None
     vision_labels: list[str] = Field(default_factory=list)
     vision_ocr_text: str | None = None
-    vision_tags: list[str] = Field(default_factory=list)
     has_meme: bool = False
     has_text: bool = False
     s3_key: str | None = None

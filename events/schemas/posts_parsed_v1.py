@@ -27,8 +27,8 @@ class PostParsedEventV1(Event):
     telegram_post_url: str | None = None
     has_media: bool = False
     is_edited: bool = False
-    views_count: int = Field(default=0, ge=0)
-    forwards_count: int = Field(default=0, ge=0)
+    views_count: int | None = Field(default=None, ge=0)
+    forwards_count: int | None = Field(default=None, ge=0)
     reactions_count: int = Field(default=0, ge=0)
     forward_from_peer_id: dict[str, Any] | None = None
     forward_from_chat_id: int | None = None

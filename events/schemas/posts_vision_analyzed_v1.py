@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,7 +28,6 @@ class VisionResult(BaseModel):
     description: str | None = None
     ocr_text: str | None = None
     is_meme: bool = False
-    context: dict[str, Any] | None = None
     tokens_used: int = Field(default=0, ge=0)
     file_id: str | None = None
     analyzed_at: UtcDatetime
@@ -63,6 +62,5 @@ class VisionAnalyzedEventV1(Event):
     vision: VisionResult | None = None
     skipped: bool = False
     reasons: list[SkipReason] = Field(default_factory=list)
-    media_summary: dict[str, Any] | None = None
     analysis_duration_ms: int = Field(default=0, ge=0)
     schema_ref: str = "posts_vision_analyzed_v1.json"

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -16,9 +17,10 @@ from events.console import (
     internal_link,
     list_of,
     page_of,
-    pretty_json,
     rendered,
+    short_time,
 )
+from media.admin import import_summary
 from media.models import ImportProblem, ImportRun
 
 PROBLEMS_SHOWN = 50
@@ -39,8 +41,11 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
         "duration",
         "problems_link",
         "problems_found",
-        "summary_json",
+        "summary_table",
     )
+
+    def heading(self, run: ImportRun) -> str:
+        return _name(run)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
         runs = super().get_queryset(request).select_related("tenant")
@@ -51,7 +56,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
         """Empty while the import runs, and for good if it was killed."""
         if run.finished_at is None:
             return EMPTY
-        return f"{(run.finished_at - run.started_at).total_seconds():.1f}"
+        return number_format((run.finished_at - run.started_at).total_seconds(), 1)
 
     @admin.display(description=_("new posts"))
     def new_posts(self, run: ImportRun) -> Any:
@@ -71,8 +76,9 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
         return rendered("problems.html", problems=problems) if problems else EMPTY
 
     @admin.display(description=_("summary"))
-    def summary_json(self, run: ImportRun) -> SafeString | str:
-        return pretty_json(run.summary)
+    def summary_table(self, run: ImportRun) -> SafeString | str:
+        rows = list(import_summary.rows(run.summary))
+        return rendered("facts.html", rows=rows) if rows else EMPTY
 
 
 @admin.register(ImportProblem)
@@ -97,4 +103,9 @@ class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
 
     @admin.display(description=_("import"), ordering="run_id")
     def run_link(self, problem: ImportProblem) -> SafeString:
-        return internal_link(page_of(ImportRun, problem.run_id), str(problem.run))
+        return internal_link(page_of(ImportRun, problem.run_id), _name(problem.run))
+
+
+def _name(run: ImportRun) -> str:
+    """The path alone would name every import of the same folder."""
+    return f"{run} ({short_time(run.started_at)})"

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -80,7 +81,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
         "mime",
         "size",
         "dimensions",
-        "duration_seconds",
+        "duration",
         "refs_count",
         "used_by",
         "file_sha256",
@@ -142,6 +143,11 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
     @admin.display(description=_("dimensions"))
     def dimensions(self, media: MediaObject) -> str:
         return f"{media.width} × {media.height}" if media.width and media.height else EMPTY
+
+    @admin.display(description=_("duration, s"), ordering="duration_seconds")
+    def duration(self, media: MediaObject) -> str:
+        seconds = media.duration_seconds
+        return EMPTY if seconds is None else number_format(seconds, 1)
 
     @admin.display(description=_("content"))
     def preview(self, media: MediaObject) -> SafeString:

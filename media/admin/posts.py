@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -219,7 +220,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("engagement"))
     def engagement(self, post: Post) -> str:
-        return f"{post.engagement_score:.2f}"
+        """Empty where it would count unknown views as none."""
+        return EMPTY if post.views_count is None else number_format(post.engagement_score, 2)
 
     @admin.display(description=_("other content"))
     def other_content(self, post: Post) -> SafeString | str:

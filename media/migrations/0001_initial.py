@@ -4,6 +4,7 @@ import django.contrib.postgres.indexes
 import django.contrib.postgres.search
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.comparison
 import django.db.models.functions.math
 import django.db.models.functions.text
 from django.db import migrations, models
@@ -268,10 +269,13 @@ class Migration(migrations.Migration):
                     "via_bot",
                     models.CharField(blank=True, default="", max_length=64, verbose_name="via bot"),
                 ),
-                ("views_count", models.PositiveBigIntegerField(default=0, verbose_name="views")),
+                (
+                    "views_count",
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="views"),
+                ),
                 (
                     "forwards_count",
-                    models.PositiveBigIntegerField(default=0, verbose_name="forwards"),
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="forwards"),
                 ),
                 (
                     "reactions_count",
@@ -279,7 +283,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "replies_count",
-                    models.PositiveBigIntegerField(default=0, verbose_name="replies"),
+                    models.PositiveBigIntegerField(blank=True, null=True, verbose_name="replies"),
                 ),
                 (
                     "reactions",
@@ -295,7 +299,11 @@ class Migration(migrations.Migration):
                                     django.db.models.expressions.CombinedExpression(
                                         django.db.models.functions.math.Ln(
                                             django.db.models.expressions.CombinedExpression(
-                                                models.F("views_count"), "+", models.Value(1.0)
+                                                django.db.models.functions.comparison.Coalesce(
+                                                    models.F("views_count"), models.Value(0)
+                                                ),
+                                                "+",
+                                                models.Value(1.0),
                                             )
                                         ),
                                         "+",
@@ -315,7 +323,11 @@ class Migration(migrations.Migration):
                                     django.db.models.expressions.CombinedExpression(
                                         django.db.models.functions.math.Ln(
                                             django.db.models.expressions.CombinedExpression(
-                                                models.F("forwards_count"), "+", models.Value(1.0)
+                                                django.db.models.functions.comparison.Coalesce(
+                                                    models.F("forwards_count"), models.Value(0)
+                                                ),
+                                                "+",
+                                                models.Value(1.0),
                                             )
                                         ),
                                         "*",
@@ -325,7 +337,11 @@ class Migration(migrations.Migration):
                                 "+",
                                 django.db.models.functions.math.Ln(
                                     django.db.models.expressions.CombinedExpression(
-                                        models.F("replies_count"), "+", models.Value(1.0)
+                                        django.db.models.functions.comparison.Coalesce(
+                                            models.F("replies_count"), models.Value(0)
+                                        ),
+                                        "+",
+                                        models.Value(1.0),
                                     )
                                 ),
                             ),

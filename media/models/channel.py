@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Channel(models.Model):
@@ -18,10 +19,14 @@ class Channel(models.Model):
         verbose_name=_("tenant"),
     )
     tg_channel_id = models.BigIntegerField(_("Telegram id"))
-    username = models.CharField(_("username"), max_length=64, blank=True, default="")
-    title = models.CharField(_("title"), max_length=255, blank=True, default="")
+    username = models.CharField(
+        pgettext_lazy("channel", "username"), max_length=64, blank=True, default=""
+    )
+    title = models.CharField(
+        pgettext_lazy("channel", "title"), max_length=255, blank=True, default=""
+    )
     kind = models.CharField(_("kind"), max_length=32, blank=True, default="")
-    is_active = models.BooleanField(_("active"), default=True)
+    is_active = models.BooleanField(pgettext_lazy("channel", "active"), default=True)
     last_message_id = models.BigIntegerField(_("last message"), null=True, blank=True)
     last_message_at = models.DateTimeField(_("last message at"), null=True, blank=True)
     last_parsed_at = models.DateTimeField(_("last parsed at"), null=True, blank=True)

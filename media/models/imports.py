@@ -21,7 +21,7 @@ class ImportRun(models.Model):
         verbose_name_plural = _("imports")
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.started_at:%Y-%m-%d %H:%M})"
+        return self.path
 
 
 class ImportProblem(models.Model):

@@ -6,7 +6,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, FloatField, Q, Value
-from django.db.models.functions import Left, Ln
+from django.db.models.functions import Coalesce, Left, Ln
 from django.utils.translation import gettext_lazy as _
 
 from media.models.channel import Channel
@@ -94,19 +94,21 @@ class Post(models.Model):
 
     post_author = models.CharField(_("author"), max_length=255, blank=True, default="")
     via_bot = models.CharField(_("via bot"), max_length=64, blank=True, default="")
-    views_count = models.PositiveBigIntegerField(_("views"), default=0)
-    forwards_count = models.PositiveBigIntegerField(_("forwards"), default=0)
+    # NULL where the source does not say: exports of Telegram Desktop have none of the three.
+    views_count = models.PositiveBigIntegerField(_("views"), null=True, blank=True)
+    forwards_count = models.PositiveBigIntegerField(_("forwards"), null=True, blank=True)
     reactions_count = models.PositiveBigIntegerField(_("reactions"), default=0)
-    replies_count = models.PositiveBigIntegerField(_("replies"), default=0)
+    replies_count = models.PositiveBigIntegerField(_("replies"), null=True, blank=True)
     reactions = models.JSONField(_("reactions by kind"), default=list, blank=True)
     engagement_score = models.GeneratedField(
         verbose_name=_("engagement"),
-        # log10(1+views) + 2 log10(1+reactions) + 3 log10(1+forwards) + log10(1+replies): CONTRACT §8.4
+        # log10(1+views) + 2 log10(1+reactions) + 3 log10(1+forwards) + log10(1+replies): CONTRACT §8.4.
+        # What is unknown counts as 0.
         expression=(
-            Ln(F("views_count") + Value(1.0))
+            Ln(Coalesce(F("views_count"), Value(0)) + Value(1.0))
             + Ln(F("reactions_count") + Value(1.0)) * Value(2.0)
-            + Ln(F("forwards_count") + Value(1.0)) * Value(3.0)
-            + Ln(F("replies_count") + Value(1.0))
+            + Ln(Coalesce(F("forwards_count"), Value(0)) + Value(1.0)) * Value(3.0)
+            + Ln(Coalesce(F("replies_count"), Value(0)) + Value(1.0))
         )
         / Value(2.302585092994046),
         output_field=FloatField(),
@@ -158,7 +160,7 @@ class Post(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel_id}/{self.telegram_message_id}"
+        return f"#{self.telegram_message_id}"
 
 
 class MediaRole(models.TextChoices):
@@ -196,4 +198,4 @@ class PostMedia(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.post_id} {self.role}"
+        return str(self.get_role_display())

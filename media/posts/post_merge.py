@@ -22,7 +22,8 @@ def merge(existing: PostRow, incoming: PostRow, contents: Sequence[str]) -> Post
     if _keeps_album(existing.grouped_id, incoming.grouped_id):
         incoming.grouped_id = existing.grouped_id
     for counter in ("views_count", "forwards_count", "replies_count"):
-        setattr(incoming, counter, getattr(incoming, counter) or getattr(existing, counter))
+        if getattr(incoming, counter) is None:
+            setattr(incoming, counter, getattr(existing, counter))
     return incoming
 
 

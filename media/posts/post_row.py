@@ -45,9 +45,9 @@ class PostRow:
     media_name: str
     post_author: str
     via_bot: str
-    views_count: int
-    forwards_count: int
-    replies_count: int
+    views_count: int | None
+    forwards_count: int | None
+    replies_count: int | None
     reactions_count: int
     reactions: list[dict[str, Any]]
     reply_to_message_id: int | None
@@ -94,9 +94,9 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         media_name=attachment.file_name[:255] if attachment else "",
         post_author=message.author[:255],
         via_bot=message.via_bot[:64],
-        views_count=message.views or 0,
-        forwards_count=message.forwards or 0,
-        replies_count=message.replies or 0,
+        views_count=message.views,
+        forwards_count=message.forwards,
+        replies_count=message.replies,
         reactions_count=sum(r.count for r in message.reactions),
         reactions=[{"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions],
         reply_to_message_id=message.reply_to_message_id,

@@ -8,13 +8,15 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from events.console import ReadOnlyAdmin, internal_link, list_of, page_of
+from events.console import ReadOnlyAdmin, internal_link, list_of, page_of, short_time
 from events.errors import DomainError, RetryLater
+from storage_quota.admin.ledger import file_name
 from storage_quota.integrity.orphans import adoption
 from storage_quota.models import IntegrityCheck, IntegrityFinding, Orphan
 from storage_quota.models.integrity import CheckState
@@ -44,9 +46,9 @@ class IntegrityCheckAdmin(ReadOnlyAdmin[IntegrityCheck]):
         "started_at",
         "worked_at",
         "finished_at",
-        "seconds",
+        "duration",
         "cursor",
-        "sample_percent",
+        "sample",
         "entries",
         "objects_listed",
         "objects_read",
@@ -78,6 +80,17 @@ class IntegrityCheckAdmin(ReadOnlyAdmin[IntegrityCheck]):
             "open": counted.open_count,
         }
         return internal_link(address, words)
+
+    def heading(self, check: IntegrityCheck) -> str:
+        return short_time(check.started_at)
+
+    @admin.display(description=_("sample, %"), ordering="sample_percent")
+    def sample(self, check: IntegrityCheck) -> str:
+        return number_format(round(check.sample_percent, 2))
+
+    @admin.display(description=_("duration, s"), ordering="seconds")
+    def duration(self, check: IntegrityCheck) -> str:
+        return number_format(check.seconds, 1)
 
     @admin.display(description=_("bytes read"), ordering="bytes_read")
     def read(self, check: IntegrityCheck) -> str:
@@ -115,6 +128,9 @@ class IntegrityFindingAdmin(ReadOnlyAdmin[IntegrityFinding]):
         "resolved_at",
     )
 
+    def heading(self, finding: IntegrityFinding) -> str:
+        return f"{finding.get_kind_display()}: {file_name(finding.key)}"
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntegrityFinding]:
         return super().get_queryset(request).select_related("check_run")
 
@@ -124,7 +140,7 @@ class IntegrityFindingAdmin(ReadOnlyAdmin[IntegrityFinding]):
     @admin.display(description=_("check"), ordering="check_run_id")
     def check_link(self, finding: IntegrityFinding) -> SafeString:
         address = page_of(IntegrityCheck, finding.check_run_id)
-        return internal_link(address, str(finding.check_run))
+        return internal_link(address, short_time(finding.check_run.started_at))
 
 
 @admin.register(Orphan)
@@ -153,6 +169,9 @@ class OrphanAdmin(ReadOnlyAdmin[Orphan]):
         "accepted",
     )
     actions = ("adopt", "accept")
+
+    def heading(self, orphan: Orphan) -> str:
+        return file_name(orphan.key)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Whether the user may adopt or accept orphans; everything else here is read-only."""

@@ -22,6 +22,9 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
     list_filter = ("content_type", "tenant")
     ordering = ("tenant__name", "content_type")
 
+    def heading(self, usage: TenantUsage) -> str:
+        return f"{usage.tenant}: {usage}"
+
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(partial(cleanup.view, site=self.admin_site))
         return [path("cleanup/", page, name=cleanup.NAME), *super().get_urls()]
@@ -51,6 +54,9 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
     search_help_text = _("A part of the key, such as a SHA-256")
     ordering = ("-created_at", "key")
 
+    def heading(self, stored: StoredObject) -> str:
+        return file_name(stored.key)
+
     @admin.display(description=_("size"), ordering="size_bytes")
     def size(self, stored: StoredObject) -> str:
         return filesizeformat(stored.size_bytes)
@@ -64,6 +70,9 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     search_fields = ("key__contains",)
     ordering = ("expires_at", "id")
 
+    def heading(self, reservation: Reservation) -> str:
+        return file_name(reservation.key)
+
     @admin.display(description=_("size"), ordering="size_bytes")
     def size(self, reservation: Reservation) -> str:
         return filesizeformat(reservation.size_bytes)
@@ -71,3 +80,8 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
     @admin.display(description=_("expired"), boolean=True)
     def expired(self, reservation: Reservation) -> bool:
         return reservation.expires_at <= timezone.now()
+
+
+def file_name(key: str) -> str:
+    """The end of a key: before it stands the id of a tenant, which says nothing to a person."""
+    return key.rpartition("/")[2] or key

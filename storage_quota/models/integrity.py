@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from storage_quota.keys import KEY_MAX_LENGTH
 
@@ -48,7 +49,9 @@ class IntegrityCheck(models.Model):
     state = models.CharField(
         _("state"), max_length=8, choices=CheckState.choices, default=CheckState.OPEN
     )
-    reason = models.CharField(_("reason"), max_length=500, blank=True, default="")
+    reason = models.CharField(
+        pgettext_lazy("failed check", "reason"), max_length=500, blank=True, default=""
+    )
     started_at = models.DateTimeField(_("started at"))
     worked_at = models.DateTimeField(_("last run at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
@@ -90,7 +93,7 @@ class IntegrityCheck(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.started_at:%Y-%m-%d %H:%M}"
+        return f"#{self.pk}"
 
 
 class DifferenceKind(models.TextChoices):

@@ -86,7 +86,7 @@ class TenantUsage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tenant_id} {self.content_type}"
+        return str(self.get_content_type_display())
 
 
 class Purpose(models.TextChoices):

@@ -115,7 +115,10 @@ def test_workers_killed_in_the_middle_of_their_work_lose_and_double_nothing(prod
     for _ in range(3):
         product.start_workers()
         started = PostEnrichment.objects.count()
-        wait_until(lambda before=started: PostEnrichment.objects.count() > before + 4, seconds=30)
+        assert wait_until(
+            lambda before=started: PostEnrichment.objects.count() > before + 4, seconds=60
+        ), product.log[-3000:]
+        assert not idle(), "killed after its work, not in the middle of it"
         product.kill_workers()
     product.start_workers()
 

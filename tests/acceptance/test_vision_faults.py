@@ -129,7 +129,8 @@ def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, se
 
 def test_fifty_pictures_at_once_with_room_for_six(gigachat, settings, archive):
     settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_timeout=30)
-    settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=7 * 1792 + 1791)
+    limit = 7 * 1792 + 1791
+    settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=limit)
     gigachat.state.behavior.latency = 0.1
     gigachat.fail("answer", usage={"prompt_tokens": 1700, "total_tokens": 1792})
     posts = [archive.post(photo(n)) for n in range(50)]

@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 
 import pytest
 from django.utils import timezone
@@ -18,6 +19,7 @@ from tests.concurrency import in_threads
 from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
+from vision.providers.port import OcrText
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +53,14 @@ def published(topic):
 
 def assembled():
     return [AlbumAssembledEventV1.model_validate(e.payload) for e in published("album.assembled")]
+
+
+def answer(provider, archive, seen, *, message_id):
+    """A photo of the album in which the provider sees this."""
+    body = f"{message_id}".encode()
+    ocr = OcrText(text=seen.pop("text"), engine="fake", confidence=1.0, words=1)
+    provider.answers[sha256(body).hexdigest()] = seen | {"ocr": ocr}
+    return archive.post(body, grouped_id=-1, message_id=message_id)
 
 
 class TestCollecting:
@@ -223,14 +233,50 @@ class TestAssembling:
         ]
 
     def test_fact_093_labels_by_frequency_and_texts_in_order_of_position(self, archive, provider):
-        posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(3)]
-        labels = (["Cat"], ["cat ", "DOG"], [])
-        for post, some in zip(posts, labels, strict=True):
-            provider.answers[post.media.get().file_sha256] = {"labels": some}
+        seen = [
+            {"labels": ["zebra", "DOG"], "description": "third", "text": "c"},
+            {"labels": ["Cat"], "description": "second", "text": "b"},
+            {"labels": ["cat ", "dog"], "description": "first", "text": "a"},
+            {"labels": ["cat"], "description": "fourth", "text": "d"},
+        ]
+        # By the numbers of the messages, not as they came in or were analyzed.
+        for number, one in zip((3, 2, 1, 4), seen, strict=True):
+            answer(provider, archive, one, message_id=number)
 
         settle_everything()
 
-        assert MediaGroup.objects.get().meta["enrichment"]["vision_labels"] == ["cat", "dog"]
+        enrichment = MediaGroup.objects.get().meta["enrichment"]
+        assert enrichment["vision_labels"] == ["cat", "dog", "zebra"]
+        assert enrichment["vision_summary"] == "first | second | third | fourth"
+        assert enrichment["ocr_text"] == "a | b | c"
+
+    def test_fact_093_caps_of_labels_descriptions_and_texts(self, archive, provider):
+        for number in range(7):
+            labels = [f"rare {number} {n}" for n in range(3)] + ["common"]
+            one = {"labels": labels, "description": f"picture {number}", "text": f"text {number}"}
+            answer(provider, archive, one, message_id=number + 1)
+
+        settle_everything()
+
+        enrichment = MediaGroup.objects.get().meta["enrichment"]
+        assert enrichment["vision_labels"][:2] == ["common", "rare 0 0"]
+        assert len(enrichment["vision_labels"]) == 20
+        assert enrichment["vision_summary"] == " | ".join(f"picture {n}" for n in range(5))
+        assert enrichment["ocr_text"] == "text 0 | text 1 | text 2"
+
+    @pytest.mark.parametrize("meme", [None, 0, 1, 2])
+    @pytest.mark.parametrize("text", [None, 0, 2])
+    def test_fact_094_one_meme_or_text_is_the_albums(self, archive, provider, meme, text):
+        for number in range(3):
+            one = {"is_meme": number == meme, "text": "МЯУ" if number == text else " "}
+            answer(provider, archive, one, message_id=number + 1)
+
+        settle_everything()
+
+        (event,), enrichment = assembled(), MediaGroup.objects.get().meta["enrichment"]
+        assert event.has_meme == enrichment["has_meme"] == (meme is not None)
+        assert event.has_text == enrichment["has_text"] == (text is not None)
+        assert enrichment["ocr_text"] == ("" if text is None else "МЯУ")
 
     def test_fact_095_without_the_store_row_and_event_come_all_the_same(
         self, archive, album, monkeypatch

@@ -69,13 +69,13 @@ def test_what_migrations_made_is_mended_to_the_last_column(beginning):
 
 
 def test_whoever_still_writes_is_waited_for(beginning):
-    has_written = threading.Event()
+    has_written, was_waited_for = threading.Event(), []
 
     def straggle():
         with transaction.atomic():
             Tenant.objects.create(name="late")
             has_written.set()
-            wait_until(somebody_waits_for_a_lock, seconds=10)
+            was_waited_for.append(wait_until(somebody_waits_for_a_lock, seconds=10))
         connections.close_all()
 
     straggler = threading.Thread(target=straggle)
@@ -84,6 +84,7 @@ def test_whoever_still_writes_is_waited_for(beginning):
     beginning.restore()
     straggler.join()
 
+    assert was_waited_for == [True]
     assert with_rows() == set(MADE_BY_MIGRATIONS)
 
 

@@ -671,6 +671,29 @@ class TestMaintenance:
         assert 0 <= row.oldest_seconds < 60
         assert rows["dlq.message", ""].length == 1
 
+    def test_fact_046_length_pending_and_oldest_age_of_each_subscriber(self, ping, now):
+        listen(name="test.other")
+        listen(name="test.listen")
+        publish(*(ping(number) for number in range(1, 6)))
+        for number, minutes in ((1, 50), (2, 40), (3, 30), (4, 20), (5, 10)):
+            OutboxEvent.objects.filter(idempotency_key=f"ping:{number}").update(
+                created_at=now - timedelta(minutes=minutes)
+            )
+        states = {1: "done", 2: "dead", 3: "leased", 4: "pending", 5: "pending"}
+        for number, state in states.items():
+            Delivery.objects.filter(
+                event__idempotency_key=f"ping:{number}", subscriber="test.listen"
+            ).update(state=state)
+        Delivery.objects.filter(subscriber="test.other").update(state="done")
+
+        rows = {r.subscriber: r for r in stats.stats(now=now) if r.topic == "test.ping"}
+
+        mine = rows["test.listen"]
+        assert (mine.length, mine.pending, mine.leased) == (5, 2, 1)
+        assert (mine.done, mine.dead) == (1, 1)
+        assert mine.oldest_seconds == 30 * 60  # neither what is done nor what died waits
+        assert (rows["test.other"].length, rows["test.other"].oldest_seconds) == (5, None)
+
 
 def subscription_of(name):
     return next(s for s in subscriptions.registered() if s.name == name)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -99,6 +100,10 @@ class TestOneImport:
         assert (post.is_edited, post.post_author) == (True, "Ирина")
         assert (post.is_forward, post.forward_from_name) == (True, "Другой канал")
         assert (post.reply_to_message_id, post.reactions_count) == (3, 5)
+        assert (post.views_count, post.forwards_count, post.replies_count) == (None, None, None)
+        told = OutboxEvent.objects.get(topic="posts.parsed").payload
+        assert (told["views_count"], told["forwards_count"]) == (None, None)
+        assert post.engagement_score == pytest.approx(2 * math.log10(6))
         assert post.telegram_post_url == f"https://t.me/c/{CHANNEL_ID}/7"
         assert post.channel.tg_channel_id == -1000000000000 - CHANNEL_ID
         assert post.channel.last_message_id == 7
@@ -206,6 +211,16 @@ class TestRepeating:
         assert state() == before
         assert (summary.counts["new"], summary.counts["unchanged"]) == (0, 2)
         assert summary.counts["media_stored"] == 0
+
+    def test_counts_that_another_source_knew_are_kept_also_where_they_are_zero(self, tmp_path):
+        run(write(tmp_path, chat([message(7, text="one")])))
+        Post.objects.update(views_count=12, forwards_count=0)
+
+        run(write(tmp_path, chat([message(7, text="two", edited_unixtime="1781868500")])))
+
+        post = Post.objects.get()
+        assert post.content == "two"
+        assert (post.views_count, post.forwards_count, post.replies_count) == (12, 0, None)
 
     def test_a_longer_export_adds_and_updates(self, tmp_path):
         run(write(tmp_path / "1", chat([message(1, text="old"), message(2, text="same")])))

@@ -370,7 +370,6 @@ def test_the_ledger_is_right_after_anything(ledger, examples):
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            derandomize=True,
         ),
     )
 

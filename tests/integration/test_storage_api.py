@@ -307,7 +307,6 @@ class TestQuotaCheck:
     @settings(
         max_examples=300,
         deadline=None,
-        derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(body=st.dictionaries(FIELDS, JSON, max_size=4) | JSON)
@@ -320,7 +319,6 @@ class TestQuotaCheck:
     @settings(
         max_examples=200,
         deadline=None,
-        derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(body=st.binary(min_size=1, max_size=200))

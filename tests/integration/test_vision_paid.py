@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Tenant
 from events import advisory_locks, liveness
@@ -17,6 +18,7 @@ from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
+from telegram_assistant.metrics import exposition
 from tests.acceptance.product import wait_until
 from tests.concurrency import together, wait_for_backends
 from tests.factories import Archive
@@ -113,6 +115,18 @@ def until_nothing_waits_for_another(posts) -> None:
         assert {type(error) for error in raised} <= {admission.TokensInUse}
 
 
+def counted(metric: str, archive, **labels: str) -> float:
+    """The counter of this test's tenant, as Prometheus is told."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(exposition.text().decode())
+        for sample in family.samples
+        if sample.name == metric
+        and str(archive.tenant.pk) in sample.labels.values()
+        and labels.items() <= sample.labels.items()
+    )
+
+
 def replay() -> None:
     deliveries = Delivery.objects.filter(subscriber="vision.analyze")
     dead_letters.replay(deliveries, now=timezone.now())
@@ -131,10 +145,13 @@ class TestOnePicture:
 
     def test_fact_048_the_tokens_of_the_answer_are_the_posts_and_the_budgets(self, archive, paid):
         post = archive.post(b"one")
+        before = counted("vision_tokens_used_total", archive, provider="gigachat")
 
         drain()
 
         row, analysis = row_of(post), PaidAnalysis.objects.get()
+        counter = counted("vision_tokens_used_total", archive, provider="gigachat")
+        assert counter - before == 1320
         assert row.vision_tokens_used == analysis.total_tokens == 1320
         assert (analysis.prompt_tokens, analysis.completion_tokens) == (1300, 20)
         assert analysis.precached_prompt_tokens == 7
@@ -354,6 +371,7 @@ class TestBudget:
 
         drain()
 
+        assert counted("vision_budget_gate_blocks_total", archive, reason="daily_limit") == 1
         row, (decision,) = row_of(post), decisions(post)
         assert (row.vision_provider, row.vision_tokens_used) == ("ocr_fallback", 0)
         assert row.vision_analysis_reason == "fallback"

@@ -3,9 +3,11 @@
 import ast
 import gettext
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import django
 import polib
 import pytest
 from django.apps import apps
@@ -16,7 +18,10 @@ from django.utils.translation import ngettext, override
 
 ROOMS = ["accounts", "events", "media", "vision", "albums", "storage_quota", "telegram_assistant"]
 MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
+WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
 FOLDER = settings.BASE_DIR / "telegram_assistant" / "locale" / "ru" / "LC_MESSAGES"
+CONTEXT = "\x04"
+"""What stands between context and text in a compiled catalog."""
 PO, MO = FOLDER / "django.po", FOLDER / "django.mo"
 
 
@@ -45,6 +50,8 @@ def _marked(path: Path) -> Iterator[str]:
             first = node.args[0] if node.args else None
             if node.func.id in MARKERS and isinstance(first, ast.Constant):
                 yield first.value
+            elif node.func.id in WITH_CONTEXT:
+                yield CONTEXT.join(ast.literal_eval(word) for word in node.args)
 
 
 def _marked_in_templates() -> Iterator[str]:
@@ -55,7 +62,12 @@ def _marked_in_templates() -> Iterator[str]:
 def _known(catalog: dict, text: str) -> bool:
     """By us, or by Django, whose words a user's account has."""
     with override("ru"):
-        return text in catalog or (text, 0) in catalog or translate(text) != text
+        ours = text in catalog or (text, 0) in catalog
+        return ours or translate(text) != text or any(_in_context(key, text) for key in catalog)
+
+
+def _in_context(key: object, text: str) -> bool:
+    return isinstance(key, str) and key.endswith(f"{CONTEXT}{text}")
 
 
 def _words_of_models() -> Iterator[str]:
@@ -92,6 +104,72 @@ def test_every_marked_string_has_a_translation(catalog):
 
 def test_no_entry_is_empty_or_fuzzy(entries):
     assert [entry.msgid for entry in entries if not entry.translated()] == []
+
+
+def test_no_text_of_ours_changes_what_django_or_an_app_says(entries):
+    """The catalogs are merged: a text of theirs that we mean otherwise needs a context."""
+    theirs = defaultdict(set)
+    for path in _catalogs_of_others():
+        for entry in polib.pofile(path):
+            if entry.msgctxt is None and entry.translated() and entry.msgid:
+                theirs[entry.msgid].add(entry.msgstr)
+
+    changed = {
+        entry.msgid: entry.msgstr
+        for entry in entries
+        if entry.msgctxt is None and theirs[entry.msgid] - {entry.msgstr}
+    }
+
+    assert len(theirs) > 1000
+    assert changed == {}
+
+
+def _catalogs_of_others() -> list[Path]:
+    homes = [Path(config.path) for config in apps.get_app_configs() if config.name not in ROOMS]
+    homes += [Path(django.__file__).parent / "conf"]
+    found = [home / "locale" / "ru" / "LC_MESSAGES" / "django.po" for home in homes]
+    return [path for path in found if path.exists()]
+
+
+NOUNS = {
+    "album", "classification", "error", "media", "meme", "pictures", "text recognition", "thumbnail",
+}  # fmt: skip
+"""Kinds of things: the label of a choice is the same word as the name of the thing."""
+SAME_MEANING = {
+    "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
+    "channels", "duration, s", "new posts", "problems",
+}  # fmt: skip
+
+
+def test_no_text_names_a_state_here_and_something_else_there():
+    roles = defaultdict(set)
+    for path in _sources():
+        for text, role in _roles(ast.parse(path.read_text(encoding="utf-8"))):
+            roles[text].add(role)
+    for text in _marked_in_templates():
+        roles[text].add("template")
+
+    several = {text for text, found in roles.items() if "value" in found and len(found) > 1}
+
+    assert len(roles) > 400
+    assert several <= NOUNS | SAME_MEANING
+
+
+def _roles(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Every marked text without a context, and whether it is a value of choices or something else."""
+    for parent in ast.walk(tree):
+        for node in ast.iter_child_nodes(parent):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in MARKERS
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                yield node.args[0].value, "value" if _is_value(parent) else "name"
+
+
+def _is_value(parent: ast.AST) -> bool:
+    return isinstance(parent, ast.Tuple | ast.Dict)
 
 
 def test_translations_keep_their_placeholders(entries):

@@ -25,9 +25,15 @@ from events.console import (
 )
 from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
-from media.models import MediaObject, Post, media_object_id
+from media.models import MediaObject, MediaState, Post, media_object_id
 from vision.admin.reanalyze import PERMISSION, analyze_again
-from vision.models import EnrichmentKind, PictureHash, PostEnrichment, VisionProviderName
+from vision.models import (
+    EnrichmentKind,
+    EnrichmentStatus,
+    PictureHash,
+    PostEnrichment,
+    VisionProviderName,
+)
 from vision.reasons import CLASSES, OUTCOMES, explain
 
 
@@ -69,7 +75,8 @@ class PostProviderFilter(admin.SimpleListFilter):
         chosen = self.value()
         results = PostEnrichment.objects.filter(post=OuterRef("pk"), kind=EnrichmentKind.VISION)
         if chosen == "waiting":
-            return queryset.filter(~Exists(results), has_media=True)
+            # A file that never came is not waited for.
+            return queryset.filter(~Exists(results), media_state=MediaState.STORED)
         if chosen in VisionProviderName.values:
             return queryset.filter(Exists(results.filter(vision_provider=chosen)))
         return queryset
@@ -84,6 +91,14 @@ class EnrichmentFields:
         tenant_id = enrichment.post.tenant_id
         rows = [_row(tenant_id, one) for one in given if isinstance(one, dict)]
         return rendered("decisions.html", rows=rows) if rows else EMPTY
+
+    @admin.display(description=_("status"), ordering="status")
+    def outcome(self, enrichment: PostEnrichment) -> str:
+        """The status; of a post without analysis, that it was not analyzed: `ok` only means no error."""
+        was_skipped = enrichment.vision_provider == VisionProviderName.NONE
+        if was_skipped and enrichment.status == EnrichmentStatus.OK:
+            return str(_("not analyzed"))
+        return enrichment.get_status_display()
 
     @admin.display(description=_("text in the picture"))
     def ocr(self, enrichment: PostEnrichment) -> SafeString | str:
@@ -105,7 +120,7 @@ class EnrichmentFields:
 class PostEnrichmentInline(EnrichmentFields, ReadOnlyStack[PostEnrichment, Post]):
     model = PostEnrichment
     fields = readonly_fields = (
-        "kind", "status", "error", "vision_provider", "vision_analysis_reason",
+        "kind", "outcome", "error", "vision_provider", "vision_analysis_reason",
         "vision_analyzed_at", "decisions", "ocr", "description", "classification",
     )  # fmt: skip
     ordering = ("kind", "id")
@@ -125,7 +140,7 @@ PostAdmin.extend(
 @admin.register(PostEnrichment)
 class PostEnrichmentAdmin(EnrichmentFields, ReadOnlyAdmin[PostEnrichment]):
     list_display = (
-        "thumbnail", "words", "status", "vision_analysis_reason", "analyzed", "post_link",
+        "thumbnail", "words", "outcome", "vision_analysis_reason", "analyzed", "post_link",
         "vision_provider", "kind",
     )  # fmt: skip
     list_display_links = ("words",)
@@ -138,7 +153,7 @@ class PostEnrichmentAdmin(EnrichmentFields, ReadOnlyAdmin[PostEnrichment]):
     ordering = ("-id",)
     actions = ("analyze_posts_again",)
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("post_link", "kind", "status", "error", "decisions")}),
+        (None, {"fields": ("post_link", "kind", "outcome", "error", "decisions")}),
         (
             _("Result"),
             {"fields": ("ocr", "description", "classification", "vision_is_meme", "album_size")},

@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.models import Tenant
 from events.console import (
@@ -36,10 +36,10 @@ from vision.selectors import PROVIDER, BudgetReport, budget_report
 from vision.services import retry_backlog
 
 STATES = {
-    "closed": _("closed"),
-    "open": _("open"),
-    "half_open": _("half open"),
-    "paused": _("paused"),
+    "closed": pgettext_lazy("circuit breaker", "closed"),
+    "open": pgettext_lazy("circuit breaker", "open"),
+    "half_open": pgettext_lazy("circuit breaker", "half open"),
+    "paused": pgettext_lazy("circuit breaker", "paused"),
 }
 
 
@@ -80,6 +80,13 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     change_list_template = "admin/vision/tokenbudget/change_list.html"
     ordering = ("-day", "tenant__name")
     actions = ("reset_usage",)
+    fields = (
+        "day", "tenant", "used_tokens", "lost_tokens", "reserved_tokens", "forgiven_tokens", "limit",
+        "share", "calls", "updated_at",
+    )  # fmt: skip
+
+    def heading(self, row: TokenBudget) -> str:
+        return f"{row.tenant}, {date_format(row.day)}"
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

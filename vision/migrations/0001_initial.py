@@ -554,7 +554,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("gigachat", "GigaChat"),
                             ("ocr_fallback", "text recognition"),
-                            ("none", "none"),
+                            ("none", "not analyzed"),
                         ],
                         max_length=50,
                         null=True,
@@ -596,7 +596,6 @@ class Migration(migrations.Migration):
                     "vision_ocr_text",
                     models.TextField(blank=True, default="", verbose_name="text in the picture"),
                 ),
-                ("vision_context", models.JSONField(blank=True, null=True, verbose_name="context")),
                 ("vision_file_id", models.CharField(blank=True, max_length=255, null=True)),
                 ("vision_tokens_used", models.IntegerField(default=0, verbose_name="tokens")),
                 (
@@ -686,9 +685,6 @@ class Migration(migrations.Migration):
                     ),
                     django.contrib.postgres.indexes.GinIndex(
                         fields=["vision_classification"], name="idx_pe_vision_class"
-                    ),
-                    django.contrib.postgres.indexes.GinIndex(
-                        fields=["vision_context"], name="idx_pe_vision_ctx"
                     ),
                     django.contrib.postgres.indexes.GinIndex(
                         fields=["s3_media_keys"], name="idx_pe_s3_media"

@@ -70,7 +70,7 @@ class TokenBudget(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tenant_id} {self.day}"
+        return str(self.day)
 
     @property
     def counted_tokens(self) -> int:

@@ -30,7 +30,7 @@ class EnrichmentStatus(models.TextChoices):
 class VisionProviderName(models.TextChoices):
     GIGACHAT = "gigachat", "GigaChat"
     OCR_FALLBACK = "ocr_fallback", _("text recognition")
-    NONE = "none", _("none")
+    NONE = "none", _("not analyzed")
 
 
 class AnalysisReason(models.TextChoices):
@@ -105,7 +105,6 @@ class PostEnrichment(models.Model):
     )
     vision_description = models.TextField(_("description"), blank=True, default="")
     vision_ocr_text = models.TextField(_("text in the picture"), blank=True, default="")
-    vision_context = models.JSONField(_("context"), null=True, blank=True)
     vision_file_id = models.CharField(max_length=255, null=True, blank=True)
     vision_tokens_used = models.IntegerField(_("tokens"), default=0)
     vision_cost_microunits = models.BigIntegerField(_("cost, millionths"), default=0)
@@ -152,7 +151,6 @@ class PostEnrichment(models.Model):
         indexes: ClassVar = [
             GinIndex(fields=["metadata"], name="idx_pe_metadata", opclasses=["jsonb_path_ops"]),
             GinIndex(fields=["vision_classification"], name="idx_pe_vision_class"),
-            GinIndex(fields=["vision_context"], name="idx_pe_vision_ctx"),
             GinIndex(fields=["s3_media_keys"], name="idx_pe_s3_media"),
             GinIndex(fields=["s3_vision_keys"], name="idx_pe_s3_vision"),
             GinIndex(fields=["s3_crawl_keys"], name="idx_pe_s3_crawl"),
@@ -192,4 +190,4 @@ class PostEnrichment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.post_id} {self.kind}"
+        return str(self.get_kind_display())

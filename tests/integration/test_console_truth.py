@@ -1,0 +1,299 @@
+"""What the console says is so: one clock, no invented figure, names and numbers for people."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import unescape
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import override
+
+from accounts.models import Membership, Tenant, User
+from albums.models import MediaGroup
+from events.console import list_of, page_of
+from events.models import DeadLetter, Delivery, OutboxEvent
+from media.admin import import_summary
+from media.models import Channel, ImportProblem, ImportRun, MediaObject, MediaState, Post
+from media.services.imports import ImportSummary
+from storage_quota.models import (
+    IntegrityCheck,
+    IntegrityFinding,
+    Orphan,
+    Reservation,
+    StoredObject,
+    TenantUsage,
+)
+from tests import factories as make
+from vision.admin.usage import STATES
+from vision.models import (
+    PaidAnalysis,
+    PictureDistinction,
+    PictureHash,
+    PostEnrichment,
+    ProviderHealth,
+    TokenBudget,
+)
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
+]
+
+MOMENT = datetime(2026, 11, 21, 15, 9, tzinfo=UTC)
+"""In Kamchatka, where the reader is, it is 3:09 of the next day."""
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+LONG_FRACTION = re.compile(r"\d[.,]\d{5,}")
+
+
+def _post() -> Post:
+    of = make.channel()
+    media = make.media_object(owner=of.tenant, duration_seconds=1 / 7, mime="video/mp4")
+    group = make.album(of=of, pictures=[media])
+    post = group.items.get().post
+    make.enrichment(post, decisions=[make.decision(media)])
+    return post
+
+
+def _stored() -> Tenant:
+    owner = make.tenant()
+    make.media_object(owner=owner, stored=True)
+    return owner
+
+
+def _check() -> IntegrityCheck:
+    check = IntegrityCheck.objects.create(
+        state="done", started_at=MOMENT, worked_at=MOMENT, finished_at=MOMENT,
+        seconds=0.006290891999924497, sample_percent=100 / 3,
+    )  # fmt: skip
+    IntegrityFinding.objects.create(
+        check_run=check, kind="missing", key=f"media/{uuid.uuid4()}/k.png", found_at=MOMENT
+    )
+    return check
+
+
+def _reservation() -> Reservation:
+    owner = make.tenant()
+    return Reservation.objects.create(
+        tenant=owner, content_type="media", key=f"media/{owner.pk}/k.png", size_bytes=1,
+        expires_at=MOMENT, created_at=MOMENT,
+    )  # fmt: skip
+
+
+def _paid() -> PaidAnalysis:
+    media = make.media_object()
+    return PaidAnalysis.objects.create(
+        tenant=media.tenant, sha256=media.file_sha256, provider="gigachat", model="m",
+        schema_version="1.0",
+    )  # fmt: skip
+
+
+FILLERS: dict[type[models.Model], Callable[[], object]] = {
+    Channel: lambda: make.post(of=make.channel()),
+    Post: _post,
+    MediaObject: _post,
+    MediaGroup: _post,
+    PostEnrichment: _post,
+    ImportRun: lambda: make.import_run(problems=2),
+    ImportProblem: lambda: make.import_run(problems=1),
+    PictureHash: make.near_duplicate,
+    PictureDistinction: make.distinction,
+    OutboxEvent: make.dead_letter,
+    Delivery: make.dead_letter,
+    DeadLetter: make.dead_letter,
+    TokenBudget: lambda: TokenBudget.objects.create(tenant=make.tenant(), day=MOMENT.date()),
+    PaidAnalysis: _paid,
+    ProviderHealth: lambda: ProviderHealth.objects.create(
+        provider="gigachat", open_until=MOMENT, paused_until=MOMENT, pause_reason="provider_quota"
+    ),
+    TenantUsage: _stored,
+    StoredObject: _stored,
+    Reservation: _reservation,
+    IntegrityCheck: _check,
+    IntegrityFinding: _check,
+    Orphan: lambda: Orphan.objects.create(
+        key=f"media/{uuid.uuid4()}/k.png",
+        size_bytes=1,
+        modified_at=MOMENT,
+        found_at=MOMENT,
+        seen_at=MOMENT,
+    ),
+    Tenant: make.tenant,
+    Membership: lambda: Membership.objects.create(user=make.staff(), tenant=make.tenant()),
+    User: make.staff,
+}
+
+
+@pytest.fixture
+def reader(client: Client) -> Client:
+    """A client whose user reads Russian in Kamchatka."""
+    user = get_user_model().objects.create_superuser(
+        "reader", language="ru", time_zone="Asia/Kamchatka"
+    )
+    client.force_login(user)
+    return client
+
+
+def _pages(client: Client, model: type[models.Model]) -> dict[str, str]:
+    """The list of a model and the page of one of its rows, every time of which is MOMENT."""
+    FILLERS[model]()
+    for other in FILLERS:
+        times = [
+            field.name
+            for field in other._meta.get_fields()
+            if isinstance(field, models.DateTimeField)
+        ]
+        other.objects.update(**dict.fromkeys(times, MOMENT))
+    row = model._default_manager.exclude(**_reader(model)).first()
+    addresses = (list_of(model), page_of(model, row.pk))
+    return {address: client.get(address).content.decode() for address in addresses}
+
+
+def _reader(model: type[models.Model]) -> dict[str, object]:
+    return {"username": "reader"} if model is User else {}
+
+
+def _visible(html: str) -> str:
+    """What is read: no source text, and neither raw JSON nor what can be chosen from a list."""
+    for tag in ("script", "style", "pre", "select"):
+        html = re.sub(rf"<{tag}\b.*?</{tag}>", " ", html, flags=re.DOTALL)
+    return unescape(re.sub(r"<[^>]+>", " ", html))
+
+
+def _headings(html: str) -> str:
+    found = re.findall(
+        r"<(?:h1|h2|h3|title)\b.*?</(?:h1|h2|h3|title)>|<div class=\"breadcrumbs\">.*?</div>"
+        r"|<td class=\"original\">.*?</td>",
+        html,
+        flags=re.DOTALL,
+    )
+    return _visible(" ".join(found))
+
+
+def test_every_page_of_the_product_is_looked_at():
+    foreign = {"auth", "authtoken", "django_q"}
+    ours = {model for model in admin.site._registry if model._meta.app_label not in foreign}
+
+    assert ours == set(FILLERS)
+
+
+@pytest.mark.parametrize("model", FILLERS, ids=lambda model: model.__name__)
+def test_no_time_is_shown_in_another_zone_than_the_readers(reader, model):
+    pages = _pages(reader, model)
+
+    for address, html in pages.items():
+        text = _visible(html)
+        assert "15:09" not in text, address
+    if any(isinstance(field, models.DateTimeField) for field in model._meta.fields):
+        assert any("3:09" in html for html in pages.values())
+
+
+@pytest.mark.parametrize("model", FILLERS, ids=lambda model: model.__name__)
+def test_no_heading_is_an_id_and_no_figure_has_seventeen_digits(reader, model):
+    for address, html in _pages(reader, model).items():
+        assert not UUID.search(_headings(html)), address
+        assert not LONG_FRACTION.search(_visible(html)), address
+
+
+def test_what_an_export_does_not_say_is_no_figure(reader):
+    unknown, known = make.post(), make.post(views_count=0, forwards_count=0, replies_count=0)
+
+    pages = {one.pk: reader.get(page_of(Post, one.pk)).content.decode() for one in (unknown, known)}
+
+    for name in ("views_count", "forwards_count", "replies_count"):
+        assert _field(pages[unknown.pk], name) == "—"
+        assert _field(pages[known.pk], name) == "0"
+    assert _field(pages[unknown.pk], "engagement") == "—"
+    assert unknown.reactions_count == 0  # of these, exports do tell
+
+
+def _field(html: str, name: str) -> str:
+    found = re.search(rf"field-{name}\b.*?class=\"readonly\">(.*?)</div>", html, flags=re.DOTALL)
+    assert found, name
+    return _visible(found[1]).strip()
+
+
+def test_a_skipped_video_was_not_analyzed_and_did_not_succeed(reader):
+    post = make.post(media=[make.media_object(mime="video/mp4")])
+    row = make.enrichment(
+        post, vision_provider="none", vision_analyzed_at=None, vision_analysis_reason="skipped"
+    )
+
+    for address in (
+        page_of(PostEnrichment, row.pk),
+        page_of(Post, post.pk),
+        list_of(PostEnrichment),
+    ):
+        html = reader.get(address).content.decode()
+        text = _visible(re.sub(r"<nav.*?</nav>", " ", html, flags=re.DOTALL))  # of the filters
+        assert "успешно" not in text, address
+        assert "не анализировалось" in text.lower(), address
+
+
+def test_a_file_that_never_came_is_not_said_to_be_awaited(reader):
+    group = make.album(pictures=[])
+    lost = make.post(of=group.channel, media_state=MediaState.NOT_INCLUDED, has_media=True)
+    group.items.create(post=lost, position=0, media_kind="photo")
+
+    text = _visible(reader.get(page_of(MediaGroup, group.pk)).content.decode())
+    waiting = reader.get(list_of(Post, "vision=waiting")).content.decode()
+
+    assert "не вошёл в экспорт" in text
+    assert "ещё не проанализировано" not in text
+    assert page_of(Post, lost.pk) not in waiting
+
+
+def test_positions_in_an_album_are_counted_alike_on_both_pages(reader):
+    of = make.channel()
+    group = make.album(of=of, pictures=[make.media_object(owner=of.tenant) for _ in range(3)])
+
+    for number, item in enumerate(group.items.order_by("position"), start=1):
+        post = reader.get(page_of(Post, item.post_id)).content.decode()
+        cell = re.search(r'<td class="field-place">(.*?)</td>', post, flags=re.DOTALL)
+        assert _visible(cell[1]).strip() == str(number)
+        album = reader.get(page_of(MediaGroup, group.pk)).content.decode()
+        assert f"{number} · фото · #{item.post.telegram_message_id}" in album
+
+
+def test_the_summary_of_an_import_has_no_english_key_on_a_russian_page(reader):
+    summary = ImportSummary(channels=["Канал"], seconds=0.12345678901234567)
+    summary.counts.update({state.value: 1 for state in MediaState})
+    summary.skipped_chats.update(dict.fromkeys(import_summary.CHATS, 2))
+    run = make.import_run(summary=summary.as_dict())
+
+    html = reader.get(page_of(ImportRun, run.pk)).content.decode()
+
+    shown = _visible(re.search(r"<dl class=\"console-facts\">.*?</dl>", html, flags=re.DOTALL)[0])
+    assert "новых постов" in shown
+    assert not re.search(r"[A-Za-z]{2,}", shown.replace("Telegram", "")), shown
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("closed", "работает"),
+        ("open", "отключён после ошибок"),
+        ("half_open", "проверяем связь"),
+        ("paused", "на паузе"),
+    ],
+)
+def test_the_state_of_the_breaker_is_a_state(state, text):
+    with override("ru"):
+        assert str(STATES[state]) == text
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
+    html = client.get(
+        reverse("admin:login"), headers={"Accept-Language": language}
+    ).content.decode()
+
+    asked = {"ru": "Имя пользователя", "en": "Username"}[language]
+    assert asked in _visible(html)
+    assert "Telegram:" not in _visible(html)
+    assert "в Telegram" not in _visible(html)

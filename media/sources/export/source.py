@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,7 @@ class ExportSource:
         self._file = locate(path)
         self._folder = ExportFolder(self._file.parent)
         self._zone = zone
-        self._policy = ChatPolicy(include_private=include_private)
+        self._policy = ChatPolicy(self._file, include_private=include_private)
         self._chunk_bytes = chunk_bytes
         self._max_value_chars = max_value_chars
         self._window: Window | None = None
@@ -88,15 +89,16 @@ class ExportSource:
         try:
             for step in walk.steps():
                 started = True
-                yield from self._records_of(step, albums)
+                for record in self._records_of(step, albums):
+                    yield self._located(record) if isinstance(record, Problem) else record
         except Broken as exc:
             if not started:
-                raise SourceRefused(self._no_export(exc.reason)) from exc
+                raise self._no_export(exc.reason) from exc
             yield from albums.flush()
             yield exc.problem(self._file.name, self._last_id)
             return
         if not started:
-            raise SourceRefused(self._no_export("there is no chat in it"))
+            raise self._no_export("there is no chat in it")
         yield from albums.flush()
 
     def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
@@ -113,8 +115,15 @@ class ExportSource:
             yield from albums.flush()
             yield found
 
-    def _no_export(self, reason: str) -> str:
-        return f"{self._file} is not a Telegram export that can be read: {reason}. {AS_JSON}."
+    def _located(self, problem: Problem) -> Problem:
+        """Name the file and the place: the message may have no id by which it could be found."""
+        position = self._window.position if self._window else 0
+        return replace(problem, detail=f"{self._file.name}, near byte {position}: {problem.detail}")
+
+    def _no_export(self, reason: str) -> SourceRefused:
+        return SourceRefused(
+            self._file, f"is not a Telegram export that can be read: {reason}. {AS_JSON}."
+        )
 
 
 def _problem(unreadable: Unreadable) -> Problem:

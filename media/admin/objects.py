@@ -80,6 +80,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
         "mime",
         "size",
         "dimensions",
+        "defect",
         "duration_seconds",
         "refs_count",
         "used_by",

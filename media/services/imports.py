@@ -9,11 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
+from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
@@ -103,10 +105,17 @@ def import_export(
         finished = timezone.now()
         summary.seconds = (finished - started).total_seconds()
         if run is not None:
-            ImportRun.objects.filter(pk=run.pk).update(
-                finished_at=finished, summary=summary.as_dict()
-            )
+            _record_end(run, summary, at=finished)
     return summary
+
+
+def _record_end(run: ImportRun, summary: ImportSummary, *, at: datetime) -> None:
+    with transaction.atomic():
+        # Locked: a worker that reads a picture of this import may be adding a problem right now.
+        locked = ImportRun.objects.select_for_update().get(pk=run.pk)
+        summary.counts.update(Counter(count_problems(locked)) - summary.counts)
+        locked.finished_at, locked.summary = at, summary.as_dict()
+        locked.save(update_fields=["finished_at", "summary"])
 
 
 def _record_start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:

@@ -211,6 +211,7 @@ def test_a_picture_has_its_size_and_dimensions(tmp_path):
     assert read_one(tmp_path, raw).attachment == Attachment(
         kind=MediaKind.PHOTO,
         path="photos/a.jpg",
+        file_name="a.jpg",
         declared_size_bytes=9,
         width=3,
         height=4,

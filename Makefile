@@ -14,7 +14,7 @@ DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is emp
 SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test unit check bench format migrations messages requirements sample password stop clean
+.PHONY: help demo serve test long unit check bench format migrations messages requirements sample password stop clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 
 test: $(VENV)/dev tesseract browser ## run every test (arguments: ARGS="-k albums")
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+
+long: $(VENV)/dev tesseract ## run the tests that take minutes and gigabytes (arguments: ARGS="-k export")
+	@$(RUN) -m pytest -m long -s $(ARGS)
 
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow" tests/unit $(ARGS)

@@ -93,14 +93,16 @@ def import_export(
     started = timezone.now()
     run = None if dry_run else _record_start(tenant, path, at=started)
     try:
-        with trace.use(trace.current() or f"import-{trace.new()[:12]}"):
-            batches = read_batches(source, limit=limit)
-            # Closed here, not by the garbage collector: where `observe` raises, the reservations of
-            # the batches in flight are given back at once.
-            with closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes:
-                for batch, outcome in outcomes:
-                    _add_up(batch, outcome, run=run, summary=summary)
-                    observe(summary)
+        # Closed here, not by the garbage collector: where something raises, the file is closed and
+        # the reservations of the batches in flight are given back at once.
+        with (
+            trace.use(trace.current() or f"import-{trace.new()[:12]}"),
+            closing(read_batches(source, limit=limit)) as batches,
+            closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
+        ):
+            for batch, outcome in outcomes:
+                _add_up(batch, outcome, run=run, summary=summary)
+                observe(summary)
     finally:
         finished = timezone.now()
         summary.seconds = (finished - started).total_seconds()

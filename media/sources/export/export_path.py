@@ -15,7 +15,9 @@ def locate(path: Path) -> Path:
     try:
         return _result_in(path) if path.is_dir() else _checked(path)
     except OSError as exc:
-        raise SourceRefused(path, f"cannot be read: {exc.strerror or exc}.") from exc
+        raise SourceRefused(
+            Path(exc.filename or path), f"cannot be read: {exc.strerror or exc}."
+        ) from exc
 
 
 def _result_in(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """A Telegram Desktop export as a `Source` of the port."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import tzinfo
@@ -68,7 +68,7 @@ class ExportSource:
         """The size of a file, from its folder entry only; None where `open` would refuse."""
         return self._folder.size_bytes(path)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record, None, None]:
         self._window = self._last_id = None
         with ExitStack() as files:
             walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)

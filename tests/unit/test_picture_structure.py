@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from media.file_metadata import PictureDefect, read_metadata
+from media.file_metadata import read_metadata
+from media.picture_structure import PictureDefect
 
 FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "JPEG2000", "HEIF", "AVIF"]
 

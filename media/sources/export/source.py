@@ -89,8 +89,7 @@ class ExportSource:
         try:
             for step in walk.steps():
                 started = True
-                for record in self._records_of(step, albums):
-                    yield self._located(record) if isinstance(record, Problem) else record
+                yield from self._records_of(step, albums)
         except Broken as exc:
             if not started:
                 raise self._no_export(exc.reason) from exc
@@ -104,11 +103,15 @@ class ExportSource:
     def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
         if not isinstance(step, MessageValue):
             yield from albums.flush()
-            yield self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            other = self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            yield self._located(other) if isinstance(other, Problem) else other
             return
         found = convert(step.value, zone=self._zone, size_of=self.size_bytes)
-        if not isinstance(found, Problem):
-            self._last_id = found.message_id
+        if isinstance(found, Problem):
+            yield from albums.flush()
+            yield self._located(found)
+            return
+        self._last_id = found.message_id
         if isinstance(found, Draft):
             yield from albums.add(found)
         else:

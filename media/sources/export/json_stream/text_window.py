@@ -58,6 +58,7 @@ class Window:
         self._chunk_bytes = chunk_bytes
         self.max_chars = max_chars
         self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self.has_undecodable = False
         self._begun = False
         self._counted_at = 0
         self._counted_bytes = 0
@@ -69,10 +70,6 @@ class Window:
         self._counted_bytes += len(passed.encode(errors="surrogateescape"))
         self._counted_at = self.at
         return self._counted_bytes
-
-    @property
-    def has_undecodable(self) -> bool:
-        return self._decoder.errors != "strict"
 
     def fill(self) -> bool:
         """Append at least one character; False at the end of the file. Raises Broken, TooLong."""
@@ -111,6 +108,7 @@ class Window:
             return self._decoder.decode(data)
         except UnicodeDecodeError:
             # From here on the slower way: each value has to be searched for undecodable bytes.
+            self.has_undecodable = True
             held = self._decoder.getstate()
             self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
             self._decoder.setstate(held)

@@ -33,7 +33,7 @@ test: $(VENV)/dev tesseract browser ## run every test but the long ones (argumen
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow and not long" tests/unit $(ARGS)
 
-long: $(VENV)/dev tesseract ## run the tests that take minutes each (arguments: ARGS="-k chaos")
+long: $(VENV)/dev tesseract ## run the tests that take minutes or gigabytes (arguments: ARGS="-k chaos")
 	@$(RUN) -m pytest -m long $(ARGS)
 
 check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, missing migrations, system checks

@@ -3,8 +3,9 @@
 import math
 import struct
 import warnings
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import filetype
@@ -12,10 +13,17 @@ import pillow_heif
 from PIL import Image, UnidentifiedImageError
 from pymediainfo import MediaInfo
 
+from media import imaging
+from media.picture_structure import CHECKED_MIMES, PictureDefect, find_damage
+
 HEAD_BYTES = 8192
 MAX_SIDE = 1_000_000
 """Pixels; a header that claims more is wrong."""
+_KINDS = ("image", "video", "audio", "text", "application")
+"""What `media_object_mime_known` lets in; any other type is UNKNOWN."""
 UNKNOWN = "application/octet-stream"
+_DECODABLE = imaging.MIMES | CHECKED_MIMES
+"""Formats that the archive can look at: in these an unreadable header is a defect."""
 _ORIENTATION = 0x0112
 _SWAPPED = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
@@ -25,21 +33,27 @@ pillow_heif.register_heif_opener()
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """Sizes in pixels as a person sees them, duration in seconds; None where unknown."""
+    """
+    Sizes in pixels as a person sees them, duration in seconds; None where unknown.
+
+    `defect`: why nobody will be able to look at the picture, as far as its structure shows.
+    """
 
     mime: str
     width: int | None = None
     height: int | None = None
     duration_seconds: float | None = None
+    defect: PictureDefect | None = None
+    defect_detail: str = ""
 
 
-def read_metadata(file: BinaryIO) -> FileMetadata:
-    """Read headers only. A broken file still has a type, just no size."""
+def read_metadata(file: BinaryIO, *, max_pixels: int = imaging.DEFAULT_MAX_PIXELS) -> FileMetadata:
+    """Read the headers, and the structure of pictures; nothing is decoded. Broken files have a type, too."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     mime = detect_mime(head)
     if mime.startswith("image/") or mime == UNKNOWN:
-        return _picture(file, mime)
+        return _picture(file, mime, max_pixels)
     if mime.startswith(("video/", "audio/")):
         return _recording(file, mime)
     return FileMetadata(mime)
@@ -49,7 +63,8 @@ def detect_mime(head: bytes) -> str:
     """The MIME type of a file that begins with `head`; UNKNOWN where nothing matches."""
     mime: str | None = filetype.guess_mime(head)
     if mime is not None:
-        return _STANDARD_NAMES.get(mime, mime)
+        mime = _STANDARD_NAMES.get(mime, mime)
+        return mime if mime.partition("/")[0] in _KINDS else UNKNOWN
     return "text/plain" if _is_text(head) else UNKNOWN
 
 
@@ -70,26 +85,50 @@ def _is_text(head: bytes) -> bool:
     return bool(text) and all(c.isprintable() or c in "\r\n\t\f" for c in text)
 
 
-def _picture(file: BinaryIO, mime: str) -> FileMetadata:
-    file.seek(0)
+def _picture(file: BinaryIO, mime: str, max_pixels: int) -> FileMetadata:
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
-            width, height = image.size
-            if mime == UNKNOWN:
-                mime = Image.MIME.get(image.format or "", UNKNOWN)
-            # Pillow decodes a whole PNG to search for metadata behind its pixels.
-            exif = {} if image.format == "PNG" and "exif" not in image.info else image.getexif()
-            if exif.get(_ORIENTATION) in _SWAPPED:
-                width, height = height, width
+        found = _header(file, mime)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        return FileMetadata(mime, defect=PictureDefect.TOO_MANY_PIXELS, defect_detail=str(error))
     except _BROKEN:
-        return FileMetadata(mime)
+        if mime not in _DECODABLE:
+            return FileMetadata(mime)
+        detail = find_damage(file, mime) or "the header cannot be read"
+        return FileMetadata(mime, defect=PictureDefect.BROKEN_IMAGE, defect_detail=detail)
+    pixels = (found.width or 0) * (found.height or 0)
+    if pixels > max_pixels:
+        detail = f"{found.width} × {found.height} pixels, and the limit is {max_pixels}"
+        return replace(found, defect=PictureDefect.TOO_MANY_PIXELS, defect_detail=detail)
+    if detail := find_damage(file, found.mime):
+        return replace(found, defect=PictureDefect.BROKEN_IMAGE, defect_detail=detail)
+    return found
+
+
+def _header(file: BinaryIO, mime: str) -> FileMetadata:
+    file.seek(0)
+    with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+        width, height = image.size
+        if mime == UNKNOWN:
+            mime = Image.MIME.get(image.format or "", UNKNOWN)
+            mime = mime if mime.partition("/")[0] in _KINDS else UNKNOWN
+        if _is_sideways(image):
+            width, height = height, width
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise ValueError(f"{width} × {height} pixels")
     return FileMetadata(mime, width, height)
+
+
+def _is_sideways(image: Image.Image) -> bool:
+    if image.format == "PNG" and "exif" not in image.info:
+        return False  # Pillow would decode it all to search for metadata behind the pixels
+    try:
+        return image.getexif().get(_ORIENTATION) in _SWAPPED
+    except _BROKEN:
+        return False  # such a picture is shown as it is
 
 
 _BROKEN = (
     UnidentifiedImageError,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
     OSError,
     ValueError,
     SyntaxError,
@@ -101,6 +140,8 @@ _BROKEN = (
     ZeroDivisionError,
     EOFError,
     struct.error,
+    zlib.error,
+    AssertionError,
     RuntimeError,
     MemoryError,
 )

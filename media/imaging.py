@@ -35,6 +35,7 @@ _MIME_OF_FORMAT = {
     "HEIF": "image/heic",
     "AVIF": "image/avif",
 }
+MIMES = frozenset(_MIME_OF_FORMAT.values())
 _FORMATS = tuple(_MIME_OF_FORMAT.keys() - {"MPO"})  # an MPO is opened as the JPEG it begins with
 _ANIMATED_FORMATS = {
     "GIF",

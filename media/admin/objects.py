@@ -81,6 +81,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
         "mime",
         "size",
         "dimensions",
+        "defect",
         "duration",
         "refs_count",
         "used_by",

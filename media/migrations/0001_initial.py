@@ -152,6 +152,21 @@ class Migration(migrations.Migration):
                     models.FloatField(blank=True, null=True, verbose_name="duration, s"),
                 ),
                 (
+                    "defect",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("broken_image", "broken picture"),
+                            ("too_many_pixels", "too many pixels"),
+                            ("empty_image", "picture without pixels"),
+                        ],
+                        default="",
+                        help_text="why this picture cannot be looked at",
+                        max_length=32,
+                        verbose_name="defect",
+                    ),
+                ),
+                (
                     "refs_count",
                     models.PositiveIntegerField(
                         default=0,
@@ -507,6 +522,14 @@ class Migration(migrations.Migration):
                 name="idx_media_unused",
             ),
         ),
+        migrations.AddIndex(
+            model_name="mediaobject",
+            index=models.Index(
+                condition=models.Q(("defect", ""), _negated=True),
+                fields=["tenant"],
+                name="idx_media_defect",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="mediaobject",
             constraint=models.UniqueConstraint(
@@ -532,6 +555,17 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("mime__regex", "^(image|video|audio|text|application)/")),
                 name="media_object_mime_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="mediaobject",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("defect", ""),
+                    ("defect__in", ["broken_image", "too_many_pixels", "empty_image"]),
+                    _connector="OR",
+                ),
+                name="media_object_defect_known",
             ),
         ),
         migrations.AddConstraint(

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from media.picture_structure import PictureDefect
+
 MAX_MEDIA_BYTES = 40 * 1024**2
 """Largest stored object (CONTRACT §2.4)."""
 
@@ -28,6 +30,18 @@ class MediaObject(models.Model):
     width = models.PositiveIntegerField(_("width"), null=True, blank=True)
     height = models.PositiveIntegerField(_("height"), null=True, blank=True)
     duration_seconds = models.FloatField(_("duration, s"), null=True, blank=True)
+    defect = models.CharField(
+        _("defect"),
+        max_length=32,
+        blank=True,
+        default="",
+        choices=[
+            (PictureDefect.BROKEN_IMAGE.value, _("broken picture")),
+            (PictureDefect.TOO_MANY_PIXELS.value, _("too many pixels")),
+            (PictureDefect.EMPTY_IMAGE.value, _("picture without pixels")),
+        ],
+        help_text=_("why this picture cannot be looked at"),
+    )
     refs_count = models.PositiveIntegerField(
         _("references"), default=0, help_text=_("kept by a trigger on post_media_map")
     )
@@ -53,6 +67,10 @@ class MediaObject(models.Model):
                 condition=Q(mime__regex=r"^(image|video|audio|text|application)/"),
                 name="media_object_mime_known",
             ),
+            models.CheckConstraint(
+                condition=Q(defect="") | Q(defect__in=[d.value for d in PictureDefect]),
+                name="media_object_defect_known",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["mime"], name="idx_media_mime"),
@@ -62,6 +80,7 @@ class MediaObject(models.Model):
             models.Index(
                 fields=["last_seen_at", "id"], name="idx_media_unused", condition=Q(refs_count=0)
             ),
+            models.Index(fields=["tenant"], name="idx_media_defect", condition=~Q(defect="")),
         ]
 
     def __str__(self) -> str:

@@ -9,11 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
+from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
@@ -91,22 +93,31 @@ def import_export(
     started = timezone.now()
     run = None if dry_run else _record_start(tenant, path, at=started)
     try:
-        with trace.use(trace.current() or f"import-{trace.new()[:12]}"):
-            batches = read_batches(source, limit=limit)
-            # Closed here, not by the garbage collector: where `observe` raises, the reservations of
-            # the batches in flight are given back at once.
-            with closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes:
-                for batch, outcome in outcomes:
-                    _add_up(batch, outcome, run=run, summary=summary)
-                    observe(summary)
+        # Closed here, not by the garbage collector: where something raises, the file is closed and
+        # the reservations of the batches in flight are given back at once.
+        with (
+            trace.use(trace.current() or f"import-{trace.new()[:12]}"),
+            closing(read_batches(source, limit=limit)) as batches,
+            closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
+        ):
+            for batch, outcome in outcomes:
+                _add_up(batch, outcome, run=run, summary=summary)
+                observe(summary)
     finally:
         finished = timezone.now()
         summary.seconds = (finished - started).total_seconds()
         if run is not None:
-            ImportRun.objects.filter(pk=run.pk).update(
-                finished_at=finished, summary=summary.as_dict()
-            )
+            _record_end(run, summary, at=finished)
     return summary
+
+
+def _record_end(run: ImportRun, summary: ImportSummary, *, at: datetime) -> None:
+    with transaction.atomic():
+        # Locked: a worker that reads a picture of this import may be adding a problem right now.
+        locked = ImportRun.objects.select_for_update().get(pk=run.pk)
+        summary.counts.update(Counter(count_problems(locked)) - summary.counts)
+        locked.finished_at, locked.summary = at, summary.as_dict()
+        locked.save(update_fields=["finished_at", "summary"])
 
 
 def _record_start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:

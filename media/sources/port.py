@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from events.errors import DomainError
@@ -123,9 +124,17 @@ class ServiceMessage:
     action: str
 
 
+STORABLE_IDS = range(-(2**63), 2**63)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A part of the source that could not be imported; the import goes on."""
+    """
+    A part of the source that could not be imported; the import goes on.
+
+    An id that no column holds (2**70 is valid JSON) moves into the detail: so a problem can always
+    be recorded.
+    """
 
     code: str
     detail: str
@@ -133,14 +142,33 @@ class Problem:
     fatal: bool = False
     """True when nothing after it could be read (a truncated or malformed file)."""
 
+    def __post_init__(self) -> None:
+        if self.message_id is not None and self.message_id not in STORABLE_IDS:
+            object.__setattr__(
+                self, "detail", f"message {_shortened(self.message_id)}: {self.detail}"
+            )
+            object.__setattr__(self, "message_id", None)
+
+
+def _shortened(number: int) -> str:
+    digits = str(number)
+    return digits if len(digits) <= 40 else f"{digits[:40]}… ({len(digits)} digits)"  # noqa: PLR2004
+
 
 Record = Chat | SkippedChat | Message | ServiceMessage | Problem
 
 
 class SourceRefused(DomainError):
-    """The source as a whole cannot be read: wrong path, not an export, not permitted."""
+    """
+    The source as a whole cannot be read: wrong path, not an export, not permitted.
+
+    `reason` continues a sentence that begins with the path: no refusal leaves the file unnamed.
+    """
 
     code: ClassVar[str] = "source_refused"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} {reason}")
 
 
 class FileRefused(DomainError):

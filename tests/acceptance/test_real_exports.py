@@ -47,7 +47,9 @@ def test_the_assembled_russian_channel_comes_in_as_its_manifest_says(product, te
     assert (states["missing"], states["empty"]) == (summary["missing_on_disk"], 1)
     assert {(p["code"], p["message_id"]) for p in report["details"]} == {
         ("missing_file", 53),
+        ("broken_image", 62),
         ("empty_file", 64),
+        ("too_many_pixels", 65),
     }
     assert contents_of(9) == contents_of(49) == contents_of(50)
     assert contents_of(48) == contents_of(57)

@@ -32,6 +32,7 @@ from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
 from tests.unit.exports import CHANNEL_ID, NOT_INCLUDED, chat, message, photo, write
+from tests.unit.test_picture_structure import GIF_BOMB
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -358,12 +359,15 @@ class TestBadInput:
 
     def test_a_broken_picture_and_a_bomb_are_kept_as_what_they_are(self, tmp_path):
         (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0broken")
-        (tmp_path / "b.gif").write_bytes(b"GIF89a\xff\xff\xff\xff\x00\x00\x00;")
+        (tmp_path / "b.gif").write_bytes(GIF_BOMB)
         folder = write(tmp_path, chat([message(1, photo="a.jpg"), message(2, photo="b.gif")]))
 
         summary = run(folder)
 
-        assert summary.clean
+        assert [(p.code, p.message_id) for p in summary.problems] == [
+            ("broken_image", 1),
+            ("too_many_pixels", 2),
+        ]
         assert set(MediaObject.objects.values_list("mime", flat=True)) == {
             "image/jpeg",
             "image/gif",

@@ -81,14 +81,15 @@ def test_the_header_may_also_follow_the_messages(tmp_path):
 
 @pytest.mark.parametrize("bad", [None, "12", 0, 1.5, True, 10**30, -5])
 def test_a_channel_without_a_usable_id_is_refused(tmp_path, bad):
-    with pytest.raises(SourceRefused, match='no usable "id"'):
+    with pytest.raises(SourceRefused, match=r'result\.json .* no usable "id"'):
         read(write(tmp_path, chat([message(1)], id=bad)))
 
 
 def test_messages_that_are_no_list_are_a_problem(tmp_path):
     records = read(write(tmp_path, {**chat([]), "messages": {"1": message(1)}}))
 
-    assert records[1].detail == "the messages of a chat must be a list"
+    assert records[1].detail.startswith("result.json, near byte ")
+    assert records[1].detail.endswith(": the messages of a chat must be a list")
 
 
 def test_an_account_gives_each_chat_with_its_own_messages(tmp_path):

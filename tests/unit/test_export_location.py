@@ -36,7 +36,7 @@ def test_a_missing_path_is_refused(tmp_path):
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path):
-    assert "There is no result.json" in refusal(tmp_path)
+    assert "contains no result.json" in refusal(tmp_path)
 
 
 def test_the_folder_above_an_export_says_where_it_lies(tmp_path):

@@ -204,15 +204,97 @@ def test_something_after_the_export_is_reported(tmp_path):
     assert records[-1].code == "malformed_json"
 
 
-def test_bytes_that_are_not_utf8_end_the_reading_where_they_stand(tmp_path):
-    content = whole("one", "two").encode()
-    at = content.index(b"two")
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 1 << 18])
+def test_bytes_that_are_not_utf8_cost_their_message_only(tmp_path, chunk_bytes):
+    content = whole("one", "two", "три").encode().replace(b"two", b"t\xffo")
 
-    *before, problem = read(write(tmp_path, content.replace(b"two", b"t\xffo")))
+    _, first, problem, last = read(write(tmp_path, content), chunk_bytes=chunk_bytes)
+
+    assert (first.text, last.text) == ("one", "три")
+    assert (problem.code, problem.message_id, problem.fatal) == ("invalid_message", 2, False)
+    end = content.index(b"}", content.index(b"\xff")) + 1
+    assert problem.detail == f"result.json, near byte {end}: the file is not UTF-8 here"
+
+
+def test_bytes_that_are_not_utf8_between_messages_end_the_reading_where_they_stand(tmp_path):
+    content = whole("one", "two").encode()
+    at = content.index(b"},") + 1
+
+    *before, problem = read(write(tmp_path, content[:at] + b"\xff" + content[at:]))
 
     assert texts_of(before) == ["one"]
     assert (problem.code, problem.fatal) == ("malformed_json", True)
-    assert f"near byte {at + 1}," in problem.detail
+    assert f"near byte {at}," in problem.detail
+    assert "not UTF-8" in problem.detail
+
+
+ABSURDLY_LONG = {
+    "a text": json.dumps("я" * 60_000, ensure_ascii=False),
+    "a text of escapes": '"' + r"\n" * 30_000 + '"',
+    "a number": "9" * 60_000,
+    "a list": "[" + "1," * 30_000 + "1]",
+    "nested": "[" * 30_000 + "]" * 30_000,
+    "strings in lists": "[" + '["a\\\\", "]"],' * 4_000 + "1]",
+}
+
+
+@pytest.mark.parametrize("kind", ABSURDLY_LONG)
+@pytest.mark.parametrize("chunk_bytes", [100, 3000])
+@pytest.mark.parametrize("field", ["text", "unheard_of"])
+def test_a_value_that_memory_cannot_hold_costs_its_message_only(tmp_path, kind, chunk_bytes, field):
+    content = json.dumps(chat([message(1), message(2, **{field: "@"}), message(3)]))
+    content = content.replace('"@"', ABSURDLY_LONG[kind]).encode()
+
+    _, first, problem, last = read(
+        write(tmp_path, content), chunk_bytes=chunk_bytes, max_value_chars=10_000
+    )
+
+    assert (first.message_id, last.message_id) == (1, 3)
+    assert (problem.code, problem.message_id, problem.fatal) == ("invalid_message", 2, False)
+    assert "result.json, near byte " in problem.detail
+
+
+def test_a_bracket_that_is_missing_in_a_big_file_is_found_at_its_message(tmp_path):
+    content = json.dumps(chat([message(n, text="x" * 500) for n in range(1, 100)]))
+    at = content.index('{"id": 50,')
+    content = content[:at] + content[at:].replace("}", "", 1)
+
+    problem = read(write(tmp_path, content.encode()), max_value_chars=5_000, chunk_bytes=300)[-1]
+
+    assert (problem.code, problem.fatal) == ("malformed_json", True)
+    assert f"near byte {at}, after message 49" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("absurd", "says"),
+    [
+        ("NaN", "not a JSON value"), ("-Infinity", "not a JSON value"),
+        ("9" * 10_000, "not a JSON value"), ("1e999", "not a JSON value"),
+        ("5", "must be an object"), ("null", "must be an object"),
+        ('{"id": "five", "type": "message"}', "id: "), ('{"id": NaN}', "NaN"),
+        ('{"id": ' + "9" * 10_000 + "}", "4300 digits"), ('{"id": 1e400}', "beyond all bounds"),
+        (f'{{"id": {2**70}, "type": "message"}}', str(2**70)),
+    ],
+)  # fmt: skip
+def test_a_problem_of_a_message_without_an_id_names_the_file_and_the_place(tmp_path, absurd, says):
+    content = json.dumps(chat([message(1), "@", message(3)])).replace('"@"', absurd).encode()
+
+    _, first, problem, last = read(write(tmp_path, content))
+
+    assert (first.message_id, problem.message_id, last.message_id) == (1, None, 3)
+    assert problem.detail.startswith("result.json, near byte ")
+    assert says in problem.detail
+
+
+def test_many_problems_in_a_window_of_megabytes_are_placed_in_linear_time(tmp_path):
+    count = 100_000
+    content = json.dumps(chat(["@"])).replace('"@"', ",".join(["1"] * count)).encode()
+    started = time.monotonic()
+
+    records = read(write(tmp_path, content), chunk_bytes=len(content))
+
+    assert len(records) == 1 + count
+    assert time.monotonic() - started < 20  # 100 000 times a window of 200 kB would be minutes
 
 
 def test_a_file_cut_inside_a_letter_is_truncated(tmp_path):
@@ -247,7 +329,7 @@ def test_deep_nesting_costs_one_message_and_no_memory(tmp_path):
 
     _, _, problem, last = read(write(tmp_path, content))
 
-    assert (problem.detail, problem.message_id) == ("nested too deeply", 2)
+    assert (problem.detail.split(": ")[1], problem.message_id) == ("nested too deeply", 2)
     assert last.message_id == 3
 
 

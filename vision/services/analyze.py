@@ -9,6 +9,8 @@ from django.db import transaction
 
 from events.schemas import MediaFile, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
+from media.picture_structure import PictureDefect
+from media.services.defects import record_defect
 from vision import metrics, providers
 from vision.analysis import cache, enrichment
 from vision.analysis.claims import AnalysisRequest
@@ -27,6 +29,7 @@ from vision.services.ocr import StoredImage, analyze_ocr
 from vision.services.paid import analyze_paid
 from vision.services.paid_request import PaidRequest
 
+DEFECTS = frozenset(defect.value for defect in PictureDefect)
 REPLACED = "another picture is there now"
 
 
@@ -77,6 +80,7 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     started = time.monotonic()
     media = [_analyze(one, request, now=now) for one in plan]
     result = PostResult(media, int((time.monotonic() - started) * 1000))
+    _record_defects(post, result)
     return _settle(post, result, event, now=now)
 
 
@@ -197,6 +201,18 @@ def _paid_request(planned: Planned, request: PostRequest, paid: PaidVision) -> P
         is_reanalysis=bool(event.reanalysis),
     )
     return PaidRequest(analysis, planned.file, planned.decision, paid, request.policy)
+
+
+def _record_defects(post: Post, result: PostResult) -> None:
+    """Add pictures that could not be decoded to the problems of the import that brought them."""
+    for one in result.media:
+        if one.reason in DEFECTS:
+            record_defect(
+                post=post,
+                sha256=one.file.sha256,
+                defect=PictureDefect(one.reason),
+                detail=one.details,
+            )
 
 
 def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now: datetime) -> str:

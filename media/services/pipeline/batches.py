@@ -1,6 +1,7 @@
 """Read: cut a source's stream of records into batches of one chat each."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from media.sources.export.source import ExportSource
@@ -37,22 +38,23 @@ class Batch:
         )
 
 
-def read_batches(source: ExportSource, *, limit: int | None) -> Iterator[Batch]:
+def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch, None, None]:
     """Read the source to its end, or until `limit` messages were read."""
     batch = Batch(chat=None)
     count = 0
-    for record in source.records():
-        if isinstance(record, Chat):
-            yield batch
-            batch = Batch(chat=record)
-        elif isinstance(record, Message):
-            if limit is not None and count >= limit:
-                break
-            count += 1
-        _add(source, batch, record)
-        if batch.full:
-            yield batch
-            batch = Batch(chat=batch.chat)
+    with closing(source.records()) as records:
+        for record in records:
+            if isinstance(record, Chat):
+                yield batch
+                batch = Batch(chat=record)
+            elif isinstance(record, Message):
+                if limit is not None and count >= limit:
+                    break
+                count += 1
+            _add(source, batch, record)
+            if batch.full:
+                yield batch
+                batch = Batch(chat=batch.chat)
     yield batch
 
 

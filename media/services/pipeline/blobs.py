@@ -3,8 +3,10 @@
 import hashlib
 from typing import BinaryIO, ClassVar
 
+from django.conf import settings
+
 from events.errors import DomainError
-from media.file_metadata import read_metadata
+from media.file_metadata import FileMetadata, read_metadata
 from media.models import MAX_MEDIA_BYTES
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
@@ -26,9 +28,14 @@ def read_blob(source: Source, path: str) -> Blob:
     with source.open(path) as file:
         try:
             sha256, size_bytes = _digest(file, path)
-            return Blob(path, sha256, size_bytes, read_metadata(file))
+            return Blob(path, sha256, size_bytes, _metadata(file))
         except OSError as error:
             raise FileRefused("unreadable", f"{path}: {error.strerror}") from error
+
+
+def _metadata(file: BinaryIO) -> FileMetadata:
+    # The limit of those who decode: a picture beyond it is never looked at.
+    return read_metadata(file, max_pixels=settings.VISION.vision_max_pixels)
 
 
 def _digest(file: BinaryIO, path: str) -> tuple[str, int]:

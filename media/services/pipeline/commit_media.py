@@ -77,6 +77,7 @@ def _media_row(channel: Channel, blob: Blob, *, now: datetime) -> MediaObject:
         width=blob.metadata.width,
         height=blob.metadata.height,
         duration_seconds=blob.metadata.duration_seconds,
+        defect=blob.metadata.defect or "",
         first_seen_at=now,
         last_seen_at=now,
     )

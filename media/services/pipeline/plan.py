@@ -1,14 +1,14 @@
 """Plan: find the messages of a batch that need work and read their files; nothing is written."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from media.models import Channel, MediaState, Post
+from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.blobs import FileTooLarge, read_blob
 from media.sources.port import Attachment, FileRefused, Message, Problem, Source
@@ -21,6 +21,9 @@ PROBLEM_CODES = {
     MediaState.QUOTA_EXCEEDED.value: "quota_exceeded",
 }
 """The code of the problem that is recorded for a media state; the other states are no problem."""
+
+
+_AS_BEFORE = "as in the last import"
 
 
 @dataclass(slots=True)
@@ -55,17 +58,18 @@ def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message])
     """Leave out what is stored and unchanged; open, hash and identify the files of the rest."""
     stored = _stored_posts(channel, messages)
     plan = BatchPlan()
+    unchanged: list[Message] = []
     distinct = {m.message_id: m for m in messages}  # of a repeated id the last message counts
     for message in distinct.values():
         before = stored.get(message.message_id)
         if before and _is_unchanged(before, message):
-            plan.outcome.counts["unchanged"] += 1
-            record_problem(
-                plan.outcome, message, before.media_state, detail="as in the last import"
-            )
+            unchanged.append(message)
+            record_problem(plan.outcome, message, before.media_state, detail=_AS_BEFORE)
         else:
             plan.messages.append(_parse(source, message, plan.outcome))
+    plan.outcome.counts["unchanged"] += len(unchanged)
     plan.outcome.counts["repeated"] += len(messages) - len(distinct)
+    _record_defects(channel, plan, unchanged)
     return plan
 
 
@@ -114,6 +118,51 @@ def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
         with suppress(FileRefused, FileTooLarge):
             blobs.append(read_blob(source, attachment.thumbnail_path))
     return blobs
+
+
+def _record_defects(channel: Channel, plan: BatchPlan, unchanged: Sequence[Message]) -> None:
+    """
+    Record the pictures that nobody can look at: their structure says so, or somebody who tried.
+
+    Also those of unchanged messages, so that a repeated import does not claim to be clean.
+    """
+    known = _known_defects(channel, [b.sha256 for b in plan.blobs if not b.metadata.defect])
+    for parsed in plan.messages:
+        for blob in parsed.blobs:
+            if defect := blob.metadata.defect or known.get(blob.sha256):
+                detail = blob.metadata.defect_detail or "found when it was read"
+                _record_defect(plan, parsed.message, defect, blob.path, detail)
+    for message, defect in _defects_of_posts(channel, unchanged):
+        path = message.attachment.path if message.attachment else ""
+        _record_defect(plan, message, defect, path, _AS_BEFORE)
+
+
+def _record_defect(plan: BatchPlan, message: Message, defect: str, path: str, detail: str) -> None:
+    plan.outcome.counts[defect] += 1
+    plan.outcome.problems.append(Problem(defect, f"{path}: {detail}", message.message_id))
+
+
+def _known_defects(channel: Channel, contents: Sequence[str]) -> dict[str, str]:
+    if not contents:
+        return {}
+    found = _defective(channel).filter(file_sha256__in=contents)
+    return dict(found.values_list("file_sha256", "defect"))
+
+
+def _defects_of_posts(
+    channel: Channel, messages: Sequence[Message]
+) -> Iterator[tuple[Message, str]]:
+    with_file = {m.message_id: m for m in messages if m.attachment and m.attachment.path}
+    if not with_file:
+        return
+    found = _defective(channel).filter(posts__in=posts_of(channel, list(with_file)))
+    for message_id, defect in found.values_list("posts__telegram_message_id", "defect"):
+        yield with_file[message_id], defect
+
+
+def _defective(channel: Channel) -> QuerySet[MediaObject]:
+    """Few, whatever the size of the archive: a partial index holds just these."""
+    return MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
 
 
 def record_problem(outcome: BatchOutcome, message: Message, state: str, *, detail: str) -> None:

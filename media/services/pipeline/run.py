@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Executor
 
-from django.db import DataError, OperationalError, connection
+from django.db import DataError, IntegrityError, InternalError, OperationalError, connection
 from django.utils import timezone
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile
 
 from accounts.models import Tenant
 from media.services.pipeline.batches import Batch
@@ -20,6 +20,17 @@ from media.services.pipeline.upload import upload_pool
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
 
+_REFUSALS = (
+    DataError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ValueError,  # pydantic's ValidationError, and text that psycopg cannot encode
+    ArithmeticError,
+    RecursionError,
+)
+"""What a message may raise where its values fit no column or no event."""
+_FAULT_OF_NO_MESSAGE = (DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile)
 _Queue = deque[tuple[Batch, InFlight | None]]
 """Batches in flight, the oldest first; None for a batch without messages."""
 
@@ -87,12 +98,12 @@ def _finish_by_halves(batch: InFlight) -> BatchOutcome:
     """
     try:
         return finish(batch)
-    except (DataError, OperationalError) as error:
+    except _REFUSALS as error:
         # A database that is gone or full is the fault of no message: that stops the import.
-        if isinstance(error.__cause__, DiskFull) or not connection.is_usable():
+        if isinstance(error.__cause__, _FAULT_OF_NO_MESSAGE) or not connection.is_usable():
             raise
         if len(batch.messages) == 1:
-            detail = f"the database refuses it: {str(error).splitlines()[0]}"
+            detail = f"it cannot be stored: {(str(error).splitlines() or [repr(error)])[0]}"
             [message] = batch.messages
             return BatchOutcome(problems=[Problem("unstorable", detail, message.message_id)])
     half = len(batch.messages) // 2

@@ -1,5 +1,7 @@
 """Which chats of an export are imported, and the record that each of them becomes."""
 
+from pathlib import Path
+
 from media.sources.export.peer_ids import marked_channel_id
 from media.sources.export.walk import Header
 from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
@@ -22,7 +24,8 @@ _NAME_CHARS = 255
 class ChatPolicy:
     """Accepts public channels and groups, private ones when asked for, personal chats never."""
 
-    def __init__(self, *, include_private: bool) -> None:
+    def __init__(self, file: Path, *, include_private: bool) -> None:
+        self._file = file
         self._include_private = include_private
 
     def wants(self, header: Header) -> bool:
@@ -32,14 +35,14 @@ class ChatPolicy:
         """The record of a chat. Raises SourceRefused for an unwanted chat that is the whole file."""
         kind, objection = kind_of(header), self._objection(header)
         if objection and header.single:
-            raise SourceRefused(f"This is an export of a {kind} chat: {objection}.")
+            raise SourceRefused(self._file, f"is an export of a {kind} chat: {objection}.")
         if objection:
             return SkippedChat(kind=kind, reason=objection)
         marked = marked_channel_id(header.id)
         if marked is not None:
             return Chat(tg_channel_id=marked, kind=kind, title=_title(header))
         if header.single:
-            raise SourceRefused('The chat of this file has no usable "id"; export it again.')
+            raise SourceRefused(self._file, 'holds a chat with no usable "id"; export it again.')
         return Problem(code="invalid_chat", detail=f'id: a {kind} without a usable "id"')
 
     def _objection(self, header: Header) -> str:

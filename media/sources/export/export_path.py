@@ -15,35 +15,37 @@ def locate(path: Path) -> Path:
     try:
         return _result_in(path) if path.is_dir() else _checked(path)
     except OSError as exc:
-        raise SourceRefused(f"{path} cannot be read: {exc.strerror or exc}.") from exc
+        raise SourceRefused(
+            Path(exc.filename or path), f"cannot be read: {exc.strerror or exc}."
+        ) from exc
 
 
 def _result_in(folder: Path) -> Path:
     result = folder / RESULT
     if result.is_symlink():
-        raise SourceRefused(f"{result} is a symbolic link; put the file itself there.")
+        raise SourceRefused(result, "is a symbolic link; put the file itself there.")
     if result.exists():
         return _checked(result)
     if any((folder / page).exists() for page in _HTML_PAGES):
-        raise SourceRefused(f"{folder} is an export as HTML. {AS_JSON}.")
+        raise SourceRefused(folder, f"is an export as HTML. {AS_JSON}.")
     nested = sorted(found.parent.name for found in folder.glob(f"*/{RESULT}"))
     hint = f" Did you mean {folder / nested[0]}?" if nested else ""
     raise SourceRefused(
-        f"There is no {RESULT} in {folder}: give the folder that Telegram Desktop wrote.{hint}"
+        folder, f"contains no {RESULT}: give the folder that Telegram Desktop wrote.{hint}"
     )
 
 
 def _checked(file: Path) -> Path:
     if not file.exists():
-        raise SourceRefused(f"{file} does not exist.")
+        raise SourceRefused(file, "does not exist.")
     if not stat.S_ISREG(file.stat().st_mode):
-        raise SourceRefused(f"{file} is not a regular file.")
+        raise SourceRefused(file, "is not a regular file.")
     if file.suffix.lower() in (".html", ".htm"):
-        raise SourceRefused(f"{file} is HTML. {AS_JSON}.")
+        raise SourceRefused(file, f"is HTML. {AS_JSON}.")
     if file.suffix.lower() != ".json":
-        raise SourceRefused(f"{file} is not a .json file; unpack the export and give its folder.")
+        raise SourceRefused(file, "is not a .json file; unpack the export and give its folder.")
     if file.stat().st_size == 0:
-        raise SourceRefused(f"{file} is empty; export the chat again.")
+        raise SourceRefused(file, "is empty; export the chat again.")
     with file.open(
         "rb"
     ):  # opened once, so that a file that may not be read is refused before the import

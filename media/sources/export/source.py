@@ -1,7 +1,8 @@
 """A Telegram Desktop export as a `Source` of the port."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -44,7 +45,7 @@ class ExportSource:
         self._file = locate(path)
         self._folder = ExportFolder(self._file.parent)
         self._zone = zone
-        self._policy = ChatPolicy(include_private=include_private)
+        self._policy = ChatPolicy(self._file, include_private=include_private)
         self._chunk_bytes = chunk_bytes
         self._max_value_chars = max_value_chars
         self._window: Window | None = None
@@ -67,7 +68,7 @@ class ExportSource:
         """The size of a file, from its folder entry only; None where `open` would refuse."""
         return self._folder.size_bytes(path)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Generator[Record, None, None]:
         self._window = self._last_id = None
         with ExitStack() as files:
             walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)
@@ -91,30 +92,41 @@ class ExportSource:
                 yield from self._records_of(step, albums)
         except Broken as exc:
             if not started:
-                raise SourceRefused(self._no_export(exc.reason)) from exc
+                raise self._no_export(exc.reason) from exc
             yield from albums.flush()
             yield exc.problem(self._file.name, self._last_id)
             return
         if not started:
-            raise SourceRefused(self._no_export("there is no chat in it"))
+            raise self._no_export("there is no chat in it")
         yield from albums.flush()
 
     def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
         if not isinstance(step, MessageValue):
             yield from albums.flush()
-            yield self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            other = self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            yield self._located(other) if isinstance(other, Problem) else other
             return
         found = convert(step.value, zone=self._zone, size_of=self.size_bytes)
-        if not isinstance(found, Problem):
-            self._last_id = found.message_id
+        if isinstance(found, Problem):
+            yield from albums.flush()
+            yield self._located(found)
+            return
+        self._last_id = found.message_id
         if isinstance(found, Draft):
             yield from albums.add(found)
         else:
             yield from albums.flush()
             yield found
 
-    def _no_export(self, reason: str) -> str:
-        return f"{self._file} is not a Telegram export that can be read: {reason}. {AS_JSON}."
+    def _located(self, problem: Problem) -> Problem:
+        """Name the file and the place: the message may have no id by which it could be found."""
+        position = self._window.position if self._window else 0
+        return replace(problem, detail=f"{self._file.name}, near byte {position}: {problem.detail}")
+
+    def _no_export(self, reason: str) -> SourceRefused:
+        return SourceRefused(
+            self._file, f"is not a Telegram export that can be read: {reason}. {AS_JSON}."
+        )
 
 
 def _problem(unreadable: Unreadable) -> Problem:

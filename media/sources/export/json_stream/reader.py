@@ -3,7 +3,8 @@ A pull reader of JSON: decode or skip one value at a time, never hold the whole 
 
 The standard library's C scanner decodes one value at a time out of a moving window. (ijson was
 measured too. It is quicker, but its path strings grow with the square of the nesting: 12 kB of `[`
-took 360 MB; and one bad message ends the whole file, where here it is only skipped.)
+took 360 MB; and one bad message ends the whole file, where here it is only skipped: whatever it
+holds, bytes that are not UTF-8 and values that memory cannot hold too.)
 """
 
 import json
@@ -13,16 +14,29 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from media.sources.export.json_stream.repair import clean, may_hold_unstorable, repair
-from media.sources.export.json_stream.text_window import MALFORMED, TRUNCATED, Broken, Window
+from media.sources.export.json_stream.text_window import (
+    MALFORMED,
+    TRUNCATED,
+    Broken,
+    TooLong,
+    Window,
+)
 
 _SPACE = re.compile(r"[ \t\r\n]*+")
 _SCALAR = re.compile(r"[^,\]}\s]+")
 _ID = re.compile(r'"id"\s*:\s*(-?\d{1,18})\b')
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_TO_BRACKET = re.compile(r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{}\[\]])?', re.DOTALL)
-"""Past whole strings to the next bracket; without one, to the end or to an unfinished string."""
-_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
-_MAX_DEPTH = 100_000
+_TO_BRACKETS = re.compile(
+    r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{\[]++|[}\]]++)?', re.DOTALL
+)
+"""
+Past whole strings and the next run of brackets of one direction; without brackets, to the end or
+to an unfinished string. A run, so that a million of `[` is one step and not a million.
+"""
+_IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_CLOSING = {"{": "}", "[": "]"}
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+_NOT_UTF8 = "the file is not UTF-8 here"
 _CUT_SHORT_CHARS = 12
 """A file that was cut inside a literal or an escape fails within so many characters of its end."""
 
@@ -77,8 +91,14 @@ class Cursor:
 
     def value(self) -> Any:
         """Decode the value, repaired where needed. Raises Unreadable (it is skipped) or Broken."""
-        if self.peek() not in ("{", "[", '"'):
-            return self._scalar()
+        mark = self.peek()
+        try:
+            return self._container() if mark in ("{", "[", '"') else self._scalar()
+        except TooLong:
+            self._skip_too_long()
+
+    def _container(self) -> Any:
+        """Decode the object, array or string at the cursor."""
         window = self._window
         start = window.at
         try:
@@ -88,16 +108,19 @@ class Cursor:
         except (ValueError, RecursionError):
             return self._hard_value()
         window.at = end
+        if window.has_undecodable:
+            _check_decodable(window.text[start:end])
         return value
 
     def skip(self) -> None:
-        """Move past the value without decoding it."""
+        """Move past the value without decoding it, however long it is."""
         mark = self.peek()
-        if mark in ("{", "[", '"'):
-            size = self._extent(keep=False)  # moves the window, so it comes first
-            self._window.at += size
+        if mark == '"':
+            self._skip_string()
+        elif mark in ("{", "["):
+            self._skip_container()
         else:
-            self._scalar_token()
+            self._skip_scalar()
 
     def end(self) -> None:
         """Check that nothing but white space follows. Raises Broken."""
@@ -137,9 +160,11 @@ class Cursor:
     def _hard_value(self) -> Any:
         """Decode a value that needs more of the file or a repair. Raises Unreadable."""
         window = self._window
-        size = self._extent(keep=True)
+        size = self._extent()
         fragment = window.text[window.at : window.at + size]
         window.at += size
+        if window.has_undecodable:
+            _check_decodable(fragment)
         try:
             return clean(_loads(fragment))
         except RecursionError as exc:
@@ -147,45 +172,87 @@ class Cursor:
         except ValueError as exc:
             raise Unreadable(f"not JSON: {_reason(exc)}", fragment) from exc
 
-    def _extent(self, *, keep: bool) -> int:
+    def _extent(self) -> int:
         """
         Return the length of the string or container at the cursor, in characters.
 
-        With `keep` all of it is in the window afterwards. Without, the window moves along, and
-        the length is that of the part after its new position.
+        All of it is in the window afterwards. Raises TooLong.
         """
         if self._window.text[self._window.at] == '"':
             return self._string_extent()
         window, depth, offset = self._window, 0, 0
         while True:
-            found = _TO_BRACKET.match(window.text, window.at + offset)
-            mark = found[1] if found else None
-            if found and mark:
+            found = _TO_BRACKETS.match(window.text, window.at + offset)
+            if found and (marks := found[1]):
+                depth = _depth_after(depth, marks)
                 offset = found.end() - window.at
-                depth += _DEPTH[mark]
-                if depth == 0:
-                    return offset
-                if depth > _MAX_DEPTH:
-                    self._break("nested too deeply")
+                if depth <= 0:  # the rest of the run closes what the value is in
+                    return offset + depth
             else:
                 offset = (found.end() if found else window.at) - window.at
-                offset = self._grow(offset, keep=keep)
+                self._grow()
 
     def _string_extent(self) -> int:
         window = self._window
         while True:
             if found := _STRING.match(window.text, window.at):
                 return found.end() - window.at
-            self._grow(0, keep=True)
+            self._grow()
 
-    def _grow(self, offset: int, *, keep: bool) -> int:
-        """Read more of a value that does not end in the window; return the offset to search from."""
+    def _skip_too_long(self) -> NoReturn:
+        """Step over a value that does not fit into memory. Raises Unreadable."""
         window = self._window
-        if not keep:
-            window.at, offset = window.at + offset, 0
-        if not window.fill():
+        begin, fragment = window.position, window.text[window.at : window.at + 1000]
+        reason = f"one value is longer than {window.max_chars} characters"
+        unclosed = Broken(MALFORMED, begin, f"{reason} and does not end")
+        try:
+            self.skip()
+        except Broken as exc:
+            # Not the end of the file is what is wrong, but a bracket or quote missing since here.
+            raise unclosed from exc
+        if fragment[0] in _CLOSING and window.text[window.at - 1] != _CLOSING[fragment[0]]:
+            raise unclosed
+        raise Unreadable(reason, fragment)
+
+    def _skip_string(self) -> None:
+        window = self._window
+        window.at += 1
+        while True:
+            window.at = _IN_STRING.match(window.text, window.at).end()  # type: ignore[union-attr]
+            if window.text.startswith('"', window.at):
+                window.at += 1
+                return
+            self._grow()
+
+    def _skip_container(self) -> None:
+        window, depth = self._window, 0
+        while True:
+            found = _TO_BRACKETS.match(window.text, window.at)
+            window.at = found.end() if found else window.at
+            if found and (marks := found[1]):
+                depth = _depth_after(depth, marks)
+                if depth <= 0:  # the rest of the run closes what the value is in
+                    window.at += depth
+                    return
+            elif window.text.startswith('"', window.at):
+                self._skip_string()  # may be longer than the window
+            else:
+                self._grow()
+
+    def _skip_scalar(self) -> None:
+        window = self._window
+        if not (found := _SCALAR.match(window.text, window.at)):
+            self._break("expected a value", ended=not window.text[window.at :])
+        while found:
+            window.at = found.end()
+            if window.at == len(window.text) and not window.fill():
+                self._break("expected a value", ended=True)
+            found = _SCALAR.match(window.text, window.at)
+
+    def _grow(self) -> None:
+        """Read more of a value that does not end in the window. Raises Broken, TooLong."""
+        if not self._window.fill():
             self._ended_inside()
-        return offset
 
     def _ended_inside(self) -> NoReturn:
         """Raise Broken: the file ends before the value does, cut short or malformed before."""
@@ -218,7 +285,20 @@ class Cursor:
         return mark
 
     def _break(self, reason: str, *, ended: bool = False) -> NoReturn:
-        raise Broken(TRUNCATED if ended else MALFORMED, self._window.position, reason)
+        window = self._window
+        if _UNDECODABLE.match(window.text, window.at):
+            reason = _NOT_UTF8
+        raise Broken(TRUNCATED if ended else MALFORMED, window.position, reason)
+
+
+def _depth_after(depth: int, marks: str) -> int:
+    return depth + len(marks) if marks[0] in "{[" else depth - len(marks)
+
+
+def _check_decodable(fragment: str) -> None:
+    """Raise Unreadable for a value in which bytes are not UTF-8."""
+    if _UNDECODABLE.search(fragment):
+        raise Unreadable(_NOT_UTF8, fragment)
 
 
 def _loads(fragment: str) -> Any:

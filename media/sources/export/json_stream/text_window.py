@@ -7,10 +7,11 @@ from media.sources.port import Problem
 
 CHUNK_BYTES = 1 << 18
 MAX_VALUE_CHARS = 8 << 20
-"""A message is some kilobytes. A single value beyond this is an attack or a broken file."""
+"""A message is some kilobytes. A single value beyond this is stepped over, not held in memory."""
 
 TRUNCATED = "truncated"
 MALFORMED = "malformed_json"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class Broken(Exception):
@@ -31,11 +32,16 @@ class Broken(Exception):
         )
 
 
+class TooLong(Exception):
+    """The text that is read and not consumed has reached the most that is held in memory."""
+
+
 class Window:
     """
     The text of a file that is read and not consumed yet: `text[at:]`. `fill()` appends more.
 
-    Every `fill()` invalidates indices into `text`: it drops what is before `at`.
+    Every `fill()` invalidates indices into `text`: it drops what is before `at`. Bytes that are
+    not UTF-8 stand in `text` as lone surrogates (PEP 383), and `has_undecodable` is set.
     """
 
     def __init__(
@@ -50,29 +56,32 @@ class Window:
         self.bytes_read = 0
         self._stream = stream
         self._chunk_bytes = chunk_bytes
-        self._max_chars = max_chars
+        self.max_chars = max_chars
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._undecodable: Broken | None = None
+        self.has_undecodable = False
+        self._begun = False
+        self._counted_at = 0
+        self._counted_bytes = 0
 
     @property
     def position(self) -> int:
-        """The byte of the file at `at`."""
-        ahead = len(self.text[self.at :].encode()) + len(self._decoder.getstate()[0])
-        return self.bytes_read - ahead
+        """The byte of the file at `at`. Each character is counted once, however often asked."""
+        passed = self.text[self._counted_at : self.at]
+        self._counted_bytes += len(passed.encode(errors="surrogateescape"))
+        self._counted_at = self.at
+        return self._counted_bytes
 
     def fill(self) -> bool:
-        """Append at least one character; False at the end of the file. Raises Broken."""
-        if len(self.text) - self.at > self._max_chars:
-            reason = f"one value is longer than {self._max_chars} characters"
-            raise Broken(MALFORMED, self.position, reason)
-        while self._undecodable is None:
+        """Append at least one character; False at the end of the file. Raises Broken, TooLong."""
+        if len(self.text) - self.at > self.max_chars:
+            raise TooLong
+        while True:
             # Doubling keeps the work for one big value proportional to its size.
             data = self._read(max(self._chunk_bytes, len(self.text) - self.at))
             if not data:
                 return False
             if self._append(data):
                 return True
-        raise self._undecodable
 
     def _read(self, size: int) -> bytes:
         try:
@@ -82,11 +91,14 @@ class Window:
             raise Broken(TRUNCATED, self.bytes_read, reason) from exc
 
     def _append(self, data: bytes) -> bool:
-        first = self.bytes_read == 0
         self.bytes_read += len(data)
         more = self._decode(data)
-        if first:
-            more = more.removeprefix("\ufeff")
+        self._counted_bytes, self._counted_at = self.position, 0  # before `text` loses its start
+        if more and not self._begun:
+            self._begun = True
+            if more[0] == BYTE_ORDER_MARK:
+                more = more[1:]
+                self._counted_bytes += len(BYTE_ORDER_MARK.encode())
         self.text = self.text[self.at :] + more
         self.at = 0
         return bool(more)
@@ -94,9 +106,10 @@ class Window:
     def _decode(self, data: bytes) -> str:
         try:
             return self._decoder.decode(data)
-        except UnicodeDecodeError as exc:
-            whole = exc.object
-            position = self.bytes_read - len(whole) + exc.start
-            self._undecodable = Broken(MALFORMED, position, "the file is not UTF-8 here")
-            self._decoder.reset()
-            return whole[: exc.start].decode()
+        except UnicodeDecodeError:
+            # From here on the slower way: each value has to be searched for undecodable bytes.
+            self.has_undecodable = True
+            held = self._decoder.getstate()
+            self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+            self._decoder.setstate(held)
+            return self._decoder.decode(data)

@@ -47,6 +47,7 @@ def _photo(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
         kind=MediaKind.PHOTO,
         path="" if absence else path,
         absence=absence,
+        file_name="" if absence else basename(path),
         declared_size_bytes=raw.photo_file_size,
         width=raw.width,
         height=raw.height,

@@ -56,6 +56,8 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
         detail = str(exc)
     except RecursionError:
         detail = "nested too deeply"
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as exc:
+        detail = f"{type(exc).__name__}: {exc}"  # a shape that no version of Telegram writes
     return Problem(code="invalid_message", detail=detail, message_id=id_of(value))
 
 

@@ -120,7 +120,7 @@ def put_text(
 
 
 def _is_compressed(content_type: str) -> bool:
-    # Compression is compulsory for crawled pages (CONTRACT §11), whatever the setting says.
+    # Compression is compulsory for crawled pages (CONTRACT §6.1), whatever the setting says.
     return bool(settings.S3.use_compression) or content_type == ContentType.CRAWL
 
 

@@ -33,12 +33,17 @@ class QuotaUsage:
 
 @dataclass(frozen=True, slots=True)
 class QuotaCeilings:
-    """The most each sum of `QuotaUsage` may reach, inclusive; `own_type` is None if not limited."""
+    """
+    The most each sum of `QuotaUsage` may reach, inclusive; `own_type` is None if not limited.
+
+    `tenant_is_own`: the tenant has a limit of its own in place of the common one.
+    """
 
     bucket: int
     tenant: int
     type: int
     own_type: int | None = None
+    tenant_is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,35 @@ class QuotaForecast:
     @property
     def allowed(self) -> bool:
         return not self.reason
+
+    @property
+    def setting(self) -> str:
+        """What raises the limit that refuses the bytes; empty where they fit."""
+        if self.reason in {"", "bucket_full"}:
+            return "S3_TOTAL_LIMIT_GB" if self.reason else ""
+        if self.reason == "tenant_limit":
+            own = "the tenant's own limit in the console"
+            return own if self.ceilings.tenant_is_own else "S3_PER_TENANT_LIMIT_GB"
+        kind = self.reason.removesuffix("_limit")
+        if self.requested > self.ceilings.type - self.usage.type:
+            return f"S3_{kind.upper()}_MAX_GB"
+        return f"limits.{kind}_gb in the tenant's settings"
+
+    def __str__(self) -> str:
+        """Which limit is full, by how much, and what raises it."""
+        return (
+            f"{self.reason}: {self.requested} B > {self.available} B free of {self._ceiling} B;"
+            f" raised by {self.setting}"
+        )
+
+    @property
+    def _ceiling(self) -> int:
+        by_reason = {"bucket_full": self.ceilings.bucket, "tenant_limit": self.ceilings.tenant}
+        if self.reason in by_reason:
+            return by_reason[self.reason]
+        is_common = self.requested > self.ceilings.type - self.usage.type
+        own = self.ceilings.own_type
+        return self.ceilings.type if is_common or own is None else own
 
     @property
     def only_bucket_is_full(self) -> bool:

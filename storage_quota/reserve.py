@@ -47,11 +47,11 @@ class QuotaExceeded(DomainError):
     http_status: ClassVar[int] = 507
 
     def __init__(self, forecast: QuotaForecast) -> None:
-        super().__init__(f"{forecast.reason}: {forecast.requested} B > {forecast.available} B")
+        super().__init__(str(forecast))
         self.forecast = forecast
 
     def context(self) -> dict[str, Any]:
-        return asdict(self.forecast)
+        return {**asdict(self.forecast), "setting": self.forecast.setting}
 
 
 Answers = dict[str, Reservation | QuotaExceeded]
@@ -107,6 +107,10 @@ def reserve_many(
     # A loop, since another process may reserve the space that the cleanup made for this one.
     while cleanup.make_room(_missing_bytes(answers), now=now, until=until):
         answers |= _grant(tenant, content_type, _still_refused(answers, requests), now=now)
+    if refused := _refused(answers).values():
+        # Whichever limit refuses: above the threshold a cleanup is due, and the crossing that
+        # enqueued one may be days ago.
+        cleanup.ring_if_due(max(one.forecast.usage.bucket for one in refused))
     return _counted(tenant, [answers[request.key] for request in requests])
 
 
@@ -119,6 +123,7 @@ def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
         tenant=limits.tenant_bytes if own is None else own,
         type=limits.by_type[content_type],
         own_type=tenant_settings.limits(tenant).of(content_type),
+        tenant_is_own=own is not None,
     )
 
 
@@ -280,7 +285,7 @@ def _save(
 
 
 def _ring_if_threshold_crossed(before_bytes: int, granted: Sequence[Reservation]) -> None:
-    """Ring for a cleanup when usage crosses the emergency threshold, not while it stays above."""
+    """Ring when usage crosses the emergency threshold; `ring_if_due` does so while it is above."""
     after_bytes = before_bytes + sum(row.size_bytes for row in granted)
     if before_bytes < settings.LIMITS.emergency_bytes <= after_bytes:
         transaction.on_commit(cleanup.ring)

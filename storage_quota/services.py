@@ -15,7 +15,7 @@ from django.conf import settings
 
 from accounts.models import Tenant
 from storage_quota.limits import QuotaForecast
-from storage_quota.models import StoredObject
+from storage_quota.models import ContentType, StoredObject
 from storage_quota.object_store import metrics
 from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
 from storage_quota.object_store.factory import get_store
@@ -106,8 +106,8 @@ def put_json(
 def put_text(
     *, tenant: Tenant, content_type: str, key: str, text: bytes, mime: str, now: datetime
 ) -> StoredObject:
-    """Store text (JSON, HTML, Markdown) compressed, unless S3_USE_COMPRESSION is off."""
-    packed = settings.S3.use_compression
+    """Store text (JSON, HTML, Markdown) compressed; S3_USE_COMPRESSION may switch that off."""
+    packed = _is_compressed(content_type)
     return put_object(
         tenant=tenant,
         content_type=content_type,
@@ -117,6 +117,11 @@ def put_text(
         content_encoding=GZIP if packed else "",
         now=now,
     )
+
+
+def _is_compressed(content_type: str) -> bool:
+    # Compression is compulsory for crawled pages (CONTRACT §6.1), whatever the setting says.
+    return bool(settings.S3.use_compression) or content_type == ContentType.CRAWL
 
 
 def _measure(body: bytes | BinaryIO) -> tuple[int, str]:

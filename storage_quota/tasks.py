@@ -23,9 +23,14 @@ VERIFY_SECONDS: Final = 300.0
 
 
 def release_expired(**_: Any) -> str:
-    """Release reservations whose workers were killed; scheduled every few minutes."""
+    """
+    Release reservations whose workers were killed; scheduled every few minutes.
+
+    Also enqueues a cleanup while usage is at the emergency threshold.
+    """
     now = timezone.now()
     released = services.release_expired(now=now)
+    cleanup.ring_if_due()
     try:
         aborted = services.abort_uploads(before=now - 2 * RESERVATION_TTL)
     except OUT_OF_ORDER as exc:  # the next run looks again

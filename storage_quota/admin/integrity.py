@@ -53,6 +53,7 @@ class IntegrityCheckAdmin(ReadOnlyAdmin[IntegrityCheck]):
         "objects_listed",
         "objects_read",
         "read",
+        "too_young",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IntegrityCheck]:

@@ -94,10 +94,17 @@ class ForecastSerializer(serializers.Serializer[Any]):
     tenant_limit_gb = GibField(source="ceilings.tenant")
     bucket_usage_gb = GibField(source="usage.bucket")
     type_usage_gb = GibField(source="usage.type", help_text="of all tenants")
+    setting = serializers.CharField(help_text="what raises the limit; only where it is refused")
     requested_bytes = serializers.IntegerField(source="requested")
     available_bytes = serializers.IntegerField(
         source="available", help_text="how many bytes would fit"
     )
+
+    def to_representation(self, outlook: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(outlook)
+        if outlook.allowed:
+            del shown["setting"]
+        return shown
 
 
 class CleanupRequestSerializer(serializers.Serializer[Any]):
@@ -159,8 +166,8 @@ class PoliciesSerializer(serializers.Serializer[Any]):
     compression_required = serializers.SerializerMethodField()
 
     def get_compression_required(self, _policies: Any) -> bool:
-        """Return True: documents and pages are always compressed."""
-        return True
+        """Whether every text is compressed (S3_USE_COMPRESSION); crawled pages always are."""
+        return bool(settings.S3.use_compression)
 
 
 class StatsSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,7 @@ from storage_quota.cleanup.runner import (
     clean_up_in_background,
     make_room,
     ring,
+    ring_if_due,
     run,
     run_overdue,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "plan_overdue",
     "register",
     "ring",
+    "ring_if_due",
     "run",
     "run_overdue",
 ]

@@ -94,4 +94,5 @@ def sweep_in_background(*, now: datetime, time_box: timedelta) -> str:
         return "another cleanup is running"
     if freed.stop_reason == cleanup.TIME_IS_UP:
         enqueue_once(TASK)
+    cleanup.ring_if_due()
     return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"

@@ -1,7 +1,8 @@
 """
 Running cleanups, one at a time in the installation.
 
-A reservation that crosses the emergency threshold only enqueues a cleanup. A reservation that
+A reservation that crosses the emergency threshold only enqueues a cleanup; so do the sweeps and
+every refusal while usage stays above it. A reservation that
 would be refused because the bucket is full frees just the space it needs, or waits for the
 process that is cleaning up, for a limited time.
 """
@@ -117,6 +118,13 @@ def ring() -> None:
     """Enqueue a cleanup, unless one is enqueued already."""
     if settings.CLEANUP.enabled:
         enqueue_once(TASK)
+
+
+def ring_if_due(used_bytes: int | None = None) -> None:
+    """Enqueue a cleanup while usage (of now, if it is not given) is at the emergency threshold."""
+    used_bytes = selectors.taken_in_all() if used_bytes is None else used_bytes
+    if used_bytes >= settings.LIMITS.emergency_bytes:
+        ring()
 
 
 def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool = False) -> str:

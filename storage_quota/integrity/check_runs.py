@@ -78,6 +78,7 @@ def advance(
             cursor=next((pair.key for pair in reversed(page) if is_key(pair.key)), check.cursor),
             entries=F("entries") + sum(pair.entry is not None for pair in page),
             objects_listed=F("objects_listed") + sum(pair.info is not None for pair in page),
+            too_young=F("too_young") + comparison.too_young,
             objects_read=F("objects_read") + comparison.objects_read,
             bytes_read=F("bytes_read") + comparison.bytes_read,
             seconds=F("seconds") + seconds,

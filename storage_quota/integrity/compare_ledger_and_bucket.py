@@ -19,7 +19,10 @@ from storage_quota.models import DifferenceKind, IntegrityCheck
 from storage_quota.object_store.port import ObjectStore
 
 GRACE: Final = timedelta(hours=24)
-"""Age below which an object is left alone: its upload may not be finished."""
+"""
+Age below which nothing is repaired, and an object that the ledger does not know is not reported:
+its upload may not be finished.
+"""
 
 _PAGE_PAIRS: Final = 1_000
 _PAGE_BYTES: Final = 64 * 1024**2

@@ -17,6 +17,7 @@ from storage_quota.models import (
     IntegrityFinding,
     Orphan,
     StoredObject,
+    TenantUsage,
 )
 from storage_quota.models.integrity import CheckState
 from storage_quota.object_store.port import ObjectStore
@@ -42,6 +43,7 @@ class IntegrityReport:
     check: IntegrityCheck
     found: dict[str, int]
     unresolved: int
+    entries_in_ledger: int
     details: list[IntegrityFinding]
     would: dict[str, int] | None = None
     repairs: RepairResult | None = None
@@ -52,25 +54,34 @@ class IntegrityReport:
         return self.check.state == CheckState.DONE
 
     @property
+    def state(self) -> str:
+        """`unfinished` as long as keys are left to compare, whatever was found so far."""
+        if not self.complete:
+            return "unfinished"
+        return "problems" if self.unresolved else "clean"
+
+    @property
     def clean(self) -> bool:
-        """Whether no difference is unresolved, as far as the check has come."""
-        return self.unresolved == 0
+        """Whether everything was compared and no difference is unresolved."""
+        return self.state == "clean"
 
     def as_dict(self) -> dict[str, Any]:
         check = self.check
         return {
-            "state": "clean" if self.clean else "problems",
+            "state": self.state,
             "complete": self.complete,
             "check": check.pk,
             "started_at": check.started_at.isoformat(),
             "cursor": check.cursor,
             "entries": check.entries,
+            "entries_in_ledger": self.entries_in_ledger,
             "objects": check.objects_listed,
             "sample_percent": check.sample_percent,
             "objects_read": check.objects_read,
             "bytes_read": check.bytes_read,
             "seconds": round(check.seconds, 3),
             "findings": self.found,
+            "too_young": check.too_young,
             "unresolved": self.unresolved,
             **self.pending,
             "would": self.would,
@@ -147,6 +158,7 @@ def _report(
         check=check,
         found={kind.value: counted.get(kind.value, 0) for kind in DifferenceKind},
         unresolved=findings.filter(outcome="").count(),
+        entries_in_ledger=TenantUsage.objects.aggregate(count=Sum("objects_count"))["count"] or 0,
         details=list(findings[:FINDINGS_SHOWN]),
         would=would,
         repairs=repairs,

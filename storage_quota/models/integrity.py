@@ -65,6 +65,11 @@ class IntegrityCheck(models.Model):
     objects_listed = models.PositiveBigIntegerField(_("objects in the bucket"), default=0)
     objects_read = models.PositiveBigIntegerField(_("objects read"), default=0)
     bytes_read = models.PositiveBigIntegerField(_("bytes read"), default=0)
+    too_young = models.PositiveBigIntegerField(
+        _("too young to judge"),
+        default=0,
+        help_text=_("being written or deleted, or not in the ledger and younger than the grace"),
+    )
 
     class Meta:
         verbose_name = _("check of the storage")

@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 from albums.models import MediaGroup
 from events.models import Doorbell
 from media.models import MediaObject, PostMedia
-from storage_quota import cleanup, keys, services
+from storage_quota import cleanup, keys, services, tasks
 from storage_quota.cleanup import CleanupRule, Step, execution, planning, runner
 from storage_quota.metrics import CLEANUPS, EVICTIONS
 from storage_quota.models import ContentType, Reservation, StoredObject
@@ -471,6 +471,31 @@ class TestTriggers:
 
         [task] = OrmQ.objects.all()
         assert task.func() == runner.TASK
+
+    @pytest.mark.parametrize("task", ["release_expired", "sweep_lifecycle"])
+    @pytest.mark.parametrize(("size", "rung"), [(899, 0), (900, 1)])
+    def test_a_sweep_rings_while_usage_stays_above_the_threshold(self, put, task, size, rung):
+        put("fresh", "crawl", size=size)
+
+        getattr(tasks, task)()
+
+        assert [each.func() for each in OrmQ.objects.all()] == [runner.TASK] * rung
+
+    @pytest.mark.parametrize(("size", "rung"), [(890, 0), (900, 1)])
+    @pytest.mark.parametrize("limit", ["tenant", "type", "bucket"])
+    def test_every_refusal_rings_while_usage_stays_above_the_threshold(
+        self, put, reserve, settings, size, rung, limit
+    ):
+        put("fresh", "crawl", size=size)
+        if limit == "tenant":
+            settings.LIMITS = replace(settings.LIMITS, tenant_bytes=size)
+        if limit == "type":
+            settings.LIMITS = replace(settings.LIMITS, by_type={"media": 5, "crawl": 900})
+        for number in range(2):
+            with pytest.raises(QuotaExceeded):
+                reserve(200 + number)
+
+        assert [each.func() for each in OrmQ.objects.all()] == [runner.TASK] * rung
 
     def test_the_worker_that_was_rung_for_goes_down_to_the_target(self, put, now):
         for number in range(9):

@@ -98,13 +98,34 @@ class TestOnEveryStore:
             ("orphaned", last),
         }
 
-    def test_what_is_young_is_left_to_the_next_round(self, any_store, checked, stored_keys, tenant):
+    def test_what_the_ledger_holds_is_missed_however_young_it_is(
+        self, any_store, checked, stored_keys, tenant
+    ):
         smuggle(f"media/{tenant.pk}/ff/stray.png")
         any_store.delete(stored_keys[0])
         smuggle(stored_keys[1], b"other")
+        with any_store.open(stored_keys[2], raw=True) as file:
+            body = bytearray(file.read())
+        body[0] ^= 1
+        smuggle(stored_keys[2], bytes(body))
 
-        assert found(checked(now=timezone.now())) == {}
-        assert sum(found(checked()).values()) == 3
+        young = checked(now=timezone.now(), percent=100)
+
+        assert found(young) == {"missing": 1, "wrong_size": 1, "wrong_hash": 1}
+        assert not young.clean
+        assert young.check.too_young == 1  # the stranger may be an upload on its way
+        old = checked(percent=100)
+        assert found(old) == {"missing": 1, "wrong_size": 1, "wrong_hash": 1, "orphaned": 1}
+        assert old.check.too_young == 0
+
+    def test_young_objects_are_reported_and_not_repaired(self, any_store, checked, stored_keys):
+        any_store.delete(stored_keys[0])
+        smuggle(stored_keys[1], b"other")
+
+        report = checked(now=timezone.now(), repair=True)
+
+        assert (report.repairs.remaining, report.unresolved) == (2, 2)
+        assert StoredObject.objects.count() == len(stored_keys)
 
     def test_what_is_on_its_way_is_no_orphan(self, any_store, checked, stored_keys, reserve, later):
         reservation = reserve(7, "new", now=later)
@@ -135,6 +156,7 @@ class TestOnEveryStore:
 
         assert [report.check.entries for report in reports[:3]] == [2, 4, 6]
         assert [report.complete for report in reports] == [False, False, False, True]
+        assert [report.state for report in reports] == ["unfinished"] * 3 + ["problems"]
         assert found(reports[0]) == {"missing": 1}
         assert found(reports[3]) == {"missing": 2}
         assert IntegrityCheck.objects.count() == 1
@@ -318,6 +340,66 @@ class TestTheLedgerItself:
 
         assert report.would == {"quarantined": 1}
         assert not Orphan.objects.exists()
+
+
+class TestBetweenTheTwoLooks:
+    """What changes while the check looks is no difference, and is not judged."""
+
+    @pytest.fixture
+    def during_head(self, store, stored_keys, checked, monkeypatch):
+        """Does something just before the store is asked about a key for the second time."""
+        checked()  # marks the bucket: the first check asks about some keys for that
+
+        def _(key, action):
+            whole = MemoryStore.head
+
+            def head(self, asked):
+                if asked == key:
+                    monkeypatch.setattr(MemoryStore, "head", whole)
+                    action()
+                return whole(self, asked)
+
+            monkeypatch.setattr(MemoryStore, "head", head)
+
+        return _
+
+    def test_a_deletion_is_no_loss(self, store, checked, stored_keys, during_head):
+        gone = stored_keys[0]
+        with store.open(gone, raw=True) as file:
+            body = file.read()
+        store.delete(gone)  # as if the listing had been read after the deletion
+
+        def remove():
+            smuggle(gone, body)
+            services.remove([gone], now=timezone.now())
+
+        during_head(gone, remove)
+
+        report = checked()
+
+        assert found(report) == {}
+        assert report.check.too_young == 1
+
+    def test_a_replacement_is_no_damage(self, store, checked, stored_keys, tenant, during_head):
+        key = next(key for key in stored_keys if key.startswith("vision"))
+        smuggle(key, b"half of it")
+
+        def replace():
+            services.put_object(
+                tenant=tenant,
+                content_type="vision",
+                key=key,
+                body=b"something quite new" * 5,
+                mime="application/json",
+                now=timezone.now(),
+            )
+
+        during_head(key, replace)
+
+        report = checked()
+
+        assert found(report) == {}
+        assert report.check.too_young == 1
 
 
 def test_a_store_that_is_away_is_not_an_empty_one(store, checked, stored_keys):

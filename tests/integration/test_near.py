@@ -5,7 +5,7 @@ import random
 from functools import partial
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,10 +14,12 @@ from telegram_assistant.config import Vision
 from tests import factories
 from tests.concurrency import in_threads
 from tests.factories import NOW
-from vision.duplicates import distinctions, hash_index
+from vision.duplicates import distinctions, hash_index, reuse
 from vision.duplicates.hash_index import HashMatch
 from vision.duplicates.phash import PHash
+from vision.models import AnalysisState, PaidAnalysis
 from vision.models.duplicates import PictureDistinction, PictureHash
+from vision.providers.port import SCHEMA_VERSION
 
 pytestmark = pytest.mark.django_db
 
@@ -280,3 +282,85 @@ class TestRaces:
         in_threads(*(partial(come, number) for number in range(6)))
 
         assert sorted(len(earlier) for earlier in seen.values()) == [0, 1, 2, 3, 4, 5]
+
+
+class TestTheLookUpReadsAFewRows:
+    """However many pictures there are, and whatever the planner believes about them."""
+
+    PICTURES = 5_000
+
+    @pytest.fixture
+    def crowd(self, tenant):
+        """Fills the archive of a tenant with pictures, every second one of them analyzed."""
+
+        def _(owner, *, count=self.PICTURES):
+            dice = random.Random(owner.pk.int)
+            hashes = [PHash(dice.getrandbits(256), 16) for _ in range(count)]
+            PictureHash.objects.bulk_create(
+                PictureHash(
+                    tenant=owner,
+                    sha256=f"{number:064x}",
+                    hash_size=16,
+                    phash=str(found),
+                    bands=hash_index.band_keys(owner.pk, found),
+                )
+                for number, found in enumerate(hashes)
+            )
+            PaidAnalysis.objects.bulk_create(
+                PaidAnalysis(
+                    tenant=owner,
+                    sha256=f"{number:064x}",
+                    provider="fake",
+                    model="m",
+                    schema_version=SCHEMA_VERSION,
+                    state=AnalysisState.DONE if number % 2 else AnalysisState.REQUESTED,
+                    analysis={} if number % 2 else None,
+                )
+                for number in range(count)
+            )
+            return hashes
+
+        return _
+
+    def rows_read(self, work) -> int:
+        def count():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))"
+                    " FROM pg_stat_xact_user_tables"
+                    " WHERE relname IN ('picture_hashes', 'vision_picture_look')"
+                )
+                return int(cursor.fetchone()[0] or 0)
+
+        before = count()
+        work()
+        return count() - before
+
+    def similar_analyzed(self, owner, found):
+        return hash_index.find_similar(
+            tenant=owner,
+            phash=found,
+            exclude=sha("new"),
+            among=reuse.analyzed(owner.pk, "fake", "m", SCHEMA_VERSION),
+        )
+
+    @pytest.mark.parametrize("statistics", ["fresh", "of another tenant", "none"])
+    def test_whatever_the_statistics_say(self, tenant, crowd, statistics):
+        if statistics == "of another tenant":
+            crowd(factories.tenant(), count=2_000)
+            self.analyze()
+        hashes = crowd(tenant)
+        if statistics == "fresh":
+            self.analyze()
+        looks = [(number, turned(hashes[number], 1, 99)) for number in range(0, 1000, 25)]
+
+        read = self.rows_read(lambda: [self.similar_analyzed(tenant, one) for _, one in looks])
+
+        assert read <= 20 * len(looks)
+        for number, look in looks:
+            matches = [HashMatch(f"{number:064x}", 2)] if number % 2 else []
+            assert self.similar_analyzed(tenant, look) == matches
+
+    def analyze(self):
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE picture_hashes, vision_picture_look")

@@ -198,6 +198,7 @@ class TestQuotaCheck:
         body = check(size_bytes=int(0.02 * GIB)).json()
 
         assert (body["allowed"], body["reason"]) == (False, "tenant_limit")
+        assert body["setting"] == "S3_PER_TENANT_LIMIT_GB"
         assert body["current_usage_gb"] == pytest.approx(1.99)
         assert violations(tenant, "tenant_limit") == before + 1
 
@@ -491,6 +492,13 @@ class TestStats:
             },
             "last_updated": "2026-11-21T15:00:00+03:00",
         }
+
+    def test_stats_say_what_is_compressed_and_not_what_should_be(self, operator, settings):
+        settings.S3 = settings.S3.model_copy(update={"use_compression": False})
+
+        policies = operator.get("/api/v1/storage/stats").json()["policies"]
+
+        assert policies["compression_required"] is False
 
 
 class TestWhoIsAnswered:

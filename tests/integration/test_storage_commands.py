@@ -98,13 +98,36 @@ class TestVerifyStorage:
         assert (report["dry_run"], report["would"]) == (True, {"forgotten": 1})
         assert StoredObject.objects.count() == 3
 
-    def test_grace_and_share_are_options(self, run, few_keys, store):
+    def test_a_young_object_that_is_gone_is_missing(self, run, few_keys, store):
         run("verify_storage")
         store.delete(few_keys[0])
 
-        assert run("verify_storage")[0] == 0
-        assert run("verify_storage", "--grace-hours", "0")[0] == 1
+        code, out, err = run("verify_storage", "--all")
+
+        assert code == 1
+        assert f"missing: {few_keys[0]}" in err
+        assert "agree" not in out
+
+    def test_the_report_says_how_many_were_too_young(self, run, few_keys, tenant):
+        smuggle(f"media/{tenant.pk}/ff/stray.png")
+
+        code, out, _ = run("verify_storage", "--all", "--json")
+
+        assert code == 0
+        assert json.loads(out)["too_young"] == 1
+        assert "too young to judge" in run("verify_storage", "--all")[1]
+
+    def test_grace_and_share_are_options(self, run, few_keys, store, tenant):
+        run("verify_storage")
+        store.delete(few_keys[0])
+        smuggle(f"media/{tenant.pk}/ff/stray.png")
+
+        def repaired(*options):
+            return json.loads(run("verify_storage", "--repair", "--json", *options)[1])["repaired"]
+
+        assert repaired() == {}
         assert run("verify_storage", "--grace-hours", "0", "--max-missing-percent", "0%")[0] == 1
+        assert repaired("--grace-hours", "0") == {"forgotten": 1, "quarantined": 1}
 
     def test_a_store_that_is_down_exits_2(self, run, few_keys, store):
         store.down = True
@@ -139,16 +162,22 @@ class TestVerifyStorage:
         assert json.loads(out)["error"] == "too_much_missing"
         assert StoredObject.objects.count() == 20
 
-    def test_an_unfinished_round_says_how_far_it_came(self, run, few_keys, monkeypatch):
-        monkeypatch.setattr("storage_quota.integrity.compare_ledger_and_bucket._PAGE_PAIRS", 1)
-        monkeypatch.setattr(
-            "storage_quota.integrity.compare_ledger_and_bucket.CheckOptions.is_over", True
-        )
+    def test_an_unfinished_round_says_how_far_it_came_and_goes_on(self, run, few_keys, monkeypatch):
+        checking = "storage_quota.integrity.compare_ledger_and_bucket"
+        monkeypatch.setattr(f"{checking}._PAGE_PAIRS", 1)
+        with monkeypatch.context() as short:
+            short.setattr(f"{checking}.CheckOptions.is_over", True)
+            first, out, _ = run("verify_storage", "--all", "--minutes", "0.1")
+            second, json_out, _ = run("verify_storage", "--all", "--minutes", "0.1", "--json")
+        third, at_last, _ = run("verify_storage", "--all", "--json")
 
-        code, out, _ = run("verify_storage", "--minutes", "0.1")
-
-        assert code == 0
-        assert f"compared up to {min(few_keys)}" in out
+        assert (first, second, third) == (3, 3, 0)
+        assert f"compared 1 of 3 entries, up to {min(few_keys)}" in out
+        figures = json.loads(json_out)
+        assert (figures["state"], figures["complete"]) == ("unfinished", False)
+        assert (figures["entries"], figures["entries_in_ledger"]) == (2, 3)
+        assert json.loads(at_last)["check"] == figures["check"]
+        assert json.loads(at_last)["entries"] == json.loads(at_last)["objects_read"] == 3
 
     @pytest.mark.parametrize(
         "options",

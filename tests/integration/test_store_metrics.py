@@ -205,3 +205,17 @@ def test_compression_can_be_switched_off(store, tenant, now, settings):
         assert file.read() == b'{"a":1}'
     assert stored.content_encoding == ""
     assert store.read_json(key) == {"a": 1}
+
+
+@pytest.mark.django_db
+def test_crawled_pages_are_compressed_whatever_the_setting_says(store, tenant, now, settings):
+    settings.S3 = settings.S3.model_copy(update={"use_compression": False})
+    key, page = f"crawl/{tenant.pk}/1.html", b"<p>page</p>" * 100
+
+    stored = services.put_text(
+        tenant=tenant, content_type="crawl", key=key, text=page, mime="text/html", now=now
+    )
+
+    with store.open(key, raw=True) as file:
+        assert gzip.decompress(file.read()) == page
+    assert stored.content_encoding == "gzip"

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from vision.policy.decision import FileFacts, decide, decide_post, load_policy
+from vision.policy.language import detect
 from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy
 
 KIB = 1024
@@ -261,6 +262,36 @@ def test_both_switches_must_allow_ocr_for_a_tenant_without_tokens(content, polic
     assert not changed(content, "routing", ocr_only_if=[]).ocr_when_exhausted
     gates = changed(content, "budget_gates", fallback_to_ocr_if_exhausted=False)
     assert not gates.ocr_when_exhausted
+
+
+@pytest.mark.parametrize("accepted", [{"ru", "uk"}, {"uk"}, {"ru", "en"}, {"be"}])
+def test_posts_pass_by_the_language_that_is_detected_in_them(content, picture, accepted):
+    posts = {
+        "uk": "Сьогодні в Києві відкрилася виставка сучасного мистецтва її авторів.",
+        "ru": "Сегодня в Москве открылась выставка современного искусства.",
+        "be": "Сёння ў Мінску адкрылася выстава сучаснага мастацтва беларускіх аўтараў.",
+    }
+    policy = changed(content, "routing", skip_if_lang_not_in=accepted)
+
+    passed = {
+        code
+        for code, text in posts.items()
+        if decide(
+            policy, channel="a", file=picture(), vision_available=True, language=detect(text)
+        ).allowed
+    }
+
+    assert passed == accepted & posts.keys()
+
+
+@pytest.mark.parametrize("code", ["other", "xx", "und", "RU", "uk-UA", "zxx"])
+def test_a_language_that_no_post_could_have_is_refused_and_named(content, refusal, code):
+    content["routing"]["skip_if_lang_not_in"] = ["ru", code]
+
+    reason = refusal(yaml.safe_dump(content))
+
+    assert "routing.skip_if_lang_not_in" in reason
+    assert f"'{code}' cannot be detected; known are ar, az, be" in reason
 
 
 def test_the_shipped_policy_holds_the_figures_of_the_contract(policy):

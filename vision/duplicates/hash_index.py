@@ -15,7 +15,20 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, CharField, F, Func, IntegerField, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast
 
 from accounts.models import Tenant
 from events import advisory_locks
@@ -89,8 +102,9 @@ def find_similar(
 
     `exclude` is the picture that is searched for: neither it nor one that a person marked as
     distinct from it is returned, nor any that reuses an analysis itself. `among` is a queryset
-    of one column, the SHA-256 of the pictures to search in. Empty where VISION_PHASH_ENABLED is
-    off. A match is only a proposal: `vision.duplicates.detection` compares the pixels.
+    whose `sha256` are the pictures to search in; it needs an index that begins with its filters
+    and `sha256`. Empty where VISION_PHASH_ENABLED is off. A match is only a proposal:
+    `vision.duplicates.detection` compares the pixels.
     """
     if not settings.VISION.vision_phash_enabled:
         return []
@@ -101,7 +115,10 @@ def find_similar(
         distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=exclude)
         found = found.exclude(sha256__in=[exclude, *distinct])
     if among is not None:
-        found = found.filter(sha256__in=among)
+        # A scalar subquery is never turned into a join: PostgreSQL looks up each match by
+        # itself. For `IN` it read all analyses of the tenant and hashed them, at every search.
+        same = among.filter(sha256=OuterRef("sha256")).values("sha256")[:1]
+        found = found.annotate(among=Subquery(same)).filter(among__isnull=False)
     return [
         HashMatch(sha256, bits, is_earlier=own is None or pk < own["pk"])
         for sha256, bits, pk in found.values_list("sha256", "bits_apart", "pk")[:limit]
@@ -173,8 +190,10 @@ def _within(tenant: Tenant, phash: PHash, most: int) -> QuerySet[Any]:
     # A CASE, because the conditions of a WHERE may be evaluated in any order: PostgreSQL raises
     # an error where it compares bit strings of different lengths.
     apart = Case(When(hash_size=phash.size, then=bits), output_field=IntegerField())
-    rows = PictureHash.objects.filter(
-        tenant=tenant, same_as="", bands__overlap=band_keys(tenant.pk, phash)
-    )
-    rows = rows.annotate(bits_apart=apart).filter(bits_apart__lte=most)
+    # The tenant as text, so that only the index of `bands` fits: for a tenant that the statistics
+    # do not know yet PostgreSQL expects one row, and would read all of the tenant's hashes.
+    owner = Cast("tenant", TextField())
+    rows = PictureHash.objects.filter(same_as="", bands__overlap=band_keys(tenant.pk, phash))
+    rows = rows.annotate(owner=owner, bits_apart=apart).filter(owner=str(tenant.pk))
+    rows = rows.filter(bits_apart__lte=most)
     return rows.order_by("bits_apart", "pk")

@@ -39,7 +39,7 @@ def find_duplicates(
 
     Call it outside a transaction: it fetches the bytes of other pictures.
     """
-    among = _active(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
+    among = analyzed(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
     return detection.find_duplicates(tenant=tenant, sha256=sha256, image=image, among=among)
 
 
@@ -75,7 +75,7 @@ def is_in_progress(row: PaidAnalysis, duplicates: Duplicates) -> bool:
         tenant=row.tenant,
         phash=PHash(int(known.phash, 16), known.hash_size),
         exclude=row.sha256,
-        among=_active(row.tenant_id, row.provider, row.model, row.schema_version),
+        among=analyzed(row.tenant_id, row.provider, row.model, row.schema_version),
     )
     return any(one.sha256 not in duplicates.considered for one in by_now)
 
@@ -113,7 +113,7 @@ def _rows_like(row: PaidAnalysis, contents: Sequence[str]) -> QuerySet[PaidAnaly
     )
 
 
-def _active(tenant_id: UUID, provider: str, model: str, schema_version: str) -> QuerySet[Any]:
+def analyzed(tenant_id: UUID, provider: str, model: str, schema_version: str) -> QuerySet[Any]:
     """SHA-256 of the pictures that are analyzed or being analyzed."""
     return PaidAnalysis.objects.filter(
         tenant_id=tenant_id,
@@ -121,4 +121,4 @@ def _active(tenant_id: UUID, provider: str, model: str, schema_version: str) -> 
         model=model,
         schema_version=schema_version,
         state__in=(AnalysisState.CLAIMED, AnalysisState.DONE),
-    ).values("sha256")
+    )

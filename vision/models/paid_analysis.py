@@ -35,7 +35,13 @@ class PaidAnalysis(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="paid_analyses", verbose_name=_("tenant")
+        Tenant,
+        on_delete=models.PROTECT,
+        related_name="paid_analyses",
+        # `paid_analysis_once` begins with the tenant. With an index of the tenant alone PostgreSQL
+        # read all rows of a tenant that its statistics do not know yet to find one picture.
+        db_index=False,
+        verbose_name=_("tenant"),
     )
     sha256 = models.CharField("SHA-256", max_length=64)
     provider = models.CharField(_("provider"), max_length=50)

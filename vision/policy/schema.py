@@ -7,6 +7,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from events.errors import DomainError
+from vision.policy.language import LANGUAGES
 
 DEFAULT_POLICY_PATH = Path(__file__).parents[1] / "vision_policy.yml"
 QUOTA_EXHAUSTED = "quota_exhausted"
@@ -16,7 +17,16 @@ _MIME_PATTERN = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"
 Positive = Annotated[int, Field(gt=0)]
 Mime = Annotated[str, Field(pattern=_MIME_PATTERN)]
 OcrCondition = Annotated[str, Field(pattern=rf"^{QUOTA_EXHAUSTED}$|{_MIME_PATTERN}")]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+
+def _detectable(code: str) -> str:
+    """Refuse a code that no post would ever have: a rule that names it would skip those posts."""
+    if code not in LANGUAGES:
+        raise ValueError(f"{code!r} cannot be detected; known are {', '.join(sorted(LANGUAGES))}")
+    return code
+
+
+Language = Annotated[str, AfterValidator(_detectable)]
 
 
 def channel_key(name: str) -> str:

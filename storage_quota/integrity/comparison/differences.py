@@ -1,9 +1,10 @@
 """
 Comparing a page of keys, where a difference counts only if it is seen twice.
 
-Listing and ledger are read at different moments, while uploads go on. So each key that seems to
-differ is examined again: a key with a reservation or younger than the grace period is left
-out, and the store is asked about the key itself.
+Listing and ledger are read at different moments, while uploads and deletions go on. So each key
+that seems to differ is looked at again, between two readings of the ledger: if its entry is the
+same in both and nobody has reserved the key, the object has to be there now, however young it is.
+An object that the ledger does not know is a stranger only once it is older than the grace period.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,9 +29,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class PageComparison:
-    """The differences in one page of keys, and how much was read to find them."""
+    """
+    The differences in one page of keys, and how much was read to find them.
+
+    `too_young`: keys that differ, but are being written or deleted, or are younger strangers.
+    """
 
     found: list[Difference]
+    too_young: int = 0
     objects_read: int = 0
     bytes_read: int = 0
 
@@ -38,7 +44,7 @@ class PageComparison:
 def compare_page(
     page: Sequence[Pair], *, store: ObjectStore, sample: Sample, before: datetime
 ) -> PageComparison:
-    """Compare keys; what was written at `before` or later is left to the next check."""
+    """Compare keys; an object unknown to the ledger and modified since `before` is too young."""
     suspected = {pair.key: pair.info for pair in page if _differs(pair)}
     read = {
         pair.entry: content
@@ -46,16 +52,29 @@ def compare_page(
         if pair.entry and is_sampled(pair, sample)
         if (content := reading.read(store, pair.key))
     }
-    suspicious = {entry.key: c for entry, c in read.items() if c.sha256 != expected_digest(entry)}
-    reserved, entries = _current([*suspected, *suspicious])
+    changed = [entry.key for entry, c in read.items() if c.sha256 != expected_digest(entry)]
+    keys = [*suspected, *changed]
+    reserved, entries = _current(keys)
     found: list[Difference] = []
     for key, listed in suspected.items():
-        if key not in reserved:
-            found += _compare(key, listed, entries.get(key), store=store, before=before)
-    for key, content in suspicious.items():
-        if key not in reserved:
-            found += _compare_content(key, content, entries.get(key), before=before)
-    return PageComparison(found, len(read), sum(content.size_bytes for content in read.values()))
+        found += _compare(key, listed, entries.get(key), store=store)
+    for key in changed:
+        found += _compare_content(key, entries.get(key), store=store)
+    # Read after the second look: an entry that was replaced or removed meanwhile explains it.
+    reserved_now, entries_now = _current([difference.key for difference in found])
+    unsettled = {
+        difference.key
+        for difference in found
+        if difference.key in reserved | reserved_now
+        or _version(entries.get(difference.key)) != _version(entries_now.get(difference.key))
+        or (difference.info and difference.info.modified_at >= before)
+    }
+    return PageComparison(
+        [difference for difference in found if difference.key not in unsettled],
+        too_young=len(unsettled),
+        objects_read=len(read),
+        bytes_read=sum(content.size_bytes for content in read.values()),
+    )
 
 
 def is_sampled(pair: Pair, sample: Sample) -> bool:
@@ -87,17 +106,14 @@ def _current(keys: Iterable[str]) -> tuple[set[str], dict[str, StoredObject]]:
     return reserved, StoredObject.objects.in_bulk(ours)
 
 
+def _version(entry: StoredObject | None) -> tuple[object, ...]:
+    return (entry.updated_at, entry.size_bytes, entry.sha256) if entry else ()
+
+
 def _compare(
-    key: str,
-    listed: ObjectInfo | None,
-    entry: StoredObject | None,
-    *,
-    store: ObjectStore,
-    before: datetime,
+    key: str, listed: ObjectInfo | None, entry: StoredObject | None, *, store: ObjectStore
 ) -> Iterable[Difference]:
     info = store.head(key) if is_key(key) else listed
-    if (entry and entry.updated_at >= before) or (info and info.modified_at >= before):
-        return
     if entry is None and info is not None:
         yield Difference(DifferenceKind.ORPHANED, key, found=f"{info.size_bytes} B", info=info)
     elif entry is not None and info is None:
@@ -108,10 +124,11 @@ def _compare(
 
 
 def _compare_content(
-    key: str, content: reading.ObjectContent, entry: StoredObject | None, *, before: datetime
+    key: str, entry: StoredObject | None, *, store: ObjectStore
 ) -> Iterable[Difference]:
-    """A difference, if the current entry still expects another hash than the one read."""
-    if entry is None or entry.updated_at >= before:
+    """A difference, if the object read again still has another hash than the current entry."""
+    content = reading.read(store, key) if entry else None
+    if entry is None or content is None:
         return
     expected = expected_digest(LedgerEntry(entry.key, entry.size_bytes, entry.sha256))
     if expected != content.sha256:

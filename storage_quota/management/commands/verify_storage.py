@@ -21,7 +21,11 @@ from storage_quota.management.sizes import mib
 from storage_quota.models import IntegrityCheck, TenantUsage
 from storage_quota.object_store import get_store
 
-CODES = "exit codes: 0 clean; 1 problems found and not repaired; 2 could not check, or refused"
+CODES = (
+    "exit codes: 0 clean; 1 problems found and not repaired; 2 could not check, or refused; "
+    "3 not finished within --minutes: run again to go on"
+)
+EXIT_CODES = {"clean": 0, "problems": 1, "unfinished": 3}
 
 
 class Command(BaseCommand):
@@ -50,8 +54,8 @@ class Command(BaseCommand):
         except OperationalError as failure:
             self._give_up("database", failure, options)
         self._show(report, options)
-        if not report.clean:
-            sys.exit(1)
+        if code := EXIT_CODES[report.state]:
+            sys.exit(code)
 
     def _verify(self, request: VerifyRequest, options: dict[str, Any]) -> IntegrityReport:
         minutes = options["minutes"]
@@ -120,7 +124,8 @@ def _add_check_arguments(parser: CommandParser) -> None:
         type=_not_negative,
         metavar="H",
         default=GRACE.total_seconds() / 3600,
-        help="leave younger objects alone, and keep orphans this long (default: %(default)g)",
+        help="repair nothing younger, and report and delete orphans only after so long "
+        "(default: %(default)g)",
     )
     parser.add_argument(
         "--claim-bucket",
@@ -152,6 +157,7 @@ def _lines(report: IntegrityReport) -> list[str]:
     rows: dict[str, object] = {
         "entries compared": check.entries,
         "objects listed": check.objects_listed,
+        "too young to judge": check.too_young,
         "objects read whole": f"{check.objects_read} ({mib(check.bytes_read)} MB)",
         **{kind.replace("_", " "): count for kind, count in found.items()},
         **{name.replace("_", " "): count for name, count in report.pending.items()},
@@ -169,7 +175,11 @@ def _lines(report: IntegrityReport) -> list[str]:
 
 def _verdict(report: IntegrityReport) -> str:
     if not report.complete:
-        return f"Not finished: compared up to {report.check.cursor}; run again to go on."
+        found = f"{report.unresolved} problems so far; " if report.unresolved else ""
+        return (
+            f"Not finished: compared {report.check.entries} of {report.entries_in_ledger} entries, "
+            f"up to {report.check.cursor}; {found}run again to go on."
+        )
     if report.clean:
         return "Ledger and bucket agree."
     return f"{report.unresolved} problems are not repaired."

@@ -14,6 +14,7 @@ from media.file_metadata import read_metadata
 from vision.management.diagnostics import json_output
 from vision.policy import decision as policy
 from vision.policy.decision import MIB, Decision, FileFacts
+from vision.policy.language import LANGUAGES
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 from vision.reasons import explain
@@ -25,7 +26,10 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--media-file", required=True, type=Path, metavar="FILE")
     parser.add_argument("--channel", default="", help="as if posted there (@name)")
     parser.add_argument(
-        "--language", help="as if the post were in it, for example ru (default: any)"
+        "--language",
+        choices=sorted(LANGUAGES),
+        metavar="CODE",
+        help="as if the post were in it, for example ru (default: any)",
     )
     json_output.add_json_option(parser)
 

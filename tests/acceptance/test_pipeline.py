@@ -109,6 +109,7 @@ def test_one_trace_id_leads_from_the_message_to_the_album(product):
     assert set(assembled) <= known
 
 
+@pytest.mark.long
 def test_workers_killed_in_the_middle_of_their_work_lose_and_double_nothing(product):
     product.manage("import_export", SAMPLE)
 

@@ -100,7 +100,7 @@ def all_seen() -> bool:
     return PostEnrichment.objects.filter(vision_provider="gigachat").count() == POSTS
 
 
-@pytest.mark.parametrize("places", [1, PLACES])
+@pytest.mark.parametrize("places", [pytest.param(1, marks=pytest.mark.long), PLACES])
 def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
     archive, start, stub, environment, places
 ):
@@ -157,6 +157,7 @@ def copies(seed: int) -> list[bytes]:
     return [scene(seed), scene(seed, quality=70), scene(seed, width=240, quality=80)]
 
 
+@pytest.mark.long
 def test_five_hundred_posts_with_two_hundred_pictures_are_two_hundred_calls(archive, start, stub):
     """Many of the posts show the same file, as forwarded ones do, some a re-encoded copy."""
     chance = random.Random(7)

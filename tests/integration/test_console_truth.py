@@ -32,6 +32,7 @@ from storage_quota.models import (
 from tests import factories as make
 from vision.admin.usage import STATES
 from vision.models import (
+    CallCost,
     PaidAnalysis,
     PictureDistinction,
     PictureHash,
@@ -107,6 +108,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Delivery: make.dead_letter,
     DeadLetter: make.dead_letter,
     TokenBudget: lambda: TokenBudget.objects.create(tenant=make.tenant(), day=MOMENT.date()),
+    CallCost: lambda: CallCost.objects.create(
+        provider="gigachat", model="GigaChat-2-Pro", most_tokens=2000
+    ),
     PaidAnalysis: _paid,
     ProviderHealth: lambda: ProviderHealth.objects.create(
         provider="gigachat", open_until=MOMENT, paused_until=MOMENT, pause_reason="provider_quota"

@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import threading
@@ -6,9 +7,12 @@ from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django_q.cluster import Cluster
+from django_q import cluster as django_q_cluster
+from django_q.cluster import Cluster, Sentinel
 
 from events.supervision import supervisors
+
+logger = logging.getLogger(__name__)
 
 GRACE = 7.0
 """Seconds after SIGTERM in which tasks may finish; those that cannot are begun again later."""
@@ -24,6 +28,25 @@ class EndingCluster(Cluster):  # type: ignore[misc]  # django-q2 has no types
         timer.daemon = True
         timer.start()
         super().sig_handler(signum, frame)
+
+
+class EndingSentinel(Sentinel):  # type: ignore[misc]  # django-q2 has no types
+    """
+    django-q2's sentinel, which ends the whole cluster where a process of it died.
+
+    Its own way, a new process in the place of the dead one, leaves the others waiting for ever if
+    the dead one held the lock of their queue. The supervisor starts a new cluster at once.
+    """
+
+    def reincarnate(self, process: Any) -> None:
+        if os.getpgrp() != os.getppid():  # started by hand: the group is the shell's, not ours
+            super().reincarnate(process)
+            return
+        logger.critical("%s of django-q2's cluster died: all of it ends", process.name)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+django_q_cluster.Sentinel = EndingSentinel  # the cluster finds it there
 
 
 class Command(BaseCommand):

@@ -29,7 +29,8 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 	@PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
 
 test: $(VENV)/dev tesseract browser ## run every test but the long ones (arguments: ARGS="-k albums")
-	@$(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	@# The tests start some two hundred processes: what is compiled once starts faster.
+	@env -u PYTHONDONTWRITEBYTECODE $(RUN) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 unit: $(VENV)/dev tesseract ## run the quick tests that need no database
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow and not long" tests/unit $(ARGS)

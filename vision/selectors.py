@@ -72,9 +72,7 @@ def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
     estimate = budget.estimate(PROVIDER, model, policy)
     waiting = backlog.count_waiting(tenant.pk)
     expected = tokens_of(waiting.total, estimate)
-    vision = settings.VISION
-    configured = vision.vision_price_rub_per_1000_tokens
-    price_date = prices.AS_OF if configured is None else vision.vision_price_date
+    price, price_date = _price(model)
     month_billed = budget.billed_this_month(tenant, now)
     return BudgetReport(
         tenant=tenant.name,
@@ -100,14 +98,22 @@ def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
         waiting_by_reason=waiting_by_reason(tenant),
         tokens_expected=expected,
         days_needed=days_of(waiting, tenant=tenant, policy=policy, estimate=estimate, now=now),
-        price=prices.roubles_per_1000(model, configured=configured),
-        price_date=price_date.isoformat() if price_date else "",
+        price=price,
+        price_date=price_date,
         month_cost=roubles_of(month_billed, model),
         cost_expected=roubles_of(expected, model),
         provider=PROVIDER,
         model=model,
         provider_state=_state_of_provider(now),
     )
+
+
+def _price(model: str) -> tuple[float, str]:
+    """The price of 1000 tokens in roubles, and the day on which that was the price."""
+    configured = settings.VISION.vision_price_rub_per_1000_tokens
+    day = prices.AS_OF if configured is None else settings.VISION.vision_price_date
+    price = prices.roubles_per_1000(model, configured=configured)
+    return price, day.isoformat() if day else ""
 
 
 def waiting_by_reason(tenant: Tenant) -> dict[str, int]:

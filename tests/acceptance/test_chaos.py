@@ -220,7 +220,11 @@ class TestKills:
         assert Delivery.objects.get(event__idempotency_key=f"outside:{number}").attempts == 2
 
     @pytest.mark.parametrize(
-        ("kills", "every"), [(4, 4.0), pytest.param(30, 5.0, marks=pytest.mark.long)]
+        ("kills", "every"),
+        [
+            pytest.param(4, 4.0, marks=pytest.mark.long),
+            pytest.param(30, 5.0, marks=pytest.mark.long),
+        ],
     )
     def test_a_worker_killed_over_and_over_loses_and_doubles_nothing(
         self, cluster, slack, kills, every

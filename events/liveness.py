@@ -127,7 +127,7 @@ class _Keeper(threading.Thread):
         try:
             if self.session is None:
                 self._connect()
-            self._look()
+            self._watch()
         except Exception as error:  # noqa: BLE001 - a dead keeper would give a living worker up
             if self.session is not None:
                 logger.warning("the connection that shows that I am alive broke: %s", error)
@@ -153,7 +153,7 @@ class _Keeper(threading.Thread):
             raise psycopg.OperationalError("a former connection still holds the lock")
         self.held.set()
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         with self._guard:
             watched = {key_of(_lock(worker)): worker for worker in self._asked}
         # Also with nothing to watch: the query shows that the connection works.

@@ -67,12 +67,11 @@ class BudgetReport:
 def budget_report(tenant: Tenant, *, now: datetime) -> BudgetReport:
     """Raises PolicyRefused where the tenant's policy cannot be used."""
     policy = current_policy(tenant)
-    limits = budget.limits_of(tenant, policy)
-    spent, row, model = budget.spent(tenant, now), budget.today(tenant, now), _model()
+    limits, model = budget.limits_of(tenant, policy), _model()
+    spent, row = budget.spent(tenant, now), budget.today(tenant, now)
     estimate = budget.estimate(PROVIDER, model, policy)
-    waiting = backlog.count_waiting(tenant.pk)
+    waiting, (price, price_date) = backlog.count_waiting(tenant.pk), _price(model)
     expected = tokens_of(waiting.total, estimate)
-    price, price_date = _price(model)
     month_billed = budget.billed_this_month(tenant, now)
     return BudgetReport(
         tenant=tenant.name,

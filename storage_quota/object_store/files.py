@@ -62,7 +62,7 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         with self._errors(), _removed_on_failure(draft):
             _write(draft, source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(target)
+            _finish(draft, target, key=reservation.key)
         return source.receipt(mime=mime, content_encoding=content_encoding)
 
     @contextmanager
@@ -162,6 +162,18 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
                 "write rights there, or set VAR_DIR elsewhere"
             )
         return StoreUnavailable(f"{self.root}: {exc.strerror or exc}")
+
+
+def _finish(draft: Path, target: Path, *, key: str) -> None:
+    """Move a whole draft to its place. Raises StoreUnavailable where it was aborted, as S3 does."""
+    try:
+        draft.replace(target)
+    except FileNotFoundError as error:
+        if draft.exists() or not target.parent.is_dir():
+            raise
+        raise StoreUnavailable(
+            f"The upload of {key} was aborted: it has to be put again"
+        ) from error
 
 
 def _write(draft: Path, source: UploadBody) -> None:

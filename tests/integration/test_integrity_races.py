@@ -1,5 +1,6 @@
 """Checks and repairs that run beside uploads and each other, or are killed."""
 
+import io
 import random
 import subprocess
 import sys
@@ -51,10 +52,31 @@ def uploader(tenant, seed):
                     mime="image/png",
                     now=timezone.now(),
                 )
-            except (services.ReservationExpired, StoreUnavailable):
-                continue  # ended or aborted by the repairer, whose clock is days ahead
+            except services.ReservationExpired:
+                continue
+            except StoreUnavailable as unavailable:
+                # Only by the repairer, to whose clock, days ahead, every reservation is over.
+                if "was aborted" not in str(unavailable):
+                    raise
 
     return work
+
+
+def test_an_upload_that_is_aborted_says_that_it_has_to_be_put_again(tenant):
+    store, name = get_store(), key(tenant, "1")
+    reservation = services.reserve(
+        tenant=tenant, content_type="media", key=name, size_bytes=5, now=timezone.now()
+    )
+
+    class AbortedAtItsEnd(io.BytesIO):
+        def read(self, *size):
+            if not (chunk := super().read(*size)):
+                for upload in store.uploads(name):
+                    store.abort(upload)
+            return chunk
+
+    with pytest.raises(StoreUnavailable, match="was aborted: it has to be put again"):
+        store.put(reservation, AbortedAtItsEnd(b"12345"), mime="image/png")
 
 
 def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):

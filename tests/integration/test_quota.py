@@ -500,15 +500,15 @@ def test_a_new_reservation_clears_away_what_a_killed_writer_left_half_written(re
     assert Reservation.objects.get() == again
 
 
-def test_a_store_that_is_away_keeps_no_new_reservation_from_replacing_an_expired_one(
-    reserve, store, now
-):
-    reserve(20, "a")
+def test_what_a_killed_writer_left_counts_until_the_store_has_aborted_it(reserve, store, now):
+    """While the store is away nothing can be put either; replaced, its upload would count no more."""
+    killed = reserve(20, "a")
     store.down = True
 
-    again = reserve(20, "a", now=now + RESERVATION_TTL)
+    with pytest.raises(StoreUnavailable):
+        reserve(20, "a", now=now + RESERVATION_TTL)
 
-    assert Reservation.objects.get() == again
+    assert Reservation.objects.get() == killed
 
 
 def test_the_scheduled_task_aborts_what_is_ours_and_old(store):

@@ -1,6 +1,7 @@
 """The store of an installation with S3, through django-storages and boto3."""
 
 import io
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
@@ -15,12 +16,23 @@ from django.utils.http import content_disposition_header
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, UploadBody
-from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
+from storage_quota.object_store.errors import (
+    LifecycleUnsupported,
+    ObjectMissing,
+    StoreLacks,
+    StoreUnavailable,
+)
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import LifecycleRule, ObjectInfo, UnfinishedUpload, check_key
-from storage_quota.object_store.s3 import lifecycle_rules
+from storage_quota.object_store.port import (
+    LifecycleRule,
+    ObjectInfo,
+    OldVersion,
+    UnfinishedUpload,
+    check_key,
+)
+from storage_quota.object_store.s3 import lifecycle_rules, versions
 from storage_quota.object_store.s3.client import S3Settings, connect
-from storage_quota.object_store.s3.errors import S3ErrorTranslator, code_of, status_of
+from storage_quota.object_store.s3.errors import S3ErrorTranslator, code_of, is_lacking, status_of
 from storage_quota.object_store.s3.upload import ObjectHeaders, PartSizes, UploadTarget, upload
 from storage_quota.units import MIB
 
@@ -29,7 +41,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
-_NO_SUCH_API = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED}
+logger = logging.getLogger(__name__)
+
+_LIST, _UPLOADS = "ListObjectsV2", "ListMultipartUploads"
 
 Page = TypeVar("Page", bound=Mapping[str, Any])
 _Translated = Callable[[str], AbstractContextManager[None]]
@@ -39,7 +53,9 @@ class S3Store(JsonReader):
     def __init__(self, settings: S3Settings) -> None:
         self._settings = settings
         self._bucket = settings.bucket_name
-        self._errors = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name).translated
+        self._translator = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name)
+        self._errors = self._translator.translated
+        self._lacks: set[str] = set()
         self._sizes = PartSizes(
             threshold_bytes=settings.multipart_threshold_mb * MIB,
             part_bytes=settings.multipart_chunksize_mb * MIB,
@@ -60,12 +76,9 @@ class S3Store(JsonReader):
             headers["ContentEncoding"] = content_encoding
         try:
             with self._errors(key, writing=True):
-                upload(
-                    self._client,
-                    UploadTarget(self._bucket, key, headers),
-                    source,
-                    sizes=self._sizes,
-                )
+                target = UploadTarget(self._bucket, key, headers)
+                if not upload(self._client, target, source, sizes=self._sizes):
+                    self._note_lack("uploads in parts")
         except StoreUnavailable:
             reservation.unconfirmed = True
             raise
@@ -101,28 +114,28 @@ class S3Store(JsonReader):
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with self._errors(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix, StartAfter=after
-            )
-            for page in _whole(pages):
+            for page in self._whole(self._pages(prefix, after)):
                 for entry in page.get("Contents", ()):
-                    yield ObjectInfo(
-                        key=entry["Key"],
-                        size_bytes=entry["Size"],
-                        modified_at=entry["LastModified"],
-                        etag=entry.get("ETag", "").strip('"'),
-                    )
+                    if entry["Key"] > after:  # some servers begin with `after`, or before it
+                        yield ObjectInfo(
+                            key=entry["Key"],
+                            size_bytes=entry["Size"],
+                            modified_at=entry["LastModified"],
+                            etag=entry.get("ETag", "").strip('"'),
+                        )
 
     def delete(self, key: str) -> None:
         with suppress(ObjectMissing), self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
-        with self._errors(key or "uploads"):
+        if _UPLOADS in self._lacks:
+            return
+        with suppress(StoreLacks), self._optional(_UPLOADS):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._bucket, Prefix=key
             )
-            for page in _whole(pages):
+            for page in self._whole(pages):
                 for entry in page.get("Uploads", ()):
                     if key in {"", entry["Key"]}:
                         yield UnfinishedUpload(entry["Key"], entry["UploadId"], entry["Initiated"])
@@ -137,6 +150,37 @@ class S3Store(JsonReader):
                 if code_of(exc) != "NoSuchUpload":
                     raise
 
+    def upload_bytes(self, upload: UnfinishedUpload) -> int:
+        try:
+            with self._optional("ListParts"):
+                pages = self._client.get_paginator("list_parts").paginate(
+                    Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
+                )
+                return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
+        except (StoreLacks, UploadGone):
+            return 0
+
+    def versioning(self) -> str:
+        with self._optional("GetBucketVersioning"):
+            return self._client.get_bucket_versioning(Bucket=self._bucket).get("Status", "")
+
+    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
+        with self._optional("ListObjectVersions"):
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=key
+            )
+            for page in self._whole(pages):
+                yield from versions.read(page, key)
+
+    def delete_version(self, version: OldVersion) -> None:
+        with suppress(ObjectMissing), self._errors(version.key, writing=True):
+            self._client.delete_object(
+                Bucket=self._bucket, Key=version.key, VersionId=version.version_id
+            )
+
+    def lacks(self) -> frozenset[str]:
+        return frozenset(self._lacks)
+
     def lifecycle(self) -> Sequence[LifecycleRule]:
         return lifecycle_rules.read(self._lifecycle())
 
@@ -145,7 +189,7 @@ class S3Store(JsonReader):
         wanted = lifecycle_rules.merged(found, rules)
         if wanted == found:
             return
-        with self._lifecycle_api(writing=True):
+        with self._optional("lifecycle rules", LifecycleUnsupported, writing=True):
             if wanted:
                 self._client.put_bucket_lifecycle_configuration(
                     Bucket=self._bucket, LifecycleConfiguration={"Rules": wanted}
@@ -169,7 +213,7 @@ class S3Store(JsonReader):
         )
 
     def _lifecycle(self) -> "Sequence[LifecycleRuleOutputTypeDef]":
-        with self._lifecycle_api():
+        with self._optional("lifecycle rules", LifecycleUnsupported):
             try:
                 answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
             except ClientError as exc:
@@ -179,16 +223,53 @@ class S3Store(JsonReader):
         return answer.get("Rules", [])
 
     @contextmanager
-    def _lifecycle_api(self, *, writing: bool = False) -> Iterator[None]:
-        with self._errors("lifecycle", writing=writing):
+    def _optional(
+        self, operation: str, error: type[StoreLacks] = StoreLacks, *, writing: bool = False
+    ) -> Iterator[None]:
+        """Raise `error` where the server has no such operation; that is found and said once."""
+        with self._errors(operation, writing=writing):
             try:
                 yield
             except ClientError as exc:
-                if status_of(exc) in _NO_SUCH_API or code_of(exc) == "NotImplemented":
-                    raise LifecycleUnsupported(
-                        "This S3 has no lifecycle rules; the application deletes what is old"
-                    ) from exc
-                raise
+                if code_of(exc) == "NoSuchUpload":
+                    raise UploadGone from exc
+                if not is_lacking(exc):
+                    raise
+                self._note_lack(operation)
+                raise error(f"This S3 has no {operation}") from exc
+
+    def _note_lack(self, operation: str) -> None:
+        if operation not in self._lacks:
+            self._lacks.add(operation)
+            logger.warning(
+                "S3 at %s has no %s: the application does without", self._settings.endpoint_url,
+                operation,
+            )
+
+    def _pages(self, prefix: str, after: str) -> Iterator[Mapping[str, Any]]:
+        if _LIST not in self._lacks:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
+            )
+            try:
+                yield from pages
+                return
+            except ClientError as exc:
+                if not is_lacking(exc):
+                    raise
+                self._note_lack(_LIST)
+        yield from self._client.get_paginator("list_objects").paginate(
+            Bucket=self._bucket, Prefix=prefix, Marker=after
+        )
+
+    def _whole(self, pages: Iterable[Page]) -> Iterator[Page]:
+        """Raise if a listing breaks off: a server may say there is more without saying where."""
+        more = False
+        for page in pages:
+            more = bool(page.get("IsTruncated"))
+            yield page
+        if more:  # boto3 would have ended as if this were the end
+            raise self._translator.broken_off()
 
     @cached_property
     def _client(self) -> "S3Client":
@@ -199,6 +280,10 @@ class S3Store(JsonReader):
         """Raise if there is no bucket: a 404 does not say what is absent. Asked once."""
         self._client.head_bucket(Bucket=self._bucket)
         return True
+
+
+class UploadGone(Exception):  # noqa: N818 - see pyproject
+    """The upload was completed or aborted since it was listed."""
 
 
 class _Body(io.RawIOBase):
@@ -217,16 +302,6 @@ class _Body(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
-
-
-def _whole(pages: Iterable[Page]) -> Iterator[Page]:
-    """Raise if a listing breaks off: a server may say there is more without saying where."""
-    more = False
-    for page in pages:
-        more = bool(page.get("IsTruncated"))
-        yield page
-    if more:  # boto3 would have ended as if this were the end
-        raise StoreUnavailable("S3 broke its listing off: try again, see the provider's status")
 
 
 def _encoding(header: str) -> str:

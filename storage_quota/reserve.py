@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
 from events import liveness
@@ -286,10 +286,18 @@ def _new_reservation(
         size_bytes=request.size_bytes,
         expires_at=now + RESERVATION_TTL,
         created_at=now,
-        writer=liveness.worker_id(),
+        writer=_writer(),
     )
     reservation.write_deadline = time.monotonic() + PUT_WITHIN.total_seconds()
     return reservation
+
+
+def _writer() -> UUID | None:
+    """Name this process for `liveness`; None without a connection for its lock."""
+    try:
+        return liveness.worker_id()
+    except OperationalError:
+        return None
 
 
 def _save(

@@ -61,9 +61,7 @@ class StorageUsage:
     @property
     def taken_bytes(self) -> int:
         """Everything that counts against the limit."""
-        return (
-            self.total_bytes + self.reserved_bytes + self.orphaned_bytes + self.unlisted_bytes
-        )
+        return self.total_bytes + self.reserved_bytes + self.orphaned_bytes + self.unlisted_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from storage_quota import selectors
-from storage_quota.cleanup import uploads
+from storage_quota.cleanup import uploads, versions
 from storage_quota.cleanup.candidates import Candidate, CleanupPlan, Step
 from storage_quota.cleanup.evictors import evictor_of
 
@@ -26,11 +26,15 @@ class CleanupRule:
 
 
 EMERGENCY: Final = (
+    CleanupRule(Step.VERSIONS, timedelta()),
     CleanupRule(Step.CRAWL, timedelta(days=3)),
     CleanupRule(Step.VISION, timedelta(days=7)),
     CleanupRule(Step.MEDIA, timedelta()),
 )
-"""The steps in the order of the seeds (CONTRACT §7.6); unfinished uploads come after them."""
+"""
+The steps in the order of the seeds (CONTRACT §7.6), after old versions, which nobody can read in
+the application. Unfinished uploads come last.
+"""
 
 
 def emergency_rules() -> tuple[CleanupRule, ...]:
@@ -61,6 +65,8 @@ def _candidates(rules: Iterable[CleanupRule], *, now: datetime) -> Iterator[Cand
         before = now - rule.older_than
         if rule.step is Step.MULTIPART:
             yield from uploads.candidates(before=before)
+        elif rule.step is Step.VERSIONS:
+            yield from versions.candidates(before=before)
         else:
             yield from evictor_of(rule.step).candidates(before=before)
 

@@ -1,23 +1,31 @@
 """Unfinished uploads of killed writers: bytes in the bucket that nothing counts."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from storage_quota import keys
 from storage_quota.cleanup.candidates import Candidate, Step
+from storage_quota.object_store import survey
+from storage_quota.object_store.errors import StoreForbidden
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import UnfinishedUpload
 
 
 def candidates(*, before: datetime) -> Iterator[Candidate]:
-    """Unfinished uploads begun at `before` or earlier; only of keys that are ours."""
-    for upload in get_store().uploads():
+    """
+    Unfinished uploads begun at `before` or earlier; only of keys that are ours.
+
+    Where S3 denies their listing, there are none to be seen: the other steps free space all the
+    same, and `diag_s3 server` names the right that is missing.
+    """
+    for upload in _listed():
         if upload.started_at <= before and keys.is_ours(upload.key):
             yield Candidate(
                 step=Step.MULTIPART,
                 key=upload.key,
-                tenant_id=_tenant_id(upload.key),
+                tenant_id=tenant_id(upload.key),
                 content_type=upload.key.partition("/")[0],
                 size_bytes=0,
                 used_at=upload.started_at,
@@ -25,13 +33,18 @@ def candidates(*, before: datetime) -> Iterator[Candidate]:
             )
 
 
+def _listed() -> Iterator[UnfinishedUpload]:
+    with suppress(StoreForbidden):
+        yield from get_store().uploads()
+
+
 def abort(candidate: Candidate) -> None:
-    get_store().abort(
-        UnfinishedUpload(key=candidate.key, upload_id=candidate.ref, started_at=candidate.used_at)
-    )
+    upload = UnfinishedUpload(candidate.key, candidate.ref, started_at=candidate.used_at)
+    survey.abort(get_store(), upload)
 
 
-def _tenant_id(key: str) -> UUID | None:
+def tenant_id(key: str) -> UUID | None:
+    """The tenant in whose folder the key lies; None if it lies in none."""
     try:
         return UUID(key.split("/")[1])
     except (IndexError, ValueError):

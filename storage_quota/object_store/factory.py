@@ -23,6 +23,13 @@ def get_store() -> MeteredStore:
     return _override[-1] if _override else _configured()
 
 
+def where() -> str:
+    """Where the objects are, for people: the address and the bucket, or the folder."""
+    if settings.S3.configured:
+        return f"{settings.S3.endpoint_url} {settings.S3.bucket_name}"
+    return str(settings.OBJECTS_DIR)
+
+
 @contextmanager
 def use(store: Store) -> Iterator[Store]:
     """Use this store instead, in all threads; for tests."""

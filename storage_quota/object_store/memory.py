@@ -118,6 +118,9 @@ class MemoryStore(NoLinks, JsonReader):
         self._answer()
         self.old = [other for other in self.old if other != version]
 
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        """Do nothing: what may be written may be deleted."""
+
     def lacks(self) -> frozenset[str]:
         return frozenset()
 

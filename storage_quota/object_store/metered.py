@@ -83,6 +83,9 @@ class MeteredStore:
     def delete_version(self, version: OldVersion) -> None:
         self.store.delete_version(version)
 
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        self.store.refuse_if_nothing_may_be_deleted()
+
     def lacks(self) -> frozenset[str]:
         return self.store.lacks()
 

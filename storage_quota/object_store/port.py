@@ -148,6 +148,10 @@ class ObjectStore(Protocol):
         """Delete an old version for good; it is no error if there is none."""
         ...
 
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        """Raise StoreNotWritable before somebody counts on deleting; nothing is deleted."""
+        ...
+
     def lacks(self) -> frozenset[str]:
         """Names of the operations that this process found the store to be without."""
         ...

@@ -5,9 +5,10 @@ A survey is taken daily, by every full check and by `diag_s3 server`; its row te
 the commands and the quota. Nothing is tried that writes.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from django.db.models import F
 from django.db.models.functions import Greatest
@@ -19,8 +20,6 @@ from storage_quota.object_store.port import LifecycleRule, ObjectStore, Unfinish
 EVERY: Final = timedelta(days=1)
 LACKING: Final = "not there"
 DENIED: Final = "denied"
-
-Answer = TypeVar("Answer")
 
 
 def state() -> BucketState | None:
@@ -42,11 +41,17 @@ def take(store: ObjectStore, place: str, *, now: datetime) -> BucketState:
     nothing at all is allowed.
     """
     next(iter(store.list()), None)
-    lacks: dict[str, str] = {}
-    versioning = _ask(lacks, "GetBucketVersioning", store.versioning, "")
-    rules = _ask(lacks, "lifecycle rules", store.lifecycle, ())
-    sizes = _ask(lacks, "ListObjectVersions", lambda: _old_sizes(store), []) if versioning else []
-    uploads = _ask(lacks, "ListMultipartUploads", lambda: list(store.uploads()), [])
+    lacks, versioning = dict[str, str](), ""
+    rules: Sequence[LifecycleRule] = ()
+    sizes, uploads = list[int](), list[UnfinishedUpload]()
+    with _noted(lacks, "GetBucketVersioning"):
+        versioning = store.versioning()
+    with _noted(lacks, "lifecycle rules"):
+        rules = store.lifecycle()
+    with _noted(lacks, "ListObjectVersions"):
+        sizes = [version.size_bytes for version in (store.old_versions() if versioning else ())]
+    with _noted(lacks, "ListMultipartUploads"):
+        uploads = list(store.uploads())
     lacks |= dict.fromkeys(store.lacks(), LACKING)
     uncounted = _without_reservation(uploads)
     BucketState.objects.update_or_create(
@@ -67,24 +72,30 @@ def take(store: ObjectStore, place: str, *, now: datetime) -> BucketState:
 
 
 def count_old(size_bytes: int) -> None:
-    """Count what was replaced or deleted just now, where the bucket keeps it (negative: not any more)."""
+    """Count what the bucket keeps since just now, if it does; negative for what it kept."""
     if size_bytes:
         kept = BucketState.objects.exclude(versioning="")
         kept.update(old_bytes=Greatest(F("old_bytes") + size_bytes, 0))
 
 
-def _ask(lacks: dict[str, str], name: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+def abort(store: ObjectStore, upload: UnfinishedUpload) -> None:
+    """Abort an upload that no reservation covers, and count its bytes no more."""
+    size_bytes = store.upload_bytes(upload)
+    store.abort(upload)
+    if size_bytes:
+        left = Greatest(F("upload_bytes") - size_bytes, 0)
+        BucketState.objects.filter(upload_bytes__gt=0).update(upload_bytes=left)
+
+
+@contextmanager
+def _noted(lacks: dict[str, str], name: str) -> Iterator[None]:
+    """Note under `name` that the server has no such operation, or denies it."""
     try:
-        return ask()
+        yield
     except StoreLacks:
         lacks[name] = LACKING
     except StoreForbidden:
         lacks[name] = DENIED
-    return otherwise
-
-
-def _old_sizes(store: ObjectStore) -> list[int]:
-    return [version.size_bytes for version in store.old_versions()]
 
 
 def _expires_old(rule: LifecycleRule) -> bool:

@@ -38,6 +38,31 @@ _NO_SUCH_API: Final = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED
 _LACKING: Final = {"NotImplemented", "XNotImplemented", "MethodNotAllowed", "UnsupportedOperation"}
 _SKEW: Final = timedelta(minutes=14)
 """S3 refuses requests whose time is 15 minutes off its own."""
+_TLS: Final = (
+    (
+        ("WRONG_VERSION", "RECORD_LAYER", "HTTP_REQUEST", "UNEXPECTED_EOF"),
+        "speaks no TLS: begin S3_ENDPOINT_URL with http://, or name its TLS port",
+    ),
+    (
+        ("HOSTNAME", "NOT_VALID_FOR", "IP_ADDRESS_MISMATCH"),
+        "has the certificate of another host: correct the host in S3_ENDPOINT_URL",
+    ),
+    (
+        ("EXPIRED", "NOT_YET_VALID"),
+        "has a certificate that is not valid at this time: set the clock of this machine (NTP), or"
+        " tell whoever runs S3_ENDPOINT_URL to renew it",
+    ),
+    (
+        ("VERIFY_FAILED",),
+        "has a certificate of an unknown authority: name the file with the authority's certificate"
+        " in S3_CA_BUNDLE",
+    ),
+    (
+        ("NO_CERTIFICATE", "PEM", "X509"),
+        "cannot be checked: there is no certificate in the file S3_CA_BUNDLE names (is it a key?)",
+    ),
+)
+"""Signs of a cause in the words of OpenSSL, and what to do about it."""
 _DELETING: Final = {"DeleteObject", "AbortMultipartUpload"}
 
 
@@ -79,27 +104,9 @@ class S3ErrorTranslator:
         text = str(exc).upper().replace(" ", "_")
         if not isinstance(exc, SSLError) and "SSL" not in text:
             return ""
-        where = f"S3 at {self.endpoint_url}"
-        if any(sign in text for sign in ("WRONG_VERSION", "RECORD_LAYER", "HTTP_REQUEST", "PLAIN")):
-            return f"{where} speaks no TLS: begin S3_ENDPOINT_URL with http://, or name its TLS port"
-        if "HOSTNAME" in text or "NOT_VALID_FOR" in text:
-            return f"{where} has the certificate of another host: correct the host in S3_ENDPOINT_URL"
-        if "EXPIRED" in text or "NOT_YET_VALID" in text:
-            return (
-                f"{where} has a certificate that is not valid at this time: set the clock of this"
-                " machine (NTP), or tell whoever runs S3_ENDPOINT_URL to renew it"
-            )
-        if "VERIFY_FAILED" in text:
-            return (
-                f"{where} has a certificate of an unknown authority: name the file with the"
-                " authority's certificate in S3_CA_BUNDLE"
-            )
-        if any(sign in text for sign in ("NO_CERTIFICATE", "PEM", "X509", "CERTIFICATE_OR_CRL")):
-            return (
-                f"{where}: there is no certificate in the file S3_CA_BUNDLE names (is it a key?):"
-                " name one with the certificates to trust, in PEM"
-            )
-        return f"{where} makes no TLS connection ({exc}): check S3_ENDPOINT_URL and S3_CA_BUNDLE"
+        remedies = (remedy for signs, remedy in _TLS if any(sign in text for sign in signs))
+        otherwise = f"makes no TLS connection ({exc}): check S3_ENDPOINT_URL and S3_CA_BUNDLE"
+        return f"S3 at {self.endpoint_url} {next(remedies, otherwise)}"
 
     def _answered(self, exc: ClientError, key: str, *, writing: bool) -> Exception:
         status, code = status_of(exc), code_of(exc)
@@ -158,8 +165,7 @@ class S3ErrorTranslator:
         if writing and code == "AccessDenied":
             verb = "deleting from" if operation in _DELETING else "writing to"
             return StoreNotWritable(
-                f"S3 allows no {verb} {self.bucket}: give S3_ACCESS_KEY_ID that right"
-                f" ({operation})"
+                f"S3 allows no {verb} {self.bucket}: give S3_ACCESS_KEY_ID that right ({operation})"
             )
         return StoreForbidden(
             f"S3 denies access to {self.bucket} ({code}, {operation}): check S3_ACCESS_KEY_ID and "

@@ -1,13 +1,12 @@
 """The store of an installation with S3, through django-storages and boto3."""
 
 import io
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
@@ -16,46 +15,26 @@ from django.utils.http import content_disposition_header
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, UploadBody
-from storage_quota.object_store.errors import (
-    LifecycleUnsupported,
-    ObjectMissing,
-    StoreLacks,
-    StoreUnavailable,
-)
+from storage_quota.object_store.errors import ObjectMissing, StoreUnavailable
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import (
-    LifecycleRule,
-    ObjectInfo,
-    OldVersion,
-    UnfinishedUpload,
-    check_key,
-)
-from storage_quota.object_store.s3 import lifecycle_rules, versions
-from storage_quota.object_store.s3.client import S3Settings, connect
-from storage_quota.object_store.s3.errors import S3ErrorTranslator, code_of, is_lacking, status_of
+from storage_quota.object_store.port import ObjectInfo, check_key
+from storage_quota.object_store.s3.bucket import BucketFeatures
+from storage_quota.object_store.s3.client import S3Settings
+from storage_quota.object_store.s3.errors import is_lacking, status_of
 from storage_quota.object_store.s3.upload import ObjectHeaders, PartSizes, UploadTarget, upload
 from storage_quota.units import MIB
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
-logger = logging.getLogger(__name__)
+_LIST = "ListObjectsV2"
 
-_LIST, _UPLOADS = "ListObjectsV2", "ListMultipartUploads"
-
-Page = TypeVar("Page", bound=Mapping[str, Any])
 _Translated = Callable[[str], AbstractContextManager[None]]
 
 
-class S3Store(JsonReader):
+class S3Store(BucketFeatures, JsonReader):
     def __init__(self, settings: S3Settings) -> None:
-        self._settings = settings
-        self._bucket = settings.bucket_name
-        self._translator = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name)
-        self._errors = self._translator.translated
-        self._lacks: set[str] = set()
+        super().__init__(settings)
         self._sizes = PartSizes(
             threshold_bytes=settings.multipart_threshold_mb * MIB,
             part_bytes=settings.multipart_chunksize_mb * MIB,
@@ -128,75 +107,6 @@ class S3Store(JsonReader):
         with suppress(ObjectMissing), self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
-        if _UPLOADS in self._lacks:
-            return
-        with suppress(StoreLacks), self._optional(_UPLOADS):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=key
-            )
-            for page in self._whole(pages):
-                for entry in page.get("Uploads", ()):
-                    if key in {"", entry["Key"]}:
-                        yield UnfinishedUpload(entry["Key"], entry["UploadId"], entry["Initiated"])
-
-    def abort(self, upload: UnfinishedUpload) -> None:
-        with self._errors(upload.key, writing=True):
-            try:
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
-                )
-            except ClientError as exc:
-                if code_of(exc) != "NoSuchUpload":
-                    raise
-
-    def upload_bytes(self, upload: UnfinishedUpload) -> int:
-        try:
-            with self._optional("ListParts"):
-                pages = self._client.get_paginator("list_parts").paginate(
-                    Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
-                )
-                return sum(part["Size"] for page in pages for part in page.get("Parts", ()))
-        except (StoreLacks, UploadGone):
-            return 0
-
-    def versioning(self) -> str:
-        with self._optional("GetBucketVersioning"):
-            return self._client.get_bucket_versioning(Bucket=self._bucket).get("Status", "")
-
-    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
-        with self._optional("ListObjectVersions"):
-            pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=key
-            )
-            for page in self._whole(pages):
-                yield from versions.read(page, key)
-
-    def delete_version(self, version: OldVersion) -> None:
-        with suppress(ObjectMissing), self._errors(version.key, writing=True):
-            self._client.delete_object(
-                Bucket=self._bucket, Key=version.key, VersionId=version.version_id
-            )
-
-    def lacks(self) -> frozenset[str]:
-        return frozenset(self._lacks)
-
-    def lifecycle(self) -> Sequence[LifecycleRule]:
-        return lifecycle_rules.read(self._lifecycle())
-
-    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
-        found = self._lifecycle()
-        wanted = lifecycle_rules.merged(found, rules)
-        if wanted == found:
-            return
-        with self._optional("lifecycle rules", LifecycleUnsupported, writing=True):
-            if wanted:
-                self._client.put_bucket_lifecycle_configuration(
-                    Bucket=self._bucket, LifecycleConfiguration={"Rules": wanted}
-                )
-            else:
-                self._client.delete_bucket_lifecycle(Bucket=self._bucket)
-
     def presign(
         self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
     ) -> str | None:
@@ -212,78 +122,36 @@ class S3Store(JsonReader):
             ExpiresIn=int(expires.total_seconds()),
         )
 
-    def _lifecycle(self) -> "Sequence[LifecycleRuleOutputTypeDef]":
-        with self._optional("lifecycle rules", LifecycleUnsupported):
-            try:
-                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
-            except ClientError as exc:
-                if code_of(exc) == "NoSuchLifecycleConfiguration":
-                    return []
-                raise
-        return answer.get("Rules", [])
-
-    @contextmanager
-    def _optional(
-        self, operation: str, error: type[StoreLacks] = StoreLacks, *, writing: bool = False
-    ) -> Iterator[None]:
-        """Raise `error` where the server has no such operation; that is found and said once."""
-        with self._errors(operation, writing=writing):
-            try:
-                yield
-            except ClientError as exc:
-                if code_of(exc) == "NoSuchUpload":
-                    raise UploadGone from exc
-                if not is_lacking(exc):
-                    raise
-                self._note_lack(operation)
-                raise error(f"This S3 has no {operation}") from exc
-
-    def _note_lack(self, operation: str) -> None:
-        if operation not in self._lacks:
-            self._lacks.add(operation)
-            logger.warning(
-                "S3 at %s has no %s: the application does without", self._settings.endpoint_url,
-                operation,
-            )
-
     def _pages(self, prefix: str, after: str) -> Iterator[Mapping[str, Any]]:
-        if _LIST not in self._lacks:
+        if not self._lacks_now(_LIST):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix, StartAfter=after
             )
             try:
                 yield from pages
-                return
             except ClientError as exc:
                 if not is_lacking(exc):
                     raise
                 self._note_lack(_LIST)
-        yield from self._client.get_paginator("list_objects").paginate(
-            Bucket=self._bucket, Prefix=prefix, Marker=after
-        )
+            else:
+                return
+        yield from self._older_pages(prefix, after)
 
-    def _whole(self, pages: Iterable[Page]) -> Iterator[Page]:
-        """Raise if a listing breaks off: a server may say there is more without saying where."""
-        more = False
-        for page in pages:
-            more = bool(page.get("IsTruncated"))
+    def _older_pages(self, prefix: str, after: str) -> Iterator[Mapping[str, Any]]:
+        entries: Sequence[Mapping[str, Any]] = ({"Key": after},)
+        truncated = True
+        while truncated and entries:
+            page = self._client.list_objects(
+                Bucket=self._bucket, Prefix=prefix, Marker=entries[-1]["Key"]
+            )
             yield page
-        if more:  # boto3 would have ended as if this were the end
-            raise self._translator.broken_off()
-
-    @cached_property
-    def _client(self) -> "S3Client":
-        return connect(self._settings)
+            entries, truncated = page.get("Contents", ()), bool(page.get("IsTruncated"))
 
     @cached_property
     def _bucket_exists(self) -> bool:
         """Raise if there is no bucket: a 404 does not say what is absent. Asked once."""
         self._client.head_bucket(Bucket=self._bucket)
         return True
-
-
-class UploadGone(Exception):  # noqa: N818 - see pyproject
-    """The upload was completed or aborted since it was listed."""
 
 
 class _Body(io.RawIOBase):

@@ -10,9 +10,7 @@ def read(page: Mapping[str, Any], key: str) -> Iterator[OldVersion]:
     """Read what a page of the listing holds of `key`, of all keys where it is empty."""
     for entry in page.get("Versions", ()):
         if not entry["IsLatest"] and key in {"", entry["Key"]}:
-            yield OldVersion(
-                entry["Key"], entry["VersionId"], entry["Size"], entry["LastModified"]
-            )
+            yield OldVersion(entry["Key"], entry["VersionId"], entry["Size"], entry["LastModified"])
     for entry in page.get("DeleteMarkers", ()):
         if key in {"", entry["Key"]}:
             yield OldVersion(

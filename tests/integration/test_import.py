@@ -20,7 +20,7 @@ from PIL import Image
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import subscriptions
+from events import liveness, subscriptions
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
@@ -548,7 +548,10 @@ class TestInterruption:
         assert failures == []
         assert self.normal(state()) == self.normal(wanted)
 
-    def test_killed_anywhere_and_run_again_it_ends_in_the_same_state(self, tmp_path, objects_dir):
+    def test_killed_anywhere_and_run_again_it_ends_in_the_same_state(
+        self, tmp_path, objects_dir, monkeypatch
+    ):
+        monkeypatch.setattr(liveness, "GONE_AFTER", 1.0)
         folder = self.export(tmp_path)
         wanted = self.expected(folder)
 

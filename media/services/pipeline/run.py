@@ -12,6 +12,7 @@ from django.utils import timezone
 from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile
 
 from accounts.models import Tenant
+from events.errors import DomainError
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel
 from media.services.pipeline.in_flight import InFlight, finish, start
@@ -41,18 +42,26 @@ def import_batches(
     """
     Import the batches; yield each with its outcome once its rows are committed.
 
-    Whatever ends the import early, no more than two batches have to be done again.
+    Whatever ends the import early, no more than two batches have to be done again. Where the store
+    is full, what it had room for is kept, and StoreFull is raised after that.
     """
     queue: _Queue = deque()
+    full: DomainError | None = None
     with upload_pool() as pool:
         try:
             for batch in batches:
                 pending = _pending_contents(queue)
                 queue.append((batch, _start(source, batch, tenant, pool, pending)))
                 if len(queue) > 1:
-                    yield _finish_oldest(queue)
+                    yield (done := _finish_oldest(queue))
+                    full = done[1].stopped_by
+                if full:
+                    break
             while queue:
-                yield _finish_oldest(queue)
+                yield (done := _finish_oldest(queue))
+                full = full or done[1].stopped_by
+            if full:
+                raise full
         finally:
             # Batches are left here only where the import ends early: their bytes are given back.
             for _, left in queue:
@@ -109,6 +118,7 @@ def _finish_by_halves(batch: InFlight) -> BatchOutcome:
     half = len(batch.messages) // 2
     outcome = _finish_by_halves(batch.restart(batch.messages[:half]))
     rest = _finish_by_halves(batch.restart(batch.messages[half:]))
+    outcome.stopped_by = outcome.stopped_by or rest.stopped_by
     outcome.counts.update(rest.counts)
     outcome.problems += rest.problems
     return outcome

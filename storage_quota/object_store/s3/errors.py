@@ -49,13 +49,11 @@ _TLS: Final = (
     ),
     (
         ("EXPIRED", "NOT_YET_VALID"),
-        "has a certificate that is not valid at this time: set the clock of this machine (NTP), or"
-        " tell whoever runs S3_ENDPOINT_URL to renew it",
+        "has a certificate that is not valid now: set this machine's clock, or have it renewed",
     ),
     (
         ("VERIFY_FAILED",),
-        "has a certificate of an unknown authority: name the file with the authority's certificate"
-        " in S3_CA_BUNDLE",
+        "has a certificate of an unknown authority: name that one's certificate in S3_CA_BUNDLE",
     ),
     (
         ("NO_CERTIFICATE", "PEM", "X509"),

@@ -52,9 +52,7 @@ class RealServer:
         client, name = self.client, f"archive-test-{uuid.uuid4().hex[:16]}"
         client.create_bucket(Bucket=name)
         if versioned:
-            client.put_bucket_versioning(
-                Bucket=name, VersioningConfiguration={"Status": "Enabled"}
-            )
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         try:
             yield name
         finally:

@@ -22,7 +22,7 @@ from django.conf import settings
 from events.queue import acknowledge, enqueue_once
 from storage_quota import cleanup
 from storage_quota.cleanup import CleanupResult, CleanupRule, Progress, Step
-from storage_quota.object_store.errors import LifecycleUnsupported, StoreForbidden, StoreLacks
+from storage_quota.object_store.errors import LifecycleUnsupported, RightMissing, StoreLacks
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import LifecycleRule
 
@@ -84,7 +84,7 @@ def compare() -> LifecycleComparison:
 
 
 def _is_versioned() -> bool:
-    with suppress(StoreLacks, StoreForbidden):
+    with suppress(StoreLacks, RightMissing):
         return bool(get_store().versioning())
     return False
 

@@ -1,6 +1,7 @@
 """Choosing which objects to delete, and in which order. Nothing here changes anything."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,6 +13,7 @@ from storage_quota import selectors
 from storage_quota.cleanup import uploads, versions
 from storage_quota.cleanup.candidates import Candidate, CleanupPlan, Step
 from storage_quota.cleanup.evictors import evictor_of
+from storage_quota.object_store.errors import RightMissing
 
 PLAN_CANDIDATES: Final = 50_000
 """Candidates of one plan, some 25 MB of memory. A run that needs more plans again."""
@@ -60,11 +62,13 @@ def plan_overdue(*, rules: Sequence[CleanupRule], now: datetime) -> CleanupPlan:
     return _filled(selectors.taken_in_all(), None, _candidates(rules, now=now))
 
 
-def _candidates(rules: Iterable[CleanupRule], *, now: datetime) -> Iterator[Candidate]:
+def _candidates(rules: Sequence[CleanupRule], *, now: datetime) -> Iterator[Candidate]:
     for rule in rules:
         before = now - rule.older_than
         if rule.step is Step.MULTIPART:
-            yield from uploads.candidates(before=before)
+            # Where only their listing is denied, the other steps free space all the same.
+            with suppress(*[RightMissing] if len(rules) > 1 else ()):
+                yield from uploads.candidates(before=before)
         elif rule.step is Step.VERSIONS:
             yield from versions.candidates(before=before)
         else:

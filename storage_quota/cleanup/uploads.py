@@ -1,26 +1,19 @@
 """Unfinished uploads of killed writers: bytes in the bucket that nothing counts."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from storage_quota import keys
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.object_store import survey
-from storage_quota.object_store.errors import StoreForbidden
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import UnfinishedUpload
 
 
 def candidates(*, before: datetime) -> Iterator[Candidate]:
-    """
-    Unfinished uploads begun at `before` or earlier; only of keys that are ours.
-
-    Where S3 denies their listing, there are none to be seen: the other steps free space all the
-    same, and `diag_s3 server` names the right that is missing.
-    """
-    for upload in _listed():
+    """Unfinished uploads begun at `before` or earlier; only of keys that are ours."""
+    for upload in get_store().uploads():
         if upload.started_at <= before and keys.is_ours(upload.key):
             yield Candidate(
                 step=Step.MULTIPART,
@@ -31,11 +24,6 @@ def candidates(*, before: datetime) -> Iterator[Candidate]:
                 used_at=upload.started_at,
                 ref=upload.upload_id,
             )
-
-
-def _listed() -> Iterator[UnfinishedUpload]:
-    with suppress(StoreForbidden):
-        yield from get_store().uploads()
 
 
 def abort(candidate: Candidate) -> None:

@@ -13,7 +13,7 @@ from storage_quota import keys
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.cleanup.uploads import tenant_id
 from storage_quota.object_store import survey
-from storage_quota.object_store.errors import StoreForbidden, StoreLacks
+from storage_quota.object_store.errors import RightMissing, StoreLacks
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import OldVersion
 
@@ -61,5 +61,5 @@ def purge(key: str) -> None:
 
 
 def _listed() -> Iterator[OldVersion]:
-    with suppress(StoreLacks, StoreForbidden):
+    with suppress(StoreLacks, RightMissing):
         yield from get_store().old_versions()

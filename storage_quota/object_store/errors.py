@@ -44,6 +44,12 @@ class StoreForbidden(DomainError):
     http_status: ClassVar[int] = 500
 
 
+class RightMissing(StoreForbidden):
+    """The store knows us, and denies this one operation; others may work."""
+
+    code: ClassVar[str] = "right_missing"
+
+
 class ReservationMismatch(DomainError):
     """More bytes than reserved, or a reservation too old to write for; nothing was stored."""
 

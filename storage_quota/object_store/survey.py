@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from storage_quota.models import BucketState, Reservation
-from storage_quota.object_store.errors import StoreForbidden, StoreLacks
+from storage_quota.object_store.errors import RightMissing, StoreLacks
 from storage_quota.object_store.port import LifecycleRule, ObjectStore, UnfinishedUpload
 
 EVERY: Final = timedelta(days=1)
@@ -94,7 +94,7 @@ def _noted(lacks: dict[str, str], name: str) -> Iterator[None]:
         yield
     except StoreLacks:
         lacks[name] = LACKING
-    except StoreForbidden:
+    except RightMissing:
         lacks[name] = DENIED
 
 

@@ -28,7 +28,12 @@ from events import liveness
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store import survey
-from storage_quota.object_store.errors import OUT_OF_ORDER, StoreForbidden, StoreNotWritable
+from storage_quota.object_store.errors import (
+    OUT_OF_ORDER,
+    RightMissing,
+    StoreForbidden,
+    StoreNotWritable,
+)
 from storage_quota.object_store.factory import get_store
 from storage_quota.reservations.locks import wait_for_pending_reservations
 
@@ -197,7 +202,7 @@ def _abort(key: str) -> None:
     """
     store = get_store()
     # Where only their listing is denied, there are none to be seen: the rest is done.
-    with suppress(StoreForbidden):
+    with suppress(RightMissing):
         for upload in store.uploads(key):
             store.abort(upload)
 

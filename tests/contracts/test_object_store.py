@@ -565,7 +565,9 @@ def test_a_listing_of_many_pages_is_complete(any_s3, pages_of_two):
 def test_a_big_object_goes_up_in_parts_and_comes_back_whole(any_s3):
     content = bytes(range(256)) * (2 * PART_BYTES // 256 + 1)
 
-    receipt = any_s3.put(reserved("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4")
+    receipt = any_s3.put(
+        reserved("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4"
+    )
 
     with any_s3.open("media/t/big.bin") as file:
         assert file.read() == content
@@ -574,7 +576,9 @@ def test_a_big_object_goes_up_in_parts_and_comes_back_whole(any_s3):
 
 def test_a_big_object_over_its_reservation_leaves_no_parts_behind(any_s3):
     with pytest.raises(ReservationMismatch):
-        any_s3.put(reserved("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4")
+        any_s3.put(
+            reserved("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4"
+        )
 
     uploads = any_s3._client.list_multipart_uploads(Bucket=any_s3._bucket)
     assert "Uploads" not in uploads

@@ -141,6 +141,8 @@ class Command(StorageCommand):
                 "plan_is_cut": chosen.more,
                 **(_done(freed) if freed else {}),
             }
+            if freed and _could_not_begin(freed):
+                report |= {"state": "failed", "detail": freed.stop_reason}
             self.stdout.write(json.dumps(report))
         elif freed and options["part"] == "auto":
             self._line("Total freed", f"{_gb(freed.freed_bytes):.3f} GB")

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from storage_quota.object_store.errors import (
     ObjectMissing,
+    RightMissing,
     StoreForbidden,
     StoreFull,
     StoreNotWritable,
@@ -61,6 +62,8 @@ _TLS: Final = (
     ),
 )
 """Signs of a cause in the words of OpenSSL, and what to do about it."""
+_NOT_READABLE: Final = "500"
+"""Status and code that boto3 gives to an answer which is no XML; a HEAD has no code either."""
 _DELETING: Final = {"DeleteObject", "AbortMultipartUpload"}
 
 
@@ -83,10 +86,10 @@ class S3ErrorTranslator:
             raise self._unanswered(exc) from exc
 
     def broken_off(self) -> StoreUnavailable:
-        """Build the error of an answer that is not whole, or goes on with what was said already."""
+        """Build the error of an answer that is not whole, or repeats what was said already."""
         return StoreUnavailable(
-            f"S3 at {self.endpoint_url} broke its listing off, or what answers is no S3: try again, "
-            "check S3_ENDPOINT_URL, see the provider's status"
+            f"S3 at {self.endpoint_url} broke its listing off, or what answers is no S3: try again,"
+            " check S3_ENDPOINT_URL, see the provider's status"
         )
 
     def _unanswered(self, exc: Exception) -> StoreUnavailable:
@@ -139,6 +142,8 @@ class S3ErrorTranslator:
             return StoreForbidden(f"There is no bucket {self.bucket}: check S3_BUCKET_NAME")
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return self._clock_is_wrong(exc) or self._denied(exc, writing=writing)
+        if code == str(status) == _NOT_READABLE and not exc.operation_name.startswith("Head"):
+            return self.broken_off()
         return StoreUnavailable(
             f"S3 at {self.endpoint_url} answered HTTP {status} {code} for {key}: if that lasts, "
             "see the provider's status"
@@ -149,13 +154,13 @@ class S3ErrorTranslator:
         ahead = _ahead_of(exc)
         if code_of(exc) != "RequestTimeTooSkewed" and (ahead is None or abs(ahead) < _SKEW):
             return None
-        by = "more than 15"
-        if ahead is not None:
-            by = f"{abs(ahead) / timedelta(minutes=1):.0f}"
+        by = "more than 15 minutes off"
+        if ahead is not None and abs(ahead) >= _SKEW:
+            side = "ahead of" if ahead > timedelta(0) else "behind"
+            by = f"{abs(ahead) / timedelta(minutes=1):.0f} minutes {side}"
         return StoreForbidden(
-            f"S3 refuses requests since the clock of this machine ({socket.gethostname()}) is {by}"
-            f" minutes {_direction(ahead)} that of S3_ENDPOINT_URL {self.endpoint_url}: set the clock"
-            " (NTP)"
+            f"S3 refuses requests: the clock of this machine ({socket.gethostname()}) is {by} that"
+            f" of S3_ENDPOINT_URL {self.endpoint_url}. Set the clock (NTP)"
         )
 
     def _denied(self, exc: ClientError, *, writing: bool) -> Exception:
@@ -165,7 +170,8 @@ class S3ErrorTranslator:
             return StoreNotWritable(
                 f"S3 allows no {verb} {self.bucket}: give S3_ACCESS_KEY_ID that right ({operation})"
             )
-        return StoreForbidden(
+        error = RightMissing if code == "AccessDenied" else StoreForbidden
+        return error(
             f"S3 denies access to {self.bucket} ({code}, {operation}): check S3_ACCESS_KEY_ID and "
             "S3_SECRET_ACCESS_KEY, and that they may read and list the bucket"
         )
@@ -192,9 +198,3 @@ def _ahead_of(exc: ClientError) -> timedelta | None:
     except (TypeError, ValueError):
         return None
     return datetime.now(UTC) - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))
-
-
-def _direction(ahead: timedelta | None) -> str:
-    if ahead is None:
-        return "off"
-    return "ahead of" if ahead > timedelta(0) else "behind"

@@ -231,7 +231,7 @@ def _others_appeared(existing: Mapping[str, Sequence[Reservation]]) -> bool:
 
 
 def _replaceable(
-    existing: Iterable[Reservation],
+    existing: Sequence[Reservation],
     request: ReservationRequest,
     *,
     gone: AbstractSet[UUID],
@@ -242,13 +242,12 @@ def _replaceable(
 
     Otherwise the retries during an outage of the store, or of a worker that is killed again and
     again, would fill the bucket with reservations. A larger one stays: the object in the store may
-    have up to its size.
+    have up to its size. Where somebody alive writes the key too, all stay: what the others left
+    half written could not be aborted.
     """
-    return [
-        row
-        for row in existing
-        if release.is_left(row, gone, now=now) and row.size_bytes <= request.size_bytes
-    ]
+    if not all(release.is_left(row, gone, now=now) for row in existing):
+        return []
+    return [row for row in existing if row.size_bytes <= request.size_bytes]
 
 
 def _decide(

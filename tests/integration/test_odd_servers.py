@@ -13,8 +13,8 @@ import ssl
 import threading
 import uuid
 from collections import Counter
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,6 @@ from media.services import imports
 from media.services.pipeline import batches
 from media.sources.export import ExportSource
 from storage_quota import cleanup, keys, selectors, services, tasks
-from storage_quota.cleanup import lifecycle
 from storage_quota.models import BucketState, ContentType, Reservation, StoredObject
 from storage_quota.object_store import StoreFull, StoreUnavailable, survey, use
 from storage_quota.object_store.factory import where
@@ -152,7 +151,7 @@ class TestLacking:
             assert file.read() == body
         assert "uploads in parts" in odd.lacks()
 
-    @pytest.mark.parametrize("how", [*LACKING, "403"])
+    @pytest.mark.parametrize("how", ["501", "403"])
     @pytest.mark.parametrize("step", ["versioning", "lifecycle", "uploads"])
     def test_one_that_is_missing_keeps_no_command_from_its_work(
         self, odd, proxy, tenant, run, step, how
@@ -241,9 +240,7 @@ class TestVersions:
     def test_the_limit_refuses_what_old_versions_leave_no_room_for(
         self, versioned, tenant, settings, limits
     ):
-        settings.CLEANUP = lifecycle.settings.CLEANUP.__class__(
-            **{**_fields(settings.CLEANUP), "enabled": False}
-        )
+        settings.CLEANUP = replace(settings.CLEANUP, enabled=False)
         survey.take(versioned, where(), now=timezone.now())
         for _ in range(2):
             stored(tenant, body=b"x" * 40)
@@ -315,10 +312,6 @@ class TestVersions:
         assert bytes_of_all_versions(versioned) == 6
 
 
-def _fields(frozen):
-    return {name: getattr(frozen, name) for name in frozen.__dataclass_fields__}
-
-
 class TestUncountedUploads:
     def test_uploads_that_nothing_reserves_count_and_are_told(self, s3, tenant, run):
         name = key(tenant, "half.mp4")
@@ -353,7 +346,6 @@ COMMANDS = [
     ("emergency_s3_cleanup", "multipart"),
     ("emergency_s3_cleanup", "auto", "--target-gb", "0"),
 ]
-every_command = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 
 
 class TestMessages:
@@ -375,22 +367,24 @@ class TestMessages:
 
         return check
 
-    @every_command
-    def test_a_clock_that_is_off(self, odd, proxy, refused, command):
+    def test_a_clock_that_is_off(self, odd, proxy, refused):
         for step in ("list", "head", "get", "put", "delete", "uploads", "versioning", "lifecycle"):
             proxy.fail(step, "403 RequestTimeTooSkewed")
 
-        refused(odd, command, "clock of this machine", "NTP")
+        for command in COMMANDS:
+            refused(odd, command, "20 minutes behind", "NTP")
 
-    @every_command
-    def test_a_certificate_of_an_unknown_authority(self, tls, refused, command):
-        refused(S3Store(s3_settings(tls)), command, "unknown authority", "S3_CA_BUNDLE")
+    def test_a_certificate_of_an_unknown_authority(self, tls, refused):
+        store = S3Store(s3_settings(tls))
 
-    @every_command
-    def test_tls_to_a_port_without(self, moto, refused, command):
+        for command in COMMANDS:
+            refused(store, command, "unknown authority", "S3_CA_BUNDLE")
+
+    def test_tls_to_a_port_without(self, moto, refused):
         store = S3Store(s3_settings(moto.replace("http:", "https:")))
 
-        refused(store, command, "no TLS", "S3_ENDPOINT_URL with http://")
+        for command in COMMANDS:
+            refused(store, command, "no TLS", "S3_ENDPOINT_URL with http://")
 
     def test_a_key_file_in_place_of_certificates(self, tls, refused, tmp_path):
         """Found at start (test_config); where the file changed since, it is told as well."""
@@ -424,15 +418,14 @@ class TestMessages:
 
         assert not Reservation.objects.exists()
 
-    @pytest.mark.parametrize("how", ["cut", "200"])
-    @pytest.mark.parametrize("command", [COMMANDS[0], COMMANDS[1], COMMANDS[3]], ids=" ".join)
-    def test_a_listing_that_is_cut_off(self, odd, proxy, refused, command, how, answering):
-        if how == "cut":
-            proxy.fail("list", "cut")
+    def test_a_listing_that_is_cut_off(self, odd, proxy, refused, answering):
+        proxy.fail("list", "cut")
+        more = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+        endless = answering(more)
+
+        for command in (COMMANDS[0], COMMANDS[1], COMMANDS[3]):
             refused(odd, command, "S3_ENDPOINT_URL")
-        else:
-            page = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
-            refused(answering(page), command, "broke its listing off", "S3_ENDPOINT_URL")
+            refused(endless, command, "broke its listing off", "S3_ENDPOINT_URL")
 
     @pytest.mark.parametrize(
         ("answer", "setting"),
@@ -449,22 +442,6 @@ class TestMessages:
         proxy.fail("list", answer)
 
         refused(odd, COMMANDS[0], setting)
-
-    def test_the_clock_is_recognized_by_the_date_of_an_answer_without_a_code(
-        self, odd, proxy, monkeypatch
-    ):
-        from storage_quota.object_store.s3 import errors  # noqa: PLC0415 - only its clock
-
-        class Late(datetime):
-            @classmethod
-            def now(cls, tz=None):
-                return datetime.now(tz) - timedelta(minutes=20)
-
-        monkeypatch.setattr(errors, "datetime", Late)
-        found = _answered(403, "", date="Thu, 26 Nov 2026 02:00:00 GMT")
-        monkeypatch.setattr(Late, "now", lambda tz=None: datetime(2026, 11, 26, 1, 40, tzinfo=UTC))
-
-        assert "20 minutes behind" in str(found("head"))
 
     @pytest.fixture
     def answering(self):
@@ -493,26 +470,6 @@ class TestMessages:
         server.server_close()
 
 
-def _answered(status, code, *, date):
-    """The translation of an answer, as boto3 hands it over."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - only here
-
-    from storage_quota.object_store.s3.errors import S3ErrorTranslator  # noqa: PLC0415
-
-    answer = {
-        "Error": {"Code": code or str(status)},
-        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}},
-    }
-
-    def translate(key):
-        translator = S3ErrorTranslator("https://s3.example.org", "mine")
-        with pytest.raises(Exception) as caught, translator.translated(key):  # noqa: PT011
-            raise ClientError(answer, "HeadObject")
-        return caught.value
-
-    return translate
-
-
 def _serving(body, context=None):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -530,12 +487,6 @@ def _serving(body, context=None):
     server.handle_error = lambda *_: None
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return server
-
-
-@contextmanager
-def small_batches(monkeypatch, size):
-    monkeypatch.setattr(batches, "BATCH_MESSAGES", size)
-    yield
 
 
 def export(folder: Path, count: int) -> Path:

@@ -48,7 +48,7 @@ class RealServer:
 
     @contextmanager
     def bucket(self, *, versioned: bool = False) -> Iterator[str]:
-        """A new bucket, deleted with all that is in it."""
+        """A new bucket, deleted with all that is in it, unless the server ends with the tests."""
         client, name = self.client, f"archive-test-{uuid.uuid4().hex[:16]}"
         client.create_bucket(Bucket=name)
         if versioned:
@@ -56,16 +56,19 @@ class RealServer:
         try:
             yield name
         finally:
-            for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-                for entry in page.get("Versions", []) + page.get("DeleteMarkers", []):
-                    client.delete_object(
-                        Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"]
-                    )
-            for upload in client.list_multipart_uploads(Bucket=name).get("Uploads", []):
-                client.abort_multipart_upload(
-                    Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"]
-                )
-            client.delete_bucket(Bucket=name)
+            if self.folder is None:
+                self._delete(client, name)
+
+    @staticmethod
+    def _delete(client, name: str) -> None:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+            for entry in page.get("Versions", []) + page.get("DeleteMarkers", []):
+                client.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
+        for upload in client.list_multipart_uploads(Bucket=name).get("Uploads", []):
+            client.abort_multipart_upload(
+                Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
+        client.delete_bucket(Bucket=name)
 
     def settings(self, bucket: str, **changes) -> S3:
         fields = {
@@ -133,7 +136,8 @@ def emptied(store: S3Store) -> S3Store:
         store.delete(info.key)
     for upload in store.uploads():
         store.abort(upload)
-    store._client.delete_bucket_lifecycle(Bucket=store._bucket)
+    if store._lifecycle():
+        store._client.delete_bucket_lifecycle(Bucket=store._bucket)
     return store
 
 

@@ -14,7 +14,6 @@ from storage_quota.limits import QuotaUsage
 from storage_quota.models import (
     BucketState,
     ContentType,
-    Orphan,
     Reservation,
     StoredObject,
     TenantUsage,
@@ -31,6 +30,13 @@ _TAKEN = """
     SELECT NULL, '', coalesce(sum(size_bytes), 0)::bigint FROM storage_quota_orphan
     UNION ALL
     SELECT NULL, '', old_bytes + upload_bytes FROM storage_quota_bucketstate
+"""
+
+
+# In one query, since the console's first page asks it.
+_SERVER_AND_ORPHANS = """
+    SELECT s.*, (SELECT coalesce(sum(size_bytes), 0) FROM storage_quota_orphan) AS orphaned_bytes
+    FROM (SELECT 1) AS one LEFT JOIN storage_quota_bucketstate AS s ON true
 """
 
 
@@ -57,6 +63,8 @@ class StorageUsage:
     last_updated: datetime | None = None
     orphaned_bytes: int = 0
     unlisted_bytes: int = 0
+    server: BucketState | None = None
+    """What the last survey found, for all tenants only; None before the first."""
 
     @property
     def taken_bytes(self) -> int:
@@ -117,12 +125,13 @@ def taken_in_all() -> int:
 
 
 def bucket_usage() -> StorageUsage:
-    orphaned = Orphan.objects.aggregate(size=Sum("size_bytes"))["size"]
-    found = BucketState.objects.first()
+    [found] = BucketState.objects.raw(_SERVER_AND_ORPHANS)
+    surveyed = found if found.pk else None
     return replace(
         _usage({}),
-        orphaned_bytes=orphaned or 0,
-        unlisted_bytes=found.unlisted_bytes if found else 0,
+        orphaned_bytes=int(found.orphaned_bytes),
+        unlisted_bytes=surveyed.unlisted_bytes if surveyed else 0,
+        server=surveyed,
     )
 
 

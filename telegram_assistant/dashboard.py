@@ -22,7 +22,6 @@ from events.models import OPEN_STATES, DeadLetter, Delivery, DeliveryState
 from media.models import MediaObject, Post
 from storage_quota.integrity.health import Condition, health
 from storage_quota.models import BucketState, ContentType, IntegrityCheck, TenantUsage
-from storage_quota.object_store import survey
 from storage_quota.selectors import bucket_usage
 
 EXACT_UP_TO: Final = 50_000
@@ -56,7 +55,6 @@ def figures(user: User) -> list[Figure]:
     return [
         *(_archive() if _may_see(user, Post, MediaGroup) else ()),
         *(_bucket() if _may_see(user, MediaObject, TenantUsage) else ()),
-        *(_server() if _may_see(user, BucketState) else ()),
         *(_integrity() if _may_see(user, IntegrityCheck) else ()),
         *(_deliveries() if _may_see(user, Delivery, DeadLetter) else ()),
     ]
@@ -79,11 +77,11 @@ def _bucket() -> Iterator[Figure]:
         list_of(TenantUsage),
         alarming=used >= settings.LIMITS.emergency_bytes,
     )
+    yield from _server(usage.server)
 
 
-def _server() -> Iterator[Figure]:
+def _server(found: BucketState | None) -> Iterator[Figure]:
     """Show what is wrong with the bucket's server; nothing where all is well."""
-    found = survey.state()
     if found is None:
         return
     label, address = _("bucket’s server"), list_of(BucketState)

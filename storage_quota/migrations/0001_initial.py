@@ -61,7 +61,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "uploads_count",
-                    models.PositiveBigIntegerField(default=0, verbose_name="unfinished uploads"),
+                    models.PositiveBigIntegerField(
+                        default=0, verbose_name="uploads in progress or left"
+                    ),
                 ),
                 (
                     "upload_bytes",

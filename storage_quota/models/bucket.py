@@ -24,7 +24,7 @@ class BucketState(models.Model):
     expires_old = models.BooleanField(_("a rule deletes old versions"), default=False)
     old_count = models.PositiveBigIntegerField(_("old versions"), default=0)
     old_bytes = models.BigIntegerField(_("bytes of old versions"), default=0)
-    uploads_count = models.PositiveBigIntegerField(_("unfinished uploads"), default=0)
+    uploads_count = models.PositiveBigIntegerField(_("uploads in progress or left"), default=0)
     upload_bytes = models.BigIntegerField(_("bytes of unfinished uploads"), default=0)
 
     class Meta:

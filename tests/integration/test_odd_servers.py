@@ -168,7 +168,7 @@ class TestLacking:
         assert run("sync_lifecycle")[0] == (2 if (step, how) == ("lifecycle", "403") else 0)
         code, done, _ = run("emergency_s3_cleanup", "auto", "--target-gb", "0")
         assert (code, done["deleted_count"]) == (0, 1)
-        [figure] = dashboard._server()
+        [figure] = dashboard._server(survey.state())
         assert figure.alarming
         assert next(iter(server["lacks"])) in figure.value
 
@@ -179,7 +179,7 @@ class TestLacking:
         proxy.heal()
         with use(s3):
             assert run("diag_s3", "server")[1]["lacks"] == {}
-        assert list(dashboard._server()) == []
+        assert list(dashboard._server(survey.state())) == []
 
     def test_the_hourly_task_looks_daily(self, s3, odd, proxy, monkeypatch):
         tasks.verify_storage()
@@ -221,7 +221,7 @@ class TestVersions:
         code, report, _ = run("verify_storage", "--all")
         assert (code, report["warnings"]) == (0, server["warnings"])
         assert run("diag_s3", "usage")[1]["unlisted_bytes"] == 8
-        [figure] = dashboard._server()
+        [figure] = dashboard._server(survey.state())
         assert figure.alarming
 
     def test_what_all_versions_hold_counts_at_every_moment(self, versioned, tenant):
@@ -264,7 +264,7 @@ class TestVersions:
         server = run("diag_s3", "server")[1]
         assert server["old_versions_expire"]
         assert not any("sync_lifecycle" in text for text in server["warnings"])
-        [figure] = dashboard._server()
+        [figure] = dashboard._server(survey.state())
         assert not figure.alarming
 
     def test_a_bucket_without_versions_gets_no_such_rules(self, s3, run):

@@ -129,7 +129,7 @@ def bucket_usage() -> StorageUsage:
     surveyed = found if found.pk else None
     return replace(
         _usage({}),
-        orphaned_bytes=int(found.orphaned_bytes),
+        orphaned_bytes=int(vars(found)["orphaned_bytes"]),
         unlisted_bytes=surveyed.unlisted_bytes if surveyed else 0,
         server=surveyed,
     )

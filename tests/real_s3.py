@@ -79,7 +79,7 @@ class RealServer:
             "secret_access_key": SecretStr(self.variables["S3_SECRET_ACCESS_KEY"]),
             "max_retry_attempts": 1,
             "connect_timeout_sec": 5,
-            "read_timeout_sec": 20,
+            "read_timeout_sec": 90,  # a killed gateway keeps its locks for a while
         }
         return S3(**(fields | changes))
 

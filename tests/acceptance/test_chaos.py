@@ -37,6 +37,11 @@ PROBE = {
 }
 PROCESSES = 10
 """Supervisor, a worker for each of three queues, and django-q2's six."""
+WORKERS = {
+    f"worker {queue}"[:15]: f"worker {queue}"
+    for queue in ("default", "probe_outside", "probe_other")
+}
+"""Linux keeps 15 bytes of a process's name."""
 QUIET_START = 2.0
 """Seconds that a process of ours takes to start on a machine with nothing else to do."""
 
@@ -111,15 +116,15 @@ def seconds_until_handled(numbers, *, within):
 
 
 def tree(product):
-    """The processes of a cluster by what they are."""
+    """The processes of a cluster by what they are, which is what `top` shows of them."""
     [supervisor] = product.workers
     found = {"supervisor": psutil.Process(supervisor.pid)}
     for process in in_session(supervisor.pid):
         with suppress(psutil.NoSuchProcess):
-            command = process.cmdline()
-            if "worker" in command:
-                found[f"worker {command[command.index('--queue') + 1]}"] = process
-            elif "task_cluster" in command and os.getpgid(process.pid) == process.pid:
+            title = process.name()
+            if title.startswith("worker "):
+                found[WORKERS[title]] = process
+            elif title == "scheduler" and os.getpgid(process.pid) == process.pid:
                 found["django-q2"] = process
                 for sentinel in process.children():
                     found["sentinel"] = sentinel

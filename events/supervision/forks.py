@@ -16,8 +16,8 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-Work = Callable[[], int | None]
-"""What a child does; it ends with the number that is returned as its exit code, 0 for None."""
+Work = Callable[[], object]
+"""What a child does; a number that it returns is the child's exit code, which is 0 otherwise."""
 
 ASKED_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -55,7 +55,8 @@ def _live(work: Work, *, title: str, own_group: bool) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED_TO_END)
         _name_it(title)
-        code = work() or 0
+        result = work()
+        code = result if isinstance(result, int) else 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

@@ -26,6 +26,7 @@ from events.models import Delivery, DeliveryState
 from telegram_assistant.embedded_postgres import server
 from tests.acceptance.probe.handlers import TABLE, Probe, register
 from tests.acceptance.product import ROOT, Product, in_session, wait_until
+from tests.processes import Python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +49,7 @@ QUIET_START = 2.0
 
 @pytest.fixture(scope="module")
 def slack():
-    """How many seconds longer a process takes to start now, since others use the machine."""
+    """How many seconds longer a new interpreter takes to start now: others use the machine."""
     started = time.monotonic()
     subprocess.run([sys.executable, ROOT / "manage.py", "help"], capture_output=True, check=True)
     return max(0.0, time.monotonic() - started - QUIET_START)
@@ -375,8 +376,8 @@ class OwnProduct(Product):
 
 @pytest.fixture
 def publisher(own_server):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.acceptance.probe.publisher"], cwd=ROOT, text=True,
+    process = Python(
+        "-m", "tests.acceptance.probe.publisher", text=True,
         env=own_server.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"

@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from datetime import timedelta
@@ -23,9 +22,10 @@ from events.models import Delivery, DeliveryState
 from events.retry import Backoff
 from events.subscriptions import Mode, subscribe
 from tests import factories
-from tests.acceptance.product import ROOT, Product, wait_until
+from tests.acceptance.product import Product, wait_until
 from tests.concurrency import in_threads
 from tests.integration.conftest import Ping
+from tests.processes import Python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,8 +55,8 @@ def quickly(monkeypatch):
 @pytest.fixture
 def other(tmp_path):
     """Another worker, in a process of its own; its id is in `id`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", OTHER], cwd=ROOT, text=True, start_new_session=True,
+    process = Python(
+        "-c", OTHER, text=True, start_new_session=True,
         env=Product(tmp_path).environment | {"DJANGO_SETTINGS_MODULE": "telegram_assistant.settings"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip

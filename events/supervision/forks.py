@@ -67,9 +67,11 @@ def _live(work: Work, *, title: str, own_group: bool) -> None:
 
 def end_at_once(code: int) -> None:
     """End the process without waiting for threads that are still at work."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # also where nobody reads any more: a child must never go on as its parent
+        os._exit(code)
 
 
 def _lead_a_group(pid: int) -> None:

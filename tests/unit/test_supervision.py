@@ -1,8 +1,10 @@
 """How queues are shared out among processes, how they begin, and when a child is replaced."""
 
+import io
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -133,6 +135,27 @@ def test_a_child_never_returns_into_the_code_of_its_parent(begin, tmp_path):
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     assert seen.read_text() == f"{parent}\n"
+
+
+class NobodyReads(io.StringIO):
+    def flush(self):
+        raise BrokenPipeError
+
+
+def test_nor_does_one_whose_output_nobody_reads(begin, tmp_path):
+    parent, seen = os.getpid(), tmp_path / "seen"
+
+    def work():
+        sys.stdout = NobodyReads()
+
+    try:
+        pid = begin(work)
+    finally:
+        with seen.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    assert (seen.read_text(), ended.si_status) == (f"{parent}\n", 0)
 
 
 def test_a_signal_at_the_very_start_ends_the_child_and_reaches_no_handler_of_the_parent(begin):

@@ -19,6 +19,7 @@ from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
+from media.services.pipeline.read_ahead import read_ahead
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
@@ -97,7 +98,7 @@ def import_export(
         # the reservations of the batches in flight are given back at once.
         with (
             trace.use(trace.current() or f"import-{trace.new()[:12]}"),
-            closing(read_batches(source, limit=limit)) as batches,
+            closing(read_ahead(read_batches(source, limit=limit))) as batches,
             closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
         ):
             for batch, outcome in outcomes:

@@ -1,6 +1,6 @@
 """Commit the posts of a batch: their rows, the media they show, and the events about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -92,7 +92,7 @@ def write_posts(
     )
     for parsed, row in built:
         plan.outcome.counts[changes.add(parsed, row, stored.get(row.telegram_message_id))] += 1
-    _upsert_posts(changes.rows, now=now)
+    _write_rows(changes.rows, stored, now=now)
     _replace_media(changes.media_rows)
     return changes.events
 
@@ -112,13 +112,19 @@ def _contents_of(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
     return result
 
 
-def _upsert_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
+def _write_rows(
+    posts: Sequence[PostRow], stored: Mapping[int, PostRow], *, now: datetime
+) -> None:
+    # The channel is locked: nobody else inserts what is not stored now.
+    stamps = {"created_at": now, "updated_at": now}
+    new = [row for row in posts if row.telegram_message_id not in stored]
+    copy_upsert.insert(Post, new, columns=post_row.COLUMNS, stamps=stamps)
     # `created_at` is not updated: it stays the time of the first import.
     copy_upsert.upsert(
         Post,
-        posts,
+        [row for row in posts if row.telegram_message_id in stored],
         columns=post_row.COLUMNS,
-        stamps={"created_at": now, "updated_at": now},
+        stamps=stamps,
         unique=["channel", "telegram_message_id"],
         update=[*post_row.FROM_MESSAGE, "updated_at"],
     )

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Tenant
+from events import copy_rows
 from events.errors import DomainError
 from storage_quota import cleanup, metrics, selectors, tenant_settings
 from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
@@ -281,7 +282,7 @@ def _save(
         new.may_land_until = max(late, default=None)
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
-    Reservation.objects.bulk_create(granted)
+    copy_rows.insert(Reservation, granted)
 
 
 def _ring_if_threshold_crossed(before_bytes: int, granted: Sequence[Reservation]) -> None:

@@ -12,8 +12,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
-from django.db.models import JSONField, Model
+from django.db import IntegrityError, connection, transaction
+from django.db.models import AutoField, JSONField, Model
+from psycopg.errors import UniqueViolation
 
 _STAGING = "bulk_staging"
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -23,17 +24,32 @@ def insert(
     model: type[Model],
     rows: Sequence[object],
     *,
-    columns: Sequence[str],
-    stamps: Mapping[str, datetime],
+    columns: Sequence[str] | None = None,
+    stamps: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Insert `rows`, none of which may exist; columns and stamps as in `upsert`."""
+    """
+    Insert `rows`, none of which may exist. Columns and stamps as in `upsert`; without `columns`
+    every one of the model that the database does not fill by itself.
+    """
     if not rows:
         return
-    meta = model._meta  # noqa: SLF001 - public by Django's documentation
-    given = _fields(meta, columns)
-    all_names = _names([*given, *map(meta.get_field, stamps)])
+    meta, same = model._meta, stamps or {}  # noqa: SLF001 - public by Django's documentation
+    given = _given_by_rows(meta) if columns is None else _fields(meta, columns)
+    names = _names([*given, *map(meta.get_field, same)])
     with connection.cursor() as cursor:
-        _copy(cursor, connection.ops.quote_name(meta.db_table), all_names, rows, given, stamps)
+        _copy(cursor, connection.ops.quote_name(meta.db_table), names, rows, given, same)
+
+
+def insert_missing(model: type[Model], rows: Sequence[Model]) -> None:
+    """Insert those of `rows` that do not exist; nearly all of them should be missing."""
+    try:
+        with transaction.atomic():
+            insert(model, rows)
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        # COPY leaves nothing out. This does, and costs several times as much.
+        model._default_manager.bulk_create(rows, ignore_conflicts=True)  # noqa: SLF001 - documented
 
 
 def upsert(
@@ -108,6 +124,14 @@ def _insert_from_staging(
         f" ON CONFLICT ({_names(map(meta.get_field, unique))}) DO UPDATE SET {changes}",
         list(stamps.values()),
     )
+
+
+def _given_by_rows(meta: Any) -> list[Any]:
+    return [
+        field
+        for field in meta.concrete_fields
+        if not field.generated and not isinstance(field, AutoField)
+    ]
 
 
 def _fields(meta: Any, attnames: Iterable[str]) -> list[Any]:

@@ -128,7 +128,7 @@ def _rate(cluster: "subprocess.Popen[bytes]") -> float:
 _waits: list[float] = []
 
 
-def millisecond(event: Ping, *, now: datetime) -> str:
+def millisecond(event: Ping, **_: object) -> str:
     """Take a millisecond; note how long the event waited for it."""
     _waits.append((datetime.now(UTC) - event.occurred_at).total_seconds())
     time.sleep(0.001)
@@ -159,9 +159,7 @@ def _sustained(name: str) -> list[report.Figure]:
 
 def _produce(name: str) -> int:
     command = ["-m", "bench.producer", name, str(SUSTAINED_SECONDS), str(PER_SECOND)]
-    done = subprocess.run(
-        [sys.executable, *command], stdout=subprocess.PIPE, check=True, text=True
-    )
+    done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, check=True, text=True)
     return int(done.stdout)
 
 

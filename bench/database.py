@@ -33,7 +33,7 @@ def fresh() -> Iterator[str]:
 
 def _end_sessions(name: str) -> None:
     """End what other connections of this process are left, such as that of its worker's lock."""
-    with connections["default"]._nodb_cursor() as cursor:  # noqa: SLF001 - as Django's own tests do
+    with connections["default"]._nodb_cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
         )

@@ -44,7 +44,9 @@ def main() -> int:
     return report.close(
         [
             report.Figure("imports: messages a second", MESSAGES / ours, unit="msg/s"),
-            report.Figure("imports: messages a second of the floor", MESSAGES / floor, unit="msg/s"),
+            report.Figure(
+                "imports: messages a second of the floor", MESSAGES / floor, unit="msg/s"
+            ),
             report.Figure("imports: import to the floor", found.ratio, at_most=MOST, unit="times"),
         ]
     )

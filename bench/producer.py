@@ -35,10 +35,7 @@ def _publish(seconds: float, per_second: float) -> int:
             continue
         with transaction.atomic():
             outbox.publish_many(
-                [
-                    Ping(tenant_id="t", idempotency_key=f"kept:{count + i}")
-                    for i in range(AT_ONCE)
-                ]
+                [Ping(tenant_id="t", idempotency_key=f"kept:{count + i}") for i in range(AT_ONCE)]
             )
         count += AT_ONCE
     return count

@@ -49,7 +49,7 @@ class Figure:
     def __str__(self) -> str:
         if self.skipped:
             return f"{self.name:<58} SKIPPED: {self.skipped}"
-        value = f"{self.value:.3g}" if self.value < 100 else f"{self.value:.0f}"  # noqa: PLR2004
+        value = f"{self.value:.3g}" if self.value < 100 else f"{self.value:.0f}"
         return f"{self.name:<58} {value:>8} {self.unit:<6} {self.bound:>8}  {self.verdict}".rstrip()
 
 

@@ -37,7 +37,11 @@ def insert(
     given = _given_by_rows(meta) if columns is None else _fields(meta, columns)
     names = _names([*given, *map(meta.get_field, same)])
     with connection.cursor() as cursor:
-        _copy(cursor, connection.ops.quote_name(meta.db_table), names, rows, given, same)
+        _copy(
+            cursor,
+            _encoded(rows, given, same),
+            into=f"{connection.ops.quote_name(meta.db_table)} ({names})",
+        )
 
 
 def insert_missing(model: type[Model], rows: Sequence[Model]) -> None:
@@ -85,24 +89,13 @@ def _copy_to_staging(cursor: Any, meta: Any, given: Sequence[Any], rows: Sequenc
         f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"  # noqa: S608 - names of the model, quoted
         f" SELECT {names} FROM {connection.ops.quote_name(meta.db_table)} WITH NO DATA"
     )
-    _copy(cursor, _STAGING, names, rows, given, {})
+    _copy(cursor, _encoded(rows, given, {}), into=f"{_STAGING} ({names})")
 
 
-def _copy(
-    cursor: Any,
-    table: str,
-    names: str,
-    rows: Sequence[object],
-    given: Sequence[Any],
-    stamps: Mapping[str, datetime],
-) -> None:
-    same = list(stamps.values())
-    with (
-        connection.wrap_database_errors,
-        cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy,
-    ):
-        for values in _encoded(rows, given):
-            copy.write_row(values + same)
+def _copy(cursor: Any, rows: Iterable[list[Any]], *, into: str) -> None:
+    with connection.wrap_database_errors, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _insert_from_staging(
@@ -139,12 +132,15 @@ def _fields(meta: Any, attnames: Iterable[str]) -> list[Any]:
     return [by_attname[name] for name in attnames]
 
 
-def _encoded(rows: Sequence[object], fields: Sequence[Any]) -> Iterator[list[Any]]:
-    """The values of each row, JSON columns as text."""
+def _encoded(
+    rows: Sequence[object], fields: Sequence[Any], stamps: Mapping[str, datetime]
+) -> Iterator[list[Any]]:
+    """The values of each row, JSON columns as text, and then the stamps."""
     get_values = attrgetter(*(field.attname for field in fields))
     json_columns = [number for number, field in enumerate(fields) if isinstance(field, JSONField)]
+    same = list(stamps.values())
     for row in rows:
-        values = list(get_values(row))
+        values = [*get_values(row), *same]
         for number in json_columns:
             values[number] = _as_json(values[number])
         yield values

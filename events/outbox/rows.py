@@ -84,9 +84,7 @@ def _insert_new(events: Sequence[Event], *, now: datetime) -> list[New]:
         ids = [number for (number,) in cursor.fetchall()]
         with (
             connection.wrap_database_errors,
-            cursor.copy(
-                f"COPY events_outboxevent ({_COLUMNS}, created_at, id) FROM STDIN"
-            ) as copy,
+            cursor.copy(f"COPY events_outboxevent ({_COLUMNS}, created_at, id) FROM STDIN") as copy,
         ):
             for event, number in zip(events, ids, strict=True):
                 copy.write_row((*_values(event), now, number))

@@ -1,6 +1,7 @@
 """Commit the posts of a batch: their rows, the media they show, and the events about them."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -111,9 +112,7 @@ def _contents_of(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
     return result
 
 
-def _write_rows(
-    posts: Sequence[PostRow], stored: Mapping[int, PostRow], *, now: datetime
-) -> None:
+def _write_rows(posts: Sequence[PostRow], stored: Mapping[int, PostRow], *, now: datetime) -> None:
     # The channel is locked: nobody else inserts what is not stored now.
     stamps = {"created_at": now, "updated_at": now}
     new = [row for row in posts if row.telegram_message_id not in stored]
@@ -129,7 +128,7 @@ def _write_rows(
     )
 
 
-def _replace_media(rows: Sequence[PostMedia], with_media_before: Set[UUID]) -> None:
+def _replace_media(rows: Sequence[PostMedia], with_media_before: AbstractSet[UUID]) -> None:
     # Deleted, not updated: an edit may show another picture, and the trigger that counts
     # references refuses a row that moves to another media object.
     if replaced := {row.post_id for row in rows} & with_media_before:

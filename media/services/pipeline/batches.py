@@ -9,16 +9,17 @@ from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, S
 
 BATCH_MESSAGES = 2000
 BATCH_CHARS = 1_000_000
-BATCH_FILE_BYTES = 16 * 1024**2
+BATCH_FILE_BYTES = 32 * 1024**2
 """
 A batch ends at whichever limit is reached first: messages, their text, or their files. Each
 batch pays for one commit, a killed import loses at most two, and memory holds three, however long
 the posts are.
 """
-FIRST_FILE_BYTES = 2 * 1024**2
+FIRST_FILE_BYTES = 8 * 1024**2
 """
 Files of the first batch; each later one may have twice as many. So the store has work while the
-files after them are still read and hashed, and the rows are written.
+files after them are still read and hashed, and the rows are written. Smaller batches would pay for
+more statements than they save: each waits for its turn on a busy machine.
 """
 
 

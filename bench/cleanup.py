@@ -47,10 +47,10 @@ _FILL = """
 """
 _FILL_MEDIA = """
     INSERT INTO media_objects
-        (id, tenant_id, file_sha256, mime, size_bytes, s3_key, s3_bucket, refs_count,
+        (id, tenant_id, file_sha256, mime, size_bytes, s3_key, s3_bucket, defect, refs_count,
          first_seen_at, last_seen_at)
     SELECT gen_random_uuid(), %(tenant)s, lpad(to_hex(n), 64, '0'), 'image/png', 1000,
-        format('media/%%s/%%s', %(tenant)s::text, n), '', CASE WHEN n %% 100 = 0 THEN 0 ELSE 1 END,
+        format('media/%%s/%%s', %(tenant)s::text, n), '', '', CASE WHEN n %% 100 = 0 THEN 0 ELSE 1 END,
         %(now)s, %(now)s - n * interval '1 minute'
     FROM generate_series(%(first)s, %(last)s) AS n
 """

@@ -35,7 +35,7 @@ class Figure:
     @property
     def bound(self) -> str:
         if self.at_most is not None:
-            return f"≤ {self.at_most:g}"
+            return f"{'=' if self.at_least == self.at_most else '≤'} {self.at_most:g}"
         return "" if self.at_least is None else f"≥ {self.at_least:g}"
 
     @property

@@ -14,11 +14,17 @@ AT_LEISURE = ("tests/acceptance/test_vision_faults.py", "tests/integration/test_
 take the machine from one another."""
 
 
+TOGETHER = ("tests/acceptance/test_pipeline.py::TestDemo",)
+"""Classes whose tests share a fixture that takes long; each class is one share."""
+
+
 class Shares(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
         if module in AT_LEISURE:
             return "at leisure"
+        if nodeid.startswith(TOGETHER):
+            return nodeid.rpartition("::")[0]
         return nodeid if module.startswith(ALONE) else module
 
 

@@ -12,7 +12,6 @@ from django.core.signals import setting_changed
 from storage_quota.object_store.files import FileStore
 from storage_quota.object_store.metered import MeteredStore
 from storage_quota.object_store.port import ObjectStore
-from storage_quota.object_store.s3 import S3Store
 
 Store = TypeVar("Store", bound=ObjectStore)
 _override: list[MeteredStore] = []
@@ -37,6 +36,9 @@ def use(store: Store) -> Iterator[Store]:
 @cache
 def _configured() -> MeteredStore:
     if settings.S3.configured:
+        # boto3 is half a second that an installation with files need not wait at each start.
+        from storage_quota.object_store.s3 import S3Store  # noqa: PLC0415 - see above
+
         return MeteredStore(S3Store(settings.S3))
     root = Path(settings.OBJECTS_DIR)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)  # other users of the host stay out

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from storage_quota import services
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
+from tests.processes import Python
 from tests.unit.exports import CHANNEL_ID, NOT_INCLUDED, chat, message, photo, write
 from tests.unit.test_picture_structure import GIF_BOMB
 
@@ -561,8 +561,11 @@ class TestInterruption:
 
     def kill_after(self, delay: float, folder: Path, objects_dir: Path) -> None:
         """The child prints when it is about to begin; `delay` seconds later it is killed."""
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(folder), str(objects_dir)],
+        child = Python(
+            "-c",
+            CHILD,
+            folder,
+            objects_dir,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"TEST_DATABASE": connections["default"].settings_dict["NAME"]},

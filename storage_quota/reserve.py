@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
-from events import liveness
+from events import copy_rows, liveness
 from events.errors import DomainError
 from storage_quota import cleanup, metrics, selectors, tenant_settings
 from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
@@ -312,7 +312,7 @@ def _save(
         new.may_land_until = max(filter(None, late), default=None)
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
-    Reservation.objects.bulk_create(granted)
+    copy_rows.insert(Reservation, granted)
 
 
 def _lands_until(replaced: Reservation, now: datetime) -> datetime | None:

@@ -16,7 +16,8 @@ from storage_quota.models import ContentType, Reservation
 from storage_quota.object_store import StoreFull, get_store
 from storage_quota.selectors import in_good_order
 
-PARALLEL_PUTS = 4
+PARALLEL_PUTS = 10
+"""A store far away answers in a tenth of a second; ten at once fill a line of some 100 Mbit/s."""
 
 
 class FileChanged(DomainError):

@@ -10,7 +10,7 @@ transactions.
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from django.db.transaction import TransactionManagementError
 from psycopg.errors import LockNotAvailable
 
 _INT64 = struct.Struct(">q")
+_names: list[Callable[[], Iterable[str]]] = []
 
 
 class LockTimeout(Exception):
@@ -97,6 +98,20 @@ def wait_until_free(name: str) -> None:
     """
     with held(name):
         pass
+
+
+def register_names(names: Callable[[], Iterable[str]]) -> None:
+    """
+    Have `known_names` return these names: a lock is a number in PostgreSQL, and no name comes of it.
+
+    `names` is called when somebody asks, so it may read the names of tenants from the database.
+    """
+    _names.append(names)
+
+
+def known_names() -> dict[int, str]:
+    """Return the names that all rooms have registered, by the number of their lock."""
+    return {key_of(name): name for names in _names for name in names()}
 
 
 def _wait_for(name: str, timeout: timedelta | None) -> None:

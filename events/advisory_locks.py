@@ -13,13 +13,16 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.errors import LockNotAvailable
 
 _INT64 = struct.Struct(">q")
+LOOK_UP_PATIENCE: Final = "300ms"
+"""How long `known_names` waits for a table: it is asked because somebody waits for locks."""
+
 _names: list[Callable[[], Iterable[str]]] = []
 
 
@@ -110,8 +113,23 @@ def register_names(names: Callable[[], Iterable[str]]) -> None:
 
 
 def known_names() -> dict[int, str]:
-    """Return the names that all rooms have registered, by the number of their lock."""
-    return {key_of(name): name for names in _names for name in names()}
+    """
+    Return the names that the rooms have registered, by the number of their lock.
+
+    Those that come from a table which somebody has locked are left out.
+    """
+    return {key_of(name): name for names in _names for name in _unless_locked(names)}
+
+
+def _unless_locked(names: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        with transaction.atomic():
+            _value("SELECT set_config('lock_timeout', %s, true)", LOOK_UP_PATIENCE)
+            return list(names())
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return []
+        raise
 
 
 def _wait_for(name: str, timeout: timedelta | None) -> None:

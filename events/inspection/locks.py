@@ -93,6 +93,8 @@ def report() -> LockReport:
     """Look once: those that wait longest come first."""
     names = advisory_locks.known_names()
     with connection.cursor() as cursor:
+        # Within a transaction PostgreSQL shows the sessions as they were at the first look.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(_WAITING)
         rows = cursor.fetchall()
         blockers = sorted({pid for row in rows for pid in row[-1]})

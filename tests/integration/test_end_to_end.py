@@ -28,8 +28,9 @@ from telegram_assistant.feature_flags import feature_flags
 from tests import factories as make
 from tests.integration.paid import with_settings
 from tests.s3_fixtures import s3_settings
-from vision import handlers
+from vision import handlers, providers
 from vision.models import TokenBudget
+from vision.providers.fake import FakeVision
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -252,6 +253,12 @@ EIGHT = {
 @pytest.mark.parametrize("fault", EIGHT)
 class TestEightFaults:
     @pytest.fixture(autouse=True)
+    def _ocr(self, monkeypatch):
+        """What text recognition reads is not the point here, and takes seconds."""
+        fake = FakeVision()
+        monkeypatch.setattr(providers, "get_ocr", lambda: fake)
+
+    @pytest.fixture(autouse=True)
     def _impatient(self, monkeypatch):
         """What hangs is given up after two seconds instead of half a minute."""
         for name, check in list(registry._checks.items()):
@@ -289,7 +296,7 @@ class TestQuota:
     def test_fact_112_a_tenant_above_its_limit_has_no_check_mark_at_step_1(self, stack, works):
         TenantUsage.objects.create(
             tenant=tenants.default_tenant(), content_type="media", total_bytes=int(2.34 * GIB),
-            last_updated=make.NOW,
+            last_updated=make.NOW, created_at=make.NOW,
         )  # fmt: skip
         out = io.StringIO()
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from events import advisory_locks, health
 from events.health import Finding, Scope, failed, ok, skipped, warning
+from events.inspection import postgresql
 from storage_quota.cleanup import lifecycle, runner
 from storage_quota.integrity import check_runs
 from storage_quota.management.sizes import gib
@@ -40,7 +41,7 @@ def register() -> None:
     health.register(
         "bucket_settings", bucket_settings, scope=Scope.DOCTOR, remedy=REMEDY, seconds=15
     )
-    health.register("storage_limit", usage, scope=Scope.DETAILED, remedy="see `diag_s3 quota`")
+    health.register("storage_limit", usage, scope=Scope.DETAILED, remedy=postgresql.REMEDY)
 
 
 def answers() -> Iterator[Finding]:

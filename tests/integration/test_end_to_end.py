@@ -4,12 +4,15 @@ import io
 import json
 import socket
 import threading
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.utils import timezone
 from pydantic import SecretStr
 
 from accounts import tenants
@@ -19,6 +22,7 @@ from events.delivery import worker
 from events.health import registry
 from events.models import OutboxEvent
 from media.models import Channel, MediaObject, Post
+from media.services import sample_post
 from storage_quota.models import ContentType, StoredObject, TenantUsage
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
@@ -290,6 +294,58 @@ class TestEightFaults:
             if found["status"] == "failed"
         ]
         assert all(found["remedy"] and "\n" not in found["remedy"] for found in bad)
+
+
+class TestApi:
+    """Step 6 asks a web server, as the people who use the API do."""
+
+    def test_the_web_server_is_asked_under_a_name_it_answers_to(
+        self, stack, works, live_server, settings
+    ):
+        settings.ALLOWED_HOSTS = ["archive.example.org"]
+
+        report, code = run("e2e_vision", "--seconds", 20, "--api-url", live_server.url)
+
+        assert (report.get("reason"), code) == (None, 0)
+        assert not User.objects.exists()
+
+    def test_without_a_web_server_it_fails_and_the_post_stays_to_be_looked_at(self, stack, works):
+        report, code = run("e2e_vision", "--seconds", 20, "--api-url", "http://127.0.0.1:9")
+
+        assert (report["failed_step"], report["step"], code) == (6, "api", 1)
+        assert "--api-url" in report["remedy"]
+        assert Post.objects.filter(pk=report["post_id"]).exists()
+        assert not User.objects.exists()
+
+    def test_what_a_failed_run_has_left_is_deleted_by_a_later_one(self, archive, s3):
+        with use(s3):
+            for hours in (2, 0):
+                at = timezone.now() - timedelta(hours=hours)
+                sample_post.create(archive.tenant, picture.make(hours), number=hours, now=at)
+
+            sample_post.delete_left_over(archive.tenant, now=timezone.now())
+
+        assert list(Post.objects.values_list("telegram_message_id", flat=True)) == [0]
+        assert len(list(s3.list("media/"))) == MediaObject.objects.count() == 1
+
+
+class TestWrongPosts:
+    def test_one_that_is_not_there(self, s3):
+        with use(s3):
+            report, code = e2e("--post-id", uuid.uuid4())
+
+        assert (report["step"], code) == ("event", 1)
+
+    def test_one_without_media_or_whose_picture_is_gone(self, archive, s3):
+        with use(s3):
+            bare, gone = archive.post(tell=False), archive.post(picture.make(1), tell=False)
+            s3.delete(gone.post_media.get().media_object.s3_key)
+
+            for post, word in ((bare, "файлов"), (gone, "media/")):
+                report, code = e2e("--post-id", post.pk)
+                assert (report["step"], code) == ("event", 1)
+                assert word in report["reason"]
+        assert not OutboxEvent.objects.exists()
 
 
 class TestQuota:

@@ -79,7 +79,7 @@ def _model(name: str, listed: list[str]) -> Finding:
 
 def _balance(left: dict[str, float] | None) -> Finding:
     if left is None:
-        return ok("the account has no packages of tokens: it pays by use")
+        return ok("not told: the account pays by use, or this address has no balance")
     detail = ", ".join(f"{usage} {value:.0f}" for usage, value in sorted(left.items()))
     if not any(value > 0 for value in left.values()):
         return failed(f"used up: {detail or 'nothing'}", "buy tokens in GigaChat's console")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events import advisory_locks
+from events import advisory_locks, liveness
 
 LONGEST: Final = 300
 """Characters of a statement that are shown."""
@@ -37,8 +37,9 @@ _SESSIONS = """
     FROM pg_stat_activity WHERE pid = ANY(%s)
 """
 _ADVISORY = """
-    SELECT (classid::bigint << 32) | objid::bigint, array_agg(pid ORDER BY pid)
-    FROM pg_locks
+    SELECT (classid::bigint << 32) | objid::bigint, array_agg(pid ORDER BY pid),
+           coalesce(bool_or(a.application_name = %s), false)
+    FROM pg_locks LEFT JOIN pg_stat_activity a USING (pid)
     WHERE locktype = 'advisory' AND objsubid = 1 AND granted
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     GROUP BY 1 ORDER BY 1
@@ -100,10 +101,17 @@ def report() -> LockReport:
         blockers = sorted({pid for row in rows for pid in row[-1]})
         cursor.execute(_SESSIONS, [blockers])
         sessions = {row[0]: _session(row) for row in cursor.fetchall()}
-        cursor.execute(_ADVISORY)
-        held = [HeldLock(_named(key, names), tuple(pids)) for key, pids in cursor.fetchall()]
+        cursor.execute(_ADVISORY, [liveness.APPLICATION_NAME])
+        held = [_held(row, names) for row in cursor.fetchall()]
     waiting = [_waiting(row, names, sessions) for row in rows]
     return LockReport(tuple(waiting), tuple(sorted(held, key=lambda lock: lock.name)))
+
+
+def _held(row: tuple[Any, ...], names: dict[int, str]) -> HeldLock:
+    key, pids, is_sign_of_life = row
+    # Only worker processes show a heartbeat; `drain` and the scheduler have no name but this.
+    unnamed = "worker without a heartbeat" if is_sign_of_life else _named(key, {})
+    return HeldLock(names.get(key, unnamed), tuple(pids))
 
 
 def _session(row: tuple[Any, ...]) -> Session:

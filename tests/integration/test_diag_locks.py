@@ -141,6 +141,8 @@ def test_the_lock_of_a_worker_is_known_by_its_id():
     try:
         names = [lock.name for lock in locks.report().advisory]
         assert f"worker:{liveness.worker_id()}" in names
+        heartbeats.end()
+        assert "worker without a heartbeat" in [lock.name for lock in locks.report().advisory]
     finally:
         liveness.stop()
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from accounts import tenants
 from accounts.models import User
-from events import heartbeats, subscriptions
+from events import heartbeats, liveness, subscriptions
 from events.delivery import worker
 from events.health import registry
 from events.models import OutboxEvent
@@ -90,6 +90,7 @@ def working(queues=("vision", "vision_backfill", "default")):
         for thread in threads:
             thread.join(20)
         heartbeats.end()
+        liveness.stop()
 
 
 @pytest.fixture

@@ -10,16 +10,20 @@ transactions.
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.errors import LockNotAvailable
 
 _INT64 = struct.Struct(">q")
+LOOK_UP_PATIENCE: Final = "300ms"
+"""How long `known_names` waits for a table: it is asked because somebody waits for locks."""
+
+_names: list[Callable[[], Iterable[str]]] = []
 
 
 class LockTimeout(Exception):
@@ -97,6 +101,35 @@ def wait_until_free(name: str) -> None:
     """
     with held(name):
         pass
+
+
+def register_names(names: Callable[[], Iterable[str]]) -> None:
+    """
+    Have `known_names` return these names: a lock is a number in PostgreSQL, and no name comes of it.
+
+    `names` is called when somebody asks, so it may read the names of tenants from the database.
+    """
+    _names.append(names)
+
+
+def known_names() -> dict[int, str]:
+    """
+    Return the names that the rooms have registered, by the number of their lock.
+
+    Those that come from a table which somebody has locked are left out.
+    """
+    return {key_of(name): name for names in _names for name in _unless_locked(names)}
+
+
+def _unless_locked(names: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        with transaction.atomic():
+            _value("SELECT set_config('lock_timeout', %s, true)", LOOK_UP_PATIENCE)
+            return list(names())
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return []
+        raise
 
 
 def _wait_for(name: str, timeout: timedelta | None) -> None:

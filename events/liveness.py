@@ -168,7 +168,7 @@ class _Keeper(threading.Thread):
         # The server notices with its keepalives that the host of this worker has no power.
         session.execute(_SERVER)
         taken = session.execute(
-            "SELECT pg_try_advisory_lock(%s)", [key_of(_lock(self.worker_id))]
+            "SELECT pg_try_advisory_lock(%s)", [key_of(lock_of(self.worker_id))]
         ).fetchone()
         if not taken[0]:
             # PostgreSQL has not noticed yet that the former connection is broken: that one holds
@@ -178,7 +178,7 @@ class _Keeper(threading.Thread):
 
     def _watch(self) -> None:
         with self._guard:
-            watched = {key_of(_lock(worker)): worker for worker in self._asked}
+            watched = {key_of(lock_of(worker)): worker for worker in self._asked}
         # Also with nothing to watch: the query shows that the connection works.
         rows = self.session.execute(_HELD, [list(watched)]).fetchall()
         held = {watched[key] for (key,) in rows}
@@ -220,7 +220,8 @@ def _started() -> _Keeper:
         return _keeper
 
 
-def _lock(worker: uuid.UUID) -> str:
+def lock_of(worker: uuid.UUID) -> str:
+    """The name of the lock that shows that the worker is alive."""
     return f"worker:{worker}"
 
 

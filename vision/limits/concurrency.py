@@ -13,7 +13,7 @@ of its older ones.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -70,6 +70,16 @@ def acquire(
     # The queue is left as soon as the place is taken, so that the tenant's next caller can poll.
     with taken:
         yield
+
+
+def lock_names(name: str, *, limit: int, tenants: Iterable[str]) -> Iterator[str]:
+    """Yield the names of all advisory locks of the limit called `name`, for `diag_locks`."""
+    yield from (f"{name}:{number}" for number in range(limit))
+    yield from (f"{name}:first", f"{name}:more")
+    for tenant in tenants:
+        own = f"{name}:{tenant}"
+        yield from (f"{own}:{number}" for number in range(limit))
+        yield from (f"{own}:queue", f"{own}:backfill")
 
 
 def _wait(

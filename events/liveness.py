@@ -153,7 +153,9 @@ class _Keeper(threading.Thread):
             self._watch()
         except Exception as error:  # noqa: BLE001 - a dead keeper would give a living worker up
             if self.session is not None:
-                logger.warning("the connection that shows that I am alive broke: %s", error)
+                logger.warning(
+                    "the connection that shows that I am alive broke: %s", error, exc_info=error
+                )
             self._disconnect()
 
     def _connect(self) -> None:

@@ -1,6 +1,5 @@
 """The trace id, which connects events and log lines of one piece of work."""
 
-import logging
 import re
 import uuid
 from collections.abc import Iterator
@@ -30,11 +29,3 @@ def use(trace_id: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-class TraceFilter(logging.Filter):
-    """Adds the current trace id to every log record."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.trace_id = current() or "-"
-        return True

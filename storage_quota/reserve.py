@@ -6,6 +6,7 @@ is a transaction of its own, for two reasons: no caller keeps that lock while it
 reservation is committed before the first byte is written to the store.
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -25,6 +26,8 @@ from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decid
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
+
+logger = logging.getLogger(__name__)
 
 RESERVATION_TTL = timedelta(hours=1)
 PUT_WITHIN = RESERVATION_TTL / 2
@@ -116,7 +119,7 @@ def reserve_many(
         # Whichever limit refuses: above the threshold a cleanup is due, and the crossing that
         # enqueued one may be days ago.
         cleanup.ring_if_due(max(one.forecast.usage.bucket for one in refused))
-    return _counted(tenant, [answers[request.key] for request in requests])
+    return _counted(tenant, content_type, [answers[request.key] for request in requests])
 
 
 def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
@@ -137,12 +140,29 @@ def _release_expired(*, now: datetime) -> bool:
 
 
 def _counted(
-    tenant: Tenant, answers: list[Reservation | QuotaExceeded]
+    tenant: Tenant, content_type: str, answers: list[Reservation | QuotaExceeded]
 ) -> list[Reservation | QuotaExceeded]:
-    for answer in answers:
-        if isinstance(answer, QuotaExceeded):
-            metrics.count_refusal(tenant.pk, answer.forecast)
+    refused = [answer.forecast for answer in answers if isinstance(answer, QuotaExceeded)]
+    for one in refused:
+        metrics.count_refusal(tenant.pk, one)
+    _log(tenant, content_type, answers, refused)
     return answers
+
+
+def _log(
+    tenant: Tenant,
+    content_type: str,
+    answers: Sequence[Reservation | QuotaExceeded],
+    refused: Sequence[QuotaForecast],
+) -> None:
+    """One line for a batch, and one for each limit that refuses some of it."""
+    fields = {"tenant_id": str(tenant.pk), "content_type": content_type}
+    granted = len(answers) - len(refused)
+    logger.info("Quota check: %d of %d allowed", granted, len(answers), extra=fields)
+    for reason, first in {one.reason: one for one in reversed(refused)}.items():
+        count = sum(one.reason == reason for one in refused)
+        more = {**fields, "reason": reason}
+        logger.warning("Quota exceeded: %d refused, such as %s", count, first, extra=more)
 
 
 def _refused(answers: Answers) -> dict[str, QuotaExceeded]:

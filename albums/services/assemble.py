@@ -128,7 +128,7 @@ def _store_summary(assembly: Assembly) -> str | None:
         )
     except services.NOT_STORED as refusal:
         # The album's row has the summary too, so the assembly goes on without the object.
-        logger.warning("summary of album %s is not kept: %s", group.pk, refusal)
+        logger.warning("summary of album %s is not kept: %s", group.pk, refusal, exc_info=refusal)
         return None
     return key
 

@@ -13,6 +13,7 @@ from random import SystemRandom
 from django.db.models import QuerySet
 from pydantic import ValidationError
 
+from events.describe import describe
 from events.errors import DomainError
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import publish
@@ -43,15 +44,13 @@ WORKER_LOST = Failure(
 
 def failure_of(error: Exception) -> Failure:
     """Describe an error by a stable code, its message and the innermost frames of its stack."""
+    details = _storable(describe(error))[:DETAILS_CHARS]
     if isinstance(error, ValidationError):
-        # Without the input: a payload may be large, and the letter carries a snippet of it anyway.
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        details = _storable(str(problems))[:DETAILS_CHARS]
         return Failure("invalid_payload", details, "", permanent=True)
     code = error.code if isinstance(error, DomainError) else type(error).__name__
     return Failure(
         _storable(code)[:100],
-        _storable(str(error))[:DETAILS_CHARS],
+        details,
         _storable("".join(traceback.format_tb(error.__traceback__))[-TRACE_CHARS:]),
         permanent=isinstance(error, DomainError) and error.permanent,
     )

@@ -40,7 +40,7 @@ def run_all() -> None:
             if freed := recovery(now=timezone.now()):
                 logger.warning("%s: %d freed of workers that are gone", name, freed)
         except Error as error:
-            logger.warning("%s: %s: trying again", name, str(error).strip() or repr(error))
+            logger.warning("%s: %s: trying again", name, error, exc_info=error)
             connection.close()
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from events import backfill, trace
 from events.delivery import claims, dead_letters
+from events.delivery.about import about_delivery
 from events.errors import RetryLater
 from events.models import Delivery
 from events.schemas import Event
@@ -212,19 +213,24 @@ def _run(
             return wait
         except Exception as error:
             if delivery:
-                logger.warning("%s failed: %s: %s", delivery, type(error).__name__, error)
-                logger.debug("%s failed", delivery, exc_info=error)
+                logger.warning(
+                    "%s failed: %s: %s", delivery, type(error).__name__, error, exc_info=error
+                )
             return error
 
 
 @contextmanager
 def _as_part_of(delivery: Delivery | None, *, inherit_backfill: bool = True) -> Iterator[None]:
-    """Let what is published inside inherit the trace id of the delivery, and whether it is backfill."""
+    """
+    Let what is published inside inherit the trace id of the delivery, and whether it is backfill.
+
+    What is logged inside carries the trace id too, and what the delivery is about.
+    """
     if delivery is None:
         yield
         return
     behind = delivery.backfill if inherit_backfill else backfill.current()
-    with trace.use(delivery.event.trace_id), backfill.use(behind):
+    with trace.use(delivery.event.trace_id), backfill.use(behind), about_delivery(delivery):
         yield
 
 
@@ -238,7 +244,9 @@ def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -
         except CONNECTION_BROKEN as error:
             if not attempts_left or connection.in_atomic_block:
                 raise
-            logger.warning("%s: settling again: %s", subscription.name, error)
+            logger.warning(
+                "%s: settling again: %s", subscription.name, error, exc_info=error
+            )
             connection.close()
             time.sleep(SETTLE_AGAIN)
     return None

@@ -46,7 +46,7 @@ def serve(queue: str, *, proceed: Proceed) -> None:
                 # Nothing is due, or other workers have locked what is.
                 time.sleep(IDLE_POLL)
         except Error as error:
-            logger.warning("queue %s: %s: trying again", queue, str(error).strip() or repr(error))
+            logger.warning("queue %s: %s: trying again", queue, error, exc_info=error)
             connection.close()
             time.sleep(RECONNECT_EVERY)
     connections.close_all()
@@ -102,7 +102,9 @@ def _work(subscription: Subscription, *, proceed: Proceed, observe: Observer) ->
             broken_since = broken_since or time.monotonic()
             if connection.in_atomic_block or time.monotonic() - broken_since > GIVE_UP_AFTER:
                 raise
-            logger.warning("%s: connecting again: %s", subscription.name, str(error).strip())
+            logger.warning(
+                "%s: connecting again: %s", subscription.name, error, exc_info=error
+            )
             connection.close()
             time.sleep(RECONNECT_EVERY)
             continue

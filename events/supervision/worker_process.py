@@ -110,5 +110,5 @@ def _noted(note: Callable[[], None]) -> None:
     try:
         note()
     except Error as error:
-        logger.warning("no heartbeat: %s", str(error).strip() or repr(error))
+        logger.warning("no heartbeat: %s", error, exc_info=error)
         connection.close()

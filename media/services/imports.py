@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import trace
+from events import log_context, trace
 from media.models import ImportProblem, ImportRun
 from media.services import garbage
 from media.services.defects import count_problems
@@ -100,6 +100,7 @@ def import_export(
         with (
             garbage.looked_for_rarely(),
             trace.use(trace.current() or f"import-{trace.new()[:12]}"),
+            log_context.about(tenant_id=tenant.pk),
             closing(read_ahead(read_batches(source, limit=limit))) as batches,
             closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
         ):

@@ -47,7 +47,7 @@ def _response_to(exc: Exception) -> Response:
         case RetryLater():
             return _busy(exc)
         case OperationalError() | InterfaceError():
-            logger.error("the database is not available: %s", type(exc).__name__)
+            logger.error("the database is not available: %s", exc, exc_info=exc)
             return _response(503, "unavailable", "The database is not available at the moment.")
         case _:
             known = _as_api_exception(exc)

@@ -28,6 +28,7 @@ class Web(BaseSettings):
     time_zone: str = "Europe/Moscow"
     language_code: str = "ru"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: str = Field(default="auto", pattern="^(auto|json|text)$")
     database_url: SecretStr | None = None
     var_dir: Path = BASE_DIR / "var"
     q_workers: int = Field(default=4, ge=1, le=64)

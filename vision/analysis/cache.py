@@ -34,7 +34,9 @@ def read(key: str) -> Analysis | None:
     except ObjectMissing:
         return None
     except (ValidationError, ValueError) as error:
-        logger.warning("vision cache %s is not readable: %s", key, type(error).__name__)
+        logger.warning(
+            "vision cache %s is not readable: %s", key, type(error).__name__, exc_info=error
+        )
         return None
 
 
@@ -68,16 +70,19 @@ _UNDECIDED = (LimitsUnknown, services.ReservationExpired, DatabaseError)
 
 
 def _put(key: str, analysis: Analysis, *, tenant: Tenant, now: datetime) -> None:
-    services.put_json(
+    stored = services.put_json(
         tenant=tenant,
         content_type=ContentType.VISION,
         key=key,
         data=analysis.model_dump(mode="json"),
         now=now,
     )
+    logger.info("Tenant usage updated for vision result: %d B", stored.size_bytes)
 
 
 def _log(what: str, tenant: Tenant, error: Exception) -> None:
     logger.warning(
-        "vision result of tenant %s %s: %s: %s", tenant.pk, what, type(error).__name__, error
-    )
+        "vision result of tenant %s %s: %s: %s",
+        tenant.pk, what, type(error).__name__, error,
+        exc_info=error,
+    )  # fmt: skip

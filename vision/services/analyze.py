@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from events.log_context import about
 from events.schemas import MediaFile, VisionUploadedEventV1
 from media.models import MediaRole, Post, PostMedia
 from media.picture_structure import PictureDefect
@@ -181,6 +182,11 @@ def _verdict(decision: Decision) -> str:
 
 
 def _analyze(planned: Planned, request: PostRequest, *, now: datetime) -> MediaResult:
+    with about(sha256=planned.file.sha256):
+        return _routed(planned, request, now=now)
+
+
+def _routed(planned: Planned, request: PostRequest, *, now: datetime) -> MediaResult:
     post, file = request.post, planned.file
     result = MediaResult(file, planned.decision)
     if planned.route is Route.OCR:

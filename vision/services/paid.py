@@ -90,7 +90,10 @@ def from_provider(request: PaidRequest, *, now: datetime) -> MediaResult:
         return _result_of(answer.row, request, now=now)
     if answer.reason in budget.REASONS:
         tenant_id = request.analysis.post.tenant_id
-        logger.warning("Budget exhausted: tenant %s, %s", tenant_id, answer.reason)
+        logger.warning(
+            "Budget exhausted: tenant %s, %s", tenant_id, answer.reason,
+            extra={"tenant_id": str(tenant_id), "reason": answer.reason},
+        )  # fmt: skip
     return request.result(fallback=answer.reason, waits=answer.waits)
 
 

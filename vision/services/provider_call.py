@@ -143,7 +143,7 @@ def _settle_failure(
 
 
 def _after_failure(row: PaidAnalysis, error: ProviderBusy | ProviderRefused) -> Reuse | Deferred:
-    logger.warning("%s: %s", error.error_class, error)
+    logger.warning("%s: %s", error.error_class, error, exc_info=error)
     if row.state in claims.FINISHED:
         return Reuse(row)
     if row.state == AnalysisState.REQUESTED and row.attempts:

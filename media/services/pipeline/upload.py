@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from accounts.models import Tenant
 from events.errors import DomainError
+from events.log_context import about, carried
 from media.models import MediaObject
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
@@ -145,14 +146,14 @@ def start_uploads(
     )
     for blob, answer in zip(new, answers, strict=True):
         if isinstance(answer, Reservation):
-            uploads.puts[blob.sha256] = answer, pool.submit(_put, source, blob, answer)
+            uploads.puts[blob.sha256] = answer, pool.submit(carried(_put), source, blob, answer)
         else:
             uploads.result.refused[blob.sha256] = answer
     return uploads
 
 
 def _put(source: Source, blob: Blob, reservation: Reservation) -> None:
-    with source.open(blob.path) as file:
+    with about(sha256=blob.sha256), source.open(blob.path) as file:
         receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
     if receipt.sha256 != blob.sha256:
         raise FileChanged(f"{blob.path} was changed while it was being imported; import again")

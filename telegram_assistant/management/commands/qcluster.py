@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from events import subscriptions
 from events.management.commands.qcluster import Command as Cluster
 from events.supervision.children import Child
 from telegram_assistant.metrics import server
@@ -22,6 +23,19 @@ class Command(Cluster):
         return [Child("metrics", lambda: server.serve_beside(supervisor), title="metrics")]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.VISION.feature_vision_enabled:
-            logger.info("Vision Analysis task started")
+        self._announce()
         super().handle(*args, **options)
+
+    def _announce(self) -> None:
+        """Say at the start what people look for when nothing happens."""
+        for subscription in subscriptions.registered():
+            name, queue = subscription.name, subscription.queue
+            logger.info("Registered task %s with supervisor, queue %s", name, queue)
+        if settings.VISION.feature_vision_enabled:
+            logger.info("Vision Analysis task registered with supervisor")
+            logger.info("Vision Analysis task started")
+        limits = settings.LIMITS
+        logger.info(
+            "storage_quota_enabled=true: bucket %d B, tenant %d B, cleanup at %d B",
+            limits.total_bytes, limits.tenant_bytes, limits.emergency_bytes,
+        )  # fmt: skip

@@ -149,7 +149,9 @@ class GigaChatVision:
             metrics.FILE_DELETIONS.labels(status="gone").inc()
         except SDK_FAILURES as exc:
             metrics.FILE_DELETIONS.labels(status="error").inc()
-            logger.warning("file %s stays at GigaChat: %s", file_id, type(exc).__name__)
+            logger.warning(
+                "file %s stays at GigaChat: %s", file_id, type(exc).__name__, exc_info=exc
+            )
         else:
             metrics.FILE_DELETIONS.labels(status="success").inc()
 

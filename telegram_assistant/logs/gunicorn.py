@@ -1,0 +1,23 @@
+"""
+gunicorn's settings: `gunicorn -c python:telegram_assistant.logs.gunicorn …`.
+
+Its lines, also those from before the application is there, go through the same pipe. It writes no
+line for a request: the middleware `access` does, with the trace id.
+"""
+
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+
+from telegram_assistant import config
+from telegram_assistant.logs import setup
+from telegram_assistant.logs.secrets import secrets_of
+
+try:
+    _env = config.read()
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
+
+logconfig_dict = setup.settings(
+    level=_env.web.log_level, form=_env.web.log_format, secrets=secrets_of(_env)
+)

@@ -13,6 +13,8 @@ from django.db import Error as DatabaseError
 from psycopg import Error as PsycopgError
 from pydantic import ValidationError
 
+from events.redaction import redact
+
 CHARS: Final = 500
 """Characters of a description at most."""
 
@@ -35,7 +37,7 @@ def describe(error: BaseException) -> str:
         text = f"{type(error).__name__}: HTTP {getattr(error, 'status_code', '?')}"
     else:
         text = str(error).strip()
-    return (text or type(error).__name__)[:CHARS]
+    return redact(text or type(error).__name__)[:CHARS]
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

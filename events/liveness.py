@@ -151,7 +151,7 @@ class _Keeper(threading.Thread):
             if self.session is None:
                 self._connect()
             self._watch()
-        except Exception as error:  # noqa: BLE001 - a dead keeper would give a living worker up
+        except Exception as error:
             if self.session is not None:
                 logger.warning(
                     "the connection that shows that I am alive broke: %s", error, exc_info=error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
+from events import redaction
 from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
 from telegram_assistant.logs.secrets import secrets_of
@@ -187,6 +188,5 @@ Q_CLUSTER = {
 
 # --- Logs ---------------------------------------------------------------------------------------
 LOGGING_CONFIG = "telegram_assistant.logs.setup.configure"
-LOGGING = log_setup.settings(
-    level=ENV.web.log_level, form=ENV.web.log_format, secrets=[SECRET_KEY, *secrets_of(ENV)]
-)
+LOGGING = log_setup.settings(level=ENV.web.log_level, form=ENV.web.log_format)
+redaction.know([SECRET_KEY, *secrets_of(ENV)])

@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.integrity_fixtures",  # imports the one above
     "tests.gigachat_fixtures",
     "tests.s3_fixtures",
+    "tests.log_fixtures",
     "tests.real_s3",
     "tests.shares",
 ]

@@ -244,9 +244,7 @@ def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -
         except CONNECTION_BROKEN as error:
             if not attempts_left or connection.in_atomic_block:
                 raise
-            logger.warning(
-                "%s: settling again: %s", subscription.name, error, exc_info=error
-            )
+            logger.warning("%s: settling again: %s", subscription.name, error, exc_info=error)
             connection.close()
             time.sleep(SETTLE_AGAIN)
     return None

@@ -102,9 +102,7 @@ def _work(subscription: Subscription, *, proceed: Proceed, observe: Observer) ->
             broken_since = broken_since or time.monotonic()
             if connection.in_atomic_block or time.monotonic() - broken_since > GIVE_UP_AFTER:
                 raise
-            logger.warning(
-                "%s: connecting again: %s", subscription.name, error, exc_info=error
-            )
+            logger.warning("%s: connecting again: %s", subscription.name, error, exc_info=error)
             connection.close()
             time.sleep(RECONNECT_EVERY)
             continue

@@ -1,12 +1,15 @@
 """Django's PostgreSQL backend with an embedded server, which the first connection starts."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.db.backends.postgresql import base
 from psycopg import OperationalError
 
 from telegram_assistant.embedded_postgres import server
+
+QUIET: Final = "-c log_min_error_statement=panic -c log_error_verbosity=terse"
+"""Otherwise the server's log would repeat refused statements and rows, and messages with them."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -19,7 +22,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         socket_dir = server.running_socket(self._data_dir) or self._start()
-        return params | {"host": socket_dir}
+        options = f"{params.get('options', '')} {QUIET}".strip()
+        return params | {"host": socket_dir, "options": options}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from events import trace
 from events.describe import chain, describe
 
-OWN: Final = (
+OWN: Final[tuple[str, ...]] = (
     "sha256", "tenant_id", "post_id", "method", "path", "status", "milliseconds", "user_id",
     "content_type", "reason", "size_bytes",
 )  # fmt: skip
@@ -29,8 +29,8 @@ def basics(_: Any, __: str, event: EventDict) -> EventDict:
         "logger": record.name,
         "event": _sentence(event["event"], args),
         "pid": record.process,
-        **_context(record),
     }
+    line |= _context(record)
     if error := _error_of(record, event.get("exc_info"), args):
         line |= {"error_type": type(error).__name__, "exception": written(error)}
     return line
@@ -51,8 +51,9 @@ def written(error: BaseException) -> str:
 def _one(error: BaseException) -> str:
     frames = "".join(traceback.format_tb(error.__traceback__, limit=-FRAMES))
     lead = f"Traceback (most recent call last):\n{frames}" if frames else ""
+    name, text = type(error).__name__, describe(error)
     inner = getattr(error, "exceptions", ())  # of an ExceptionGroup
-    return "\n".join([f"{lead}{type(error).__name__}: {describe(error)}", *map(_one, inner)])
+    return "\n".join([lead + (name if text == name else f"{name}: {text}"), *map(_one, inner)])
 
 
 def _error_of(record: LogRecord, info: Any, args: Any) -> BaseException | None:
@@ -71,6 +72,6 @@ def _sentence(message: str, args: Any) -> str:
     if isinstance(args, tuple):
         args = tuple(describe(arg) if isinstance(arg, BaseException) else arg for arg in args)
     try:
-        return message % args
+        return str(message % args)
     except (TypeError, ValueError):
         return f"{message} (its figures do not fit)"

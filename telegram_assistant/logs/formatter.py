@@ -7,11 +7,13 @@ from typing import Any
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
+from events.redaction import redact
 from telegram_assistant.logs import fields
-from telegram_assistant.logs.redaction import Redactor
 
 TERMINAL_FIELDS_LAST = ("pid", "timestamp", "level", "logger", "event", "exception")
 """What a line of text shows at its beginning or end, or not at all."""
+HARMLESS = frozenset({"timestamp", "level", "logger", "tenant_id", "sha256", "post_id"})
+"""Fields that nobody else fills in."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROL |= {ord("\n"): "\\n", ord("\t"): "\\t"}
 
@@ -24,14 +26,21 @@ class Form(StrEnum):
     TEXT = "text"
 
 
-def build(*, form: str, redactor: Redactor, debug: bool) -> ProcessorFormatter:
+def build(*, form: str, debug: bool) -> ProcessorFormatter:
     """The formatter of the one handler; `form` is json or text."""
     last: Processor = Text(all_tracebacks=debug) if form == Form.TEXT else as_json
     return ProcessorFormatter(
-        processors=[fields.basics, redactor, last],
+        processors=[fields.basics, without_secrets, last],
         use_get_message=False,
         pass_foreign_args=True,
     )
+
+
+def without_secrets(_: Any, __: str, event: EventDict) -> EventDict:
+    for name, value in event.items():
+        if isinstance(value, str) and name not in HARMLESS:
+            event[name] = redact(value)
+    return event
 
 
 def as_json(_: Any, __: str, event: EventDict) -> str:
@@ -49,7 +58,7 @@ class Text:
         rest = (f"{k}={v}" for k, v in event.items() if k not in TERMINAL_FIELDS_LAST)
         line = f"{event['logger']}: {event['event']}  {' '.join(rest)}".rstrip()
         # A sentence may repeat what a stranger sent: no control character reaches the terminal.
-        line = f"{event['timestamp'][11:19]} {event['level'].upper():<8}{line.translate(_CONTROL)}"
+        line = f"{event['timestamp'][11:19]} {event['level'].upper():<9}{line.translate(_CONTROL)}"
         if "exception" in event and (self._all_tracebacks or event["level"] in _SERIOUS):
             line += f"\n{event['exception']}"
         return line

@@ -9,6 +9,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
+from events import redaction
 from telegram_assistant import config
 from telegram_assistant.logs import setup
 from telegram_assistant.logs.secrets import secrets_of
@@ -18,6 +19,5 @@ try:
 except ImproperlyConfigured as error:
     sys.exit(str(error))
 
-logconfig_dict = setup.settings(
-    level=_env.web.log_level, form=_env.web.log_format, secrets=secrets_of(_env)
-)
+redaction.know(secrets_of(_env))
+logconfig_dict = setup.settings(level=_env.web.log_level, form=_env.web.log_format)

@@ -4,12 +4,10 @@ import logging
 import logging.config
 import sys
 import threading
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final
 
 from telegram_assistant.logs.formatter import Form
-from telegram_assistant.logs.redaction import Redactor
 
 LEVELS: Final = {
     # Theirs go through this pipe, and not through handlers of their own.
@@ -37,7 +35,7 @@ LEVELS: Final = {
 crashed = logging.getLogger("telegram_assistant.crash")
 
 
-def settings(*, level: str, form: str, secrets: Iterable[str]) -> dict[str, Any]:
+def settings(*, level: str, form: str) -> dict[str, Any]:
     """A configuration for `logging.config.dictConfig`: Django's LOGGING, and gunicorn's."""
     if form == Form.AUTO:
         form = Form.TEXT if sys.stderr.isatty() else Form.JSON
@@ -48,7 +46,6 @@ def settings(*, level: str, form: str, secrets: Iterable[str]) -> dict[str, Any]
             "line": {
                 "()": "telegram_assistant.logs.formatter.build",
                 "form": str(form),
-                "redactor": Redactor(secrets),
                 "debug": level == "DEBUG",
             }
         },
@@ -74,9 +71,7 @@ def _least(level: str, own: str) -> str:
     return max(level, own, key=numbers.__getitem__)
 
 
-def _log_end(
-    kind: type[BaseException], error: BaseException, where: TracebackType | None
-) -> None:
+def _log_end(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
     """Log what ends the process: Python itself would show values that the error is about."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, where)

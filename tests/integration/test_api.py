@@ -1,7 +1,6 @@
 """What every endpoint of the API shares: problems, trace ids, tokens, pages, the description."""
 
 import json
-import logging
 from datetime import timedelta
 
 import pytest
@@ -209,13 +208,10 @@ class TestProblems:
 
 
 class TestTrace:
-    def test_the_line_in_the_log_carries_it(self, client, caplog, monkeypatch):
-        monkeypatch.setattr(logging.getLogger("django"), "propagate", True)
-        caplog.handler.addFilter(trace.TraceFilter())
-
+    def test_the_line_in_the_log_carries_it(self, client, log_lines):
         client.get("/api/nothing", headers={"X-Trace-ID": "e2e_test_x"})
 
-        lines = {(r.trace_id, r.getMessage()) for r in caplog.records if r.name == "django.request"}
+        lines = {(line["trace_id"], line["event"]) for line in log_lines("django.request")}
         assert lines == {("e2e_test_x", "Not Found: /api/nothing")}
 
     @pytest.mark.parametrize("sent", ["e2e_test_x", "A.b:c-d_9", "x" * 128])

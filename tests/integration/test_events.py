@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import liveness, outbox, subscriptions, trace
+from events import liveness, outbox, subscriptions
 from events.delivery import claims, dead_letters, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -474,7 +474,7 @@ class TestFailure:
         assert len(letter["error_details"]) == 500
 
     def test_fact_042_the_trace_id_goes_from_event_to_event_and_into_the_log(
-        self, mode, ping, caplog
+        self, mode, ping, log_lines
     ):
         def chain(event):
             logging.getLogger("test").warning("looking at %s", event.number)
@@ -483,15 +483,13 @@ class TestFailure:
                     outbox.publish(ping(event.number + 1))
             return "ok"
 
-        caplog.handler.addFilter(trace.TraceFilter())
         listen(chain, mode=mode)
         publish(ping(1, trace_id="e2e_test_x"))
 
         worker.drain("default")
 
         assert set(OutboxEvent.objects.values_list("trace_id", flat=True)) == {"e2e_test_x"}
-        lines = [r for r in caplog.records if r.name == "test"]
-        assert [r.trace_id for r in lines] == ["e2e_test_x"] * 3
+        assert [line["trace_id"] for line in log_lines("test")] == ["e2e_test_x"] * 3
 
 
 class TestTransactionalMode:

@@ -1,13 +1,10 @@
 """The quota and a vision result: a no is obeyed, trouble is survived, the analysis never lost."""
 
-import logging
-
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import trace
 from events.delivery import worker
 from events.models import Delivery, DeliveryState, OutboxEvent
 from storage_quota.metrics import VIOLATIONS
@@ -56,10 +53,11 @@ def failing():
 
 
 @pytest.fixture
-def log(caplog):
-    caplog.handler.addFilter(trace.TraceFilter())
-    with caplog.at_level(logging.WARNING):
-        yield caplog
+def log(log_lines):
+    """The warnings about documents that are not stored."""
+    return lambda: [
+        line for line in log_lines("vision.analysis.cache") if line["level"] == "warning"
+    ]
 
 
 def told() -> int:
@@ -77,9 +75,12 @@ def in_vision() -> list[str]:
 
 def lines_with_their_event(log) -> list[str]:
     event = OutboxEvent.objects.get(topic="posts.vision.uploaded")
-    lines = [record for record in log.records if record.name == "vision.analysis.cache"]
-    assert {record.trace_id for record in lines} == {event.trace_id}
-    return [record.getMessage() for record in lines]
+    sha256 = event.payload["media_files"][0]["sha256"]
+    about = (event.trace_id, event.tenant_id, sha256)
+    lines = log()
+    assert {(line["trace_id"], line["tenant_id"], line["sha256"]) for line in lines} == {about}
+    assert all(line["error_type"] and "Traceback" in line["exception"] for line in lines)
+    return [line["event"] for line in lines]
 
 
 def test_fact_035_a_checker_that_raises_keeps_no_result_out(archive, failing, log):

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 from gigachat.exceptions import GigaChatException, RateLimitError, ResponseError
 
+from events.redaction import redact
 from vision.providers.answers.fields import one_line
 from vision.providers.port import (
     ErrorClass,
@@ -193,5 +194,5 @@ def _said(exc: ResponseError) -> str:
     except (ValueError, RecursionError):
         body = None
     message = body.get("message") if isinstance(body, dict) else None
-    said = one_line(str(message), longest=_MESSAGE_CHARS) if message else ""
+    said = redact(one_line(str(message), longest=_MESSAGE_CHARS)) if message else ""
     return f"HTTP {exc.status_code}: {said}" if said else f"HTTP {exc.status_code}"

@@ -1,17 +1,16 @@
 """
-The last step before a line is written: whatever looks like a secret, or is one, is taken out.
+Take out of a text whatever is a secret of the installation, or has the shape of one.
 
-It is the second defence. The first one is that nobody logs a secret: errors are described
-(`events.describe`), extras are listed (`fields.OWN`), SDKs are quiet (`setup.LEVELS`).
+It is the last step of the log and of descriptions of errors, and the second defence. The first
+one is that nobody writes a secret: errors are described (`events.describe`), a line's fields are
+listed, and SDKs are quiet (`telegram_assistant.logs`).
 """
 
 import base64
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
-
-from structlog.typing import EventDict
 
 HIDDEN: Final = "[hidden]"
 SHORTEST: Final = 6
@@ -41,29 +40,23 @@ PATTERNS: Final = (
 )
 
 
-class Redactor:
-    """Hides the secrets it is given, and what has the shape of one."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {form for secret in secrets for form in _forms(secret)}
-        # Longer ones first: where one secret begins with another, nothing of it stays.
-        exact = [re.escape(form) for form in sorted(known, key=len, reverse=True)]
-        self._exact = re.compile("|".join(exact)) if exact else None
-        self._shapes = re.compile("|".join(PATTERNS))
-
-    def __call__(self, _: Any, __: str, event: EventDict) -> EventDict:
-        for name, value in event.items():
-            if isinstance(value, str) and name not in _HARMLESS:
-                event[name] = self.redact(value)
-        return event
-
-    def redact(self, text: str) -> str:
-        if self._exact is not None:
-            text = self._exact.sub(HIDDEN, text)
-        return self._shapes.sub(_hide, text)
+_SHAPES: Final = re.compile("|".join(PATTERNS))
+_NOTHING: Final = re.compile(r"(?!)")
+_known = _NOTHING
 
 
-_HARMLESS: Final = frozenset({"timestamp", "level", "logger", "tenant_id", "sha256", "post_id"})
+def know(secrets: Iterable[str]) -> None:
+    """Hide these from now on, besides whatever has the shape of a secret."""
+    global _known  # noqa: PLW0603 - an installation has one set of secrets
+    forms = {form for secret in secrets for form in _forms(secret)}
+    # Longer ones first: where one secret begins with another, nothing of it stays.
+    exact = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+    _known = re.compile("|".join(exact)) if exact else _NOTHING
+
+
+def redact(text: str) -> str:
+    """The text without secrets; what remains says that there was one."""
+    return _SHAPES.sub(_hide, _known.sub(HIDDEN, text))
 
 
 def _hide(found: re.Match[str]) -> str:

@@ -29,13 +29,13 @@ _WRITTEN: Final = (
 PATTERNS: Final = (
     r"(?<=://)[^\s/@'\"]*:[^\s/'\"]*(?=@)",  # user:password of a URL
     r"(?i:\b(?:bearer|basic|token)\s+)(?P<sent>[A-Za-z0-9._~+/=-]{8,})",
-    rf"(?i:(?<![A-Za-z])(?:{_SPOKEN})['\"]?\s*[=:]\s*)['\"]?(?P<spoken>[^\s'\"&,;)}}\]]+)",
+    rf"(?i:(?<![A-Za-z])(?:{_SPOKEN})['\"]?\s*[=:]\s*)['\"]?(?i:(?:bearer|basic|token)\s+)?(?P<spoken>[^\s'\"&,;)}}\]]+)",
     rf"(?i:(?<![A-Za-z])(?:{_WRITTEN})(?:['\"]\s*[=:]\s*|[=:]))['\"]?(?P<written>[^\s'\"&,;)}}\]]+)",
     r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # JSON Web Token
     r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b",  # key of a Telegram bot
     r"[A-Za-z0-9_=-]{180,}|(?:[A-Za-z0-9+/]{4}){60,}={0,2}",  # session of Telethon, picture, key
     r"\+\d[\d\s().-]{8,18}\d",  # phone number
-    r"(?<![\w.-])[78]9\d{9}(?![\w.-])(?!\s*(?:B|bytes)\b)",
+    r"(?<![\w.-])[78]9\d{9}(?![\w-]|\.\d)(?!\s*(?:B|bytes)\b)",
     r"(?<![\w.-])[78][\s(-]{1,2}\d{3}[\s)-]{1,2}\d{3}[\s-]?\d{2}[\s-]?\d{2}(?!\d)",
 )
 

@@ -23,7 +23,7 @@ def basics(_: Any, __: str, event: EventDict) -> EventDict:
     """Time, level, who says so, the sentence, what the work is about, and the error."""
     record: LogRecord = event["_record"]
     args = event.get("positional_args") or ()
-    line: EventDict = {
+    line: dict[str, Any] = {
         "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
         "logger": record.name,
@@ -39,7 +39,7 @@ def basics(_: Any, __: str, event: EventDict) -> EventDict:
 def _context(record: LogRecord) -> dict[str, Any]:
     """What the work is about, as the work itself says it and as this line says it."""
     trace_id = trace.current()
-    own = {name: record.__dict__[name] for name in OWN if name in record.__dict__}
+    own: dict[str, Any] = {name: record.__dict__[name] for name in OWN if name in record.__dict__}
     return {**({"trace_id": trace_id} if trace_id else {}), **get_contextvars(), **own}
 
 

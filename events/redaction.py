@@ -22,15 +22,15 @@ _SPOKEN: Final = (
 )
 """Names after which a sentence may give the secret too: `password: …`."""
 _WRITTEN: Final = (
-    rf"{_SPOKEN}|pass|secret\w*|\w+_secret|credentials?|(?:access_|refresh_|id_|csrf|csrfmiddleware)?token"
+    rf"{_SPOKEN}|pass|secret\w*|credentials?|(?:access_|refresh_|id_|csrf|csrfmiddleware)?token"
     r"|session(?:id)?|signature|x-amz-(?:signature|credential|security-token)|awsaccesskeyid"
 )
 """Names that are words as well: they count only as a part of code, of JSON and of a URL."""
 PATTERNS: Final = (
     r"(?<=://)[^\s/@'\"]*:[^\s/'\"]*(?=@)",  # user:password of a URL
-    r"(?i:\b(?:bearer|basic|token)\s+)(?P<sent>[A-Za-z0-9._~+/=-]{8,})",
-    rf"(?i:(?<![A-Za-z])(?:{_SPOKEN})['\"]?\s*[=:]\s*)['\"]?(?i:(?:bearer|basic|token)\s+)?(?P<spoken>[^\s'\"&,;)}}\]]+)",
-    rf"(?i:(?<![A-Za-z])(?:{_WRITTEN})(?:['\"]\s*[=:]\s*|[=:]))['\"]?(?P<written>[^\s'\"&,;)}}\]]+)",
+    r"(?i:\b(?:bearer|basic|token)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})",
+    rf"(?i:(?<![A-Za-z])(?:{_SPOKEN})['\"]?\s*[=:]\s*)['\"]?(?i:(?:bearer|basic|token)\s+)?(?P<value>(?!\[hidden)[^\s'\"&,;)}}\]]+)",
+    rf"(?i:(?<![A-Za-z])(?:{_WRITTEN})(?:['\"]\s*[=:]\s*|[=:]))['\"]?(?P<value>(?!\[hidden)[^\s'\"&,;)}}\]]+)",
     r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # JSON Web Token
     r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b",  # key of a Telegram bot
     r"[A-Za-z0-9_=-]{180,}|(?:[A-Za-z0-9+/]{4}){60,}={0,2}",  # session of Telethon, picture, key
@@ -40,7 +40,7 @@ PATTERNS: Final = (
 )
 
 
-_SHAPES: Final = re.compile("|".join(PATTERNS))
+_SHAPES: Final = tuple(map(re.compile, PATTERNS))  # one by one they are quicker than as one
 _NOTHING: Final = re.compile(r"(?!)")
 _known = _NOTHING
 
@@ -56,12 +56,15 @@ def know(secrets: Iterable[str]) -> None:
 
 def redact(text: str) -> str:
     """The text without secrets; what remains says that there was one."""
-    return _SHAPES.sub(_hide, _known.sub(HIDDEN, text))
+    text = _known.sub(HIDDEN, text)
+    for shape in _SHAPES:
+        text = shape.sub(_hide, text)
+    return text
 
 
 def _hide(found: re.Match[str]) -> str:
     """Keep the name before a secret, which tells what was hidden."""
-    value = found["sent"] or found["spoken"] or found["written"]
+    value = found.groupdict().get("value")
     return found[0].removesuffix(value) + HIDDEN if value else HIDDEN
 
 

@@ -12,8 +12,13 @@ from telegram_assistant.logs import fields
 
 TERMINAL_FIELDS_LAST = ("pid", "timestamp", "level", "logger", "event", "exception")
 """What a line of text shows at its beginning or end, or not at all."""
-HARMLESS = frozenset({"timestamp", "level", "logger", "tenant_id", "sha256", "post_id"})
-"""Fields that nobody else fills in."""
+HARMLESS = frozenset(
+    {
+        "timestamp", "level", "logger", "trace_id", "tenant_id", "sha256", "post_id", "channel_id",
+        "subscriber", "error_type", "method",
+    }
+)  # fmt: skip
+"""Fields made of ids and names of the program."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROL |= {ord("\n"): "\\n", ord("\t"): "\\t"}
 

@@ -85,13 +85,10 @@ class TestJson:
         assert [line["sha256"] for line in log_lines("tests.logs")] == ["b", "a"]
 
     def test_an_error_has_its_type_its_lines_and_those_of_its_causes(self, log_lines):
-        try:
-            try:
-                raise OSError("disk")
-            except OSError as cause:
-                raise LookupError("no row") from cause
-        except LookupError:
-            logger.exception("it failed")
+        with raised(OSError("disk")) as cause:
+            error = LookupError("no row")
+            error.__cause__ = cause
+        logger.error("it failed", exc_info=error)
 
         [line] = log_lines("tests.logs")
         assert line["error_type"] == "LookupError"
@@ -184,26 +181,20 @@ class TestTerminal:
         assert config["formatters"]["line"]["form"] == expected
 
 
+BROKEN = 'new row for relation "posts" violates check constraint "c"'
+SAID = [
+    (f"{BROKEN}\nDETAIL:  Failing row contains (1, {MESSAGE},\nsecond line).\n", BROKEN),
+    (f'invalid input syntax for type uuid: "{MESSAGE}"', 'invalid input syntax for type uuid: "…"'),
+    (f'no number\nCONTEXT:  COPY posts, line 1, column content: "{MESSAGE}"', "no number"),
+    (f'syntax error at or near "x"\nLINE 1: SELECT {MESSAGE}\n  ^', "near"),
+    (f'canceled\nQUERY:  INSERT "{MESSAGE}"', "canceled"),
+]
+
+
 class TestDescribe:
     """An error is described without the message that it is about."""
 
-    @pytest.mark.parametrize(
-        ("said", "described"),
-        [
-            (
-                'new row for relation "posts" violates check constraint "c"\n'
-                f"DETAIL:  Failing row contains (1, {MESSAGE},\nsecond line).\n",
-                'new row for relation "posts" violates check constraint "c"',
-            ),
-            (
-                f'invalid input syntax for type uuid: "{MESSAGE}"\n'
-                f'CONTEXT:  COPY posts, line 1, column content: "{MESSAGE}"',
-                'invalid input syntax for type uuid: "…"',
-            ),
-            (f'syntax error at or near "x"\nLINE 1: SELECT {MESSAGE}\n  ^', "near"),
-            (f'canceled\nQUERY:  INSERT "{MESSAGE}"', "canceled"),
-        ],
-    )
+    @pytest.mark.parametrize(("said", "described"), SAID)
     @pytest.mark.parametrize("kind", [IntegrityError, DataError])
     def test_of_what_postgresql_says_only_the_first_sentence_stays(self, kind, said, described):
         assert described in describe(kind(said))
@@ -302,7 +293,7 @@ class TestSecrets:
     def test_any_text_can_be_redacted_and_twice_is_the_same(self, text):
         once = redaction.redact(text)
 
-        assert redaction.redact(once).count(redaction.HIDDEN) >= once.count(redaction.HIDDEN) > -1
+        assert redaction.redact(once) == once
 
     @pytest.mark.parametrize(
         "shown",

@@ -2,7 +2,8 @@
 gunicorn's settings: `gunicorn -c python:telegram_assistant.logs.gunicorn …`.
 
 Its lines, also those from before the application is there, go through the same pipe. It writes no
-line for a request: the middleware `access` does, with the trace id.
+line for a request: the middleware `access` does, with the trace id. Every name of this module that
+is the name of a setting is one.
 """
 
 import sys
@@ -10,12 +11,12 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from events import redaction
-from telegram_assistant import config
+from telegram_assistant.config import read
 from telegram_assistant.logs import setup
 from telegram_assistant.logs.secrets import secrets_of
 
 try:
-    _env = config.read()
+    _env = read()
 except ImproperlyConfigured as error:
     sys.exit(str(error))
 

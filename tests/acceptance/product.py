@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -75,6 +76,11 @@ class Product:
     @property
     def log(self) -> str:
         return (self.var_dir / "qcluster.log").read_text()
+
+    @property
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The log of the workers; it is a file, so each line of it is JSON."""
+        return [json.loads(line) for line in self.log.splitlines()]
 
 
 def in_session(leader: int) -> list[psutil.Process]:

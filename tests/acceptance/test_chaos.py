@@ -177,7 +177,8 @@ class TestKills:
         with capsys.disabled():
             figures = ", ".join(f"{name} {took:.1f}" for name, took in seconds.items())
             print(f"\n   seconds until work went on: {figures}; to the end {ending:.1f}")  # noqa: T201
-        replaced = [line for line in cluster.log.splitlines() if line.endswith(": replaced")]
+        said = [line["event"] for line in cluster.log_lines]
+        replaced = [line for line in said if line.endswith(": replaced")]
         assert len(replaced) == len(killed) - 1
         assert all("(pid " in line for line in replaced)
 

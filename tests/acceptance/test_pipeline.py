@@ -74,6 +74,23 @@ def test_real_workers_take_the_sample_channel_through_the_whole_pipeline(product
     assert wait_until(lambda: not Schedule.objects.filter(task=None).exists(), seconds=60), (
         "a scheduled job was never started"
     )
+    check_the_log(product)
+
+
+def check_the_log(product) -> None:
+    """Fact 121: every line about an event says which picture of which tenant, in every process."""
+    lines = product.log_lines  # each is JSON, whichever process and library wrote it
+    about_events = [line for line in lines if line.get("subscriber", "").startswith("vision.")]
+    assert len(about_events) > 10
+    assert all(line.keys() >= {"trace_id", "tenant_id", "sha256"} for line in about_events)
+    served = {line["pid"] for line in lines if " serves " in line["event"]}
+    assert {line["pid"] for line in about_events} < served, "the workers are forks of one process"
+    said = {line["event"] for line in lines}
+    assert "Vision Analysis task registered with supervisor" in said
+    assert not [line for line in lines if line["level"] in {"error", "critical"}]
+    texts = [text for text in Post.objects.values_list("content", flat=True) if len(text) > 20]
+    assert texts
+    assert not [text for text in texts if text in product.log]
 
 
 @dataclass(frozen=True)

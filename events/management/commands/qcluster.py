@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from events.delivery import worker
 from events.supervision.children import Child
 from events.supervision.supervisor import Supervisor
 
+logger = logging.getLogger(__name__)
+
 
 class Command(BaseCommand):
     help = "Start the workers and the scheduler, and replace any process that ends."
@@ -21,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         due = worker.due_queues(now=timezone.now())  # an error here shows a missing table at once
-        self.stderr.write(f"Workers start: {len(due)} queues have work.")
+        logger.info("Workers start: %d queues have work", len(due))
         connections.close_all()
         Supervisor(
             subscriptions.queues(), processes=settings.WORKER_PROCESSES, others=self.others()

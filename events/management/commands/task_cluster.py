@@ -64,7 +64,7 @@ class Command(BaseCommand):
             if group is not None and not _exists(group):
                 _kill_group()  # supervisor and workers were killed together: so is their cluster
             if supervisors.is_replaced(options["supervisor"]):
-                self.stderr.write("django-q2's cluster ends: another supervisor is here")
+                logger.warning("django-q2's cluster ends: another supervisor is here")
                 cluster.sig_handler(signal.SIGTERM, None)
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile
 
 from accounts.models import Tenant
+from events.describe import describe
 from events.errors import DomainError
 from media.models import Channel
 from media.services.pipeline.batches import Batch
@@ -119,7 +120,8 @@ def _finish_by_halves(batch: InFlight) -> BatchOutcome:
         if isinstance(error.__cause__, _FAULT_OF_NO_MESSAGE) or not connection.is_usable():
             raise
         if len(batch.messages) == 1:
-            detail = f"it cannot be stored: {(str(error).splitlines() or [repr(error)])[0]}"
+            described = describe(error).partition("\n")[0]
+            detail = f"it cannot be stored: {described}"
             [message] = batch.messages
             return BatchOutcome(problems=[Problem("unstorable", detail, message.message_id)])
     half = len(batch.messages) // 2

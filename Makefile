@@ -26,7 +26,9 @@ demo: $(VENV)/base tesseract ## import the sample channel, process it, show the 
 
 serve: $(VENV)/base tesseract ## web server and workers together, on http://127.0.0.1:$(PORT)/
 	@$(MANAGE) migrate --verbosity 0
-	@PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
+	@# Not the processes but honcho writes to the terminal, so they cannot see that there is one.
+	@LOG_FORMAT=$${LOG_FORMAT:-$$([ -t 1 ] && echo text || echo auto)} \
+	  PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
 
 test: $(VENV)/dev tesseract browser ## run every test but the long ones (arguments: ARGS="-k albums")
 	@# The tests start some two hundred processes: what is compiled once starts faster.

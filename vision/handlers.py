@@ -1,5 +1,6 @@
 """Subscriptions of vision; none without FEATURE_VISION_ENABLED."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from vision.providers.ocr.tesseract import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
 from vision.services.ocr import MAX_AT_ONCE
+
+logger = logging.getLogger(__name__)
 
 ANALYZE = "vision.analyze"
 ANALYZE_BACKFILL = "vision.analyze_backfill"
@@ -38,9 +41,11 @@ def threads() -> int:
 
 def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
     try:
-        return services.analyze_post(event, now=now)
+        outcome = services.analyze_post(event, now=now)
     except (TesseractMissing, PolicyRefused, ProviderMisconfigured) as error:
         raise RetryLater(str(error), after=WAIT_FOR_REPAIR) from error
+    logger.info("Vision analysis: %s", outcome)
+    return outcome
 
 
 def record_failure(event: DeadLetterEventV1, **_: Any) -> str:

@@ -87,6 +87,7 @@ def check_the_log(product) -> None:
     assert {line["pid"] for line in about_events} < served, "the workers are forks of one process"
     said = {line["event"] for line in lines}
     assert "Vision Analysis task registered with supervisor" in said
+    assert "Vision analysis: 1 of 1 analyzed" in said
     assert not [line for line in lines if line["level"] in {"error", "critical"}]
     texts = [text for text in Post.objects.values_list("content", flat=True) if len(text) > 20]
     assert texts

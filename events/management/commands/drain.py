@@ -75,7 +75,7 @@ class Command(BaseCommand):
 def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, Tally]:
     """Drain `queues` with a progress bar on stderr; returns a tally per subscriber."""
     tallies: dict[str, Tally] = defaultdict(Tally)
-    with tqdm(desc="tasks", unit="", total=_open(queues), file=sys.stderr) as bar:
+    with tqdm(desc="tasks", unit="", total=_open(queues), file=sys.stderr, disable=None) as bar:
 
         def observe(subscription: Subscription, tally: Tally) -> None:
             tallies[subscription.name].add(tally)

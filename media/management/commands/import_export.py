@@ -62,7 +62,9 @@ class Command(BaseCommand):
             include_private=options["include_private"],
         )
         total = source.total_bytes
-        with tqdm(total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr) as bar:
+        with tqdm(
+            total=total, unit="B", unit_scale=True, desc="import", file=sys.stderr, disable=None
+        ) as bar:
 
             def observe(summary: ImportSummary) -> None:
                 bar.update(source.bytes_read - bar.n)

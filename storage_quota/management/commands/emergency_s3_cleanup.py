@@ -203,7 +203,7 @@ def _run(target_bytes: int, *, now: datetime, progress: Progress) -> CleanupResu
 def _with_progress(chosen: CleanupPlan, run: Callable[[Progress], CleanupResult]) -> CleanupResult:
     """Run with a progress bar on stderr; it has no end if the plan does not hold all candidates."""
     total = None if chosen.more else len(chosen.candidates)
-    with tqdm(total=total, unit=" objects", desc="cleanup", file=sys.stderr) as bar:
+    with tqdm(total=total, unit=" objects", desc="cleanup", file=sys.stderr, disable=None) as bar:
 
         def observe(freed: CleanupResult) -> None:
             bar.update(freed.deleted_count + freed.skipped_count + freed.remaining_count - bar.n)

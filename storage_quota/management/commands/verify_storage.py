@@ -54,7 +54,7 @@ class Command(StorageCommand):
     def _verify(self, request: VerifyRequest, options: dict[str, Any]) -> IntegrityReport:
         minutes = options["minutes"]
         total = TenantUsage.objects.aggregate(count=Sum("objects_count"))["count"]
-        with tqdm(desc="objects", unit="", total=total or 0, file=sys.stderr) as bar:
+        with tqdm(desc="objects", unit="", total=total or 0, file=sys.stderr, disable=None) as bar:
 
             def observe(check: IntegrityCheck) -> None:
                 bar.update(check.entries - bar.n)
@@ -67,7 +67,9 @@ class Command(StorageCommand):
                 count_orphans=not request.dry_run,
                 observe=observe,
             )
-            with tqdm(desc="repairs", unit="", disable=not request.repair, file=sys.stderr) as done:
+            with tqdm(
+                desc="repairs", unit="", disable=None if request.repair else True, file=sys.stderr
+            ) as done:
                 return verify(
                     get_store(),
                     request=request,

@@ -47,7 +47,12 @@ class Command(BaseCommand):
     def _import(self, tenant: Tenant) -> ImportSummary:
         source = ExportSource(SAMPLE, zone=ZoneInfo(settings.TIME_ZONE))
         with tqdm(
-            total=source.total_bytes, unit="B", unit_scale=True, desc="import", file=sys.stderr
+            total=source.total_bytes,
+            unit="B",
+            unit_scale=True,
+            desc="import",
+            file=sys.stderr,
+            disable=None,
         ) as bar:
 
             def observe(_: ImportSummary) -> None:

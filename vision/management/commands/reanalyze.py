@@ -117,7 +117,7 @@ class Command(BaseCommand):
 
 
 def _bar() -> Any:
-    return tqdm(desc="posts", unit="", file=sys.stderr)
+    return tqdm(desc="posts", unit="", file=sys.stderr, disable=None)
 
 
 def _selection(options: dict[str, Any]) -> Selection:

@@ -64,7 +64,14 @@ def rows_of_failures() -> str:
 
 
 def written(log_lines, capfd) -> str:
-    return "\n".join([json.dumps(log_lines(), ensure_ascii=False), *capfd.readouterr()])
+    lines = json.dumps(log_lines(), ensure_ascii=False)
+    return "\n".join([lines, *capfd.readouterr(), log_of_the_server()])
+
+
+def log_of_the_server() -> str:
+    """What the embedded PostgreSQL has written; one that tests are given keeps its log elsewhere."""
+    folder = connection.settings_dict.get("EMBEDDED_DIR")
+    return (folder / "log").read_text(errors="replace") if folder else ""
 
 
 class TestWhatALineIsAbout:

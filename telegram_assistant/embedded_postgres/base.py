@@ -8,8 +8,8 @@ from psycopg import OperationalError
 
 from telegram_assistant.embedded_postgres import server
 
-QUIET: Final = "-c log_min_error_statement=panic -c log_error_verbosity=terse"
-"""Otherwise the server's log would repeat refused statements and rows, and messages with them."""
+QUIET: Final = "-c log_min_messages=fatal"
+"""Otherwise the server's log would repeat refused values and rows, and messages with them."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -39,6 +39,11 @@ CHATS: Final[dict[str, StrPromise]] = {
 }
 
 
+def chat_kind(kind: str) -> str:
+    """Name a kind of chats; an unknown one is returned as it is."""
+    return str(CHATS.get(kind, kind))
+
+
 def rows(summary: dict[str, Any]) -> Iterator[tuple[StrPromise | str, str]]:
     """Yield name and value of every entry; also those that this version does not know."""
     known = [name for name in NAMES if name in summary]  # JSON in PostgreSQL keeps no order

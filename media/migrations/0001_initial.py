@@ -83,6 +83,11 @@ class Migration(migrations.Migration):
                     "finished_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
                 ),
+                (
+                    "interrupted_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="interrupted at"),
+                ),
+                ("worker", models.UUIDField(editable=False, null=True)),
                 ("summary", models.JSONField(default=dict, verbose_name="summary")),
                 (
                     "tenant",

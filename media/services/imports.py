@@ -1,9 +1,9 @@
 """Run a whole import: batch after batch, with a summary that says what was not done."""
 
-import os
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from events import trace
-from media.models import ImportProblem, ImportRun
-from media.services import garbage
+from media.models import ImportRun
+from media.services import garbage, import_runs
 from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
@@ -25,7 +25,8 @@ from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
 
-DETAIL_CHARS = 1000
+SAVED_EVERY = 2.0
+"""Seconds after which the summary of a running import is saved again."""
 SHOWN_PROBLEMS = 1000
 """How many problems the summary holds; all of them are rows of `import_problems`."""
 
@@ -91,42 +92,57 @@ def import_export(
     Failures of single messages are recorded and the import goes on; a store that cannot be
     written stops it with its own error, and what was committed before stays.
     """
-    summary = ImportSummary()
-    started = timezone.now()
-    run = None if dry_run else _record_start(tenant, path, at=started)
-    try:
-        # Closed here, not by the garbage collector: where something raises, the file is closed and
-        # the reservations of the batches in flight are given back at once.
-        with (
-            garbage.looked_for_rarely(),
-            trace.use(trace.current() or f"import-{trace.new()[:12]}"),
-            closing(read_ahead(read_batches(source, limit=limit))) as batches,
-            closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
-        ):
-            for batch, outcome in outcomes:
-                _add_up(batch, outcome, run=run, summary=summary)
-                observe(summary)
-    finally:
-        finished = timezone.now()
-        summary.seconds = (finished - started).total_seconds()
-        if run is not None:
-            _record_end(run, summary, at=finished)
+    summary, started = ImportSummary(), timezone.now()
+    run = None if dry_run else import_runs.start(tenant, path, at=started)
+    # Closed here, not by the garbage collector: where something raises, the file is closed and
+    # the reservations of the batches in flight are given back at once.
+    with (
+        _recorded(run, summary, started=started) as save,
+        garbage.looked_for_rarely(),
+        trace.use(trace.current() or f"import-{trace.new()[:12]}"),
+        closing(read_ahead(read_batches(source, limit=limit))) as batches,
+        closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
+    ):
+        for batch, outcome in outcomes:
+            _add_up(batch, outcome, run=run, summary=summary)
+            observe(summary)
+            save()
     return summary
 
 
-def _record_end(run: ImportRun, summary: ImportSummary, *, at: datetime) -> None:
+@contextmanager
+def _recorded(
+    run: ImportRun | None, summary: ImportSummary, *, started: datetime
+) -> Iterator[Callable[[], None]]:
+    """Record the end of the import; yields what records now and then how far it has come."""
+    saved_at, whole = time.monotonic(), False
+
+    def save() -> None:
+        nonlocal saved_at
+        if run is not None and time.monotonic() - saved_at >= SAVED_EVERY:
+            saved_at = time.monotonic()
+            summary.seconds = (timezone.now() - started).total_seconds()
+            import_runs.record_progress(run, summary.as_dict())
+
+    try:
+        yield save
+        whole = True
+    finally:
+        ended = timezone.now()
+        summary.seconds = (ended - started).total_seconds()
+        if run is not None:
+            _record_end(run, summary, whole=whole, at=ended)
+
+
+def _record_end(run: ImportRun, summary: ImportSummary, *, whole: bool, at: datetime) -> None:
     with transaction.atomic():
         # Locked: a worker that reads a picture of this import may be adding a problem right now.
         locked = ImportRun.objects.select_for_update().get(pk=run.pk)
         summary.counts.update(Counter(count_problems(locked)) - summary.counts)
         locked.finished_at, locked.summary = at, summary.as_dict()
-        locked.save(update_fields=["finished_at", "summary"])
-
-
-def _record_start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:
-    # A path need not be UTF-8; PostgreSQL takes nothing else.
-    shown = os.fsencode(path).decode(errors="replace")[:1000]
-    return ImportRun.objects.create(tenant=tenant, path=shown, started_at=at)
+        # Emptied where it was found interrupted, by mistake, while it lived.
+        locked.interrupted_at = None if whole else at
+        locked.save(update_fields=["finished_at", "interrupted_at", "summary"])
 
 
 def _outcomes(
@@ -148,13 +164,4 @@ def _add_up(
     summary.skipped_chats.update(s.kind for s in batch.skipped)
     summary.add(outcome)
     if run is not None and outcome.problems:
-        _record_problems(run, outcome.problems)
-
-
-def _record_problems(run: ImportRun, problems: list[Problem]) -> None:
-    ImportProblem.objects.bulk_create(
-        ImportProblem(
-            run=run, code=p.code[:64], message_id=p.message_id, detail=p.detail[:DETAIL_CHARS]
-        )
-        for p in problems
-    )
+        import_runs.record_problems(run, outcome.problems)

@@ -59,6 +59,9 @@ class PostRow:
     forward_date: datetime | None
     extra: dict[str, Any]
     source_fingerprint: str
+    as_of: str
+    run_id: int | None
+    older_fields: dict[str, str]
     fingerprint: str = ""
     revision: int = 0
 
@@ -108,6 +111,9 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         forward_date=forward.forwarded_at,
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
+        as_of=parsed.as_of,
+        run_id=message.run_id,
+        older_fields={},
     )
 
 

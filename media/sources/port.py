@@ -69,14 +69,37 @@ class Reaction:
     count: int
 
 
+MANY_PEOPLE = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A channel or group. `tg_channel_id` is the marked id: negative, `-100…` for channels."""
+    """
+    A channel or group. `tg_channel_id` is the marked id: negative, `-100…` for channels.
+
+    `as_of` says how old the source is: the time of its latest date or edit in this chat, then its
+    highest message id, as text that sorts by both. `authors` and `people` are how many write in
+    the chat, and how many of them are persons: only numbers are kept.
+    """
 
     tg_channel_id: int
     kind: str
     title: str
     username: str = ""
+    as_of: str = ""
+    authors: int = 0
+    people: int = 0
+
+    @property
+    def looks_like_conversation(self) -> bool:
+        """
+        Whether people write here to each other, or to the channel, rather than the channel to all.
+
+        In a channel the admins may show themselves as authors, so there it takes more of them.
+        """
+        if self.kind.endswith("channel"):
+            return self.people >= MANY_PEOPLE
+        return self.people >= 1 and self.authors > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,11 @@ class Message:
     reactions: tuple[Reaction, ...] = ()
     attachment: Attachment | None = None
     grouped_id: int | None = None
+    run_id: int | None = None
+    """
+    Negative, the same for neighbors that may be of one album, where the source does not mark them.
+    A run may be several albums, and other sources may know more of its messages.
+    """
     extra: dict[str, Any] = field(default_factory=dict)
     """Poll, place, to-do list and the like, as plain JSON; contacts are left out."""
     fingerprint: str = ""

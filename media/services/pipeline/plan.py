@@ -40,13 +40,22 @@ class StoredPost:
 
     source_fingerprint: str
     media_state: str
+    as_of: str
+    file_as_of: str
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """The messages of a batch that need work, with their files read."""
+    """
+    The messages of a batch that need work, with their files read.
 
+    `confirmed` are the others of which an older source was the newest until now: the fingerprint
+    that they have in both, by message id.
+    """
+
+    as_of: str = ""
     messages: list[ParsedMessage] = field(default_factory=list)
+    confirmed: dict[int, str] = field(default_factory=dict)
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
 
     @property
@@ -54,19 +63,27 @@ class BatchPlan:
         return [blob for parsed in self.messages for blob in parsed.blobs]
 
 
-def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message]) -> BatchPlan:
-    """Leave out what is stored and unchanged; open, hash and identify the files of the rest."""
+def plan_batch(
+    source: Source, *, channel: Channel, messages: Sequence[Message], as_of: str = ""
+) -> BatchPlan:
+    """
+    Leave out what is stored and unchanged; open, hash and identify the files of the rest.
+
+    `as_of` is the age of the source (`Chat.as_of`).
+    """
     stored = _stored_posts(channel, messages)
-    plan = BatchPlan()
+    plan = BatchPlan(as_of)
     unchanged: list[Message] = []
     distinct = {m.message_id: m for m in messages}  # of a repeated id the last message counts
     for message in distinct.values():
         before = stored.get(message.message_id)
         if before and _is_unchanged(before, message):
             unchanged.append(message)
+            if before.as_of < as_of:
+                plan.confirmed[message.message_id] = message.fingerprint
             record_problem(plan.outcome, message, before.media_state, detail=_AS_BEFORE)
         else:
-            plan.messages.append(_parse(source, message, plan.outcome))
+            plan.messages.append(_parse(source, message, before, plan))
     plan.outcome.counts["unchanged"] += len(unchanged)
     plan.outcome.counts["repeated"] += len(messages) - len(distinct)
     _record_defects(channel, plan, unchanged)
@@ -75,9 +92,19 @@ def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message])
 
 def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, StoredPost]:
     found = posts_of(channel, [m.message_id for m in messages]).values_list(
-        "telegram_message_id", "source_fingerprint", "media_state"
+        "telegram_message_id",
+        "source_fingerprint",
+        "media_state",
+        "as_of",
+        "sighting__as_of",
+        "older_fields__files",
     )
-    return {message_id: StoredPost(source, state) for message_id, source, state in found}
+    return {
+        message_id: StoredPost(
+            source, state, max(as_of, seen or ""), files or max(as_of, seen or "")
+        )
+        for message_id, source, state, as_of, seen, files in found
+    }
 
 
 def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
@@ -93,22 +120,35 @@ def _is_unchanged(before: StoredPost, message: Message) -> bool:
     return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
-def _parse(source: Source, message: Message, outcome: BatchOutcome) -> ParsedMessage:
-    attachment = message.attachment
-    if attachment is None:
-        return ParsedMessage(message)
+def _has_newer_file(before: StoredPost | None, attachment: Attachment, as_of: str) -> bool:
+    """Whether what is stored was shown by a newer source; a thumbnail may still be missing."""
+    return (
+        before is not None
+        and before.media_state == MediaState.STORED
+        and before.source_fingerprint != ""  # emptied where the stored file is lost
+        and before.file_as_of > as_of
+        and not attachment.thumbnail_path
+    )
+
+
+def _parse(
+    source: Source, message: Message, before: StoredPost | None, plan: BatchPlan
+) -> ParsedMessage:
+    attachment, as_of, outcome = message.attachment, plan.as_of, plan.outcome
+    if attachment is None or _has_newer_file(before, attachment, as_of):
+        return ParsedMessage(message, as_of=as_of)
     if attachment.absence is not None:
         outcome.counts[attachment.absence.value] += 1
-        return ParsedMessage(message, state=attachment.absence.value)
+        return ParsedMessage(message, state=attachment.absence.value, as_of=as_of)
     try:
         blobs = _read_files(source, attachment)
     except FileTooLarge:
         outcome.counts[MediaState.TOO_LARGE.value] += 1
-        return ParsedMessage(message, state=MediaState.TOO_LARGE)
+        return ParsedMessage(message, state=MediaState.TOO_LARGE, as_of=as_of)
     except FileRefused as refusal:
         record_problem(outcome, message, refusal.reason, detail=str(refusal))
-        return ParsedMessage(message, state=refusal.reason)
-    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs)
+        return ParsedMessage(message, state=refusal.reason, as_of=as_of)
+    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs, as_of=as_of)
 
 
 def _read_files(source: Source, attachment: Attachment) -> list[Blob]:

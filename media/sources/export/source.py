@@ -20,8 +20,9 @@ from media.sources.export.json_stream.text_window import (
 )
 from media.sources.export.messages.albums import Albums
 from media.sources.export.messages.convert import Draft, convert
+from media.sources.export.survey import Survey, survey_account, survey_chat
 from media.sources.export.walk import Header, MessageValue, Step, Walk
-from media.sources.port import Problem, Record, SourceRefused
+from media.sources.port import Chat, Message, Problem, Record, SourceRefused
 
 
 class ExportSource:
@@ -50,6 +51,7 @@ class ExportSource:
         self._max_value_chars = max_value_chars
         self._window: Window | None = None
         self._last_id: int | None = None
+        self._surveys: Iterator[Survey] | None = None
 
     @property
     def total_bytes(self) -> int:
@@ -69,10 +71,22 @@ class ExportSource:
         return self._folder.size_bytes(path)
 
     def records(self) -> Generator[Record, None, None]:
-        self._window = self._last_id = None
+        self._window = self._last_id = self._surveys = None
         with ExitStack() as files:
             walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)
             yield from self._records(walk)
+
+    def _survey(self, header: Header) -> Survey:
+        """Survey the chat of a header; asked for each header of the file once, in their order."""
+        if header.single:
+            with self._file.open("rb") as file:
+                return survey_chat(file, chat_id=header.id)
+        if self._surveys is None:
+            with ExitStack() as files:
+                open_cursor = partial(self._open_cursor, files)
+                walk = Walk(open_cursor=open_cursor, wanted=self._policy.wants)
+                self._surveys = iter(survey_account(walk.steps()))
+        return next(self._surveys, Survey())
 
     def _open_cursor(self, files: ExitStack) -> Cursor:
         window = Window(
@@ -84,7 +98,7 @@ class ExportSource:
         return Cursor(window)
 
     def _records(self, walk: Walk) -> Iterator[Record]:
-        albums = Albums()
+        albums: Albums[Message] = Albums()
         started = False
         try:
             for step in walk.steps():
@@ -100,10 +114,10 @@ class ExportSource:
             raise self._no_export("there is no chat in it")
         yield from albums.flush()
 
-    def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
+    def _records_of(self, step: Step, albums: Albums[Message]) -> Iterator[Record]:
         if not isinstance(step, MessageValue):
             yield from albums.flush()
-            other = self._policy.record(step) if isinstance(step, Header) else _problem(step)
+            other = self._chat(step) if isinstance(step, Header) else _problem(step)
             yield self._located(other) if isinstance(other, Problem) else other
             return
         found = convert(step.value, zone=self._zone, size_of=self.size_bytes)
@@ -117,6 +131,17 @@ class ExportSource:
         else:
             yield from albums.flush()
             yield found
+
+    def _chat(self, header: Header) -> Record:
+        record, survey = self._policy.record(header), self._survey(header)
+        if not isinstance(record, Chat):
+            return record
+        return replace(
+            record,
+            as_of=survey.as_of(self._zone),
+            authors=len(survey.authors),
+            people=survey.people,
+        )
 
     def _located(self, problem: Problem) -> Problem:
         """Name the file and the place: the message may have no id by which it could be found."""

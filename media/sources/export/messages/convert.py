@@ -35,9 +35,10 @@ class Draft:
     fingerprint_basis: str
     """The message as the export has it, and the size of its file on disk."""
 
-    def finish(self, grouped_id: int | None) -> Message:
-        fingerprint = sha256(f"{self.fingerprint_basis}\n{grouped_id}".encode()).hexdigest()
-        return Message(**self.fields, grouped_id=grouped_id, fingerprint=fingerprint)
+    def finish(self, grouped_id: int | None, run_id: int | None) -> Message:
+        album = f"{grouped_id}" if run_id == grouped_id else f"{grouped_id} {run_id}"
+        fingerprint = sha256(f"{self.fingerprint_basis}\n{album}".encode()).hexdigest()
+        return Message(**self.fields, grouped_id=grouped_id, run_id=run_id, fingerprint=fingerprint)
 
 
 def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | Problem:

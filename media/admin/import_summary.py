@@ -24,6 +24,7 @@ NAMES: Final[dict[str, StrPromise]] = {
     "bytes_stored": _("volume of the stored files"),
     "problems": _("problems"),
     "skipped_chats": _("skipped chats"),
+    "conversations": _("chats that look like conversations"),
     "seconds": _("duration, s"),
     **{state.value: state.label for state in MediaState},
 }

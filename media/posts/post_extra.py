@@ -14,7 +14,7 @@ _ANSWERS, _VOTERS = '["poll", "answers"]', '["poll", "voters"]'
 
 
 def fields_of(extra: Mapping[str, Any]) -> dict[str, Value]:
-    """The fields by the JSON of their path; what is null or empty says nothing."""
+    """The fields by the JSON of their path."""
     found: dict[str, Value] = {}
     for key, value in extra.items():
         if key in _OPEN and isinstance(value, dict):
@@ -22,7 +22,7 @@ def fields_of(extra: Mapping[str, Any]) -> dict[str, Value]:
             found |= {json.dumps([key, name]): (item,) for name, item in inner.items()}
         elif key != ZONE:
             found[json.dumps([key])] = (value,)
-    return {name: value for name, value in found.items() if _is_said(value[0])}
+    return found
 
 
 def extra_of(fields: Mapping[str, Value]) -> dict[str, Any]:
@@ -60,7 +60,3 @@ def _with_votes(answer: Mapping[str, Any], votes: Mapping[str, Any]) -> dict[str
 
 def _text(answer: Mapping[str, Any]) -> str:
     return str(answer.get("text", ""))
-
-
-def _is_said(value: Any) -> bool:
-    return value is not None and value not in ("", [], {})

@@ -159,4 +159,5 @@ def _extra(message: Message) -> dict[str, Any]:
         "duration_seconds": attachment.duration_seconds,
         "spoiler": attachment.spoiler,
     }
-    return message.extra | {"media": {k: v for k, v in declared.items() if v}}
+    media = {k: v for k, v in declared.items() if v}
+    return message.extra | ({"media": media} if media else {})

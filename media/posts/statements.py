@@ -15,6 +15,8 @@ from typing import Any
 
 Value = tuple[Any, ...]
 """A value may be several columns that belong together: a text and its links."""
+_GAPS: tuple[Value, ...] = ((None,), ("",), ([],), ({},))
+"""What is null or empty says nothing, but is kept as long as nobody says something."""
 _canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str).encode
 
 
@@ -37,6 +39,7 @@ class Statements:
         return any(
             name not in self.older and (name in other.older or other.values.get(name) != value)
             for name, value in self.values.items()
+            if value not in _GAPS
         )
 
 
@@ -62,7 +65,8 @@ def merge(stored: Statements, incoming: Statements) -> Merged:
     for name in stored.values | incoming.values:
         winner = incoming if wins(incoming, stored, name) else stored
         values[name] = winner.values[name]
-        if (age := _age(winner, stored, incoming, name)) != as_of:
+        age = _age(winner, stored, incoming, name)
+        if age != as_of and values[name] not in _GAPS:
             older[name] = age
     merged = Statements(values, as_of, older)
     return Merged(merged, _newest(stored, incoming, merged))
@@ -80,7 +84,13 @@ def wins(one: Statements, other: Statements, name: str) -> bool:
         return name in one.values
     if one.values[name] == other.values[name]:
         return one.age(name) > other.age(name)
-    return (one.age(name), _rank(one.values[name])) > (other.age(name), _rank(other.values[name]))
+    return _weight(one, name) > _weight(other, name)
+
+
+def _weight(said: Statements, name: str) -> tuple[bool, str, tuple[float, str]]:
+    value = said.values[name]
+    is_gap = value in _GAPS
+    return not is_gap, "" if is_gap else said.age(name), _rank(value)
 
 
 def _age(winner: Statements, stored: Statements, incoming: Statements, name: str) -> str:

@@ -86,9 +86,9 @@ class Chat:
     kind: str
     title: str
     username: str = ""
-    as_of: str = ""
-    authors: int = 0
-    people: int = 0
+    as_of: str = field(default="", compare=False)
+    authors: int = field(default=0, compare=False)
+    people: int = field(default=0, compare=False)
 
     @property
     def looks_like_conversation(self) -> bool:

@@ -95,7 +95,9 @@ class Walk:
     def _complete(self, header: Header) -> Header:
         """The header, completed from a second pass where parts of it stand after the messages."""
         ordinal, self._chats = self._chats, self._chats + 1
-        if header.seen == len(_OWN_KEYS) or (header.type is not None and not self._wanted(header)):
+        # Without its id no chat is wanted, so what is not read yet decides nothing.
+        decided = header.type is not None and header.id is not None
+        if header.seen == len(_OWN_KEYS) or (decided and not self._wanted(header)):
             return header
         if self._late_headers is None:
             self._late_headers = all_headers(self._open_cursor())

@@ -16,7 +16,7 @@ from media.sources.export.json_stream.text_window import Broken
 from media.sources.export.messages.times import InvalidTime, parse_time
 from media.sources.export.walk import Header, MessageValue, Step
 
-_CHUNK_BYTES = 4 << 20
+_CHUNK_BYTES = 1 << 18
 _OVERLAP_BYTES = 256
 """More than the longest match, so that none is lost where two chunks meet."""
 # Inside of a text every quote is escaped, so what has bare quotes around it is a key.
@@ -30,6 +30,8 @@ _PREFIXED = 2**33
 """Before April 2021 the id of a channel was exported with this added to it."""
 _LAST_UNIX = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _MESSAGE_IDS = 2**40
+_MOST_AUTHORS = 1000
+"""No more are told apart: memory must not grow with the file."""
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ class Survey:
                 self.local = max(self.local, found[0])
         self._add_ids([value.get("id")])
         if (author := value.get("from_id")) is not None:
-            self.authors.add(str(author))
+            self._add_authors([str(author)])
 
     def add_bytes(self, text: bytes) -> None:
         """Count the keys in a piece of the file; what is counted twice changes nothing."""
@@ -79,7 +81,11 @@ class Survey:
         if not self.unix:
             self.local = max([self.local, *(m.decode() for m in set(_LOCAL.findall(text)))])
         self._add_ids(map(int, _ID.findall(text)))
-        self.authors.update(m.decode() for m in set(_FROM.findall(text)))
+        self._add_authors(m.decode() for m in set(_FROM.findall(text)))
+
+    def _add_authors(self, found: Iterable[str]) -> None:
+        if len(self.authors) < _MOST_AUTHORS:
+            self.authors.update(found)
 
     def _add_unix(self, digits: str) -> None:
         if digits.isdecimal() and self.unix < int(digits) < _LAST_UNIX:

@@ -19,11 +19,13 @@ NAMES: Final[dict[str, StrPromise]] = {
     "unchanged": _("unchanged posts"),
     "repeated": _("repeated messages"),
     "service": _("service messages"),
+    "unsupported": _("messages that Telegram Desktop could not export"),
     "media_stored": _("files stored"),
     "duplicates": _("files that were there already"),
     "bytes_stored": _("volume of the stored files"),
     "problems": _("problems"),
     "skipped_chats": _("skipped chats"),
+    "unknown_keys": _("unknown parts of messages, kept as they are"),
     "seconds": _("duration, s"),
     **{state.value: state.label for state in MediaState},
 }

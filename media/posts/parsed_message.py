@@ -14,13 +14,15 @@ class Blob:
     sha256: str
     size_bytes: int
     metadata: FileMetadata
+    thumbnail_of: str = ""
+    """The path of the file whose thumbnail it is; empty for a file itself."""
 
 
 @dataclass(slots=True)
 class ParsedMessage:
     """
     A message with the state of its media (a MediaState, empty without a file) and its blobs:
-    the file itself first, then its thumbnail.
+    each file, followed by its thumbnail.
     """
 
     message: Message
@@ -30,4 +32,14 @@ class ParsedMessage:
     @property
     def contents(self) -> list[str]:
         """SHA-256 per position: the same bytes as file and thumbnail count once."""
-        return list(dict.fromkeys([blob.sha256 for blob in self.blobs])) if self.blobs else []
+        return [blob.sha256 for blob in self.shown]
+
+    @property
+    def shown(self) -> list[Blob]:
+        """The blobs by position, each content once; as a file where it is a thumbnail, too."""
+        by_content: dict[str, Blob] = {}
+        for blob in self.blobs:
+            known = by_content.setdefault(blob.sha256, blob)
+            if known.thumbnail_of and not blob.thumbnail_of:
+                by_content[blob.sha256] = blob
+        return list(by_content.values())

@@ -356,7 +356,12 @@ def test_places_games_bills_and_prizes_are_kept(tmp_path):
         place_name="Музей",
         address="Улица, 1",
         game_title="Змейка",
-        invoice_information={"title": "Счёт", "amount": 5, "currency": "RUB", "receipt": 7},
+        invoice_information={
+            "title": "Счёт",
+            "amount": 5,
+            "currency": "RUB",
+            "receipt_message_id": 7,
+        },
         giveaway_results={"months": 3, "winners": [111, 222]},
         giveaway_information={"quantity": 10},
     )

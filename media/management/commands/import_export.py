@@ -87,8 +87,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures | {"details": problems}, ensure_ascii=False))
             return
         for name, value in figures.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
+            self.stdout.write(f"{name.replace('_', ' '):<16} {_shown(value)}")
         self._print_problems(summary)
 
     def _print_problems(self, summary: ImportSummary) -> None:
@@ -98,6 +97,12 @@ class Command(BaseCommand):
         left = summary.counts["problems"] - PROBLEMS_SHOWN
         if left > 0:
             self.stderr.write(f"… and {left} more; all of them are in the console under Imports.")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _zone(name: str) -> ZoneInfo:

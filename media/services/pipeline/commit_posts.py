@@ -9,15 +9,12 @@ from events import trace
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events, post_merge, post_row
-from media.posts.parsed_message import ParsedMessage
+from media.posts.parsed_message import Blob, ParsedMessage
 from media.posts.post_row import PostRow
 from media.services.pipeline import copy_upsert
 from media.services.pipeline.plan import BatchPlan, posts_of
 
 PostEvent = PostParsedEventV1 | VisionUploadedEventV1
-
-ROLES = (MediaRole.PRIMARY, MediaRole.THUMBNAIL)
-"""The roles of a post's media, by position."""
 
 
 @dataclass(slots=True)
@@ -64,17 +61,23 @@ class PostChanges:
         self.media_rows += [
             PostMedia(
                 post_id=post.id,
-                media_object=self.media[sha256],
+                media_object=self.media[blob.sha256],
                 position=position,
-                role=role,
+                role=_role(blob, position),
                 uploaded_at=self.now,
             )
-            for position, (sha256, role) in enumerate(zip(parsed.contents, ROLES, strict=False))
+            for position, blob in enumerate(parsed.shown)
         ]
-        primary = self.media[parsed.blobs[0].sha256]
+        files = [self.media[blob.sha256] for blob in parsed.shown if not blob.thumbnail_of]
         self.events.append(
-            post_events.uploaded(post, [primary], first=first, now=self.now, trace_id=trace_id)
+            post_events.uploaded(post, files, first=first, now=self.now, trace_id=trace_id)
         )
+
+
+def _role(blob: Blob, position: int) -> MediaRole:
+    if blob.thumbnail_of:
+        return MediaRole.THUMBNAIL
+    return MediaRole.ATTACHMENT if position else MediaRole.PRIMARY
 
 
 def write_posts(
@@ -117,10 +120,10 @@ def _upsert_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
     copy_upsert.upsert(
         Post,
         posts,
-        columns=post_row.COLUMNS,
+        columns=[*post_row.COLUMNS, *post_row.DERIVED],
         stamps={"created_at": now, "updated_at": now},
         unique=["channel", "telegram_message_id"],
-        update=[*post_row.FROM_MESSAGE, "updated_at"],
+        update=[*post_row.FROM_MESSAGE, *post_row.DERIVED, "updated_at"],
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -23,6 +23,7 @@ PROBLEM_CODES = {
 """The code of the problem that is recorded for a media state; the other states are no problem."""
 
 
+_WORTH_ANOTHER_TRY = (MediaState.QUOTA_EXCEEDED.value, MediaState.UNREADABLE.value)
 _AS_BEFORE = "as in the last import"
 
 
@@ -89,26 +90,41 @@ def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
 def _is_unchanged(before: StoredPost, message: Message) -> bool:
     # A file that was missing and now exists changes the fingerprint, which includes its size.
     # A full bucket or an unreadable disk leaves no trace in it, so these are tried every time.
-    worth_another_try = before.media_state in {MediaState.QUOTA_EXCEEDED, MediaState.UNREADABLE}
+    worth_another_try = before.media_state in _WORTH_ANOTHER_TRY
     return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
 def _parse(source: Source, message: Message, outcome: BatchOutcome) -> ParsedMessage:
-    attachment = message.attachment
-    if attachment is None:
-        return ParsedMessage(message)
+    parsed = ParsedMessage(message)
+    states = [_read(source, parsed, file, outcome) for file in message.attachments]
+    parsed.state = state_of_all(states)
+    return parsed
+
+
+def state_of_all(states: Sequence[str]) -> str:
+    """One state for several files: that of one worth another try, else stored if any is."""
+    order = (*_WORTH_ANOTHER_TRY, MediaState.STORED)
+    return next((state for state in order if state in states), states[0] if states else "")
+
+
+def _read(
+    source: Source, parsed: ParsedMessage, attachment: Attachment, outcome: BatchOutcome
+) -> str:
+    """Read a file of a message and its thumbnail; return its state."""
     if attachment.absence is not None:
         outcome.counts[attachment.absence.value] += 1
-        return ParsedMessage(message, state=attachment.absence.value)
+        return attachment.absence.value
     try:
-        blobs = _read_files(source, attachment)
+        parsed.blobs += _read_files(source, attachment)
     except FileTooLarge:
         outcome.counts[MediaState.TOO_LARGE.value] += 1
-        return ParsedMessage(message, state=MediaState.TOO_LARGE)
+        return MediaState.TOO_LARGE.value
     except FileRefused as refusal:
-        record_problem(outcome, message, refusal.reason, detail=str(refusal))
-        return ParsedMessage(message, state=refusal.reason)
-    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs)
+        record_problem(
+            outcome, parsed.message, refusal.reason, path=attachment.path, detail=str(refusal)
+        )
+        return refusal.reason
+    return MediaState.STORED.value
 
 
 def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
@@ -116,7 +132,8 @@ def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
     blobs = [read_blob(source, attachment.path)]
     if attachment.thumbnail_path:
         with suppress(FileRefused, FileTooLarge):
-            blobs.append(read_blob(source, attachment.thumbnail_path))
+            thumbnail = read_blob(source, attachment.thumbnail_path)
+            blobs.append(replace(thumbnail, thumbnail_of=attachment.path))
     return blobs
 
 
@@ -165,9 +182,15 @@ def _defective(channel: Channel) -> QuerySet[MediaObject]:
     return MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
 
 
-def record_problem(outcome: BatchOutcome, message: Message, state: str, *, detail: str) -> None:
-    """Record the problem behind a media state; nothing for a state that is no problem."""
+def record_problem(
+    outcome: BatchOutcome, message: Message, state: str, *, detail: str, path: str = ""
+) -> None:
+    """
+    Record the problem behind a media state; nothing for a state that is no problem.
+
+    `path` names the file; without it, the first of the message.
+    """
     if code := PROBLEM_CODES.get(state):
-        path = message.attachment.path if message.attachment else ""
+        path = path or (message.attachment.path if message.attachment else "")
         text = detail if path in detail else f"{path}: {detail}"
         outcome.problems.append(Problem(code, text, message.message_id))

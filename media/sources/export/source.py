@@ -11,6 +11,7 @@ from typing import BinaryIO
 from media.sources.export.chats import ChatPolicy
 from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import ExportFolder
+from media.sources.export.headers import Header
 from media.sources.export.json_stream.reader import Cursor, Unreadable
 from media.sources.export.json_stream.text_window import (
     CHUNK_BYTES,
@@ -20,8 +21,8 @@ from media.sources.export.json_stream.text_window import (
 )
 from media.sources.export.messages.albums import Albums
 from media.sources.export.messages.convert import Draft, convert
-from media.sources.export.walk import Header, MessageValue, Step, Walk
-from media.sources.port import Problem, Record, SourceRefused
+from media.sources.export.walk import MessageValue, Step, Walk
+from media.sources.port import Problem, Record, SourceRefused, UnknownKey
 
 
 class ExportSource:
@@ -99,6 +100,7 @@ class ExportSource:
         if not started:
             raise self._no_export("there is no chat in it")
         yield from albums.flush()
+        yield from map(UnknownKey, walk.unknown_keys)
 
     def _records_of(self, step: Step, albums: Albums) -> Iterator[Record]:
         if not isinstance(step, MessageValue):

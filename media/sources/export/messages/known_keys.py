@@ -1,0 +1,99 @@
+"""
+The keys of a message that Telegram Desktop has written so far, and finding all others.
+
+A newer version adds keys. They are kept as they are and counted, and nothing is guessed from
+them: what looks like a text may be the name of a shape, of a color or of an alignment.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from media.sources.export.messages.schema import decoded
+
+FILE_KEYS = (
+    "photo photo_file_size file file_name file_size thumbnail thumbnail_file_size media_type"
+    " mime_type duration_seconds width height sticker_emoji performer title"
+)
+"""The keys of a picture or file; in a rich message those of a block, too."""
+PLACE_CHARS = 100
+_INDEX = re.compile(r"\[\d+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """
+    The known keys of an object, or of each object in a list of them.
+
+    What stands under those in `nested` is looked into; the other values are plain or private.
+    """
+
+    plain: frozenset[str]
+    nested: Mapping[str, "Keys"] = field(default_factory=dict)
+
+    def unknown(self, found: Mapping[str, Any]) -> list[str]:
+        return sorted(found.keys() - self.plain - self.nested.keys())
+
+
+def keys(names: str, **nested: Keys) -> Keys:
+    return Keys(frozenset(names.split()), nested)
+
+
+_TEXT = keys("type text href language user_id document_id collapsed")
+_TEXTS = {"text": _TEXT, "text_entities": _TEXT}
+_GIVEAWAY = "additional_prize until_date months stars is_only_new_subscribers"
+_OBJECTS = {
+    "location_information": keys("latitude longitude"),
+    "invoice_information": keys("title description amount currency receipt_message_id"),
+    "poll": keys("closed total_voters", question=_TEXT, answers=keys("voters chosen", text=_TEXT)),
+    "todo_list": keys(
+        "others_can_append others_can_complete", title=_TEXT, answers=keys("id", text=_TEXT)
+    ),
+    "giveaway_information": keys(f"{_GIVEAWAY} quantity channels countries"),
+    "giveaway_results": keys(
+        f"{_GIVEAWAY} channel winners launch_message_id additional_peers_count winners_count"
+        " unclaimed_count is_refunded"
+    ),
+    "inline_bot_buttons": keys("type text data dataBase64 forward_text button_id"),
+    "reactions": keys("type count emoji document_id recent"),
+}
+_MESSAGE = keys(
+    "id type date date_unixtime edited edited_unixtime from from_id author saved_from"
+    " forwarded_from forwarded_from_id reply_to_message_id reply_to_peer_id via_bot"
+    " rich_message"  # its own reader finds what is unknown in it
+    " media_spoiler self_destruct_period_seconds paid_stars_amount"
+    " contact_information contact_vcard contact_vcard_file_size"
+    " live_location_period_seconds place_name address game_title game_description game_link"
+    f" {FILE_KEYS}",
+    **_TEXTS,
+    **_OBJECTS,
+)
+
+
+def unknown_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands under unknown keys, by place: `poll.answers[1].photo`."""
+    found = {key: message[key] for key in _MESSAGE.unknown(message)}
+    for key in _TEXTS.keys() & message.keys():
+        found.update(_unknown(message[key], _TEXT, key))
+    for key in _OBJECTS.keys() & message.keys():
+        found.update(_unknown(decoded(message[key]), _OBJECTS[key], key))
+    return found
+
+
+def kind_of(place: str) -> str:
+    """The place without its numbers: `poll.answers[].photo`."""
+    return _INDEX.sub("[]", place)[:PLACE_CHARS]
+
+
+def _unknown(value: Any, known: Keys, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            if not isinstance(inner, str):
+                yield from _unknown(inner, known, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        for key in known.unknown(value):
+            yield f"{place}.{key}", value[key]
+        for key, deeper in known.nested.items():
+            if key in value:
+                yield from _unknown(value[key], deeper, f"{place}.{key}")

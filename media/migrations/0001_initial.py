@@ -406,6 +406,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         default="",
+                        db_default="",
                         help_text="recognized and seen in them; written when they are analyzed",
                         verbose_name="words of its pictures",
                     ),

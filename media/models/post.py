@@ -140,6 +140,7 @@ class Post(models.Model):
         _("words of its pictures"),
         blank=True,
         default="",
+        db_default="",  # no row of an import has it
         help_text=_("recognized and seen in them; written when they are analyzed"),
     )
 

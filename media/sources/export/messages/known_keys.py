@@ -43,7 +43,7 @@ def keys(names: str, **nested: Keys) -> Keys:
 _TEXT = keys("type text href language user_id document_id collapsed")
 _TEXTS = {"text": _TEXT, "text_entities": _TEXT}
 _GIVEAWAY = "additional_prize until_date months stars is_only_new_subscribers"
-_OBJECTS = {
+OBJECTS = {
     "location_information": keys("latitude longitude"),
     "invoice_information": keys("title description amount currency receipt_message_id"),
     "poll": keys("closed total_voters", question=_TEXT, answers=keys("voters chosen", text=_TEXT)),
@@ -67,7 +67,7 @@ _MESSAGE = keys(
     " live_location_period_seconds place_name address game_title game_description game_link"
     f" {FILE_KEYS}",
     **_TEXTS,
-    **_OBJECTS,
+    **OBJECTS,
 )
 
 
@@ -76,8 +76,8 @@ def unknown_of(message: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: message[key] for key in _MESSAGE.unknown(message)}
     for key in _TEXTS.keys() & message.keys():
         found.update(_unknown(message[key], _TEXT, key))
-    for key in _OBJECTS.keys() & message.keys():
-        found.update(_unknown(decoded(message[key]), _OBJECTS[key], key))
+    for key in OBJECTS.keys() & message.keys():
+        found.update(_unknown(decoded(message[key]), OBJECTS[key], key))
     return found
 
 

@@ -6,6 +6,7 @@ They are kept as plain JSON in `Post.extra`; nothing in it names a person.
 
 from typing import Any
 
+from media.sources.export.messages.known_keys import OBJECTS
 from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList, decoded
 from media.sources.export.messages.text import flat
 
@@ -76,7 +77,8 @@ def _offer(raw: RawMessage) -> dict[str, Any]:
         found["invoice"] = _invoice(invoice)
     for key in ("giveaway_information", "giveaway_results"):
         if (giveaway := getattr(raw, key)) is not None:
-            found[key] = {k: v for k, v in giveaway.items() if k not in _PRIVATE_GIVEAWAY_KEYS}
+            kept = OBJECTS[key].plain - _PRIVATE_GIVEAWAY_KEYS
+            found[key] = {k: v for k, v in giveaway.items() if k in kept}
     return found
 
 

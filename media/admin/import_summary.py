@@ -19,7 +19,7 @@ NAMES: Final[dict[str, StrPromise]] = {
     "unchanged": _("unchanged posts"),
     "repeated": _("repeated messages"),
     "service": _("service messages"),
-    "unsupported": _("messages that Telegram Desktop could not export"),
+    "unsupported": _("messages that the export leaves out"),
     "media_stored": _("files stored"),
     "duplicates": _("files that were there already"),
     "bytes_stored": _("volume of the stored files"),

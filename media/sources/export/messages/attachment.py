@@ -76,7 +76,8 @@ def _document(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
 
 def shown_name(path: str) -> str:
     """The name of a file as people write it: a Mac may have taken й and ё apart."""
-    return normalize("NFC", basename(path))
+    name = basename(path)
+    return name if name.isascii() else normalize("NFC", name)
 
 
 def absence_of(path: str, size_of: SizeOf) -> Absence | None:

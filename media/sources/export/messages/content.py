@@ -33,10 +33,16 @@ def read_content(value: dict[str, Any], raw: RawMessage, size_of: SizeOf) -> Con
         buttons = _read_rich(content, raw.rich_message, size_of)
     # The words of a rich message replace the text; one that has none replaces nothing.
     text = content.text or read_plain(raw, content.entities)
-    content.text = "\n".join(filter(None, [text, asked(raw)]))
-    if buttons := buttons + read_buttons(raw.inline_bot_buttons, content.entities):
+    content.text = _joined(text, raw) if raw.poll or raw.todo_list else text
+    if raw.inline_bot_buttons:
+        buttons += read_buttons(raw.inline_bot_buttons, content.entities)
+    if buttons:
         content.extra["buttons"] = buttons
     return content
+
+
+def _joined(text: str, raw: RawMessage) -> str:
+    return "\n".join(filter(None, [text, asked(raw)]))
 
 
 def _read_rich(content: Content, value: dict[str, Any], size_of: SizeOf) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from media.sources.export.messages.attachment import SizeOf
 from media.sources.export.messages.content import Content, read_content
-from media.sources.export.messages.known_keys import kind_of
+from media.sources.export.messages.known_keys import kinds_of
 from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
 from media.sources.export.messages.text import InvalidText
 from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
@@ -119,7 +119,7 @@ def _content_fields(content: Content) -> dict[str, Any]:
         "hashtags": tuple(content.entities.hashtags),
         "attachment": content.files[0] if content.files else None,
         "more_attachments": tuple(content.files[1:]),
-        "unknown": tuple(dict.fromkeys(map(kind_of, content.unknown))),
+        "unknown": kinds_of(content.unknown) if content.unknown else (),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_LINK_CHARS = 2048
+_KINDS = ("link", "mention", "hashtag")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|(?:mailto|tel|tg|ton):", re.IGNORECASE)
 
 
@@ -34,12 +35,11 @@ class Entities:
     def add_parts(self, parts: list[Any]) -> None:
         """Add those of a text that is an array of strings and objects."""
         for part in parts:
-            if not isinstance(part, dict):
-                continue
-            if part.get("type") == "text_link":
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind == "text_link":
                 self.add_link(part.get("href"))
-            else:
-                self.add(part.get("type"), part.get("text"))
+            elif kind in _KINDS:
+                self.add(kind, part.get("text"))
 
 
 def full_link(value: Any) -> str:

@@ -6,8 +6,8 @@ them: what looks like a text may be the name of a shape, of a color or of an ali
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from media.sources.export.messages.schema import decoded
@@ -30,14 +30,17 @@ class Keys:
     """
 
     plain: frozenset[str]
-    nested: Mapping[str, "Keys"] = field(default_factory=dict)
+    nested: Mapping[str, "Keys"]
+    all: frozenset[str]
 
     def unknown(self, found: Mapping[str, Any]) -> list[str]:
-        return sorted(found.keys() - self.plain - self.nested.keys())
+        # Nearly always all are known, which takes one call without a set of its own.
+        return [] if self.all.issuperset(found) else sorted(found.keys() - self.all)
 
 
 def keys(names: str, **nested: Keys) -> Keys:
-    return Keys(frozenset(names.split()), nested)
+    plain = frozenset(names.split())
+    return Keys(plain, nested, plain | nested.keys())
 
 
 _TEXT = keys("type text href language user_id document_id collapsed")
@@ -74,16 +77,25 @@ _MESSAGE = keys(
 def unknown_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """What stands under unknown keys, by place: `poll.answers[1].photo`."""
     found = {key: message[key] for key in _MESSAGE.unknown(message)}
-    for key in _TEXTS.keys() & message.keys():
-        found.update(_unknown(message[key], _TEXT, key))
-    for key in OBJECTS.keys() & message.keys():
+    for key in _TEXTS:
+        if isinstance(parts := message.get(key), list) and not _all_known(parts):
+            found.update(_unknown(parts, _TEXT, key))
+    for key in message.keys() & OBJECTS.keys():
         found.update(_unknown(decoded(message[key]), OBJECTS[key], key))
     return found
 
 
-def kind_of(place: str) -> str:
-    """The place without its numbers: `poll.answers[].photo`."""
-    return _INDEX.sub("[]", place)[:PLACE_CHARS]
+def _all_known(parts: list[Any]) -> bool:
+    """Whether no part of a text has an unknown key: that of nearly every post, so it is quick."""
+    is_known = _TEXT.all.issuperset
+    return all(
+        isinstance(part, str) or (isinstance(part, dict) and is_known(part)) for part in parts
+    )
+
+
+def kinds_of(places: Iterable[str]) -> tuple[str, ...]:
+    """The places without their numbers, each once: `poll.answers[].photo`."""
+    return tuple(dict.fromkeys([_INDEX.sub("[]", place)[:PLACE_CHARS] for place in places]))
 
 
 def _unknown(value: Any, known: Keys, place: str) -> Iterator[tuple[str, Any]]:

@@ -395,6 +395,25 @@ class Migration(migrations.Migration):
                 ("is_forward", models.BooleanField(default=False, verbose_name="forward")),
                 ("extra", models.JSONField(blank=True, default=dict, verbose_name="other content")),
                 (
+                    "other_words",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="of places, games, files and buttons; written by the import",
+                        verbose_name="words outside of the text",
+                    ),
+                ),
+                (
+                    "picture_words",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        db_default="",
+                        help_text="recognized and seen in them; written when they are analyzed",
+                        verbose_name="words of its pictures",
+                    ),
+                ),
+                (
                     "source_fingerprint",
                     models.CharField(blank=True, default="", editable=False, max_length=64),
                 ),
@@ -645,7 +664,10 @@ class Migration(migrations.Migration):
             model_name="post",
             index=django.contrib.postgres.indexes.GinIndex(
                 django.contrib.postgres.search.SearchVector(
-                    django.db.models.functions.text.Left("content", 50000), config="russian"
+                    django.db.models.functions.text.Left("content", 50000),
+                    django.db.models.functions.text.Left("other_words", 20000),
+                    django.db.models.functions.text.Left("picture_words", 50000),
+                    config="russian",
                 ),
                 name="idx_posts_content_words",
             ),

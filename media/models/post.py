@@ -13,7 +13,12 @@ from media.models.channel import Channel
 from media.models.media_object import MediaObject
 from media.sources.port import MediaKind
 
-SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
+SEARCHED_WORDS = SearchVector(
+    Left("content", 50_000),
+    Left("other_words", 20_000),
+    Left("picture_words", 50_000),
+    config="russian",
+)
 """
 The words of a post that are searched. A tsvector holds 1 MB: Telegram's own posts have at most
 4 096 characters, a file that claims to be an export may have any number.
@@ -128,6 +133,20 @@ class Post(models.Model):
     forward_date = models.DateTimeField(_("forwarded at"), null=True, blank=True)
     is_forward = models.BooleanField(_("forward"), default=False)
     extra = models.JSONField(_("other content"), default=dict, blank=True)
+
+    other_words = models.TextField(
+        _("words outside of the text"),
+        blank=True,
+        default="",
+        help_text=_("of places, games, files and buttons; written by the import"),
+    )
+    picture_words = models.TextField(
+        _("words of its pictures"),
+        blank=True,
+        default="",
+        db_default="",  # no row of an import has it
+        help_text=_("recognized and seen in them; written when they are analyzed"),
+    )
 
     source_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)

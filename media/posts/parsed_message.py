@@ -6,9 +6,6 @@ from media.file_metadata import FileMetadata
 from media.models import MAX_MEDIA_BYTES, MediaRole
 from media.sources.port import Message
 
-_ROLES = (MediaRole.PRIMARY.value, MediaRole.THUMBNAIL.value)
-"""The roles of a post's media, by position."""
-
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -18,6 +15,8 @@ class Blob:
     sha256: str
     size_bytes: int
     metadata: FileMetadata
+    thumbnail_of: str = ""
+    """The path of the file whose thumbnail it is; empty for a file itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Shown:
 class ParsedMessage:
     """
     A message with the state of its media (a MediaState, empty without a file) and its blobs:
-    the file itself first, then its thumbnail. `as_of` is the age of the source (`Chat.as_of`).
+    each file, followed by its thumbnail. `as_of` is the age of the source (`Chat.as_of`).
     """
 
     message: Message
@@ -55,11 +54,25 @@ class ParsedMessage:
 
     @property
     def shown(self) -> list[Shown]:
-        """What the post shows, by position: the same bytes as file and thumbnail count once."""
-        if not self.blobs:
-            return []
-        distinct = {blob.sha256: blob for blob in self.blobs}.values()
+        """
+        What the post shows, by position: the files, then the thumbnails.
+
+        Each content once; as a file where it is a thumbnail, too.
+        """
+        files = {blob.sha256: blob for blob in self.blobs if not blob.thumbnail_of}
+        thumbnails = {blob.sha256: blob for blob in self.blobs if blob.sha256 not in files}
         return [
-            Shown.of(blob.sha256, role, size_bytes=blob.size_bytes, defect=blob.metadata.defect)
-            for blob, role in zip(distinct, _ROLES, strict=False)
+            Shown.of(
+                blob.sha256,
+                _role(blob, position),
+                size_bytes=blob.size_bytes,
+                defect=blob.metadata.defect,
+            )
+            for position, blob in enumerate([*files.values(), *thumbnails.values()])
         ]
+
+
+def _role(blob: Blob, position: int) -> str:
+    if blob.thumbnail_of:
+        return MediaRole.THUMBNAIL.value
+    return MediaRole.ATTACHMENT.value if position else MediaRole.PRIMARY.value

@@ -47,6 +47,14 @@ def merge_posts(
     _settle_files(ours, theirs)
     merged = merge(ours, theirs)
     row = _row(stored, merged.statements)
+    if files := merged.statements.values.get("files"):
+        states = [
+            post.media_state
+            for post, said in ((stored, ours), (incoming, theirs))
+            if said.values.get("files") == files
+        ]
+        # Of several files some may have found no room in the bucket.
+        row.media_state = MediaState.STORED.value if MediaState.STORED in states else states[0]
     row.source_fingerprint = _source_fingerprint(stored, incoming, merged)
     row.telegram_post_url = incoming.telegram_post_url
     row.grouped_id = _grouped_id(stored.grouped_id, incoming.grouped_id)
@@ -89,13 +97,12 @@ def _row(stored: PostRow, said: Statements) -> PostRow:
     for name in _FIELDS.keys() & values.keys():
         columns |= zip(_FIELDS[name][1], values[name], strict=True)
     posted_at, zone = values["time"]
-    state = MediaState.STORED.value if "files" in values else values.get("media_state", ("",))[0]
     return replace(
         stored,
         **columns,
         posted_at=posted_at,
         extra=extra_of(values) | ({ZONE: zone} if zone else {}),
-        media_state=state,
+        media_state=values.get("media_state", ("",))[0],
         as_of=said.as_of,
         older_fields=dict(said.older),
     )

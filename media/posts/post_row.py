@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from media.models import Channel, post_id
+from media.posts import searched_text
 from media.posts.parsed_message import ParsedMessage
 from media.sources.port import Forward, Message
 
@@ -65,10 +66,17 @@ class PostRow:
     fingerprint: str = ""
     revision: int = 0
 
+    @property
+    def other_words(self) -> str:
+        """A column that follows from others: computed when the row, merged or not, is written."""
+        return searched_text.other_words(self)
+
 
 COLUMNS = tuple(column.name for column in fields(PostRow))
 IDENTITY = ("id", "tenant_id", "channel_id", "telegram_message_id")
 FROM_MESSAGE = tuple(name for name in COLUMNS if name not in IDENTITY)
+DERIVED = ("other_words",)
+"""Written, but not read into a row."""
 
 
 def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
@@ -160,4 +168,7 @@ def _extra(message: Message) -> dict[str, Any]:
         "spoiler": attachment.spoiler,
     }
     media = {k: v for k, v in declared.items() if v}
-    return message.extra | ({"media": media} if media else {})
+    extra = message.extra | ({"media": media} if media else {})
+    if message.more_attachments:
+        extra["files"] = [file.file_name for file in message.more_attachments]
+    return extra

@@ -27,6 +27,7 @@ from media.sources.port import Chat, Problem
 DETAIL_CHARS = 1000
 SHOWN_PROBLEMS = 1000
 """How many problems the summary holds; all of them are rows of `import_problems`."""
+SHOWN_UNKNOWN_KEYS, MOST_UNKNOWN_KEYS = 100, 10_000
 
 Observer = Callable[["ImportSummary"], None]
 Question = Callable[[Chat], bool]
@@ -56,6 +57,8 @@ class ImportSummary:
 
     counts: Counter[str] = field(default_factory=Counter)
     skipped_chats: Counter[str] = field(default_factory=Counter)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    """Messages by what they hold that this version does not know: kept, and read by a later one."""
     channels: list[str] = field(default_factory=list)
     conversations: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -77,6 +80,7 @@ class ImportSummary:
             **{name: n for name, n in sorted(self.counts.items()) if name not in SUMMARY_COUNTS},
             "skipped_chats": dict(self.skipped_chats),
             "conversations": dict(self.conversations),
+            "unknown_keys": dict(self.unknown_keys.most_common(SHOWN_UNKNOWN_KEYS)),
             "seconds": round(self.seconds, 3),
         }
 
@@ -88,6 +92,7 @@ SUMMARY_COUNTS = (
     "unchanged",
     "repeated",
     "service",
+    "unsupported",
     "media_stored",
     "duplicates",
     "bytes_stored",
@@ -184,10 +189,19 @@ def _add_up(
     outcome.problems += batch.problems
     outcome.counts["messages"] += len(batch.messages)
     outcome.counts["service"] += batch.service
+    outcome.counts["unsupported"] += batch.unsupported
+    _add_unknown(summary.unknown_keys, batch.unknown)
     summary.skipped_chats.update(s.kind for s in batch.skipped)
     summary.add(outcome)
     if run is not None and outcome.problems:
         _record_problems(run, outcome.problems)
+
+
+def _add_unknown(total: Counter[str], found: Counter[str]) -> None:
+    """Add up without growing for ever: a file may have a key of its own in each message."""
+    for place, count in found.items():
+        if place in total or len(total) < MOST_UNKNOWN_KEYS:
+            total[place] += count
 
 
 def _record_problems(run: ImportRun, problems: list[Problem]) -> None:

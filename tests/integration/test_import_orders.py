@@ -206,6 +206,17 @@ class TestOlderExports:
         assert summary.counts["unchanged"] == 3
         assert list(Post.objects.order_by("pk").values()) == before
 
+    def test_the_same_export_read_in_a_better_way_counts(self, tmp_path, monkeypatch):
+        folder, tenant = write(tmp_path, chat([message(1, text="вёсла")])), Tenant.objects.create()
+        run(folder, tenant)
+        Post.objects.update(content="вёслаtext и blocks", urls=["https://garbage"])
+        monkeypatch.setattr("media.sources.export.messages.convert._READING", 900)
+
+        run(folder, tenant)
+
+        post = Post.objects.get()
+        assert (post.content, post.urls) == ("вёсла", [])
+
     def test_dates_of_exports_before_2022_count_as_well(self, tmp_path):
         def raw(number, day, text):
             made = message(number, text=text, date=f"2019-03-{day:02}T10:00:00")

@@ -18,6 +18,11 @@ def first_chat(folder, content, **options) -> Chat:
     return next(r for r in read(write(folder, content), **options) if isinstance(r, Chat))
 
 
+def age_of(found: Chat) -> str:
+    """Without the number of the way in which it is read."""
+    return found.as_of.rpartition("/")[0]
+
+
 def old(number, date, **fields):
     made = message(number, date=date, **fields)
     del made["date_unixtime"]
@@ -39,7 +44,7 @@ class TestAge:
         ],
     )  # fmt: skip
     def test_is_the_latest_date_or_edit_and_then_the_highest_id(self, tmp_path, messages, as_of):
-        assert first_chat(tmp_path, chat(messages)).as_of == as_of
+        assert age_of(first_chat(tmp_path, chat(messages))) == as_of
 
     def test_dates_without_a_zone_are_those_of_the_exporting_computer(self, tmp_path):
         zone = timezone(timedelta(hours=3))
@@ -74,7 +79,7 @@ class TestAge:
         messages[20]["edited_unixtime"] = "1790000000"
         content = json.dumps(chat(messages), ensure_ascii=False, indent=indent).encode()
 
-        assert first_chat(tmp_path, content).as_of == "2026-09-21T14:13:20Z/0000000000039"
+        assert age_of(first_chat(tmp_path, content)) == "2026-09-21T14:13:20Z/0000000000039"
 
     @given(st.integers(0, 2**32))
     def test_the_order_of_keys_and_messages_does_not_matter(self, tmp_path_factory, seed):
@@ -91,7 +96,7 @@ class TestAge:
         latest = max(int(m[key]) for m in mixed for key in ("date_unixtime", "edited_unixtime"))
 
         found = survey.Survey(unix=latest, highest_id=3).as_of(UTC)
-        assert first_chat(folder, whole).as_of == found
+        assert age_of(first_chat(folder, whole)) == found
 
     def test_a_truncated_file_is_as_old_as_what_is_left(self, tmp_path):
         content = json.dumps(chat([message(n) for n in range(1, 20)]), indent=1).encode()
@@ -106,7 +111,7 @@ class TestAge:
 
         found = read(write(tmp_path, account(*chats[:2], left=chats[2:])))
 
-        ages = [record.as_of for record in found if isinstance(record, Chat)]
+        ages = [age_of(record) for record in found if isinstance(record, Chat)]
         assert ages == ["2026-06-19T11:26:51Z/0000000000001", "2026-06-19T11:26:58Z/0000000000008"]
 
 

@@ -110,8 +110,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures | {"details": problems}, ensure_ascii=False))
             return
         for name, value in figures.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
+            self.stdout.write(f"{name.replace('_', ' '):<16} {_shown(value)}")
         self._print_problems(summary)
 
     def _print_problems(self, summary: ImportSummary) -> None:
@@ -126,6 +125,12 @@ class Command(BaseCommand):
 def _is_answered(options: dict[str, Any]) -> bool:
     """Whether nobody is asked: nothing would be written, all is agreed to, or nobody is there."""
     return options["dry_run"] or options["yes"] or not sys.stdin.isatty()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from events import trace
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
-from media.models import Channel, MediaObject, Post, PostMedia, media_object_id
+from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
 from media.posts.parsed_message import ParsedMessage, Shown
 from media.posts.post_albums import Runs, assign_albums
@@ -84,10 +84,10 @@ class PostChanges:
             )
             for position, shown in enumerate(change.shown)
         ]
-        primary = self.media[change.contents[0]]
+        files = [self.media[s.sha256] for s in change.shown if s.role != MediaRole.THUMBNAIL]
         first = not change.shown_before
         self.events.append(
-            post_events.uploaded(post, [primary], first=first, now=self.now, trace_id=trace_id)
+            post_events.uploaded(post, files, first=first, now=self.now, trace_id=trace_id)
         )
 
 
@@ -175,10 +175,10 @@ def _upsert_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
     copy_upsert.upsert(
         Post,
         posts,
-        columns=post_row.COLUMNS,
+        columns=[*post_row.COLUMNS, *post_row.DERIVED],
         stamps={"created_at": now, "updated_at": now},
         unique=["channel", "telegram_message_id"],
-        update=[*post_row.FROM_MESSAGE, "updated_at"],
+        update=[*post_row.FROM_MESSAGE, *post_row.DERIVED, "updated_at"],
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -23,6 +23,7 @@ PROBLEM_CODES = {
 """The code of the problem that is recorded for a media state; the other states are no problem."""
 
 
+_WORTH_ANOTHER_TRY = (MediaState.QUOTA_EXCEEDED.value, MediaState.UNREADABLE.value)
 _AS_BEFORE = "as in the last import"
 
 
@@ -116,39 +117,55 @@ def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
 def _is_unchanged(before: StoredPost, message: Message) -> bool:
     # A file that was missing and now exists changes the fingerprint, which includes its size.
     # A full bucket or an unreadable disk leaves no trace in it, so these are tried every time.
-    worth_another_try = before.media_state in {MediaState.QUOTA_EXCEEDED, MediaState.UNREADABLE}
+    worth_another_try = before.media_state in _WORTH_ANOTHER_TRY
     return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
-def _has_newer_file(before: StoredPost | None, attachment: Attachment, as_of: str) -> bool:
+def _has_newer_file(before: StoredPost | None, message: Message, as_of: str) -> bool:
     """Whether what is stored was shown by a newer source; a thumbnail may still be missing."""
     return (
         before is not None
         and before.media_state == MediaState.STORED
         and before.source_fingerprint != ""  # emptied where the stored file is lost
         and before.file_as_of > as_of
-        and not attachment.thumbnail_path
+        and not any(file.thumbnail_path for file in message.attachments)
     )
 
 
 def _parse(
     source: Source, message: Message, before: StoredPost | None, plan: BatchPlan
 ) -> ParsedMessage:
-    attachment, as_of, outcome = message.attachment, plan.as_of, plan.outcome
-    if attachment is None or _has_newer_file(before, attachment, as_of):
-        return ParsedMessage(message, as_of=as_of)
+    parsed = ParsedMessage(message, as_of=plan.as_of)
+    if not _has_newer_file(before, message, plan.as_of):
+        states = [_read(source, parsed, file, plan.outcome) for file in message.attachments]
+        parsed.state = state_of_all(states)
+    return parsed
+
+
+def state_of_all(states: Sequence[str]) -> str:
+    """One state for several files: that of one worth another try, else stored if any is."""
+    order = (*_WORTH_ANOTHER_TRY, MediaState.STORED)
+    return next((state for state in order if state in states), states[0] if states else "")
+
+
+def _read(
+    source: Source, parsed: ParsedMessage, attachment: Attachment, outcome: BatchOutcome
+) -> str:
+    """Read a file of a message and its thumbnail; return its state."""
     if attachment.absence is not None:
         outcome.counts[attachment.absence.value] += 1
-        return ParsedMessage(message, state=attachment.absence.value, as_of=as_of)
+        return attachment.absence.value
     try:
-        blobs = _read_files(source, attachment)
+        parsed.blobs += _read_files(source, attachment)
     except FileTooLarge:
         outcome.counts[MediaState.TOO_LARGE.value] += 1
-        return ParsedMessage(message, state=MediaState.TOO_LARGE, as_of=as_of)
+        return MediaState.TOO_LARGE.value
     except FileRefused as refusal:
-        record_problem(outcome, message, refusal.reason, detail=str(refusal))
-        return ParsedMessage(message, state=refusal.reason, as_of=as_of)
-    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs, as_of=as_of)
+        record_problem(
+            outcome, parsed.message, refusal.reason, path=attachment.path, detail=str(refusal)
+        )
+        return refusal.reason
+    return MediaState.STORED.value
 
 
 def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
@@ -156,7 +173,8 @@ def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
     blobs = [read_blob(source, attachment.path)]
     if attachment.thumbnail_path:
         with suppress(FileRefused, FileTooLarge):
-            blobs.append(read_blob(source, attachment.thumbnail_path))
+            thumbnail = read_blob(source, attachment.thumbnail_path)
+            blobs.append(replace(thumbnail, thumbnail_of=attachment.path))
     return blobs
 
 
@@ -205,9 +223,15 @@ def _defective(channel: Channel) -> QuerySet[MediaObject]:
     return MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
 
 
-def record_problem(outcome: BatchOutcome, message: Message, state: str, *, detail: str) -> None:
-    """Record the problem behind a media state; nothing for a state that is no problem."""
+def record_problem(
+    outcome: BatchOutcome, message: Message, state: str, *, detail: str, path: str = ""
+) -> None:
+    """
+    Record the problem behind a media state; nothing for a state that is no problem.
+
+    `path` names the file; without it, the first of the message.
+    """
     if code := PROBLEM_CODES.get(state):
-        path = message.attachment.path if message.attachment else ""
+        path = path or (message.attachment.path if message.attachment else "")
         text = detail if path in detail else f"{path}: {detail}"
         outcome.problems.append(Problem(code, text, message.message_id))

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from media.sources.export.chats import ChatPolicy
 from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import ExportFolder
+from media.sources.export.headers import Header
 from media.sources.export.json_stream.reader import Cursor, Unreadable
 from media.sources.export.json_stream.text_window import (
     CHUNK_BYTES,
@@ -19,10 +20,10 @@ from media.sources.export.json_stream.text_window import (
     Window,
 )
 from media.sources.export.messages.albums import Albums
-from media.sources.export.messages.convert import Draft, convert
+from media.sources.export.messages.convert import Draft, convert, reading
 from media.sources.export.survey import Survey, survey_account, survey_chat
-from media.sources.export.walk import Header, MessageValue, Step, Walk
-from media.sources.port import Chat, Message, Problem, Record, SourceRefused
+from media.sources.export.walk import MessageValue, Step, Walk
+from media.sources.port import Chat, Message, Problem, Record, SourceRefused, UnknownKey
 
 
 class ExportSource:
@@ -113,6 +114,7 @@ class ExportSource:
         if not started:
             raise self._no_export("there is no chat in it")
         yield from albums.flush()
+        yield from map(UnknownKey, walk.unknown_keys)
 
     def _records_of(self, step: Step, albums: Albums[Message]) -> Iterator[Record]:
         if not isinstance(step, MessageValue):
@@ -136,9 +138,11 @@ class ExportSource:
         record, survey = self._policy.record(header), self._survey(header)
         if not isinstance(record, Chat):
             return record
+        as_of = survey.as_of(self._zone)
         return replace(
             record,
-            as_of=survey.as_of(self._zone),
+            # The same export, read in a better way, counts for more than it did before.
+            as_of=as_of and f"{as_of}/{reading():03d}",
             authors=len(survey.authors),
             people=survey.people,
         )

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, BinaryIO
 
+from media.sources.export.headers import Header
 from media.sources.export.json_stream.text_window import Broken
 from media.sources.export.messages.times import InvalidTime, parse_time
-from media.sources.export.walk import Header, MessageValue, Step
+from media.sources.export.walk import MessageValue, Step
 
 _CHUNK_BYTES = 1 << 18
 _OVERLAP_BYTES = 256
@@ -57,9 +58,7 @@ class Survey:
     @property
     def people(self) -> int:
         """How many of the authors are persons, not channels or groups."""
-        own = {str(self.chat_id)}
-        if isinstance(self.chat_id, int):
-            own.add(str(self.chat_id - _PREFIXED))
+        own = {str(number) for number in self._own_ids()}
         return sum(bool(_PERSON.fullmatch(author)) for author in self.authors - own)
 
     def add(self, value: Any) -> None:
@@ -93,8 +92,15 @@ class Survey:
 
     def _add_ids(self, found: Iterable[Any]) -> None:
         """Count ids of messages; that of the chat stands among them where it is found as bytes."""
-        ids = [n for n in found if isinstance(n, int) and n < _MESSAGE_IDS and n != self.chat_id]
+        own = self._own_ids()
+        ids = [n for n in found if isinstance(n, int) and n < _MESSAGE_IDS and n not in own]
         self.highest_id = max([self.highest_id, *ids])
+
+    def _own_ids(self) -> tuple[int, ...]:
+        """The id of the chat as files of any age write it."""
+        if not isinstance(self.chat_id, int):
+            return ()
+        return self.chat_id, self.chat_id + _PREFIXED, self.chat_id - _PREFIXED
 
 
 def survey_chat(file: BinaryIO, *, chat_id: Any) -> Survey:

@@ -7,13 +7,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events import trace
+from events.errors import DomainError
 from media.models import ImportRun
 from media.services import garbage, import_runs
 from media.services.defects import count_problems
@@ -23,23 +24,46 @@ from media.services.pipeline.preview import preview
 from media.services.pipeline.read_ahead import read_ahead
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
-from media.sources.port import Problem
+from media.sources.port import Chat, Problem
 
 SAVED_EVERY = 2.0
 """Seconds after which the summary of a running import is saved again."""
 SHOWN_PROBLEMS = 1000
 """How many problems the summary holds; all of them are rows of `import_problems`."""
+SHOWN_UNKNOWN_KEYS, MOST_UNKNOWN_KEYS = 100, 10_000
 
 Observer = Callable[["ImportSummary"], None]
+Question = Callable[[Chat], bool]
+"""Whether a chat that looks like a conversation is to be imported."""
+
+
+class Declined(DomainError):
+    """The answer was no: this chat and all after it are not imported."""
+
+    code: ClassVar[str] = "declined"
+
+    def __init__(self, chat: Chat) -> None:
+        super().__init__(f"Stopped as you asked: nothing of “{name_of(chat)}” was imported.")
+
+
+def name_of(chat: Chat) -> str:
+    return chat.title[:255] or str(chat.tg_channel_id)
 
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What an import did. `counts` are messages unless the name says bytes or media."""
+    """
+    What an import did. `counts` are messages unless the name says bytes or media.
+
+    `conversations` are chats that look like conversations, with the number of people in each.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     skipped_chats: Counter[str] = field(default_factory=Counter)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    """Messages by what they hold that this version does not know: kept, and read by a later one."""
     channels: list[str] = field(default_factory=list)
+    conversations: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -58,6 +82,8 @@ class ImportSummary:
             **{name: self.counts[name] for name in SUMMARY_COUNTS},
             **{name: n for name, n in sorted(self.counts.items()) if name not in SUMMARY_COUNTS},
             "skipped_chats": dict(self.skipped_chats),
+            "conversations": dict(self.conversations),
+            "unknown_keys": dict(self.unknown_keys.most_common(SHOWN_UNKNOWN_KEYS)),
             "seconds": round(self.seconds, 3),
         }
 
@@ -69,6 +95,7 @@ SUMMARY_COUNTS = (
     "unchanged",
     "repeated",
     "service",
+    "unsupported",
     "media_stored",
     "duplicates",
     "bytes_stored",
@@ -85,9 +112,13 @@ def import_export(
     limit: int | None = None,
     dry_run: bool = False,
     observe: Observer = lambda _: None,
+    ask: Question = lambda _: True,
 ) -> ImportSummary:
     """
     Import everything of an export. Repeatable at any point: what is stored is left alone.
+
+    `ask` is called before a chat that looks like a conversation is written. Raises Declined where
+    its answer is no.
 
     Failures of single messages are recorded and the import goes on; a store that cannot be
     written stops it with its own error, and what was committed before stays.
@@ -101,13 +132,29 @@ def import_export(
         garbage.looked_for_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         closing(read_ahead(read_batches(source, limit=limit))) as batches,
-        closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
+        closing(_asked(batches, summary, ask)) as asked,
+        closing(_outcomes(source, asked, tenant=tenant, dry_run=dry_run)) as outcomes,
     ):
         for batch, outcome in outcomes:
             _add_up(batch, outcome, run=run, summary=summary)
             observe(summary)
             save()
     return summary
+
+
+def _asked(
+    batches: Iterator[Batch], summary: ImportSummary, ask: Question
+) -> Generator[Batch, None, None]:
+    """Note and ask about each chat that looks like a conversation, before its first batch."""
+    last: Chat | None = None
+    for batch in batches:
+        if (chat := batch.chat) is not None and chat is not last:
+            last = chat
+            if chat.looks_like_conversation:
+                summary.conversations[name_of(chat)] = chat.people
+                if not ask(chat):
+                    raise Declined(chat)
+        yield batch
 
 
 @contextmanager
@@ -161,7 +208,16 @@ def _add_up(
     outcome.problems += batch.problems
     outcome.counts["messages"] += len(batch.messages)
     outcome.counts["service"] += batch.service
+    outcome.counts["unsupported"] += batch.unsupported
+    _add_unknown(summary.unknown_keys, batch.unknown)
     summary.skipped_chats.update(s.kind for s in batch.skipped)
     summary.add(outcome)
     if run is not None and outcome.problems:
         import_runs.record_problems(run, outcome.problems)
+
+
+def _add_unknown(total: Counter[str], found: Counter[str]) -> None:
+    """Add up without growing for ever: a file may have a key of its own in each message."""
+    for place, count in found.items():
+        if place in total or len(total) < MOST_UNKNOWN_KEYS:
+            total[place] += count

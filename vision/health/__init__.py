@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-
 from accounts.models import Tenant
 from events import advisory_locks, health
 from events.health import Scope

@@ -24,7 +24,7 @@ LIBRARIES = """
     django.forms django.contrib.postgres.search django_stubs_ext psycopg psycopg.types.json
     boto3 botocore.client botocore.session storages.backends.s3
     gigachat gigachat.models httpx pydantic pydantic_settings pytesseract PIL.Image PIL.ImageOps
-    pillow_heif yaml tqdm filetype pymediainfo psutil fasteners whitenoise.middleware
+    pillow_heif yaml tqdm structlog filetype pymediainfo psutil fasteners whitenoise.middleware
     wsgiref.simple_server concurrent.futures multiprocessing.connection
 """.split()  # noqa: SIM905 - forty quoted names are not read by anybody
 LONGEST_REQUEST = 2**20

@@ -43,12 +43,20 @@ def around(boxes: Iterable[Box]) -> Box:
     return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 
+def is_touching(a: Box, b: Box) -> bool:
+    return _shared(a, b).area > 0
+
+
 def is_same_place(a: Box, b: Box) -> bool:
     """Whether one covers at least half of the smaller one: the same word, read twice."""
-    shared = Box(
+    shared = _shared(a, b).area
+    return shared > 0 and shared >= _SAME * min(a.area, b.area)
+
+
+def _shared(a: Box, b: Box) -> Box:
+    return Box(
         max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
     )
-    return shared.area > 0 and shared.area >= _SAME * min(a.area, b.area)
 
 
 def continues(a: Box, b: Box) -> bool:

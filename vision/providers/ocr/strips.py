@@ -9,14 +9,14 @@ parts are joined.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby
 from math import ceil
 
 from PIL import Image
 
 from media.imaging.visibility import contrast
-from vision.providers.ocr.boxes import Box, around, is_same_place
+from vision.providers.ocr.boxes import Box, around, is_same_place, is_touching
 from vision.providers.ocr.text import LineKey, OcrWord
 
 LONGEST_SIDE = 32_767
@@ -120,15 +120,15 @@ def _join(
     """Join what was read on both sides of a seam; words in the `zone` were read twice."""
     blocks = 1 + max((word.line[0] for word in before), default=0)
     renumbered = [replace(w, line=(w.line[0] + blocks, *w.line[1:])) for w in after]
-    first, second = _lines(before), _lines(renumbered)
-    seen_twice = partial(_counterpart, [line for line in first if line.box[axis + 2] > zone[0]])
+    first = _lines(before)
+    read_twice = _lines([word for word in before if word.box[axis + 2] > zone[0]])
     kept = {line.key: _part(line, axis, lambda at: at < seam) for line in first}
-    for line in second:
-        twin = seen_twice(line) if line.box[axis] < zone[1] else None
+    for line in _lines(renumbered):
+        twin = _counterpart(read_twice, line) if line.box[axis] < zone[1] else None
         if twin is None:
             kept[line.key] = _part(line, axis, lambda at: at >= seam)
         elif line.runs_along(axis):
-            kept[twin.key] = _continued(twin, line, axis, seam)
+            kept[twin.key] += _rest(twin, line, axis, seam)
         elif not kept[twin.key]:
             kept[line.key] = list(line.words)
     return [word for words in kept.values() for word in words]
@@ -148,28 +148,28 @@ def _part(line: _Line, axis: int, mine: Callable[[float], bool]) -> list[OcrWord
 def _counterpart(lines: Sequence[_Line], line: _Line) -> _Line | None:
     """The line of the strip before that has a word at the place of one of this line's."""
     for other in lines:
-        if is_same_place(other.box, line.box) and _share_a_word(other, line):
+        near = [word for word in line.words if is_touching(word.box, other.box)]
+        if any(is_same_place(a.box, b.box) for a in near for b in other.words):
             return other
     return None
 
 
-def _share_a_word(a: _Line, b: _Line) -> bool:
-    return any(is_same_place(one.box, other.box) for one in a.words for other in b.words)
+def _rest(line: _Line, again: _Line, axis: int, seam: int) -> list[OcrWord]:
+    """
+    What continues a line beyond the seam, as the second strip has read it.
 
-
-def _continued(line: _Line, rest: _Line, axis: int, seam: int) -> list[OcrWord]:
-    """Join a line that runs over the seam; what stands at one place is taken once."""
-    begin = [word for word in line.words if word.box.center(axis) < seam]
-    end = [
-        replace(word, line=line.key)
-        for word in rest.words
-        if word.box.center(axis) >= seam
-        and not any(is_same_place(word.box, taken.box) for taken in begin)
-    ]
+    A word close to the seam may stand before it in the one strip and behind it in the other.
+    """
+    begun = [word.box for word in line.words if word.box.center(axis) < seam]
+    ends = [word.box for word in again.words if word.box.center(axis) < seam]
     lost = [
         word
         for word in line.words
-        if word.box.center(axis) >= seam
-        and any(is_same_place(word.box, o.box) and o.box.center(axis) < seam for o in rest.words)
+        if word.box.center(axis) >= seam and any(is_same_place(word.box, end) for end in ends)
     ]
-    return begin + lost + end
+    found = [
+        replace(word, line=line.key)
+        for word in again.words
+        if word.box.center(axis) >= seam and not any(is_same_place(word.box, b) for b in begun)
+    ]
+    return lost + found

@@ -173,8 +173,8 @@ Q_CLUSTER = {
     "broker_class": "events.queue.Broker",
     "workers": min(2, ENV.web.q_workers),
     "poll": 0.5,
-    "timeout": 600,  # seconds
-    "retry": 660,
+    "timeout": 900,  # seconds; longer than whatever a job waits for: see `time_limits`
+    "retry": 960,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,

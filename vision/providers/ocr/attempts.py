@@ -19,6 +19,8 @@ from vision.providers.ocr.text import OcrWord
 
 _GOOD_CONFIDENCE = 75.0
 """Below this mean another attempt may follow; 30 of 33 known texts are above it."""
+_PAGE_WORDS = 12
+"""A page on its head yields many words; noise in a photo yields few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,42 @@ def best_of(picture: Image.Image, find: Find) -> Attempt:
     prepared = preprocess.prepare_for_ocr(picture)
     seen = find(prepared)
     best = _attempt(seen)
-    for other, is_turned in () if best.is_convincing else _others(picture, prepared, seen):
-        best = max(best, _attempt(find(other), is_turned=is_turned), key=lambda a: a.weight)
+    for way in () if best.is_convincing else _other_ways(picture, prepared, seen):
+        if way.is_last_resort and best.words:
+            continue
+        other = _attempt(find(way.picture), is_turned=way.is_turned)
+        best = max(best, other, key=lambda a: a.weight)
         if best.is_convincing:
             break
     return best
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Another picture to run on; the last resort only where no run has found anything."""
+
+    picture: Image.Image
+    is_turned: bool = False
+    is_last_resort: bool = False
+
+
+def _other_ways(
+    picture: Image.Image, prepared: Image.Image, seen: Sequence[OcrWord]
+) -> Iterator[_Way]:
+    may_be_turned = doubt.may_be_turned(seen)
+    # Before the caption: a dark page as a whole looks like one. In a meme the few words of the
+    # first run are mostly noise, so there the caption comes first.
+    is_page = may_be_turned and len(seen) >= _PAGE_WORDS
+    if is_page:
+        yield _Way(_on_its_head(prepared), is_turned=True)
+    if (caption := preprocess.caption(picture)) is not None:
+        yield _Way(caption)
+    if may_be_turned and not is_page:
+        yield _Way(_on_its_head(prepared), is_turned=True, is_last_resort=True)
+
+
+def _on_its_head(picture: Image.Image) -> Image.Image:
+    return picture.transpose(Image.Transpose.ROTATE_180)
 
 
 def _attempt(seen: Sequence[OcrWord], *, is_turned: bool = False) -> Attempt:
@@ -53,14 +86,3 @@ def _attempt(seen: Sequence[OcrWord], *, is_turned: bool = False) -> Attempt:
     if doubt.is_garbage(seen, kept):
         return Attempt(is_turned=is_turned)
     return Attempt(kept, ocr_text.mean_confidence(seen) >= _GOOD_CONFIDENCE, is_turned)
-
-
-def _others(
-    picture: Image.Image, prepared: Image.Image, seen: Sequence[OcrWord]
-) -> Iterator[tuple[Image.Image, bool]]:
-    # A dark page looks like a caption, so a page on its head is considered first.
-    if doubt.may_be_turned(seen):
-        yield prepared.transpose(Image.Transpose.ROTATE_180), True
-    caption = preprocess.caption(picture)
-    if caption is not None:
-        yield caption, False

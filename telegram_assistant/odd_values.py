@@ -14,13 +14,25 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
 from django.db import DataError
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 IMPOSSIBLE: Final = (ValueError, OverflowError, DataError)
 """What Django, Python and PostgreSQL raise for values that cannot be compared with any row's."""
 
 View = Callable[..., HttpResponseBase]
+
+
+class CookiesWithoutNul:
+    """Forget cookies with a NUL, which none of ours has. Must come before the session's middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        for name in [name for name, value in request.COOKIES.items() if "\0" in value]:
+            del request.COOKIES[name]
+        return self._get_response(request)
 
 
 class OddValuesAnswered:

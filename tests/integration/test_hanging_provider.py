@@ -28,10 +28,9 @@ def hanging(gigachat, settings):
     settings.VISION = with_settings(settings.VISION, vision_api_max_retries=5)
 
     def at(endpoint):
-        gigachat.plan([{"kind": "timeout", "endpoint": endpoint, "seconds": HOUR}])
+        gigachat.fail("timeout", endpoint=endpoint, seconds=HOUR)
 
-    yield at
-    gigachat.plan([])
+    return at
 
 
 def picture(text: str) -> bytes:

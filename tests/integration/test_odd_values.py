@@ -14,9 +14,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.urls import get_resolver, reverse
+from django.urls import reverse
 
-from tests import factories as make
+from media.admin import PostAdmin
 
 pytestmark = pytest.mark.django_db
 
@@ -91,25 +91,119 @@ OTHERS = (
 )  # fmt: skip
 
 
-def failing(client, addresses) -> list[tuple[str, int]]:
+def failing(client, addresses, method="get") -> list[tuple[str, int]]:
     """What is answered by a failure; each request in a savepoint, as the database may refuse it."""
     client.raise_request_exception = False
     failed = []
     for address in addresses:
         with transaction.atomic():
-            status = client.get(address).status_code
+            status = getattr(client, method)(address).status_code
         if status >= 500:
             failed.append((address[:150], status))
     return failed
 
 
-def some_of(addresses, number: int) -> list[str]:
-    return random.Random(number).sample(addresses, min(number, len(addresses)))
+@pytest.fixture
+def some(pytestconfig):
+    """So many of the addresses, chosen by the run's seed."""
+
+    def chosen(addresses, number: int) -> list[str]:
+        dice = random.Random(pytestconfig.getoption("hypothesis_seed"))
+        return dice.sample(addresses, min(number, len(addresses)))
+
+    return chosen
 
 
 @pytest.fixture
 def filled(archive):
-    archive.post(b"picture")
+    return archive.post(b"picture")
+
+
+@pytest.mark.usefixtures("filled")
+def test_report_16_no_list_fails_with_an_odd_value(admin_client, some, shared_data):
+    limit = json.loads((shared_data / "reports/16-console-500/expected.json").read_text())
+    reported = (
+        "/admin/media/post/?media_kind__exact=%00",
+        "/admin/media/post/?posted_at__year=999999999999999999999",
+        "/admin/albums/mediagroup/?posted_at__year=999999999999999999999",
+        "/admin/vision/paidanalysis/?posted_at__year=-5",
+    )
+
+    assert failing(admin_client, [*reported, *some(addresses_of_lists(), 150)]) == []
+    assert limit["status_below"] == 500
+
+
+@pytest.mark.usefixtures("filled")
+def test_no_page_of_a_row_and_no_other_page_fails_with_an_odd_value(admin_client, some):
+    assert failing(admin_client, [*OTHERS, *some(addresses_of_rows(), 60)]) == []
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_impossible_value_leads_back_to_the_list_as_a_wrong_one_does(admin_client):
+    answer = admin_client.get("/admin/media/post/?media_kind__exact=%00")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/media/post/?e=1")
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_failure_that_no_value_is_to_blame_for_stays_a_failure(admin_client, monkeypatch):
+    """A list without parameters: whatever is wrong there is a bug, and has to be heard of."""
+    monkeypatch.setattr(PostAdmin, "get_queryset", lambda *_: int("a bug"))
+    admin_client.raise_request_exception = False
+
+    assert admin_client.get("/admin/media/post/").status_code == 500
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_action_on_rows_that_cannot_be_is_refused(admin_client, some):
+    admin_client.raise_request_exception = False
+    actions = [
+        (reverse(f"{name_of(model)}_changelist"), action, chosen)
+        for model in admin.site._registry
+        for action in ("delete_selected", "replay", "retry", "\0")
+        for chosen in ("\0", "nonsense", HUGE, "-1", "")
+    ]
+    bad = []
+    for address, action, chosen in some(actions, 60):
+        with transaction.atomic():
+            sent = {"action": action, "_selected_action": chosen}
+            status = admin_client.post(address, sent).status_code
+        bad += [(address, action, chosen)] if status >= 500 else []
+
+    assert bad == []
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_endpoint_of_the_api_fails_with_an_odd_value(admin_client, some, method):
+    lists = ("/api/v1/vision/posts", "/api/v1/vision/stats", "/api/v1/storage/stats")
+    names = (
+        "page",
+        "page_size",
+        "channel_id",
+        "has_meme",
+        "provider",
+        "analyzed_after",
+        "tenant_id",
+        "format",
+    )
+    paths = ("/api/v1/vision/posts/{}", "/api/v1/vision/media/{}", "/api/v1/storage/usage/{}",
+             "/api/v1/vision/media/" + "a" * 64 + "?tenant_id={}")  # fmt: skip
+    addresses = [
+        f"{one}?{name}={value}" for one, name, value in itertools.product(lists, names, ODD)
+    ]
+    addresses += [path.format(value) for path in paths for value in ODD]
+
+    assert failing(admin_client, some(addresses, 120), method) == []
+
+
+@pytest.mark.parametrize("cookie", ['"\\000\\000aaaaaaaaaa"', "x" * 5000, "\u00e9" * 10])
+@pytest.mark.django_db
+def test_no_odd_session_fails(client, cookie):
+    client.raise_request_exception = False
+    client.cookies.load(f"sessionid={cookie}")
+
+    assert client.get("/admin/media/post/?q=a").status_code < 500
 
 
 @pytest.mark.long

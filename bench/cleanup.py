@@ -24,6 +24,7 @@ from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
+from bench import report  # noqa: E402
 from storage_quota import cleanup, selectors, services  # noqa: E402
 from storage_quota.cleanup.evictors import evictor_of  # noqa: E402
 from storage_quota.models import StoredObject  # noqa: E402
@@ -46,10 +47,10 @@ _FILL = """
 """
 _FILL_MEDIA = """
     INSERT INTO media_objects
-        (id, tenant_id, file_sha256, mime, size_bytes, s3_key, s3_bucket, refs_count,
+        (id, tenant_id, file_sha256, mime, size_bytes, s3_key, s3_bucket, defect, refs_count,
          first_seen_at, last_seen_at)
     SELECT gen_random_uuid(), %(tenant)s, lpad(to_hex(n), 64, '0'), 'image/png', 1000,
-        format('media/%%s/%%s', %(tenant)s::text, n), '', CASE WHEN n %% 100 = 0 THEN 0 ELSE 1 END,
+        format('media/%%s/%%s', %(tenant)s::text, n), '', '', CASE WHEN n %% 100 = 0 THEN 0 ELSE 1 END,
         %(now)s, %(now)s - n * interval '1 minute'
     FROM generate_series(%(first)s, %(last)s) AS n
 """
@@ -65,13 +66,23 @@ def main() -> int:
         large, peak = _plan_seconds(now), _peak_bytes(now)
         with use(FileStore(Path(folder))):
             database.empty("storage_quota_storedobject", "tenant_storage_usage", "media_objects")
-            ratio = _deleting(tenant, now=now)
-    growth = large / small
-    print(f"   plan among {SMALL:>9}      {small * 1000:>9.1f} ms")
-    print(f"   plan among {LARGE:>9}      {large * 1000:>9.1f} ms")
-    print(f"   ratio                     {growth:>9.1f}   (must be ≤ {MOST_RATIO})")
-    print(f"   fullest plan in memory    {peak / 1024**2:>9.1f} MB")
-    return 0 if growth <= MOST_RATIO and ratio >= LEAST_RATIO else 1
+            rate, ratio = _deleting(tenant, now=now)
+    return report.close(
+        [
+            report.Figure(f"cleanup: plan among {LARGE:,}", large * 1000, unit="ms"),
+            report.Figure(
+                f"cleanup: plan, to {SMALL:,} objects",
+                large / small,
+                at_most=MOST_RATIO,
+                unit="times",
+            ),
+            report.Figure("cleanup: fullest plan in memory", peak / 1024**2, unit="MiB"),
+            report.Figure("cleanup: deleting in batches", rate, unit="/s"),
+            report.Figure(
+                "cleanup: deleting, to one by one", ratio, at_least=LEAST_RATIO, unit="times"
+            ),
+        ]
+    )
 
 
 def _fill(tenant: Tenant, first: int, last: int, *, now: datetime) -> None:
@@ -117,8 +128,8 @@ def _peak_bytes(now: datetime) -> int:
     return peak
 
 
-def _deleting(tenant: Tenant, *, now: datetime) -> float:
-    """Measure in turns, since the load of the machine varies."""
+def _deleting(tenant: Tenant, *, now: datetime) -> tuple[float, float]:
+    """Objects a second of a cleanup, and how that is to deleting one by one; in turns."""
     single, batched = [], []
     for _ in range(ROUNDS):
         keys = _put(tenant, OBJECTS, now=now)
@@ -128,11 +139,8 @@ def _deleting(tenant: Tenant, *, now: datetime) -> float:
         seconds = _timed(lambda: cleanup.run(target_bytes=0, trigger="bench", now=now))
         batched.append(OBJECTS / seconds)
         assert not StoredObject.objects.exists()
-    ratio = median(batched) / median(single)
-    print(f"   one by one                {median(single):>9.0f} objects/s")
-    print(f"   by a cleanup              {median(batched):>9.0f} objects/s")
-    print(f"   ratio                     {ratio:>9.1f}   (must be ≥ {LEAST_RATIO})")
-    return ratio
+    ratio = median(many / one for many, one in zip(batched, single, strict=True))
+    return median(batched), ratio
 
 
 def _put(tenant: Tenant, count: int, *, now: datetime) -> list[str]:

@@ -27,7 +27,16 @@ def fresh() -> Iterator[str]:
         yield name
     finally:
         connections.close_all()
+        _end_sessions(name)
         creation.destroy_test_db(original, verbosity=0)
+
+
+def _end_sessions(name: str) -> None:
+    """End what other connections of this process are left, such as that of its worker's lock."""
+    with connections["default"]._nodb_cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
 
 
 def empty(*tables: str) -> None:

@@ -86,18 +86,19 @@ def _photo(photos: Sequence[str], number: int, every: int) -> dict[str, Any]:
     if not photos or number % every or number // every > len(photos):
         return {}
     path = photos[number // every - 1]
-    return {"photo": path, "photo_file_size": 100_000, "width": 330, "height": 330}
+    return {"photo": path, "photo_file_size": 100_000, "width": 360, "height": 360}
 
 
 def pictures(folder: Path, count: int, *, size_bytes: int = 100_000) -> list[str]:
-    """Distinct JPEG files of about `size_bytes`; noise, so that they do not compress."""
+    """Distinct JPEG files of `size_bytes`; noise, so that they do not compress."""
     (folder / "photos").mkdir(parents=True, exist_ok=True)
-    side = 330
+    side = 360
     noise = Image.frombytes("RGB", (side, side), random.Random(7).randbytes(side * side * 3))
     body = io.BytesIO()
     noise.save(body, "JPEG", quality=80)
     paths = [f"photos/photo_{n}@01-01-2026_00-00-00.jpg" for n in range(count)]
     for number, path in enumerate(paths):
-        tail = number.to_bytes(8, "big") * 2  # after the end marker: same picture, another content
-        (folder / path).write_bytes(body.getvalue()[:size_bytes] + tail)
+        # After the end marker: the same picture, another content.
+        tail = number.to_bytes(8, "big").rjust(size_bytes - len(body.getvalue()), b"\0")
+        (folder / path).write_bytes(body.getvalue() + tail)
     return paths

@@ -19,7 +19,7 @@ database.setup()
 
 from django.db import connections  # noqa: E402 - after django.setup()
 
-from bench import exports  # noqa: E402
+from bench import exports, report  # noqa: E402
 
 SMALL, LARGE, MOST = 10_000_000, 1_000_000_000, 1.3
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +28,20 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench_") as scratch:
         peaks = {size: _peak(size, Path(scratch)) for size in (SMALL, LARGE)}
-    ratio = peaks[LARGE] / peaks[SMALL]
-    for size, peak in peaks.items():
-        print(f"   {size / 1e6:>6.0f} MB  peak {peak / 1024:>6.1f} MiB")
-    print(f"   ratio      {ratio:>6.2f}     (must be ≤ {MOST})")
-    return 0 if ratio <= MOST else 1
+    return report.close(
+        [
+            *(
+                report.Figure(f"memory: peak of {size / 1e6:.0f} MB", peak / 1024, unit="MiB")
+                for size, peak in peaks.items()
+            ),
+            report.Figure(
+                "memory: peak of 1 GB to 10 MB",
+                peaks[LARGE] / peaks[SMALL],
+                at_most=MOST,
+                unit="times",
+            ),
+        ]
+    )
 
 
 def _peak(size_bytes: int, scratch: Path) -> int:

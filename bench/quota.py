@@ -24,6 +24,7 @@ from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant, User  # noqa: E402
+from bench import report  # noqa: E402
 from storage_quota import services  # noqa: E402
 from storage_quota.models import ContentType  # noqa: E402
 from storage_quota.object_store import get_store, use  # noqa: E402
@@ -108,13 +109,16 @@ def _compare(
 
 
 def _tell(times: Times) -> int:
-    holds = True
-    print(f"   {'':<18}{FEW:>12,}{MANY:>12,}   ratio   (must be ≤ {MOST})")
+    figures = []
     for name, laps in times.items():
         few, many = median(laps[FEW]), median(laps[MANY])
-        holds &= many / few <= MOST
-        print(f"   {name:<18}{few * 1000:>9.2f} ms{many * 1000:>9.2f} ms{many / few:>8.2f}")
-    return 0 if holds else 1
+        figures += [
+            report.Figure(f"quota: {name} among {MANY:,}", 1000 * many, unit="ms"),
+            report.Figure(
+                f"quota: {name}, to {FEW:,} objects", many / few, at_most=MOST, unit="times"
+            ),
+        ]
+    return report.close(figures)
 
 
 @contextmanager

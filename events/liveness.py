@@ -16,6 +16,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
@@ -80,6 +81,22 @@ def is_gone(worker: uuid.UUID) -> bool:
     return _started().sees_gone(worker)
 
 
+def gone_of(workers: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """
+    Find those of these workers that are gone; the others are alive, or cannot be told.
+
+    Where a lock is free, this waits for GONE_AFTER until that is certain.
+    """
+    keeper, doubtful, gone = _started(), set(workers), set[uuid.UUID]()
+    until = time.monotonic() + GONE_AFTER + MAX_GAP
+    while doubtful and time.monotonic() < until:
+        gone |= {worker for worker in doubtful if keeper.sees_gone(worker)}
+        doubtful = {worker for worker in doubtful - gone if not keeper.sees_held(worker)}
+        if doubtful:
+            time.sleep(CHECK_EVERY / 2)
+    return gone
+
+
 def stop() -> None:
     """End the keeper and close its connection; the next call of `worker_id` makes a new id."""
     global _keeper
@@ -99,6 +116,7 @@ class _Keeper(threading.Thread):
         self._guard = threading.Lock()
         self._asked: dict[uuid.UUID, float] = {}
         self._free_since: dict[uuid.UUID, float] = {}
+        self._held: set[uuid.UUID] = set()
         self._checked = 0.0
 
     def run(self) -> None:
@@ -122,6 +140,11 @@ class _Keeper(threading.Thread):
                 # Until the last check, not until now: what happened since was not seen.
                 and self._checked - since >= GONE_AFTER
             )
+
+    def sees_held(self, worker: uuid.UUID) -> bool:
+        """Whether the worker's lock was held at the last check."""
+        with self._guard:
+            return worker in self._held
 
     def _check_or_reconnect(self) -> None:
         try:
@@ -163,7 +186,7 @@ class _Keeper(threading.Thread):
         with self._guard:
             if now - self._checked > MAX_GAP:
                 self._free_since.clear()
-            self._checked = now
+            self._checked, self._held = now, held
             for worker in watched.values():
                 self._note(worker, held=worker in held, now=now)
 

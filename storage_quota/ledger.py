@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
+from events import copy_rows
 from storage_quota.models import Orphan, StoredObject, TenantUsage
 
 Account = tuple[UUID, str]
@@ -34,8 +35,9 @@ def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: da
 
     `before` are the sizes that `lock_and_read` returned for the keys that were there.
     """
+    copy_rows.insert(StoredObject, [row for row in entries if row.key not in before])
     StoredObject.objects.bulk_create(
-        entries,
+        [row for row in entries if row.key in before],
         update_conflicts=True,
         unique_fields=["key"],
         update_fields=[

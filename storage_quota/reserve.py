@@ -7,15 +7,18 @@ reservation is committed before the first byte is written to the store.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
+from events import copy_rows, liveness
 from events.errors import DomainError
 from storage_quota import cleanup, metrics, selectors, tenant_settings
 from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
@@ -99,14 +102,16 @@ def reserve_many(
     §7.2).
     """
     _check(tenant, content_type, requests)
-    release.clear_expired([request.key for request in requests], now=now)
-    answers = _grant(tenant, content_type, requests, now=now)
+    gone = release.clear_left([request.key for request in requests], now=now)
+    answers = _grant(tenant, content_type, requests, gone=gone, now=now)
     if _refused(answers) and _release_expired(now=now):
-        answers |= _grant(tenant, content_type, _still_refused(answers, requests), now=now)
+        again = _still_refused(answers, requests)
+        answers |= _grant(tenant, content_type, again, gone=gone, now=now)
     until = time.monotonic() + cleanup.PATIENCE.total_seconds()
     # A loop, since another process may reserve the space that the cleanup made for this one.
     while cleanup.make_room(_missing_bytes(answers), now=now, until=until):
-        answers |= _grant(tenant, content_type, _still_refused(answers, requests), now=now)
+        again = _still_refused(answers, requests)
+        answers |= _grant(tenant, content_type, again, gone=gone, now=now)
     if refused := _refused(answers).values():
         # Whichever limit refuses: above the threshold a cleanup is due, and the crossing that
         # enqueued one may be days ago.
@@ -169,17 +174,27 @@ def _check(tenant: Tenant, content_type: str, requests: Sequence[ReservationRequ
 
 
 def _grant(
-    tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], *, now: datetime
+    tenant: Tenant,
+    content_type: str,
+    requests: Sequence[ReservationRequest],
+    *,
+    gone: AbstractSet[UUID],
+    now: datetime,
 ) -> Answers:
     while True:
-        answers = _try_grant(tenant, content_type, requests, now=now)
+        answers = _try_grant(tenant, content_type, requests, gone=gone, now=now)
         if answers is not None:
             return answers
 
 
 @metrics.CHECK_SECONDS.time()
 def _try_grant(
-    tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], *, now: datetime
+    tenant: Tenant,
+    content_type: str,
+    requests: Sequence[ReservationRequest],
+    *,
+    gone: AbstractSet[UUID],
+    now: datetime,
 ) -> Answers | None:
     """
     Decide about all requests in one transaction, which holds the bucket's lock until its commit.
@@ -191,7 +206,8 @@ def _try_grant(
         # The order of the locks is that of reservations.locks: rows first, the bucket second.
         existing = lock_reservations(request.key for request in requests)
         replaceable = {
-            request.key: _replaceable(existing[request.key], request, now) for request in requests
+            request.key: _replaceable(existing[request.key], request, gone=gone, now=now)
+            for request in requests
         }
         lock_bucket()
         if _others_appeared(existing):
@@ -215,17 +231,23 @@ def _others_appeared(existing: Mapping[str, Sequence[Reservation]]) -> bool:
 
 
 def _replaceable(
-    existing: Iterable[Reservation], request: ReservationRequest, now: datetime
+    existing: Sequence[Reservation],
+    request: ReservationRequest,
+    *,
+    gone: AbstractSet[UUID],
+    now: datetime,
 ) -> list[Reservation]:
     """
-    Expired reservations that the new one replaces, so that a retry does not count twice.
+    Reservations of nobody any more that the new one replaces, so that a retry counts once.
 
-    Otherwise the retries during an outage of the store would fill the bucket with reservations.
-    A larger one stays: the object in the store may have up to its size.
+    Otherwise the retries during an outage of the store, or of a worker that is killed again and
+    again, would fill the bucket with reservations. A larger one stays: the object in the store may
+    have up to its size. Where somebody alive writes the key too, all stay: what the others left
+    half written could not be aborted.
     """
-    return [
-        row for row in existing if row.expires_at <= now and row.size_bytes <= request.size_bytes
-    ]
+    if not all(release.is_left(row, gone, now=now) for row in existing):
+        return []
+    return [row for row in existing if row.size_bytes <= request.size_bytes]
 
 
 def _decide(
@@ -263,9 +285,18 @@ def _new_reservation(
         size_bytes=request.size_bytes,
         expires_at=now + RESERVATION_TTL,
         created_at=now,
+        writer=_writer(),
     )
     reservation.write_deadline = time.monotonic() + PUT_WITHIN.total_seconds()
     return reservation
+
+
+def _writer() -> UUID | None:
+    """Name this process for `liveness`; None without a connection for its lock."""
+    try:
+        return liveness.worker_id()
+    except OperationalError:
+        return None
 
 
 def _save(
@@ -277,11 +308,18 @@ def _save(
     for new in granted:
         new.contested = any(row.pk not in replaced for row in existing[new.key])
         # A late upload of the replaced writer may still land under this key.
-        late = [row.may_land_until for row in replaceable[new.key] if row.may_land_until]
-        new.may_land_until = max(late, default=None)
+        late = [_lands_until(row, new.created_at) for row in replaceable[new.key]]
+        new.may_land_until = max(filter(None, late), default=None)
     if replaced:
         Reservation.objects.filter(pk__in=replaced).delete()
-    Reservation.objects.bulk_create(granted)
+    copy_rows.insert(Reservation, granted)
+
+
+def _lands_until(replaced: Reservation, now: datetime) -> datetime | None:
+    """Until when a put of the reservation may be carried out; None where it cannot any more."""
+    if replaced.expires_at > now:
+        return max(replaced.expires_at, replaced.may_land_until or replaced.expires_at)
+    return replaced.may_land_until
 
 
 def _ring_if_threshold_crossed(before_bytes: int, granted: Sequence[Reservation]) -> None:

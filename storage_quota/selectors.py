@@ -11,9 +11,16 @@ from django.db.models import Max, Sum
 
 from accounts.models import Tenant
 from storage_quota.limits import QuotaUsage
-from storage_quota.models import ContentType, Orphan, Reservation, StoredObject, TenantUsage
+from storage_quota.models import (
+    BucketState,
+    ContentType,
+    Reservation,
+    StoredObject,
+    TenantUsage,
+)
 
-# Orphans belong to no account: they have neither tenant nor type, and only the bucket counts them.
+# Orphans, old versions and unfinished uploads belong to no account: they have neither tenant nor
+# type, and only the bucket counts them.
 _TAKEN = """
     SELECT tenant_id, content_type, total_bytes FROM tenant_storage_usage
     UNION ALL
@@ -21,6 +28,15 @@ _TAKEN = """
     FROM storage_quota_reservation GROUP BY tenant_id, content_type
     UNION ALL
     SELECT NULL, '', coalesce(sum(size_bytes), 0)::bigint FROM storage_quota_orphan
+    UNION ALL
+    SELECT NULL, '', old_bytes + upload_bytes FROM storage_quota_bucketstate
+"""
+
+
+# In one query, since the console's first page asks it.
+_SERVER_AND_ORPHANS = """
+    SELECT s.*, (SELECT coalesce(sum(size_bytes), 0) FROM storage_quota_orphan) AS orphaned_bytes
+    FROM (SELECT 1) AS one LEFT JOIN storage_quota_bucketstate AS s ON true
 """
 
 
@@ -35,9 +51,10 @@ class TypeUsage:
 @dataclass(frozen=True, slots=True)
 class StorageUsage:
     """
-    Bytes stored and reserved by one tenant or by all, and the bytes of orphans.
+    Bytes stored and reserved by one tenant or by all, the bytes of orphans, and `unlisted_bytes`.
 
-    Orphans are counted for the whole bucket only, since they are charged to no tenant.
+    Those are of old versions and unfinished uploads. They and orphans are counted for the whole
+    bucket only, since they are charged to no tenant.
     """
 
     total_bytes: int
@@ -45,11 +62,14 @@ class StorageUsage:
     by_type: Mapping[str, TypeUsage] = field(default_factory=dict)
     last_updated: datetime | None = None
     orphaned_bytes: int = 0
+    unlisted_bytes: int = 0
+    server: BucketState | None = None
+    """What the last survey found, for all tenants only; None before the first."""
 
     @property
     def taken_bytes(self) -> int:
         """Everything that counts against the limit."""
-        return self.total_bytes + self.reserved_bytes + self.orphaned_bytes
+        return self.total_bytes + self.reserved_bytes + self.orphaned_bytes + self.unlisted_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +94,7 @@ class UsageReport:
 
 def taken(*, tenant_id: UUID, content_type: str) -> QuotaUsage:
     """
-    Sum stored, reserved and orphaned bytes as the limits count them.
+    Sum stored, reserved, orphaned and unlisted bytes as the limits count them.
 
     One statement, so one snapshot: a settle that commits meanwhile moves its bytes from the
     reservations to the ledger, and two statements could miss them or count them twice.
@@ -98,15 +118,21 @@ def usage_rows() -> list[tuple[UUID, str, int]]:
 
 
 def taken_in_all() -> int:
-    """Stored, reserved and orphaned bytes of the whole bucket, in one snapshot."""
+    """Everything that counts against the limit of the bucket, in one snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT coalesce(sum(total_bytes), 0)::bigint FROM ({_TAKEN}) AS taken")  # noqa: S608
         return int(cursor.fetchone()[0])
 
 
 def bucket_usage() -> StorageUsage:
-    orphaned = Orphan.objects.aggregate(size=Sum("size_bytes"))["size"]
-    return replace(_usage({}), orphaned_bytes=orphaned or 0)
+    [found] = BucketState.objects.raw(_SERVER_AND_ORPHANS)
+    surveyed = found if found.pk else None
+    return replace(
+        _usage({}),
+        orphaned_bytes=int(vars(found)["orphaned_bytes"]),
+        unlisted_bytes=surveyed.unlisted_bytes if surveyed else 0,
+        server=surveyed,
+    )
 
 
 def tenant_usage(*, tenant_id: UUID) -> StorageUsage:

@@ -12,8 +12,9 @@ from storage_quota.integrity import health
 from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.errors import CANNOT_CHECK
 from storage_quota.integrity.verify import VerifyRequest, purge, verify
-from storage_quota.object_store import get_store
+from storage_quota.object_store import get_store, survey
 from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.factory import where
 from storage_quota.reserve import RESERVATION_TTL
 
 TIME_BOX = timedelta(minutes=5)
@@ -52,6 +53,8 @@ def verify_storage(**_: Any) -> str:
     """
     Go on with the weekly check if it is due, then delete orphans whose quarantine is over.
 
+    Also looks daily at the bucket's server: what it lacks, and whether it keeps old versions.
+
     Scheduled every hour: a large bucket takes several runs, and a run in which the store did not
     answer is repeated. Repairs are made only when a person asks for them.
     """
@@ -63,6 +66,8 @@ def verify_storage(**_: Any) -> str:
             found = f"{'complete' if report.complete else 'going on'}, {report.unresolved} problems"
         else:
             found = "not due"
+        if survey.is_due(where(), now=now):
+            survey.take(get_store(), where(), now=now)
         purged = purge(get_store(), options=options)
     except CANNOT_CHECK as failure:
         return f"could not be done: {failure}"[:200]

@@ -18,7 +18,7 @@ ORDER: Final = (
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",
     "storage_quota.TenantUsage",
     "storage_quota.StoredObject", "storage_quota.Reservation",
-    "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan",
+    "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan", "storage_quota.BucketState",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
     "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
 )  # fmt: skip

@@ -21,7 +21,7 @@ from events.console import list_of
 from events.models import OPEN_STATES, DeadLetter, Delivery, DeliveryState
 from media.models import MediaObject, Post
 from storage_quota.integrity.health import Condition, health
-from storage_quota.models import ContentType, IntegrityCheck, TenantUsage
+from storage_quota.models import BucketState, ContentType, IntegrityCheck, TenantUsage
 from storage_quota.selectors import bucket_usage
 
 EXACT_UP_TO: Final = 50_000
@@ -77,6 +77,20 @@ def _bucket() -> Iterator[Figure]:
         list_of(TenantUsage),
         alarming=used >= settings.LIMITS.emergency_bytes,
     )
+    yield from _server(usage.server)
+
+
+def _server(found: BucketState | None) -> Iterator[Figure]:
+    """Show what is wrong with the bucket's server; nothing where all is well."""
+    if found is None:
+        return
+    label, address = _("bucket’s server"), list_of(BucketState)
+    if found.lacks:
+        words = _("lacks: %(operations)s") % {"operations": ", ".join(sorted(found.lacks))}
+        yield Figure(label, words, address, alarming=True)
+    if found.keeps_old:
+        words = _("keeps old versions: %(size)s") % {"size": filesizeformat(found.old_bytes)}
+        yield Figure(label, words, address, alarming=not found.expires_old)
 
 
 def _integrity() -> Iterator[Figure]:

@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.integrity_fixtures",  # imports the one above
     "tests.gigachat_fixtures",
     "tests.s3_fixtures",
+    "tests.real_s3",
     "tests.shares",
 ]
 
@@ -115,7 +116,7 @@ def objects_dir(settings, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _neighbors_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that waits for its neighbors' work sees the end of it at once."""
-    monkeypatch.setattr(worker, "POLL_EVERY", 0.01)
+    monkeypatch.setattr(worker, "POLL_EVERY", 0.04)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import http.client
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,11 +12,19 @@ from urllib.parse import parse_qs, urlsplit
 FAULTS = ("stopped", "slow", "500", "403", "cut", "lost")
 """
 `stopped`: from then on every connection is closed. `slow`: the request is carried out only
-when the test lets it, long after the client gave up. `500`, `403`: refused. `cut`: the
-connection ends in the middle of the longer body. `lost`: carried out, never answered.
+when the test lets it, long after the client gave up. `500`, `403`: refused, as is any other status,
+with a code of S3 after a blank if it is to be another one. `cut`: the connection ends in the middle
+of the longer body. `lost`: carried out, never answered.
 """
 
-_CODES = {"500": "InternalError", "403": "AccessDenied", "404": "NoSuchUpload"}
+_CODES = {
+    "500": "InternalError",
+    "403": "AccessDenied",
+    "404": "NoSuchUpload",
+    "405": "MethodNotAllowed",
+    "501": "NotImplemented",
+    "507": "QuotaExceeded",
+}
 
 
 @dataclass
@@ -23,6 +32,8 @@ class Fault:
     step: str
     how: str
     times: int
+    after: int = 0
+    """How many requests of that step are carried out first."""
 
 
 def step_of(method: str, path: str) -> str:
@@ -30,10 +41,13 @@ def step_of(method: str, path: str) -> str:
     query = parse_qs(urlsplit(path).query, keep_blank_values=True)
     if "list-type" in query:
         return "list"
+    for name in ("versioning", "versions", "lifecycle"):
+        if name in query:
+            return name
     if "uploads" in query:
         return "uploads" if method == "GET" else "create"
     if "uploadId" in query:
-        return {"PUT": "part", "POST": "complete", "DELETE": "abort"}[method]
+        return {"GET": "parts", "PUT": "part", "POST": "complete", "DELETE": "abort"}[method]
     return method.lower()
 
 
@@ -59,8 +73,8 @@ class FaultyProxy:
         self.requests.clear()
         self._late = threading.Event()
 
-    def fail(self, step: str, how: str, *, times: int = 1000) -> None:
-        self._faults.append(Fault(step, how, times))
+    def fail(self, step: str, how: str, *, times: int = 1000, after: int = 0) -> None:
+        self._faults.append(Fault(step, how, times, after))
 
     def heal(self) -> None:
         self._faults.clear()
@@ -87,7 +101,9 @@ class FaultyProxy:
         if self._down:
             return "stopped"
         for fault in self._faults:
-            if fault.step == step and fault.times:
+            if fault.step == step and fault.after:
+                fault.after -= 1
+            elif fault.step == step and fault.times:
                 fault.times -= 1
                 self._down = fault.how == "stopped"
                 return fault.how
@@ -109,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self._hang_up()
         body = self.rfile.read(length)
-        if how in _CODES:
+        if how[:3].isdigit():
             return self._refuse(how)
         if how == "slow":
             self.proxy._late.wait(60)
@@ -138,10 +154,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut else content)
 
-    def _refuse(self, status):
-        body = f"<Error><Code>{_CODES[status]}</Code><Message>no</Message></Error>".encode()
+    def _refuse(self, how):
+        status, _, code = how.partition(" ")
+        code = code or _CODES[status]
+        body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
         self.send_response_only(int(status))
         self.send_header("Content-Length", str(len(body)))
+        late = 20 * 60 if code == "RequestTimeTooSkewed" else 0
+        self.send_header("Date", self.date_time_string(time.time() + late))
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":

@@ -14,11 +14,22 @@ AT_LEISURE = ("tests/acceptance/test_vision_faults.py", "tests/integration/test_
 take the machine from one another."""
 
 
+REAL_SERVER = ("tests/contracts/test_object_store.py", "tests/contracts/test_real_server.py")
+"""One share, since the process that runs them starts the server."""
+
+TOGETHER = ("tests/acceptance/test_pipeline.py::TestDemo",)
+"""Classes whose tests share a fixture that takes long; each class is one share."""
+
+
 class Shares(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
         if module in AT_LEISURE:
             return "at leisure"
+        if module in REAL_SERVER:
+            return "real server"
+        if nodeid.startswith(TOGETHER):
+            return nodeid.rpartition("::")[0]
         return nodeid if module.startswith(ALONE) else module
 
 

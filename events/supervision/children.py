@@ -3,16 +3,14 @@
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import psutil
-from django.conf import settings
+
+from events.supervision import forks
+from events.supervision.forks import Work
 
 logger = logging.getLogger(__name__)
 
@@ -26,31 +24,30 @@ ProcessKey = tuple[int, float]
 
 
 class Child:
-    """A command of `manage.py` that is started again when it ends."""
+    """Work in a process of its own, which is started again when it ends."""
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    leads_a_group = False
+    """Whether the process has a group of its own, so that a signal reaches all of its processes."""
+
+    def __init__(self, name: str, work: Work, *, title: str) -> None:
         self.name = name
-        self._command = [
-            sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), *arguments,
-            "--supervisor", str(os.getpid()),
-        ]  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
+        self._work = work
+        self._title = title
+        self.pid: int | None = None
+        self._code: int | None = None
         self._started_at = 0.0
         self._failures = 0
         self._start_at = 0.0
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
     def start_if_due(self) -> None:
-        if self._process is None and time.monotonic() >= self._start_at:
-            self._process = self._start()
+        if self.pid is None and time.monotonic() >= self._start_at:
+            self.pid = forks.begin(self._work, title=self._title, own_group=self.leads_a_group)
+            self._code = None
             self._started_at = time.monotonic()
 
     def why_it_must_be_replaced(self) -> str:
         """Return what happened to the child; empty while it is well."""
-        if self._process is None or (code := self._process.poll()) is None:
+        if self.pid is None or (code := self._exit_code()) is None:
             return ""
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
@@ -64,20 +61,24 @@ class Child:
         self._start_at = time.monotonic() + min(pause, LONGEST_PAUSE)
 
     def ask_to_end(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        if self.pid is not None and self._exit_code() is None:
+            os.kill(self.pid, signal.SIGTERM)
 
     def has_ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
+        return self.pid is None or self._exit_code() is not None
 
     def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()  # nothing happens where it has ended
-            self._process.wait()
-            self._process = None
+        if self.pid is not None and self._exit_code() is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self.pid = None
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command)  # noqa: S603 - our own command
+    def _exit_code(self) -> int | None:
+        """Return how the process ended, negative for a signal; None while it runs."""
+        if self._code is None and self.pid is not None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
 
 
 class TaskCluster(Child):
@@ -88,8 +89,10 @@ class TaskCluster(Child):
     reads takes the lock of the pipe along: the others wait for ever, and nothing shows it.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
-        super().__init__(name, arguments)
+    leads_a_group = True
+
+    def __init__(self, name: str, work: Work, *, title: str) -> None:
+        super().__init__(name, work, title=title)
         self._known: set[ProcessKey] = set()
 
     def why_it_must_be_replaced(self) -> str:
@@ -104,18 +107,14 @@ class TaskCluster(Child):
 
     def kill(self) -> None:
         """Kill all of the cluster's processes, also those whose parent was killed before."""
-        if self._process is None:
+        if self.pid is None:
             return
-        group = self._process.pid
+        group = self.pid
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
         super().kill()
         _reap(group)
-
-    def _start(self) -> "subprocess.Popen[bytes]":
         self._known.clear()
-        # A group of its own, so that `kill` reaches every process of it and no other.
-        return subprocess.Popen(self._command, process_group=0)  # noqa: S603 - our own command
 
 
 def _tree(pid: int) -> set[ProcessKey]:

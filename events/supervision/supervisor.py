@@ -3,6 +3,9 @@ The supervisor: starts worker processes and django-q2's cluster, and replaces wh
 
 It does no work of its own, so it has no reason to end. Should it be killed all the same, its
 children work on; the next supervisor on the host makes them end.
+
+Its children are forks of it: they begin within a tenth of a second, and what is imported is in
+memory once. So it stays what can be forked: it has one thread and no connection.
 """
 
 import logging
@@ -12,8 +15,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from events.supervision import supervisors
+from django.core.management import call_command
+
+from events.supervision import forks, supervisors
 from events.supervision.children import Child, TaskCluster
+from events.supervision.worker_process import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -24,22 +30,23 @@ GRACE: Final = 8.5
 
 
 class Supervisor:
-    """Serves `queues` with at most `processes` worker processes, beside django-q2's cluster."""
+    """Serves `queues` with at most `processes` worker processes, beside `others`."""
 
-    def __init__(self, queues: Sequence[str], *, processes: int) -> None:
+    def __init__(
+        self, queues: Sequence[str], *, processes: int, others: Sequence[Child] = ()
+    ) -> None:
         self._ending = False
-        self._children: list[Child] = [
-            Child(f"worker of {', '.join(group)}", ["worker", *_options(group)])
-            for group in shared_out(queues, processes)
-        ]
-        self._children.append(TaskCluster("django-q2's cluster", ["task_cluster"]))
+        self._children: list[Child] = [_worker(group) for group in shared_out(queues, processes)]
+        self._children += [_task_cluster(), *others]
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT, and end all children within ten seconds then."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in forks.ASKED_TO_END:
             signal.signal(number, self._end)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored by some who start us: no exit codes
         with supervisors.counted():
             logger.info("supervisor %d starts", os.getpid())
+            forks.share_memory()
             while not self._ending:
                 self._look_after_children()
                 time.sleep(LOOK_EVERY)
@@ -75,5 +82,16 @@ def shared_out(queues: Sequence[str], processes: int) -> list[list[str]]:
     return [list(queues[start::number]) for start in range(number)] if queues else []
 
 
-def _options(queues: Sequence[str]) -> list[str]:
-    return [part for queue in queues for part in ("--queue", queue)]
+def _worker(queues: Sequence[str]) -> Child:
+    listed = ", ".join(queues)
+    work = WorkerProcess(queues, supervisor_pid=os.getpid()).run
+    return Child(f"worker of {listed}", work, title=f"worker {listed}")
+
+
+def _task_cluster() -> Child:
+    supervisor = os.getpid()
+    return TaskCluster(
+        "django-q2's cluster",
+        lambda: call_command("task_cluster", supervisor=supervisor),
+        title="scheduler",
+    )

@@ -10,8 +10,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
+
+_held: list[IO[str]] = []
+"""The files that this process keeps locked."""
 
 
 @contextmanager
@@ -20,7 +24,11 @@ def counted() -> Iterator[None]:
     with _lock_file().open("a") as file:
         # Waits only for `any_alive`, which holds the exclusive lock for a moment.
         fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+        _held.append(file)
+        try:
+            yield
+        finally:
+            _held.remove(file)
 
 
 def any_alive() -> bool:
@@ -36,6 +44,15 @@ def any_alive() -> bool:
 def is_replaced(supervisor_pid: int | None) -> bool:
     """Whether the supervisor that started this process is gone and another one is alive."""
     return supervisor_pid is not None and os.getppid() != supervisor_pid and any_alive()
+
+
+def _leave_to_parent() -> None:
+    """Close a forked child's copy of the file, which would keep the lock after the parent's end."""
+    while _held:
+        _held.pop().close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _lock_file() -> Path:

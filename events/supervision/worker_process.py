@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from django.db import connections
 
 from events import liveness
 from events.delivery import recovery, worker
-from events.supervision import supervisors
+from events.supervision import forks, supervisors
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class WorkerProcess:
 
     def run(self) -> int:
         """Work until the end is asked for; returns 0, or 1 when a loop crashed."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in forks.ASKED_TO_END:
             signal.signal(number, self._end)
         loops = [
             threading.Thread(target=self._loop, args=(queue,), name=f"queue {queue}", daemon=True)
@@ -94,10 +93,3 @@ class WorkerProcess:
                 "worker %d ends in the middle of its work, which others take up: %s",
                 os.getpid(), ", ".join(unfinished),
             )  # fmt: skip
-
-
-def exit_at_once(code: int) -> None:
-    """End the process without waiting for threads that are still at work."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

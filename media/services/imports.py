@@ -15,10 +15,12 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events import trace
 from media.models import ImportProblem, ImportRun
+from media.services import garbage
 from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
+from media.services.pipeline.read_ahead import read_ahead
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Problem
@@ -96,8 +98,9 @@ def import_export(
         # Closed here, not by the garbage collector: where something raises, the file is closed and
         # the reservations of the batches in flight are given back at once.
         with (
+            garbage.looked_for_rarely(),
             trace.use(trace.current() or f"import-{trace.new()[:12]}"),
-            closing(read_batches(source, limit=limit)) as batches,
+            closing(read_ahead(read_batches(source, limit=limit))) as batches,
             closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
         ):
             for batch, outcome in outcomes:

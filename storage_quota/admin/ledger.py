@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.console import ReadOnlyAdmin
 from storage_quota.admin import cleanup
-from storage_quota.models import Reservation, StoredObject, TenantUsage
+from storage_quota.models import BucketState, Reservation, StoredObject, TenantUsage
 
 
 @admin.register(TenantUsage)
@@ -38,6 +38,39 @@ class TenantUsageAdmin(ReadOnlyAdmin[TenantUsage]):
     @admin.display(description=_("size"), ordering="total_bytes")
     def size(self, usage: TenantUsage) -> str:
         return filesizeformat(usage.total_bytes)
+
+
+@admin.register(BucketState)
+class BucketStateAdmin(ReadOnlyAdmin[BucketState]):
+    """What the last survey found; the dashboard and `diag_s3 server` say what to do about it."""
+
+    list_display = ("place", "versioning", "old_size", "upload_size", "missing", "surveyed_at")
+    fields = (
+        "place",
+        "surveyed_at",
+        "missing",
+        "versioning",
+        "expires_old",
+        "old_count",
+        "old_size",
+        "uploads_count",
+        "upload_size",
+    )
+
+    def heading(self, state: BucketState) -> str:
+        return state.place
+
+    @admin.display(description=_("old versions hold"), ordering="old_bytes")
+    def old_size(self, state: BucketState) -> str:
+        return filesizeformat(state.old_bytes)
+
+    @admin.display(description=_("unfinished uploads hold"), ordering="upload_bytes")
+    def upload_size(self, state: BucketState) -> str:
+        return filesizeformat(state.upload_bytes)
+
+    @admin.display(description=_("operations it lacks"), ordering="lacks")
+    def missing(self, state: BucketState) -> str:
+        return ", ".join(sorted(state.lacks)) or "—"
 
 
 @admin.register(StoredObject)

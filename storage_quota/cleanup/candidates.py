@@ -8,8 +8,13 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """What one step of a cleanup deletes, in the order the seeds give; albums only by lifetime."""
+    """
+    What one step of a cleanup deletes, in the order the seeds give; albums only by lifetime.
 
+    Before them come the versions that the bucket keeps of what was replaced or deleted.
+    """
+
+    VERSIONS = "versions"
     CRAWL = "crawl"
     VISION = "vision"
     MEDIA = "media"

@@ -8,7 +8,7 @@ deletes their objects.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
@@ -19,7 +19,7 @@ from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
 from storage_quota import metrics, selectors
-from storage_quota.cleanup import uploads
+from storage_quota.cleanup import uploads, versions
 from storage_quota.cleanup.candidates import Candidate, CleanupPlan, CleanupResult, Step, StepTotal
 from storage_quota.cleanup.evictors import evict
 from storage_quota.models import Reservation
@@ -29,6 +29,12 @@ from storage_quota.reservations.release import release_with_result
 
 BATCH: Final = 100
 """Objects of one transaction (CONTRACT §7.1), which locks their ledger rows and one sum."""
+
+_OUTSIDE_OF_LEDGER: Final[Mapping[Step, Callable[[Candidate], None]]] = {
+    Step.MULTIPART: uploads.abort,
+    Step.VERSIONS: versions.delete,
+}
+"""How candidates are deleted that the ledger does not know."""
 
 TIME_IS_UP: Final = "the time is up"
 
@@ -53,6 +59,7 @@ def execute(
         if plan.candidates:
             # A store that fails should do so before any row is deleted.
             get_store().head(plan.candidates[0].key)
+            get_store().refuse_if_nothing_may_be_deleted()
         for batch in _batches(plan.candidates):
             if tally.stop_reason or _reached(plan):
                 break
@@ -103,9 +110,9 @@ def _reached(plan: CleanupPlan) -> bool:
 
 
 def _evict_batch(batch: Sequence[Candidate], tally: _Tally, *, now: datetime) -> None:
-    if batch[0].step is Step.MULTIPART:
+    if outside_of_ledger := _OUTSIDE_OF_LEDGER.get(batch[0].step):
         for candidate in batch:
-            uploads.abort(candidate)
+            outside_of_ledger(candidate)
             tally.add(candidate.step, candidate.size_bytes)
         return
     tombstones = _take_out_of_ledger(batch, now=now)
@@ -118,6 +125,9 @@ def _evict_batch(batch: Sequence[Candidate], tally: _Tally, *, now: datetime) ->
     tally.remaining += len(remaining)
     tally.skipped += len(batch) - len(tombstones)
     tally.stop_reason = released.error
+    if versions.are_kept():
+        for tombstone in gone:
+            versions.purge(tombstone.key)
     metrics.count_evictions(batch[0].content_type, gone, asked=len(batch), remaining=len(remaining))
 
 

@@ -12,6 +12,7 @@ usage is overstated for a while, never understated.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,13 +22,15 @@ from django.conf import settings
 from events.queue import acknowledge, enqueue_once
 from storage_quota import cleanup
 from storage_quota.cleanup import CleanupResult, CleanupRule, Progress, Step
-from storage_quota.object_store.errors import LifecycleUnsupported
+from storage_quota.object_store.errors import LifecycleUnsupported, RightMissing, StoreLacks
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import LifecycleRule
 
 TASK: Final = "storage_quota.tasks.sweep_lifecycle"
 SLACK: Final = timedelta(days=1)
 """How much later than the sweep the bucket's rules delete."""
+OLD_VERSIONS_DAYS: Final = 7
+"""Days for which a bucket with versions keeps what was replaced or deleted by mistake."""
 
 _BY_RULE: Final = (Step.CRAWL, Step.VISION, Step.ALBUM)
 
@@ -42,37 +45,55 @@ def cleanup_rules() -> tuple[CleanupRule, ...]:
     return tuple(CleanupRule(step, age) for step, age in lifetimes().items())
 
 
-def bucket_rules() -> list[LifecycleRule]:
+def bucket_rules(*, versioned: bool = False) -> list[LifecycleRule]:
     """Rules that the bucket should have, for this product's own prefixes only."""
     abort_days = settings.CLEANUP.abort_uploads_after.days
+    old_days = OLD_VERSIONS_DAYS if versioned else None
     expiring = [
-        LifecycleRule(f"{step}/", (lifetimes()[step] + SLACK).days, abort_days) for step in _BY_RULE
+        LifecycleRule(f"{step}/", (lifetimes()[step] + SLACK).days, abort_days, old_days)
+        for step in _BY_RULE
     ]
-    return [*expiring, LifecycleRule(f"{Step.MEDIA}/", None, abort_days)]
+    return [*expiring, LifecycleRule(f"{Step.MEDIA}/", None, abort_days, old_days)]
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleComparison:
-    """The rules in the bucket, and the `missing` ones that it should have as well."""
+    """
+    The rules in the bucket, and the `missing` ones that it should have as well.
+
+    `versioned`: the bucket keeps what is replaced and deleted, until a rule deletes that too.
+    """
 
     supported: bool
+    versioned: bool = False
     in_force: tuple[LifecycleRule, ...] = ()
     missing: tuple[LifecycleRule, ...] = ()
 
 
 def compare() -> LifecycleComparison:
+    versioned = _is_versioned()
     try:
         in_force = tuple(get_store().lifecycle())
     except LifecycleUnsupported:
-        return LifecycleComparison(supported=False)
-    missing = tuple(rule for rule in bucket_rules() if rule not in in_force)
-    return LifecycleComparison(supported=True, in_force=in_force, missing=missing)
+        return LifecycleComparison(supported=False, versioned=versioned)
+    wanted = bucket_rules(versioned=versioned)
+    missing = tuple(rule for rule in wanted if rule not in in_force)
+    return LifecycleComparison(
+        supported=True, versioned=versioned, in_force=in_force, missing=missing
+    )
+
+
+def _is_versioned() -> bool:
+    with suppress(StoreLacks, RightMissing):
+        return bool(get_store().versioning())
+    return False
 
 
 def sync() -> LifecycleComparison:
     """Write the rules if the store supports them, and compare again."""
-    if compare().supported:
-        get_store().sync_lifecycle(bucket_rules())
+    before = compare()
+    if before.supported:
+        get_store().sync_lifecycle(bucket_rules(versioned=before.versioned))
     return compare()
 
 

@@ -10,7 +10,7 @@ process that is cleaning up, for a limited time.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +25,9 @@ from storage_quota import metrics, selectors
 from storage_quota.cleanup.candidates import CleanupPlan, CleanupResult
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
 from storage_quota.cleanup.planning import EMERGENCY, CleanupRule, plan, plan_overdue
+from storage_quota.object_store import survey
 from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.factory import get_store, where
 from storage_quota.reservations.release import release_expired
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ def run(
     """
     with _exclusively():
         metrics.CLEANUPS.inc()
+        _survey(now=now)
         release_expired(now=now)
         freed = _repeat(
             lambda: plan(target_bytes=target_bytes, now=now),
@@ -91,6 +94,14 @@ def run_overdue(
         )
     _log(trigger, freed)
     return freed
+
+
+def _survey(*, now: datetime) -> None:
+    """Look at the bucket's server if that is due: where it keeps versions, deleting is not enough."""
+    known = survey.state()
+    if survey.is_due(where(), now=now) or (known is not None and known.keeps_old):
+        with suppress(*OUT_OF_ORDER):  # the cleanup itself says what is wrong with the store
+            survey.take(get_store(), where(), now=now)
 
 
 def make_room(room_bytes: int, *, now: datetime, until: float) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from storage_quota import keys
 from storage_quota.cleanup.candidates import Candidate, Step
+from storage_quota.object_store import survey
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import UnfinishedUpload
 
@@ -17,7 +18,7 @@ def candidates(*, before: datetime) -> Iterator[Candidate]:
             yield Candidate(
                 step=Step.MULTIPART,
                 key=upload.key,
-                tenant_id=_tenant_id(upload.key),
+                tenant_id=tenant_id(upload.key),
                 content_type=upload.key.partition("/")[0],
                 size_bytes=0,
                 used_at=upload.started_at,
@@ -26,12 +27,12 @@ def candidates(*, before: datetime) -> Iterator[Candidate]:
 
 
 def abort(candidate: Candidate) -> None:
-    get_store().abort(
-        UnfinishedUpload(key=candidate.key, upload_id=candidate.ref, started_at=candidate.used_at)
-    )
+    upload = UnfinishedUpload(candidate.key, candidate.ref, started_at=candidate.used_at)
+    survey.abort(get_store(), upload)
 
 
-def _tenant_id(key: str) -> UUID | None:
+def tenant_id(key: str) -> UUID | None:
+    """The tenant in whose folder the key lies; None if it lies in none."""
     try:
         return UUID(key.split("/")[1])
     except (IndexError, ValueError):

@@ -16,6 +16,8 @@ from storage_quota.integrity.comparison.sample import Sample
 from storage_quota.integrity.errors import CANNOT_CHECK
 from storage_quota.integrity.orphans import records
 from storage_quota.models import DifferenceKind, IntegrityCheck
+from storage_quota.object_store import survey
+from storage_quota.object_store.factory import where
 from storage_quota.object_store.port import ObjectStore
 
 GRACE: Final = timedelta(hours=24)
@@ -73,6 +75,7 @@ def run(
         if claim:
             marker.claim(store, now=options.now)
         marker.confirm(store, now=options.now)
+        survey.take(store, where(), now=options.now)
         _compare(store, check, options)
     except CANNOT_CHECK as failure:
         check_runs.fail(check, _reason(failure))

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from events.errors import DomainError
-from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
 
 
 class WrongBucket(DomainError):
@@ -58,4 +58,11 @@ class TooMuchMissing(DomainError):
         return {"missing": self.missing, "entries": self.entries, "percent": self.percent}
 
 
-CANNOT_CHECK = (WrongBucket, MarkerMissing, ListingUnordered, CheckRunning, *OUT_OF_ORDER)
+CANNOT_CHECK = (
+    WrongBucket,
+    MarkerMissing,
+    ListingUnordered,
+    CheckRunning,
+    StoreFull,  # an object without bytes marks the bucket, and a full one refuses that, too
+    *OUT_OF_ORDER,
+)

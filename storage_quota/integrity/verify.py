@@ -20,6 +20,7 @@ from storage_quota.models import (
     TenantUsage,
 )
 from storage_quota.models.integrity import CheckState
+from storage_quota.object_store import survey, warnings
 from storage_quota.object_store.port import ObjectStore
 
 FINDINGS_SHOWN: Final = 100
@@ -48,6 +49,8 @@ class IntegrityReport:
     would: dict[str, int] | None = None
     repairs: RepairResult | None = None
     pending: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What else is to know about the bucket's server."""
 
     @property
     def complete(self) -> bool:
@@ -84,6 +87,7 @@ class IntegrityReport:
             "too_young": check.too_young,
             "unresolved": self.unresolved,
             **self.pending,
+            "warnings": self.warnings,
             "would": self.would,
             "repaired": dict(self.repairs.outcomes) if self.repairs else None,
             "left": self.repairs.remaining if self.repairs else None,
@@ -152,7 +156,7 @@ def pending() -> dict[str, int]:
 def _report(
     check: IntegrityCheck, *, would: dict[str, int] | None, repairs: RepairResult | None
 ) -> IntegrityReport:
-    findings = check.findings.order_by("pk")
+    findings, known = check.findings.order_by("pk"), survey.state()
     counted = dict(check.findings.order_by().values_list("kind").annotate(count=Count("pk")))
     return IntegrityReport(
         check=check,
@@ -163,4 +167,5 @@ def _report(
         would=would,
         repairs=repairs,
         pending=pending(),
+        warnings=warnings.of(known) if known else [],
     )

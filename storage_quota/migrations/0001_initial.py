@@ -18,6 +18,73 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="BucketState",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "number",
+                    models.PositiveSmallIntegerField(default=1, editable=False, unique=True),
+                ),
+                (
+                    "place",
+                    models.CharField(
+                        blank=True, default="", max_length=500, verbose_name="address and bucket"
+                    ),
+                ),
+                ("surveyed_at", models.DateTimeField(verbose_name="looked at")),
+                (
+                    "lacks",
+                    models.JSONField(blank=True, default=dict, verbose_name="operations it lacks"),
+                ),
+                (
+                    "versioning",
+                    models.CharField(
+                        blank=True, default="", max_length=20, verbose_name="versioning"
+                    ),
+                ),
+                (
+                    "expires_old",
+                    models.BooleanField(default=False, verbose_name="a rule deletes old versions"),
+                ),
+                (
+                    "old_count",
+                    models.PositiveBigIntegerField(default=0, verbose_name="old versions"),
+                ),
+                (
+                    "old_bytes",
+                    models.BigIntegerField(default=0, verbose_name="bytes of old versions"),
+                ),
+                (
+                    "uploads_count",
+                    models.PositiveBigIntegerField(
+                        default=0, verbose_name="uploads in progress or left"
+                    ),
+                ),
+                (
+                    "upload_bytes",
+                    models.BigIntegerField(default=0, verbose_name="bytes of unfinished uploads"),
+                ),
+            ],
+            options={
+                "verbose_name": "state of the bucket",
+                "verbose_name_plural": "state of the bucket",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("number", 1)), name="bucket_state_only_one"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("old_bytes__gte", 0), ("upload_bytes__gte", 0)),
+                        name="bucket_state_bytes_not_negative",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Installation",
             fields=[
                 (
@@ -365,6 +432,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "writer",
+                    models.UUIDField(
+                        blank=True,
+                        editable=False,
+                        help_text="`events.liveness` knows whether the process that reserved is alive.",
+                        null=True,
+                    ),
+                ),
                 (
                     "tenant",
                     models.ForeignKey(

@@ -1,5 +1,6 @@
-"""Tables of the ledger, of reservations, and of the checks that compare ledger and bucket."""
+"""Tables of the ledger, of reservations, of the bucket and of the checks that compare both."""
 
+from storage_quota.models.bucket import BucketState
 from storage_quota.models.integrity import (
     DifferenceKind,
     Installation,
@@ -17,6 +18,7 @@ from storage_quota.models.ledger import (
 )
 
 __all__ = [
+    "BucketState",
     "ContentType",
     "DifferenceKind",
     "Installation",

@@ -141,6 +141,12 @@ class Reservation(models.Model):
         help_text=_("The store did not answer: the upload may still succeed until then."),
     )
     created_at = models.DateTimeField(_("created at"))
+    writer = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="`events.liveness` knows whether the process that reserved is alive.",
+    )
 
     class Meta:
         verbose_name = _("reservation")

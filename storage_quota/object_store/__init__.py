@@ -7,6 +7,7 @@ from storage_quota.object_store.errors import (
     ReservationMismatch,
     StoreForbidden,
     StoreFull,
+    StoreLacks,
     StoreNotWritable,
     StoreUnavailable,
 )
@@ -15,6 +16,7 @@ from storage_quota.object_store.port import (
     LifecycleRule,
     ObjectInfo,
     ObjectStore,
+    OldVersion,
     UnfinishedUpload,
 )
 
@@ -24,10 +26,12 @@ __all__ = [
     "ObjectInfo",
     "ObjectMissing",
     "ObjectStore",
+    "OldVersion",
     "PutReceipt",
     "ReservationMismatch",
     "StoreForbidden",
     "StoreFull",
+    "StoreLacks",
     "StoreNotWritable",
     "StoreUnavailable",
     "UnfinishedUpload",

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.errors import LifecycleUnsupported, ReservationMismatch
-from storage_quota.object_store.port import LifecycleRule
+from storage_quota.object_store.port import LifecycleRule, OldVersion
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -45,6 +45,10 @@ class UploadBody:
         while chunk := self.read(CHUNK_BYTES):
             yield chunk
 
+    def leaves_bytes(self) -> None:
+        """Note that an upload remains in the store, or may: its bytes count until it is aborted."""
+        self._reservation.unconfirmed = True
+
     def receipt(self, *, mime: str, content_encoding: str) -> PutReceipt:
         """Note the receipt on the reservation; called once the object is complete in the store."""
         self._reservation.receipt = PutReceipt(
@@ -76,6 +80,25 @@ class NoLifecycle:
 
     def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
         raise LifecycleUnsupported("This store has no lifecycle rules")
+
+
+class NoVersions:
+    """For an adapter whose store keeps nothing of what is replaced or deleted."""
+
+    def versioning(self) -> str:
+        return ""
+
+    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
+        yield from ()
+
+    def delete_version(self, version: OldVersion) -> None:
+        """Do nothing: there is none."""
+
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        """Do nothing: what may be written may be deleted."""
+
+    def lacks(self) -> frozenset[str]:
+        return frozenset()
 
 
 class NoLinks:

@@ -44,6 +44,12 @@ class StoreForbidden(DomainError):
     http_status: ClassVar[int] = 500
 
 
+class RightMissing(StoreForbidden):
+    """The store knows us, and denies this one operation; others may work."""
+
+    code: ClassVar[str] = "right_missing"
+
+
 class ReservationMismatch(DomainError):
     """More bytes than reserved, or a reservation too old to write for; nothing was stored."""
 
@@ -51,7 +57,14 @@ class ReservationMismatch(DomainError):
     http_status: ClassVar[int] = 500
 
 
-class LifecycleUnsupported(DomainError):
+class StoreLacks(DomainError):
+    """The store has no such operation, which is no outage: what needs it is left out."""
+
+    code: ClassVar[str] = "store_lacks"
+    http_status: ClassVar[int] = 501
+
+
+class LifecycleUnsupported(StoreLacks):
     """The store has no lifecycle rules; the application deletes by itself."""
 
     code: ClassVar[str] = "lifecycle_unsupported"

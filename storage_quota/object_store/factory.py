@@ -12,7 +12,6 @@ from django.core.signals import setting_changed
 from storage_quota.object_store.files import FileStore
 from storage_quota.object_store.metered import MeteredStore
 from storage_quota.object_store.port import ObjectStore
-from storage_quota.object_store.s3 import S3Store
 
 Store = TypeVar("Store", bound=ObjectStore)
 _override: list[MeteredStore] = []
@@ -21,6 +20,13 @@ _override: list[MeteredStore] = []
 def get_store() -> MeteredStore:
     """S3 if it is configured, otherwise files under OBJECTS_DIR; one store per process."""
     return _override[-1] if _override else _configured()
+
+
+def where() -> str:
+    """Where the objects are, for people: the address and the bucket, or the folder."""
+    if settings.S3.configured:
+        return f"{settings.S3.endpoint_url} {settings.S3.bucket_name}"
+    return str(settings.OBJECTS_DIR)
 
 
 @contextmanager
@@ -37,6 +43,9 @@ def use(store: Store) -> Iterator[Store]:
 @cache
 def _configured() -> MeteredStore:
     if settings.S3.configured:
+        # boto3 is half a second that an installation with files need not wait at each start.
+        from storage_quota.object_store.s3 import S3Store  # noqa: PLC0415 - see above
+
         return MeteredStore(S3Store(settings.S3))
     root = Path(settings.OBJECTS_DIR)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)  # other users of the host stay out

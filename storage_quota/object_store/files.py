@@ -14,7 +14,13 @@ from django.core.files.storage import FileSystemStorage
 
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
-from storage_quota.object_store.adapters import JsonReader, NoLifecycle, NoLinks, UploadBody
+from storage_quota.object_store.adapters import (
+    JsonReader,
+    NoLifecycle,
+    NoLinks,
+    NoVersions,
+    UploadBody,
+)
 from storage_quota.object_store.errors import (
     ObjectMissing,
     StoreFull,
@@ -35,7 +41,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-class FileStore(NoLifecycle, NoLinks, JsonReader):
+class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
     """
     Files in a folder. Each is written as a draft, flushed to the disk and renamed into place.
 
@@ -116,6 +122,14 @@ class FileStore(NoLifecycle, NoLinks, JsonReader):
         with self._errors():
             self._check_root()
             (self.root / UPLOADS / upload.upload_id).unlink(missing_ok=True)
+
+    def upload_bytes(self, upload: UnfinishedUpload) -> int:
+        check_key(upload.upload_id)
+        with self._errors():
+            try:
+                return (self.root / UPLOADS / upload.upload_id).stat().st_size
+            except FileNotFoundError:
+                return 0
 
     def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         """Walk in the order of whole keys, as S3 lists: a folder sorts with its `/`."""

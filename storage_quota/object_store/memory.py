@@ -13,7 +13,13 @@ from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, NoLinks, UploadBody
 from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import LifecycleRule, ObjectInfo, UnfinishedUpload, check_key
+from storage_quota.object_store.port import (
+    LifecycleRule,
+    ObjectInfo,
+    OldVersion,
+    UnfinishedUpload,
+    check_key,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +32,16 @@ class MemoryStore(NoLinks, JsonReader):
     """
     A store in memory, for tests.
 
-    `down = True` simulates an outage, `has_lifecycle = False` a server without that API. Its own
-    writes are never unfinished; a test puts uploads of killed writers into `unfinished`.
+    `down = True` simulates an outage, `has_lifecycle = False` a server without that API,
+    `keeps = "Enabled"` a bucket with versions. Its own writes are never unfinished; a test puts
+    uploads of killed writers into `unfinished`, 7 bytes each.
     """
 
     def __init__(self) -> None:
         self.down = False
         self.has_lifecycle = True
+        self.keeps = ""
+        self.old: list[OldVersion] = []
         self.rules: list[LifecycleRule] = []
         self.unfinished: list[UnfinishedUpload] = []
         self.puts = 0
@@ -53,6 +62,7 @@ class MemoryStore(NoLinks, JsonReader):
         etag = md5(content, usedforsecurity=False).hexdigest()
         now = datetime.now(UTC)
         info = ObjectInfo(key, len(content), now, mime, content_encoding, etag)
+        self._keep(key)
         self._entries[key] = _Entry(content, info)
         self.puts += 1
         return source.receipt(mime=mime, content_encoding=content_encoding)
@@ -81,7 +91,8 @@ class MemoryStore(NoLinks, JsonReader):
 
     def delete(self, key: str) -> None:
         self._answer()
-        self._entries.pop(check_key(key), None)
+        self._keep(check_key(key))
+        self._entries.pop(key, None)
 
     def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         self._answer()
@@ -90,6 +101,28 @@ class MemoryStore(NoLinks, JsonReader):
     def abort(self, upload: UnfinishedUpload) -> None:
         self._answer()
         self.unfinished = [other for other in self.unfinished if other != upload]
+
+    def upload_bytes(self, upload: UnfinishedUpload) -> int:
+        self._answer()
+        return 7 if upload in self.unfinished else 0
+
+    def versioning(self) -> str:
+        self._answer()
+        return self.keeps
+
+    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
+        self._answer()
+        yield from [version for version in self.old if key in {"", version.key}]
+
+    def delete_version(self, version: OldVersion) -> None:
+        self._answer()
+        self.old = [other for other in self.old if other != version]
+
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        """Do nothing: what may be written may be deleted."""
+
+    def lacks(self) -> frozenset[str]:
+        return frozenset()
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
         self._answer()
@@ -100,6 +133,11 @@ class MemoryStore(NoLinks, JsonReader):
     def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
         self.lifecycle()
         self.rules = list(rules)
+
+    def _keep(self, key: str) -> None:
+        if self.keeps and (entry := self._entries.get(key)):
+            info, version_id = entry.info, str(len(self.old))
+            self.old.insert(0, OldVersion(key, version_id, info.size_bytes, info.modified_at))
 
     def _answer(self) -> None:
         if self.down:

@@ -12,7 +12,13 @@ from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store import metrics
 from storage_quota.object_store.errors import ObjectMissing
 from storage_quota.object_store.packing import GZIP
-from storage_quota.object_store.port import LifecycleRule, ObjectInfo, ObjectStore, UnfinishedUpload
+from storage_quota.object_store.port import (
+    LifecycleRule,
+    ObjectInfo,
+    ObjectStore,
+    OldVersion,
+    UnfinishedUpload,
+)
 
 
 class MeteredStore:
@@ -64,6 +70,24 @@ class MeteredStore:
 
     def abort(self, upload: UnfinishedUpload) -> None:
         self.store.abort(upload)
+
+    def upload_bytes(self, upload: UnfinishedUpload) -> int:
+        return self.store.upload_bytes(upload)
+
+    def versioning(self) -> str:
+        return self.store.versioning()
+
+    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
+        return self.store.old_versions(key)
+
+    def delete_version(self, version: OldVersion) -> None:
+        self.store.delete_version(version)
+
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        self.store.refuse_if_nothing_may_be_deleted()
+
+    def lacks(self) -> frozenset[str]:
+        return self.store.lacks()
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
         return self.store.lifecycle()

@@ -32,12 +32,34 @@ class UnfinishedUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class OldVersion:
+    """
+    What a bucket with versions keeps of an object that was replaced or deleted, or a delete marker.
+
+    A marker has no bytes. `hides` is set on one that stands for the deleted object now: without it
+    the version before would be the object again.
+    """
+
+    key: str
+    version_id: str
+    size_bytes: int
+    modified_at: datetime
+    hides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleRule:
-    """What the store does by itself with keys that begin with `prefix`; None stands for nothing."""
+    """
+    What the store does by itself with keys that begin with `prefix`; None stands for nothing.
+
+    `expire_old_days`: days after which a version that was replaced or deleted goes, and delete
+    markers behind which there is nothing any more go with it.
+    """
 
     prefix: str
     expire_days: int | None = None
     abort_uploads_days: int | None = None
+    expire_old_days: int | None = None
 
 
 class ObjectStore(Protocol):
@@ -93,12 +115,45 @@ class ObjectStore(Protocol):
         """
         List unfinished uploads (of `key`), whether their writers are alive or were killed.
 
-        If the store fails halfway, this raises and never just ends.
+        If the store fails halfway, this raises and never just ends. A store that cannot list them
+        has none to be seen, see `lacks`.
         """
         ...
 
     def abort(self, upload: UnfinishedUpload) -> None:
         """Abort the upload and free its bytes; it is no error if there is none."""
+        ...
+
+    def upload_bytes(self, upload: UnfinishedUpload) -> int:
+        """Bytes that the upload takes by now; 0 where it ended, or the store cannot tell."""
+        ...
+
+    def versioning(self) -> str:
+        """
+        Whether the bucket keeps what is replaced and deleted: `Enabled`, `Suspended` or never, "".
+
+        Raises StoreLacks.
+        """
+        ...
+
+    def old_versions(self, key: str = "") -> Iterator[OldVersion]:
+        """
+        List old versions (of `key`) and delete markers, of each key the newest first.
+
+        Raises StoreLacks.
+        """
+        ...
+
+    def delete_version(self, version: OldVersion) -> None:
+        """Delete an old version for good; it is no error if there is none."""
+        ...
+
+    def refuse_if_nothing_may_be_deleted(self) -> None:
+        """Raise StoreNotWritable before somebody counts on deleting; nothing is deleted."""
+        ...
+
+    def lacks(self) -> frozenset[str]:
+        """Names of the operations that this process found the store to be without."""
         ...
 
     def lifecycle(self) -> Sequence[LifecycleRule]:

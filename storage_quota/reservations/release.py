@@ -11,18 +11,29 @@ locks are the lease: they end with the process, and only new reservations of the
 for them. A key with a reservation that has not expired is left alone.
 
 A put without an answer may still be carried out after the bucket was examined. Such a
-reservation stays until `may_land_until`, unless the work is repeated and replaces it.
+reservation stays until `may_land_until`, unless the work is repeated and replaces it. So does one
+whose writer was killed, until it expires.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
+from events import liveness
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
-from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store import survey
+from storage_quota.object_store.errors import (
+    OUT_OF_ORDER,
+    RightMissing,
+    StoreForbidden,
+    StoreNotWritable,
+)
 from storage_quota.object_store.factory import get_store
 from storage_quota.reservations.locks import wait_for_pending_reservations
 
@@ -51,16 +62,40 @@ def release_expired(*, now: datetime, limit: int = KEYS_AT_ONCE) -> ReleaseResul
     return _clear_all(keys, may_end=lambda row: row.expires_at <= now, now=now)
 
 
-def clear_expired(keys: Iterable[str], *, now: datetime) -> None:
+def clear_left(keys: Iterable[str], *, now: datetime) -> AbstractSet[UUID]:
     """
-    Clear these keys before new reservations replace their expired ones.
+    Clear these keys before new reservations replace what is left of earlier writers.
 
-    Afterwards nothing would refer to an upload that a killed writer left half written. Where the
-    store fails, the expired reservations are replaced all the same: it takes no new bytes either.
+    Returns the writers that are gone: their reservations may be replaced before they expire.
+    Afterwards nothing refers to what a writer left half written, so that is aborted now. Raises
+    StoreUnavailable where the store does not answer: its bytes would count no more. Where it
+    denies that, the work goes on, since it may deny only the deletion.
     """
-    expired = Reservation.objects.filter(key__in=list(keys), expires_at__lte=now)
-    stale = expired.values_list("key", flat=True).distinct()
-    _clear_all(sorted(stale), may_end=lambda row: row.expires_at <= now, now=now)
+    rows = list(Reservation.objects.filter(key__in=list(keys)))
+    gone = _gone_writers(row for row in rows if row.expires_at > now)
+    stale = sorted({row.key for row in rows if is_left(row, gone, now=now)})
+    for key in stale:
+        try:
+            _clear(key, may_end=lambda row: is_left(row, gone, now=now), now=now)
+        except (StoreForbidden, StoreNotWritable):
+            break  # the next key would be denied, too
+    return gone
+
+
+def is_left(reservation: Reservation, gone: AbstractSet[UUID], *, now: datetime) -> bool:
+    """Whether nobody works on the reservation any more; `gone` are the writers that are."""
+    return reservation.expires_at <= now or reservation.writer in gone
+
+
+def _gone_writers(rows: Iterable[Reservation]) -> set[UUID]:
+    """Those of the writers that are gone. This process knows itself to be alive."""
+    writers = {row.writer for row in rows if row.writer is not None}
+    if not writers:
+        return set()
+    try:
+        return liveness.gone_of(writers - {liveness.worker_id()})
+    except OperationalError:  # no connection to look at the others with: nobody is given up
+        return set()
 
 
 def abort_uploads(*, before: datetime) -> int:
@@ -68,7 +103,7 @@ def abort_uploads(*, before: datetime) -> int:
     store = get_store()
     stale = [up for up in store.uploads() if up.started_at < before and keys.is_ours(up.key)]
     for upload in stale:
-        store.abort(upload)
+        survey.abort(store, upload)
     return len(stale)
 
 
@@ -138,15 +173,20 @@ def _clear(key: str, *, may_end: Callable[[Reservation], bool], now: datetime) -
         # skip_locked: a row that another process clears or settles is counted below, and refuses.
         locked = list(reservations.order_by("id").select_for_update(skip_locked=True))
         wait_for_pending_reservations()
-        if reservations.count() != len(locked) or not all(may_end(row) for row in locked):
+        if not locked or reservations.count() != len(locked) or not all(map(may_end, locked)):
             return False
         if any(_writer_went_missing(row) for row in locked):
             _abort(key)
-        if any(row.may_land_until and row.may_land_until > now for row in locked):
+        if any(_may_land(row, now) for row in locked):
             return False
-        _reconcile(key, now=now)
+        _reconcile(key, now=now, size_bytes=max(row.size_bytes for row in locked))
         reservations.filter(pk__in=[row.pk for row in locked]).delete()
     return True
+
+
+def _may_land(reservation: Reservation, now: datetime) -> bool:
+    until = reservation.may_land_until
+    return reservation.expires_at > now or (until is not None and until > now)
 
 
 def _writer_went_missing(reservation: Reservation) -> bool:
@@ -161,16 +201,23 @@ def _abort(key: str) -> None:
     They take space that is about to be reserved by others, and must not be completed later.
     """
     store = get_store()
-    for upload in store.uploads(key):
-        store.abort(upload)
+    # Where only their listing is denied, there are none to be seen: the rest is done.
+    with suppress(RightMissing):
+        for upload in store.uploads(key):
+            store.abort(upload)
 
 
-def _reconcile(key: str, *, now: datetime) -> None:
-    """Delete an object that the ledger does not know; enter the true size of one that it knows."""
+def _reconcile(key: str, *, now: datetime, size_bytes: int) -> None:
+    """
+    Delete an object that the ledger does not know; enter the true size of one that it knows.
+
+    `size_bytes`: what an object that is deleted may have, and a bucket with versions keeps.
+    """
     store = get_store()
     # No entry for `key` can appear meanwhile: that takes a reservation, and all are locked.
     if not StoredObject.objects.filter(key=key).exists():
         store.delete(key)
+        survey.count_old(size_bytes)
         Orphan.objects.filter(key=key).delete()
     elif found := store.head(key):
         ledger.correct_size(key, found.size_bytes, now=now)

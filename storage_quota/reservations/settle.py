@@ -17,6 +17,7 @@ from events.errors import RetryLater
 from storage_quota import ledger
 from storage_quota.models import Purpose, Reservation, StoredObject
 from storage_quota.models.receipt import PutReceipt
+from storage_quota.object_store import survey
 from storage_quota.reservations.locks import lock_reservations
 
 
@@ -53,6 +54,7 @@ def settle_many(reservations: Sequence[Reservation], *, now: datetime) -> list[S
         page = ledger.lock_and_read(keys, of=accounts, now=now)
         before = {key: row.size_bytes for key, row in page.items()}
         ledger.write(_enter(receipts, held, page, now=now), before=before, now=now)
+        survey.count_old(sum(before.get(row.key, 0) for row in held.values()))
         Reservation.objects.filter(pk__in=held).delete()
         Reservation.objects.bulk_create(_rechecks(receipts, held, before, now=now))
         if others:

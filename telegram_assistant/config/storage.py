@@ -1,10 +1,14 @@
 """Variables of the object store: the bucket, its limits, and when objects are deleted."""
 
+import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -15,6 +19,8 @@ from telegram_assistant.config.source import source
 
 MAX_GB = 1_000_000
 """A petabyte. A larger number is a typing error, and infinity is not a number of bytes."""
+_HOST: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class S3(BaseSettings):
 
     model_config = source("S3_")
 
-    endpoint_url: str = Field(default="https://s3.cloud.ru", pattern=r"^https?://[^\s/]+")
+    endpoint_url: str = "https://s3.cloud.ru"
     bucket_name: str = ""
     region: str = "ru-central-1"
     access_key_id: str = ""
@@ -107,11 +113,57 @@ class S3(BaseSettings):
             raise ValueError(f"S3 is half configured: set {', '.join(missing)} too")
         return self
 
+    @model_validator(mode="after")
+    def _bucket_is_not_in_the_host_too(self) -> "S3":
+        host = urlsplit(self.endpoint_url).hostname or ""
+        if self.bucket_name and host.startswith(f"{self.bucket_name.lower()}."):
+            raise ValueError(
+                "S3_ENDPOINT_URL begins with the bucket: leave it to S3_BUCKET_NAME, or objects"
+                " get wrong keys (S3_FORCE_PATH_STYLE=false puts it there)"
+            )
+        return self
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _only_an_address(cls, value: str) -> str:
+        """Refuse whatever S3 would take for a part of the key, or boto3 for no address at all."""
+        address = urlsplit(value)
+        if address.scheme not in {"http", "https"} or not _is_host(address):
+            raise ValueError("an address such as https://s3.example.org is expected")
+        if address.username is not None or address.query or address.fragment:
+            raise ValueError("only scheme, host and port are expected, without names and options")
+        if address.path not in {"", "/"}:
+            raise ValueError(
+                "an address without a path is expected; the bucket stands in S3_BUCKET_NAME"
+            )
+        return value.removesuffix("/")
+
+    @field_validator("bucket_name")
+    @classmethod
+    def _only_a_name(cls, value: str) -> str:
+        if value and not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "the name of a bucket is expected, without folders; the address stands in"
+                " S3_ENDPOINT_URL"
+            )
+        return value
+
     @field_validator("ca_bundle")
     @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
+    def _has_certificates(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        if not value.is_file():
             raise ValueError("no such file; name one with the certificates to trust, in PEM")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+        except ssl.SSLError as error:
+            raise ValueError(
+                "there is no certificate in this file (is it a key?); name one with the"
+                " certificates to trust, in PEM"
+            ) from error
+        except OSError as error:
+            raise ValueError(f"the file cannot be read: {error.strerror}") from error
         return value
 
     @property
@@ -151,3 +203,14 @@ class S3(BaseSettings):
             abort_uploads_after=timedelta(days=self.abort_multipart_days),
             check_every=timedelta(hours=self.cleanup_check_interval_hours),
         )
+
+
+def _is_host(address: SplitResult) -> bool:
+    """Whether the address has a host that boto3 takes, and a port that is one."""
+    try:
+        host, _ = address.hostname or "", address.port
+        if ":" in host:
+            return bool(ip_address(host))
+    except ValueError:
+        return False
+    return bool(_HOST.fullmatch(host))

@@ -1,10 +1,12 @@
 """GET /metrics on METRICS_PORT, for the workers and commands of this host."""
 
 import logging
+import os
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -16,6 +18,10 @@ from telegram_assistant.metrics import exposition, gate
 logger = logging.getLogger(__name__)
 
 
+TRY_EVERY: Final = 1.0
+"""Seconds between two attempts to get a port that is in use, and looks at the supervisor."""
+
+
 class Handler(WSGIRequestHandler):
     timeout = 10
     """Seconds for a request to arrive; a slow client would block the only thread."""
@@ -24,25 +30,32 @@ class Handler(WSGIRequestHandler):
         logger.debug(format, *args)
 
 
-def start() -> WSGIServer | None:
+def serve_beside(supervisor_pid: int) -> None:
     """
-    Serve from a thread that ends with the process; None if METRICS_PORT is 0 or in use.
+    Serve as long as this process's parent is the supervisor; while the port is in use, wait for it.
 
     The port may be in use by another `qcluster` of this host, which serves the counts of all
     of them. The workers do not need it.
     """
+    server = start()
+    while os.getppid() == supervisor_pid:
+        time.sleep(TRY_EVERY)
+        server = server or start(warn=False)
+
+
+def start(*, warn: bool = True) -> WSGIServer | None:
+    """Serve from a thread that ends with the process; None if METRICS_PORT is 0 or in use."""
     host, port = settings.METRICS.host, settings.METRICS.port
     if not port:
         return None
     try:
         server = make_server(host, port, application, handler_class=Handler)
     except OSError as error:
-        logger.warning(
-            "METRICS_PORT: %s:%s cannot be used (%s); this qcluster serves no /metrics",
-            host,
-            port,
-            error.strerror,
-        )
+        logger.log(
+            logging.WARNING if warn else logging.DEBUG,
+            "METRICS_PORT: %s:%s cannot be used (%s); this qcluster serves no /metrics until it can",
+            host, port, error.strerror,
+        )  # fmt: skip
         return None
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     logger.info("Metrics are at http://%s:%s/metrics", host, server.server_port)

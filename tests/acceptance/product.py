@@ -14,7 +14,8 @@ from urllib.parse import quote
 import psutil
 from django.db import connections
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import ROOT, Python, run_python
+
 SAMPLE = ROOT / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 
 
@@ -26,6 +27,8 @@ class Product:
     metrics_port: int = 0
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
+    new_interpreter: bool = False
+    """Whether its workers are started without what saves the tests their imports."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,14 +43,7 @@ class Product:
         }
 
     def manage(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, ROOT / "manage.py", *map(str, arguments)],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_python(ROOT / "manage.py", *arguments, env=self.environment)
 
     def json(self, *arguments: object) -> object:
         done = self.manage(*arguments, "--json")
@@ -56,15 +52,12 @@ class Product:
 
     def start_workers(self) -> None:
         log = (self.var_dir / "qcluster.log").open("ab")
+        how = {"env": self.environment, "stdout": log, "stderr": log, "start_new_session": True}
+        command = [str(ROOT / "manage.py"), "qcluster"]
         self.workers.append(
-            subprocess.Popen(
-                [sys.executable, ROOT / "manage.py", "qcluster"],
-                env=self.environment,
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            subprocess.Popen([sys.executable, *command], cwd=ROOT, **how)
+            if self.new_interpreter
+            else Python(*command, **how)
         )
         log.close()
 

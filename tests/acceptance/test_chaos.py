@@ -26,6 +26,7 @@ from events.models import Delivery, DeliveryState
 from telegram_assistant.embedded_postgres import server
 from tests.acceptance.probe.handlers import TABLE, Probe, register
 from tests.acceptance.product import ROOT, Product, in_session, wait_until
+from tests.processes import Python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,13 +38,18 @@ PROBE = {
 }
 PROCESSES = 10
 """Supervisor, a worker for each of three queues, and django-q2's six."""
+WORKERS = {
+    f"worker {queue}"[:15]: f"worker {queue}"
+    for queue in ("default", "probe_outside", "probe_other")
+}
+"""Linux keeps 15 bytes of a process's name."""
 QUIET_START = 2.0
 """Seconds that a process of ours takes to start on a machine with nothing else to do."""
 
 
 @pytest.fixture(scope="module")
 def slack():
-    """How many seconds longer a process takes to start now, since others use the machine."""
+    """How many seconds longer a new interpreter takes to start now: others use the machine."""
     started = time.monotonic()
     subprocess.run([sys.executable, ROOT / "manage.py", "help"], capture_output=True, check=True)
     return max(0.0, time.monotonic() - started - QUIET_START)
@@ -111,15 +117,15 @@ def seconds_until_handled(numbers, *, within):
 
 
 def tree(product):
-    """The processes of a cluster by what they are."""
+    """The processes of a cluster by what they are, which is what `top` shows of them."""
     [supervisor] = product.workers
     found = {"supervisor": psutil.Process(supervisor.pid)}
     for process in in_session(supervisor.pid):
         with suppress(psutil.NoSuchProcess):
-            command = process.cmdline()
-            if "worker" in command:
-                found[f"worker {command[command.index('--queue') + 1]}"] = process
-            elif "task_cluster" in command and os.getpgid(process.pid) == process.pid:
+            title = process.name()
+            if title.startswith("worker "):
+                found[WORKERS[title]] = process
+            elif title == "scheduler" and os.getpgid(process.pid) == process.pid:
                 found["django-q2"] = process
                 for sentinel in process.children():
                     found["sentinel"] = sentinel
@@ -370,8 +376,8 @@ class OwnProduct(Product):
 
 @pytest.fixture
 def publisher(own_server):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.acceptance.probe.publisher"], cwd=ROOT, text=True,
+    process = Python(
+        "-m", "tests.acceptance.probe.publisher", text=True,
         env=own_server.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def product(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        product = Product(tmp_path, metrics_port=probe.getsockname()[1])
+        product = Product(tmp_path, metrics_port=probe.getsockname()[1], new_interpreter=True)
     yield product
     product.kill_workers()
 

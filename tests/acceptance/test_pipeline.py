@@ -1,7 +1,9 @@
 """The sample channel through the real thing: real workers, real Tesseract, real PostgreSQL."""
 
 import json
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from subprocess import CompletedProcess
 
 import pytest
 from django.core.management import call_command
@@ -74,39 +76,60 @@ def test_real_workers_take_the_sample_channel_through_the_whole_pipeline(product
     )
 
 
-def test_text_drawn_into_the_pictures_is_read(product):
-    product.manage("import_export", SAMPLE)
+@dataclass(frozen=True)
+class Demo:
+    """What two runs of `demo` said, and what the database knew in the end."""
 
-    done = product.manage("drain", "--until-idle", "--json")
-
-    assert done.returncode == 0, done.stderr
-    read = texts_read()
-    scores = {
-        number: similarity(text, read[number])
-        for number, text in ((p["message_id"], " ".join(p["lines"])) for p in TRUTH["texts"])
-    }
-    assert min(scores.values()) > 0.85, scores
-    assert sum(scores.values()) / len(scores) > 0.95
+    first: "CompletedProcess[str]"
+    second: "CompletedProcess[str]"
+    texts: dict[int, str]
+    traces_of_a_post: list[tuple[str, str]]
+    traces: dict[str, set[str]]
+    """By topic."""
 
 
-def test_one_trace_id_leads_from_the_message_to_the_album(product):
-    product.manage("import_export", SAMPLE)
-    product.manage("drain", "--until-idle")
+@pytest.fixture(scope="class")
+def demo(tmp_path_factory, django_db_setup, django_db_blocker):
+    """Its rows are gone with the first test: the others look at what was noted of them."""
+    with django_db_blocker.unblock():
+        product = Product(tmp_path_factory.mktemp("demo"))
+        first, second = product.manage("demo"), product.manage("demo", "--json")
+        check_everything()
+        post = Post.objects.get(telegram_message_id=23)
+        events = OutboxEvent.objects.values_list("topic", "trace_id")
+        return Demo(
+            first, second, texts_read(), list(events.filter(payload__post_id=str(post.pk))),
+            {topic: {t for _, t in events.filter(topic=topic)} for topic, _ in events},
+        )  # fmt: skip
 
-    post = Post.objects.get(telegram_message_id=23)
-    traces = OutboxEvent.objects.filter(payload__post_id=str(post.pk)).values_list(
-        "topic", "trace_id"
-    )
 
-    assert {topic for topic, _ in traces} == {
-        "posts.parsed", "posts.vision.uploaded", "posts.vision.analyzed",
-    }  # fmt: skip
-    assert len({trace for _, trace in traces}) == 1
-    assembled = OutboxEvent.objects.filter(topic="album.assembled").values_list(
-        "trace_id", flat=True
-    )
-    known = set(OutboxEvent.objects.filter(topic="posts.parsed").values_list("trace_id", flat=True))
-    assert set(assembled) <= known
+class TestDemo:
+    """The sample channel, taken through the whole pipeline by one command."""
+
+    def test_text_drawn_into_the_pictures_is_read(self, demo):
+        scores = {
+            number: similarity(text, demo.texts[number])
+            for number, text in ((p["message_id"], " ".join(p["lines"])) for p in TRUTH["texts"])
+        }
+        assert min(scores.values()) > 0.85, scores
+        assert sum(scores.values()) / len(scores) > 0.95
+
+    def test_one_trace_id_leads_from_the_message_to_the_album(self, demo):
+        assert {topic for topic, _ in demo.traces_of_a_post} == {
+            "posts.parsed", "posts.vision.uploaded", "posts.vision.analyzed",
+        }  # fmt: skip
+        assert len({trace for _, trace in demo.traces_of_a_post}) == 1
+        assert demo.traces["album.assembled"] <= demo.traces["posts.parsed"]
+
+    def test_it_ends_well_and_the_second_time_imports_nothing(self, demo):
+        assert demo.first.returncode == 0, demo.first.stderr
+        for line in ("posts", "pictures read", "words recognized", "failed tasks", "password"):
+            assert line in demo.first.stdout
+        report = json.loads(demo.second.stdout)
+        assert demo.second.returncode == 0
+        assert (report["import"]["new"], report["import"]["updated"]) == (0, 0)
+        counts = TRUTH["counts"]
+        assert report["posts"] == counts["messages"] - counts["service_messages"]
 
 
 @pytest.mark.long
@@ -124,19 +147,6 @@ def test_workers_killed_in_the_middle_of_their_work_lose_and_double_nothing(prod
     product.start_workers()
 
     assert wait_until(idle, seconds=180), product.log[-3000:]
-    check_everything()
-
-
-def test_the_demo_ends_well_and_the_second_time_imports_nothing(product):
-    first = product.manage("demo")
-    second = product.manage("demo", "--json")
-
-    assert first.returncode == 0, first.stderr
-    for line in ("posts", "pictures read", "words recognized", "failed tasks", "password"):
-        assert line in first.stdout
-    report = json.loads(second.stdout)
-    assert (second.returncode, report["import"]["new"], report["import"]["updated"]) == (0, 0, 0)
-    assert report["posts"] == TRUTH["counts"]["messages"] - TRUTH["counts"]["service_messages"]
     check_everything()
 
 

@@ -36,8 +36,9 @@ def test_the_assembled_russian_channel_comes_in_as_its_manifest_says(product, te
     summary = manifest["summary"]
 
     report = product.json("import_export", folder / "ChatExport_2024-12-05")
-    product.manage("drain", "--until-idle")
+    drained = product.manage("drain", "--until-idle", "--json")
 
+    assert drained.returncode == 0, drained.stderr
     # The channel's new picture is a service message, and the unsupported one has no content.
     assert Post.objects.count() == summary["messages"] - summary["service"] - summary["unsupported"]
     assert report["service"] == summary["service"] + summary["unsupported"]

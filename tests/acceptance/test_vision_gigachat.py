@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from base64 import b64encode
 from functools import cache
@@ -16,9 +15,10 @@ from django.db.models import Count
 from PIL import Image, ImageDraw
 
 from events.models import Delivery
-from tests.acceptance.product import ROOT, Product, wait_until
+from tests.acceptance.product import Product, wait_until
 from tests.factories import Archive
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub
+from tests.processes import Python
 from vision import tasks
 from vision.models import PaidAnalysis, PostEnrichment, TokenBudget
 
@@ -57,8 +57,8 @@ def start(environment):
 
     @cache
     def parent():
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.acceptance.looker"], cwd=ROOT, env=environment,
+        return Python(
+            "-m", "tests.acceptance.looker", env=environment,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
 

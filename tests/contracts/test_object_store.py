@@ -1,4 +1,7 @@
-"""The contract of the port, for the stores in memory, on files and on S3 (moto's HTTP server)."""
+"""
+The contract of the port, for the stores in memory, on files and on S3: moto's HTTP server, and a
+real one (tests/real_s3.py).
+"""
 
 import errno
 import gzip
@@ -16,6 +19,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from certifi import where
 
 from accounts.models import Tenant
 from events.errors import RetryLater
@@ -44,13 +48,18 @@ DOCUMENT = {"description": "Кошка на окне", "labels": ["кот", "о�
 NOBODY = "http://127.0.0.1:9"
 
 
-@pytest.fixture(params=["memory", "files", "s3"])
+@pytest.fixture(params=["memory", "files", "s3", "real_s3"])
 def store(request, tmp_path):
     if request.param == "memory":
         return MemoryStore()
     if request.param == "files":
         return FileStore(tmp_path)
-    return request.getfixturevalue("s3")
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["s3", "real_s3"])
+def any_s3(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["memory", "files", "s3"])
@@ -283,9 +292,9 @@ def test_a_store_that_is_down_cannot_tell_its_uploads_and_rules(store_that_is_do
         store_that_is_down.lifecycle()
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", "s3", "real_s3"])
 def store_with_rules(request):
-    return MemoryStore() if request.param == "memory" else request.getfixturevalue("s3")
+    return MemoryStore() if request.param == "memory" else request.getfixturevalue(request.param)
 
 
 RULES = [
@@ -308,7 +317,7 @@ def test_rules_that_are_set_are_in_force_until_others_are(store_with_rules):
     assert list(store_with_rules.lifecycle()) == []
 
 
-def test_rules_of_others_stay_and_are_told(s3):
+def test_rules_of_others_stay_and_are_told(any_s3):
     foreign = {
         "ID": "theirs",
         "Status": "Enabled",
@@ -316,15 +325,15 @@ def test_rules_of_others_stay_and_are_told(s3):
         "Expiration": {"Days": 90},
     }
     off = {"ID": "off", "Status": "Disabled", "Filter": {"Prefix": "media/"}}
-    s3._client.put_bucket_lifecycle_configuration(
-        Bucket=s3._bucket,
+    any_s3._client.put_bucket_lifecycle_configuration(
+        Bucket=any_s3._bucket,
         LifecycleConfiguration={"Rules": [foreign, off | {"Expiration": {"Days": 1}}]},
     )
 
-    s3.sync_lifecycle(RULES)
-    s3.sync_lifecycle(RULES[1:])
+    any_s3.sync_lifecycle(RULES)
+    any_s3.sync_lifecycle(RULES[1:])
 
-    assert set(s3.lifecycle()) == {LifecycleRule("backup/", expire_days=90), RULES[1]}
+    assert set(any_s3.lifecycle()) == {LifecycleRule("backup/", expire_days=90), RULES[1]}
 
 
 @pytest.mark.parametrize(
@@ -377,10 +386,10 @@ def test_a_store_without_links_gives_none(kind, tmp_path):
     assert presigned(store) is None
 
 
-def test_a_link_shows_the_object_under_the_name_and_type_that_were_asked_for(s3):
-    put(s3, "media/t/a.jpg", b"picture", mime="text/html")
+def test_a_link_shows_the_object_under_the_name_and_type_that_were_asked_for(any_s3):
+    put(any_s3, "media/t/a.jpg", b"picture", mime="text/html")
 
-    link = presigned(s3, mime="application/octet-stream", attachment=True)
+    link = presigned(any_s3, mime="application/octet-stream", attachment=True)
 
     with urllib.request.urlopen(link) as answer:  # noqa: S310 - of the server started above
         assert answer.read() == b"picture"
@@ -390,11 +399,11 @@ def test_a_link_shows_the_object_under_the_name_and_type_that_were_asked_for(s3)
         )
 
 
-def test_a_link_is_signed_with_version_4_in_path_style_and_expires(s3):
-    link = urlsplit(presigned(s3))
+def test_a_link_is_signed_with_version_4_in_path_style_and_expires(any_s3):
+    link = urlsplit(presigned(any_s3))
 
     query = parse_qs(link.query)
-    assert link.path == f"/{s3._bucket}/media/t/a.jpg"
+    assert link.path == f"/{any_s3._bucket}/media/t/a.jpg"
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert query["X-Amz-Expires"] == ["90"]
     assert query["response-content-type"] == ["image/jpeg"]
@@ -408,7 +417,7 @@ def test_a_bucket_may_stand_in_the_name_of_the_host():
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({}, True), ({"verify_ssl": False}, False), ({"ca_bundle": Path(__file__)}, __file__)],
+    [({}, True), ({"verify_ssl": False}, False), ({"ca_bundle": Path(where())}, where())],
 )
 def test_certificates_are_checked_as_configured(changes, expected):
     store = S3Store(s3_settings("https://s3.example.org", **changes))
@@ -451,11 +460,11 @@ def test_a_listing_broken_off_by_the_server_is_not_the_end(behind_proxy, answeri
         list(answering_s3(page).list())
 
 
-def test_what_an_upload_was_wrapped_in_is_no_encoding_of_the_object(s3):
-    put(s3, "vision/t/a.json", pack(b"{}", level=6), content_encoding="aws-chunked, gzip")
+def test_what_an_upload_was_wrapped_in_is_no_encoding_of_the_object(any_s3):
+    put(any_s3, "vision/t/a.json", pack(b"{}", level=6), content_encoding="aws-chunked, gzip")
 
-    assert s3.head("vision/t/a.json").content_encoding == "gzip"
-    assert s3.read_json("vision/t/a.json") == {}
+    assert any_s3.head("vision/t/a.json").content_encoding == "gzip"
+    assert any_s3.read_json("vision/t/a.json") == {}
 
 
 def test_an_error_of_the_reader_is_not_one_of_the_store(store):
@@ -465,17 +474,17 @@ def test_an_error_of_the_reader_is_not_one_of_the_store(store):
         raise OSError(errno.ENOSPC, "disk full")
 
 
-def test_a_stream_that_gives_little_at_a_time_is_stored_whole(s3):
+def test_a_stream_that_gives_little_at_a_time_is_stored_whole(any_s3):
     class Trickle(BytesIO):
         def read(self, size=-1):
             return super().read(min(size, 1024 * 1024 - 7))
 
     content = bytes(range(256)) * (2 * PART_BYTES // 256)
 
-    s3.put(reserved("media/t/big.bin", len(content)), Trickle(content), mime="video/mp4")
+    any_s3.put(reserved("media/t/big.bin", len(content)), Trickle(content), mime="video/mp4")
 
-    assert s3.head("media/t/big.bin").size_bytes == len(content)
-    assert s3.head("media/t/big.bin").etag.endswith("-2")
+    assert any_s3.head("media/t/big.bin").size_bytes == len(content)
+    assert any_s3.head("media/t/big.bin").etag.endswith("-2")
 
 
 def test_an_empty_object_is_one(store):
@@ -537,39 +546,43 @@ def test_fact_002_the_same_bytes_are_one_object_and_one_upload(store, now):
 
 
 @pytest.fixture
-def pages_of_two(s3):
+def pages_of_two(any_s3):
     def shortened(params, **_):
         return params | {"MaxKeys": 2}
 
-    s3._client.meta.events.register("provide-client-params.s3.ListObjectsV2", shortened)
+    any_s3._client.meta.events.register("provide-client-params.s3.ListObjectsV2", shortened)
     yield
-    s3._client.meta.events.unregister("provide-client-params.s3.ListObjectsV2", shortened)
+    any_s3._client.meta.events.unregister("provide-client-params.s3.ListObjectsV2", shortened)
 
 
-def test_a_listing_of_many_pages_is_complete(s3, pages_of_two):
+def test_a_listing_of_many_pages_is_complete(any_s3, pages_of_two):
     for number in range(7):
-        put(s3, f"media/t/{number:04}.jpg", b"x")
+        put(any_s3, f"media/t/{number:04}.jpg", b"x")
 
-    assert len(list(s3.list("media/"))) == 7
+    assert len(list(any_s3.list("media/"))) == 7
 
 
-def test_a_big_object_goes_up_in_parts_and_comes_back_whole(s3):
+def test_a_big_object_goes_up_in_parts_and_comes_back_whole(any_s3):
     content = bytes(range(256)) * (2 * PART_BYTES // 256 + 1)
 
-    receipt = s3.put(reserved("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4")
+    receipt = any_s3.put(
+        reserved("media/t/big.bin", len(content)), BytesIO(content), mime="video/mp4"
+    )
 
-    with s3.open("media/t/big.bin") as file:
+    with any_s3.open("media/t/big.bin") as file:
         assert file.read() == content
     assert receipt.size_bytes == len(content)
 
 
-def test_a_big_object_over_its_reservation_leaves_no_parts_behind(s3):
+def test_a_big_object_over_its_reservation_leaves_no_parts_behind(any_s3):
     with pytest.raises(ReservationMismatch):
-        s3.put(reserved("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4")
+        any_s3.put(
+            reserved("media/t/big.bin", PART_BYTES + 1), bytes(2 * PART_BYTES), mime="video/mp4"
+        )
 
-    uploads = s3._client.list_multipart_uploads(Bucket=s3._bucket)
+    uploads = any_s3._client.list_multipart_uploads(Bucket=any_s3._bucket)
     assert "Uploads" not in uploads
-    assert s3.head("media/t/big.bin") is None
+    assert any_s3.head("media/t/big.bin") is None
 
 
 def test_a_bucket_that_does_not_exist_is_not_an_absent_object(moto):

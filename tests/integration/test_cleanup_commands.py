@@ -124,7 +124,7 @@ class TestAuto:
 
         _, err, code = cleanup(run, "auto", "--target-gb", "0")
 
-        assert code == 1
+        assert code == 2
         assert "switched off" in err
         assert len(in_ledger()) == 1
 
@@ -252,7 +252,7 @@ class TestLifecycle:
     def test_a_store_that_is_away_is_a_failure(self, store, run):
         store.down = True
 
-        assert run("sync_lifecycle")[2] == 1
+        assert run("sync_lifecycle")[2] == 2
 
     def test_the_lifetimes_follow_the_settings(self, settings, store, run):
         ttl = {**settings.CLEANUP.ttl, "vision": 3 * DAY}

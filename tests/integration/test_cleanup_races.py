@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories
 from tests.concurrency import wait_for_backends
+from tests.processes import Python
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
 
@@ -254,8 +254,10 @@ def start(files):
 
     def make():
         arguments = [database, str(files.root)]
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.cleanup_crash_worker", *arguments],
+        worker = Python(
+            "-m",
+            "tests.integration.cleanup_crash_worker",
+            *arguments,
             stdout=subprocess.PIPE,
         )
         workers.append(worker)

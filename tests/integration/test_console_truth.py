@@ -22,6 +22,7 @@ from media.admin import import_summary
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, MediaState, Post
 from media.services.imports import ImportSummary
 from storage_quota.models import (
+    BucketState,
     IntegrityCheck,
     IntegrityFinding,
     Orphan,
@@ -120,6 +121,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Reservation: _reservation,
     IntegrityCheck: _check,
     IntegrityFinding: _check,
+    BucketState: lambda: BucketState.objects.create(
+        place="https://s3.example.org archive", surveyed_at=make.NOW, versioning="Enabled"
+    ),
     Orphan: lambda: Orphan.objects.create(
         key=f"media/{uuid.uuid4()}/k.png",
         size_bytes=1,

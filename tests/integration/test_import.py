@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from PIL import Image
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import subscriptions
+from events import liveness, subscriptions
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
@@ -31,6 +30,7 @@ from storage_quota import services
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
+from tests.processes import Python
 from tests.unit.exports import CHANNEL_ID, NOT_INCLUDED, chat, message, photo, write
 from tests.unit.test_picture_structure import GIF_BOMB
 
@@ -548,7 +548,10 @@ class TestInterruption:
         assert failures == []
         assert self.normal(state()) == self.normal(wanted)
 
-    def test_killed_anywhere_and_run_again_it_ends_in_the_same_state(self, tmp_path, objects_dir):
+    def test_killed_anywhere_and_run_again_it_ends_in_the_same_state(
+        self, tmp_path, objects_dir, monkeypatch
+    ):
+        monkeypatch.setattr(liveness, "GONE_AFTER", 1.0)
         folder = self.export(tmp_path)
         wanted = self.expected(folder)
 
@@ -561,8 +564,11 @@ class TestInterruption:
 
     def kill_after(self, delay: float, folder: Path, objects_dir: Path) -> None:
         """The child prints when it is about to begin; `delay` seconds later it is killed."""
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(folder), str(objects_dir)],
+        child = Python(
+            "-c",
+            CHILD,
+            folder,
+            objects_dir,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"TEST_DATABASE": connections["default"].settings_dict["NAME"]},

@@ -4,7 +4,6 @@ import atexit
 import os
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from django.db import connections
 from telegram_assistant import secret_key
 from telegram_assistant.embedded_postgres import server
 from telegram_assistant.embedded_postgres.base import DatabaseWrapper
+from tests.processes import Python
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "telegram_assistant"
@@ -291,9 +291,9 @@ class _watched:  # noqa: N801 - reads as a verb
 
 def _process(program: str, folder: Path) -> "subprocess.Popen[str]":
     """Stands at the line: it has imported everything and waits for a word on stdin."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    process = Python(
+        "-c", program, folder,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process

@@ -315,6 +315,26 @@ class TestWorkersServer:
         assert "serves no /metrics" in caplog.text
         assert _get(f"{address}/metrics").status == 200
 
+    def test_a_port_that_becomes_free_is_taken_and_without_the_supervisor_it_ends(
+        self, monkeypatch
+    ):
+        """Of a supervisor that was killed, the metrics keep the port for a moment."""
+        started = []
+
+        def start(*, warn=True):
+            started.append(warn)
+            return object() if len(started) == 3 else None
+
+        parents = iter([7, 7, 7, 7, 7, 1])
+        monkeypatch.setattr(server, "start", start)
+        monkeypatch.setattr(server, "TRY_EVERY", 0)
+        monkeypatch.setattr(server.os, "getppid", lambda: next(parents))
+
+        server.serve_beside(7)
+
+        assert started == [True, False, False]
+        assert next(parents, None) is None
+
     def test_port_0_serves_nothing(self, serve):
         serve(port=0)
 

@@ -1,3 +1,4 @@
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from accounts import tenants
 from accounts.models import Tenant
+from events import liveness
 from storage_quota import selectors, services, tasks
 from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, UnfinishedUpload
@@ -500,15 +502,72 @@ def test_a_new_reservation_clears_away_what_a_killed_writer_left_half_written(re
     assert Reservation.objects.get() == again
 
 
-def test_a_store_that_is_away_keeps_no_new_reservation_from_replacing_an_expired_one(
-    reserve, store, now
-):
-    reserve(20, "a")
+def test_what_a_killed_writer_left_counts_until_the_store_has_aborted_it(reserve, store, now):
+    """While the store is away nothing can be put either; replaced, its upload would count no more."""
+    killed = reserve(20, "a")
     store.down = True
 
-    again = reserve(20, "a", now=now + RESERVATION_TTL)
+    with pytest.raises(StoreUnavailable):
+        reserve(20, "a", now=now + RESERVATION_TTL)
+
+    assert Reservation.objects.get() == killed
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """Another worker that is not alive; that is certain after some tenths of a second here."""
+    liveness.stop()
+    monkeypatch.setattr(liveness, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(liveness, "GONE_AFTER", 0.3)
+    yield uuid.uuid4()
+    liveness.stop()
+
+
+def test_a_worker_killed_again_and_again_reserves_once(reserve, store, now, gone):
+    for attempt in range(5):
+        killed = reserve(20, "a")
+        Reservation.objects.update(writer=gone)
+        store.unfinished.append(UnfinishedUpload(killed.key, str(attempt), now))
+        assert selectors.taken_in_all() == 20
+
+    again = reserve(20, "a")
 
     assert Reservation.objects.get() == again
+    assert store.unfinished == []
+    assert not again.contested
+    assert again.may_land_until == killed.expires_at  # a late put may still be carried out
+
+
+def test_what_a_killed_worker_reserved_is_aborted_before_it_is_settled(reserve, store, now, gone):
+    killed = reserve(20, "a")
+    Reservation.objects.update(writer=gone)
+    store.unfinished = [UnfinishedUpload(killed.key, "1", now)]
+
+    again = reserve(20, "a")
+    store.put(again, b"x" * 20, mime="image/png")
+    services.settle(again, now=now)
+
+    assert store.unfinished == []
+    assert not Reservation.objects.exists()
+    assert in_ledger() == in_bucket(store)
+
+
+def test_a_key_that_somebody_alive_writes_too_is_left_to_both(reserve, store, now, gone):
+    killed = reserve(7, "a")
+    Reservation.objects.update(writer=gone)
+    alive = Reservation.objects.create(
+        **{field: getattr(killed, field) for field in ("tenant", "content_type", "key")},
+        size_bytes=7,
+        created_at=now,
+        expires_at=killed.expires_at,
+        writer=liveness.worker_id(),
+    )
+    store.unfinished = [UnfinishedUpload(killed.key, "theirs", now)]
+
+    reserve(7, "a")
+
+    assert [upload.upload_id for upload in store.unfinished] == ["theirs"]
+    assert {killed, alive} < set(Reservation.objects.all())
 
 
 def test_the_scheduled_task_aborts_what_is_ours_and_old(store):

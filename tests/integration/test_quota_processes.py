@@ -1,7 +1,5 @@
 """Sixty-four processes and space for ten: the limit holds, whichever of them are killed."""
 
-import subprocess
-import sys
 import time
 from datetime import timedelta
 
@@ -14,6 +12,7 @@ from storage_quota import selectors, services
 from storage_quota.models import Reservation
 from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
+from tests.processes import Python
 from tests.storage_fixtures import in_bucket, in_ledger, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,15 +48,8 @@ def run(tenant, files, limits):
 
     def make(*, count=WRITERS, doomed=0):
         arguments = [files.root, tenant.pk, LIMIT, SIZE, count, doomed]
-        writers = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.integration.quota_writers",
-                str(connection.settings_dict["NAME"]),
-                *map(str, arguments),
-            ],
-        )
+        name = connection.settings_dict["NAME"]
+        writers = Python("-m", "tests.integration.quota_writers", name, *arguments)
         started.append(writers)
         comparisons = 0
         while writers.poll() is None:

@@ -2,7 +2,6 @@
 
 import random
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from storage_quota.models import Reservation, TenantUsage
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationRequest
 from tests.concurrency import wait_for_backends
+from tests.processes import Python
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,8 +191,10 @@ def start(tenant, files):
         database = connection.settings_dict["NAME"]
         arguments = [str(database), str(files.root), str(tenant.pk), mode]
         for _ in range(count):
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.storage_crash_worker", *arguments],
+            worker = Python(
+                "-m",
+                "tests.integration.storage_crash_worker",
+                *arguments,
                 stdout=subprocess.PIPE,
             )
             workers.append(worker)

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -26,6 +25,7 @@ from media.services.pipeline import batches
 from media.sources.export import ExportSource
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, StoreNotWritable, get_store
+from tests.processes import run_python
 from tests.small_disk import SmallDisk, small_disk
 from tests.unit.exports import chat, message, write
 
@@ -252,10 +252,7 @@ def test_an_installation_whose_whole_disk_fills_up_goes_on_when_there_is_room(tm
         here.pop("DATABASE_URL", None)
 
         def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
-            return subprocess.run(
-                [sys.executable, ROOT / "manage.py", *arguments],
-                env=here, cwd=ROOT, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+            return run_python(ROOT / "manage.py", *arguments, env=here)
 
         try:
             done = manage("migrate", "--verbosity", "0")

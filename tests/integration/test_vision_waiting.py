@@ -405,7 +405,6 @@ def test_fact_067_workers_say_whether_they_analyze_pictures(
     vision, monkeypatch, caplog, enabled, lines
 ):
     monkeypatch.setattr(qcluster.Cluster, "handle", lambda *_, **__: None)
-    monkeypatch.setattr(qcluster.server, "start", lambda: None)
     vision(feature_vision_enabled=enabled)
 
     qcluster.Command().handle()

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant import config
 from telegram_assistant.config import storage
+from tests.gigachat_stub import certificates
 
 SECRET = "hush-9f3a"
 GROUPS = [g for g in BaseSettings.__subclasses__() if g.__module__.startswith(config.__name__)]
@@ -133,6 +134,20 @@ class TestBadValues:
             ("S3_CONNECT_TIMEOUT_SEC", "0"),
             ("S3_MAX_RETRY_ATTEMPTS", "0"),
             ("S3_RETRY_MODE", "often"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org/bucket"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org/bucket/"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org/?region=ru"),
+            ("S3_ENDPOINT_URL", "https://key:secret@s3.example.org"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org#bucket"),
+            ("S3_ENDPOINT_URL", "s3.example.org"),
+            ("S3_ENDPOINT_URL", "ftp://s3.example.org"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org:port"),
+            ("S3_ENDPOINT_URL", "https://s3.example.org:70000"),
+            ("S3_ENDPOINT_URL", "https://my_minio:9000"),
+            ("S3_ENDPOINT_URL", "https://[::zzz]:9000"),
+            ("S3_ENDPOINT_URL", ""),
+            ("S3_BUCKET_NAME", "bucket/folder"),
+            ("S3_BUCKET_NAME", "https://s3.example.org/bucket"),
             ("S3_CA_BUNDLE", "/nowhere/ca.pem"),
             ("S3_CA_BUNDLE", ""),
             ("S3_FORCE_PATH_STYLE", "maybe"),
@@ -209,6 +224,52 @@ class TestObjectStore:
 
         assert s3.configured
         assert s3.secret_access_key.get_secret_value() == SECRET
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "https://s3.example.org",
+            "http://localhost:9000",
+            "http://127.0.0.1:7480/",
+            "https://[2001:db8::1]:9000",
+            "https://S3.Example.org:443",
+        ],
+    )
+    def test_an_address_is_scheme_host_and_port(self, read, address):
+        s3 = read(**S3_COMPLETE | {"S3_ENDPOINT_URL": address}).s3
+
+        assert s3.endpoint_url == address.removesuffix("/")
+
+    def test_a_bucket_in_the_path_is_refused_with_where_it_belongs(self, complaint):
+        text = complaint(**S3_COMPLETE | {"S3_ENDPOINT_URL": "https://s3.example.org/mine"})
+
+        assert "S3_BUCKET_NAME" in text
+
+    def test_a_bucket_in_the_host_is_refused_too(self, complaint, read):
+        mine = S3_COMPLETE | {
+            "S3_BUCKET_NAME": "mine",
+            "S3_ENDPOINT_URL": "https://mine.s3.example.org",
+        }
+
+        assert "S3_ENDPOINT_URL begins with the bucket" in complaint(**mine)
+        assert read(**mine | {"S3_BUCKET_NAME": "min"}).s3.configured
+
+    @pytest.mark.parametrize("kind", ["key", "text", "empty", "authority"])
+    def test_certificates_to_trust_are_certificates(self, complaint, read, tmp_path, kind):
+        made = certificates.make(tmp_path)
+        file = tmp_path / "file.pem"
+        content = {
+            "key": made.chain.read_bytes().partition(b"-----BEGIN CERT")[0],
+            "text": b"not PEM",
+            "empty": b"",
+            "authority": made.ca.read_bytes(),
+        }[kind]
+        file.write_bytes(content)
+
+        if kind == "authority":
+            assert read(S3_CA_BUNDLE=str(file)).s3.certificates == str(file)
+        else:
+            assert "no certificate" in complaint(S3_CA_BUNDLE=str(file))
 
     @pytest.mark.parametrize("threshold", ["15", "15.5"])
     def test_the_emergency_comes_before_the_limit(self, complaint, threshold):

@@ -1,11 +1,17 @@
-"""How queues are shared out among processes, and when a child is replaced."""
+"""How queues are shared out among processes, how they begin, and when a child is replaced."""
 
+import io
+import os
+import random
+import signal
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
-from events.supervision import children, supervisors
+from events.supervision import children, forks, supervisors
 from events.supervision.children import Child
 from events.supervision.supervisor import shared_out
 
@@ -28,12 +34,11 @@ def test_without_queues_no_process_is_needed():
 
 
 @pytest.fixture
-def child(monkeypatch, caplog):
-    """A child that runs a line of Python instead of a command."""
+def child(caplog):
+    """A child whose work is a line of Python."""
 
     def make(line):
-        child = Child("the child", ["worker"])
-        child._command = [sys.executable, "-c", line]
+        child = Child("the child", lambda: exec(line, {}), title="child")  # noqa: S102 - our own
         made.append(child)
         child.start_if_due()
         return child
@@ -56,10 +61,11 @@ def test_a_child_that_works_is_left_alone(child):
 
 
 def test_it_says_how_a_child_ended(child):
-    import_os = "import os, signal; "
-
     assert why(child("raise SystemExit(3)")) == "ended with exit code 3"
-    assert why(child(import_os + "os.kill(os.getpid(), 9)")) == "was killed by signal 9"
+    assert why(child("raise SystemExit('why')")) == "ended with exit code 1"
+    assert why(child("raise SystemExit")) == "ended with exit code 0"
+    assert why(child("1 / 0")) == "ended with exit code 1"
+    assert why(child("import os; os.kill(os.getpid(), 9)")) == "was killed by signal 9"
 
 
 def test_a_replaced_child_is_logged_with_its_pid_and_the_reason_and_started_again(child, caplog):
@@ -97,3 +103,121 @@ def test_a_supervisor_is_seen_alive_by_others_until_it_ends(settings, tmp_path):
         during = supervisors.any_alive()
 
     assert (before, during, supervisors.any_alive()) == (False, True, False)
+
+
+@pytest.fixture
+def begin():
+    """Begins work in a fork, which is killed at the end of the test."""
+
+    def begin(work, *, title="a test", own_group=False):
+        begun.append(forks.begin(work, title=title, own_group=own_group))
+        return begun[-1]
+
+    begun = []
+    yield begin
+    for pid in begun:
+        os.kill(pid, signal.SIGKILL)  # also one that has ended, since nobody has waited for it
+        os.waitpid(pid, 0)
+
+
+def sleep():
+    time.sleep(60)
+
+
+def test_a_child_never_returns_into_the_code_of_its_parent(begin, tmp_path):
+    parent, seen = os.getpid(), tmp_path / "seen"
+
+    try:
+        pid = begin(lambda: 1 / 0)
+    finally:
+        with seen.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    assert seen.read_text() == f"{parent}\n"
+
+
+class NobodyReads(io.StringIO):
+    def flush(self):
+        raise BrokenPipeError
+
+
+def test_nor_does_one_whose_output_nobody_reads(begin, tmp_path):
+    parent, seen = os.getpid(), tmp_path / "seen"
+
+    def work():
+        sys.stdout = NobodyReads()
+
+    try:
+        pid = begin(work)
+    finally:
+        with seen.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    assert (seen.read_text(), ended.si_status) == (f"{parent}\n", 0)
+
+
+def test_a_signal_at_the_very_start_ends_the_child_and_reaches_no_handler_of_the_parent(begin):
+    handled = []
+    before = signal.signal(signal.SIGTERM, lambda *_: handled.append(os.getpid()))
+    try:
+        pids = [begin(sleep) for _ in range(30)]
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        ends = [os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_status for pid in pids]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert set(ends) == {signal.SIGTERM}
+    assert handled == []
+
+
+def test_a_signal_for_the_parent_is_still_heard_by_it(begin):
+    handled = []
+    before = signal.signal(signal.SIGTERM, lambda *_: handled.append(os.getpid()))
+    try:
+        begin(sleep)
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert handled == [os.getpid()]
+
+
+def test_a_child_does_not_keep_the_lock_of_a_supervisor_that_is_gone(begin, settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+    with supervisors.counted():
+        pid = begin(sleep)
+        assert supervisors.any_alive()
+
+    assert psutil.pid_exists(pid)
+    assert not _within_seconds(supervisors.any_alive, False)
+
+
+def test_no_two_children_draw_the_same_numbers(begin, tmp_path):
+    def draw():
+        (tmp_path / str(os.getpid())).write_text(str(random.random()))
+
+    for pid in [begin(draw) for _ in range(3)]:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    assert len({path.read_text() for path in tmp_path.iterdir()}) == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="processes have no such name here")
+def test_a_child_is_named_by_what_it_does_and_leads_a_group_where_it_has_to(begin):
+    worker, scheduler = begin(sleep, title="worker default"), begin(sleep, own_group=True)
+
+    named = _within_seconds(lambda: psutil.Process(worker).name(), "worker default")
+    assert named == "worker default"
+    assert os.getpgid(worker) == os.getpgrp()
+    assert os.getpgid(scheduler) == scheduler
+
+
+def _within_seconds(look, wanted):
+    """What `look` returns, as soon as that is `wanted`, at the latest after ten seconds."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end and look() != wanted:
+        time.sleep(0.01)
+    return look()

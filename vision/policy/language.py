@@ -9,9 +9,10 @@ about Ukrainian; lingua took 96 and 370 MB, and took 2.6 % of the Ukrainian ones
 import re
 from functools import cache
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 LANGUAGES: Final = frozenset(
     """
@@ -49,7 +50,10 @@ def detect(text: str) -> str | None:
 
 
 @cache
-def _model() -> LanguageIdentifier:
+def _model() -> "LanguageIdentifier":
+    # With it comes numpy: most commands need neither.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - see above
+
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(LANGUAGES)
     return model

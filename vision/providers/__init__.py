@@ -2,15 +2,15 @@
 
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from vision.providers.gigachat.client import GigaChatConnection
-from vision.providers.gigachat.preprocess import PreprocessOptions
-from vision.providers.gigachat.provider import GigaChatVision
 from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import VisionProvider
+
+if TYPE_CHECKING:
+    from vision.providers.gigachat.provider import GigaChatVision
 
 _construction = Lock()
 
@@ -26,7 +26,7 @@ def get_ocr() -> VisionProvider:
     )
 
 
-def get_gigachat() -> GigaChatVision | None:
+def get_gigachat() -> "GigaChatVision | None":
     """
     Return the process's GigaChat provider, or None where GigaChat is not configured.
 
@@ -40,8 +40,13 @@ def get_gigachat() -> GigaChatVision | None:
 
 
 @lru_cache(maxsize=1)
-def _gigachat(gigachat: Any, vision: Any) -> GigaChatVision:
+def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
     """Construct the provider from `settings.GIGACHAT` and `settings.VISION`, the cache's keys."""
+    # The SDK is a third of a second that an installation without GigaChat need not wait.
+    from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - see above
+    from vision.providers.gigachat.preprocess import PreprocessOptions  # noqa: PLC0415 - see above
+    from vision.providers.gigachat.provider import GigaChatVision  # noqa: PLC0415 - see above
+
     return GigaChatVision(
         connection=GigaChatConnection(
             authorization_key=gigachat.authorization_key.get_secret_value(),

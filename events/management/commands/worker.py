@@ -4,7 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events import subscriptions
-from events.supervision.worker_process import WorkerProcess, exit_at_once
+from events.supervision.forks import end_at_once
+from events.supervision.worker_process import WorkerProcess
 
 
 class Command(BaseCommand):
@@ -25,4 +26,4 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no queue {', '.join(unknown)}; there are: {', '.join(known)}"
             )
-        exit_at_once(WorkerProcess(queues, supervisor_pid=options["supervisor"]).run())
+        end_at_once(WorkerProcess(queues, supervisor_pid=options["supervisor"]).run())

@@ -9,11 +9,17 @@ from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, S
 
 BATCH_MESSAGES = 2000
 BATCH_CHARS = 1_000_000
-BATCH_FILE_BYTES = 64 * 1024**2
+BATCH_FILE_BYTES = 32 * 1024**2
 """
 A batch ends at whichever limit is reached first: messages, their text, or their files. Each
-batch pays for one commit, a killed import loses at most two, and memory holds two, however long
+batch pays for one commit, a killed import loses at most two, and memory holds three, however long
 the posts are.
+"""
+FIRST_FILE_BYTES = 8 * 1024**2
+"""
+Files of the first batch; each later one may have twice as many. So the store has work while the
+files after them are still read and hashed, and the rows are written. Smaller batches would pay for
+more statements than they save: each waits for its turn on a busy machine.
 """
 
 
@@ -28,14 +34,20 @@ class Batch:
     service: int = 0
     chars: int = 0
     file_bytes: int = 0
+    most_file_bytes: int = FIRST_FILE_BYTES
 
     @property
     def full(self) -> bool:
         return (
             len(self.messages) + len(self.problems) >= BATCH_MESSAGES
             or self.chars >= BATCH_CHARS
-            or self.file_bytes >= BATCH_FILE_BYTES
+            or self.file_bytes >= self.most_file_bytes
         )
+
+    def following(self) -> "Batch":
+        """The next batch of the same chat."""
+        most = min(2 * self.most_file_bytes, BATCH_FILE_BYTES)
+        return Batch(chat=self.chat, most_file_bytes=most)
 
 
 def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch, None, None]:
@@ -54,7 +66,7 @@ def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch,
             _add(source, batch, record)
             if batch.full:
                 yield batch
-                batch = Batch(chat=batch.chat)
+                batch = batch.following()
     yield batch
 
 

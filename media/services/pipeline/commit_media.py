@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from events import copy_rows
 from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.plan import BatchPlan, record_problem
@@ -48,9 +49,7 @@ def write_media(
     wanted = {blob.sha256: blob for blob in plan.blobs}
     new = [blob for sha256, blob in sorted(wanted.items()) if sha256 in uploads.put]
     # Another import may have committed the same content since; its row serves both.
-    MediaObject.objects.bulk_create(
-        [_media_row(channel, blob, now=now) for blob in new], ignore_conflicts=True
-    )
+    copy_rows.insert_missing(MediaObject, [_media_row(channel, blob, now=now) for blob in new])
     # The lock keeps an eviction from these rows until the posts that show them are written.
     # Ordered by id, so that two imports cannot deadlock; NO KEY, so that the foreign keys of
     # other transactions need not wait for it.

@@ -1,17 +1,17 @@
 """Commit the posts of a batch: their rows, the media they show, and the events about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from events import trace
+from events import copy_rows, trace
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events, post_merge, post_row
 from media.posts.parsed_message import ParsedMessage
 from media.posts.post_row import PostRow
-from media.services.pipeline import copy_upsert
 from media.services.pipeline.plan import BatchPlan, posts_of
 
 PostEvent = PostParsedEventV1 | VisionUploadedEventV1
@@ -92,8 +92,8 @@ def write_posts(
     )
     for parsed, row in built:
         plan.outcome.counts[changes.add(parsed, row, stored.get(row.telegram_message_id))] += 1
-    _upsert_posts(changes.rows, now=now)
-    _replace_media(changes.media_rows)
+    _write_rows(changes.rows, stored, now=now)
+    _replace_media(changes.media_rows, changes.contents_before.keys())
     return changes.events
 
 
@@ -112,20 +112,25 @@ def _contents_of(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
     return result
 
 
-def _upsert_posts(posts: Sequence[PostRow], *, now: datetime) -> None:
+def _write_rows(posts: Sequence[PostRow], stored: Mapping[int, PostRow], *, now: datetime) -> None:
+    # The channel is locked: nobody else inserts what is not stored now.
+    stamps = {"created_at": now, "updated_at": now}
+    new = [row for row in posts if row.telegram_message_id not in stored]
+    copy_rows.insert(Post, new, columns=post_row.COLUMNS, stamps=stamps)
     # `created_at` is not updated: it stays the time of the first import.
-    copy_upsert.upsert(
+    copy_rows.upsert(
         Post,
-        posts,
+        [row for row in posts if row.telegram_message_id in stored],
         columns=post_row.COLUMNS,
-        stamps={"created_at": now, "updated_at": now},
+        stamps=stamps,
         unique=["channel", "telegram_message_id"],
         update=[*post_row.FROM_MESSAGE, "updated_at"],
     )
 
 
-def _replace_media(rows: Sequence[PostMedia]) -> None:
+def _replace_media(rows: Sequence[PostMedia], with_media_before: AbstractSet[UUID]) -> None:
     # Deleted, not updated: an edit may show another picture, and the trigger that counts
     # references refuses a row that moves to another media object.
-    PostMedia.objects.filter(post_id__in={row.post_id for row in rows}).delete()
-    PostMedia.objects.bulk_create(rows)
+    if replaced := {row.post_id for row in rows} & with_media_before:
+        PostMedia.objects.filter(post_id__in=replaced).delete()
+    copy_rows.insert(PostMedia, rows)

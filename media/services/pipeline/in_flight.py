@@ -74,9 +74,17 @@ def start(
 
 
 def finish(batch: InFlight) -> BatchOutcome:
-    """Wait for the uploads and commit; start again where a medium was evicted meanwhile."""
+    """
+    Wait for the uploads and commit; start again where a medium was evicted meanwhile.
+
+    Where the store is full, what it had room for is committed, and the outcome says so.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         uploads = batch.uploads.wait()
+        if uploads.full:
+            stored = uploads.known | uploads.put.keys() | uploads.refused.keys()
+            batch.plan.leave_out({blob.sha256 for blob in batch.plan.blobs} - stored)
+            batch.plan.outcome.stopped_by = uploads.full
         try:
             with transaction.atomic():
                 commit(batch.channel, batch.plan, uploads, now=batch.now)

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
+from events.errors import DomainError
 from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.blobs import FileTooLarge, read_blob
@@ -32,6 +34,8 @@ class BatchOutcome:
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    stopped_by: DomainError | None = None
+    """Why the import ends with this batch, of which only a part was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,17 @@ class BatchPlan:
     @property
     def blobs(self) -> list[Blob]:
         return [blob for parsed in self.messages for blob in parsed.blobs]
+
+    def leave_out(self, lacking: AbstractSet[str]) -> None:
+        """Leave out the messages that have one of these contents: a later import takes them up."""
+        dropped = {
+            parsed.message.message_id
+            for parsed in self.messages
+            if any(blob.sha256 in lacking for blob in parsed.blobs)
+        }
+        self.messages = [m for m in self.messages if m.message.message_id not in dropped]
+        problems = self.outcome.problems
+        self.outcome.problems = [p for p in problems if p.message_id not in dropped]
 
 
 def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message]) -> BatchPlan:

@@ -4,21 +4,24 @@ next are uploaded, so that PostgreSQL and the store work at the same time.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
+from functools import cache, partial
 
 from django.db import DataError, IntegrityError, InternalError, OperationalError, connection
 from django.utils import timezone
 from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile
 
 from accounts.models import Tenant
+from events.errors import DomainError
+from media.models import Channel
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel
 from media.services.pipeline.in_flight import InFlight, finish, start
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.upload import upload_pool
 from media.sources.export.source import ExportSource
-from media.sources.port import Problem
+from media.sources.port import Chat, Problem
 
 _REFUSALS = (
     DataError,
@@ -41,18 +44,27 @@ def import_batches(
     """
     Import the batches; yield each with its outcome once its rows are committed.
 
-    Whatever ends the import early, no more than two batches have to be done again.
+    Whatever ends the import early, no more than two batches have to be done again. Where the store
+    is full, what it had room for is kept, and StoreFull is raised after that.
     """
     queue: _Queue = deque()
+    full: DomainError | None = None
+    channel_of = cache(partial(save_channel, tenant=tenant))  # once a chat, not once a batch
     with upload_pool() as pool:
         try:
             for batch in batches:
                 pending = _pending_contents(queue)
-                queue.append((batch, _start(source, batch, tenant, pool, pending)))
+                queue.append((batch, _start(source, batch, channel_of, pool, pending)))
                 if len(queue) > 1:
-                    yield _finish_oldest(queue)
+                    yield (done := _finish_oldest(queue))
+                    full = done[1].stopped_by
+                if full:
+                    break
             while queue:
-                yield _finish_oldest(queue)
+                yield (done := _finish_oldest(queue))
+                full = full or done[1].stopped_by
+            if full:
+                raise full
         finally:
             # Batches are left here only where the import ends early: their bytes are given back.
             for _, left in queue:
@@ -67,11 +79,15 @@ def _pending_contents(queue: _Queue) -> frozenset[str]:
 
 
 def _start(
-    source: ExportSource, batch: Batch, tenant: Tenant, pool: Executor, pending: frozenset[str]
+    source: ExportSource,
+    batch: Batch,
+    channel_of: Callable[[Chat], Channel],
+    pool: Executor,
+    pending: frozenset[str],
 ) -> InFlight | None:
     if batch.chat is None:
         return None
-    channel = save_channel(batch.chat, tenant=tenant)
+    channel = channel_of(batch.chat)
     if not batch.messages:
         return None
     return start(
@@ -109,6 +125,7 @@ def _finish_by_halves(batch: InFlight) -> BatchOutcome:
     half = len(batch.messages) // 2
     outcome = _finish_by_halves(batch.restart(batch.messages[:half]))
     rest = _finish_by_halves(batch.restart(batch.messages[half:]))
+    outcome.stopped_by = outcome.stopped_by or rest.stopped_by
     outcome.counts.update(rest.counts)
     outcome.problems += rest.problems
     return outcome

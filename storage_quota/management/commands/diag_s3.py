@@ -3,17 +3,19 @@ import json
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from accounts.tenants import TenantUnknown, find_tenant
 from events.management.tables import facts, table
 from storage_quota.management.sizes import gib, mib, percent
-from storage_quota.models import Reservation, StoredObject
-from storage_quota.object_store import ObjectInfo, get_store
-from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.management.storage_command import StorageCommand
+from storage_quota.models import BucketState, Reservation, StoredObject
+from storage_quota.object_store import ObjectInfo, get_store, survey, warnings
+from storage_quota.object_store.factory import where
 from storage_quota.object_store.port import check_key
 from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
@@ -23,7 +25,8 @@ YELLOW, RED = 75, 90
 CODES = "exit codes: 0 done; 1 no such tenant or object; 2 the store does not answer"
 
 
-class Command(BaseCommand):
+class Command(StorageCommand):
+    exit_codes: ClassVar = {TenantUnknown: 1}
     help = f"Show what the bucket holds, by the ledger and by the store itself. {CODES}."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,15 +41,11 @@ class Command(BaseCommand):
             commands, "check-key", "one object: what the store and the ledger say about it"
         )
         check.add_argument("key", metavar="KEY")
+        _parser(commands, "server", "look at the bucket's server anew: what it lacks, old versions")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def work(self, **options: Any) -> None:
         name = options["command"].replace("-", "_")
-        try:
-            report, lines = getattr(self, f"_{name}")(options)
-        except OUT_OF_ORDER as failure:
-            raise CommandError(str(failure), returncode=2) from failure
-        except TenantUnknown as refusal:
-            raise CommandError(str(refusal)) from refusal
+        report, lines = getattr(self, f"_{name}")(options)
         if options["json"]:
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
@@ -65,6 +64,8 @@ class Command(BaseCommand):
             "emergency_threshold_bytes": limits.emergency_bytes,
             "reserved_bytes": bucket.reserved_bytes,
             "orphaned_bytes": bucket.orphaned_bytes,
+            "unlisted_bytes": bucket.unlisted_bytes,
+            "warnings": _warnings(),
             "tenant": {"id": str(tenant.pk), "name": tenant.name}
             | _against(own.taken_bytes, own_limit),
             "by_type": {
@@ -82,6 +83,8 @@ class Command(BaseCommand):
             "objects": sum(used.objects_count for used in usage.by_type.values()),
             "reserved_bytes": usage.reserved_bytes,
             "orphaned_bytes": usage.orphaned_bytes,
+            "unlisted_bytes": usage.unlisted_bytes,
+            "warnings": _warnings(),
             "by_type": {
                 kind: {"objects": used.objects_count, "bytes": used.total_bytes}
                 for kind, used in usage.by_type.items()
@@ -125,6 +128,42 @@ class Command(BaseCommand):
         }
         return report, _key_lines(key, info, entry, reserved)
 
+    def _server(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
+        found = survey.take(get_store(), where(), now=timezone.now())
+        report = {
+            "place": found.place,
+            "surveyed_at": found.surveyed_at.isoformat(),
+            "lacks": found.lacks,
+            "versioning": found.versioning,
+            "old_versions_expire": found.expires_old,
+            "old_versions": found.old_count,
+            "old_versions_bytes": found.old_bytes,
+            "unfinished_uploads": found.uploads_count,
+            "unreserved_upload_bytes": found.upload_bytes,
+            "warnings": warnings.of(found),
+        }
+        return report, _server_lines(found)
+
+
+def _warnings() -> list[str]:
+    """What the last survey found; nothing is asked of the store."""
+    known = survey.state()
+    return warnings.of(known) if known else []
+
+
+def _server_lines(found: BucketState) -> Iterable[str]:
+    yield from facts(
+        {
+            "Bucket": found.place,
+            "Versioning": found.versioning or "off",
+            "Old versions": f"{found.old_count}, {mib(found.old_bytes)} MB",
+            "Unfinished uploads": found.uploads_count,
+            "Not reserved of them": f"{mib(found.upload_bytes)} MB",
+            "Operations missing": ", ".join(sorted(found.lacks)) or "none",
+        }
+    )
+    yield from (f"Warning: {text}" for text in warnings.of(found))
+
 
 def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
     bucket, own = report["bucket"], report["tenant"]
@@ -136,6 +175,7 @@ def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
             "Status": bucket["status"],
             "Reserved": gib(report["reserved_bytes"]),
             "Not in the ledger": gib(report["orphaned_bytes"]),
+            "Old versions, uploads": gib(report["unlisted_bytes"]),
             "Tenant": f"{own['name']} ({own['id']})",
             "Tenant Usage": f"{gib(own['used_bytes'])} / {gib(own['limit_bytes'])}",
             "Tenant Usage %": f"{own['percent']:.2f}",
@@ -157,17 +197,20 @@ def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
             for kind, used in report["by_type"].items()
         ],
     )
+    yield from (f"Warning: {text}" for text in report["warnings"])
 
 
 def _usage_lines(usage: StorageUsage) -> Iterable[str]:
     objects = sum(used.objects_count for used in usage.by_type.values())
     yield f"Total: {gib(usage.total_bytes)} in {objects} objects"
     yield f"Reserved: {gib(usage.reserved_bytes)}; not in the ledger: {gib(usage.orphaned_bytes)}"
+    yield f"Old versions and unfinished uploads: {gib(usage.unlisted_bytes)}"
     yield ""
     rows = [
         (kind, used.objects_count, gib(used.total_bytes)) for kind, used in usage.by_type.items()
     ]
     yield from table(("Type", "Objects", "Size"), rows)
+    yield from (f"Warning: {text}" for text in _warnings())
 
 
 def _key_lines(

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
-from events.errors import DomainError, RetryLater
 from storage_quota import cleanup
 from storage_quota.cleanup import CleanupPlan, CleanupResult, CleanupRule, Progress, Step
+from storage_quota.management.storage_command import CANNOT_WORK, StorageCommand
 from storage_quota.units import GIB
 
 CODES: Final = "exit codes: 0 done; 1 not everything was done; 2 could not begin"
@@ -21,7 +21,7 @@ DEFAULT_DAYS: Final = {Step.CRAWL: 3, Step.VISION: 7}
 """Days, as in an emergency; the other steps have a setting."""
 
 
-class Command(BaseCommand):
+class Command(StorageCommand):
     help = (
         "Free space in the bucket, least valuable objects first; safe to repeat and to interrupt. "
         f"Deletes, unless --dry-run is given. {CODES}."
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             Step.VISION: "cached results of analysis",
             Step.ALBUM: "stored summaries of albums",
             Step.MULTIPART: "unfinished uploads",
+            Step.VERSIONS: "versions of replaced and deleted objects, where the bucket keeps them,",
         }.items():
             part = _part(parts, step.value, f"old {text}, whether or not space is needed")
             part.add_argument(
@@ -56,11 +57,8 @@ class Command(BaseCommand):
                 help="younger ones stay (%(default)s)",
             )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            done = self._auto(options) if options["part"] == "auto" else self._step(options)
-        except (DomainError, RetryLater) as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+    def work(self, **options: Any) -> None:
+        done = self._auto(options) if options["part"] == "auto" else self._step(options)
         if not done:
             sys.exit(1)
 
@@ -143,11 +141,15 @@ class Command(BaseCommand):
                 "plan_is_cut": chosen.more,
                 **(_done(freed) if freed else {}),
             }
+            if freed and _could_not_begin(freed):
+                report |= {"state": "failed", "detail": freed.stop_reason}
             self.stdout.write(json.dumps(report))
         elif freed and options["part"] == "auto":
             self._line("Total freed", f"{_gb(freed.freed_bytes):.3f} GB")
         if freed:
             self._show_problems(freed)
+            if _could_not_begin(freed):
+                raise CommandError(freed.stop_reason, returncode=CANNOT_WORK)
 
     def _show_problems(self, freed: CleanupResult) -> None:
         if freed.skipped_count:
@@ -163,6 +165,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{name + ':':<16} {value}")
 
 
+def _could_not_begin(freed: CleanupResult) -> bool:
+    """Whether the store failed before anything was freed."""
+    failed = freed.stop_reason not in {"", cleanup.TIME_IS_UP}
+    return failed and not freed.deleted_count
+
+
 def _part(parts: Any, name: str, text: str) -> CommandParser:
     parser: CommandParser = parts.add_parser(name, help=text, description=text)
     parser.add_argument("--dry-run", action="store_true", help="print the plan, delete nothing")
@@ -171,6 +179,8 @@ def _part(parts: Any, name: str, text: str) -> CommandParser:
 
 
 def _default_days(step: Step) -> float:
+    if step is Step.VERSIONS:
+        return 0
     if step is Step.MULTIPART:
         return settings.CLEANUP.abort_uploads_after / timedelta(days=1)
     return DEFAULT_DAYS.get(step) or settings.CLEANUP.ttl[step] / timedelta(days=1)

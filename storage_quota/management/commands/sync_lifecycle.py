@@ -2,21 +2,28 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from events.errors import DomainError, RetryLater
 from storage_quota.cleanup import Step, lifecycle
 from storage_quota.cleanup.lifecycle import LifecycleComparison
+from storage_quota.management.storage_command import StorageCommand
 from storage_quota.object_store import LifecycleRule
 
-CODES = "exit codes: 0 the rules are in force, or the store supports none; 1 failed"
+CODES = (
+    "exit codes: 0 the rules are in force, or the store supports none; 1 not all were accepted; "
+    "2 the store does not answer, or denies it"
+)
+VERSIONS_STAY = (
+    "The bucket keeps old versions, and no rule can delete them: they count against"
+    " S3_TOTAL_LIMIT_GB until a cleanup deletes them, or switch versioning off."
+)
 REMARKS = {
     Step.MEDIA: "if no post uses it",
     Step.MULTIPART: "unfinished uploads",
 }
 
 
-class Command(BaseCommand):
+class Command(StorageCommand):
     help = (
         "Write the lifetimes of objects to the bucket as lifecycle rules. They are a safety net: a "
         f"worker deletes old objects and their ledger entries daily, in every store. {CODES}."
@@ -29,12 +36,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
-    def handle(self, *, show: bool, dry_run: bool, **options: Any) -> None:
-        try:
-            before = lifecycle.compare()
-            after = before if show or dry_run else lifecycle.sync()
-        except (DomainError, RetryLater) as refusal:
-            raise CommandError(str(refusal)) from refusal
+    def work(self, **options: Any) -> None:
+        show, dry_run = options["show"], options["dry_run"]
+        before = lifecycle.compare()
+        after = before if show or dry_run else lifecycle.sync()
         if options["json"]:
             written = [] if show or dry_run else before.missing
             self.stdout.write(json.dumps(_as_json(after, written=written, dry_run=dry_run)))
@@ -55,6 +60,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 "This store has no lifecycle rules: only the daily sweep deletes old objects."
             )
+            if before.versioned:
+                self.stdout.write(VERSIONS_STAY)
             return
         for rule in after.in_force:
             self.stdout.write(f"In force: {_text(rule)}")
@@ -73,6 +80,8 @@ def _text(rule: LifecycleRule) -> str:
         parts.append(f"deleted after {rule.expire_days} d")
     if rule.abort_uploads_days is not None:
         parts.append(f"unfinished uploads aborted after {rule.abort_uploads_days} d")
+    if rule.expire_old_days is not None:
+        parts.append(f"old versions deleted after {rule.expire_old_days} d")
     return f"{rule.prefix or 'everything'}: {', '.join(parts) or 'something else'}"
 
 
@@ -83,6 +92,7 @@ def _as_json(
         "dry_run": dry_run,
         "lifetimes_days": {step: age.days for step, age in lifecycle.lifetimes().items()},
         "supported": now.supported,
+        "versioned": now.versioned,
         "in_force": [_fields(rule) for rule in now.in_force],
         "missing": [_fields(rule) for rule in now.missing],
         "written": [_fields(rule) for rule in written],
@@ -94,4 +104,5 @@ def _fields(rule: LifecycleRule) -> dict[str, Any]:
         "prefix": rule.prefix,
         "expire_days": rule.expire_days,
         "abort_uploads_days": rule.abort_uploads_days,
+        "expire_old_days": rule.expire_old_days,
     }

@@ -5,8 +5,7 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.core.management.base import CommandParser
 from django.db.models import Sum
 from django.utils import timezone
 from tqdm import tqdm
@@ -14,10 +13,10 @@ from tqdm import tqdm
 from events.management.tables import facts
 from storage_quota.integrity.check_runs import DEFAULT_PERCENT
 from storage_quota.integrity.compare_ledger_and_bucket import GRACE, CheckOptions
-from storage_quota.integrity.errors import CANNOT_CHECK, TooMuchMissing
 from storage_quota.integrity.repair import MAX_MISSING_PERCENT
 from storage_quota.integrity.verify import FINDINGS_SHOWN, IntegrityReport, VerifyRequest, verify
 from storage_quota.management.sizes import mib
+from storage_quota.management.storage_command import StorageCommand
 from storage_quota.models import IntegrityCheck, TenantUsage
 from storage_quota.object_store import get_store
 
@@ -28,7 +27,7 @@ CODES = (
 EXIT_CODES = {"clean": 0, "problems": 1, "unfinished": 3}
 
 
-class Command(BaseCommand):
+class Command(StorageCommand):
     help = (
         "Compare the ledger with the bucket, in both directions; safe to interrupt and to repeat. "
         f"{CODES}."
@@ -39,7 +38,7 @@ class Command(BaseCommand):
         _add_repair_arguments(parser)
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def work(self, **options: Any) -> None:
         request = VerifyRequest(
             percent=100.0 if options["all"] else options["sample"],
             repair=options["repair"],
@@ -47,12 +46,7 @@ class Command(BaseCommand):
             claim=options["claim_bucket"],
             max_missing_percent=options["max_missing_percent"],
         )
-        try:
-            report = self._verify(request, options)
-        except (*CANNOT_CHECK, TooMuchMissing) as failure:
-            self._give_up(getattr(failure, "code", "store_unavailable"), failure, options)
-        except OperationalError as failure:
-            self._give_up("database", failure, options)
+        report = self._verify(request, options)
         self._show(report, options)
         if code := EXIT_CODES[report.state]:
             sys.exit(code)
@@ -80,12 +74,6 @@ class Command(BaseCommand):
                     options=check_options,
                     on_repair=lambda: _step(done),
                 )
-
-    def _give_up(self, code: str, failure: Exception, options: dict[str, Any]) -> None:
-        if options["json"]:
-            figures = {"state": "failed", "error": code, "detail": str(failure)}
-            self.stdout.write(json.dumps(figures, ensure_ascii=False))
-        raise CommandError(str(failure), returncode=2) from failure
 
     def _show(self, report: IntegrityReport, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -170,7 +158,8 @@ def _lines(report: IntegrityReport) -> list[str]:
             "left as they are": report.repairs.remaining,
             "deleted after quarantine": report.repairs.purged,
         }
-    return [*facts(rows), _verdict(report)]
+    warned = [f"Warning: {text}" for text in report.warnings]
+    return [*facts(rows), *warned, _verdict(report)]
 
 
 def _verdict(report: IntegrityReport) -> str:

@@ -21,6 +21,7 @@ def read(rules: "Iterable[LifecycleRuleOutputTypeDef]") -> list[LifecycleRule]:
             abort_uploads_days=rule.get("AbortIncompleteMultipartUpload", {}).get(
                 "DaysAfterInitiation"
             ),
+            expire_old_days=rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays"),
         )
         for rule in rules
         if rule["Status"] == "Enabled"
@@ -50,6 +51,10 @@ def _written(rule: LifecycleRule) -> "LifecycleRuleTypeDef":
     }
     if rule.expire_days is not None:
         written["Expiration"] = {"Days": rule.expire_days}
+    if rule.expire_old_days is not None:
+        written["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule.expire_old_days}
+        if rule.expire_days is None:  # a rule with days takes such markers away by itself
+            written["Expiration"] = {"ExpiredObjectDeleteMarker": True}
     if rule.abort_uploads_days is not None:
         written["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": rule.abort_uploads_days}
     return written

@@ -1,12 +1,12 @@
 """The store of an installation with S3, through django-storages and boto3."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
@@ -15,31 +15,26 @@ from django.utils.http import content_disposition_header
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, UploadBody
-from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
+from storage_quota.object_store.errors import ObjectMissing, StoreUnavailable
 from storage_quota.object_store.packing import unpacked
-from storage_quota.object_store.port import LifecycleRule, ObjectInfo, UnfinishedUpload, check_key
-from storage_quota.object_store.s3 import lifecycle_rules
-from storage_quota.object_store.s3.client import S3Settings, connect
-from storage_quota.object_store.s3.errors import S3ErrorTranslator, code_of, status_of
+from storage_quota.object_store.port import ObjectInfo, check_key
+from storage_quota.object_store.s3.bucket import BucketFeatures
+from storage_quota.object_store.s3.client import S3Settings
+from storage_quota.object_store.s3.errors import is_lacking, status_of
 from storage_quota.object_store.s3.upload import ObjectHeaders, PartSizes, UploadTarget, upload
 from storage_quota.units import MIB
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef
 
-_NO_SUCH_API = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.METHOD_NOT_ALLOWED}
+_LIST = "ListObjectsV2"
 
-Page = TypeVar("Page", bound=Mapping[str, Any])
 _Translated = Callable[[str], AbstractContextManager[None]]
 
 
-class S3Store(JsonReader):
+class S3Store(BucketFeatures, JsonReader):
     def __init__(self, settings: S3Settings) -> None:
-        self._settings = settings
-        self._bucket = settings.bucket_name
-        self._errors = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name).translated
+        super().__init__(settings)
         self._sizes = PartSizes(
             threshold_bytes=settings.multipart_threshold_mb * MIB,
             part_bytes=settings.multipart_chunksize_mb * MIB,
@@ -60,12 +55,9 @@ class S3Store(JsonReader):
             headers["ContentEncoding"] = content_encoding
         try:
             with self._errors(key, writing=True):
-                upload(
-                    self._client,
-                    UploadTarget(self._bucket, key, headers),
-                    source,
-                    sizes=self._sizes,
-                )
+                target = UploadTarget(self._bucket, key, headers)
+                if not upload(self._client, target, source, sizes=self._sizes):
+                    self._note_lack("uploads in parts")
         except StoreUnavailable:
             reservation.unconfirmed = True
             raise
@@ -101,57 +93,19 @@ class S3Store(JsonReader):
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         with self._errors(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix, StartAfter=after
-            )
-            for page in _whole(pages):
+            for page in self._whole(self._pages(prefix, after)):
                 for entry in page.get("Contents", ()):
-                    yield ObjectInfo(
-                        key=entry["Key"],
-                        size_bytes=entry["Size"],
-                        modified_at=entry["LastModified"],
-                        etag=entry.get("ETag", "").strip('"'),
-                    )
+                    if entry["Key"] > after:  # some servers begin with `after`, or before it
+                        yield ObjectInfo(
+                            key=entry["Key"],
+                            size_bytes=entry["Size"],
+                            modified_at=entry["LastModified"],
+                            etag=entry.get("ETag", "").strip('"'),
+                        )
 
     def delete(self, key: str) -> None:
         with suppress(ObjectMissing), self._errors(check_key(key), writing=True):
             self._client.delete_object(Bucket=self._bucket, Key=key)
-
-    def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
-        with self._errors(key or "uploads"):
-            pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=key
-            )
-            for page in _whole(pages):
-                for entry in page.get("Uploads", ()):
-                    if key in {"", entry["Key"]}:
-                        yield UnfinishedUpload(entry["Key"], entry["UploadId"], entry["Initiated"])
-
-    def abort(self, upload: UnfinishedUpload) -> None:
-        with self._errors(upload.key, writing=True):
-            try:
-                self._client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
-                )
-            except ClientError as exc:
-                if code_of(exc) != "NoSuchUpload":
-                    raise
-
-    def lifecycle(self) -> Sequence[LifecycleRule]:
-        return lifecycle_rules.read(self._lifecycle())
-
-    def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
-        found = self._lifecycle()
-        wanted = lifecycle_rules.merged(found, rules)
-        if wanted == found:
-            return
-        with self._lifecycle_api(writing=True):
-            if wanted:
-                self._client.put_bucket_lifecycle_configuration(
-                    Bucket=self._bucket, LifecycleConfiguration={"Rules": wanted}
-                )
-            else:
-                self._client.delete_bucket_lifecycle(Bucket=self._bucket)
 
     def presign(
         self, key: str, *, expires: timedelta, filename: str, mime: str, attachment: bool
@@ -168,31 +122,30 @@ class S3Store(JsonReader):
             ExpiresIn=int(expires.total_seconds()),
         )
 
-    def _lifecycle(self) -> "Sequence[LifecycleRuleOutputTypeDef]":
-        with self._lifecycle_api():
+    def _pages(self, prefix: str, after: str) -> Iterator[Mapping[str, Any]]:
+        if not self._lacks_now(_LIST):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, StartAfter=after
+            )
             try:
-                answer = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)
+                yield from pages
             except ClientError as exc:
-                if code_of(exc) == "NoSuchLifecycleConfiguration":
-                    return []
-                raise
-        return answer.get("Rules", [])
+                if not is_lacking(exc):
+                    raise
+                self._note_lack(_LIST)
+            else:
+                return
+        yield from self._older_pages(prefix, after)
 
-    @contextmanager
-    def _lifecycle_api(self, *, writing: bool = False) -> Iterator[None]:
-        with self._errors("lifecycle", writing=writing):
-            try:
-                yield
-            except ClientError as exc:
-                if status_of(exc) in _NO_SUCH_API or code_of(exc) == "NotImplemented":
-                    raise LifecycleUnsupported(
-                        "This S3 has no lifecycle rules; the application deletes what is old"
-                    ) from exc
-                raise
-
-    @cached_property
-    def _client(self) -> "S3Client":
-        return connect(self._settings)
+    def _older_pages(self, prefix: str, after: str) -> Iterator[Mapping[str, Any]]:
+        entries: Sequence[Mapping[str, Any]] = ({"Key": after},)
+        truncated = True
+        while truncated and entries:
+            page = self._client.list_objects(
+                Bucket=self._bucket, Prefix=prefix, Marker=entries[-1]["Key"]
+            )
+            yield page
+            entries, truncated = page.get("Contents", ()), bool(page.get("IsTruncated"))
 
     @cached_property
     def _bucket_exists(self) -> bool:
@@ -217,16 +170,6 @@ class _Body(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
-
-
-def _whole(pages: Iterable[Page]) -> Iterator[Page]:
-    """Raise if a listing breaks off: a server may say there is more without saying where."""
-    more = False
-    for page in pages:
-        more = bool(page.get("IsTruncated"))
-        yield page
-    if more:  # boto3 would have ended as if this were the end
-        raise StoreUnavailable("S3 broke its listing off: try again, see the provider's status")
 
 
 def _encoding(header: str) -> str:

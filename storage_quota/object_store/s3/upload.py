@@ -1,7 +1,6 @@
 """Uploading an object to S3: in one request, or in parts from a threshold on."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -9,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from storage_quota.object_store.adapters import UploadBody
 from storage_quota.object_store.s3.client import content_md5
+from storage_quota.object_store.s3.errors import is_lacking
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,17 +37,21 @@ class PartSizes:
 
 def upload(
     client: "S3Client", target: UploadTarget, source: UploadBody, *, sizes: PartSizes
-) -> None:
+) -> bool:
     """
-    Upload `source`; nothing is visible before the last request.
+    Upload `source`; nothing is visible before the last request. False if the server has no parts.
 
-    A failure leaves at most an unfinished upload.
+    A failure leaves at most an unfinished upload, which is noted on `source`.
     Every request carries the Content-MD5 of what it sends.
     """
     head = _read(source, sizes.threshold_bytes)
+    has_parts = True
     if len(head) == sizes.threshold_bytes:
-        _in_parts(client, target, _pieces(head, source, sizes.part_bytes))
-        return
+        if upload_id := _begin(client, target):
+            _in_parts(client, target, upload_id, source, _pieces(head, source, sizes.part_bytes))
+            return True
+        has_parts = False
+        head += b"".join(source.chunks())
     client.put_object(
         Bucket=target.bucket,
         Key=target.key,
@@ -55,12 +59,30 @@ def upload(
         ContentMD5=content_md5(head),
         **target.headers,
     )
+    return has_parts
 
 
-def _in_parts(client: "S3Client", target: UploadTarget, pieces: Iterator[bytes]) -> None:
+def _begin(client: "S3Client", target: UploadTarget) -> str:
+    """Begin an upload in parts; returns its id, empty where the server knows no parts."""
+    try:
+        started = client.create_multipart_upload(
+            Bucket=target.bucket, Key=target.key, **target.headers
+        )
+    except ClientError as error:
+        if is_lacking(error):
+            return ""
+        raise
+    return started["UploadId"]
+
+
+def _in_parts(
+    client: "S3Client",
+    target: UploadTarget,
+    upload_id: str,
+    source: UploadBody,
+    pieces: Iterator[bytes],
+) -> None:
     bucket, key = target.bucket, target.key
-    started = client.create_multipart_upload(Bucket=bucket, Key=key, **target.headers)
-    upload_id = started["UploadId"]
     try:
         parts: list[CompletedPartTypeDef] = []
         for number, piece in enumerate(pieces, start=1):
@@ -77,8 +99,10 @@ def _in_parts(client: "S3Client", target: UploadTarget, pieces: Iterator[bytes])
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
         )
     except BaseException:
-        with suppress(BotoCoreError, ClientError):  # `abort_uploads` finds what remains
+        try:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+        except (BotoCoreError, ClientError):
+            source.leaves_bytes()  # whoever ends the reservation aborts what remains
         raise
 
 

@@ -1,6 +1,6 @@
 """How much there is to see in a picture: differences between neighboring pixels."""
 
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image, ImageChops, ImageFilter
 
@@ -49,11 +49,8 @@ def _visible(value: float) -> int:
     return 0 if value < _UNSEEN else min(int(value), _PLAIN_TO_SEE)
 
 
-def _widest(picture: Image.Image) -> int:
+def _widest(picture: Image.Image) -> float:
     """The widest range of values that one of the channels has."""
-    return max(int(high) - int(low) for low, high in map(_extremes, picture.split()))
-
-
-def _extremes(channel: Image.Image) -> tuple[float, float]:
-    low, high = channel.getextrema()
-    return low, high  # type: ignore[return-value]  # one channel has two numbers
+    extremes: Any = picture.getextrema()  # of one channel a pair, of several a pair for each
+    pairs = [extremes] if picture.mode == "L" else extremes
+    return max(float(high - low) for low, high in pairs)

@@ -42,9 +42,9 @@ def best_of(picture: Image.Image, find: Find) -> Attempt:
         return Attempt()
     prepared = preprocess.prepare_for_ocr(picture)
     seen = find(prepared)
-    best = _attempt(seen)
+    best = first = _attempt(seen)
     for way in () if best.is_convincing else _other_ways(picture, prepared, seen):
-        if way.is_last_resort and best.words:
+        if way.is_last_resort and best is not first:
             continue
         other = _attempt(find(way.picture), is_turned=way.is_turned)
         best = max(best, other, key=lambda a: a.weight)
@@ -55,7 +55,7 @@ def best_of(picture: Image.Image, find: Find) -> Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Another picture to run on; the last resort only where no run has found anything."""
+    """Another picture to run on; the last resort only where no other was better than the first run."""
 
     picture: Image.Image
     is_turned: bool = False

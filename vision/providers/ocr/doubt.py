@@ -22,6 +22,8 @@ _UNCERTAIN = 75.0
 _MOSTLY_FORMED = 0.9
 _IMPROBABLE = 64.0
 _FORMED = 0.72
+_HOPELESS = 50.0
+"""Below this it does not matter what the words look like."""
 _SURE = 90.0
 _LONG = 4.0
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
@@ -42,7 +44,8 @@ def is_garbage(seen: Sequence[OcrWord], kept: Sequence[OcrWord]) -> bool:
 
     Long words of high confidence are kept: a shop's sign among the leaves of a tree.
     """
-    if _confidence(seen) >= _IMPROBABLE or _formed(seen) >= _FORMED:
+    confidence = _confidence(seen)
+    if confidence >= _IMPROBABLE or (confidence >= _HOPELESS and _formed(seen) >= _FORMED):
         return False
     return not (_confidence(kept) >= _SURE and _size(kept) >= _LONG * len(kept))
 

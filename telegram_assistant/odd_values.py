@@ -17,8 +17,11 @@ from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-IMPOSSIBLE: Final = (ValueError, OverflowError, DataError)
-"""What Django, Python and PostgreSQL raise for values that cannot be compared with any row's."""
+IMPOSSIBLE: Final = (ValueError, OverflowError, DataError, RuntimeWarning)
+"""
+What Django, Python and PostgreSQL raise for values that cannot be compared with any row's. Django
+only warns of a date without a time zone: an exception where warnings are errors.
+"""
 
 View = Callable[..., HttpResponseBase]
 

@@ -7,8 +7,9 @@ class AlbumsConfig(AppConfig):
     verbose_name = _("Albums")
 
     def ready(self) -> None:
-        from albums import eviction, handlers  # noqa: F401, PLC0415 - both register themselves
+        from albums import eviction, handlers, health  # noqa: F401, PLC0415 - the first two register themselves
         from albums.services import assemble  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
 
         recovery.register("albums", assemble.release_claims_of_gone_workers)
+        health.register()

@@ -97,6 +97,12 @@ class MediaGroup(models.Model):
             models.Index(
                 fields=["updated_at"], name="media_group_waiting", condition=Q(status="waiting")
             ),
+            # How many were assembled lately: asked at each look at /health/detailed.
+            models.Index(
+                fields=["assembled_at"],
+                name="media_group_assembled",
+                condition=Q(assembled_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,16 +10,20 @@ transactions.
 
 import hashlib
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.errors import LockNotAvailable
 
 _INT64 = struct.Struct(">q")
+LOOK_UP_PATIENCE: Final = "300ms"
+"""How long `known_names` waits for a table: it is asked because somebody waits for locks."""
+
+_names: list[Callable[[], Iterable[str]]] = []
 
 
 class LockTimeout(Exception):
@@ -99,6 +103,35 @@ def wait_until_free(name: str) -> None:
         pass
 
 
+def register_names(names: Callable[[], Iterable[str]]) -> None:
+    """
+    Have `known_names` return these names: a lock is a number in PostgreSQL, and no name comes of it.
+
+    `names` is called when somebody asks, so it may read the names of tenants from the database.
+    """
+    _names.append(names)
+
+
+def known_names() -> dict[int, str]:
+    """
+    Return the names that the rooms have registered, by the number of their lock.
+
+    Those that come from a table which somebody has locked are left out.
+    """
+    return {key_of(name): name for names in _names for name in _unless_locked(names)}
+
+
+def _unless_locked(names: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        with transaction.atomic():
+            _value("SELECT set_config('lock_timeout', %s, true)", LOOK_UP_PATIENCE)
+            return list(names())
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return []
+        raise
+
+
 def _wait_for(name: str, timeout: timedelta | None) -> None:
     if timeout is None:
         _value("SELECT pg_advisory_lock(%s)", key_of(name))
@@ -115,8 +148,25 @@ def _wait_for(name: str, timeout: timedelta | None) -> None:
         )
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
+            _give_back_if_granted(name)
             raise LockTimeout(f"{name} was not free within {timeout}") from error
         raise
+
+
+def _give_back_if_granted(name: str) -> None:
+    """
+    Unlock what was granted at the very moment at which the time ran out.
+
+    PostgreSQL reports the timeout then, and the session has the lock all the same: nobody else
+    would ever get it, since nobody knows that it is held.
+    """
+    _value(
+        "SELECT count(pg_advisory_unlock(%s)) FROM pg_locks"
+        " WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 1"
+        " AND (classid::bigint << 32) | objid::bigint = %s",
+        key_of(name),
+        key_of(name),
+    )
 
 
 def _give_back(name: str, session: Any) -> None:

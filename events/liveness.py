@@ -97,6 +97,18 @@ def gone_of(workers: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return gone
 
 
+def holds_its_lock(worker: uuid.UUID) -> bool:
+    """
+    Whether the worker's lock is held at this moment, by one query on the caller's connection.
+
+    A living worker whose connection has just broken does not hold it: only for what that worker
+    sets right by itself, where waiting for `is_gone` would take too long.
+    """
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_HELD, [[key_of(lock_of(worker))]])
+        return cursor.fetchone() is not None
+
+
 def stop() -> None:
     """End the keeper and close its connection; the next call of `worker_id` makes a new id."""
     global _keeper
@@ -168,7 +180,7 @@ class _Keeper(threading.Thread):
         # The server notices with its keepalives that the host of this worker has no power.
         session.execute(_SERVER)
         taken = session.execute(
-            "SELECT pg_try_advisory_lock(%s)", [key_of(_lock(self.worker_id))]
+            "SELECT pg_try_advisory_lock(%s)", [key_of(lock_of(self.worker_id))]
         ).fetchone()
         if not taken[0]:
             # PostgreSQL has not noticed yet that the former connection is broken: that one holds
@@ -178,7 +190,7 @@ class _Keeper(threading.Thread):
 
     def _watch(self) -> None:
         with self._guard:
-            watched = {key_of(_lock(worker)): worker for worker in self._asked}
+            watched = {key_of(lock_of(worker)): worker for worker in self._asked}
         # Also with nothing to watch: the query shows that the connection works.
         rows = self.session.execute(_HELD, [list(watched)]).fetchall()
         held = {watched[key] for (key,) in rows}
@@ -220,7 +232,8 @@ def _started() -> _Keeper:
         return _keeper
 
 
-def _lock(worker: uuid.UUID) -> str:
+def lock_of(worker: uuid.UUID) -> str:
+    """The name of the lock that shows that the worker is alive."""
     return f"worker:{worker}"
 
 

@@ -6,6 +6,7 @@ The operator's word for a delivery is task, and for a dead letter failed task.
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -109,10 +110,15 @@ class Delivery(models.Model):
 
 
 class Doorbell(models.Model):
-    """Whether an occasional task of django-q2 is on its way: one, however often it is asked for."""
+    """
+    Whether an occasional task of django-q2 is on its way: one, however often it is asked for.
+
+    `began_at` is set while the task works; it stays where its process was killed.
+    """
 
     queue = models.CharField(primary_key=True, max_length=50)
     rung_at = models.DateTimeField(null=True)
+    began_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("doorbell")
@@ -135,6 +141,30 @@ class TaskClaim(models.Model):
 
     def __str__(self) -> str:
         return f"task #{self.task_id}"
+
+
+class Heartbeat(models.Model):
+    """
+    The sign of life of a worker process, from its start to its end.
+
+    `id` is its id in `events.liveness`. The process renews `seen_at` every few seconds by the clock
+    of PostgreSQL, and deletes the row when it ends as asked; see `events.heartbeats`.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    queues = ArrayField(models.CharField(max_length=50))
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+        default_permissions: ClassVar[tuple[str, ...]] = ()  # nobody edits it by hand
+
+    def __str__(self) -> str:
+        return f"{self.host} #{self.pid}"
 
 
 class DeadLetter(Delivery):

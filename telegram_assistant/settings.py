@@ -28,7 +28,7 @@ CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
 SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
-SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # scraped on this host, behind the proxy
+SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^health"]  # asked on this host, behind the proxy
 X_FRAME_OPTIONS = "DENY"
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [

@@ -10,11 +10,14 @@ class VisionConfig(AppConfig):
         from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
         from events import scrape  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
-        from vision import checks, eviction, handlers  # noqa: F401, PLC0415 - register themselves
+        from vision import checks, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
         from vision.analysis import claims  # noqa: PLC0415 - see above
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above
+        from vision.limits import places  # noqa: PLC0415 - see above
         from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
 
         tenant_settings.register(OVERRIDE, problems_of_override)
+        recovery.register("places", places.release_forgotten)
         recovery.register("pictures", claims.release_stale_claims)
         scrape.register(VisionCollector())
+        health.register()

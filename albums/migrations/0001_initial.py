@@ -186,6 +186,14 @@ class Migration(migrations.Migration):
                 name="media_group_waiting",
             ),
         ),
+        migrations.AddIndex(
+            model_name="mediagroup",
+            index=models.Index(
+                condition=models.Q(("assembled_at__isnull", False)),
+                fields=["assembled_at"],
+                name="media_group_assembled",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="mediagroup",
             constraint=models.UniqueConstraint(

@@ -5,12 +5,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-from django.db import connections
+from django.db import Error, connection, connections
 
-from events import liveness
+from events import heartbeats, liveness
 from events.delivery import recovery, worker
 from events.supervision import forks, supervisors
 
@@ -36,6 +37,7 @@ class WorkerProcess:
         # which the thread that it interrupts may hold.
         self._ending = False
         self._crashed: list[str] = []
+        self._beat_at = 0.0
 
     def run(self) -> int:
         """Work until the end is asked for; returns 0, or 1 when a loop crashed."""
@@ -50,6 +52,7 @@ class WorkerProcess:
         logger.info("worker %d serves %s", os.getpid(), ", ".join(self._queues))
         self._look_after()
         self._wait_for(loops)
+        _noted(heartbeats.end)
         liveness.stop()
         return 1 if self._crashed else 0
 
@@ -72,9 +75,12 @@ class WorkerProcess:
 
     def _look_after(self) -> None:
         recovered_at = checked_at = time.monotonic()
+        self._beat()
         while not self._ending:
             time.sleep(LOOK_EVERY)
             now = time.monotonic()
+            if now - self._beat_at >= heartbeats.EVERY:
+                self._beat()
             if now - recovered_at >= recovery.EVERY:
                 recovery.run_all()
                 recovered_at = time.monotonic()
@@ -83,6 +89,10 @@ class WorkerProcess:
                 if supervisors.is_replaced(self._supervisor_pid):
                     logger.warning("worker %d ends: another supervisor is here", os.getpid())
                     self._ending = True
+
+    def _beat(self) -> None:
+        self._beat_at = time.monotonic()
+        _noted(partial(heartbeats.beat, self._queues))
 
     def _wait_for(self, loops: Sequence[threading.Thread]) -> None:
         until = time.monotonic() + GRACE
@@ -93,3 +103,12 @@ class WorkerProcess:
                 "worker %d ends in the middle of its work, which others take up: %s",
                 os.getpid(), ", ".join(unfinished),
             )  # fmt: skip
+
+
+def _noted(note: Callable[[], None]) -> None:
+    """Write a heartbeat or its end; without a connection it is left out, and the work goes on."""
+    try:
+        note()
+    except Error as error:
+        logger.warning("no heartbeat: %s", str(error).strip() or repr(error))
+        connection.close()

@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 
+from events import heartbeats, subscriptions
 from tests.acceptance.product import SAMPLE, Product, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +32,7 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product):
 
     product.start_workers()
     assert wait_until(text, seconds=60), product.log
+    assert wait_until(lambda: not heartbeats.unserved(subscriptions.queues()), seconds=60)
     product.manage("import_export", SAMPLE)
 
     assert 'storage_bucket_usage_gb{content_type="media"} 0.00' in text()
@@ -40,3 +42,4 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product):
     assert cluster.wait(timeout=60) == 0, product.log
     product.workers.clear()
     assert not text()
+    assert not heartbeats.running()  # who ends as asked is not missed for a while

@@ -16,6 +16,7 @@ from events.delivery import worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.retry import Backoff
+from events.schemas import VisionUploadedEventV1
 from events.subscriptions import Mode, subscribe
 from tests.integration.conftest import Ping
 
@@ -285,6 +286,120 @@ class TestReplay:
     def test_nothing_or_everything_and_a_filter_is_refused_with_the_choices(self, manage, choice):
         with pytest.raises(CommandError, match=r"--topic, --subscriber, --error.*--all"):
             manage("events", "replay", *choice)
+
+
+SEED_EVENT = {
+    "schema_version": "v1",
+    "trace_id": "test_0123456789abcdef",
+    "idempotency_key": "tenant:post:sha",
+    "tenant_id": "877193ef-be80-4977-aaeb-8009c3d772ee",
+    "post_id": "your-post-uuid",
+    "channel_id": "channel-uuid",
+    "media_files": [
+        {
+            "sha256": "0" * 64,
+            "s3_key": "media/tenant/00/00.jpg",
+            "mime_type": "image/jpeg",
+            "size_bytes": 512000,
+            "telegram_file_id": "test_file_id",
+        }
+    ],
+    "uploaded_at": "2025-01-28T12:00:00+00:00",
+}
+"""The event that the design has people publish by hand (CONTRACT §15)."""
+UPLOADED = "posts.vision.uploaded"
+
+
+class TestPublish:
+    @pytest.fixture
+    def file(self, tmp_path):
+        def write(content=None, **changes):
+            path = tmp_path / "event.json"
+            text = content if content is not None else json.dumps(SEED_EVENT | changes)
+            path.write_text(text, encoding="utf-8")
+            return path
+
+        return write
+
+    def test_the_event_of_the_design_is_published_with_its_deliveries(self, manage_json, file):
+        subscribe(VisionUploadedEventV1, name="test.vision")(lambda event, *, now: "seen")
+
+        report = manage_json("events", "publish", UPLOADED, file())
+
+        event = OutboxEvent.objects.get()
+        assert report == {
+            "event_id": event.pk,
+            "published": True,
+            "trace_id": "test_0123456789abcdef",
+            "subscribers": ["test.vision"],
+        }
+        assert event.payload["media_files"][0]["size_bytes"] == 512000
+        assert worker.drain("default").done == 1
+
+    def test_the_stream_of_the_former_system_names_the_topic(self, manage, file):
+        manage("events", "publish", "stream:posts:vision:uploaded", file())
+
+        assert OutboxEvent.objects.get().topic == UPLOADED
+
+    def test_nobody_to_hear_it_is_said(self, manage, file):
+        assert "to nobody" in manage("events", "publish", UPLOADED, file())
+
+    def test_it_is_read_from_stdin(self, manage, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(SEED_EVENT)))
+
+        assert "Published event" in manage("events", "publish", UPLOADED, "-")
+
+    @pytest.mark.parametrize(
+        ("changes", "named"),
+        [
+            ({"media_files": []}, "media_files: List should have at least 1 item"),
+            ({"media_files": [{"sha256": "x"}]}, "media_files.0.sha256: "),
+            ({"uploaded_at": "yesterday"}, "uploaded_at: "),
+            ({"uploaded_at": "2025-01-28T12:00:00"}, "uploaded_at: "),
+            ({"idempotency_key": ""}, "idempotency_key: "),
+            ({"trace_id": "two words"}, "trace_id: "),
+            ({"post_id": 7}, "post_id: "),
+            ({"schema_version": "v2"}, "schema_version: "),
+        ],
+    )
+    def test_each_wrong_field_is_named_and_nothing_is_published(self, manage, file, changes, named):
+        with pytest.raises(CommandError, match=f"not an event of {UPLOADED}: ") as refusal:
+            manage("events", "publish", UPLOADED, file(**changes))
+
+        assert named in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+        assert not OutboxEvent.objects.exists()
+
+    @pytest.mark.parametrize("content", ["{", "[]", "", "null", "{'a': 1}"])
+    def test_what_is_no_json_object_is_refused(self, manage, file, content):
+        with pytest.raises(CommandError, match=r"not (a )?JSON"):
+            manage("events", "publish", UPLOADED, file(content))
+
+    def test_an_unknown_topic_is_refused_with_those_there_are(self, manage, file, tmp_path):
+        with pytest.raises(
+            CommandError, match=r"no topic 'posts\.seen'; there are: .*posts\.parsed"
+        ):
+            manage("events", "publish", "posts.seen", file())
+        with pytest.raises(CommandError, match="cannot be read"):
+            manage("events", "publish", UPLOADED, tmp_path / "absent.json")
+
+    def test_a_field_that_the_schema_has_not_is_said(self, file):
+        err = io.StringIO()
+
+        call_command("events", "publish", UPLOADED, str(file(pots_id="x")), stderr=err)
+
+        assert "left out: pots_id" in err.getvalue()
+
+    def test_the_same_key_again_is_not_published_and_that_is_no_success(self, manage, file):
+        manage("events", "publish", UPLOADED, file())
+        out = io.StringIO()
+
+        with pytest.raises(SystemExit) as end:
+            call_command("events", "publish", UPLOADED, str(file()), stdout=out)
+
+        assert end.value.code == 1
+        assert "the same idempotency_key" in out.getvalue()
+        assert OutboxEvent.objects.count() == 1
 
 
 class TestPrune:

@@ -1,6 +1,8 @@
 import json
+import sys
 from argparse import ArgumentTypeError
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,11 +13,12 @@ from events.delivery import dead_letters, stats
 from events.management.tables import table
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
+from events.outbox.by_hand import EventRefused, PublishedByHand, publish_text
 from events.tasks import KEEP
 
 
 class Command(BaseCommand):
-    help = "Inspect events and tasks, run failed tasks again, delete old events."
+    help = "Inspect events and tasks, run failed tasks again, publish by hand, delete old events."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -32,6 +35,9 @@ class Command(BaseCommand):
         replay.add_argument("--all", action="store_true", help="every failed task")
         replay.add_argument("--done", action="store_true", help="finished tasks, too")
         replay.add_argument("--dry-run", action="store_true", help="only say how many")
+        by_hand = self._parser(commands, "publish", "publish one event that is written in a file")
+        by_hand.add_argument("topic", help="such as posts.vision.uploaded")
+        by_hand.add_argument("file", metavar="FILE.json", help="the event; - reads from stdin")
         prune = self._parser(commands, "prune", "delete events whose tasks are finished")
         prune.add_argument("--older-than-days", type=float, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
@@ -91,6 +97,24 @@ class Command(BaseCommand):
             chosen = chosen.filter(pk__in=options["delivery_id"])
         return chosen
 
+    def _publish(self, options: dict[str, Any]) -> None:
+        try:
+            done = publish_text(options["topic"], _read(options["file"]))
+        except EventRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if done.unknown_fields:
+            names = ", ".join(done.unknown_fields)
+            self.stderr.write(f"The schema has no such fields, they are left out: {names}")
+        report = {
+            "event_id": done.event.pk,
+            "published": done.is_new,
+            "trace_id": done.event.trace_id,
+            "subscribers": list(done.subscribers),
+        }
+        self.stdout.write(json.dumps(report) if options["json"] else _published(done))
+        if not done.is_new:
+            sys.exit(1)
+
     def _prune(self, options: dict[str, Any]) -> None:
         before = timezone.now() - timedelta(days=options["older_than_days"])
         if options["dry_run"]:
@@ -118,6 +142,23 @@ def _add_filters(parser: CommandParser) -> None:
     parser.add_argument("--topic")
     parser.add_argument("--subscriber")
     parser.add_argument("--error", metavar="CODE", help="error code")
+
+
+def _read(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{name} cannot be read: {error}") from error
+
+
+def _published(done: PublishedByHand) -> str:
+    if not done.is_new:
+        return (
+            f"Not published: event {done.event.pk} has the same idempotency_key. Change the key, or"
+            f" run its tasks again: events replay (tasks: events show {done.event.pk})."
+        )
+    to = ", ".join(done.subscribers) or "nobody: no room of this process subscribes to it"
+    return f"Published event {done.event.pk}, trace {done.event.trace_id}, to {to}."
 
 
 def _count(text: str) -> int:

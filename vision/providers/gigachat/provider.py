@@ -62,6 +62,7 @@ class GigaChatVision:
         self._max_output_tokens = max_output_tokens
         self._preparation = preparation or PreprocessOptions()
         self._auth_url = connection.auth_url
+        self.connection = connection
         try:
             self._client = connect(connection)
         except OSError as exc:
@@ -100,6 +101,27 @@ class GigaChatVision:
         afterwards.callback(self._delete, file_id)
         completion = self._complete(prompt, file_id, now=now)
         return self._analysis(completion, file_id=file_id, now=now)
+
+    def authorize(self, *, now: datetime) -> None:
+        """Get an access token, unless there is a valid one. Raises what `analyze` raises."""
+        with self._translated(now=now):
+            self._client.get_token()
+
+    def models(self, *, now: datetime) -> list[str]:
+        """Names of the models that the account may use; free. Raises what `analyze` raises."""
+        with self._translated(now=now):
+            return [model.id_ for model in _authorized(self._client.get_models).data]
+
+    def balance(self, *, now: datetime) -> dict[str, float] | None:
+        """Tokens left by kind of use; free. None where the account has no packages of tokens."""
+        try:
+            with self._translated(now=now):
+                left = _authorized(self._client.get_balance).balance
+        except ProviderMisconfigured as refusal:
+            if refusal.reason in {"provider_forbidden", "provider_address"}:
+                return None
+            raise
+        return {entry.usage: entry.value for entry in left}
 
     def close(self) -> None:
         self._client.close()

@@ -1,0 +1,1 @@
+"""What this room checks about itself: PostgreSQL, the queue, workers, and who waits for whom."""

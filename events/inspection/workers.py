@@ -1,0 +1,60 @@
+"""Checks of whoever does the work: worker processes, the scheduler, failed tasks."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from django.apps import apps
+from django.utils import timezone
+
+from events import heartbeats, subscriptions
+from events.health import Finding, Status, failed, ok, warning
+from events.models import Delivery, DeliveryState
+
+START: Final = "start them: `python manage.py qcluster` (or `make serve`)"
+OVERDUE_AFTER: Final = timedelta(minutes=3)
+"""How late a periodic job may be: the shortest period is a minute."""
+COUNTED: Final = 10_000
+"""Failed tasks are counted up to this number."""
+
+
+def all_queues_are_served() -> Iterator[Finding]:
+    """One finding about all worker processes, which has them as facts, and one per queue."""
+    running = heartbeats.running()
+    processes = {"workers": [worker.as_dict() for worker in running]}
+    yield Finding(Status.OK, f"{len(running)} worker processes", facts=processes)
+    for queue in subscriptions.queues():
+        hosts = sorted({worker.host for worker in running if queue in worker.queues})
+        if hosts:
+            yield ok(f"served on {', '.join(hosts)}", step=queue)
+        else:
+            yield failed(f"no worker serves the queue {queue}", START, step=queue)
+
+
+def scheduler_runs() -> Iterator[Finding]:
+    """Whether periodic jobs are begun in time, whatever keeps the scheduler from it."""
+    jobs = apps.get_model("django_q", "Schedule").objects.exclude(repeats=0)
+    first = jobs.filter(next_run__isnull=False).order_by("next_run").first()
+    if first is None:
+        yield failed("there are no periodic jobs", "run `python manage.py migrate`")
+        return
+    late = timezone.now() - first.next_run
+    if late > OVERDUE_AFTER:
+        minutes = int(late.total_seconds() // 60)
+        yield failed(
+            f"the job {first.name} is {minutes} min late: the scheduler does not run", START
+        )
+    else:
+        yield ok(f"next: {first.name}")
+
+
+def no_task_has_failed() -> Iterator[Finding]:
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by()
+    count = dead.values("pk")[:COUNTED].count()
+    if count:
+        yield warning(
+            f"{count} failed tasks" if count < COUNTED else f"{COUNTED} failed tasks or more",
+            "see `events list --state dead`, remove the cause, then `events replay`",
+        )
+    else:
+        yield ok("none")

@@ -1,0 +1,173 @@
+"""Checks of the bucket, for `/health/detailed` and `doctor`. What they write they delete."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from events import advisory_locks, health
+from events.health import Finding, Scope, failed, ok, skipped, warning
+from events.inspection import postgresql
+from storage_quota.cleanup import lifecycle, runner
+from storage_quota.integrity import check_runs
+from storage_quota.management.sizes import gib
+from storage_quota.models import Reservation
+from storage_quota.object_store import ObjectStore, get_store
+from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.s3 import S3Store
+from storage_quota.object_store.s3.inspection import S3Inspector
+from storage_quota.reservations.locks import BUCKET
+from storage_quota.selectors import bucket_usage
+from storage_quota.units import MIB
+
+FOLDER: Final = "doctor/"
+"""Keys of what the checks write. In no room's folder: `verify_storage` takes it for another's."""
+REMEDY: Final = (
+    "check S3_ENDPOINT_URL, S3_BUCKET_NAME and the keys; without S3, the disk of VAR_DIR"
+)
+CLOCK_WARNS: Final = timedelta(seconds=60)
+CLOCK_FAILS: Final = timedelta(minutes=15)
+"""By how much S3's signatures allow clocks to differ."""
+
+
+def register() -> None:
+    advisory_locks.register_names(lambda: (BUCKET, runner.LOCK, check_runs.LOCK))
+    health.register("object_store", answers, scope=Scope.DETAILED, remedy=REMEDY)
+    health.register("bucket", operations, scope=Scope.DOCTOR, remedy=REMEDY, seconds=30)
+    health.register(
+        "bucket_settings", bucket_settings, scope=Scope.DOCTOR, remedy=REMEDY, seconds=15
+    )
+    health.register("storage_limit", usage, scope=Scope.DETAILED, remedy=postgresql.REMEDY)
+
+
+def answers() -> Iterator[Finding]:
+    """Ask about an object that does not exist: one request, and nothing is counted."""
+    get_store().store.head(f"{FOLDER}absent")
+    yield ok(_where())
+
+
+def operations() -> Iterator[Finding | str]:
+    """Put, get, head, list, delete, upload in parts; what was put is deleted, whatever happens."""
+    store = get_store().store
+    key, body = f"{FOLDER}{uuid.uuid4().hex}", b"written by manage.py doctor, and deleted again"
+    parts_key, parts = f"{key}-parts", bytes(settings.S3.multipart_threshold_mb * MIB + 1)
+    yield "put"
+    with _deleted_afterwards(store, key):
+        _write(store, key, body)
+        yield ok(f"{len(body)} B")
+        yield "get"
+        yield _verdict(_read(store, key) == body, "the same bytes", "other bytes than were put")
+        yield "head"
+        info = store.head(key)
+        yield _verdict(info is not None and info.size_bytes == len(body), "found", "not as it is")
+        yield "list"
+        yield _verdict([i.key for i in store.list(key)] == [key], "found", "not in the listing")
+        yield "delete"
+        store.delete(key)
+        yield _verdict(store.head(key) is None, "gone", "still there")
+    yield "multipart"
+    with _deleted_afterwards(store, parts_key):
+        _write(store, parts_key, parts)
+        same, left = _read(store, parts_key) == parts, list(store.uploads(parts_key))
+        yield _verdict(same and not left, f"{len(parts)} B", "damaged, or never finished")
+
+
+def bucket_settings() -> Iterator[Finding | str]:
+    """Clock, checksums, versions and lifecycle rules of a bucket in S3."""
+    store = get_store().store
+    if not isinstance(store, S3Store):
+        yield skipped(f"no S3: {_where()}")
+        return
+    inspector = S3Inspector(store)
+    yield "clock"
+    yield _clock(inspector.clock())
+    yield "checksums"
+    yield (
+        ok("a damaged upload is refused")
+        if inspector.refuses_damaged(f"{FOLDER}{uuid.uuid4().hex}")
+        else warning(
+            "an upload with a wrong Content-MD5 was accepted",
+            "run `verify_storage --all` now and then: this server checks no checksums",
+        )
+    )
+    yield "versions"
+    yield _versions(inspector.versions())
+    yield "lifecycle"
+    yield _lifecycle(lifecycle.compare())
+
+
+def usage() -> Iterator[Finding]:
+    taken, limits = bucket_usage().taken_bytes, settings.LIMITS
+    detail = f"{gib(taken)} of {gib(limits.total_bytes)}"
+    if taken >= limits.total_bytes:
+        yield failed(detail, "free space (`emergency_s3_cleanup auto`) or raise S3_TOTAL_LIMIT_GB")
+    elif taken >= limits.emergency_bytes:
+        yield warning(detail, "a cleanup is due: see `emergency_s3_cleanup auto --dry-run`")
+    else:
+        yield ok(detail)
+
+
+def _where() -> str:
+    if settings.S3.configured:
+        return f"S3 at {settings.S3.endpoint_url}, bucket {settings.S3.bucket_name}"
+    return f"files under {settings.OBJECTS_DIR}"
+
+
+@contextmanager
+def _deleted_afterwards(store: ObjectStore, key: str) -> Iterator[None]:
+    """Delete the object after a step that failed; where that fails as well, it stays."""
+    try:
+        yield
+    except BaseException:
+        with suppress(*OUT_OF_ORDER):
+            store.delete(key)
+        raise
+    store.delete(key)
+
+
+def _write(store: ObjectStore, key: str, body: bytes) -> None:
+    # Not saved: what is deleted a moment later counts for nobody.
+    store.put(Reservation(key=key, size_bytes=len(body)), body, mime="text/plain")
+
+
+def _read(store: ObjectStore, key: str) -> bytes:
+    with store.open(key, raw=True) as file:
+        return file.read()
+
+
+def _verdict(right: bool, detail: str, problem: str) -> Finding:  # noqa: FBT001 - what was found
+    return ok(detail) if right else failed(problem, "ask the provider: this is not how S3 works")
+
+
+def _clock(there: datetime | None) -> Finding:
+    if there is None:
+        return skipped("S3 does not tell its time")
+    apart = abs(there - timezone.now())
+    remedy = "let this host set its clock by NTP"
+    if apart > CLOCK_FAILS:
+        return failed(f"{apart.total_seconds():.0f} s apart: signatures are refused", remedy)
+    if apart > CLOCK_WARNS:
+        return warning(f"{apart.total_seconds():.0f} s apart", remedy)
+    return ok("the same as this host's")
+
+
+def _versions(status: str) -> Finding:
+    if status == "Enabled":
+        return warning(
+            "the bucket keeps every version: what is deleted still takes room and costs",
+            "suspend versioning, or add a rule that expires noncurrent versions",
+        )
+    return ok("off")
+
+
+def _lifecycle(found: lifecycle.LifecycleComparison) -> Finding:
+    if not found.supported:
+        return ok("this store has no rules: the daily sweep deletes")
+    if found.missing:
+        missing = ", ".join(rule.prefix for rule in found.missing)
+        return warning(f"rules are missing: {missing}", "write them: `sync_lifecycle`")
+    return ok(f"{len(found.in_force)} rules in force")

@@ -1,0 +1,1 @@
+"""`/health`: what load balancers, monitoring and people ask, from the checks that rooms register."""

@@ -1,0 +1,47 @@
+"""The checks of this room, for `/health/detailed` and `doctor`."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from accounts.models import Tenant
+from events import advisory_locks, health
+from events.health import Scope
+from events.inspection import postgresql, task_facts
+from vision.health import budgets, gigachat, installation
+from vision.limits import concurrency
+
+SUBSCRIBERS: Final = ("vision.analyze", "vision.analyze_backfill", "vision.record_failure")
+
+
+def register() -> None:
+    advisory_locks.register_names(lock_names)
+    database = postgresql.REMEDY
+    health.register(
+        "vision_analysis",
+        task_facts.probe_of(SUBSCRIBERS),
+        scope=Scope.DETAILED,
+        remedy=database,
+        is_task=True,
+    )
+    health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database)
+    for name, probe in (
+        ("vision", installation.is_switched_on),
+        ("policy", installation.policy),
+        ("tesseract", installation.tesseract),
+        ("budget", budgets.tokens_are_left),
+    ):
+        health.register(name, probe, scope=Scope.DOCTOR, remedy=database, seconds=10)
+    health.register(
+        "gigachat", gigachat.account, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
+    )
+    health.register(
+        "gigachat_picture", gigachat.picture, scope=Scope.PAID, remedy=gigachat.REMEDY, seconds=60
+    )
+
+
+def lock_names() -> Iterator[str]:
+    """Yield the names of this room's advisory locks."""
+    tenants = [str(pk) for pk in Tenant.objects.values_list("pk", flat=True)]
+    for tenant in tenants:
+        yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}")
+    yield from concurrency.lock_names("vision:gigachat", tenants=tenants)

@@ -25,8 +25,8 @@ from events.models import Doorbell, TaskClaim
 
 logger = logging.getLogger(__name__)
 
-LOST_AFTER: Final = timedelta(minutes=15)
-"""Time after which a task that did not begin counts as lost; django-q2 ends one after ten minutes."""
+LOST_AFTER: Final = timedelta(minutes=20)
+"""Time after which a task that did not begin counts as lost; django-q2 ends one after fifteen."""
 
 MOST_ATTEMPTS: Final = 3
 """Clusters that may be lost with the same task before it is given up: it probably kills them."""

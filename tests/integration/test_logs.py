@@ -5,6 +5,7 @@ Every test feeds marked texts ("canaries") in at one end, and looks for them in 
 written: the log down to DEBUG, stdout and stderr, rows of failures, answers to strangers.
 """
 
+import io
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import path
+from PIL import Image
 from pydantic import SecretStr
 from rest_framework import permissions, serializers
 from rest_framework.response import Response
@@ -54,6 +56,13 @@ ABOUT_A_PICTURE = ("trace_id", "tenant_id", "sha256")
 """The fields by which the way of one picture is found (fact 121)."""
 
 
+def drawn() -> bytes:
+    """A picture with something on it: blank ones are not sent to GigaChat."""
+    body = io.BytesIO()
+    Image.radial_gradient("L").save(body, "PNG")
+    return body.getvalue()
+
+
 def rows_of_failures() -> str:
     """All that the console shows of what failed."""
     deliveries = Delivery.objects.values_list(
@@ -79,7 +88,7 @@ class TestWhatALineIsAbout:
 
     @pytest.fixture
     def analyzed(self, archive, gigachat, log_lines):
-        post = archive.post(picture(), content=f"{MESSAGE} {PHONE}")
+        post = archive.post(drawn(), content=f"{MESSAGE} {PHONE}")
         drain(rounds=2)
         return post
 
@@ -99,7 +108,7 @@ class TestWhatALineIsAbout:
 
     def test_fact_121_also_of_what_fails(self, archive, gigachat, log_lines):
         gigachat.fail("server_error")
-        archive.post(picture())
+        archive.post(drawn())
 
         drain(rounds=2)
 
@@ -202,7 +211,7 @@ class TestWordsOfTheSeeds:
 
     def test_fact_052_budget_exhausted(self, archive, gigachat, settings, log_lines):
         settings.VISION = with_settings(settings.VISION, vision_max_daily_tokens=0)
-        archive.post(picture())
+        archive.post(drawn())
 
         drain()
 
@@ -280,7 +289,7 @@ class TestMessagesAndSecrets:
             assert canary not in everything
 
     def test_of_a_payload_that_cannot_be_read(self, archive, log_lines, capfd):
-        archive.post(picture(), content=MESSAGE)
+        archive.post(drawn(), content=MESSAGE)
         OutboxEvent.objects.filter(topic="posts.vision.uploaded").update(
             payload={"trace_id": "x", "media_files": MESSAGE, "text": PHONE}
         )
@@ -304,10 +313,11 @@ class TestMessagesAndSecrets:
                 faults.HTTP_FAULTS.items()}  # fmt: skip
         monkeypatch.setattr(handler, "HTTP_FAULTS", echo)
         gigachat.fail(kind, content=MESSAGE)
-        archive.post(picture(), content=MESSAGE)
+        archive.post(drawn(), content=MESSAGE)
 
         drain(rounds=2)
 
+        assert gigachat.stats()["calls"]["chat"]
         everything = written(log_lines, capfd) + rows_of_failures()
         for canary in (MESSAGE, SECRET, KEY, CLIENT_SECRET, "555-44-33"):
             assert canary not in everything

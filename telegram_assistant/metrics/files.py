@@ -20,11 +20,14 @@ import psutil
 from fasteners import InterProcessLock
 from prometheus_client.mmap_dict import MmapedDict
 
-from telegram_assistant.metrics.folder import VARIABLE
+from events.metrics.exemplars import PREFIX
+from telegram_assistant.metrics.folder import VARIABLE, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
-NAME: Final = re.compile(r"(?P<kind>counter|histogram|summary|gauge_[a-z]+)_(?P<pid>\d+)\.db")
+NAME: Final = re.compile(
+    rf"(?P<kind>counter|histogram|summary|gauge_[a-z]+|{PREFIX[:-1]})_(?P<pid>\d+)\.(db|json|draft)"
+)
 DEAD: Final = "dead"
 """The word that replaces the pid in the file names of that set."""
 
@@ -50,13 +53,15 @@ def settled(folder: Path) -> Iterator[list[str]]:
 
 def tidy() -> None:
     """Merge at a start; an installation that is never scraped would keep the files of every run."""
-    with settled(Path(os.environ[VARIABLE])):
+    folder = Path(os.environ[VARIABLE])
+    with settled(folder):
         pass
+    remove_abandoned(folder)
 
 
 def _merge_ended(folder: Path) -> None:
     dead: dict[str, list[Path]] = {}
-    for path in folder.glob("*.db"):
+    for path in folder.iterdir():
         name = NAME.fullmatch(path.name)
         if name and not psutil.pid_exists(int(name["pid"])):
             dead.setdefault(name["kind"], []).append(path)
@@ -110,4 +115,4 @@ _ADD: Final[dict[str, Callable[[Value, Value], Value]]] = {
     "gauge_min": min,
     "gauge_mostrecent": _most_recent,
 }
-"""How to add up each kind; other kinds of gauges describe a process, and end with it."""
+"""How to add up each kind; exemplars, and other kinds of gauges, end with their process."""

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
 from accounts.models import User
-from events import scrape
+from events.metrics import scrape, series
 from storage_quota import services
 from storage_quota.metrics import VIOLATIONS
 from telegram_assistant.config import Metrics
@@ -55,10 +55,16 @@ def told(folder_path) -> dict[str, float]:
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
-def scraped(text: bytes) -> dict[tuple[str, tuple], float]:
+def page(accept: str = "") -> str:
+    """What a scrape finds that asks the database anew."""
+    scrape.forget()
+    return exposition.page(accept)[0].decode()
+
+
+def scraped(text: str) -> dict[tuple[str, tuple], float]:
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text.decode())
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 
@@ -139,19 +145,18 @@ class TestFiles:
 
     def test_web_and_workers_count_apart(self, tmp_path, monkeypatch):
         monkeypatch.setenv(folder.VARIABLE, "inherited")
-        assert folder.prepare(tmp_path) == tmp_path / "metrics" / "worker"
+        assert folder.prepare(tmp_path) == tmp_path / "metrics" / "worker" / folder.host()
         monkeypatch.setattr(folder, "role", "web")
 
-        assert folder.prepare(tmp_path) == tmp_path / "metrics" / "web"
-        assert os.environ[folder.VARIABLE] == str(tmp_path / "metrics" / "web")
+        own = tmp_path / "metrics" / "web" / folder.host()
+        assert folder.prepare(tmp_path) == own
+        assert os.environ[folder.VARIABLE] == str(own)
 
 
 @pytest.mark.django_db
 class TestExposition:
     def test_fact_113_the_metrics_of_storage_are_there_before_their_first_use(self):
-        names = [
-            family.name for family in text_string_to_metric_families(exposition.text().decode())
-        ]
+        names = [family.name for family in text_string_to_metric_families(page())]
 
         assert {
             "storage_bucket_usage_gb",
@@ -164,7 +169,7 @@ class TestExposition:
             "metrics_backend_up",
         } <= set(names)
         assert len(names) == len(set(names))
-        labels = {label for _, labels in scraped(exposition.text()) for label, _ in labels}
+        labels = {label for _, labels in scraped(page()) for label, _ in labels}
         assert not labels & NEVER
 
     def test_fact_033_the_gauges_are_the_ledger(self, store, tenant, now):
@@ -176,7 +181,7 @@ class TestExposition:
             now=now,
         )
 
-        samples = scraped(exposition.text())
+        samples = scraped(page())
 
         gib = stored.size_bytes / 1024**3
         own = (("content_type", "vision"), ("tenant_id", str(tenant.pk)))
@@ -188,7 +193,7 @@ class TestExposition:
         for size, content_type in ((101, "media"), (81, "media"), (61, "media"), (51, "crawl")):
             services.forecast(tenant=tenant, content_type=content_type, size_bytes=size)
 
-        samples = scraped(exposition.text())
+        samples = scraped(page())
 
         counted = {
             dict(labels)["reason"]: value
@@ -206,7 +211,7 @@ class TestExposition:
         monkeypatch.setattr(scrape, "_collectors", {Away: Away()})
         VIOLATIONS.labels("t", "bucket_full").inc()
 
-        samples = scraped(exposition.text())
+        samples = scraped(page())
 
         assert samples["metrics_backend_up", (("target", "database"),)] == 0
         assert (
@@ -258,7 +263,7 @@ class TestWeb:
     def test_requests_are_counted_by_view(self, client):
         client.get("/api/nothing")
 
-        names = {name for name, _ in scraped(client.get("/metrics").content)}
+        names = {name for name, _ in scraped(client.get("/metrics").content.decode())}
 
         assert "django_http_requests_latency_seconds_by_view_method_count" in names
 

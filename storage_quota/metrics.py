@@ -1,13 +1,14 @@
 """Prometheus metrics of the ledger, the limits and cleanups (CONTRACT §7.7)."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Final
 from uuid import UUID
 
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from events.metrics import TENANTS, counter, gauge, histogram, measured
+from events.metrics import TENANTS, counter, gauge, histogram, measured, scrape
 from storage_quota import selectors
 from storage_quota.limits import QuotaForecast
 from storage_quota.models import ContentType, Reservation
@@ -94,9 +95,12 @@ class LedgerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         bucket, tenant = BUCKET_USAGE.family(), TENANT_USAGE.family()
         sums = dict.fromkeys(ContentType.values, 0)
+        own = dict.fromkeys(product(scrape.few_tenants(), ContentType.values), 0)
         for tenant_id, content_type, size_bytes in selectors.usage_rows():
             sums[content_type] += size_bytes
-            tenant.add_metric([str(tenant_id), content_type], size_bytes / GIB)
+            own[str(tenant_id), content_type] = size_bytes
+        for labels, size_bytes in own.items():
+            tenant.add_metric(labels, size_bytes / GIB)
         for content_type, size_bytes in sums.items():
             bucket.add_metric([content_type], size_bytes / GIB)
         yield from (bucket, tenant)

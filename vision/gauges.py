@@ -10,7 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from accounts.models import Tenant
-from events.metrics.scrape import COUNTED, MANY_TENANTS
+from events.metrics.scrape import COUNTED, few_tenants
 from vision import metrics
 from vision.limits import budget, circuit_breaker
 from vision.models import ProviderHealth, TokenBudget
@@ -44,9 +44,8 @@ def _budgets(now: datetime) -> Iterator[Metric]:
     share, tokens = metrics.BUDGET_SHARE.family(), metrics.BUDGET_TOKENS.family()
     first = budget.day_of(now).replace(day=1)
     active = set(TokenBudget.objects.filter(day__gte=first).values_list("tenant", flat=True))
-    shown = Tenant.objects.order_by("pk")
-    few = list(shown.values_list("pk", flat=True)[:MANY_TENANTS])
-    for tenant in shown.filter(Q(pk__in=active) | Q(pk__in=few)):
+    shown = Tenant.objects.filter(Q(pk__in=active) | Q(pk__in=few_tenants()))
+    for tenant in shown.order_by("pk"):
         spent = budget.spent(tenant, now) if tenant.pk in active else budget.NOTHING
         tokens.add_metric([str(tenant.pk), "day"], spent.day)
         tokens.add_metric([str(tenant.pk), "month"], spent.month)

@@ -32,7 +32,7 @@ def page(accept: str = "") -> tuple[bytes, str]:
     registry = CollectorRegistry()
     registry.register(_Everything())
     encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type  # type: ignore[arg-type]
+    return encode(registry), content_type
 
 
 class _Everything(Collector):

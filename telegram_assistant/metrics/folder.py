@@ -14,7 +14,7 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Read by the library. Always set here: an inherited value may belong to another installation."""
@@ -25,18 +25,16 @@ _SIGN: Final = ".in-use"
 role = "worker"
 """`web` in processes that answer requests; wsgi.py and asgi.py set it before settings load."""
 
-_held: IO[str] | None = None
-
 
 def prepare(var_dir: Path) -> Path:
     """Make the folder of this role and host, and show for the life of the process that it is used."""
-    global _held  # noqa: PLW0603 - closing the file would end the lock
     folder = var_dir / "metrics" / role / host()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ[VARIABLE] = str(folder)
-    _held = (folder / _SIGN).open("a")
+    # Never closed: the lock lasts as long as this process, or a fork of it, lives.
+    sign = os.open(folder / _SIGN, os.O_RDONLY | os.O_CREAT)
     with suppress(OSError):  # a file system without locks: then nobody removes a folder either
-        fcntl.flock(_held, fcntl.LOCK_SH)
+        fcntl.flock(sign, fcntl.LOCK_SH)
     return folder
 
 

@@ -85,18 +85,18 @@ def test_a_picture_that_is_read_is_one_request_one_duration_and_no_token(archive
 
 
 def test_the_paid_provider_is_counted_with_the_tokens_of_its_answers(archive, paid, asked, growth):
-    paid.prices = [1320, 7]
+    paid.prices = [1320, 107]
     archive.post(b"one")
     drain()
     archive.post(b"two")
     drain()
 
     tenant = str(archive.tenant.pk)
-    assert growth("vision_tokens_used_total", provider="gigachat", tenant=tenant) == 1327
+    assert growth("vision_tokens_used_total", provider="gigachat", tenant=tenant) == 1427
     assert (asked("gigachat", "success"), asked("ocr_fallback", "success")) == (2, 0)
     archive.post(b"one")  # the same picture again costs nothing
     drain()
-    assert growth("vision_tokens_used_total", provider="gigachat", tenant=tenant) == 1327
+    assert growth("vision_tokens_used_total", provider="gigachat", tenant=tenant) == 1427
     assert growth("vision_cache_hits_total", cache_type="row") == 1
     assert asked("gigachat", "success") == 2
 

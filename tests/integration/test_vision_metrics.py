@@ -102,7 +102,9 @@ def test_the_paid_provider_is_counted_with_the_tokens_of_its_answers(archive, pa
 
 
 def test_what_the_provider_refuses_is_an_error_and_then_read(archive, paid, asked):
-    paid.script = [ProviderRefused("no", "no picture", error_class=ErrorClass.NON_RETRYABLE_VALIDATION)]
+    paid.script = [
+        ProviderRefused("no", "no picture", error_class=ErrorClass.NON_RETRYABLE_VALIDATION)
+    ]
     archive.post(b"one")
     drain()
 

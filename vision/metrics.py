@@ -103,7 +103,7 @@ BUDGET_TOKENS = measured(
 )
 WAITING = measured(
     "vision_pictures_waiting",
-    "Pictures that wait for a paid analysis, up to 10 000 of a tenant",
+    "Pictures that wait for a paid analysis, up to 1 000 of a tenant",
     "tenant_id",
     "reason",
 )

@@ -19,7 +19,7 @@ MESSAGES: Final = counter(
     {"subscriber": ERRORS, "outcome": OUTCOMES},
 )
 PENDING: Final = measured(
-    "stream_pending_size", "Tasks that wait or run, up to 10 000 of a subscriber", "subscriber"
+    "stream_pending_size", "Tasks that wait or run, up to 1 000 of a subscriber", "subscriber"
 )
 OVERDUE: Final = measured(
     "stream_overdue_seconds",
@@ -27,7 +27,7 @@ OVERDUE: Final = measured(
     "subscriber",
 )
 DEAD: Final = measured(
-    "stream_dead_size", "Failed tasks, up to 10 000 of a subscriber", "subscriber"
+    "stream_dead_size", "Failed tasks, up to 1 000 of a subscriber", "subscriber"
 )
 
 # From two partial indexes, and never more of them than so many rows a subscriber.

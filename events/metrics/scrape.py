@@ -24,7 +24,7 @@ KEPT: Final = 5.0
 """Seconds for which figures answer again: several scrapers ask the database once."""
 STATEMENT_SECONDS: Final = 5
 """After this a statement is ended: Prometheus waits ten seconds for the whole page."""
-COUNTED: Final = 10_000
+COUNTED: Final = 1_000
 """Rows of a backlog are counted up to here: an import can leave a million."""
 MANY_TENANTS: Final = 50
 """With more tenants than this, a tenant's series begin with its first count, not with a 0."""

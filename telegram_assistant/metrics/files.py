@@ -63,13 +63,21 @@ def _merge_ended(folder: Path) -> None:
     dead: dict[str, list[Path]] = {}
     for path in folder.iterdir():
         name = NAME.fullmatch(path.name)
-        if name and not psutil.pid_exists(int(name["pid"])):
+        if name and _has_ended(int(name["pid"])):
             dead.setdefault(name["kind"], []).append(path)
     for kind, paths in dead.items():
         if add := _ADD.get(kind):
             _merge(folder / f"{kind}_{DEAD}.db", paths, add)
         for path in paths:
             path.unlink()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the process counts no more; in a container often nobody collects the dead."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _merge(target: Path, paths: list[Path], add: Callable[[Value, Value], Value]) -> None:

@@ -96,8 +96,9 @@ def is_idle() -> bool:
 
 def is_fresh(scraper, after) -> bool:
     """Whether both targets have been scraped well since this time."""
-    return all(
-        target["health"] == "up" and target["lastScrape"] > after for target in scraper.targets()
+    targets = scraper.targets()
+    return len(targets) == len(JOBS) and all(
+        target["health"] == "up" and target["lastScrape"] > after for target in targets
     )
 
 
@@ -126,6 +127,7 @@ def kill_a_worker(product) -> int:
         for process in psutil.Process(product.workers[0].pid).children(recursive=True)
         if process.pid in own
     )
+    print("victim", victim, psutil.Process(victim).as_dict(["name", "create_time", "status"]))
     os.kill(victim, signal.SIGKILL)
     return victim
 
@@ -184,7 +186,8 @@ def test_prometheus_takes_everything_after_each_provider_and_a_killed_worker(
     )
     look(scraper)
     assert scraper.value(by_ocr) == before
-    assert not list(product.var_dir.glob(f"metrics/worker/*/*_{victim}.*"))
+    left = list(product.var_dir.glob(f"metrics/worker/*/*_{victim}.*"))
+    assert not left, psutil.Process(victim).as_dict(["name", "status", "create_time", "ppid"])
 
     # GigaChat, with workers that begin anew: the whole cluster before was killed, too.
     product.kill_workers()

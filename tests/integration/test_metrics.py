@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
+import psutil
 import pytest
 from django.conf import settings as django_settings
 from django.db import OperationalError
@@ -96,6 +97,16 @@ class TestFiles:
             "counter_dead.db",
             f"counter_{os.getpid()}.db",
         }
+
+    def test_a_dead_process_that_nobody_collected_is_dead(self, tmp_path, of):
+        with subprocess.Popen(["true"]) as process:
+            of(process.pid, 3)
+            assert wait_until(
+                lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE, seconds=10
+            )
+
+            assert told(tmp_path) == {"x_total": 3}
+            assert not (tmp_path / f"counter_{process.pid}.db").exists()
 
     def test_thousands_of_commands_leave_one_file_per_kind(self, tmp_path, of, dead_pid):
         for number in range(50):

@@ -99,6 +99,21 @@ def attach(metrics: Iterable[Metric], folder: Path) -> None:
             ]
 
 
+def merge(target: Path, paths: Iterable[Path]) -> None:
+    """
+    Add the exemplars of these files to those of `target`.
+
+    Without those of processes that have ended, an older one of another process would follow on
+    them, and Prometheus refuses to go back.
+    """
+    kept: Kept = {}
+    for path in (target, *paths):
+        _add(kept, path)
+    draft = target.with_suffix(".draft")
+    draft.write_text(json.dumps(kept), encoding="utf-8")
+    draft.replace(target)
+
+
 def _exemplar(kept: Kept, name: str, labels: Mapping[str, str]) -> Exemplar | None:
     others = {label: value for label, value in labels.items() if label != "le"}
     found = kept.get(_key(name, others, labels["le"]))
@@ -108,12 +123,16 @@ def _exemplar(kept: Kept, name: str, labels: Mapping[str, str]) -> Exemplar | No
 def _read(folder: Path) -> Kept:
     newest: Kept = {}
     for path in folder.glob(f"{PREFIX}*.json"):
-        # A process may end, and its file be deleted, while this reads.
-        with suppress(OSError, ValueError):
-            for key, (trace_id, value, at) in json.loads(path.read_text(encoding="utf-8")).items():
-                if key not in newest or newest[key][2] < at:
-                    newest[key] = (trace_id, value, at)
+        _add(newest, path)
     return newest
+
+
+def _add(kept: Kept, path: Path) -> None:
+    # A process may end, and its file be deleted, while this reads.
+    with suppress(OSError, ValueError):
+        for key, (trace_id, value, at) in json.loads(path.read_text(encoding="utf-8")).items():
+            if key not in kept or kept[key][2] < at:
+                kept[key] = (trace_id, value, at)
 
 
 def _key(name: str, labels: Mapping[str, str], le: str) -> str:

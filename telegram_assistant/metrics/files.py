@@ -20,13 +20,15 @@ import psutil
 from fasteners import InterProcessLock
 from prometheus_client.mmap_dict import MmapedDict
 
+from events.metrics import exemplars
 from events.metrics.exemplars import PREFIX
 from telegram_assistant.metrics.folder import VARIABLE, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
+EXEMPLARS: Final = PREFIX.removesuffix("_")
 NAME: Final = re.compile(
-    rf"(?P<kind>counter|histogram|summary|gauge_[a-z]+|{PREFIX[:-1]})_(?P<pid>\d+)\.(db|json|draft)"
+    rf"(?P<kind>counter|histogram|summary|gauge_[a-z]+|{EXEMPLARS})_(?P<pid>\d+)\.(db|json|draft)"
 )
 DEAD: Final = "dead"
 """The word that replaces the pid in the file names of that set."""
@@ -66,7 +68,9 @@ def _merge_ended(folder: Path) -> None:
         if name and _has_ended(int(name["pid"])):
             dead.setdefault(name["kind"], []).append(path)
     for kind, paths in dead.items():
-        if add := _ADD.get(kind):
+        if kind == EXEMPLARS:
+            exemplars.merge(folder / f"{PREFIX}{DEAD}.json", paths)
+        elif add := _ADD.get(kind):
             _merge(folder / f"{kind}_{DEAD}.db", paths, add)
         for path in paths:
             path.unlink()
@@ -123,4 +127,4 @@ _ADD: Final[dict[str, Callable[[Value, Value], Value]]] = {
     "gauge_min": min,
     "gauge_mostrecent": _most_recent,
 }
-"""How to add up each kind; exemplars, and other kinds of gauges, end with their process."""
+"""How to add up each kind; other kinds of gauges describe a process, and end with it."""

@@ -412,15 +412,21 @@ class TestExemplars:
 
         assert family.samples[0].exemplar.labels == {"trace_id": "trace-2"}
 
-    def test_those_of_the_dead_go_with_them(self, tmp_path, dead_pid):
-        for name in (f"exemplars_{dead_pid}.json", f"exemplars_{dead_pid}.draft"):
-            tmp_path.joinpath(name).write_text("{}")
-        own = tmp_path / f"exemplars_{os.getpid()}.json"
-        own.write_text("{}")
+    def test_time_never_goes_back_when_a_process_ends(self, tmp_path, dead_pid):
+        """Prometheus refuses an exemplar that is older than the last one of the bucket."""
+        older, newer = ["old", 0.5, 5.0], ["new", 0.5, 9.0]
+        tmp_path.joinpath(f"exemplars_{dead_pid}.json").write_text(json.dumps({"bucket": newer}))
+        tmp_path.joinpath(f"exemplars_{dead_pid}.draft").write_text("{")
+        tmp_path.joinpath(f"exemplars_{os.getpid()}.json").write_text(json.dumps({"bucket": older}))
 
-        told(tmp_path)
+        for _ in range(2):
+            told(tmp_path)
 
-        assert list(tmp_path.glob("exemplars_*")) == [own]
+            assert exemplars._read(tmp_path) == {"bucket": tuple(newer)}
+        assert {path.name for path in tmp_path.glob("exemplars_*")} == {
+            "exemplars_dead.json",
+            f"exemplars_{os.getpid()}.json",
+        }
 
 
 def _exemplars(text: str) -> dict[tuple[str, str], tuple[str, float]]:

@@ -1,10 +1,8 @@
 """The console's pages of users, tenants and memberships."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
@@ -13,10 +11,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
-from django_stubs_ext import StrPromise
 
-from accounts import tenant_settings, time_zones
+from accounts import tenant_settings
 from accounts.models import Membership, Tenant, User
+from accounts.preferences import FIELDS, offer_choices
 from events.console import BigTableAdmin
 
 
@@ -25,21 +23,7 @@ class AccountForm(UserChangeForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # A field that the user may only view is not in the form.
-        if "language" in self.fields:
-            self._offer("language", _("as in the browser"), settings.LANGUAGES)
-        if "time_zone" in self.fields:
-            zones = time_zones.choices(current=self.instance.time_zone)
-            self._offer("time_zone", _("as on the server"), zones)
-
-    def _offer(self, name: str, empty: StrPromise, choices: Sequence[Any]) -> None:
-        old = self.fields[name]
-        self.fields[name] = forms.ChoiceField(
-            label=old.label,
-            help_text=old.help_text,
-            required=False,
-            choices=[("", empty), *choices],
-        )
+        offer_choices(self.fields, current_zone=self.instance.time_zone)
 
 
 @admin.register(User)
@@ -50,7 +34,7 @@ class AccountAdmin(UserAdmin[User]):
 
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        (_("Preferences"), {"fields": ("language", "time_zone", "notification_address")}),
+        (_("Preferences"), {"fields": FIELDS}),
     )
 
 

@@ -1,6 +1,7 @@
 """Building blocks of every room's admin pages; they know no room."""
 
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -79,6 +80,20 @@ class BigTableAdmin(admin.ModelAdmin[Row]):
         context["title"] = capfirst(self.opts.verbose_name)
         context["subtitle"] = self.heading(row) if row else None
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def in_words(explain: Callable[[str], str]) -> type[admin.AllValuesFieldListFilter]:
+    """Make a filter by a column of codes that shows what `explain` says of each code."""
+
+    class InWords(admin.AllValuesFieldListFilter):
+        def choices(self, changelist: Any) -> Iterator[Any]:
+            for number, choice in enumerate(super().choices(changelist)):
+                # The first one, "all", and the last, for no value, are Django's own.
+                code = choice["display"]
+                words = code if number == 0 else explain(str(code)) or EMPTY
+                yield choice | {"display": words}
+
+    return InWords
 
 
 class ReadOnlyAdmin(NothingEditable, BigTableAdmin[Row]):

@@ -97,6 +97,18 @@ def gone_of(workers: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return gone
 
 
+def holds_its_lock(worker: uuid.UUID) -> bool:
+    """
+    Whether the worker's lock is held at this moment, by one query on the caller's connection.
+
+    A living worker whose connection has just broken does not hold it: only for what that worker
+    sets right by itself, where waiting for `is_gone` would take too long.
+    """
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_HELD, [[key_of(lock_of(worker))]])
+        return cursor.fetchone() is not None
+
+
 def stop() -> None:
     """End the keeper and close its connection; the next call of `worker_id` makes a new id."""
     global _keeper

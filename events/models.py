@@ -110,10 +110,15 @@ class Delivery(models.Model):
 
 
 class Doorbell(models.Model):
-    """Whether an occasional task of django-q2 is on its way: one, however often it is asked for."""
+    """
+    Whether an occasional task of django-q2 is on its way: one, however often it is asked for.
+
+    `began_at` is set while the task works; it stays where its process was killed.
+    """
 
     queue = models.CharField(primary_key=True, max_length=50)
     rung_at = models.DateTimeField(null=True)
+    began_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("doorbell")

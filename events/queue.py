@@ -8,6 +8,8 @@ begins again within seconds (`Broker`, `release_tasks_of_gone_workers`).
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,8 +25,8 @@ from events.models import Doorbell, TaskClaim
 
 logger = logging.getLogger(__name__)
 
-LOST_AFTER: Final = timedelta(minutes=15)
-"""Time after which a task that did not begin counts as lost; django-q2 ends one after ten minutes."""
+LOST_AFTER: Final = timedelta(minutes=20)
+"""Time after which a task that did not begin counts as lost; django-q2 ends one after fifteen."""
 
 MOST_ATTEMPTS: Final = 3
 """Clusters that may be lost with the same task before it is given up: it probably kills them."""
@@ -86,13 +88,29 @@ def enqueue_once(func: str, **kwargs: Any) -> None:
     The function must call `acknowledge(func)` when it begins, so that it can be enqueued again.
     """
     now = timezone.now()
-    if _ring_is_new(func, now=now, lost_before=now - LOST_AFTER):
-        async_task(func, task_name=func.rpartition(".")[2], **kwargs)
+    # Both or neither: a process killed in between would leave a bell without a task.
+    with transaction.atomic():
+        if _ring_is_new(func, now=now, lost_before=now - LOST_AFTER):
+            async_task(func, task_name=func.rpartition(".")[2], **kwargs)
 
 
 def acknowledge(func: str) -> None:
     """Note that the task begins: whoever wants it from now on enqueues it again."""
     Doorbell.objects.filter(queue=func, rung_at__isnull=False).update(rung_at=None)
+
+
+@contextmanager
+def unfinished(func: str) -> Iterator[bool]:
+    """
+    Note that the task works inside the block; yields whether an earlier run did not end.
+
+    That one was killed, or ended with an error. One run of the task at a time.
+    """
+    bell, _ = Doorbell.objects.get_or_create(queue=func)
+    working = Doorbell.objects.filter(queue=func)
+    working.update(began_at=timezone.now())
+    yield bell.began_at is not None
+    working.update(began_at=None)  # in no `finally`: after an error there is work left
 
 
 def _ring_is_new(func: str, *, now: datetime, lost_before: datetime) -> bool:

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from events.retry import Backoff
 from events.schemas import Event
 
 Handler = Callable[..., str]
+
+LEASE: Final = timedelta(minutes=10)
+"""The time for a batch of deliveries; longer than whatever a handler waits for."""
 
 
 class Mode(Enum):
@@ -39,7 +42,7 @@ class Subscription:
     mode: Mode = Mode.TRANSACTIONAL
     batch: int = 50
     threads: int = 1
-    lease: timedelta = timedelta(minutes=10)
+    lease: timedelta = LEASE
     backoff: Backoff = field(default_factory=Backoff)
     when: Callable[[Any], bool] | None = None
     on_failure: Callable[[Exception], None] | None = None
@@ -61,7 +64,7 @@ def subscribe(
     mode: Mode = Mode.TRANSACTIONAL,
     batch: int = 50,
     threads: int = 1,
-    lease: timedelta = timedelta(minutes=10),
+    lease: timedelta = LEASE,
     backoff: Backoff | None = None,
     when: Callable[[Any], bool] | None = None,
     on_failure: Callable[[Exception], None] | None = None,

@@ -220,6 +220,7 @@ def _try_grant(
             if outlooks[request.key].allowed
         ]
         _save(granted, existing, replaceable)
+        # In this transaction: what fails after a commit looks as if nothing had been reserved.
         _ring_if_threshold_crossed(usage.bucket, granted)
     answers: Answers = {row.key: row for row in granted}
     return {key: QuotaExceeded(outlook) for key, outlook in outlooks.items()} | answers
@@ -326,4 +327,4 @@ def _ring_if_threshold_crossed(before_bytes: int, granted: Sequence[Reservation]
     """Ring when usage crosses the emergency threshold; `ring_if_due` does so while it is above."""
     after_bytes = before_bytes + sum(row.size_bytes for row in granted)
     if before_bytes < settings.LIMITS.emergency_bytes <= after_bytes:
-        transaction.on_commit(cleanup.ring)
+        cleanup.ring()

@@ -17,6 +17,7 @@ from accounts.models import Tenant
 from storage_quota.limits import QuotaForecast
 from storage_quota.models import ContentType, StoredObject
 from storage_quota.object_store import metrics
+from storage_quota.object_store.adapters import CHUNK_BYTES
 from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.packing import GZIP, json_bytes, pack
@@ -127,8 +128,10 @@ def _is_compressed(content_type: str) -> bool:
 def _measure(body: bytes | BinaryIO) -> tuple[int, str]:
     if isinstance(body, bytes):
         return len(body), hashlib.sha256(body).hexdigest()
-    start = body.tell()
-    sha256 = hashlib.file_digest(body, "sha256").hexdigest()  # type: ignore[arg-type]
+    start, digest = body.tell(), hashlib.sha256()
+    # Not hashlib.file_digest(): of a BytesIO it takes the whole, and does not move on.
+    while chunk := body.read(CHUNK_BYTES):
+        digest.update(chunk)
     size_bytes = body.tell() - start
     body.seek(start)
-    return size_bytes, sha256
+    return size_bytes, digest.hexdigest()

@@ -18,7 +18,7 @@ from storage_quota.object_store.factory import where
 from storage_quota.reserve import RESERVATION_TTL
 
 TIME_BOX = timedelta(minutes=5)
-"""How long a cleanup task runs before another goes on: django-q2 kills one after ten minutes."""
+"""How long a cleanup task runs before another goes on: django-q2 kills one after fifteen minutes."""
 VERIFY_SECONDS: Final = 300.0
 """How long one run of the check takes; the next run goes on where it stopped."""
 

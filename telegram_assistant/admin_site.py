@@ -3,10 +3,12 @@
 from typing import Any, Final
 
 from django.apps import apps
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+
+from telegram_assistant.odd_values import OddValuesAnswered, not_found_for_odd_values
 
 ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
@@ -36,6 +38,17 @@ class ConsoleSite(AdminSite):
     site_header = "Telegram Assistant"
     site_title = "Telegram Assistant"
     index_title = _("Console")
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register pages, those of other apps included, that answer odd values in addresses."""
+        shown = admin_class or ModelAdmin
+        answering = type(
+            shown.__name__, (OddValuesAnswered, shown), {"__module__": shown.__module__}
+        )
+        super().register(model_or_iterable, answering, **options)
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's
+        return super().admin_view(not_found_for_odd_values(view), cacheable)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         listed = super().get_app_list(request, app_label)

@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "telegram_assistant.odd_values.CookiesWithoutNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -173,8 +174,8 @@ Q_CLUSTER = {
     "broker_class": "events.queue.Broker",
     "workers": min(2, ENV.web.q_workers),
     "poll": 0.5,
-    "timeout": 600,  # seconds
-    "retry": 660,
+    "timeout": 900,  # seconds; longer than whatever a job waits for: see `time_limits`
+    "retry": 960,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,

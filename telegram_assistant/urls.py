@@ -1,7 +1,10 @@
+from functools import partial
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from telegram_assistant import my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -9,6 +12,11 @@ handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path(
+        "admin/my-settings/",
+        admin.site.admin_view(partial(my_settings.view, site=admin.site)),
+        name=my_settings.NAME,
+    ),
     path("admin/", admin.site.urls),
     path("health", health.summary, name="health"),
     path("health/live", health.live, name="health-live"),

@@ -51,3 +51,12 @@ def wait_for_backends() -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("connections of killed workers are still open")
+
+
+def end_all_backends() -> None:
+    """What a restart of PostgreSQL does to its clients; also to those that only wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -263,7 +263,7 @@ def import_run(*, owner: Tenant | None = None, problems: int = 0, **fields: Any)
     run = ImportRun.objects.create(tenant=owner or tenant(), **(defaults | fields))
     for number in range(problems):
         ImportProblem.objects.create(
-            run=run, code="file_missing", message_id=number, detail="photos/photo_1.jpg"
+            run=run, code="missing_file", message_id=number, detail="photos/photo_1.jpg"
         )
     return run
 

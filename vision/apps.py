@@ -13,9 +13,11 @@ class VisionConfig(AppConfig):
         from vision import checks, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
         from vision.analysis import claims  # noqa: PLC0415 - see above
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above
+        from vision.limits import places  # noqa: PLC0415 - see above
         from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
 
         tenant_settings.register(OVERRIDE, problems_of_override)
+        recovery.register("places", places.release_forgotten)
         recovery.register("pictures", claims.release_stale_claims)
         scrape.register(VisionCollector())
         health.register()

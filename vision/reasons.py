@@ -56,6 +56,7 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "too_many_pixels": _("the picture has too many pixels"),
     "broken_image": _("the picture is damaged"),
     "empty_image": _("the file is empty"),
+    "blank_picture": _("the picture has one color and shows nothing"),
     "unsupported_format": _("the format cannot be decoded"),
     "tesseract_failed": _("text recognition failed on this picture"),
     "timeout": _("text recognition took too long"),

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-VISION_VERSION = "vision@2026-11-21#p1"
+VISION_VERSION = "vision@2026-11-26#p1"
 """Raise the number when a changed prompt, rule or provider changes what is found in pictures."""
 
 _PATTERN = re.compile(r"vision@(\d{4})-(\d{2})-(\d{2})#p(\d+)")

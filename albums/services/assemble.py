@@ -24,9 +24,9 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(minutes=2)
+CLAIM = timedelta(minutes=9)
 """
-How long an assembly may take before another worker may try. The claim of a worker that is gone
+How long an assembly may take, a store that hangs included, before another worker may try. The claim of a worker that is gone
 ends at once (`release_claims_of_gone_workers`).
 """
 RETRY_AFTER = timedelta(seconds=2)

@@ -43,6 +43,9 @@ def save_media_group(*, post_id: str, tenant_id: str) -> str:
 
 def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
     """Create the album where needed, and lock it: workers with items of one album take turns."""
+    named = MediaGroup.objects.filter(channel_id=post.channel_id, grouped_id=grouped_id)
+    if not named.exists():
+        _rename_album(post, grouped_id)
     MediaGroup.objects.get_or_create(
         channel_id=post.channel_id,
         grouped_id=grouped_id,
@@ -52,16 +55,32 @@ def _locked_group(post: Post, grouped_id: int) -> MediaGroup:
             "posted_at": post.posted_at,
         },
     )
-    return MediaGroup.objects.select_for_update(no_key=True).get(
-        channel_id=post.channel_id, grouped_id=grouped_id
-    )
+    return named.select_for_update(no_key=True).get()
+
+
+def _rename_album(post: Post, grouped_id: int) -> None:
+    """
+    Give the number to the album whose posts have it now: it goes on under its own id.
+
+    The import's rule numbers an album after its first message. An older export may bring one that
+    was deleted before the export that made the album.
+    """
+    members = Post.objects.filter(channel_id=post.channel_id, grouped_id=grouped_id)
+    known = MediaGroup.objects.filter(items__post__in=members).order_by("pk").values("pk")
+    # Locked by its id before the number is read: another worker may just have renamed it.
+    album = MediaGroup.objects.select_for_update(no_key=True).filter(pk__in=known[:1]).first()
+    if album is None or not album.grouped_id < grouped_id < 0:
+        return
+    if not Post.objects.filter(channel_id=post.channel_id, grouped_id=album.grouped_id).exists():
+        album.grouped_id = grouped_id
+        album.save(update_fields=["grouped_id", "updated_at"])
 
 
 def _leave_other_groups(group: MediaGroup, members: Sequence[Post]) -> None:
     """
     Take the members out of the albums they were in, and update those.
 
-    A later import may find that an album begins at another post, which gives it another id.
+    A later import may find that albums are one, or that a long run of posts is several.
     """
     strays = MediaGroupItem.objects.filter(post__in=members).exclude(group=group)
     losing = set(strays.values_list("group_id", flat=True))

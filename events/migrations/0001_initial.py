@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("queue", models.CharField(max_length=50, primary_key=True, serialize=False)),
                 ("rung_at", models.DateTimeField(null=True)),
+                ("began_at", models.DateTimeField(null=True)),
             ],
             options={
                 "verbose_name": "doorbell",

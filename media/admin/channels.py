@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from events.console import BigTableAdmin, internal_link, list_of, pretty_json
+from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
+from media.admin import import_summary
 from media.models import Channel, Post
 
 
@@ -30,7 +31,11 @@ class ChannelAdmin(BigTableAdmin[Channel]):
         "last_message_at",
         "last_parsed_at",
     )
-    list_filter = ("is_active", "kind", ("tenant", admin.RelatedFieldListFilter))
+    list_filter = (
+        "is_active",
+        ("kind", in_words(import_summary.chat_kind)),
+        ("tenant", admin.RelatedFieldListFilter),
+    )
     list_select_related = ("tenant",)
     search_fields = ("title", "username")
     ordering = ("title", "id")

@@ -19,11 +19,14 @@ NAMES: Final[dict[str, StrPromise]] = {
     "unchanged": _("unchanged posts"),
     "repeated": _("repeated messages"),
     "service": _("service messages"),
+    "unsupported": _("messages that the export leaves out"),
     "media_stored": _("files stored"),
     "duplicates": _("files that were there already"),
     "bytes_stored": _("volume of the stored files"),
     "problems": _("problems"),
     "skipped_chats": _("skipped chats"),
+    "conversations": _("chats that look like conversations"),
+    "unknown_keys": _("unknown parts of messages, kept as they are"),
     "seconds": _("duration, s"),
     **{state.value: state.label for state in MediaState},
 }
@@ -37,6 +40,11 @@ CHATS: Final[dict[str, StrPromise]] = {
     "private_channel": _("private channels"),
     "public_channel": _("public channels"),
 }
+
+
+def chat_kind(kind: str) -> str:
+    """Name a kind of chats; an unknown one is returned as it is."""
+    return str(CHATS.get(kind, kind))
 
 
 def rows(summary: dict[str, Any]) -> Iterator[tuple[StrPromise | str, str]]:

@@ -8,27 +8,34 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from events.admin.marks import mark
 from events.console import (
     EMPTY,
     ReadOnlyAdmin,
     excerpt,
+    in_words,
     internal_link,
     list_of,
     page_of,
     rendered,
     short_time,
 )
-from media.admin import import_summary
+from media.admin import import_summary, problem_codes
 from media.models import ImportProblem, ImportRun
+from media.models.imports import ImportState
+from media.services import import_runs
 
 PROBLEMS_SHOWN = 50
 
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
-    list_display = ("path", "tenant", "started_at", "duration", "new_posts", "problems_link")
+    list_display = (
+        "path", "tenant", "state_mark", "started_at", "duration", "new_posts", "problems_link",
+    )  # fmt: skip
     list_filter = ("started_at", ("tenant", admin.RelatedFieldListFilter))
     list_select_related = ("tenant",)
     search_fields = ("path",)
@@ -36,8 +43,11 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
     fields = (
         "path",
         "tenant",
+        "state_mark",
+        "what_to_do",
         "started_at",
         "finished_at",
+        "interrupted_at",
         "duration",
         "problems_link",
         "problems_found",
@@ -51,9 +61,20 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
         runs = super().get_queryset(request).select_related("tenant")
         return runs.annotate(problems_count=Count("problems"))
 
+    @admin.display(description=_("state"))
+    def state_mark(self, run: ImportRun) -> SafeString:
+        state = ImportState.INTERRUPTED if import_runs.is_interrupted(run) else run.state
+        return mark(state, str(state.label))
+
+    @admin.display(description=_("what to do"))
+    def what_to_do(self, run: ImportRun) -> str:
+        if not import_runs.is_interrupted(run):
+            return EMPTY
+        return gettext("Run the import again: what is in the archive is left as it is.")
+
     @admin.display(description=_("duration, s"))
     def duration(self, run: ImportRun) -> str:
-        """Empty while the import runs, and for good if it was killed."""
+        """Empty while the import runs, and for good if it was killed: see its summary."""
         if run.finished_at is None:
             return EMPTY
         return number_format((run.finished_at - run.started_at).total_seconds(), 1)
@@ -84,7 +105,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 @admin.register(ImportProblem)
 class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
     list_display = ("id", "code", "message_id", "detail_excerpt", "run_link")
-    list_filter = ("code",)
+    list_filter = (("code", in_words(problem_codes.explain)),)
     list_select_related = ("run",)
     search_fields = ("=message_id", "code")
     search_help_text = _("A message id or a part of the code")

@@ -25,8 +25,8 @@ from events.console import (
 )
 from media.admin.pictures import post_thumbnail, thumbnail_tag, with_media
 from media.admin.post_media import PostMediaInline
-from media.admin.post_search import find_posts
 from media.models import MediaState, Post, post_id
+from media.selectors import find_posts
 
 
 class AlbumFilter(admin.SimpleListFilter):
@@ -67,13 +67,20 @@ class PostAdmin(ReadOnlyAdmin[Post]):
     ordering = ("-posted_at", "-id")
     search_fields = ("content",)
     search_help_text = _(
-        "Words in Russian or English in any form, “a phrase”, -without; or a message's id or link"
+        "Words in Russian or English in any form, “a phrase”, -without: of the text, of files,"
+        " places, games, buttons and pictures; or a message's id or link"
     )
     inlines: ClassVar[Any] = (PostMediaInline,)
     fieldsets: ClassVar[Any] = (
         (None, {"fields": (("channel", "posted_at", "telegram"), "pictures", "text")}),
-        (_("Links and names"), {"fields": ("links", ("mention_list", "hashtag_list"))}),
-        (_("Media"), {"fields": (("media_kind", "media_state", "media_name"),)}),
+        (
+            _("Links and names"),
+            {"fields": ("links", "button_list", ("mention_list", "hashtag_list"))},
+        ),
+        (
+            _("Media"),
+            {"fields": (("media_kind", "media_state", "media_name"), "words_of_pictures")},
+        ),
         (
             _("Author and origin"),
             {
@@ -107,6 +114,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
                     "created_at",
                     "updated_at",
                     "other_content",
+                    "unknown_content",
                 ),
             },
         ),
@@ -178,7 +186,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("text"))
     def words(self, post: Post) -> str:
-        text = excerpt(post.content)
+        """The text; of a post without one, by what else it is found."""
+        text = excerpt(post.content or post.other_words or post.picture_words)
         return text if text != EMPTY else f"{EMPTY} #{post.telegram_message_id}"
 
     @admin.display(description=_("text"))
@@ -193,6 +202,15 @@ class PostAdmin(ReadOnlyAdmin[Post]):
     def links(self, post: Post) -> SafeString | str:
         anchors = ((external_link(str(url)),) for url in post.urls)
         return format_html_join(SafeString("<br>"), "{}", anchors) or EMPTY
+
+    @admin.display(description=_("buttons"))
+    def button_list(self, post: Post) -> SafeString | str:
+        rows = [_button(button) for button in post.extra.get("buttons", [])]
+        return format_html_join(SafeString("<br>"), "{}", ((row,) for row in rows)) or EMPTY
+
+    @admin.display(description=_("words of its pictures"))
+    def words_of_pictures(self, post: Post) -> SafeString | str:
+        return text_block(post.picture_words)
 
     @admin.display(description=_("mentions"))
     def mention_list(self, post: Post) -> str:
@@ -225,7 +243,18 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("other content"))
     def other_content(self, post: Post) -> SafeString | str:
-        return pretty_json(post.extra)
+        return pretty_json({k: v for k, v in post.extra.items() if k != "unknown"})
+
+    @admin.display(description=_("unknown content"))
+    def unknown_content(self, post: Post) -> SafeString | str:
+        """What stood in the message under keys that the import does not know, as it is."""
+        unknown = post.extra.get("unknown")
+        return pretty_json(unknown) if unknown else EMPTY
+
+
+def _button(button: dict[str, Any]) -> SafeString | str:
+    label, url = str(button.get("text", "")), str(button.get("url", ""))
+    return external_link(url, label or url) if url else label
 
 
 def _reaction(given: dict[str, Any]) -> str:

@@ -51,6 +51,8 @@ class Migration(migrations.Migration):
                     models.DateTimeField(blank=True, null=True, verbose_name="last parsed at"),
                 ),
                 ("settings", models.JSONField(blank=True, default=dict, verbose_name="settings")),
+                ("as_of", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("older_fields", models.JSONField(blank=True, default=dict, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
                 (
                     "tenant",
@@ -83,6 +85,11 @@ class Migration(migrations.Migration):
                     "finished_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="finished at"),
                 ),
+                (
+                    "interrupted_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="interrupted at"),
+                ),
+                ("worker", models.UUIDField(editable=False, null=True)),
                 ("summary", models.JSONField(default=dict, verbose_name="summary")),
                 (
                     "tenant",
@@ -393,6 +400,25 @@ class Migration(migrations.Migration):
                 ("is_forward", models.BooleanField(default=False, verbose_name="forward")),
                 ("extra", models.JSONField(blank=True, default=dict, verbose_name="other content")),
                 (
+                    "other_words",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="of places, games, files and buttons; written by the import",
+                        verbose_name="words outside of the text",
+                    ),
+                ),
+                (
+                    "picture_words",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        db_default="",
+                        help_text="recognized and seen in them; written when they are analyzed",
+                        verbose_name="words of its pictures",
+                    ),
+                ),
+                (
                     "source_fingerprint",
                     models.CharField(blank=True, default="", editable=False, max_length=64),
                 ),
@@ -402,6 +428,9 @@ class Migration(migrations.Migration):
                 ),
                 ("revision", models.PositiveIntegerField(default=0, verbose_name="revision")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                ("as_of", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("older_fields", models.JSONField(blank=True, default=dict, editable=False)),
+                ("run_id", models.BigIntegerField(blank=True, editable=False, null=True)),
                 ("updated_at", models.DateTimeField(auto_now=True, verbose_name="updated at")),
                 (
                     "channel",
@@ -474,6 +503,27 @@ class Migration(migrations.Migration):
                 "verbose_name": "media of a post",
                 "verbose_name_plural": "media of posts",
                 "db_table": "post_media_map",
+            },
+        ),
+        migrations.CreateModel(
+            name="PostSighting",
+            fields=[
+                (
+                    "post",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="sighting",
+                        serialize=False,
+                        to="media.post",
+                    ),
+                ),
+                ("as_of", models.CharField(max_length=64)),
+            ],
+            options={
+                "verbose_name": "sighting of a post",
+                "verbose_name_plural": "sightings of posts",
+                "db_table": "post_sightings",
             },
         ),
         migrations.AddField(
@@ -609,9 +659,20 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="post",
+            index=models.Index(
+                condition=models.Q(("run_id__isnull", False)),
+                fields=["channel", "run_id"],
+                name="idx_posts_with_run_id",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="post",
             index=django.contrib.postgres.indexes.GinIndex(
                 django.contrib.postgres.search.SearchVector(
-                    django.db.models.functions.text.Left("content", 50000), config="russian"
+                    django.db.models.functions.text.Left("content", 50000),
+                    django.db.models.functions.text.Left("other_words", 20000),
+                    django.db.models.functions.text.Left("picture_words", 50000),
+                    config="russian",
                 ),
                 name="idx_posts_content_words",
             ),

@@ -4,7 +4,7 @@ from media.models.channel import Channel
 from media.models.ids import channel_id, media_object_id, post_id
 from media.models.imports import ImportProblem, ImportRun
 from media.models.media_object import MAX_MEDIA_BYTES, MediaObject
-from media.models.post import SEARCHED_WORDS, MediaRole, MediaState, Post, PostMedia
+from media.models.post import SEARCHED_WORDS, MediaRole, MediaState, Post, PostMedia, PostSighting
 
 __all__ = [
     "MAX_MEDIA_BYTES",
@@ -17,6 +17,7 @@ __all__ = [
     "MediaState",
     "Post",
     "PostMedia",
+    "PostSighting",
     "channel_id",
     "media_object_id",
     "post_id",

@@ -9,7 +9,11 @@ from django.utils.translation import pgettext_lazy
 
 
 class Channel(models.Model):
-    """A Telegram channel that one tenant follows; each tenant has a row of its own for it."""
+    """
+    A Telegram channel that one tenant follows; each tenant has a row of its own for it.
+
+    `as_of` and `older_fields` say how old title and kind are, as those of `Post` do.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
@@ -31,6 +35,8 @@ class Channel(models.Model):
     last_message_at = models.DateTimeField(_("last message at"), null=True, blank=True)
     last_parsed_at = models.DateTimeField(_("last parsed at"), null=True, blank=True)
     settings = models.JSONField(_("settings"), default=dict, blank=True)
+    as_of = models.CharField(max_length=64, blank=True, default="", editable=False)
+    older_fields = models.JSONField(blank=True, default=dict, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -2,10 +2,22 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class ImportState(models.TextChoices):
+    RUNNING = "running", pgettext_lazy("import", "running")
+    DONE = "done", pgettext_lazy("import", "ended")
+    INTERRUPTED = "interrupted", pgettext_lazy("import", "interrupted")
 
 
 class ImportRun(models.Model):
-    """One run of `import_export` with its summary."""
+    """
+    One run of `import_export` with its summary, which is saved while it runs.
+
+    `worker` is the id of its process in `events.liveness`. `interrupted_at`: an error ended
+    the run, or that process was found gone although the run had not ended.
+    """
 
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
@@ -13,6 +25,8 @@ class ImportRun(models.Model):
     path = models.CharField(_("path"), max_length=1000)
     started_at = models.DateTimeField(_("started at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    interrupted_at = models.DateTimeField(_("interrupted at"), null=True, blank=True)
+    worker = models.UUIDField(null=True, editable=False)
     summary = models.JSONField(_("summary"), default=dict)
 
     class Meta:
@@ -22,6 +36,12 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @property
+    def state(self) -> ImportState:
+        if self.interrupted_at is not None:
+            return ImportState.INTERRUPTED
+        return ImportState.RUNNING if self.finished_at is None else ImportState.DONE
 
 
 class ImportProblem(models.Model):

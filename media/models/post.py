@@ -13,7 +13,12 @@ from media.models.channel import Channel
 from media.models.media_object import MediaObject
 from media.sources.port import MediaKind
 
-SEARCHED_WORDS = SearchVector(Left("content", 50_000), config="russian")
+SEARCHED_WORDS = SearchVector(
+    Left("content", 50_000),
+    Left("other_words", 20_000),
+    Left("picture_words", 50_000),
+    config="russian",
+)
 """
 The words of a post that are searched. A tsvector holds 1 MB: Telegram's own posts have at most
 4 096 characters, a file that claims to be an export may have any number.
@@ -49,6 +54,10 @@ class Post(models.Model):
     views, publishes no event. `revision` counts its changes and is part of the keys of later
     events. `content_hash`: is it the same text? It is of the lower-cased, trimmed text, empty
     without one; it is passed on in `posts.parsed` and decides nothing here.
+
+    `as_of` is the age of the newest source that had the message (see `Chat.as_of`), and a later
+    `PostSighting` may know of a newer one; `older_fields` has the ages of what only older sources
+    said. `run_id` is that of the neighbors which albums are made of (`post_albums`).
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -125,10 +134,27 @@ class Post(models.Model):
     is_forward = models.BooleanField(_("forward"), default=False)
     extra = models.JSONField(_("other content"), default=dict, blank=True)
 
+    other_words = models.TextField(
+        _("words outside of the text"),
+        blank=True,
+        default="",
+        help_text=_("of places, games, files and buttons; written by the import"),
+    )
+    picture_words = models.TextField(
+        _("words of its pictures"),
+        blank=True,
+        default="",
+        db_default="",  # no row of an import has it
+        help_text=_("recognized and seen in them; written when they are analyzed"),
+    )
+
     source_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    as_of = models.CharField(max_length=64, blank=True, default="", editable=False)
+    older_fields = models.JSONField(blank=True, default=dict, editable=False)
+    run_id = models.BigIntegerField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
@@ -155,6 +181,11 @@ class Post(models.Model):
                 fields=["channel", "grouped_id"],
                 name="idx_posts_with_grouped_id",
                 condition=Q(grouped_id__isnull=False),
+            ),
+            models.Index(
+                fields=["channel", "run_id"],
+                name="idx_posts_with_run_id",
+                condition=Q(run_id__isnull=False),
             ),
             GinIndex(SEARCHED_WORDS, name="idx_posts_content_words"),
         ]
@@ -199,3 +230,25 @@ class PostMedia(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_role_display())
+
+
+class PostSighting(models.Model):
+    """
+    A newer source had the message as it is stored.
+
+    A table of its own: a newer export sees every post again, and writing all those wide rows with
+    their indexes anew would cost as much as their first import.
+    """
+
+    post = models.OneToOneField(
+        Post, on_delete=models.CASCADE, primary_key=True, related_name="sighting"
+    )
+    as_of = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "post_sightings"
+        verbose_name = _("sighting of a post")
+        verbose_name_plural = _("sightings of posts")
+
+    def __str__(self) -> str:
+        return self.as_of

@@ -1,46 +1,132 @@
 """What a later import changes of a stored post. Pure: no queries."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from media.models import MediaState
+from media.models import MediaRole, MediaState
+from media.posts.parsed_message import Shown
+from media.posts.post_extra import ZONE, extra_of, fields_of
 from media.posts.post_row import PostRow
+from media.posts.statements import Merged, Newest, Statements, Value, merge, wins
+
+_ALWAYS_SAID = object()
+"""Equal to no value: an empty text says that there is no text."""
+_FIELDS: dict[str, tuple[object, tuple[str, ...]]] = {
+    "text": (_ALWAYS_SAID, ("content", "content_hash", "urls", "mentions", "hashtags")),
+    "source": (_ALWAYS_SAID, ("source",)),
+    "edited": (None, ("edited_at", "is_edited")),
+    "media_kind": ("", ("media_kind", "has_media")),
+    "reactions": (0, ("reactions_count", "reactions")),
+    "reply": (None, ("reply_to_message_id", "reply_to_chat_id")),
+    "is_forward": (False, ("is_forward",)),
+    **{name: ("", (name,)) for name in ("media_name", "post_author", "via_bot")},
+    **{name: (None, (name,)) for name in ("views_count", "forwards_count", "replies_count")},
+    "forward_from_name": ("", ("forward_from_name",)),
+    **{
+        name: (None, (name,))
+        for name in ("forward_from_chat_id", "forward_from_message_id", "forward_date")
+    },
+}
+"""
+Each field with the value by which its first column says nothing, and its columns.
+
+Time, state of the media, files and `extra` are fields too, which need more than columns.
+"""
 
 
-def merge(existing: PostRow, incoming: PostRow, contents: Sequence[str]) -> PostRow | None:
+def merge_posts(
+    stored: PostRow, incoming: PostRow, before: Sequence[Shown], found: Sequence[Shown]
+) -> tuple[PostRow, list[Shown]]:
     """
-    Return the row to write over `existing`, or None where nothing is to be written.
+    Merge a stored post that shows `before` with one of a source in which `found` was read.
 
-    An older export never removes what a newer one brought: neither the text of a later
-    edit, nor a file that is stored, nor an album id that Telegram itself gave.
+    Return the row and what it shows then; both are equal to those before where nothing changes.
     """
-    if _edit_time(incoming) < _edit_time(existing):
-        return _add_file(existing, incoming) if contents else None
-    if existing.media_state == MediaState.STORED and incoming.media_state != MediaState.STORED:
-        incoming.media_state = existing.media_state
-        incoming.media_kind = incoming.media_kind or existing.media_kind
-        incoming.has_media = True
-    if _keeps_album(existing.grouped_id, incoming.grouped_id):
-        incoming.grouped_id = existing.grouped_id
-    for counter in ("views_count", "forwards_count", "replies_count"):
-        if getattr(incoming, counter) is None:
-            setattr(incoming, counter, getattr(existing, counter))
-    return incoming
+    ours, theirs = _statements(stored, before), _statements(incoming, found)
+    _settle_files(ours, theirs)
+    merged = merge(ours, theirs)
+    row = _row(stored, merged.statements)
+    if files := merged.statements.values.get("files"):
+        states = [
+            post.media_state
+            for post, said in ((stored, ours), (incoming, theirs))
+            if said.values.get("files") == files
+        ]
+        # Of several files some may have found no room in the bucket.
+        row.media_state = MediaState.STORED.value if MediaState.STORED in states else states[0]
+    row.source_fingerprint = _source_fingerprint(stored, incoming, merged)
+    row.telegram_post_url = incoming.telegram_post_url
+    row.grouped_id = _grouped_id(stored.grouped_id, incoming.grouped_id)
+    values = merged.statements.values
+    return row, [*values.get("files", ()), *values.get("thumbnail", ())]
 
 
-def _edit_time(post: PostRow) -> float:
-    return post.edited_at.timestamp() if post.edited_at else 0.0
+def _statements(row: PostRow, shown: Sequence[Shown]) -> Statements:
+    values: dict[str, Value] = {
+        name: tuple([getattr(row, column) for column in columns])
+        for name, (gap, columns) in _FIELDS.items()
+        if getattr(row, columns[0]) != gap
+    }
+    values["time"] = row.posted_at, row.extra.get(ZONE, "")
+    if row.media_state not in ("", MediaState.STORED):
+        values["media_state"] = (row.media_state,)
+    thumbnails = tuple(s for s in shown if s.role == MediaRole.THUMBNAIL)
+    if files := tuple(s for s in shown if s.role != MediaRole.THUMBNAIL):
+        values["files"] = files
+    if thumbnails:
+        values["thumbnail"] = thumbnails
+    return Statements(values | fields_of(row.extra), row.as_of, row.older_fields)
 
 
-def _add_file(existing: PostRow, incoming: PostRow) -> PostRow | None:
-    """Keep the stored text, which is newer, and add the file if none is stored yet."""
-    if existing.media_state == MediaState.STORED:
-        return None
-    existing.media_state, existing.media_kind = incoming.media_state, incoming.media_kind
-    existing.has_media = True
-    existing.source_fingerprint = incoming.source_fingerprint
-    return existing
+def _settle_files(one: Statements, other: Statements) -> None:
+    """Drop what belongs to no file: why there was none, and the thumbnail of one that is replaced."""
+    for said in (one, other):
+        if "files" in one.values or "files" in other.values:
+            said.values.pop("media_state", None)
+    if "files" not in one.values or "files" not in other.values:
+        return
+    if one.values["files"] != other.values["files"]:
+        loser = one if wins(other, one, "files") else other
+        loser.values.pop("thumbnail", None)
 
 
-def _keeps_album(existing: int | None, incoming: int | None) -> bool:
+def _row(stored: PostRow, said: Statements) -> PostRow:
+    values = said.values
+    columns: dict[str, Any] = {}
+    for name in _FIELDS.keys() & values.keys():
+        columns |= zip(_FIELDS[name][1], values[name], strict=True)
+    posted_at, zone = values["time"]
+    return replace(
+        stored,
+        **columns,
+        posted_at=posted_at,
+        extra=extra_of(values) | ({ZONE: zone} if zone else {}),
+        media_state=values.get("media_state", ("",))[0],
+        as_of=said.as_of,
+        older_fields=dict(said.older),
+    )
+
+
+def _source_fingerprint(stored: PostRow, incoming: PostRow, merged: Merged) -> str:
+    """
+    The fingerprint by which the next import skips the message.
+
+    It stands for a source that said all of the newest age by itself; where two sources of the
+    same age have each a part of it, none does, and the next import merges again.
+    """
+    match merged.newest:
+        case Newest.STORED:
+            return stored.source_fingerprint
+        case Newest.INCOMING:
+            return incoming.source_fingerprint
+        case Newest.EITHER:
+            return max(stored.source_fingerprint, incoming.source_fingerprint)
+        case Newest.NEITHER:
+            return ""
+
+
+def _grouped_id(stored: int | None, incoming: int | None) -> int | None:
     """Telegram's ids (positive) win over those of the import's rule (negative), any id over none."""
-    return existing is not None and (incoming is None or (existing > 0 > incoming))
+    found = [number for number in (stored, incoming) if number is not None]
+    return max(found, default=None)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from media.models import Channel, post_id
+from media.posts import searched_text
 from media.posts.parsed_message import ParsedMessage
 from media.sources.port import Forward, Message
 
@@ -59,13 +60,23 @@ class PostRow:
     forward_date: datetime | None
     extra: dict[str, Any]
     source_fingerprint: str
+    as_of: str
+    run_id: int | None
+    older_fields: dict[str, str]
     fingerprint: str = ""
     revision: int = 0
+
+    @property
+    def other_words(self) -> str:
+        """A column that follows from others: computed when the row, merged or not, is written."""
+        return searched_text.other_words(self)
 
 
 COLUMNS = tuple(column.name for column in fields(PostRow))
 IDENTITY = ("id", "tenant_id", "channel_id", "telegram_message_id")
 FROM_MESSAGE = tuple(name for name in COLUMNS if name not in IDENTITY)
+DERIVED = ("other_words",)
+"""Written, but not read into a row."""
 
 
 def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
@@ -108,6 +119,9 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         forward_date=forward.forwarded_at,
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
+        as_of=parsed.as_of,
+        run_id=message.run_id,
+        older_fields={},
     )
 
 
@@ -153,4 +167,8 @@ def _extra(message: Message) -> dict[str, Any]:
         "duration_seconds": attachment.duration_seconds,
         "spoiler": attachment.spoiler,
     }
-    return message.extra | {"media": {k: v for k, v in declared.items() if v}}
+    media = {k: v for k, v in declared.items() if v}
+    extra = message.extra | ({"media": media} if media else {})
+    if message.more_attachments:
+        extra["files"] = [file.file_name for file in message.more_attachments]
+    return extra

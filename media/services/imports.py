@@ -1,21 +1,22 @@
 """Run a whole import: batch after batch, with a summary that says what was not done."""
 
-import os
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events import trace
-from media.models import ImportProblem, ImportRun
-from media.services import garbage
+from events.errors import DomainError
+from media.models import ImportRun
+from media.services import garbage, import_runs
 from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
@@ -23,22 +24,46 @@ from media.services.pipeline.preview import preview
 from media.services.pipeline.read_ahead import read_ahead
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
-from media.sources.port import Problem
+from media.sources.port import Chat, Problem
 
-DETAIL_CHARS = 1000
+SAVED_EVERY = 2.0
+"""Seconds after which the summary of a running import is saved again."""
 SHOWN_PROBLEMS = 1000
 """How many problems the summary holds; all of them are rows of `import_problems`."""
+SHOWN_UNKNOWN_KEYS, MOST_UNKNOWN_KEYS = 100, 10_000
 
 Observer = Callable[["ImportSummary"], None]
+Question = Callable[[Chat], bool]
+"""Whether a chat that looks like a conversation is to be imported."""
+
+
+class Declined(DomainError):
+    """The answer was no: this chat and all after it are not imported."""
+
+    code: ClassVar[str] = "declined"
+
+    def __init__(self, chat: Chat) -> None:
+        super().__init__(f"Stopped as you asked: nothing of “{name_of(chat)}” was imported.")
+
+
+def name_of(chat: Chat) -> str:
+    return chat.title[:255] or str(chat.tg_channel_id)
 
 
 @dataclass(slots=True)
 class ImportSummary:
-    """What an import did. `counts` are messages unless the name says bytes or media."""
+    """
+    What an import did. `counts` are messages unless the name says bytes or media.
+
+    `conversations` are chats that look like conversations, with the number of people in each.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     skipped_chats: Counter[str] = field(default_factory=Counter)
+    unknown_keys: Counter[str] = field(default_factory=Counter)
+    """Messages by what they hold that this version does not know: kept, and read by a later one."""
     channels: list[str] = field(default_factory=list)
+    conversations: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -57,6 +82,8 @@ class ImportSummary:
             **{name: self.counts[name] for name in SUMMARY_COUNTS},
             **{name: n for name, n in sorted(self.counts.items()) if name not in SUMMARY_COUNTS},
             "skipped_chats": dict(self.skipped_chats),
+            "conversations": dict(self.conversations),
+            "unknown_keys": dict(self.unknown_keys.most_common(SHOWN_UNKNOWN_KEYS)),
             "seconds": round(self.seconds, 3),
         }
 
@@ -68,6 +95,7 @@ SUMMARY_COUNTS = (
     "unchanged",
     "repeated",
     "service",
+    "unsupported",
     "media_stored",
     "duplicates",
     "bytes_stored",
@@ -84,49 +112,84 @@ def import_export(
     limit: int | None = None,
     dry_run: bool = False,
     observe: Observer = lambda _: None,
+    ask: Question = lambda _: True,
 ) -> ImportSummary:
     """
     Import everything of an export. Repeatable at any point: what is stored is left alone.
 
+    `ask` is called before a chat that looks like a conversation is written. Raises Declined where
+    its answer is no.
+
     Failures of single messages are recorded and the import goes on; a store that cannot be
     written stops it with its own error, and what was committed before stays.
     """
-    summary = ImportSummary()
-    started = timezone.now()
-    run = None if dry_run else _record_start(tenant, path, at=started)
-    try:
-        # Closed here, not by the garbage collector: where something raises, the file is closed and
-        # the reservations of the batches in flight are given back at once.
-        with (
-            garbage.looked_for_rarely(),
-            trace.use(trace.current() or f"import-{trace.new()[:12]}"),
-            closing(read_ahead(read_batches(source, limit=limit))) as batches,
-            closing(_outcomes(source, batches, tenant=tenant, dry_run=dry_run)) as outcomes,
-        ):
-            for batch, outcome in outcomes:
-                _add_up(batch, outcome, run=run, summary=summary)
-                observe(summary)
-    finally:
-        finished = timezone.now()
-        summary.seconds = (finished - started).total_seconds()
-        if run is not None:
-            _record_end(run, summary, at=finished)
+    summary, started = ImportSummary(), timezone.now()
+    run = None if dry_run else import_runs.start(tenant, path, at=started)
+    # Closed here, not by the garbage collector: where something raises, the file is closed and
+    # the reservations of the batches in flight are given back at once.
+    with (
+        _recorded(run, summary, started=started) as save,
+        garbage.looked_for_rarely(),
+        trace.use(trace.current() or f"import-{trace.new()[:12]}"),
+        closing(read_ahead(read_batches(source, limit=limit))) as batches,
+        closing(_asked(batches, summary, ask)) as asked,
+        closing(_outcomes(source, asked, tenant=tenant, dry_run=dry_run)) as outcomes,
+    ):
+        for batch, outcome in outcomes:
+            _add_up(batch, outcome, run=run, summary=summary)
+            observe(summary)
+            save()
     return summary
 
 
-def _record_end(run: ImportRun, summary: ImportSummary, *, at: datetime) -> None:
+def _asked(
+    batches: Iterator[Batch], summary: ImportSummary, ask: Question
+) -> Generator[Batch, None, None]:
+    """Note and ask about each chat that looks like a conversation, before its first batch."""
+    last: Chat | None = None
+    for batch in batches:
+        if (chat := batch.chat) is not None and chat is not last:
+            last = chat
+            if chat.looks_like_conversation:
+                summary.conversations[name_of(chat)] = chat.people
+                if not ask(chat):
+                    raise Declined(chat)
+        yield batch
+
+
+@contextmanager
+def _recorded(
+    run: ImportRun | None, summary: ImportSummary, *, started: datetime
+) -> Iterator[Callable[[], None]]:
+    """Record the end of the import; yields what records now and then how far it has come."""
+    saved_at, whole = time.monotonic(), False
+
+    def save() -> None:
+        nonlocal saved_at
+        if run is not None and time.monotonic() - saved_at >= SAVED_EVERY:
+            saved_at = time.monotonic()
+            summary.seconds = (timezone.now() - started).total_seconds()
+            import_runs.record_progress(run, summary.as_dict())
+
+    try:
+        yield save
+        whole = True
+    finally:
+        ended = timezone.now()
+        summary.seconds = (ended - started).total_seconds()
+        if run is not None:
+            _record_end(run, summary, whole=whole, at=ended)
+
+
+def _record_end(run: ImportRun, summary: ImportSummary, *, whole: bool, at: datetime) -> None:
     with transaction.atomic():
         # Locked: a worker that reads a picture of this import may be adding a problem right now.
         locked = ImportRun.objects.select_for_update().get(pk=run.pk)
         summary.counts.update(Counter(count_problems(locked)) - summary.counts)
         locked.finished_at, locked.summary = at, summary.as_dict()
-        locked.save(update_fields=["finished_at", "summary"])
-
-
-def _record_start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:
-    # A path need not be UTF-8; PostgreSQL takes nothing else.
-    shown = os.fsencode(path).decode(errors="replace")[:1000]
-    return ImportRun.objects.create(tenant=tenant, path=shown, started_at=at)
+        # Emptied where it was found interrupted, by mistake, while it lived.
+        locked.interrupted_at = None if whole else at
+        locked.save(update_fields=["finished_at", "interrupted_at", "summary"])
 
 
 def _outcomes(
@@ -145,16 +208,16 @@ def _add_up(
     outcome.problems += batch.problems
     outcome.counts["messages"] += len(batch.messages)
     outcome.counts["service"] += batch.service
+    outcome.counts["unsupported"] += batch.unsupported
+    _add_unknown(summary.unknown_keys, batch.unknown)
     summary.skipped_chats.update(s.kind for s in batch.skipped)
     summary.add(outcome)
     if run is not None and outcome.problems:
-        _record_problems(run, outcome.problems)
+        import_runs.record_problems(run, outcome.problems)
 
 
-def _record_problems(run: ImportRun, problems: list[Problem]) -> None:
-    ImportProblem.objects.bulk_create(
-        ImportProblem(
-            run=run, code=p.code[:64], message_id=p.message_id, detail=p.detail[:DETAIL_CHARS]
-        )
-        for p in problems
-    )
+def _add_unknown(total: Counter[str], found: Counter[str]) -> None:
+    """Add up without growing for ever: a file may have a key of its own in each message."""
+    for place, count in found.items():
+        if place in total or len(total) < MOST_UNKNOWN_KEYS:
+            total[place] += count

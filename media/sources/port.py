@@ -69,14 +69,38 @@ class Reaction:
     count: int
 
 
+MANY_PEOPLE = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A channel or group. `tg_channel_id` is the marked id: negative, `-100…` for channels."""
+    """
+    A channel or group. `tg_channel_id` is the marked id: negative, `-100…` for channels.
+
+    `as_of` says how old the source is: the time of its latest date or edit in this chat, then its
+    highest message id, then how it is read; it is text that sorts by these. `authors` and
+    `people` are how many write in the chat, and how many of them are persons: only numbers are
+    kept.
+    """
 
     tg_channel_id: int
     kind: str
     title: str
     username: str = ""
+    as_of: str = field(default="", compare=False)
+    authors: int = field(default=0, compare=False)
+    people: int = field(default=0, compare=False)
+
+    @property
+    def looks_like_conversation(self) -> bool:
+        """
+        Whether people write here to each other, or to the channel, rather than the channel to all.
+
+        In a channel the admins may show themselves as authors, so there it takes more of them.
+        """
+        if self.kind.endswith("channel"):
+            return self.people >= MANY_PEOPLE
+        return self.people >= 1 and self.authors > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +133,50 @@ class Message:
     replies: int | None = None
     reactions: tuple[Reaction, ...] = ()
     attachment: Attachment | None = None
+    more_attachments: tuple[Attachment, ...] = ()
+    """The other files of a message that has several; an album is several messages instead."""
     grouped_id: int | None = None
+    run_id: int | None = None
+    """
+    Negative, the same for neighbors that may be of one album, where the source does not mark them.
+    A run may be several albums, and other sources may know more of its messages.
+    """
     extra: dict[str, Any] = field(default_factory=dict)
-    """Poll, place, to-do list and the like, as plain JSON; contacts are left out."""
+    """
+    Poll, place, buttons and the like, as plain JSON; contacts are left out. What no version knew
+    so far is under "unknown", by its place in the message.
+    """
+    unknown: tuple[str, ...] = ()
+    """The kinds of places where something unknown stood, such as `poll.answers[].photo`."""
     fingerprint: str = ""
     """SHA-256 (hex) of the message in the source: an equal one needs no second import."""
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All files, in the order of the message."""
+        return (self.attachment, *self.more_attachments) if self.attachment else ()
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceMessage:
-    """Something happened in the channel (a pin, a new title): counted, not stored."""
+    """
+    Something happened in the channel (a pin, a new title): counted, not stored.
+
+    `action` is UNSUPPORTED for a message whose content the source itself could not write.
+    """
 
     message_id: int
     action: str
+
+
+UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKey:
+    """A part of the source, outside of its messages, that no version knew so far; not read."""
+
+    place: str
 
 
 STORABLE_IDS = range(-(2**63), 2**63)
@@ -155,7 +210,7 @@ def _shortened(number: int) -> str:
     return digits if len(digits) <= 40 else f"{digits[:40]}… ({len(digits)} digits)"  # noqa: PLR2004
 
 
-Record = Chat | SkippedChat | Message | ServiceMessage | Problem
+Record = Chat | SkippedChat | Message | ServiceMessage | UnknownKey | Problem
 
 
 class SourceRefused(DomainError):

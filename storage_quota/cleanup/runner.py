@@ -20,7 +20,7 @@ from django.conf import settings
 
 from events import advisory_locks
 from events.errors import DomainError
-from events.queue import acknowledge, enqueue_once
+from events.queue import acknowledge, enqueue_once, unfinished
 from storage_quota import metrics, selectors
 from storage_quota.cleanup.candidates import CleanupPlan, CleanupResult
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
@@ -143,19 +143,28 @@ def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool
     Clean up as a task: enqueued when the threshold is crossed, and scheduled.
 
     Begins at the emergency threshold and ends at the target. If `time_box` does not suffice,
-    another task goes on; with `going_on` it does not look at the threshold again.
+    another task goes on; with `going_on`, or after a run that was killed, it does not look at the
+    threshold again.
     """
     acknowledge(TASK)
     if not settings.CLEANUP.enabled:
         return "switched off by S3_ENABLE_EMERGENCY_CLEANUP"
-    if not going_on and selectors.taken_in_all() < settings.LIMITS.emergency_bytes:
-        return "there is room"
-    until = time.monotonic() + time_box.total_seconds()
-    target_bytes = settings.CLEANUP.target_bytes
     try:
-        freed = run(target_bytes=target_bytes, trigger="threshold", now=now, until=until)
+        with _exclusively(), unfinished(TASK) as interrupted:
+            above = going_on or interrupted or _is_threshold_reached()
+            return _clean_up(now=now, time_box=time_box) if above else "there is room"
     except CleanupRunning:
         return "another cleanup is running"
+
+
+def _is_threshold_reached() -> bool:
+    return selectors.taken_in_all() >= settings.LIMITS.emergency_bytes
+
+
+def _clean_up(*, now: datetime, time_box: timedelta) -> str:
+    until = time.monotonic() + time_box.total_seconds()
+    target_bytes = settings.CLEANUP.target_bytes
+    freed = run(target_bytes=target_bytes, trigger="threshold", now=now, until=until)
     if freed.stop_reason == TIME_IS_UP:
         enqueue_once(TASK, going_on=True)
     return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"

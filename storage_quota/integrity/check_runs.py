@@ -59,6 +59,21 @@ def sample_of(check: IntegrityCheck) -> Sample:
     return Sample(check.sample_percent, check.sample_from)
 
 
+def cursor_at(key: str) -> str:
+    """
+    Spell any key, also a stranger's, so that the database takes it and `position` finds it again.
+
+    A key of ours has no backslash, so one at the beginning says that the rest is escaped.
+    """
+    return key if is_key(key) else "\\" + key.encode("unicode_escape").decode("ascii")
+
+
+def position(check: IntegrityCheck) -> str:
+    """The last key that was compared; empty before the first."""
+    cursor = check.cursor
+    return cursor[1:].encode().decode("unicode_escape") if cursor.startswith("\\") else cursor
+
+
 def advance(
     check: IntegrityCheck,
     page: Sequence[Pair],
@@ -75,7 +90,7 @@ def advance(
         IntegrityCheck.objects.filter(pk=check.pk).update(
             state=CheckState.OPEN,
             reason="",
-            cursor=next((pair.key for pair in reversed(page) if is_key(pair.key)), check.cursor),
+            cursor=cursor_at(page[-1].key),
             entries=F("entries") + sum(pair.entry is not None for pair in page),
             objects_listed=F("objects_listed") + sum(pair.info is not None for pair in page),
             too_young=F("too_young") + comparison.too_young,
@@ -122,6 +137,5 @@ def _record(check: IntegrityCheck, found: list[Difference], *, now: datetime) ->
                 found_at=now,
             )
             for difference in found
-        ],
-        ignore_conflicts=True,  # keys that cannot be a cursor are compared again after a kill
+        ]
     )

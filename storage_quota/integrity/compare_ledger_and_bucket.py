@@ -86,9 +86,10 @@ def run(
 def _compare(store: ObjectStore, check: IntegrityCheck, options: CheckOptions) -> None:
     tenants = records.known_tenants()
     sample = check_runs.sample_of(check)
+    after = check_runs.position(check)
     pairs = merge_join.joined(
-        merge_join.ledger_entries(after=check.cursor),
-        merge_join.bucket_objects(store.list(after=check.cursor)),
+        merge_join.ledger_entries(after=after),
+        merge_join.bucket_objects(store.list(after=after)),
     )
     started = time.monotonic()
     for page in _pages(pairs, sample):

@@ -145,9 +145,7 @@ class Migration(migrations.Migration):
                 ("seconds", models.FloatField(default=0, verbose_name="duration, s")),
                 (
                     "cursor",
-                    models.CharField(
-                        blank=True, default="", max_length=1024, verbose_name="compared up to"
-                    ),
+                    models.TextField(blank=True, default="", verbose_name="compared up to"),
                 ),
                 ("sample_percent", models.FloatField(verbose_name="sample, %")),
                 ("sample_from", models.PositiveIntegerField(default=0, editable=False)),

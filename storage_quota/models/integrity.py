@@ -42,7 +42,7 @@ class IntegrityCheck(models.Model):
     """
     One check of the whole bucket, in as many runs as it takes.
 
-    `cursor` is the last key that was compared. While `finished_at` is empty, the next run goes on
+    `cursor` is the last key that was compared, in the form of `check_runs.cursor_at`. While `finished_at` is empty, the next run goes on
     from there, also after a failure; so at most one row is unfinished.
     """
 
@@ -56,9 +56,7 @@ class IntegrityCheck(models.Model):
     worked_at = models.DateTimeField(_("last run at"))
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     seconds = models.FloatField(_("duration, s"), default=0)
-    cursor = models.CharField(
-        _("compared up to"), max_length=KEY_MAX_LENGTH, blank=True, default=""
-    )
+    cursor = models.TextField(_("compared up to"), blank=True, default="")
     sample_percent = models.FloatField(_("sample, %"))
     sample_from = models.PositiveIntegerField(default=0, editable=False)
     entries = models.PositiveBigIntegerField(_("entries of the ledger"), default=0)

@@ -11,10 +11,19 @@ from typing import Any, BinaryIO
 
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
-from storage_quota.object_store.errors import LifecycleUnsupported, ReservationMismatch
+from storage_quota.object_store.errors import (
+    LifecycleUnsupported,
+    ReservationMismatch,
+    StoreUnavailable,
+)
 from storage_quota.object_store.port import LifecycleRule, OldVersion
 
 CHUNK_BYTES = 1024 * 1024
+FINISH_WITHIN = 20 * 60.0
+"""
+Seconds after its deadline to begin in which a put may read on: ten minutes before the reservation
+expires (see `reserve.PUT_WITHIN`), which its last requests may take with all their attempts.
+"""
 
 
 class UploadBody:
@@ -31,6 +40,11 @@ class UploadBody:
         self.size_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
+        if time.monotonic() > self._reservation.write_deadline + FINISH_WITHIN:
+            # Before the reservation expires, and others abort what they take for a lost upload.
+            raise StoreUnavailable(
+                f"The upload of {self._reservation.key} took too long: it has to be put again"
+            )
         chunk = self._body.read(size)
         self.size_bytes += len(chunk)
         if self.size_bytes > self._reservation.size_bytes:

@@ -11,7 +11,7 @@ from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store import metrics
 from storage_quota.object_store.errors import ObjectMissing
-from storage_quota.object_store.packing import GZIP
+from storage_quota.object_store.packing import GZIP, refuse_plain_page
 from storage_quota.object_store.port import (
     LifecycleRule,
     ObjectInfo,
@@ -33,6 +33,7 @@ class MeteredStore:
         mime: str,
         content_encoding: str = "",
     ) -> PutReceipt:
+        refuse_plain_page(reservation.key, body, mime=mime, content_encoding=content_encoding)
         started = time.monotonic()
         with _counted("put", reservation.key):
             receipt = self.store.put(

@@ -39,7 +39,7 @@ class GigaChat(BaseSettings):
     ca_bundle_file: Path | None = None
     vision_model: str = ""
     model: str = ""
-    vision_timeout: float = Field(default=600, gt=0, le=3600)
+    vision_timeout: float = Field(default=90, gt=0, le=3600)
     max_concurrent_requests: int | None = Field(default=None, ge=1, le=1000)
     circuit_breaker_failure_threshold: int = Field(default=5, ge=1, le=1000)
     circuit_breaker_recovery_timeout: float = Field(default=60, gt=0, le=86_400)

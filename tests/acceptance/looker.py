@@ -14,6 +14,8 @@ import django
 
 django.setup()
 
+from django.db import connection  # noqa: E402
+
 from events.delivery import recovery, worker  # noqa: E402
 
 
@@ -26,7 +28,11 @@ def look() -> None:
         if time.monotonic() - recovered_at >= recovery.EVERY:
             recovery.run_all()
             recovered_at = time.monotonic()
-        settled = worker.drain("vision").settled
+        try:
+            settled = worker.drain("vision").settled
+        except worker.CONNECTION_BROKEN:  # as if the supervisor had replaced this worker
+            connection.close()
+            settled = 0
         time.sleep(0 if settled else 0.1)
 
 

@@ -6,16 +6,22 @@ import random
 import signal
 import subprocess
 import time
+import uuid
 from base64 import b64encode
+from collections import Counter
 from functools import cache
 
 import psutil
 import pytest
+from django.db import connection
 from django.db.models import Count
 from PIL import Image, ImageDraw
 
+from events import liveness
+from events.advisory_locks import key_of
 from events.models import Delivery
 from tests.acceptance.product import Product, wait_until
+from tests.concurrency import end_all_backends
 from tests.factories import Archive
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub
 from tests.processes import Python
@@ -29,7 +35,7 @@ POSTS, PICTURES, KILLS, WORKERS, PLACES = 500, 200, 30, 3, 6
 
 @pytest.fixture
 def stub():
-    # Of a killed worker's calls the stub hears only when it answers: it takes more than allowed.
+    # It takes more than is allowed, so that a test sees how many came.
     with Stub(behavior=Behavior(latency=0.1, parallel=3 * PLACES)) as stub:
         yield stub
 
@@ -96,43 +102,128 @@ def fill(archive: Archive, posts: int, pictures: int) -> None:
         archive.post(body)
 
 
-def all_seen() -> bool:
-    return PostEnrichment.objects.filter(vision_provider="gigachat").count() == POSTS
+def all_seen(posts: int = POSTS) -> bool:
+    return PostEnrichment.objects.filter(vision_provider="gigachat").count() == posts
 
 
-@pytest.mark.parametrize("places", [pytest.param(1, marks=pytest.mark.long), PLACES])
-def test_thirty_killed_workers_lose_no_picture_and_the_books_agree(
-    archive, start, stub, environment, places
+def claimed() -> dict[uuid.UUID, tuple[uuid.UUID, str]]:
+    """Calls in progress, or about to be: id of the claim → worker and picture."""
+    rows = PaidAnalysis.objects.filter(state="claimed")
+    return {claim: (by, sha) for claim, by, sha in rows.values_list(
+        "claim_id", "claimed_by", "sha256"
+    )}  # fmt: skip
+
+
+def alive(workers: set[uuid.UUID]) -> set[uuid.UUID]:
+    by_key = {key_of(f"worker:{worker}"): worker for worker in workers}
+    with connection.cursor() as cursor:
+        cursor.execute(liveness._HELD, [list(by_key)])
+        return {by_key[key] for (key,) in cursor.fetchall()}
+
+
+class Killer:
+    """Kills one worker after the other, in mid-call; notes which calls it had in progress."""
+
+    def __init__(self, start, *, mid_call: bool) -> None:
+        self.start, self.mid_call = start, mid_call
+        self.workers = [start() for _ in range(WORKERS)]
+        self.chance = random.Random(1)
+        self.lost: dict[uuid.UUID, str] = {}
+
+    def kill_one(self, *, pause: tuple[float, float]) -> None:
+        if self.mid_call:
+            assert wait_until(lambda: len(claimed()) >= WORKERS, seconds=60, step=0.02)
+        time.sleep(self.chance.uniform(*pause))
+        victim = self.chance.randrange(WORKERS)
+        kill(self.workers[victim])
+        self._note_lost()
+        self.workers[victim] = self.start()
+
+    def _note_lost(self) -> None:
+        """What has no living worker was in the hands of the killed one, or of one before it."""
+        time.sleep(0.05)  # PostgreSQL notices
+        rows = claimed()
+        living = alive({worker for worker, _ in rows.values()})
+        self.lost |= {claim: sha for claim, (by, sha) in rows.items() if by not in living}
+
+
+@pytest.mark.parametrize(
+    ("kills", "places", "latency", "pause"),
+    [
+        (10, PLACES, 0.1, (0.05, 0.4)),
+        pytest.param(KILLS, PLACES, 0.1, (0.05, 0.4), marks=pytest.mark.long),
+        pytest.param(KILLS, 1, 0.1, (0.05, 0.4), marks=pytest.mark.long),
+        pytest.param(KILLS, PLACES, 1.0, (0.0, 0.9), marks=pytest.mark.long),
+    ],
+)
+def test_killed_workers_lose_no_picture_and_the_books_agree(
+    archive, start, stub, environment, capsys, kills, places, latency, pause
 ):
-    """A kill costs at most one call more: a worker asks for one picture at a time."""
+    """A kill costs at most the call in progress, once: a worker asks for one picture at a time."""
     environment["GIGACHAT_MAX_CONCURRENT_REQUESTS"] = str(places)
-    fill(archive, POSTS, PICTURES)
-    chance, workers = random.Random(1), [start() for _ in range(WORKERS)]
-    kills = 0
+    stub.state.behavior.latency = latency
+    posts, pictures = POSTS * kills // KILLS, PICTURES * kills // KILLS
+    fill(archive, posts, pictures)
+    killer = Killer(start, mid_call=latency >= 1)
 
-    while kills < KILLS:
-        victim = chance.randrange(WORKERS)
-        time.sleep(chance.uniform(0.05, 0.4))
-        kill(workers[victim])
-        kills += 1
-        workers[victim] = start()
-    done = wait_until(all_seen, seconds=120, step=1)
+    for _ in range(kills):
+        killer.kill_one(pause=pause)
+    done = wait_until(lambda: all_seen(posts), seconds=240, step=1)
 
     told, analyses = stub.stats(), PaidAnalysis.objects.all()
-    assert done, f"{PostEnrichment.objects.count()} of {POSTS}"
+    assert done, f"{PostEnrichment.objects.count()} of {posts}"
     assert wait_until(
         lambda: tasks.retry_backlog() and not analyses.filter(state="claimed"), seconds=30
     )
     day = TokenBudget.objects.get()
     assert set(analyses.values_list("state", flat=True)) == {"done"}
-    assert analyses.count() == told["pictures_seen"] == PICTURES
-    assert told["seen_again"] <= kills
+    assert analyses.count() == told["pictures_seen"] == pictures
+    assert told["max_in_flight"] <= places
+    assert told["seen_again"] <= len(killer.lost) <= kills
+    again = Counter(killer.lost.values())
+    calls = dict(analyses.values_list("sha256", "calls"))
+    assert {sha: n for sha, n in calls.items() if n > 1 + again[sha]} == {}
+    assert max(stub.state.pictures().values()) <= 1 + max(again.values(), default=0)
+    assert not Delivery.objects.filter(state="dead").exists()
     settled = sum(analyses.values_list("total_tokens", flat=True))
     assert day.used_tokens - day.lost_tokens == settled
     assert settled <= told["tokens"]["total_tokens"] <= day.used_tokens
     assert day.reserved_tokens == 0
     paid = PostEnrichment.objects.values_list("vision_tokens_used", flat=True)
     assert sum(paid) == settled
+    with capsys.disabled():
+        print(  # noqa: T201 - the figures of `make long`
+            f" {kills} kills: {len(killer.lost)} calls lost, {told['seen_again']} answered again"
+        )
+
+
+def test_when_all_connections_break_no_more_calls_are_made_at_once_and_none_twice(
+    archive, start, stub, environment
+):
+    """As after a restart of PostgreSQL, again and again while calls are in progress."""
+    places, pictures = 2, 14
+    environment["GIGACHAT_MAX_CONCURRENT_REQUESTS"] = str(places)
+    stub.state.behavior.latency = 0.5
+    fill(archive, pictures, pictures)
+    for _ in range(WORKERS + 1):
+        start()
+
+    for answers in (0, 3, 6):
+        assert wait_until(
+            lambda least=answers: (
+                stub.stats()["in_flight"] > 0 and stub.stats()["answers"] >= least
+            ),
+            seconds=60,
+            step=0.02,
+        )
+        end_all_backends()
+    seen = PostEnrichment.objects.filter(vision_provider="gigachat")
+    done = wait_until(lambda: seen.count() == pictures, seconds=90, step=0.5)
+
+    told = stub.stats()
+    assert done, f"{seen.count()} of {pictures}"
+    assert told["max_in_flight"] <= places
+    assert (told["answers"], told["seen_again"]) == (pictures, 0)
 
 
 def scene(seed: int, *, width: int = 320, quality: int = 90) -> bytes:

@@ -211,3 +211,68 @@ def test_expired_sessions_are_deleted_every_day():
     (job,) = [job for job in schedules.JOBS if job.func == "accounts.tasks.clear_sessions"]
     assert import_string(job.func) is tasks.clear_sessions
     assert job.minutes == 24 * 60
+
+
+class TestMySettings:
+    PAGE = reverse("my_settings")
+
+    @pytest.fixture
+    def bob(self, client):
+        """A member of staff without a single permission."""
+        user = User.objects.create_user("bob", is_staff=True)
+        client.force_login(user)
+        return user
+
+    def test_everybody_in_the_console_finds_the_page(self, client, bob):
+        assert self.PAGE in client.get(HOME).content.decode()
+
+    def test_everybody_sets_the_own_language_time_zone_and_address(self, client, bob):
+        chosen = {
+            "language": "en",
+            "time_zone": "Asia/Kamchatka",
+            "notification_address": "b@x.org",
+        }
+
+        answer = client.post(self.PAGE, chosen, follow=True, headers={"accept-language": "ru"})
+
+        bob.refresh_from_db()
+        assert (bob.language, bob.time_zone) == ("en", "Asia/Kamchatka")
+        assert bob.notification_address == "b@x.org"
+        assert "Your settings are saved." in answer.content.decode()
+
+    def test_nothing_else_and_nobody_else_can_be_changed_by_it(self, client, bob):
+        ann = User.objects.create_user("ann", is_staff=True)
+
+        client.post(
+            self.PAGE,
+            {
+                "language": "ru",
+                "is_superuser": "on",
+                "username": "root",
+                "id": ann.pk,
+                "pk": ann.pk,
+            },
+        )
+
+        bob.refresh_from_db()
+        ann.refresh_from_db()
+        assert (bob.username, bob.is_superuser, bob.language) == ("bob", False, "ru")
+        assert ann.language == ""
+
+    def test_what_is_no_time_zone_is_refused(self, client, bob):
+        answer = client.post(self.PAGE, {"time_zone": "Mars/Base"})
+
+        assert answer.status_code == 200
+        assert "errorlist" in answer.content.decode()
+        assert User.objects.get(pk=bob.pk).time_zone == ""
+
+    def test_who_may_not_enter_the_console_has_no_such_page(self, client):
+        client.force_login(User.objects.create_user("carl"))
+
+        assert client.get(self.PAGE).status_code == 302
+
+    def test_it_is_in_russian(self, client, bob):
+        page = client.get(self.PAGE, headers={"accept-language": "ru"}).content.decode()
+
+        assert "Мои настройки" in page
+        assert "Сохранить" in page

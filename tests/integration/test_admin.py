@@ -435,7 +435,7 @@ def test_an_import_shows_its_problems_and_leads_to_all_of_them(console_client):
     page = _html(console_client, page_of(ImportRun, run.pk))
     problems = _html(console_client, list_of(ImportProblem), run__id__exact=run.pk)
 
-    assert page.count("file_missing") == 50
+    assert page.count("missing_file") == 50
     assert f"run__id__exact={run.pk}" in page
     assert "Всего: 60" in problems
 

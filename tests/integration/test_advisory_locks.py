@@ -1,7 +1,9 @@
 """Advisory locks: who gets them, who waits, and what is left of them when a connection breaks."""
 
+import random
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -252,3 +254,52 @@ class TestBrokenConnections:
     def test_a_transaction_on_a_killed_backend_does_not_pass_for_committed(self, take):
         with pytest.raises(OperationalError), transaction.atomic(), take("x"):
             kill_backend()
+
+
+class TestTimeRunsOut:
+    def test_a_lock_that_was_granted_at_that_moment_is_given_back(self):
+        """PostgreSQL reports a timeout then, and leaves the lock: once in some twenty of these."""
+        with _lock_that_others_take_in_turn("x"):
+            timeouts = [_waits_in_vain("x") for _ in range(1500)].count(True)
+
+        assert timeouts > 100, "the time ran out too seldom to show anything"
+
+
+def _waits_in_vain(name):
+    try:
+        with advisory_locks.held(name, timeout=timedelta(milliseconds=1)):
+            return False
+    except LockTimeout:
+        assert not _own_advisory_locks()
+        return True
+
+
+def _own_advisory_locks():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        return cursor.fetchall()
+
+
+@contextmanager
+def _lock_that_others_take_in_turn(name):
+    over = threading.Event()
+
+    def take_in_turn():
+        while not over.is_set():
+            with advisory_locks.held(name):
+                time.sleep(0.002 * random.random())
+            time.sleep(0.0002)
+        connections.close_all()
+
+    others = [threading.Thread(target=take_in_turn) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    try:
+        yield
+    finally:
+        connection.close()  # with whatever it holds, or the others would wait for ever
+        over.set()
+        for thread in others:
+            thread.join()

@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from albums.models import MediaGroup
+from events import queue
 from events.models import Doorbell
 from media.models import MediaObject, PostMedia
 from storage_quota import cleanup, keys, services, tasks
@@ -50,7 +52,7 @@ def put(tenant, now):
             content_type=content_type,
             key=at,
             body=name[:1].encode() * size,
-            mime="text/plain",
+            mime="application/pdf",
             now=now - age,
         )
         return at
@@ -400,6 +402,12 @@ def killed(*_):
     raise KeyboardInterrupt
 
 
+def forget_the_bell():
+    """As if the task that a crossing had enqueued was done."""
+    OrmQ.objects.all().delete()
+    Doorbell.objects.all().delete()
+
+
 class TestTriggers:
     def test_fact_016_a_full_bucket_is_cleaned_up_before_an_upload_is_refused(
         self, put, reserve, store, now
@@ -455,27 +463,39 @@ class TestTriggers:
 
         assert used() == 900
 
-    def test_crossing_the_threshold_rings_once(
-        self, put, reserve, django_capture_on_commit_callbacks
-    ):
+    def test_crossing_the_threshold_rings_once(self, put, reserve):
         put("old", "crawl", 9 * DAY, size=850)
 
-        with django_capture_on_commit_callbacks(execute=True):
-            reserve(40)
+        reserve(40)
         assert not OrmQ.objects.exists()
 
-        with django_capture_on_commit_callbacks(execute=True):
-            reserve(40)
-        with django_capture_on_commit_callbacks(execute=True):
-            reserve(1)
+        reserve(40)
+        reserve(1)
 
         [task] = OrmQ.objects.all()
         assert task.func() == runner.TASK
+
+    def test_who_is_told_that_reserving_failed_has_reserved_nothing(
+        self, put, reserve, monkeypatch, django_capture_on_commit_callbacks
+    ):
+        """Also where only the bell failed, as it does without a connection for it."""
+
+        def fail(*_, **__):
+            raise OperationalError("sorry, too many clients already")
+
+        put("old", "crawl", 9 * DAY, size=850)
+        monkeypatch.setattr(runner, "enqueue_once", fail)
+
+        with pytest.raises(OperationalError), django_capture_on_commit_callbacks(execute=True):
+            reserve(60)
+
+        assert not Reservation.objects.exists()
 
     @pytest.mark.parametrize("task", ["release_expired", "sweep_lifecycle"])
     @pytest.mark.parametrize(("size", "rung"), [(899, 0), (900, 1)])
     def test_a_sweep_rings_while_usage_stays_above_the_threshold(self, put, task, size, rung):
         put("fresh", "crawl", size=size)
+        forget_the_bell()
 
         getattr(tasks, task)()
 
@@ -487,6 +507,7 @@ class TestTriggers:
         self, put, reserve, settings, size, rung, limit
     ):
         put("fresh", "crawl", size=size)
+        forget_the_bell()
         if limit == "tenant":
             settings.LIMITS = replace(settings.LIMITS, tenant_bytes=size)
         if limit == "type":
@@ -529,7 +550,7 @@ class TestTriggers:
 
         cleanup.clean_up_in_background(now=now, time_box=timedelta())
 
-        [task] = OrmQ.objects.all()
+        *_, task = OrmQ.objects.order_by("pk")
         assert task.task["kwargs"]["going_on"] is True
         assert used() == 900
 
@@ -541,6 +562,20 @@ class TestTriggers:
         Doorbell.objects.update(rung_at=timezone.now() - timedelta(hours=1))
         cleanup.ring()
         assert OrmQ.objects.count() == 2
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_bell_without_its_task_is_not_left_behind(self, monkeypatch):
+        """Nobody would enqueue the task for a quarter of an hour."""
+
+        def fail(*_, **__):
+            raise OperationalError("sorry, too many clients already")
+
+        monkeypatch.setattr(queue, "async_task", fail)
+
+        with pytest.raises(OperationalError):
+            cleanup.ring()
+
+        assert not Doorbell.objects.filter(rung_at__isnull=False).exists()
 
 
 def test_evictions_are_counted_by_type_and_tenant(tenant, put, now):

@@ -34,7 +34,7 @@ def put(tenant):
             content_type=content_type,
             key=at,
             body=b"x" * size,
-            mime="text/plain",
+            mime="application/pdf",
             now=timezone.now() - age,
         )
         return at

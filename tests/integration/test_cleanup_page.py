@@ -28,7 +28,7 @@ def page(tenant):
         content_type="crawl",
         key=at,
         body=b"x" * 10,
-        mime="text/html",
+        mime="application/pdf",
         now=timezone.now() - timedelta(days=9),
     )
     return at

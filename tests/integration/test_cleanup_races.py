@@ -1,11 +1,14 @@
 """Cleanups against imports, analyses and each other: real threads, processes and database."""
 
+import os
 import random
+import signal
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -13,19 +16,23 @@ from io import BytesIO
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from accounts.models import Tenant
-from events import advisory_locks
+from events import advisory_locks, liveness
+from events.delivery import recovery
 from media.models import MediaObject, Post
 from media.services.pipeline.in_flight import import_messages
 from media.sources.port import Attachment, MediaKind, Message
-from storage_quota import cleanup, keys, services
+from storage_quota import cleanup, keys, selectors, services, tasks
 from storage_quota.cleanup import runner
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
 from tests import factories
+from tests.acceptance.product import wait_until
 from tests.concurrency import wait_for_backends
+from tests.integration import cleanup_crash_worker
 from tests.processes import Python
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
@@ -182,7 +189,7 @@ def test_all_who_wait_for_room_get_it_and_only_one_cleans_up(tenant, store):
             content_type="crawl",
             key=key(tenant, f"{number}", "crawl"),
             body=b"x" * 100,
-            mime="text/html",
+            mime="application/pdf",
             now=timezone.now() - LONG_AGO,
         )
     at_work, most = [], []
@@ -223,7 +230,7 @@ def test_who_waits_for_another_cleanup_gives_up_in_time(tenant, store, monkeypat
         content_type="crawl",
         key=key(tenant, "old", "crawl"),
         body=b"x" * 1000,
-        mime="text/html",
+        mime="application/pdf",
         now=timezone.now() - LONG_AGO,
     )
 
@@ -246,57 +253,76 @@ def test_who_waits_for_another_cleanup_gives_up_in_time(tenant, store, monkeypat
     assert used() == 1000
 
 
+TOTAL, EMERGENCY, TARGET = 20_000, 18_000, 6_000
+
+
 @pytest.fixture
-def start(files):
-    """Start cleanups in processes of their own; those that still run are killed at the end."""
-    database = connection.settings_dict["NAME"]
-    workers = []
-
-    def make():
-        arguments = [database, str(files.root)]
-        worker = Python(
-            "-m",
-            "tests.integration.cleanup_crash_worker",
-            *arguments,
-            stdout=subprocess.PIPE,
-        )
-        workers.append(worker)
-        return worker
-
-    yield make
-    for worker in workers:
-        worker.kill()
-        worker.wait()
-        worker.stdout.close()
+def threshold(settings):
+    types = dict.fromkeys(("media", "vision", "crawl", "album"), TOTAL)
+    settings.LIMITS = Limits(TOTAL, EMERGENCY, TOTAL, types)
+    settings.CLEANUP = replace(settings.CLEANUP, target_bytes=TARGET)
 
 
-def test_a_cleanup_that_is_killed_again_and_again_loses_nothing(tenant, files, start):
-    shown = factories.media_object(owner=tenant, stored=True)
-    factories.post(of=factories.channel(owner=tenant), media=[shown])
-    for number in range(40):
-        factories.media_object(owner=tenant, stored=True)
+@pytest.fixture
+def kill_at(files, threshold):
+    """Have a cleanup killed at a step, in a process of its own."""
+    arguments = [connection.settings_dict["NAME"], files.root, TOTAL, EMERGENCY, TARGET]
+    parent = Python(
+        "-m", "tests.integration.cleanup_crash_worker", *arguments,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+    )  # fmt: skip
+
+    def _(step):
+        parent.stdin.write(f"{step}\n".encode())
+        os.kill(int(parent.stdout.readline()), signal.SIGKILL)
+        wait_for_backends()
+
+    yield _
+    parent.communicate()
+
+
+def fill(tenant, step):
+    """Objects that nobody needs, up to the threshold; the ages are all the same."""
+    missing = (EMERGENCY - used()) // 1000 + 1
+    for number in range(missing):
         services.put_object(
             tenant=tenant,
             content_type="crawl",
-            key=key(tenant, f"{number}", "crawl"),
-            body=b"x",
-            mime="text/html",
+            key=key(tenant, f"{step} {number}", "crawl"),
+            body=b"x" * 1000,
+            mime="application/pdf",
             now=timezone.now() - LONG_AGO,
         )
+
+
+def is_due() -> bool:
+    """Whether a cluster would take the task out of the queue now."""
+    return OrmQ.objects.filter(lock__lte=timezone.now()).exists()
+
+
+def test_a_cleanup_killed_at_any_step_goes_on_to_its_target_and_loses_nothing(
+    tenant, files, kill_at, monkeypatch
+):
+    """A killed one must not be taken for done because usage is below the threshold by then."""
+    monkeypatch.setattr(liveness, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(liveness, "GONE_AFTER", 0.5)
+    shown = factories.media_object(owner=tenant, stored=True)
+    factories.post(of=factories.channel(owner=tenant), media=[shown])
+    factories.media_object(owner=tenant, stored=True)
     MediaObject.objects.update(last_seen_at=timezone.now() - LONG_AGO)
 
-    for _ in range(3):
-        worker = start()
-        for _ in range(3):
-            assert worker.stdout.readline()
-        worker.kill()
-        worker.wait()
-        wait_for_backends()
+    for step in cleanup_crash_worker.STEPS:
+        fill(tenant, step)
+        cleanup.ring()
+        kill_at(step)
 
-    rows = set(MediaObject.objects.values_list("s3_key", flat=True))
-    assert rows <= set(in_ledger()) <= set(in_bucket(files))
-    assert 1 < len(in_ledger()) < 81
-    cleanup.run(target_bytes=0, trigger="test", now=timezone.now())
-    settled_ledger(files)
-    assert set(in_bucket(files)) == {shown.s3_key}
-    assert MediaObject.objects.get() == shown
+        rows = set(MediaObject.objects.values_list("s3_key", flat=True))
+        assert rows <= set(in_ledger()) <= set(in_bucket(files)), step
+        assert sum(in_bucket(files).values()) <= selectors.taken_in_all(), step
+        assert wait_until(lambda: recovery.run_all() or is_due(), seconds=10), step
+        tasks.emergency_cleanup()
+        settled_ledger(files)
+        assert TARGET - 3_000 <= used() <= TARGET, step
+        assert shown.s3_key in in_bucket(files), step
+        OrmQ.objects.all().delete()
+    assert tasks.emergency_cleanup() == "there is room"

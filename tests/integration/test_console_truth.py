@@ -10,7 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.translation import override
 
@@ -19,6 +19,7 @@ from albums.models import MediaGroup
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
 from media.admin import import_summary
+from media.admin.problem_codes import PROBLEMS
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, MediaState, Post
 from media.services.imports import ImportSummary
 from storage_quota.models import (
@@ -41,6 +42,7 @@ from vision.models import (
     ProviderHealth,
     TokenBudget,
 )
+from vision.providers.port import ErrorClass
 
 pytestmark = [
     pytest.mark.django_db,
@@ -305,3 +307,51 @@ def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
     assert asked in _visible(html)
     assert "Telegram:" not in _visible(html)
     assert "в Telegram" not in _visible(html)
+
+
+PROPER = {"GigaChat", "Tesseract", "OCR", "JSON", "Telegram"}
+NAMES = {"topic", "subscriber", "queue", "error_code", "provider", "model", "tenant", "channel"}
+"""Filters by names, which commands and settings take as they are; a name has no translation."""
+LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
+
+
+def _coded_rows() -> None:
+    """A row for every code that a column without choices may have."""
+    of = make.channel(kind="public_channel")
+    make.channel(owner=of.tenant, kind="private_supergroup")
+    run = make.import_run()
+    for code in PROBLEMS:
+        ImportProblem.objects.create(run=run, code=code, detail="x")
+    classes = [each.value for each in ErrorClass]
+    for number, code in enumerate([*classes, "daily_limit", "circuit_open", "reanalysis"]):
+        PaidAnalysis.objects.create(
+            tenant=of.tenant, sha256=f"{number:064x}", provider="gigachat", model="m",
+            schema_version="1", wait_reason=code, error_class=code,
+        )  # fmt: skip
+
+
+def test_no_choice_of_a_filter_is_in_english(reader):
+    """In Russian, for every list of the console that this product makes."""
+    _coded_rows()
+    for fill in FILLERS.values():
+        fill()
+    request = RequestFactory().get("/")
+    request.user = User.objects.filter(is_superuser=True).first()
+    english = []
+
+    with override("ru"):
+        for model, page in admin.site._registry.items():
+            if not page.list_filter or model._meta.app_label in {"django_q", "auth"}:
+                continue
+            changes = page.get_changelist_instance(request)
+            for each in changes.filter_specs:
+                names = getattr(each, "field_path", None) or each.parameter_name
+                if names.partition("__")[0] in NAMES:
+                    continue
+                english += [
+                    (model.__name__, names, str(choice["display"]))
+                    for choice in each.choices(changes)
+                    if set(LATIN_WORD.findall(str(choice["display"]))) - PROPER
+                ]
+
+    assert english == []

@@ -124,9 +124,9 @@ class TestPictures:
     def test_pictures_that_alternate_without_an_edit_time_are_followed(self, tmp_path):
         (tmp_path / "photos").mkdir()
         path = tmp_path / "photos" / "1.jpg"
-        for color, size in (("red", 40), ("blue", 80)) * 2:
+        for number, (color, size) in enumerate((("red", 40), ("blue", 80)) * 2, start=2):
             Image.new("RGB", (size, size), color).save(path)
-            run(tmp_path, [exports.photo(1, photo="photos/1.jpg")])
+            run(tmp_path, [exports.photo(1, photo="photos/1.jpg"), exports.message(number)])
             settle()
 
         assert PostEnrichment.objects.get().vision_ocr_text.endswith(short(path.read_bytes()))
@@ -143,20 +143,49 @@ class TestAlbums:
 
         assert MediaGroup.objects.get().caption_text == "new"
 
-    def test_albums_follow_exports_with_and_without_their_first_post(self, tmp_path):
+    def test_an_album_whose_first_post_was_deleted_stays_one(self, tmp_path):
         messages = [exports.photo(1), exports.photo(2), exports.photo(3)]
 
-        found = []
-        for chosen in (messages, messages[1:], messages, messages[1:]):
+        for chosen in (messages, messages[1:], messages, messages[2:], messages[1:]):
             run(tmp_path, chosen)
             settle()
-            groups = MediaGroup.objects.order_by("-grouped_id")
-            found.append({g.grouped_id: (g.items_count, g.items.count()) for g in groups})
-            assert set(groups.values_list("status", flat=True)) == {"complete"}
+            group = MediaGroup.objects.get()
+            assert (group.grouped_id, group.items_count, group.items.count()) == (-1, 3, 3)
+            assert group.status == "complete"
 
-        assert found[0] == {-1: (3, 3)}
-        assert found[1] == found[3] == {-1: (1, 1), -2: (2, 2)}
-        assert found[2] == {-1: (3, 3), -2: (0, 0)}
+    def test_an_album_that_gets_its_first_post_later_is_the_same_album(self, tmp_path):
+        messages = [exports.photo(n, text="подпись" if n == 1 else "") for n in range(1, 5)]
+        run(tmp_path, messages[2:])
+        settle()
+        album = MediaGroup.objects.get()
+
+        for chosen in (messages[1:], messages):
+            run(tmp_path, chosen)
+            settle()
+
+        found = MediaGroup.objects.get()
+        assert (found.pk, found.grouped_id, found.items_count) == (album.pk, -1, 4)
+        assert (found.caption_text, found.status) == ("подпись", "complete")
+        published = OutboxEvent.objects.filter(topic="album.assembled").order_by("pk")
+        assert {event.payload["album_id"] for event in published} == {album.pk}
+        assert published.last().payload["items_count"] == 4
+
+    def test_two_albums_that_turn_out_to_be_one_become_one(self, tmp_path):
+        messages = [exports.photo(n) for n in range(1, 5)]
+        for chosen in (messages[:2], messages[2:], messages):
+            run(tmp_path, chosen)
+            settle()
+
+        found = MediaGroup.objects.order_by("-grouped_id")
+        assert [(g.grouped_id, g.items.count()) for g in found] == [(-1, 4), (-3, 0)]
+
+    def test_a_long_run_is_cut_alike_after_posts_of_it_were_deleted(self, tmp_path):
+        messages = [exports.photo(n, text="x" if n in (1, 5, 9) else "") for n in range(1, 13)]
+        whole = {n: -1 if n < 5 else -5 if n < 9 else -9 for n in range(1, 13)}
+        for number, chosen in enumerate([messages[3:], messages, messages[2:11]]):
+            run(tmp_path / str(number), chosen)
+
+        assert dict(Post.objects.values_list("telegram_message_id", "grouped_id")) == whole
 
     def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self, archive):
         posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]

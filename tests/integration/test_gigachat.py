@@ -28,7 +28,10 @@ PROMPT = "Что изображено?"
 def png(seed: int = 0, size=(60, 40)) -> bytes:
     file = io.BytesIO()
     color = (seed * 37 % 256, seed * 11 % 256, seed // 7 % 256)
-    Image.new("RGB", size, color).save(file, "PNG")
+    picture = Image.new("RGB", size, color)
+    other = tuple((value + 128) % 256 for value in color)
+    picture.paste(other, (0, 0, size[0] // 4, size[1]))  # a blank sheet would not be sent
+    picture.save(file, "PNG")
     return file.getvalue()
 
 

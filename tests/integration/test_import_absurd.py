@@ -98,7 +98,7 @@ def test_no_value_of_any_field_stops_another_message(tmp_path_factory, absurd):
     expected = {raw["text"] for raw in between if raw["id"] not in taken}
     assert expected <= neighbors()
     assert ImportProblem.objects.count() == summary.counts["problems"]
-    imported = summary.counts["messages"] + summary.counts["service"]
+    imported = sum(summary.counts[name] for name in ("messages", "service", "unsupported"))
     invalid = [p for p in summary.problems if p.code == "invalid_message"]
     assert imported + len(invalid) == len(mixed), "each message is imported or named"
     assert all(p.detail.startswith("result.json, near byte ") for p in invalid)

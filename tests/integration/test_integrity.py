@@ -491,6 +491,61 @@ def test_names_only_a_stranger_could_choose_are_told_and_left(files, checked, st
     assert selectors.bucket_usage().orphaned_bytes == 2
 
 
+def rounds(checked, *, of: int) -> list:
+    """Runs that stop after a page each, until the check is complete or `of` of them were made."""
+    reports = []
+    while len(reports) < of and not (reports and reports[-1].complete):
+        reports.append(checked(percent=100, until=time.monotonic() - 1))
+    return reports
+
+
+def test_a_round_goes_on_behind_pages_of_names_only_a_stranger_could_choose(
+    files, checked, stored_keys, monkeypatch
+):
+    monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
+    files.delete(stored_keys[5])
+    strange = [
+        b"a\nb",
+        b"a\\b",
+        b"media/\xff\x01",
+        b"media/\xff\x02",
+        b"media/\xff\x03/c",
+        b"~\xff",
+    ]
+    for name in strange:
+        path = files.root / name.decode("utf-8", "surrogateescape")
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+
+    reports = rounds(checked, of=9)
+
+    cursors = [report.check.cursor for report in reports]
+    assert reports[-1].complete, cursors
+    assert len(set(cursors)) == 6  # 12 keys, 2 a page; the last round finds nothing more
+    assert found(reports[-1]) == {"missing": 1, "orphaned": 6}
+    assert reports[-1].check.objects_listed == 5 + 6
+    assert all(cursor.isprintable() for cursor in cursors)
+
+
+def test_a_round_goes_on_behind_a_page_of_empty_folder_names_in_s3(
+    s3, checked, tenant, monkeypatch
+):
+    monkeypatch.setattr(checking, "_PAGE_PAIRS", 2)
+    bucket = {"Bucket": s3._bucket}
+    names = ("m//1", "m//2", "m//3", "m/../4", "m\\5")
+    with use(s3):
+        medium(tenant, b"picture")
+        for name in names:
+            s3._client.put_object(**bucket, Key=name, Body=b"x")
+
+        reports = rounds(checked, of=9)
+    for name in names:  # the fixture that empties the bucket cannot name them
+        s3._client.delete_object(**bucket, Key=name)
+
+    assert reports[-1].complete
+    assert found(reports[-1])["orphaned"] == 5
+
+
 def test_a_listing_out_of_order_is_refused():
     class Info:
         def __init__(self, key):

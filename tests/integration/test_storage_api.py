@@ -353,7 +353,7 @@ class TestCleanup:
                     content_type="crawl",
                     key=key(tenant, f"{number}", "crawl"),
                     body=str(number).encode(),
-                    mime="text/html",
+                    mime="application/pdf",
                     now=timezone.now() - timedelta(days=30) + timedelta(minutes=number),
                 )
                 StoredObject.objects.filter(pk=stored.pk).update(size_bytes=int(size_gb * GIB))

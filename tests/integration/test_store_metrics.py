@@ -1,6 +1,9 @@
 """Metrics of the store, by names and labels that dashboards rely on."""
 
 import gzip
+from contextlib import nullcontext
+from functools import partial
+from io import BytesIO
 
 import pytest
 from prometheus_client import REGISTRY
@@ -9,7 +12,7 @@ from storage_quota import links, services
 from storage_quota.models import Reservation
 from storage_quota.object_store import ObjectMissing, StoreUnavailable, get_store, metrics, use
 from storage_quota.object_store.memory import MemoryStore
-from storage_quota.object_store.packing import json_bytes
+from storage_quota.object_store.packing import PageNotPacked, json_bytes, pack
 
 
 @pytest.fixture
@@ -56,12 +59,12 @@ def put(key, body=b"x", **headers):
         ("media/t/a.jpg", "media"),
         ("vision/t/a.json", "json"),
         ("album/t/1.json", "json"),
-        ("crawl/t/1/a.html", "text"),
+        ("crawl/t/1/a.html", "text"),  # compulsorily compressed
         ("backup/a", "any"),
     ],
 )
 def test_every_operation_is_counted_by_kind_and_result(store, operations, key, kind):
-    put(key)
+    put(key, pack(b"x", level=6), content_encoding="gzip")
     with get_store().open(key) as file:
         file.read()
     get_store().head(key)
@@ -219,3 +222,36 @@ def test_crawled_pages_are_compressed_whatever_the_setting_says(store, tenant, n
     with store.open(key, raw=True) as file:
         assert gzip.decompress(file.read()) == page
     assert stored.content_encoding == "gzip"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("as_file", [False, True])
+@pytest.mark.parametrize(
+    ("name", "mime", "encoding", "refused"),
+    [
+        ("1.html", "application/octet-stream", "", True),
+        ("1", "Text/HTML; charset=utf-8", "", True),
+        ("1.md", "text/markdown", "gzip", True),  # it only says so
+        ("1.png", "image/png", "", False),
+    ],
+)
+def test_no_road_stores_a_crawled_page_as_it_is(
+    store, tenant, now, name, mime, encoding, refused, as_file
+):
+    key, page = f"crawl/{tenant.pk}/{name}", b"<p>page</p>" * 100
+    put = partial(
+        services.put_object,
+        tenant=tenant,
+        content_type="crawl",
+        key=key,
+        body=BytesIO(page) if as_file else page,
+        mime=mime,
+        content_encoding=encoding,
+        now=now,
+    )
+
+    with pytest.raises(PageNotPacked) if refused else nullcontext():
+        put()
+
+    assert (store.head(key) is None) == refused
+    assert Reservation.objects.count() == 0

@@ -714,7 +714,7 @@ class TestConcurrencyLimit:
         settings.GIGACHAT = with_settings(settings.GIGACHAT, scope="GIGACHAT_API_CORP")
         archive.tenant.settings = {"vision_policy": {"limits": own}}
         archive.tenant.save()
-        paid.seconds = 0.5
+        paid.seconds = 1.5 if most == 10 else 0.3
         posts = [archive.post(f"{n}".encode()) for n in range(14)]
 
         raised = together(*map(analyzes, posts))
@@ -735,7 +735,7 @@ class TestConcurrencyLimit:
 
     def test_the_limit_is_used_in_full(self, archive, paid, slots):
         slots(6)
-        paid.seconds = 0.3
+        paid.seconds = 1
         posts = [archive.post(f"{n}".encode()) for n in range(12)]
 
         together(*map(analyzes, posts))

@@ -93,31 +93,6 @@ def test_mentions_and_hashtags_are_kept_as_written(tmp_path):
     assert (post.mentions, post.hashtags) == (("@Канал",), ("#Наука", "#fun"))
 
 
-def test_the_blocks_of_a_rich_message_become_lines(tmp_path):
-    rich = {
-        "rtl": False,
-        "part": False,
-        "blocks": [
-            {"type": "heading", "text": "Заголовок"},
-            {"type": "paragraph", "text": ["до ", entity("text_link", "тут", href="e.org")]},
-            {"type": "list", "items": [{"text": "раз"}, {"blocks": [{"text": "два"}]}]},
-            {"type": "photo", "photo_skip_reason": "file_size", "caption": {"text": "подпись"}},
-            7,
-        ],
-    }
-
-    post = read_one(tmp_path, message(1, rich_message=rich))
-
-    assert post.text.split() == ["Заголовок", "до", "тут", "раз", "два", "подпись"]
-    assert post.text.startswith("Заголовок\nдо тут\n")
-    assert post.links == ("https://e.org",)
-
-
-@pytest.mark.parametrize("rich", [{}, {"blocks": None}, {"blocks": [None, {"text": {"a": 1}}]}])
-def test_a_rich_message_of_an_unknown_shape_has_no_text(tmp_path, rich):
-    assert read_one(tmp_path, message(1, rich_message=rich)).text == ""
-
-
 # Times
 
 
@@ -146,7 +121,35 @@ def test_an_edited_message_says_when(tmp_path):
     raw = message(1, edited="2026-06-19T15:27:00", edited_unixtime="1781868420")
 
     assert read_one(tmp_path, raw).edited_at == datetime(2026, 6, 19, 11, 27, tzinfo=UTC)
-    assert read_one(tmp_path, raw | {"edited_unixtime": "0"}).edited_at is None
+    for none in ("0", "-10800", "1", "1781868410", 0):  # 1970, and before the message itself
+        assert read_one(tmp_path, raw | {"edited_unixtime": none}).edited_at is None
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Europe/Moscow", "UTC", "Pacific/Niue"])
+@pytest.mark.parametrize("hour", range(0, 24, 5))
+@pytest.mark.parametrize("day", ["1969-12-31", "1970-01-01", "0001-01-01"])
+def test_an_edit_of_1970_is_none_in_whatever_zone(tmp_path, zone, hour, day):
+    raw = message(1, date="2019-05-01T12:00:00", edited=f"{day}T{hour:02}:00:00")
+    del raw["date_unixtime"]
+
+    post = read_one(tmp_path, raw, zone=ZoneInfo(zone))
+
+    assert (post.edited_at, post.posted_at.year) == (None, 2019)
+
+
+@pytest.mark.parametrize("edited", ["2019-05-01T11:59:59", "2012-01-01T00:00:00"])
+def test_an_edit_before_its_message_is_none(tmp_path, edited):
+    raw = message(1, date="2019-05-01T12:00:00", edited=edited)
+    del raw["date_unixtime"]
+
+    assert read_one(tmp_path, raw).edited_at is None
+
+
+@pytest.mark.parametrize("edited", ["soon", "12", "3000-01-01T00:00:00", "2019-99-99T00:00:00"])
+def test_an_edit_that_is_no_time_is_a_problem(tmp_path, edited):
+    raw = message(1, edited=edited)
+
+    assert problem_of(tmp_path, raw).detail.endswith("edited: not a time")
 
 
 # Wrong types
@@ -193,7 +196,9 @@ def test_a_problem_does_not_repeat_what_the_message_said(tmp_path):
 
 
 def test_unknown_keys_are_no_problem(tmp_path):
-    assert read_one(tmp_path, message(5, brand_new={"a": [1]})).message_id == 5
+    post = read_one(tmp_path, message(5, brand_new={"a": [1]}))
+
+    assert (post.extra, post.unknown) == ({"unknown": {"brand_new": {"a": [1]}}}, ("brand_new",))
 
 
 def test_a_message_with_neither_text_nor_media_is_a_message(tmp_path):
@@ -325,6 +330,36 @@ def test_the_words_of_a_poll_are_its_text(tmp_path):
     }
 
 
+def test_the_words_of_a_poll_follow_a_text(tmp_path):
+    poll = {"question": "Где?", "answers": [{"text": "Тут"}, {"text": [entity("bold", "Там")]}]}
+
+    assert (
+        read_one(tmp_path, message(1, text="Смотрите", poll=poll)).text
+        == "Смотрите\nГде?\nТут\nТам"
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "votes", "kept"),
+    [
+        (412, (0, 0), (None, None)),
+        (0, (0, 0), (0, 0)),
+        (None, (0, 0), (0, 0)),
+        (3, (0, 3), (0, 3)),
+        (1, (), ()),
+        (1, (None, 0), (None, None)),
+    ],
+)
+def test_votes_that_the_exporter_was_not_shown_are_unknown(tmp_path, total, votes, kept):
+    answers = [{"text": f"a{n}", "voters": n_votes} for n, n_votes in enumerate(votes)]
+    poll = {"question": "?", "total_voters": total, "answers": answers}
+
+    found = read_one(tmp_path, message(1, poll=poll)).extra["poll"]
+
+    assert tuple(answer["voters"] for answer in found["answers"]) == kept
+    assert found["total_voters"] == total
+
+
 def test_the_words_of_a_to_do_list_are_its_text(tmp_path):
     todo = {"title": "Дела", "answers": [{"text": "раз", "id": 1}], "others_can_append": True}
 
@@ -356,7 +391,12 @@ def test_places_games_bills_and_prizes_are_kept(tmp_path):
         place_name="Музей",
         address="Улица, 1",
         game_title="Змейка",
-        invoice_information={"title": "Счёт", "amount": 5, "currency": "RUB", "receipt": 7},
+        invoice_information={
+            "title": "Счёт",
+            "amount": 5,
+            "currency": "RUB",
+            "receipt_message_id": 7,
+        },
         giveaway_results={"months": 3, "winners": [111, 222]},
         giveaway_information={"quantity": 10},
     )
@@ -370,6 +410,88 @@ def test_places_games_bills_and_prizes_are_kept(tmp_path):
         "giveaway_results": {"months": 3},
         "giveaway_information": {"quantity": 10},
     }
+
+
+INVOICE = {"title": "Взнос", "description": "д", "amount": 1, "currency": "RUB"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (INVOICE, INVOICE),
+        (json.dumps(INVOICE), INVOICE),
+        (json.dumps(INVOICE | {"receipt_message_id": 7}, indent=1, ensure_ascii=False), INVOICE),
+        (
+            json.dumps(INVOICE, ensure_ascii=False).replace('"д"', '"\\x02"'),
+            INVOICE | {"description": "\x02"},
+        ),
+        ("не JSON", "не JSON"),
+        ("{", "{"),
+        ([1], [1]),
+    ],
+)
+def test_an_invoice_is_kept_in_whatever_form_and_costs_no_post(tmp_path, written, kept):
+    post = read_one(tmp_path, message(1, text="до", invoice_information=written))
+
+    assert (post.text, post.extra) == ("до", {"invoice": kept})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "key"),
+    [
+        ("location_information", {"latitude": 1, "longitude": 2}, "location"),
+        ("giveaway_information", {"months": 3}, "giveaway_information"),
+        ("poll", {"question": "?", "answers": []}, "poll"),
+        ("todo_list", {"title": "Дела", "answers": []}, "todo_list"),
+    ],
+)
+def test_any_object_may_be_written_into_a_string(tmp_path, field, value, key):
+    as_object = read_one(tmp_path, message(1) | {field: value})
+    as_string = read_one(tmp_path, message(1) | {field: json.dumps(value)})
+
+    assert as_object.extra[key] == as_string.extra[key]
+    assert as_object.text == as_string.text
+
+
+def test_the_buttons_below_a_message_are_links_with_labels(tmp_path):
+    rows = [
+        [
+            {"type": "url", "text": " Читать ", "data": "reka.example/a"},
+            {"type": "callback", "text": "👍 5", "dataBase64": "aHR0cA", "data": ""},
+        ],
+        [
+            {"type": "auth", "text": "Войти", "data": "https://b.example", "button_id": 3},
+            {"type": "simple_web_view", "text": "Игра", "data": "https://c.example"},
+            {"type": "callback", "text": "Нет", "data": "https://not-a-link.example"},
+            {"type": "switch_inline", "text": "Поделиться", "data": "запрос"},
+            {"type": "brand_new", "text": "Новое", "data": "tg://resolve?domain=x"},
+            {"type": "default"},
+        ],
+    ]
+    link = [entity("link", "https://a.example")]
+
+    post = read_one(tmp_path, message(1, text="Ночь", text_entities=link, inline_bot_buttons=rows))
+
+    assert post.text == "https://a.example"
+    assert post.links == (
+        "https://a.example", "https://reka.example/a", "https://b.example", "https://c.example",
+        "tg://resolve?domain=x",
+    )  # fmt: skip
+    assert post.extra["buttons"] == [
+        {"text": "Читать", "url": "https://reka.example/a"},
+        {"text": "👍 5"},
+        {"text": "Войти", "url": "https://b.example"},
+        {"text": "Игра", "url": "https://c.example"},
+        {"text": "Нет"},
+        {"text": "Поделиться"},
+        {"text": "Новое", "url": "tg://resolve?domain=x"},
+    ]
+    assert post.unknown == ()
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", [], [[]], [None, [7]], {}, [{"text": 5}]])
+def test_buttons_of_an_odd_shape_cost_no_post(tmp_path, odd):
+    assert read_one(tmp_path, message(1, text="до", inline_bot_buttons=odd)).text == "до"
 
 
 def test_a_location_may_be_null(tmp_path):

@@ -360,7 +360,8 @@ def test_nul_and_half_characters_are_replaced_everywhere(tmp_path):
     found, post = read(write(tmp_path, content.encode()))
 
     assert found == Chat(-1002447843635, "public_channel", "N\ufffd")
-    assert (post.text, post.author, post.sender_id) == ("a\ufffdb\ufffd", "\ufffd", "\ufffd")
+    assert (post.author, post.sender_id) == ("\ufffd", "\ufffd")
+    assert post.text == "a\ufffdb\ufffd\nq\ufffd"
     assert post.extra["poll"]["question"] == "q\ufffd"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.concurrency import in_threads
 from vision.policy import language
-from vision.policy.language import LANGUAGES, detect
+from vision.policy.language import ACCEPTED, LANGUAGES, detect
 
 DATA = Path(
     os.environ.get("SHARED_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -68,15 +68,35 @@ def test_a_quoted_word_does_not_make_a_text_foreign():
 
 
 def test_every_language_can_be_told():
-    assert set(language._model().labels) == LANGUAGES
+    assert set(language._model(LANGUAGES).labels) == LANGUAGES
+    assert set(language._model(ACCEPTED).labels) == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("nl", "De gemeente heeft vandaag een nieuw plan voor het openbaar vervoer gepresenteerd."),
+        ("cs", "Město dnes představilo nový plán veřejné dopravy pro příští rok."),
+        ("sv", "Kommunen presenterade i dag en ny plan för kollektivtrafiken."),
+        ("hu", "Holnap melegebb lesz, és az előrejelzés szerint mindenhol száraz marad."),
+    ],
+)
+def test_a_language_that_a_policy_names_is_told_and_changes_nothing_for_others(code, text):
+    named = frozenset({code, "ru"})
+
+    assert detect(text, named=named) == code
+    assert detect(text) != code
+    assert {detect(each, named=named) for each in UKRAINIAN} == {"uk"}
+    assert detect("The quick brown fox jumps over the lazy dog and runs.", named=named) == "en"
 
 
 def test_threads_that_begin_at_once_load_one_model(monkeypatch):
+    language._whole_model.cache_clear()
     language._model.cache_clear()
 
     in_threads(*[lambda: detect(UKRAINIAN[0])] * 6)
 
-    assert language._model.cache_info().misses == 1
+    assert language._whole_model.cache_info().misses == 1
 
 
 def posts():

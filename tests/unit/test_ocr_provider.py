@@ -15,6 +15,7 @@ from pytesseract import pytesseract
 
 from vision.providers.ocr import preprocess
 from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.boxes import Box
 from vision.providers.ocr.tesseract import TesseractMissing, TesseractOcr
 from vision.providers.ocr.text import OcrWord
 from vision.providers.port import ProviderRefused
@@ -289,7 +290,7 @@ def test_tsv_becomes_words_and_other_rows_are_ignored():
 
     words = ocr_text.parse(f"{header}\n{line}\n{blank}\n{real}")
 
-    assert words == [OcrWord("Москва", 91.5, (2, 1, 3))]
+    assert words == [OcrWord("Москва", 91.5, (2, 1, 3), Box(5, 5, 14, 14))]
 
 
 def test_without_one_sure_word_there_is_no_text():

@@ -11,7 +11,10 @@ from vision.providers.port import ErrorClass, ProviderRefused
 
 
 def picture(size=(400, 300), mode="RGB", color=(200, 30, 30)) -> Image.Image:
-    return Image.new(mode, size, color)
+    """One color, and on the right something to see: a blank sheet is not sent."""
+    shown = Image.new(mode, size, color)
+    shown.paste((90, 90, 90, 255)[: len(mode)], (size[0] * 3 // 4, 0, *size))
+    return shown
 
 
 def encoded(image: Image.Image, name: str, **how) -> bytes:
@@ -85,10 +88,11 @@ def test_transparent_parts_are_white():
     assert opened(prepare(glass, PreprocessOptions())).getpixel((9, 9)) == (255, 255, 255)
 
 
-def test_of_an_animation_the_last_picture_is_sent():
-    """It shows all of a caption that is faded in: see `media.imaging`."""
-    frames = [picture(color=c) for c in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
-    gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+def test_of_an_animation_the_frame_that_shows_most_is_sent():
+    plain = [Image.new("RGB", (400, 300), color) for color in ("red", "lime")]
+    gif = encoded(
+        plain[0], "GIF", save_all=True, append_images=[picture(color=(0, 0, 250)), plain[1]]
+    )
 
     red, green, blue = opened(prepare(gif, PreprocessOptions())).getpixel((9, 9))
 

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from vision.policy.decision import FileFacts, decide, decide_post, load_policy
-from vision.policy.language import detect
-from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy
+from vision.policy.language import ACCEPTED, detect
+from vision.policy.schema import DEFAULT_POLICY_PATH, PolicyRefused, VisionPolicy, parse_policy
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -292,6 +292,13 @@ def test_a_language_that_no_post_could_have_is_refused_and_named(content, refusa
 
     assert "routing.skip_if_lang_not_in" in reason
     assert f"'{code}' cannot be detected; known are ar, az, be" in reason
+    assert ", nl, no, pl, " in reason
+
+
+def test_every_code_that_a_refusal_lists_is_accepted(content):
+    content["routing"]["skip_if_lang_not_in"] = sorted(ACCEPTED)
+
+    assert parse_policy(content, DEFAULT_POLICY_PATH).routing.skip_if_lang_not_in == ACCEPTED
 
 
 def test_the_shipped_policy_holds_the_figures_of_the_contract(policy):

@@ -26,6 +26,7 @@ from events.console import (
 from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
 from media.models import MediaObject, MediaState, Post, media_object_id
+from media.selectors import find_posts
 from vision.admin.reanalyze import PERMISSION, analyze_again
 from vision.models import (
     EnrichmentKind,
@@ -149,7 +150,7 @@ class PostEnrichmentAdmin(EnrichmentFields, ReadOnlyAdmin[PostEnrichment]):
         "ocr_present", "vision_is_meme",
     )  # fmt: skip
     search_fields = ("=post__telegram_message_id",)
-    search_help_text = _("The message id of the post")
+    search_help_text = _("Words of the post, of its files and pictures; or its message id or link")
     ordering = ("-id",)
     actions = ("analyze_posts_again",)
     fieldsets: ClassVar[Any] = (
@@ -179,6 +180,13 @@ class PostEnrichmentAdmin(EnrichmentFields, ReadOnlyAdmin[PostEnrichment]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PostEnrichment]:
         rows = super().get_queryset(request).select_related("post__channel")
         return rows.prefetch_related(with_media("post__post_media"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PostEnrichment], search_term: str
+    ) -> tuple[QuerySet[PostEnrichment], bool]:
+        term = search_term.replace("\0", "").strip()
+        posts = find_posts(Post.objects.order_by(), term)
+        return (queryset.filter(post__in=posts) if term else queryset), False
 
     def has_spend_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)

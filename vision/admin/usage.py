@@ -20,6 +20,7 @@ from events.console import (
     EMPTY,
     NothingEditable,
     ReadOnlyAdmin,
+    in_words,
     internal_link,
     page_of,
     pretty_json,
@@ -142,6 +143,10 @@ class CallCostAdmin(ReadOnlyWithActions, ReadOnlyAdmin[CallCost]):
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
+def in_reasons(code: str) -> str:
+    return str(explain(code))
+
+
 @admin.register(PaidAnalysis)
 class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
     list_display = (
@@ -149,8 +154,8 @@ class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
     )  # fmt: skip
     list_filter = (
         "state",
-        "wait_reason",
-        "error_class",
+        ("wait_reason", in_words(in_reasons)),
+        ("error_class", in_words(in_reasons)),
         "is_recent",
         "tenant",
         "provider",

@@ -33,7 +33,7 @@ from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionPr
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is analyzing."""
-FOLLOW_UP_TIMEOUT = timedelta(minutes=1)
+FOLLOW_UP_TIMEOUT = timedelta(minutes=2)
 """After this, a saved answer that was not followed up counts as that of a killed worker."""
 FINISHED = (AnalysisState.DONE, AnalysisState.FAILED)
 UNCLAIMED = (AnalysisState.REQUESTED, AnalysisState.WAITING)

@@ -9,6 +9,7 @@ from django.conf import settings
 from events import outbox
 from events.schemas import MediaFile, SkipReason
 from media.models import Post
+from media.services.picture_words import set_picture_words
 from storage_quota import services
 from vision.analysis import analyzed_event
 from vision.analysis.merge import NO_FEATURES_HASH, MergedAnalysis, merge
@@ -49,6 +50,7 @@ def save(post: Post, result: PostResult, *, requested_at: datetime, now: datetim
     columns = _common_columns(result)
     columns |= _analyzed_columns(result, merged, now=now) if merged else _EMPTY_COLUMNS
     PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.VISION, defaults=columns)
+    set_picture_words(post.pk, _searched(merged) if merged else [])
     reasons = [
         SkipReason(media_id=one.file.sha256, reason=one.reason, details=one.details[:200])
         for one in result.media
@@ -84,8 +86,13 @@ def save_failure(
             "s3_vision_keys": [],
         },
     )
+    set_picture_words(post.pk, [])
     reasons = [SkipReason(media_id=f.sha256, reason="analysis_failed", details=code) for f in files]
     outbox.publish(analyzed_event.skipped(post, files, reasons, requested_at=requested_at))
+
+
+def _searched(merged: MergedAnalysis) -> list[str]:
+    return [merged.ocr_text, merged.description, ", ".join(merged.labels)]
 
 
 def _common_columns(result: PostResult) -> dict[str, Any]:

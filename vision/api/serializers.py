@@ -39,6 +39,11 @@ class FilterSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="`ocr` is `ocr_fallback`; `cached`: the result was reused, no provider was called",
     )
+    q = serializers.CharField(
+        required=False,
+        max_length=1000,
+        help_text="words of the post, of its files and pictures, in any form; “a phrase”, -without",
+    )
     analyzed_after = MomentField(required=False, help_text="later than this; ISO 8601")
 
 

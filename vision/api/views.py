@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.access import tenants_of, visible
 from accounts.permissions import IsMember, visible_or_404
-from media.models import Channel
+from media.models import Channel, Post
+from media.selectors import find_posts
 from vision.api import queries
 from vision.api.serializers import (
     FilterSerializer,
@@ -112,6 +113,7 @@ def _conditions(**values: Any) -> Q:
     rules = {
         "has_meme": lambda value: Q(vision_is_meme=value),
         "provider": lambda value: queries.PROVIDERS[value],
+        "q": lambda value: Q(post__in=find_posts(Post.objects.order_by(), value)),
         "analyzed_after": lambda value: Q(vision_analyzed_at__gt=value),
     }
     conditions = Q()

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from django.conf import settings
-
 from accounts.models import Tenant
 from events import advisory_locks, health
 from events.health import Scope
@@ -46,5 +44,4 @@ def lock_names() -> Iterator[str]:
     tenants = [str(pk) for pk in Tenant.objects.values_list("pk", flat=True)]
     for tenant in tenants:
         yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}")
-    limit = settings.GIGACHAT.concurrent_requests
-    yield from concurrency.lock_names("vision:gigachat", limit=limit, tenants=tenants)
+    yield from concurrency.lock_names("vision:gigachat", tenants=tenants)

@@ -16,7 +16,7 @@ from vision.models import ProviderHealth
 from vision.providers.port import ErrorClass
 
 CIRCUIT_OPEN = "circuit_open"
-PROBE_LEASE = timedelta(minutes=2)
+PROBE_LEASE = timedelta(minutes=4)
 """After this, a probe whose worker is gone no longer keeps others from probing."""
 PAUSE = timedelta(minutes=15)
 """How long no worker asks after "payment required" or refused credentials."""

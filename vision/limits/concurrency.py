@@ -1,25 +1,30 @@
 """
-Concurrency limit over all workers and hosts: N places, which are numbered advisory locks.
+Concurrency limit over all workers and hosts: N places, which are rows (`vision.limits.places`).
 
 One tenant may have all places. Where several want them, each has a share of at least `share`: a
 caller whose tenant has fewer calls in progress comes before those whose tenants have as many or
 more. Among these, and among those, places are shared evenly. A place that nobody else waits for
 goes to whoever does.
 
-A caller waits in the queue of its tenant first, which is an advisory lock, too, and only the first
-of each tenant polls: waiting costs next to nothing. Backfill has a queue of its own in front of
-that, of which one caller at a time moves on: a tenant's recent posts never wait for more than one
-of its older ones.
+A caller waits in the queue of its tenant first, which is an advisory lock, and only the first of
+each tenant polls: waiting costs next to nothing. Backfill has a queue of its own in front of that,
+of which one caller at a time moves on: a tenant's recent posts never wait for more than one of its
+older ones. A restart of PostgreSQL mixes the queues up; the places stay as they are.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
-from events.advisory_locks import LockTimeout, first_free, held, is_held
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from events.advisory_locks import LockTimeout, held
 from events.errors import RetryLater
+from vision.limits import places
 
 PATIENCE = timedelta(minutes=2)
 """How long a prepared picture waits before its delivery is put off."""
@@ -27,6 +32,10 @@ _POLL_SECONDS = 0.01
 """Between two tries of the first in the queue: what handing over costs at most."""
 _RECHECK_SECONDS = 0.2
 """After this, a tenant above its share lets the next tenant try, and looks at its share again."""
+
+_LOOK_EVERY_SECONDS = 1.0
+"""Between two looks for workers that are gone: all that live may be waiting in here."""
+_looked_at = 0.0
 
 
 class LimitReached(RetryLater):
@@ -58,53 +67,53 @@ def acquire(
     """
     Hold one of the `limit` places called `name`; LimitReached if none is free within `patience`.
 
-    Not inside a transaction. Releasing is one statement for each lock, without a commit.
+    Not inside a transaction.
     """
     until = time.monotonic() + patience.total_seconds()
-    own = f"{name}:{of.tenant}"
-    with ExitStack() as queues:
-        if not is_recent:
-            queues.enter_context(_queue(f"{own}:backfill", until=until))
-        queues.enter_context(_queue(f"{own}:queue", until=until))
-        taken = _wait(name, limit=limit, of=of, until=until)
-    # The queue is left as soon as the place is taken, so that the tenant's next caller can poll.
-    with taken:
+    with ExitStack() as held_by_us:
+        place = _queued(name, limit=limit, of=of, is_recent=is_recent, until=until)
+        held_by_us.callback(places.give_back, place)
         yield
 
 
-def lock_names(name: str, *, limit: int, tenants: Iterable[str]) -> Iterator[str]:
-    """Yield the names of all advisory locks of the limit called `name`, for `diag_locks`."""
-    yield from (f"{name}:{number}" for number in range(limit))
+def lock_names(name: str, *, tenants: Iterable[str]) -> Iterator[str]:
+    """Yield the names of the queues for the limit called `name`, which are advisory locks."""
     yield from (f"{name}:first", f"{name}:more")
     for tenant in tenants:
-        own = f"{name}:{tenant}"
-        yield from (f"{own}:{number}" for number in range(limit))
-        yield from (f"{own}:queue", f"{own}:backfill")
+        yield from (f"{name}:{tenant}:queue", f"{name}:{tenant}:backfill")
 
 
-def _wait(
-    name: str, *, limit: int, of: TenantShare, until: float
-) -> AbstractContextManager[object]:
-    """Wait, as the first of the tenant, for one of its numbers and a place."""
-    places = [f"{name}:{number}" for number in range(limit)]
-    # As many numbers as the tenant may have places. The lowest free one is taken each time, so
-    # a number below `share` means that the tenant has not got its share yet.
-    numbers = [f"{name}:{of.tenant}:{number}" for number in range(min(limit, of.most))]
-    share = set(numbers[: of.share])
+def _queued(name: str, *, limit: int, of: TenantShare, is_recent: bool, until: float) -> UUID:
+    """Take a place; where the connection breaks, which ends its queues, queue up anew."""
+    own = f"{name}:{of.tenant}"
+    while True:
+        try:
+            with ExitStack() as queues:
+                if not is_recent:
+                    queues.enter_context(_queue(f"{own}:backfill", until=until))
+                queues.enter_context(_queue(f"{own}:queue", until=until))
+                # The queue is left as soon as the place is taken: the tenant's next one polls.
+                return _wait(name, limit=limit, of=of, until=until)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() >= until:
+                raise
+            connection.close()  # a new one is opened for the next statement
+            time.sleep(_RECHECK_SECONDS)
+
+
+def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
+    """Wait, as the first of the tenant, until it may have one place more, and for that place."""
     while time.monotonic() < until:
-        with ExitStack() as attempt:
-            number = attempt.enter_context(first_free(numbers))
-            if number is None:
-                time.sleep(_POLL_SECONDS)
-            elif place := _place(name, places, is_first=number in share, until=until):
-                attempt.push(place)
-                return attempt.pop_all()
+        # Only the first of the tenant is here, so the number can but fall until a place is taken.
+        number = places.held_by(of.tenant, name=name)
+        if number >= min(limit, of.most):
+            _pause()
+        elif place := _place(name, limit=limit, of=of, is_first=number < of.share, until=until):
+            return place
     raise LimitReached(f"{limit} calls of {name} are in progress", after=timedelta(seconds=1))
 
 
-def _place(
-    name: str, places: Sequence[str], *, is_first: bool, until: float
-) -> AbstractContextManager[object] | None:
+def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: float) -> UUID | None:
     """
     Take a place, in turn with the tenants that wait for the same reason.
 
@@ -118,21 +127,29 @@ def _place(
         with _queue(line, until=until):
             while True:
                 # Who has not got its share is in the line `first`, and goes before all others.
-                if (is_first or not is_held(first)) and (place := _take_free(places)):
+                place = places.take(
+                    name,
+                    limit=limit,
+                    tenant=of.tenant,
+                    most=min(limit, of.most),
+                    unless_held="" if is_first else first,
+                )
+                if place:
                     return place
                 if time.monotonic() >= until:
                     return None
-                time.sleep(_POLL_SECONDS)
+                _pause()
     except LimitReached:
         return None
 
 
-def _take_free(locks: Sequence[str]) -> AbstractContextManager[object] | None:
-    """Take the first free lock; leaving the context that is returned gives it back."""
-    with ExitStack() as stack:
-        if stack.enter_context(first_free(locks)) is not None:
-            return stack.pop_all()
-    return None
+def _pause() -> None:
+    """Wait until the next try; look at times whether a worker that is gone holds places."""
+    global _looked_at  # noqa: PLW0603 - one per process; that two threads look at once is no harm
+    if time.monotonic() - _looked_at >= _LOOK_EVERY_SECONDS:
+        _looked_at = time.monotonic()
+        places.release_forgotten(now=timezone.now())
+    time.sleep(_POLL_SECONDS)
 
 
 @contextmanager

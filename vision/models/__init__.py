@@ -12,12 +12,14 @@ from vision.models.enrichment import (
 )
 from vision.models.health import ProviderHealth
 from vision.models.paid_analysis import AnalysisState, PaidAnalysis
+from vision.models.place import ConcurrencyPlace
 
 __all__ = [
     "ANALYZED",
     "AnalysisReason",
     "AnalysisState",
     "CallCost",
+    "ConcurrencyPlace",
     "EnrichmentKind",
     "EnrichmentStatus",
     "PaidAnalysis",

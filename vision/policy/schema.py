@@ -7,7 +7,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from events.errors import DomainError
-from vision.policy.language import LANGUAGES
+from vision.policy.language import ACCEPTED
 
 DEFAULT_POLICY_PATH = Path(__file__).parents[1] / "vision_policy.yml"
 QUOTA_EXHAUSTED = "quota_exhausted"
@@ -21,8 +21,8 @@ OcrCondition = Annotated[str, Field(pattern=rf"^{QUOTA_EXHAUSTED}$|{_MIME_PATTER
 
 def _detectable(code: str) -> str:
     """Refuse a code that no post would ever have: a rule that names it would skip those posts."""
-    if code not in LANGUAGES:
-        raise ValueError(f"{code!r} cannot be detected; known are {', '.join(sorted(LANGUAGES))}")
+    if code not in ACCEPTED:
+        raise ValueError(f"{code!r} cannot be detected; known are {', '.join(sorted(ACCEPTED))}")
     return code
 
 

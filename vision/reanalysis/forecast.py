@@ -157,7 +157,7 @@ def _decide(count: _TenantCount, item: PostWithMedia, paid: PaidVision | None) -
         channel=item.post.channel.username,
         files=[FileFacts(m.file_sha256, m.mime, m.size_bytes) for m in item.media],
         vision_available=paid is not None,
-        language=language.detect(item.post.content),
+        language=language.detect(item.post.content, named=count.rules.routing.skip_if_lang_not_in),
         is_album=item.post.grouped_id is not None,
         tokens_used_today=count.tokens_today,
     )

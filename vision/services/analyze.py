@@ -148,7 +148,7 @@ def _plan(request: PostRequest, *, now: datetime) -> list[Planned]:
         channel=post.channel.username,
         files=_candidates(post, files, request.policy) if is_choice else _bare(files),
         vision_available=has_paid,
-        language=language.detect(post.content),
+        language=language.detect(post.content, named=request.policy.routing.skip_if_lang_not_in),
         is_album=post.grouped_id is not None,
         tokens_used_today=budget.spent(post.tenant, now).day if has_paid and is_choice else 0,
     )

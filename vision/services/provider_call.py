@@ -34,7 +34,10 @@ from vision.services.paid_request import PaidRequest
 logger = logging.getLogger(__name__)
 _chance = random.SystemRandom()
 _BACKOFF = Backoff()
-_LEASE_MARGIN = timedelta(minutes=2)
+CALLS = 3
+"""Requests of one analysis that may take their whole time: upload, question and deletion."""
+WAITING = concurrency.PATIENCE + timedelta(minutes=2)
+"""What an analysis takes besides its requests: waiting for a place, and a margin for the rest."""
 _WRITE_PATIENCE = 60.0
 """Seconds for which an answer is kept in memory while the database is away."""
 
@@ -63,8 +66,7 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
 
 def lease() -> timedelta:
     """How long a claim may take: waiting for the limit, then upload, question and deletion."""
-    calls = 3 * timedelta(seconds=settings.GIGACHAT.vision_timeout)
-    return concurrency.PATIENCE + calls + _LEASE_MARGIN
+    return WAITING + CALLS * timedelta(seconds=settings.GIGACHAT.vision_timeout)
 
 
 def concurrency_limit() -> int:

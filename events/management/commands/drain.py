@@ -2,6 +2,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,6 +13,9 @@ from events import subscriptions
 from events.delivery import recovery, worker
 from events.delivery.run import Tally
 from events.subscriptions import Subscription
+
+MAX_WAIT = (subscriptions.LEASE + timedelta(minutes=1)).total_seconds()
+"""Longer than a lease: what a worker that hangs has in hand is due again by then."""
 
 
 class Command(BaseCommand):
@@ -29,9 +33,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--max-wait",
             type=float,
-            default=300,
+            default=MAX_WAIT,
             metavar="SECONDS",
-            help="with --until-idle: give up after so long without progress (default: 300)",
+            help=f"with --until-idle: give up after so long without progress (default: {MAX_WAIT:g})",
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -14,6 +14,7 @@ from events.errors import DomainError, RetryLater
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
+from media.sources.port import Chat
 
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
@@ -38,6 +39,11 @@ class Command(BaseCommand):
             help="private channels and groups too (never personal chats)",
         )
         parser.add_argument("--dry-run", action="store_true", help="read everything, write nothing")
+        parser.add_argument(
+            "--yes",
+            action="store_true",
+            help="do not ask about a chat that looks like a conversation (asked in a terminal only)",
+        )
         parser.add_argument(
             "--problems-ok", action="store_true", help="exit code 0 also where there are problems"
         )
@@ -75,7 +81,24 @@ class Command(BaseCommand):
                 limit=options["limit"],
                 dry_run=options["dry_run"],
                 observe=observe,
+                ask=self._warn_only if _is_answered(options) else self._ask,
             )
+
+    def _warn(self, chat: Chat) -> None:
+        self.stderr.write(
+            f"\n“{imports.name_of(chat)}” looks like a conversation: {chat.people} people write in"
+            " it. Direct messages to a channel are exported like a public group; they are private."
+        )
+
+    def _warn_only(self, chat: Chat) -> bool:
+        self._warn(chat)
+        return True
+
+    def _ask(self, chat: Chat) -> bool:
+        self._warn(chat)
+        self.stderr.write("Import it all the same? [y/N] ", ending="")
+        self.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def _report(self, summary: ImportSummary, options: dict[str, Any]) -> None:
         figures = {"dry_run": options["dry_run"], **summary.as_dict()}
@@ -87,8 +110,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures | {"details": problems}, ensure_ascii=False))
             return
         for name, value in figures.items():
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            self.stdout.write(f"{name.replace('_', ' '):<16} {shown}")
+            self.stdout.write(f"{name.replace('_', ' '):<16} {_shown(value)}")
         self._print_problems(summary)
 
     def _print_problems(self, summary: ImportSummary) -> None:
@@ -98,6 +120,17 @@ class Command(BaseCommand):
         left = summary.counts["problems"] - PROBLEMS_SHOWN
         if left > 0:
             self.stderr.write(f"… and {left} more; all of them are in the console under Imports.")
+
+
+def _is_answered(options: dict[str, Any]) -> bool:
+    """Whether nobody is asked: nothing would be written, all is agreed to, or nobody is there."""
+    return options["dry_run"] or options["yes"] or not sys.stdin.isatty()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _zone(name: str) -> ZoneInfo:

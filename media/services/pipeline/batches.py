@@ -1,11 +1,21 @@
 """Read: cut a source's stream of records into batches of one chat each."""
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Message, Problem, Record, ServiceMessage, SkippedChat
+from media.sources.port import (
+    UNSUPPORTED,
+    Chat,
+    Message,
+    Problem,
+    Record,
+    ServiceMessage,
+    SkippedChat,
+    UnknownKey,
+)
 
 BATCH_MESSAGES = 2000
 BATCH_CHARS = 1_000_000
@@ -32,6 +42,9 @@ class Batch:
     problems: list[Problem] = field(default_factory=list)
     skipped: list[SkippedChat] = field(default_factory=list)
     service: int = 0
+    unsupported: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    """How often something unknown stood where, by the kind of place."""
     chars: int = 0
     file_bytes: int = 0
     most_file_bytes: int = FIRST_FILE_BYTES
@@ -75,10 +88,15 @@ def _add(source: ExportSource, batch: Batch, record: Record) -> None:
         case Message():
             batch.messages.append(record)
             batch.chars += len(record.text)
-            if record.attachment and record.attachment.path:
-                batch.file_bytes += source.size_bytes(record.attachment.path) or 0
+            batch.unknown.update(record.unknown)
+            for file in record.attachments:
+                batch.file_bytes += (source.size_bytes(file.path) or 0) if file.path else 0
+        case ServiceMessage(action=action) if action == UNSUPPORTED:
+            batch.unsupported += 1
         case ServiceMessage():
             batch.service += 1
+        case UnknownKey():
+            batch.unknown[record.place] += 1
         case Problem():
             batch.problems.append(record)
         case SkippedChat():

@@ -4,23 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db.models import OuterRef, Subquery
 
 from events import outbox
-from media.models import Channel
+from media.models import Channel, Post
 from media.services.pipeline.commit_media import drop_refused, write_media
 from media.services.pipeline.commit_posts import PostEvent, write_posts
+from media.services.pipeline.confirm import confirm_posts
 from media.services.pipeline.plan import BatchPlan
 from media.services.pipeline.upload import UploadResult
 from storage_quota import services
 
 
 def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: datetime) -> None:
-    """Make media, posts, events and bytes of a batch true at once. Raises MediaVanished."""
+    """
+    Make media, posts, events and bytes of a batch true at once.
+
+    Raises MediaVanished, PostsChanged.
+    """
     # Locks in this order: channel, media, posts, bucket. Two imports of one channel take turns
     # from here on; the bucket comes last, since every tenant waits for it.
     Channel.objects.select_for_update().get(pk=channel.pk)
+    confirm_posts(channel, plan)
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)
     events = write_posts(channel, plan, media, now=now)
@@ -45,11 +50,11 @@ def _is_before(event: PostEvent, time: datetime) -> bool:
 def _advance(channel: Channel, plan: BatchPlan, *, now: datetime) -> None:
     if not plan.messages:
         return
-    newest = max(plan.messages, key=lambda parsed: parsed.message.message_id).message
-    # GREATEST ignores NULL, and an older export that is imported later moves nothing back.
+    # Read from the posts, so that an older export that is imported later moves nothing back.
+    newest = Post.objects.filter(channel=OuterRef("pk")).order_by("-telegram_message_id")[:1]
     Channel.objects.filter(pk=channel.pk).update(
-        last_message_id=Greatest(F("last_message_id"), newest.message_id),
-        last_message_at=Greatest(F("last_message_at"), newest.posted_at),
+        last_message_id=Subquery(newest.values("telegram_message_id")),
+        last_message_at=Subquery(newest.values("posted_at")),
         last_parsed_at=now,
     )
 

@@ -19,21 +19,24 @@ class MediaVanished(Exception):
 def drop_refused(plan: BatchPlan, uploads: UploadResult) -> None:
     """Take the contents that were not stored out of the plan, and record why."""
     for parsed in plan.messages:
-        refusal = next(
-            (uploads.refused[b.sha256] for b in parsed.blobs if b.sha256 in uploads.refused), None
-        )
-        if refusal is None:
-            continue
-        parsed.blobs = [b for b in parsed.blobs if b.sha256 not in uploads.refused]
-        if _lacks_main_file(parsed):
-            # A thumbnail alone is not kept: nothing could be opened from it.
-            parsed.blobs, parsed.state = [], _state_of(refusal)
-            record_problem(plan.outcome, parsed.message, parsed.state, detail=str(refusal))
+        if any(blob.sha256 in uploads.refused for blob in parsed.blobs):
+            _drop_refused(parsed, plan, uploads)
 
 
-def _lacks_main_file(parsed: ParsedMessage) -> bool:
-    attachment = parsed.message.attachment
-    return not parsed.blobs or attachment is None or attachment.path != parsed.blobs[0].path
+def _drop_refused(parsed: ParsedMessage, plan: BatchPlan, uploads: UploadResult) -> None:
+    files = [blob for blob in parsed.blobs if not blob.thumbnail_of]
+    lost = {
+        blob.path: uploads.refused[blob.sha256] for blob in files if blob.sha256 in uploads.refused
+    }
+    # A thumbnail alone is not kept: nothing could be opened from it.
+    parsed.blobs = [
+        blob
+        for blob in parsed.blobs
+        if blob.sha256 not in uploads.refused and blob.thumbnail_of not in lost
+    ]
+    for path, refusal in lost.items():
+        parsed.state = _state_of(refusal)
+        record_problem(plan.outcome, parsed.message, parsed.state, path=path, detail=str(refusal))
 
 
 def _state_of(refusal: NotStored) -> MediaState:

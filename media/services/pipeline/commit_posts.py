@@ -1,23 +1,41 @@
 """Commit the posts of a batch: their rows, the media they show, and the events about them."""
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from events import copy_rows, trace
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
-from media.models import Channel, MediaObject, MediaRole, Post, PostMedia
+from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
-from media.posts.parsed_message import ParsedMessage
+from media.posts.parsed_message import ParsedMessage, Shown
+from media.posts.post_albums import Runs, assign_albums
 from media.posts.post_row import PostRow
 from media.services.pipeline.plan import BatchPlan, posts_of
 
 PostEvent = PostParsedEventV1 | VisionUploadedEventV1
 
-ROLES = (MediaRole.PRIMARY, MediaRole.THUMBNAIL)
-"""The roles of a post's media, by position."""
+
+@dataclass(slots=True)
+class Change:
+    """A post as it shall be, and as it is stored: None where it is new."""
+
+    row: PostRow
+    shown: list[Shown]
+    before: PostRow | None = None
+    shown_before: list[Shown] = field(default_factory=list)
+    of_neighbor: bool = False
+    """Whether the batch has the post only for the album that it shares with others."""
+
+    @property
+    def contents(self) -> list[str]:
+        return [shown.sha256 for shown in self.shown]
+
+    def is_none(self) -> bool:
+        return self.row == self.before and self.shown == self.shown_before
 
 
 @dataclass(slots=True)
@@ -26,54 +44,54 @@ class PostChanges:
 
     channel: Channel
     media: dict[str, MediaObject]
-    contents_before: dict[UUID, list[str]]
     now: datetime
     trace_prefix: str
-    rows: list[PostRow] = field(default_factory=list)
+    new: list[PostRow] = field(default_factory=list)
+    changed: list[PostRow] = field(default_factory=list)
     media_rows: list[PostMedia] = field(default_factory=list)
+    media_replaced: set[UUID] = field(default_factory=set)
+    """Posts whose media rows give way to those of `media_rows`."""
     events: list[PostEvent] = field(default_factory=list)
 
-    def add(self, parsed: ParsedMessage, row: PostRow, before: PostRow | None) -> str:
+    def add(self, change: Change) -> str:
         """Add a post; return the count it belongs to: "new", "updated" or "unchanged"."""
-        # Read first: `merge` may return `before` itself, changed.
-        fingerprint, revision = (before.fingerprint, before.revision) if before else ("", 0)
-        merged = post_merge.merge(before, row, parsed.contents) if before else row
-        if merged is None:
+        row, before = change.row, change.before
+        row.fingerprint = post_row.fingerprint(row, change.contents)
+        if change.is_none():
             return "unchanged"
-        contents_before = self.contents_before.get(row.id, [])
-        contents = parsed.contents or contents_before
-        merged.fingerprint = post_row.fingerprint(merged, contents)
-        changed = merged.fingerprint != fingerprint
+        changed = before is None or row.fingerprint != before.fingerprint
         if before:
-            merged.revision = revision + changed
-        self.rows.append(merged)
+            row.revision = before.revision + changed
+        (self.changed if before else self.new).append(row)
         trace_id = f"{self.trace_prefix}:{row.telegram_message_id}"
         if changed:
             self.events.append(
                 post_events.parsed(
-                    merged, self.channel, contents, first=before is None, trace_id=trace_id
+                    row, self.channel, change.contents, first=before is None, trace_id=trace_id
                 )
             )
-        if parsed.blobs and parsed.contents != contents_before:
-            self._add_media(merged, parsed, first=not contents_before, trace_id=trace_id)
+        if change.shown != change.shown_before:
+            self._add_media(change, trace_id=trace_id)
         return "updated" if before else "new"
 
-    def _add_media(
-        self, post: PostRow, parsed: ParsedMessage, *, first: bool, trace_id: str
-    ) -> None:
+    def _add_media(self, change: Change, *, trace_id: str) -> None:
+        post = change.row
         self.media_rows += [
             PostMedia(
                 post_id=post.id,
-                media_object=self.media[sha256],
+                media_object_id=media_object_id(post.tenant_id, shown.sha256),
                 position=position,
-                role=role,
+                role=shown.role,
                 uploaded_at=self.now,
             )
-            for position, (sha256, role) in enumerate(zip(parsed.contents, ROLES, strict=False))
+            for position, shown in enumerate(change.shown)
         ]
-        primary = self.media[parsed.blobs[0].sha256]
+        files = [self.media[s.sha256] for s in change.shown if s.role != MediaRole.THUMBNAIL]
+        first = not change.shown_before
+        if not first:
+            self.media_replaced.add(post.id)
         self.events.append(
-            post_events.uploaded(post, [primary], first=first, now=self.now, trace_id=trace_id)
+            post_events.uploaded(post, files, first=first, now=self.now, trace_id=trace_id)
         )
 
 
@@ -81,56 +99,100 @@ def write_posts(
     channel: Channel, plan: BatchPlan, media: dict[str, MediaObject], *, now: datetime
 ) -> list[PostEvent]:
     """Write the posts of a batch and what they show; return the events to publish."""
-    built = [(parsed, post_row.build(channel, parsed)) for parsed in plan.messages]
-    stored = _stored_rows(channel, [row.telegram_message_id for _, row in built])
     changes = PostChanges(
         channel=channel,
         media=media,
-        contents_before=_contents_of([row.id for row in stored.values()]),
         now=now,
         trace_prefix=(trace.current() or trace.new())[:64],
     )
-    for parsed, row in built:
-        plan.outcome.counts[changes.add(parsed, row, stored.get(row.telegram_message_id))] += 1
-    _write_rows(changes.rows, stored, now=now)
-    _replace_media(changes.media_rows, changes.contents_before.keys())
+    for change in _with_neighbors(channel, _changes(channel, plan.messages)):
+        count = changes.add(change)
+        if not change.of_neighbor:
+            plan.outcome.counts[count] += 1
+    _write_rows(changes, now=now)
+    _replace_media(changes)
     return changes.events
 
 
-def _stored_rows(channel: Channel, message_ids: Sequence[int]) -> dict[int, PostRow]:
-    found = posts_of(channel, message_ids).values(*post_row.COLUMNS)
-    rows = (PostRow(**columns) for columns in found)
-    return {row.telegram_message_id: row for row in rows}
+def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change]:
+    """Merge each message with the post that is stored of it."""
+    built = [(parsed, post_row.build(channel, parsed)) for parsed in messages]
+    wanted = posts_of(channel, [row.telegram_message_id for _, row in built])
+    stored = {row.telegram_message_id: row for row in _rows(wanted)}
+    shown = _shown_by([row.id for row in stored.values()])
+    changes = []
+    for parsed, row in built:
+        before = stored.get(row.telegram_message_id)
+        if before is None:
+            changes.append(Change(row, parsed.shown))
+            continue
+        shown_before = shown.get(row.id, [])
+        merged, shown_now = post_merge.merge_posts(before, row, shown_before, parsed.shown)
+        merged.run_id = before.run_id if row.run_id is None else row.run_id
+        changes.append(Change(merged, shown_now, before, shown_before))
+    return changes
 
 
-def _contents_of(posts: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """SHA-256 of the media of each post, by position; posts without media are left out."""
-    result: dict[UUID, list[str]] = {}
+def _with_neighbors(channel: Channel, changes: Sequence[Change]) -> list[Change]:
+    """Add the stored posts that share a run with those of the batch, and name the albums of all."""
+    runs = Runs()
+    for change in changes:
+        runs.add([change.row.run_id, change.before.run_id if change.before else None])
+    if not runs.names:
+        return list(changes)
+    batch = {change.row.id for change in changes}
+    in_runs = Post.objects.filter(channel=channel, run_id__in=runs.names)
+    neighbors = [row for row in _rows(in_runs) if row.id not in batch]
+    shown = _shown_by([row.id for row in neighbors])
+    found = [
+        Change(replace(row), shown.get(row.id, []), row, shown.get(row.id, []), of_neighbor=True)
+        for row in neighbors
+    ]
+    assign_albums([change.row for change in [*changes, *found]], runs)
+    return [*changes, *found]
+
+
+def _rows(posts: QuerySet[Post]) -> Iterator[PostRow]:
+    for columns in posts.values(*post_row.COLUMNS, "sighting__as_of"):
+        seen = columns.pop("sighting__as_of") or ""
+        row = PostRow(**columns)
+        row.as_of = max(row.as_of, seen)
+        yield row
+
+
+def _shown_by(posts: Sequence[UUID]) -> dict[UUID, list[Shown]]:
+    """What each post shows, by position; posts without media are left out."""
+    result: dict[UUID, list[Shown]] = {}
     found = PostMedia.objects.filter(post_id__in=posts).order_by("post_id", "position")
-    for post, sha256 in found.values_list("post_id", "media_object__file_sha256"):
-        result.setdefault(post, []).append(sha256)
+    columns = (
+        "role",
+        *(f"media_object__{name}" for name in ("file_sha256", "size_bytes", "defect")),
+    )
+    for post, role, sha256, size_bytes, defect in found.values_list("post_id", *columns):
+        shown = Shown.of(sha256, role, size_bytes=size_bytes, defect=defect)
+        result.setdefault(post, []).append(shown)
     return result
 
 
-def _write_rows(posts: Sequence[PostRow], stored: Mapping[int, PostRow], *, now: datetime) -> None:
-    # The channel is locked: nobody else inserts what is not stored now.
+def _write_rows(changes: PostChanges, *, now: datetime) -> None:
+    columns = [*post_row.COLUMNS, *post_row.DERIVED]
     stamps = {"created_at": now, "updated_at": now}
-    new = [row for row in posts if row.telegram_message_id not in stored]
-    copy_rows.insert(Post, new, columns=post_row.COLUMNS, stamps=stamps)
+    # The channel is locked: nobody else inserts what is not stored now.
+    copy_rows.insert(Post, changes.new, columns=columns, stamps=stamps)
     # `created_at` is not updated: it stays the time of the first import.
     copy_rows.upsert(
         Post,
-        [row for row in posts if row.telegram_message_id in stored],
-        columns=post_row.COLUMNS,
+        changes.changed,
+        columns=columns,
         stamps=stamps,
         unique=["channel", "telegram_message_id"],
-        update=[*post_row.FROM_MESSAGE, "updated_at"],
+        update=[*post_row.FROM_MESSAGE, *post_row.DERIVED, "updated_at"],
     )
 
 
-def _replace_media(rows: Sequence[PostMedia], with_media_before: AbstractSet[UUID]) -> None:
+def _replace_media(changes: PostChanges) -> None:
     # Deleted, not updated: an edit may show another picture, and the trigger that counts
     # references refuses a row that moves to another media object.
-    if replaced := {row.post_id for row in rows} & with_media_before:
-        PostMedia.objects.filter(post_id__in=replaced).delete()
-    copy_rows.insert(PostMedia, rows)
+    if changes.media_replaced:
+        PostMedia.objects.filter(post_id__in=changes.media_replaced).delete()
+    copy_rows.insert(PostMedia, changes.media_rows)

@@ -12,6 +12,7 @@ from media import metrics
 from media.models import Channel
 from media.services.pipeline.commit import commit
 from media.services.pipeline.commit_media import MediaVanished
+from media.services.pipeline.confirm import PostsChanged
 from media.services.pipeline.plan import BatchOutcome, BatchPlan, plan_batch
 from media.services.pipeline.upload import PendingUploads, start_uploads, upload_pool
 from media.sources.port import Message, Source
@@ -44,6 +45,7 @@ class InFlight:
             channel=self.channel,
             messages=self.messages if messages is None else messages,
             pool=self.pool,
+            as_of=self.plan.as_of,
             # With the time of the first attempt a reservation might be made already expired.
             now=self.now + timedelta(seconds=time.monotonic() - self.began),
         )
@@ -63,11 +65,12 @@ def start(
     channel: Channel,
     messages: Sequence[Message],
     pool: Executor,
+    as_of: str = "",
     pending: frozenset[str] = frozenset(),
     now: datetime,
 ) -> InFlight:
-    """Plan a batch and start its uploads. `pending`: see `start_uploads`."""
-    plan = plan_batch(source, channel=channel, messages=messages)
+    """Plan a batch and start its uploads. `as_of`: see `plan_batch`; `pending`: `start_uploads`."""
+    plan = plan_batch(source, channel=channel, messages=messages, as_of=as_of)
     uploads = start_uploads(
         source, tenant=channel.tenant, blobs=plan.blobs, pool=pool, pending=pending, now=now
     )
@@ -76,7 +79,7 @@ def start(
 
 def finish(batch: InFlight) -> BatchOutcome:
     """
-    Wait for the uploads and commit; start again where a medium was evicted meanwhile.
+    Wait for the uploads and commit; start again where what was known has changed meanwhile.
 
     Where the store is full, what it had room for is committed, and the outcome says so.
     """
@@ -89,7 +92,7 @@ def finish(batch: InFlight) -> BatchOutcome:
         try:
             with transaction.atomic():
                 commit(batch.channel, batch.plan, uploads, now=batch.now)
-        except (MediaVanished, services.ReservationExpired):
+        except (MediaVanished, PostsChanged, services.ReservationExpired):
             uploads.release()
             if attempt == ATTEMPTS:
                 raise

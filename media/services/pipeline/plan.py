@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -25,6 +25,7 @@ PROBLEM_CODES = {
 """The code of the problem that is recorded for a media state; the other states are no problem."""
 
 
+_WORTH_ANOTHER_TRY = (MediaState.QUOTA_EXCEEDED.value, MediaState.UNREADABLE.value)
 _AS_BEFORE = "as in the last import"
 
 
@@ -44,13 +45,22 @@ class StoredPost:
 
     source_fingerprint: str
     media_state: str
+    as_of: str
+    file_as_of: str
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """The messages of a batch that need work, with their files read."""
+    """
+    The messages of a batch that need work, with their files read.
 
+    `confirmed` are the others of which an older source was the newest until now: the fingerprint
+    that they have in both, by message id.
+    """
+
+    as_of: str = ""
     messages: list[ParsedMessage] = field(default_factory=list)
+    confirmed: dict[int, str] = field(default_factory=dict)
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
 
     @property
@@ -69,19 +79,27 @@ class BatchPlan:
         self.outcome.problems = [p for p in problems if p.message_id not in dropped]
 
 
-def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message]) -> BatchPlan:
-    """Leave out what is stored and unchanged; open, hash and identify the files of the rest."""
+def plan_batch(
+    source: Source, *, channel: Channel, messages: Sequence[Message], as_of: str = ""
+) -> BatchPlan:
+    """
+    Leave out what is stored and unchanged; open, hash and identify the files of the rest.
+
+    `as_of` is the age of the source (`Chat.as_of`).
+    """
     stored = _stored_posts(channel, messages)
-    plan = BatchPlan()
+    plan = BatchPlan(as_of)
     unchanged: list[Message] = []
     distinct = {m.message_id: m for m in messages}  # of a repeated id the last message counts
     for message in distinct.values():
         before = stored.get(message.message_id)
         if before and _is_unchanged(before, message):
             unchanged.append(message)
+            if before.as_of < as_of:
+                plan.confirmed[message.message_id] = message.fingerprint
             record_problem(plan.outcome, message, before.media_state, detail=_AS_BEFORE)
         else:
-            plan.messages.append(_parse(source, message, plan.outcome))
+            plan.messages.append(_parse(source, message, before, plan))
     plan.outcome.counts["unchanged"] += len(unchanged)
     plan.outcome.counts["repeated"] += len(messages) - len(distinct)
     _record_defects(channel, plan, unchanged)
@@ -90,9 +108,19 @@ def plan_batch(source: Source, *, channel: Channel, messages: Sequence[Message])
 
 def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, StoredPost]:
     found = posts_of(channel, [m.message_id for m in messages]).values_list(
-        "telegram_message_id", "source_fingerprint", "media_state"
+        "telegram_message_id",
+        "source_fingerprint",
+        "media_state",
+        "as_of",
+        "sighting__as_of",
+        "older_fields__files",
     )
-    return {message_id: StoredPost(source, state) for message_id, source, state in found}
+    return {
+        message_id: StoredPost(
+            source, state, max(as_of, seen or ""), files or max(as_of, seen or "")
+        )
+        for message_id, source, state, as_of, seen, files in found
+    }
 
 
 def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
@@ -104,26 +132,55 @@ def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
 def _is_unchanged(before: StoredPost, message: Message) -> bool:
     # A file that was missing and now exists changes the fingerprint, which includes its size.
     # A full bucket or an unreadable disk leaves no trace in it, so these are tried every time.
-    worth_another_try = before.media_state in {MediaState.QUOTA_EXCEEDED, MediaState.UNREADABLE}
+    worth_another_try = before.media_state in _WORTH_ANOTHER_TRY
     return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
-def _parse(source: Source, message: Message, outcome: BatchOutcome) -> ParsedMessage:
-    attachment = message.attachment
-    if attachment is None:
-        return ParsedMessage(message)
+def _has_newer_file(before: StoredPost | None, message: Message, as_of: str) -> bool:
+    """Whether what is stored was shown by a newer source; a thumbnail may still be missing."""
+    return (
+        before is not None
+        and before.media_state == MediaState.STORED
+        and before.source_fingerprint != ""  # emptied where the stored file is lost
+        and before.file_as_of > as_of
+        and not any(file.thumbnail_path for file in message.attachments)
+    )
+
+
+def _parse(
+    source: Source, message: Message, before: StoredPost | None, plan: BatchPlan
+) -> ParsedMessage:
+    parsed = ParsedMessage(message, as_of=plan.as_of)
+    if not _has_newer_file(before, message, plan.as_of):
+        states = [_read(source, parsed, file, plan.outcome) for file in message.attachments]
+        parsed.state = state_of_all(states)
+    return parsed
+
+
+def state_of_all(states: Sequence[str]) -> str:
+    """One state for several files: that of one worth another try, else stored if any is."""
+    order = (*_WORTH_ANOTHER_TRY, MediaState.STORED)
+    return next((state for state in order if state in states), states[0] if states else "")
+
+
+def _read(
+    source: Source, parsed: ParsedMessage, attachment: Attachment, outcome: BatchOutcome
+) -> str:
+    """Read a file of a message and its thumbnail; return its state."""
     if attachment.absence is not None:
         outcome.counts[attachment.absence.value] += 1
-        return ParsedMessage(message, state=attachment.absence.value)
+        return attachment.absence.value
     try:
-        blobs = _read_files(source, attachment)
+        parsed.blobs += _read_files(source, attachment)
     except FileTooLarge:
         outcome.counts[MediaState.TOO_LARGE.value] += 1
-        return ParsedMessage(message, state=MediaState.TOO_LARGE)
+        return MediaState.TOO_LARGE.value
     except FileRefused as refusal:
-        record_problem(outcome, message, refusal.reason, detail=str(refusal))
-        return ParsedMessage(message, state=refusal.reason)
-    return ParsedMessage(message, state=MediaState.STORED, blobs=blobs)
+        record_problem(
+            outcome, parsed.message, refusal.reason, path=attachment.path, detail=str(refusal)
+        )
+        return refusal.reason
+    return MediaState.STORED.value
 
 
 def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
@@ -131,7 +188,8 @@ def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
     blobs = [read_blob(source, attachment.path)]
     if attachment.thumbnail_path:
         with suppress(FileRefused, FileTooLarge):
-            blobs.append(read_blob(source, attachment.thumbnail_path))
+            thumbnail = read_blob(source, attachment.thumbnail_path)
+            blobs.append(replace(thumbnail, thumbnail_of=attachment.path))
     return blobs
 
 
@@ -180,9 +238,15 @@ def _defective(channel: Channel) -> QuerySet[MediaObject]:
     return MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
 
 
-def record_problem(outcome: BatchOutcome, message: Message, state: str, *, detail: str) -> None:
-    """Record the problem behind a media state; nothing for a state that is no problem."""
+def record_problem(
+    outcome: BatchOutcome, message: Message, state: str, *, detail: str, path: str = ""
+) -> None:
+    """
+    Record the problem behind a media state; nothing for a state that is no problem.
+
+    `path` names the file; without it, the first of the message.
+    """
     if code := PROBLEM_CODES.get(state):
-        path = message.attachment.path if message.attachment else ""
+        path = path or (message.attachment.path if message.attachment else "")
         text = detail if path in detail else f"{path}: {detail}"
         outcome.problems.append(Problem(code, text, message.message_id))

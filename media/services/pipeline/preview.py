@@ -13,7 +13,7 @@ def preview(source: ExportSource, batch: Batch, *, tenant: Tenant) -> BatchOutco
     if batch.chat is None or not batch.messages:
         return BatchOutcome()
     channel = build_channel(batch.chat, tenant=tenant)
-    plan = plan_batch(source, channel=channel, messages=batch.messages)
+    plan = plan_batch(source, channel=channel, messages=batch.messages, as_of=batch.chat.as_of)
     counts = plan.outcome.counts
     known = known_contents(tenant, plan.blobs)
     new = {b.sha256: b.size_bytes for b in plan.blobs if b.sha256 not in known}

@@ -94,6 +94,7 @@ def _start(
         source,
         channel=channel,
         messages=batch.messages,
+        as_of=batch.chat.as_of,
         pool=pool,
         pending=pending,
         now=timezone.now(),

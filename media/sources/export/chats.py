@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from media.sources.export.headers import Header
 from media.sources.export.peer_ids import marked_channel_id
-from media.sources.export.walk import Header
 from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
 
 PUBLIC_TYPES = frozenset({"public_channel", "public_supergroup"})

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from media.sources.export.file_names import NamesOfFolders
 from media.sources.port import FileRefused
 
 _UNSAFE = re.compile(r"^[A-Za-z]:|(?:^|/)\.{0,2}(?:/|$)|[\\\x00-\x1f\x7f\ud800-\udfff]")
@@ -29,16 +30,22 @@ _REASONS = {
 
 
 class ExportFolder:
-    """Opens no file outside of `root`: follows no link, takes no `..`, waits on no pipe."""
+    """
+    Opens no file outside of `root`: follows no link, takes no `..`, waits on no pipe.
+
+    A name is found in any normal form of Unicode, whichever the file and the path have: a Mac, or
+    an archive made on one, writes й and ё as two characters.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._names = NamesOfFolders()
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
         """Open `path`. Raises FileRefused: unsafe_path, missing, empty or unreadable."""
         try:
-            descriptor = self._descend(_steps(path))
+            descriptor = self._descend(self._existing(_steps(path)))
         except OSError as exc:
             if exc.errno not in _REASONS:
                 raise
@@ -54,11 +61,21 @@ class ExportFolder:
     def size_bytes(self, path: str) -> int | None:
         """The size of a file without opening it; None where `open` would refuse."""
         try:
-            found = self._stat(_steps(path))
+            steps = self._existing(_steps(path))
+            found = self._stat(steps)
             _check(found, path)
         except (OSError, FileRefused):
             return None
-        return found.st_size if os.access(f"{self._root}/{path}", os.R_OK) else None
+        return found.st_size if os.access("/".join([str(self._root), *steps]), os.R_OK) else None
+
+    def _existing(self, steps: list[str]) -> list[str]:
+        """The names on disk for these steps; a step stays as it is where no name fits."""
+        if all(map(str.isascii, steps)) or os.path.lexists("/".join([str(self._root), *steps])):
+            return steps
+        found: list[str] = []
+        for step in steps:
+            found.append(self._names.in_folder("/".join([str(self._root), *found]), step))
+        return found
 
     def _descend(self, steps: list[str]) -> int:
         """

@@ -5,7 +5,19 @@ from typing import Any
 
 _CHANNEL_OFFSET = 10**12
 _MAX_BARE_ID = 10**12
+_OLD_CHANNEL_IDS = range(2**33, 2**33 + 2**32)
+"""Until April 2021 exports wrote the id with a type above its 32 bits, 2 for channels."""
 _PEER = re.compile(r"(channel|chat)(\d{1,12})")
+
+
+def may_be_old(bare: Any) -> bool:
+    """Whether the id of a channel looks like one that was written before April 2021."""
+    return isinstance(bare, int) and bare in _OLD_CHANNEL_IDS
+
+
+def without_type(bare: int) -> int:
+    """The id itself of one that was written before April 2021."""
+    return bare - _OLD_CHANNEL_IDS.start
 
 
 def marked_channel_id(bare: Any) -> int | None:

@@ -1,33 +1,36 @@
 """Walk through an export: one chat at the root, or a whole account with its lists of chats."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from media.sources.export.headers import (
+    OWN_KEYS,
+    SECTIONS,
+    Header,
+    all_headers,
+    chats_of,
+    has_unix_times,
+)
 from media.sources.export.json_stream.reader import Cursor, Unreadable
-from media.sources.export.json_stream.text_window import Broken
+from media.sources.export.peer_ids import may_be_old, without_type
 
-_SECTIONS = ("chats", "left_chats")
-_OWN_KEYS = ("name", "type", "id")
-
-
-@dataclass(slots=True)
-class Header:
-    """Name, type and id of a chat, exactly as written; `single` when the chat is the whole file."""
-
-    single: bool
-    name: Any = None
-    type: Any = None
-    id: Any = None
-    seen: int = 0
-    """How many of the three were read: they may also stand after the messages."""
-
-    def read(self, key: str, cursor: Cursor) -> None:
-        try:
-            setattr(self, key, cursor.value())
-        except Unreadable:
-            setattr(self, key, None)
-        self.seen += 1
+_PRIVATE_KEYS = frozenset(
+    {
+        "about",
+        "personal_information",
+        "profile_pictures",
+        "stories",
+        "profile_music",
+        "contacts",
+        "frequent_contacts",
+        "sessions",
+        "web_sessions",
+        "other_data",
+    }
+)
+"""What else an account holds; never read."""
+_KEY_CHARS, _MOST_UNKNOWN_KEYS = 64, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Walk:
         self._wanted = wanted
         self._chats = 0
         self._late_headers: list[Header] | None = None
+        self._has_unix_times: bool | None = None
+        self.unknown_keys: list[str] = []
+        """Of the file and its chats, none of a message."""
 
     def steps(self) -> Iterator[Step]:
         cursor = self._open_cursor()
@@ -63,21 +69,28 @@ class Walk:
 
     def _chat(self, cursor: Cursor, header: Header) -> Iterator[Step]:
         for key in cursor.members():
-            if key in _OWN_KEYS:
+            if key in OWN_KEYS:
                 header.read(key, cursor)
             elif key == "messages":
                 yield from self._messages(cursor, header)
-            elif key in _SECTIONS and header.single:
+            elif key in SECTIONS and header.single:
                 yield from self._section(cursor)
             else:
                 cursor.skip()
+                if key not in _PRIVATE_KEYS or not header.single:
+                    self._note_unknown(key)
+
+    def _note_unknown(self, key: str) -> None:
+        if len(self.unknown_keys) < _MOST_UNKNOWN_KEYS:
+            self.unknown_keys.append(f"chat.{key[:_KEY_CHARS]}")
 
     def _section(self, cursor: Cursor) -> Iterator[Step]:
-        for _ in _chats_of(cursor):
+        for _ in chats_of(cursor):
             yield from self._chat(cursor, Header(single=False))
 
     def _messages(self, cursor: Cursor, header: Header) -> Iterator[Step]:
-        header = self._complete(header)
+        chat, self._chats = self._chats, self._chats + 1
+        header = self._of_today(self._complete(header, chat), chat)
         yield header
         if not self._wanted(header):
             cursor.skip()
@@ -92,51 +105,25 @@ class Walk:
             except Unreadable as exc:
                 yield exc
 
-    def _complete(self, header: Header) -> Header:
+    def _of_today(self, header: Header, chat: int) -> Header:
+        """The header with the id that the channel has in later exports, too."""
+        if may_be_old(header.id) and self._wanted(header) and not self._is_since_2022(chat):
+            return replace(header, id=without_type(header.id))
+        return header
+
+    def _is_since_2022(self, chat: int) -> bool | None:
+        """Whether the file has unix times; a pass of its own looks into one wanted chat."""
+        if self._has_unix_times is None:
+            self._has_unix_times = has_unix_times(self._open_cursor(), chat=chat)
+        return self._has_unix_times
+
+    def _complete(self, header: Header, chat: int) -> Header:
         """The header, completed from a second pass where parts of it stand after the messages."""
-        ordinal, self._chats = self._chats, self._chats + 1
-        if header.seen == len(_OWN_KEYS) or (header.type is not None and not self._wanted(header)):
+        # Without its id no chat is wanted, so what is not read yet decides nothing.
+        decided = header.type is not None and header.id is not None
+        if header.seen == len(OWN_KEYS) or (decided and not self._wanted(header)):
             return header
         if self._late_headers is None:
             self._late_headers = all_headers(self._open_cursor())
         late = self._late_headers
-        return late[ordinal] if ordinal < len(late) else header
-
-
-def all_headers(cursor: Cursor) -> list[Header]:
-    """Read all headers in one pass that skips every message; stops where the file is broken."""
-    headers: list[Header] = []
-    try:
-        _collect(cursor, Header(single=True), headers)
-    except (Broken, Unreadable):
-        return headers
-    return headers
-
-
-def _collect(cursor: Cursor, header: Header, headers: list[Header]) -> None:
-    for key in cursor.members():
-        if key in _OWN_KEYS:
-            header.read(key, cursor)
-        elif key in _SECTIONS and header.single:
-            for _ in _chats_of(cursor):
-                _collect(cursor, Header(single=False), headers)
-        else:
-            if key == "messages":
-                headers.append(header)
-            cursor.skip()
-
-
-def _chats_of(cursor: Cursor) -> Iterator[None]:
-    """Move the cursor before each chat of a section in turn."""
-    if cursor.peek() != "{":
-        cursor.skip()
-        return
-    for key in cursor.members():
-        if key != "list" or cursor.peek() != "[":
-            cursor.skip()
-            continue
-        for _ in cursor.items():
-            if cursor.peek() == "{":
-                yield
-            else:
-                cursor.skip()
+        return late[chat] if chat < len(late) else header

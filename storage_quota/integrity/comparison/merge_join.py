@@ -1,5 +1,6 @@
 """Ledger and bucket side by side, in constant memory: both are read in the order of keys."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -53,9 +54,10 @@ def ledger_entries(*, after: str) -> Iterator[LedgerEntry]:
 
     The order is that of the key's bytes, whatever the collation of the database is.
     """
-    while page := _page(after):
-        yield from page
-        after = page[-1].key
+    last = _sayable(after)
+    while page := _page(last):
+        yield from (entry for entry in page if entry.key > after)
+        last = page[-1].key
 
 
 def bucket_objects(infos: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
@@ -72,6 +74,11 @@ def bucket_objects(infos: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
         is_folder = info.key.endswith("/") and not info.size_bytes
         if not is_folder and not info.key.startswith(keys.MARKERS):
             yield info
+
+
+def _sayable(key: str) -> str:
+    """The longest beginning of a stranger's key that PostgreSQL takes as text."""
+    return re.split("[\0\ud800-\udfff]", key, maxsplit=1)[0]
 
 
 def _page(after: str) -> list[LedgerEntry]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_upright
+from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, is_blank, open_upright
 from vision.providers.port import ProviderRefused
 
 MIME = "image/jpeg"
 FILE_NAME = "picture.jpg"
+BLANK = "blank_picture"
 MAX_BYTES = 15 * 1024 * 1024
 """Limit for one image (GigaChat's documentation of POST /files, 2026)."""
 
@@ -31,7 +32,12 @@ class PreprocessOptions:
 
 
 def prepare(image: bytes, options: PreprocessOptions) -> bytes:
-    """Return the JPEG to upload. Raises ProviderRefused for what cannot be decoded."""
+    """
+    Return the JPEG to upload.
+
+    Raises ProviderRefused for what cannot be decoded, and for what shows nothing: an answer about
+    a blank sheet would cost as much as one about a picture.
+    """
     try:
         picture = open_upright(image, max_pixels=options.max_pixels, at_least=options.max_dim)
     except ImageRefused as exc:
@@ -40,6 +46,8 @@ def prepare(image: bytes, options: PreprocessOptions) -> bytes:
         picture = picture.convert("L")
     size = (options.max_dim, options.max_dim)
     picture.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    if is_blank(picture):
+        raise ProviderRefused(BLANK, "the picture has one color and shows nothing")
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=options.jpeg_quality)
     if jpeg.tell() > MAX_BYTES:

@@ -65,10 +65,6 @@ def evenly_lit(gray: Image.Image) -> Image.Image:
     return ImageChops.subtract(gray, light, scale=1, offset=255)
 
 
-def upside_down(gray: Image.Image) -> Image.Image:
-    return bordered(gray.transpose(Image.Transpose.ROTATE_180))
-
-
 def caption(picture: Image.Image) -> Image.Image | None:
     """Return the white pixels as black text, if enough of them are outlined like a caption."""
     darkest = picture.convert("L")

@@ -3,9 +3,12 @@
 import os
 import re
 import tempfile
+import time
 from collections import ChainMap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,8 +17,8 @@ from pytesseract import Output
 from pytesseract import pytesseract as tesseract
 
 from events.errors import DomainError
-from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_upright
-from vision.providers.ocr import preprocess
+from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_on_grounds
+from vision.providers.ocr import attempts, grounds, strips
 from vision.providers.ocr import text as ocr_text
 from vision.providers.ocr.text import OcrWord
 from vision.providers.port import Analysis, ClassificationType, OcrText, ProviderRefused
@@ -28,11 +31,8 @@ DOCUMENT_LINES = 8
 DOCUMENT_CHARS = 500
 DESCRIPTION_CHARS = 160
 
-_GOOD_CONFIDENCE = 75.0
-"""Below this mean a second attempt may follow; 30 of 33 known texts are above it."""
-_UPSIDE_DOWN = 65.0
-_UPSIDE_DOWN_WORDS = 12
-"""An upside-down page yields many words at a mean of 58; noise yields few."""
+RUNS = 5
+"""Runs that one picture is granted the time of; a long picture may have more of them."""
 _MEME_CHARS = 200
 _CLOCK = re.compile(r"^\W*\d{1,2}:\d{2}\b")
 _MEME = re.compile(
@@ -70,8 +70,9 @@ class TesseractOcr:
     """
     Recognizes text with Tesseract. Safe to share between threads.
 
-    Tesseract runs once per picture, and a second time only where the first run found next to
-    nothing although the picture seems to have a caption or to be upside down.
+    Tesseract runs once per picture, and again only where that gave little (`attempts`), where the
+    picture is longer than Tesseract takes (`strips`), or transparent with light and dark letters
+    (`grounds`).
     """
 
     name: str = "ocr_fallback"
@@ -93,10 +94,9 @@ class TesseractOcr:
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
         """Analyze one picture; `prompt` is ignored. A timeout is a refusal: it would recur."""
         try:
-            picture = open_upright(image, max_pixels=self._max_pixels)
+            reading = self._recognize(open_on_grounds(image, max_pixels=self._max_pixels))
         except ImageRefused as exc:
             raise ProviderRefused(exc.reason, str(exc)) from exc
-        reading = self.recognize(picture)
         is_meme = _is_meme(reading.text)
         return Analysis(
             provider="ocr_fallback",
@@ -110,34 +110,43 @@ class TesseractOcr:
 
     def recognize(self, picture: Image.Image) -> OcrReading:
         """Recognize the text of a picture in mode L or RGB."""
-        seen = self._find_words(preprocess.prepare_for_ocr(picture))
-        words = ocr_text.readable(seen)
-        other = _second_attempt(picture, seen)
-        if other is not None:
-            words = max(words, ocr_text.readable(self._find_words(other)), key=ocr_text.weight)
+        return self._recognize([picture])
+
+    def _recognize(self, pictures: Iterable[Image.Image]) -> OcrReading:
+        """Recognize the text of one picture, which may be given on several grounds."""
+        find = partial(self._find_words, until=time.monotonic() + RUNS * self._timeout_seconds)
+        words = grounds.joined([attempts.best_of(picture, find) for picture in pictures])
         return OcrReading(ocr_text.layout(words), tuple(words))
 
-    def _find_words(self, gray: Image.Image) -> list[OcrWord]:
+    def _find_words(self, picture: Image.Image, *, until: float) -> list[OcrWord]:
+        """Find the words of a picture of any length."""
+        find = partial(self._run_on, until=until)
+        return strips.read(picture, find) if strips.is_too_long(picture) else find(picture)
+
+    def _run_on(self, picture: Image.Image, *, until: float) -> list[OcrWord]:
         """Run Tesseract on the picture and parse its words."""
         with tempfile.TemporaryDirectory(prefix="ocr_") as folder:
             path = Path(folder, "picture.pnm")
-            gray.save(path, "PPM")  # uncompressed: PNG would cost more time than all of our Python
-            return ocr_text.parse(self._run(path))
+            picture.save(path, "PPM")  # uncompressed: PNG costs more time than all of our Python
+            return ocr_text.parse(self._run(path, until=until))
 
-    def _run(self, path: Path) -> str:
+    def _run(self, path: Path, *, until: float) -> str:
+        seconds = min(self._timeout_seconds, until - time.monotonic())
+        if seconds <= 0:
+            raise ProviderRefused("timeout", f"more than {RUNS} × {self._timeout_seconds} s")
         try:
             tsv: str = tesseract.image_to_data(
                 str(path),
                 lang=self._languages,
                 output_type=Output.STRING,
-                timeout=self._timeout_seconds,
+                timeout=seconds,
             )
         except tesseract.TesseractNotFoundError as exc:
             raise _not_installed() from exc
         except tesseract.TesseractError as exc:
             raise ProviderRefused("tesseract_failed", exc.message) from exc
         except RuntimeError as exc:  # pytesseract has no class of its own for a timeout
-            raise ProviderRefused("timeout", f"more than {self._timeout_seconds} s") from exc
+            raise ProviderRefused("timeout", f"more than {seconds:.1f} s") from exc
         return tsv
 
 
@@ -161,17 +170,6 @@ def _not_installed() -> TesseractMissing:
         "tesseract is not installed or not in PATH: "
         "apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng"
     )
-
-
-def _second_attempt(picture: Image.Image, seen: list[OcrWord]) -> Image.Image | None:
-    """Return the picture for a second run, None where the first run suffices."""
-    confidence = ocr_text.mean_confidence(seen)
-    if confidence >= _GOOD_CONFIDENCE:
-        return None
-    caption = preprocess.caption(picture)
-    if caption is None and confidence < _UPSIDE_DOWN and len(seen) >= _UPSIDE_DOWN_WORDS:
-        return preprocess.upside_down(picture.convert("L"))
-    return caption
 
 
 def _is_meme(text: str) -> bool:

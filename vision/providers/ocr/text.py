@@ -11,6 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise, zip_longest
 from statistics import fmean
 
+from vision.providers.ocr.boxes import NOWHERE, Box
+
+LineKey = tuple[int, int, int]
+"""Tesseract's numbers of block, paragraph and line."""
+
 SURE = 70.0
 """Where no word of two letters or digits reaches this confidence, the picture has no text."""
 LIKELY = 60.0
@@ -29,11 +34,12 @@ _HOMOGLYPHS_BACK = {cyrillic: latin for latin, cyrillic in _HOMOGLYPHS.items()}
 
 @dataclass(frozen=True, slots=True)
 class OcrWord:
-    """`line` is Tesseract's (block, paragraph, line); `confidence` 0 to 100."""
+    """`confidence` is 0 to 100; `box` is the word's place in the picture that was read."""
 
     text: str
     confidence: float
-    line: tuple[int, int, int]
+    line: LineKey
+    box: Box = NOWHERE
 
     @property
     def size(self) -> int:
@@ -45,7 +51,7 @@ def parse(tsv: str) -> list[OcrWord]:
     """Parse the words of Tesseract's TSV, in its reading order."""
     rows = (row.split("\t") for row in tsv.splitlines())
     return [
-        OcrWord(cells[11], float(cells[10]), (int(cells[2]), int(cells[3]), int(cells[4])))
+        _word(cells[11], float(cells[10]), *map(int, cells[2:5]), *map(int, cells[6:10]))
         for cells in rows
         if len(cells) == _COLUMNS and cells[0] == _WORD_LEVEL and cells[11].strip()
     ]
@@ -91,6 +97,12 @@ def mean_confidence(words: Sequence[OcrWord]) -> float:
 def weight(words: Sequence[OcrWord]) -> float:
     """Letters times confidence: of two runs on a picture, the one with more weight is right."""
     return sum(w.confidence * w.size for w in words)
+
+
+def _word(text: str, confidence: float, *cells: int) -> OcrWord:
+    block, paragraph, line, left, top, width, height = cells
+    box = Box(left, top, left + width, top + height)
+    return OcrWord(text, confidence, (block, paragraph, line), box)
 
 
 def _lines(words: Sequence[OcrWord]) -> Iterator[list[OcrWord]]:

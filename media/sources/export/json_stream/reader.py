@@ -166,7 +166,7 @@ class Cursor:
         if window.has_undecodable:
             _check_decodable(fragment)
         try:
-            return clean(_loads(fragment))
+            return clean(loads(fragment))
         except RecursionError as exc:
             raise Unreadable("nested too deeply", fragment) from exc
         except ValueError as exc:
@@ -258,7 +258,7 @@ class Cursor:
         """Raise Broken: the file ends before the value does, cut short or malformed before."""
         fragment = self._window.text[self._window.at :]
         try:
-            _loads(fragment)
+            loads(fragment)
         except json.JSONDecodeError as exc:
             left = len(exc.doc) - exc.pos
             if left > _CUT_SHORT_CHARS and not exc.msg.startswith("Unterminated"):
@@ -301,7 +301,8 @@ def _check_decodable(fragment: str) -> None:
         raise Unreadable(_NOT_UTF8, fragment)
 
 
-def _loads(fragment: str) -> Any:
+def loads(fragment: str) -> Any:
+    """Decode a whole value, repaired where needed. Raises ValueError or RecursionError."""
     try:
         return _DECODER.decode(fragment)
     except json.JSONDecodeError:

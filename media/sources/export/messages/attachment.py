@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from posixpath import basename
+from unicodedata import normalize
 
 from media.sources.export.messages.schema import RawMessage
 from media.sources.port import Absence, Attachment, MediaKind
 
-_KINDS = {
+KINDS = {
     "sticker": MediaKind.STICKER,
     "video_message": MediaKind.VIDEO_MESSAGE,
     "voice_message": MediaKind.VOICE,
@@ -47,7 +48,7 @@ def _photo(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
         kind=MediaKind.PHOTO,
         path="" if absence else path,
         absence=absence,
-        file_name="" if absence else basename(path),
+        file_name="" if absence else shown_name(path),
         declared_size_bytes=raw.photo_file_size,
         width=raw.width,
         height=raw.height,
@@ -59,11 +60,11 @@ def _document(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
     absence = absence_of(path, size_of)
     thumbnail = raw.thumbnail or ""
     return Attachment(
-        kind=_KINDS.get(raw.media_type or "", MediaKind.DOCUMENT),
+        kind=KINDS.get(raw.media_type or "", MediaKind.DOCUMENT),
         path="" if absence else path,
         absence=absence,
         thumbnail_path="" if absence_of(thumbnail, size_of) else thumbnail,
-        file_name=raw.file_name or ("" if absence else basename(path)),
+        file_name=shown_name(raw.file_name or ("" if absence else path)),
         declared_mime=raw.mime_type or "",
         declared_size_bytes=raw.file_size,
         width=raw.width,
@@ -71,6 +72,12 @@ def _document(raw: RawMessage, path: str, size_of: SizeOf) -> Attachment:
         duration_seconds=raw.duration_seconds,
         spoiler=raw.media_spoiler,
     )
+
+
+def shown_name(path: str) -> str:
+    """The name of a file as people write it: a Mac may have taken й and ё apart."""
+    name = basename(path)
+    return name if name.isascii() else normalize("NFC", name)
 
 
 def absence_of(path: str, size_of: SizeOf) -> Absence | None:

@@ -8,18 +8,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from media.sources.export.messages.attachment import SizeOf, attachment_of
+from media.sources.export.messages.attachment import SizeOf
+from media.sources.export.messages.content import Content, read_content
+from media.sources.export.messages.known_keys import kinds_of
 from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
-from media.sources.export.messages.text import InvalidText, read_text
+from media.sources.export.messages.text import InvalidText
 from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
 from media.sources.export.messages.unmapped_fields import unmapped_fields
 from media.sources.export.peer_ids import marked_peer_id
-from media.sources.port import Attachment, Forward, MediaKind, Message, Problem, Reaction
+from media.sources.port import UNSUPPORTED, Forward, MediaKind, Message, Problem, Reaction
 from media.sources.port import ServiceMessage as Service
 
 _ALBUM_KINDS = frozenset(
     {MediaKind.PHOTO, MediaKind.VIDEO, MediaKind.DOCUMENT, MediaKind.AUDIO},
 )
+_READING = 2
+"""Raised when messages are read in another way: the next import then writes them anew."""
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -33,11 +37,12 @@ class Draft:
     has_text: bool
     fields: dict[str, Any]
     fingerprint_basis: str
-    """The message as the export has it, and the size of its file on disk."""
+    """The message as the export has it, and the sizes of its files on disk."""
 
-    def finish(self, grouped_id: int | None) -> Message:
-        fingerprint = sha256(f"{self.fingerprint_basis}\n{grouped_id}".encode()).hexdigest()
-        return Message(**self.fields, grouped_id=grouped_id, fingerprint=fingerprint)
+    def finish(self, grouped_id: int | None, run_id: int | None = None) -> Message:
+        album = f"{grouped_id}" if run_id == grouped_id else f"{grouped_id} {run_id}"
+        fingerprint = sha256(f"{self.fingerprint_basis}\n{album}".encode()).hexdigest()
+        return Message(**self.fields, grouped_id=grouped_id, run_id=run_id, fingerprint=fingerprint)
 
 
 def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | Problem:
@@ -61,6 +66,11 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
     return Problem(code="invalid_message", detail=detail, message_id=id_of(value))
 
 
+def reading() -> int:
+    """The number of the way in which messages are read."""
+    return _READING
+
+
 def id_of(value: dict[str, Any]) -> int | None:
     found = value.get("id")
     return found if isinstance(found, int) and not isinstance(found, bool) else None
@@ -69,39 +79,34 @@ def id_of(value: dict[str, Any]) -> int | None:
 def _service(value: dict[str, Any]) -> Service:
     raw = RawService.model_validate(value)
     action = raw.action or "unknown"
-    return Service(raw.id, action if raw.type == "service" else "unsupported")
+    return Service(raw.id, action if raw.type == "service" else UNSUPPORTED)
 
 
 def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
     raw = RawMessage.model_validate(value)
-    fields = _fields(raw, zone, size_of)
-    attachment: Attachment | None = fields["attachment"]
-    on_disk = size_of(attachment.path) if attachment and attachment.path else None
+    content = read_content(value, raw, size_of)
+    sizes = [size_of(file.path) for file in content.files if file.path]
     return Draft(
         message_id=raw.id,
-        album_key=_album_key(raw, attachment),
-        has_text=bool(fields["text"]),
-        fields=fields,
-        fingerprint_basis=f"{_canonical(value)}\n{on_disk}",
+        album_key=_album_key(raw, content),
+        has_text=bool(content.text),
+        fields=_fields(raw, zone)
+        | _content_fields(content)
+        | {"extra": _extra(raw, content, zone)},
+        fingerprint_basis=f"{_READING}\n{_canonical(value)}\n{sizes}",
     )
 
 
-def _fields(raw: RawMessage, zone: tzinfo, size_of: SizeOf) -> dict[str, Any]:
-    text = read_text(raw)
+def _fields(raw: RawMessage, zone: tzinfo) -> dict[str, Any]:
     posted_at = parse_time(unix=raw.date_unixtime, local=raw.date, zone=zone, field="date")
     if posted_at is None:
         raise InvalidTime("date")
-    extra = unmapped_fields(raw)
-    if raw.date_unixtime in (None, ""):
-        extra["zone"] = str(zone)  # the export names none: the operator's choice is kept
     return {
         "message_id": raw.id,
         "posted_at": posted_at,
-        "edited_at": parse_edit_time(unix=raw.edited_unixtime, local=raw.edited, zone=zone),
-        "text": text.text,
-        "links": text.links,
-        "mentions": text.mentions,
-        "hashtags": text.hashtags,
+        "edited_at": parse_edit_time(
+            unix=raw.edited_unixtime, local=raw.edited, zone=zone, posted_at=posted_at
+        ),
         "sender_id": "" if raw.from_id is None else str(raw.from_id),
         "author": raw.author or "",
         "forward": _forward(raw),
@@ -109,9 +114,28 @@ def _fields(raw: RawMessage, zone: tzinfo, size_of: SizeOf) -> dict[str, Any]:
         "reply_to_chat_id": marked_peer_id(raw.reply_to_peer_id),
         "via_bot": raw.via_bot or "",
         "reactions": tuple([_reaction(r) for r in raw.reactions]) if raw.reactions else (),
-        "attachment": attachment_of(raw, size_of),
-        "extra": extra,
     }
+
+
+def _content_fields(content: Content) -> dict[str, Any]:
+    return {
+        "text": content.text,
+        "links": tuple(content.entities.links),
+        "mentions": tuple(content.entities.mentions),
+        "hashtags": tuple(content.entities.hashtags),
+        "attachment": content.files[0] if content.files else None,
+        "more_attachments": tuple(content.files[1:]),
+        "unknown": kinds_of(content.unknown) if content.unknown else (),
+    }
+
+
+def _extra(raw: RawMessage, content: Content, zone: tzinfo) -> dict[str, Any]:
+    extra = unmapped_fields(raw) | content.extra
+    if content.unknown:
+        extra["unknown"] = content.unknown
+    if raw.date_unixtime in (None, ""):
+        extra["zone"] = str(zone)  # the export names none: the operator's choice is kept
+    return extra
 
 
 def _forward(raw: RawMessage) -> Forward | None:
@@ -130,8 +154,8 @@ def _reaction(raw: RawReaction) -> Reaction:
     )
 
 
-def _album_key(raw: RawMessage, attachment: Attachment | None) -> tuple[Any, ...] | None:
-    if attachment is None or attachment.kind not in _ALBUM_KINDS or raw.poll:
+def _album_key(raw: RawMessage, content: Content) -> tuple[Any, ...] | None:
+    if len(content.files) != 1 or content.files[0].kind not in _ALBUM_KINDS or raw.poll:
         return None
     if raw.photo is None and raw.file is None:
         return None  # paid media have no file that could be an item

@@ -1,8 +1,30 @@
-"""A message as Telegram Desktop writes it, of any version since 2018. Unknown keys are ignored."""
+"""
+A message as Telegram Desktop writes it, of any version since 2018.
+
+Keys that are not here are found by `known_keys`.
+"""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+from media.sources.export.json_stream.reader import loads
+from media.sources.export.json_stream.repair import clean
+
+
+def decoded(value: Any) -> Any:
+    """
+    The object that a string holds as JSON; any other value, and any other string, as it is.
+
+    Telegram Desktop writes some objects in this way.
+    """
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        return clean(loads(value))
+    except (ValueError, RecursionError):
+        return value
+
 
 _INT64 = 2**63 - 1
 
@@ -10,7 +32,8 @@ MessageId = Annotated[int, Strict(), Field(ge=-(2**40), lt=2**40)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Bytes = Annotated[int, Field(ge=0, le=_INT64)]
 Seconds = Annotated[float, Field(ge=0, le=2**31)]
-Json = dict[str, Any]
+Json = Annotated[dict[str, Any], BeforeValidator(decoded)]
+"""An object, also one that is written into a string as JSON."""
 
 
 class _Raw(BaseModel):
@@ -70,6 +93,7 @@ class RawMessage(_Raw):
     text: str | list[Any] | None = None
     text_entities: list[Any] | None = None
     rich_message: Json | None = None
+    inline_bot_buttons: Any = None
     reactions: list[RawReaction] | None = None
 
     photo: str | None = None
@@ -97,8 +121,8 @@ class RawMessage(_Raw):
     game_title: str | None = None
     game_description: str | None = None
     game_link: str | None = None
-    invoice_information: Json | None = None
-    poll: RawPoll | None = None
-    todo_list: RawTodoList | None = None
+    invoice_information: Any = None
+    poll: Annotated[RawPoll, BeforeValidator(decoded)] | None = None
+    todo_list: Annotated[RawTodoList, BeforeValidator(decoded)] | None = None
     giveaway_information: Json | None = None
     giveaway_results: Json | None = None

@@ -1,29 +1,10 @@
 """Text, links, mentions and hashtags of a message, in every shape Telegram Desktop wrote."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList
-
-MAX_LINK_CHARS = 2048
-_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|(?:mailto|tel|tg|ton):", re.IGNORECASE)
-_NESTED_KEYS = (
-    "title",
-    "subtitle",
-    "caption",
-    "credit",
-    "author",
-    "summary",
-    "text",
-    "blocks",
-    "items",
-    "rows",
-    "cells",
-    "children",
-    "content",
-)
+from media.sources.export.messages.entities import Entities
+from media.sources.export.messages.schema import RawMessage
 
 
 class InvalidText(ValueError):
@@ -33,25 +14,16 @@ class InvalidText(ValueError):
         super().__init__(f"{where}: neither text nor an object with a text")
 
 
-@dataclass(frozen=True, slots=True)
-class MessageText:
-    """The text that a reader sees, and the links, mentions and hashtags in their order in it."""
-
-    text: str = ""
-    links: tuple[str, ...] = ()
-    mentions: tuple[str, ...] = ()
-    hashtags: tuple[str, ...] = ()
-
-
-def read_text(raw: RawMessage) -> MessageText:
-    """Read the text, or that of the poll or to-do list, so that search finds such posts, too."""
-    if raw.rich_message is not None:
-        text, parts = _rich(raw.rich_message)
+def read_plain(raw: RawMessage, entities: Entities) -> str:
+    """Read the text of a message that is not a rich one; add what it links to and names."""
+    if raw.text_entities:
+        text, parts = flat(raw.text_entities, where="text_entities"), raw.text_entities
+        text = text or flat(raw.text or "")
     else:
-        text, parts = _plain(raw)
-    if not text:
-        text = _poll_text(raw.poll) or _todo_text(raw.todo_list)
-    return MessageText(text, *_entities(parts)) if parts else MessageText(text)
+        text = flat(raw.text or "")
+        parts = raw.text if isinstance(raw.text, list) else []
+    entities.add_parts(parts)
+    return text
 
 
 def flat(value: str | list[Any], *, where: str = "text") -> str:
@@ -61,13 +33,22 @@ def flat(value: str | list[Any], *, where: str = "text") -> str:
     return "".join([_part(part, where, index) for index, part in enumerate(value)])
 
 
-def _plain(raw: RawMessage) -> tuple[str, list[Any]]:
-    if raw.text_entities:
-        parts = raw.text_entities
-        text = flat(parts, where="text_entities")
-        return text or flat(raw.text or ""), parts
-    text = flat(raw.text or "")
-    return text, raw.text if isinstance(raw.text, list) else []
+def asked(raw: RawMessage) -> str:
+    """
+    The words of a poll and of a to-do list, a line each.
+
+    A reader sees them below the text, as a part of the post.
+    """
+    return "\n".join(filter(None, _asked(raw)))
+
+
+def _asked(raw: RawMessage) -> Iterator[str]:
+    if raw.poll is not None:
+        yield flat(raw.poll.question)
+        yield from (flat(answer.text) for answer in raw.poll.answers)
+    if raw.todo_list is not None:
+        yield flat(raw.todo_list.title)
+        yield from (flat(answer.text) for answer in raw.todo_list.answers)
 
 
 def _part(part: Any, where: str, index: int) -> str:
@@ -76,68 +57,3 @@ def _part(part: Any, where: str, index: int) -> str:
     if not isinstance(part, str):
         raise InvalidText(f"{where}.{index}")
     return part
-
-
-def _entities(parts: list[Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = {"link": {}, "mention": {}, "hashtag": {}}
-    for part in parts:
-        if not isinstance(part, dict):
-            continue
-        kind, value = part.get("type"), part.get("text")
-        if kind in ("link", "text_link"):
-            _add_link(found["link"], value if kind == "link" else part.get("href"))
-        elif kind in ("mention", "hashtag") and isinstance(value, str) and value:
-            found[kind][value] = None
-    return tuple(found["link"]), tuple(found["mention"]), tuple(found["hashtag"])
-
-
-def _add_link(links: dict[str, None], value: Any) -> None:
-    if not isinstance(value, str) or not (link := value.strip()):
-        return
-    if not _SCHEME.match(link):
-        link = "https://" + link.lstrip("/")
-    if len(link) <= MAX_LINK_CHARS:  # longer ones are dropped, not cut: half a link leads nowhere
-        links[link] = None
-
-
-def _poll_text(poll: RawPoll | None) -> str:
-    if poll is None:
-        return ""
-    return _lines(poll.question, [answer.text for answer in poll.answers])
-
-
-def _todo_text(todo: RawTodoList | None) -> str:
-    if todo is None:
-        return ""
-    return _lines(todo.title, [answer.text for answer in todo.answers])
-
-
-def _lines(head: str | list[Any], rest: list[str | list[Any]]) -> str:
-    return "\n".join(filter(None, [flat(head), *(flat(line) for line in rest)]))
-
-
-def _rich(rich: dict[str, Any]) -> tuple[str, list[Any]]:
-    """Read the blocks of a rich message, a line each; Telegram does not document their shapes."""
-    blocks = rich.get("blocks")
-    if not isinstance(blocks, list):
-        return "", []
-    parts: list[Any] = []
-    lines = ["".join(_rich_text(block, parts)).strip("\n") for block in blocks]
-    return "\n".join(filter(None, lines)), parts
-
-
-def _rich_text(value: Any, parts: list[Any]) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            if index and isinstance(item, dict) and not isinstance(item.get("text"), str):
-                yield "\n"
-            yield from _rich_text(item, parts)
-    elif isinstance(value, dict):
-        parts.append(value)
-        for key in _NESTED_KEYS:
-            if key in value:
-                yield from _rich_text(value[key], parts)
-                if key != "text":
-                    yield "\n"

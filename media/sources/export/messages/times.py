@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, tzinfo
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_TELEGRAM_BEGAN = 2013
+_YEAR = re.compile(r"([0-9]{4})-")
 _UNIX = re.compile(r"-?\d{1,12}")
 
 
@@ -12,6 +14,10 @@ class InvalidTime(ValueError):
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field}: not a time")
+
+
+class BeforeCalendar(InvalidTime):
+    """A field has a time before 1970."""
 
 
 def parse_time(
@@ -23,15 +29,35 @@ def parse_time(
     return _plausible(_from_local(local, zone, field), field) if local else None
 
 
-def parse_edit_time(*, unix: int | str | None, local: str | None, zone: tzinfo) -> datetime | None:
-    """Parse the time of an edit; None also for 1970, which early versions wrote for no edit."""
-    at = parse_time(unix=unix, local=local, zone=zone, field="edited")
-    return at if at and at.year > _FIRST_YEAR else None
+def parse_edit_time(
+    *, unix: int | str | None, local: str | None, zone: tzinfo, posted_at: datetime
+) -> datetime | None:
+    """
+    Parse the time of an edit; None where it lies before Telegram began, or before the message.
+
+    Until June 2020 every message carried a time: where there was no edit, that of 1970 in the
+    exporting computer's zone.
+    """
+    if unix in (None, "") and local and _year(local) < _TELEGRAM_BEGAN:
+        return None  # not parsed: in other zones it may be a time before the calendar
+    try:
+        at = parse_time(unix=unix, local=local, zone=zone, field="edited")
+    except BeforeCalendar:
+        return None
+    return at if at and at.year >= _TELEGRAM_BEGAN and at >= posted_at else None
+
+
+def _year(local: str) -> int:
+    """The year of a date, one that is late enough for what is no date."""
+    found = _YEAR.match(local)
+    return int(found[1]) if found else _LAST_YEAR
 
 
 def _plausible(at: datetime, field: str) -> datetime:
     """Refuse years out of range: at the end of the calendar a change of zone overflows."""
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+    if at.year < _FIRST_YEAR:
+        raise BeforeCalendar(field)
+    if at.year > _LAST_YEAR:
         raise InvalidTime(field)
     return at
 

@@ -6,7 +6,8 @@ They are kept as plain JSON in `Post.extra`; nothing in it names a person.
 
 from typing import Any
 
-from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList
+from media.sources.export.messages.known_keys import OBJECTS
+from media.sources.export.messages.schema import RawMessage, RawPoll, RawTodoList, decoded
 from media.sources.export.messages.text import flat
 
 _PLAIN_KEYS = ("sticker_emoji", "performer", "title", "paid_stars_amount")
@@ -30,8 +31,16 @@ def unmapped_fields(raw: RawMessage) -> dict[str, Any]:
 
 
 def _poll(poll: RawPoll) -> dict[str, Any]:
-    """Keep a poll without `chosen`, which shows how the person who exported it voted."""
-    answers = [{"text": flat(a.text), "voters": a.voters} for a in poll.answers]
+    """
+    Keep a poll without `chosen`, which shows how the person who exported it voted.
+
+    To somebody who has not voted Telegram shows no counts: then each answer of the export has 0
+    votes although there are voters. What is unknown is kept as None.
+    """
+    is_unknown = bool(poll.total_voters) and not any(a.voters for a in poll.answers)
+    answers = [
+        {"text": flat(a.text), "voters": None if is_unknown else a.voters} for a in poll.answers
+    ]
     return {
         "question": flat(poll.question),
         "closed": poll.closed,
@@ -64,9 +73,17 @@ def _offer(raw: RawMessage) -> dict[str, Any]:
             "description": raw.game_description or "",
             "link": raw.game_link or "",
         }
-    if raw.invoice_information is not None:
-        found["invoice"] = {key: raw.invoice_information.get(key) for key in _INVOICE_KEYS}
+    if (invoice := decoded(raw.invoice_information)) is not None:
+        found["invoice"] = _invoice(invoice)
     for key in ("giveaway_information", "giveaway_results"):
         if (giveaway := getattr(raw, key)) is not None:
-            found[key] = {k: v for k, v in giveaway.items() if k not in _PRIVATE_GIVEAWAY_KEYS}
+            kept = OBJECTS[key].plain - _PRIVATE_GIVEAWAY_KEYS
+            found[key] = {k: v for k, v in giveaway.items() if k in kept}
     return found
+
+
+def _invoice(invoice: Any) -> Any:
+    """The four fields of an invoice; anything but an object is kept as it is."""
+    if not isinstance(invoice, dict):
+        return invoice
+    return {key: invoice.get(key) for key in _INVOICE_KEYS}

@@ -17,6 +17,8 @@ import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from events.errors import DomainError
+from media.imaging import transparency
+from media.imaging.frames import fullest_frame
 
 DEFAULT_MAX_PIXELS = 50_000_000
 """A 48-megapixel phone camera passes; decoded to RGB that is 150 MB at most."""
@@ -68,7 +70,6 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = {5, 6, 7, 8}
-_MAX_FRAMES = 1000  # of one pixel each, a million of them takes 16 s
 
 pillow_heif.register_heif_opener(thumbnails=False)  # type: ignore[no-untyped-call,unused-ignore]
 # Pillow's own guard (an error from 179 megapixels) stays; what it only warns of is refused too.
@@ -115,26 +116,52 @@ def open_upright(
     image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, at_least: int | None = None
 ) -> Image.Image:
     """
-    Decode a picture as a person sees it: upright, on white, in mode L or RGB.
+    Decode a picture as a person sees it: upright, not transparent, in mode L or RGB.
 
-    An animation gives its last frame: captions are faded in, so the first frame shows none of
-    them and the last all. Frames passed on the way count against the same `max_pixels`, so a
-    long animation gives the last frame within that budget. `max_pixels` has an upper bound, the
-    89 megapixels of Pillow's own guard. A caller who makes the picture smaller passes the length
-    of its longest side as `at_least`: a JPEG is then decoded at a half, a quarter or an eighth,
-    which is several times cheaper. Raises ImageRefused.
+    A transparent picture lies on the ground that shows most of it. An animation gives the frame
+    with most to see, of those that `max_pixels` suffices for (`media.imaging.frames`).
+    `max_pixels` has an upper bound, the 89 megapixels of Pillow's own guard. A caller who makes
+    the picture smaller passes the length of its longest side as `at_least`: a JPEG is then
+    decoded at a half, a quarter or an eighth, which is several times cheaper. Raises ImageRefused.
     """
+    with _decoded(image, max_pixels, at_least) as (picture, turn):
+        return _turned(_plain(picture), turn)
+
+
+def open_on_grounds(image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Image.Image]:
+    """
+    Decode a picture for reading: as `open_upright`, but on white or black, or both in turn.
+
+    Only a transparent picture with light and dark parts is yielded twice. Raises ImageRefused at
+    the first one.
+    """
+    with _decoded(image, max_pixels) as (picture, turn):
+        if not _is_transparent(picture):
+            yield _turned(_plain(picture), turn)
+            return
+        for laid in transparency.on_readable_grounds(picture):
+            yield _turned(laid, turn)
+
+
+@contextmanager
+def _decoded(
+    image: bytes, max_pixels: int, at_least: int | None = None
+) -> Iterator[tuple[Image.Image, Image.Transpose | None]]:
+    """Decode the pixels, of an animation those of one frame; with the turn still to be made."""
     with _opened(image) as picture:
         _check_pixels(picture, max_pixels)
+        turn = _TRANSPOSITIONS.get(_orientation(picture))
         if picture.format in _ANIMATED_FORMATS and getattr(picture, "is_animated", False):
-            _seek_last(picture, max_pixels)
-        orientation = _orientation(picture)
+            yield fullest_frame(picture, max_pixels=max_pixels), turn
+            return
         if at_least is not None:
             _decode_smaller(picture, at_least)
         picture.load()
-        upright = _plain(picture)
-    turn = _TRANSPOSITIONS.get(orientation)
-    return upright.transpose(turn) if turn is not None else upright
+        yield picture, turn
+
+
+def _turned(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return picture if turn is None else picture.transpose(turn)
 
 
 @contextmanager
@@ -166,13 +193,6 @@ def _decode_smaller(picture: Image.Image, at_least: int) -> None:
         picture.draft(None, (max(1, int(width * share)), max(1, int(height * share))))
 
 
-def _seek_last(picture: Image.Image, max_pixels: int) -> None:
-    budget = max_pixels // max(1, picture.width * picture.height)
-    last = min(int(getattr(picture, "n_frames", 1)), budget, _MAX_FRAMES) - 1
-    picture.seek(max(0, last))
-    _check_pixels(picture, max_pixels)  # a GIF may grow from frame to frame
-
-
 def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation that is still to be applied, 1 where there is none or it is broken."""
     if picture.format in {"TIFF", "HEIF"}:
@@ -185,11 +205,20 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
+def _is_transparent(picture: Image.Image) -> bool:
+    return picture.has_transparency_data and not _is_wide(picture)
+
+
+def _is_wide(picture: Image.Image) -> bool:
+    """Whether a gray has more than eight bits."""
+    return picture.mode.startswith("I") or picture.mode == "F"
+
+
 def _plain(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
+    if _is_wide(picture):
         return _to_eight_bits(picture)
     if picture.has_transparency_data:
-        return _on_white(picture)
+        return transparency.without_transparency(picture)
     return picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
 
 
@@ -201,17 +230,6 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
         low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
     scale = 255.0 / (high - low) if high > low else 0.0
     return wide.point(lambda value: value * scale - low * scale).convert("L")
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    mode, alpha_mode = ("L", "LA") if picture.mode == "LA" else ("RGB", "RGBA")
-    color = picture.convert(alpha_mode)
-    alpha, opaque = color.getchannel("A"), color.convert(mode)
-    if alpha.getextrema() == (255, 255):
-        return opaque
-    white = Image.new(mode, picture.size, "white")
-    white.paste(opaque, mask=alpha)
-    return white
 
 
 def jpeg_tables(image: bytes) -> list[list[int]]:

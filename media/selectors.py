@@ -1,6 +1,7 @@
 """Search posts by words, or by a message's id or link."""
 
 import re
+from unicodedata import normalize
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
@@ -18,6 +19,7 @@ _MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
 
 def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
     """Those of `posts` that match; `term` in the syntax of web searches."""
+    term = normalize("NFC", term)  # й as people type it, as in the columns
     # The same expression as the index idx_posts_content_words, or it is not used. The Russian
     # configuration stems English words too.
     query = SearchQuery(term, config="russian", search_type="websearch")

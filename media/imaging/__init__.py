@@ -1,0 +1,27 @@
+"""Decoding of pictures, and what there is to see in them."""
+
+from media.imaging.decode import (
+    DEFAULT_MAX_PIXELS,
+    MIMES,
+    ImageFacts,
+    ImageRefused,
+    Refusal,
+    jpeg_tables,
+    open_on_grounds,
+    open_upright,
+    probe,
+)
+from media.imaging.visibility import is_blank
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "MIMES",
+    "ImageFacts",
+    "ImageRefused",
+    "Refusal",
+    "is_blank",
+    "jpeg_tables",
+    "open_on_grounds",
+    "open_upright",
+    "probe",
+]

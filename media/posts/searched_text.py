@@ -1,0 +1,105 @@
+"""
+The text of a post by which it is found: a pure function of what is known about the post.
+
+Not all words of a post stand in its text: there are places, games, files, buttons, and what was
+seen in its pictures.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+from unicodedata import is_normalized, normalize
+
+OTHER_WORDS_CHARS = 20_000
+PICTURE_WORDS_CHARS = 50_000
+"""What the columns hold; the index of words reads no more, see `Post`."""
+_TEXT, _FILE, _PICTURE = "text", "file", "picture"
+_FIELDS = (
+    ("audio", ("performer", "title")),
+    ("place", ("place.name", "place.address")),
+    ("game", ("game.title", "game.description")),
+    ("invoice", ("invoice.title", "invoice.description")),
+    ("giveaway", ("giveaway_information.additional_prize", "giveaway_results.additional_prize")),
+)
+_APART = re.compile(r"[\W_]+")
+
+
+class Described(Protocol):
+    """A stored post, or the row that an import writes."""
+
+    content: str
+    media_name: str
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """
+    A piece of text and where it stands.
+
+    `kind` is text, audio, place, game, invoice, giveaway, button, file or picture.
+    """
+
+    kind: str
+    text: str
+
+
+def text_parts(post: Described, *, picture_words: str = "") -> tuple[TextPart, ...]:
+    """
+    The text of a post in the order in which it is read; empty pieces are left out.
+
+    The words of polls, to-do lists and rich messages are a part of its `content`.
+    `picture_words` is what was recognized and seen in its pictures.
+    """
+    found = [(_TEXT, post.content), *_fields(post.extra), *_names(post)]
+    found.append((_PICTURE, picture_words))
+    return tuple([TextPart(kind, text) for kind, text in found if text.strip()])
+
+
+def other_words(post: Described) -> str:
+    """
+    The words of a post that are not in its text, a line each, for the index of words.
+
+    The words of a file's name stand alone, too: PostgreSQL takes report.pdf for the name of a
+    host, one word. A text in which й is two characters is repeated as people type it.
+    """
+    if not post.extra and not post.media_name and is_normalized("NFC", post.content):
+        return ""  # most posts
+    lines = dict.fromkeys(_other_lines(post))
+    return normalize("NFC", "\n".join(lines))[:OTHER_WORDS_CHARS]
+
+
+def _other_lines(post: Described) -> Iterator[str]:
+    for part in text_parts(post):
+        if part.kind != _TEXT:
+            yield part.text
+        if part.kind == _FILE:
+            yield _APART.sub(" ", normalize("NFC", part.text)).strip()
+    if not is_normalized("NFC", post.content):
+        yield post.content
+
+
+def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for kind, paths in _FIELDS:
+        for path in paths:
+            yield kind, _words(_at(extra, path))
+
+
+def _names(post: Described) -> Iterator[tuple[str, str]]:
+    buttons, files = post.extra.get("buttons"), post.extra.get("files")
+    for button in buttons if isinstance(buttons, list) else []:
+        yield "button", _words(_at(button, "text"))
+    yield _FILE, post.media_name
+    for name in files if isinstance(files, list) else []:
+        yield _FILE, _words(name)
+
+
+def _at(value: Any, path: str) -> Any:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,220 @@
+"""
+No address of the console or the API answers an odd value with a failure of the server.
+
+Every list with every parameter it knows, and every page of a row, gets values that no row can
+have. A run of the suite takes some of them by its seed; `make long` takes all.
+"""
+
+import itertools
+import json
+import random
+import uuid
+
+import pytest
+from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.urls import reverse
+
+from media.admin import PostAdmin
+
+pytestmark = pytest.mark.django_db
+
+HUGE = "9" * 40
+ODD = (
+    "", "%00", "a%00b", "%FF%FE", "%ED%A0%80", "-5", "0", "10000", "999999999999999999999", HUGE, "1e400",
+    "NaN", "1.5", "2026-13-45", "0001-01-01", "9999-12-31", "0001-01-01T00:00:00%2B14:00",
+    "9999-12-31T23:59:59-14:00", "true", "None", "[]", "a,b,,", "..", "%27%22%3B--", "%D9%A3", "%C2%B2",
+    "%F0%9F%92%A9", "a" * 5000, str(uuid.UUID(int=0)),
+)  # fmt: skip
+OF_EVERY_LIST = ("q", "o", "p", "e", "all", "_facets", "_to_field", "_popup", "id", "nonsense__x")
+OF_DATES = ("year", "month", "day", "date", "gte", "lt", "isnull", "week")
+OF_OTHERS = ("exact", "id__exact", "in", "isnull", "isempty", "gt")
+PAGES = ("change", "history", "delete")
+
+
+def name_of(model) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}"
+
+
+def parameters(model_admin) -> set[str]:
+    """The parameters of a list: what its filters and its line of dates understand, and more."""
+    found = set(OF_EVERY_LIST)
+    for one in (*model_admin.list_filter, model_admin.date_hierarchy):
+        if isinstance(one, type):
+            found.add(one.parameter_name)
+        elif one:
+            field = one[0] if isinstance(one, tuple) else one
+            is_date = isinstance(model_admin.opts.get_field(field), models.DateField)
+            found |= {f"{field}__{lookup}" for lookup in (OF_DATES if is_date else OF_OTHERS)}
+    return found
+
+
+def addresses_of_lists() -> list[str]:
+    return [
+        f"{reverse(f'{name_of(model)}_changelist')}?{parameter}={value}"
+        for model, model_admin in admin.site._registry.items()
+        for parameter in sorted(parameters(model_admin))
+        for value in ODD
+    ]
+
+
+def addresses_of_rows() -> list[str]:
+    lists = [reverse(f"{name_of(model)}_changelist") for model in admin.site._registry]
+    odd = [value for value in ODD if value not in {"", ".."}]
+    return [f"{one}{value}/{page}/" for one in lists for value in odd for page in PAGES] + [
+        f"/admin/r/{content_type.pk}/{value}/"
+        for content_type in ContentType.objects.all()
+        for value in odd
+    ]
+
+
+OTHERS = (
+    "/admin/autocomplete/?app_label=accounts&model_name=membership&field_name=user&term=%00",
+    "/admin/autocomplete/?app_label=accounts&model_name=membership&field_name=user&page=-1&term=a",
+    "/admin/autocomplete/?app_label=%00&model_name=%00&field_name=%00",
+    "/admin/login/?next=%00",
+    "/admin/%00/",
+    "/admin/r/99999999999999999999999/1/",
+    "/admin/media/post/?posted_at__year=2026&posted_at__year=%00",
+    "/admin/media/post/?posted_at__year=2026&posted_at__month=13&posted_at__day=40",
+    "/admin/media/post/?posted_at__month=2&posted_at__day=31",
+    "/admin/media/post/?posted_at__day=31",
+    "/admin/media/post/?posted_at__year=0&posted_at__month=0",
+    "/admin/media/post/?o=9999.-9999..x&p=9999999999999999999999&all=",
+    "/admin/storage_quota/tenantusage/cleanup/?target_gb=%00",
+    "/admin/storage_quota/tenantusage/cleanup/?target_gb=1e400",
+    "/admin/vision/postenrichment/reanalyze/?channel=%00",
+    "/metrics?%00=%00",
+    "/api/schema/?format=%00",
+    "/api/docs/?lang=%00",
+)  # fmt: skip
+
+
+def failing(client, addresses, method="get") -> list[tuple[str, int]]:
+    """What is answered by a failure; each request in a savepoint, as the database may refuse it."""
+    client.raise_request_exception = False
+    failed = []
+    for address in addresses:
+        with transaction.atomic():
+            status = getattr(client, method)(address).status_code
+        if status >= 500:
+            failed.append((address[:150], status))
+    return failed
+
+
+@pytest.fixture
+def some(pytestconfig):
+    """So many of the addresses, chosen by the run's seed."""
+
+    def chosen(addresses, number: int) -> list[str]:
+        dice = random.Random(pytestconfig.getoption("hypothesis_seed"))
+        return dice.sample(addresses, min(number, len(addresses)))
+
+    return chosen
+
+
+@pytest.fixture
+def filled(archive):
+    return archive.post(b"picture")
+
+
+@pytest.mark.usefixtures("filled")
+def test_report_16_no_list_fails_with_an_odd_value(admin_client, some, shared_data):
+    limit = json.loads((shared_data / "reports/16-console-500/expected.json").read_text())
+    reported = (
+        "/admin/media/post/?media_kind__exact=%00",
+        "/admin/media/post/?posted_at__year=999999999999999999999",
+        "/admin/albums/mediagroup/?posted_at__year=999999999999999999999",
+        "/admin/vision/paidanalysis/?posted_at__year=-5",
+        "/admin/events/outboxevent/?created_at__gte=0001-01-01",
+        "/admin/events/outboxevent/?created_at__lt=9999-12-31",
+    )
+
+    assert failing(admin_client, [*reported, *some(addresses_of_lists(), 150)]) == []
+    assert limit["status_below"] == 500
+
+
+@pytest.mark.usefixtures("filled")
+def test_no_page_of_a_row_and_no_other_page_fails_with_an_odd_value(admin_client, some):
+    assert failing(admin_client, [*OTHERS, *some(addresses_of_rows(), 60)]) == []
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_impossible_value_leads_back_to_the_list_as_a_wrong_one_does(admin_client):
+    answer = admin_client.get("/admin/media/post/?media_kind__exact=%00")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/media/post/?e=1")
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_failure_that_no_value_is_to_blame_for_stays_a_failure(admin_client, monkeypatch):
+    """A list without parameters: whatever is wrong there is a bug, and has to be heard of."""
+    monkeypatch.setattr(PostAdmin, "get_queryset", lambda *_: int("a bug"))
+    admin_client.raise_request_exception = False
+
+    assert admin_client.get("/admin/media/post/").status_code == 500
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_action_on_rows_that_cannot_be_is_refused(admin_client, some):
+    admin_client.raise_request_exception = False
+    actions = [
+        (reverse(f"{name_of(model)}_changelist"), action, chosen)
+        for model in admin.site._registry
+        for action in ("delete_selected", "replay", "retry", "\0")
+        for chosen in ("\0", "nonsense", HUGE, "-1", "")
+    ]
+    bad = []
+    for address, action, chosen in some(actions, 60):
+        with transaction.atomic():
+            sent = {"action": action, "_selected_action": chosen}
+            status = admin_client.post(address, sent).status_code
+        bad += [(address, action, chosen)] if status >= 500 else []
+
+    assert bad == []
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_endpoint_of_the_api_fails_with_an_odd_value(admin_client, some, method):
+    lists = ("/api/v1/vision/posts", "/api/v1/vision/stats", "/api/v1/storage/stats")
+    names = (
+        "page",
+        "page_size",
+        "channel_id",
+        "has_meme",
+        "provider",
+        "analyzed_after",
+        "tenant_id",
+        "format",
+    )
+    paths = ("/api/v1/vision/posts/{}", "/api/v1/vision/media/{}", "/api/v1/storage/usage/{}",
+             "/api/v1/vision/media/" + "a" * 64 + "?tenant_id={}")  # fmt: skip
+    addresses = [
+        f"{one}?{name}={value}" for one, name, value in itertools.product(lists, names, ODD)
+    ]
+    addresses += [path.format(value) for path in paths for value in ODD]
+
+    assert failing(admin_client, some(addresses, 120), method) == []
+
+
+@pytest.mark.parametrize("cookie", ['"\\000\\000aaaaaaaaaa"', "x" * 5000, "\u00e9" * 10])
+@pytest.mark.django_db
+def test_no_odd_session_fails(client, cookie):
+    client.raise_request_exception = False
+    client.cookies.load(f"sessionid={cookie}")
+
+    assert client.get("/admin/media/post/?q=a").status_code < 500
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("filled")
+def test_no_list_fails_with_any_odd_value(admin_client):
+    assert failing(admin_client, addresses_of_lists()) == []
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("filled")
+def test_no_page_of_a_row_fails_with_any_odd_id(admin_client):
+    assert failing(admin_client, addresses_of_rows()) == []

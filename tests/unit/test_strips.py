@@ -1,0 +1,171 @@
+"""Pictures that are longer than Tesseract takes: every line once, in order, with its words."""
+
+import random
+import shutil
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from tests.unit.pictures import LINES, found, page, report
+from tests.unit.test_transparency import NOW
+from vision.providers.ocr import strips
+from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.boxes import Box
+from vision.providers.ocr.tesseract import TesseractOcr
+from vision.providers.ocr.text import OcrWord
+
+needs_tesseract = pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="tesseract is not installed"
+)
+LONG = 45_000
+
+
+def sheet(rows, *, size):
+    """Words are rectangles; a word's place in `rows` is its gray, so a reader can tell them apart."""
+    picture = Image.new("L", size, 255)
+    draw = ImageDraw.Draw(picture)
+    for number, row in enumerate(rows):
+        for left, top, right, bottom in row:
+            draw.rectangle((left, top, right - 1, bottom - 1), fill=number % 200)
+    return picture
+
+
+def runs(profile: bytes):
+    """The stretches of one gray along a line of pixels, without the ground."""
+    at = 0
+    for gray, run in groupby(profile):
+        start, at = at, at + len(list(run))
+        if gray != 255:
+            yield gray, start, at
+
+
+class Reader:
+    """Reads as Tesseract does: boxes are a little off, and words at a cut are read in pieces."""
+
+    def __init__(self, seed=0):
+        self.dice = random.Random(seed)
+        self.largest = 0
+
+    def __call__(self, strip):
+        self.largest = max(self.largest, *strip.size)
+        return [
+            OcrWord(
+                f"w{gray}", 95.0, (1, 1, line), Box(*(v + self.dice.randint(-2, 2) for v in box))
+            )
+            for line, gray, box in self.seen(strip)
+        ]
+
+
+class TallReader(Reader):
+    """Lines of one word each."""
+
+    def seen(self, strip):
+        found = runs(strip.crop((20, 0, 21, strip.height)).tobytes())
+        for line, (gray, top, bottom) in enumerate(found):
+            yield line, gray, (10, top, 300, bottom)
+
+
+class WideReader(Reader):
+    """Lines one below the other, each of many words of the line's gray."""
+
+    def seen(self, strip):
+        for line in range(strip.height // 60):
+            top = 60 * line + 10
+            found = runs(strip.crop((0, top + 20, strip.width, top + 21)).tobytes())
+            yield from ((line, gray, (left, top, right, top + 40)) for gray, left, right in found)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32), st.integers(12, 200), st.integers(2, 150))
+def test_every_line_of_a_tall_picture_is_read_once(seed, height, gap):
+    tops = range(5, LONG - height - 5, height + gap)
+    rows = [[(10, top, 300, top + height)] for top in tops]
+    reader = TallReader(seed)
+
+    words = strips.read(sheet(rows, size=(320, LONG)), reader)
+
+    assert [w.text for w in words] == [f"w{number % 200}" for number in range(len(rows))]
+    assert len({w.line for w in words}) == len(rows)
+    assert reader.largest <= strips.LONGEST_SIDE
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_every_word_of_a_wide_picture_is_read_once_and_its_lines_stay_whole(seed, lines):
+    dice = random.Random(seed)
+    rows, expected = [], []
+    for number in range(lines):
+        left, row = 10, []
+        while left < LONG - 500:
+            width = dice.randint(20, 400)
+            row.append((left, 60 * number + 10, left + width, 60 * number + 50))
+            left += width + dice.randint(8, 60)
+        rows.append(row)
+        expected.append([f"w{number}"] * len(row))
+
+    words = strips.read(sheet(rows, size=(LONG, 60 * lines)), WideReader(seed))
+
+    assert [
+        [w.text for w in words if w.line == key] for key in dict.fromkeys(w.line for w in words)
+    ] == expected
+    for key in dict.fromkeys(w.line for w in words):
+        lefts = [w.box.left for w in words if w.line == key]
+        assert lefts == sorted(lefts)
+
+
+def test_lines_that_repeat_are_all_kept_with_something_busy_behind_them():
+    """No row is quiet then, so the seam goes through a line."""
+    rows = [[(10, top, 300, top + 40)] for top in range(5, LONG - 50, 42)]
+    picture = sheet([[]] * 7 + rows, size=(320, LONG))
+    for x in range(302, 320):
+        ImageDraw.Draw(picture).line((x, 0, x, LONG), fill=x % 2 * 255)
+
+    class Same(TallReader):
+        def __call__(self, strip):
+            return [replace(w, text="да") for w in super().__call__(strip)]
+
+    words = strips.read(picture, Same(3))
+
+    assert len(words) == len(rows)
+    assert ocr_text.layout(words).split() == ["да"] * len(rows)
+
+
+def test_strips_are_bounded_whatever_the_shape():
+    seen = []
+    for size in ((1, 70_000), (700, 34_000), (1500, 33_000), (60_000, 800), (32_768, 1)):
+        strips.read(Image.new("L", size, 255), lambda strip: seen.append(strip.size) or [])
+
+    assert max(max(size) for size in seen) <= 16_000
+    assert max(width * height for width, height in seen) <= 13_000_000
+
+
+@needs_tesseract
+def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
+    expected, (picture,) = report(shared_data, "10-tall-picture")
+
+    read = TesseractOcr().analyze(picture.read_bytes(), mime="", prompt="", now=NOW).ocr.text
+
+    lines = [line for line in read.splitlines() if line]
+    assert (len(lines), lines[0], lines[-1]) == (
+        expected["lines"],
+        expected["first"],
+        expected["last"],
+    )
+    assert lines == [f"{LINES[n % 10]} {n}" for n in range(expected["lines"])]
+
+
+@needs_tesseract
+def test_a_wide_picture_is_read_as_the_lines_it_has(shared_data):
+    narrow = [page((line,), ink="black", ground="white", size=40) for line in LINES]
+    picture = Image.new("L", (33_400, narrow[0].height), 255)
+    for number, one in enumerate(narrow):
+        picture.paste(one.convert("L"), (20 + 3300 * number, 0))
+
+    read = TesseractOcr().recognize(picture).text
+
+    assert len(read.split()) == len(" ".join(LINES).split())
+    assert found(read) >= 30

@@ -1,0 +1,109 @@
+"""
+Places of a concurrency limit: rows that outlive any connection, so a restart of PostgreSQL frees
+none whose call is still in progress.
+
+Taking a place is one INSERT of the lowest free number, and unique numbers decide between two that
+insert at once; giving it back is one DELETE. A place whose worker is gone is freed some ten seconds
+after its end, when the provider, too, has noticed that nobody waits for its answer.
+"""
+
+import uuid
+from datetime import datetime
+
+from django.db import Error, connection
+from django.utils import timezone
+
+from events import liveness
+from events.advisory_locks import key_of
+from vision.models import ConcurrencyPlace
+
+_in_hand: set[uuid.UUID] = set()
+"""Ids of the places that threads of this process hold; adding and discarding are atomic."""
+
+
+def held_by(tenant: str, *, name: str) -> int:
+    """How many places the tenant holds now."""
+    return ConcurrencyPlace.objects.filter(name=name, tenant=tenant).count()
+
+
+def take(
+    name: str, *, limit: int, tenant: str, most: int, unless_held: str = ""
+) -> uuid.UUID | None:
+    """
+    Take the lowest of the free places for the tenant; None if all, or its own `most`, are taken.
+
+    None also while somebody holds the advisory lock `unless_held`: nobody can take that lock
+    between the look at it and the taking of the place. Give the id that is returned to `give_back`. Not inside a transaction.
+    """
+    place_id = uuid.uuid4()
+    # In hand before a row can name it: see `release_forgotten`.
+    _in_hand.add(place_id)
+    taken = False
+    try:
+        taken = _insert(
+            id=place_id,
+            worker=liveness.worker_id(),
+            name=name,
+            limit=limit,
+            tenant=tenant,
+            most=most,
+            lock=key_of(unless_held) if unless_held else None,
+            now=timezone.now(),
+        )
+    finally:
+        if not taken:
+            _in_hand.discard(place_id)
+    return place_id if taken else None
+
+
+def give_back(place_id: uuid.UUID) -> None:
+    """Free the place; without a connection, `release_forgotten` does it. Never raises for that."""
+    try:
+        ConcurrencyPlace.objects.filter(pk=place_id).delete()
+    except Error:
+        connection.close()  # an error here would hide what came of the call
+    finally:
+        _in_hand.discard(place_id)
+
+
+def release_forgotten(*, now: datetime) -> int:
+    """
+    Free the places of workers that are gone, and those that this very process forgot.
+
+    It forgets one when the connection breaks while it is taken or given back.
+    """
+    del now  # whoever holds a place may hold it as long as it lives
+    # First the rows, then what is in hand: a place is in hand before its row can be seen.
+    rows = list(ConcurrencyPlace.objects.values_list("pk", "worker"))
+    mine = liveness.worker_id() if rows else None
+    forgotten = [
+        pk
+        for pk, worker in rows
+        if (pk not in _in_hand if worker == mine else liveness.is_gone(worker))
+    ]
+    return ConcurrencyPlace.objects.filter(pk__in=forgotten).delete()[0] if forgotten else 0
+
+
+def _insert(**values: str | int | uuid.UUID | datetime | None) -> bool:
+    with connection.cursor() as cursor:
+        # Where another INSERT took one of the numbers first, nothing is inserted: try again.
+        cursor.execute(
+            """
+            INSERT INTO vision_concurrency_place
+                   (id, name, number, tenant, tenant_number, worker, taken_at)
+            SELECT %(id)s, %(name)s, place.number, %(tenant)s, own.number, %(worker)s, %(now)s
+            FROM (SELECT number FROM generate_series(0, %(limit)s - 1) AS number
+                  EXCEPT SELECT number FROM vision_concurrency_place WHERE name = %(name)s
+                  ORDER BY number LIMIT 1) AS place,
+                 (SELECT number FROM generate_series(0, %(most)s - 1) AS number
+                  EXCEPT SELECT tenant_number FROM vision_concurrency_place
+                         WHERE name = %(name)s AND tenant = %(tenant)s
+                  ORDER BY number LIMIT 1) AS own
+            WHERE %(lock)s::bigint IS NULL
+               -- the columns: so that the lock is only tried when there is a place
+               OR pg_try_advisory_xact_lock(%(lock)s + 0 * (place.number + own.number))
+            ON CONFLICT DO NOTHING
+            """,
+            values,
+        )
+        return bool(cursor.rowcount == 1)

@@ -38,6 +38,13 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product):
         [line] = [line for line in page.splitlines() if line.startswith(f"{sample} ")]
         return float(line.rpartition(" ")[2])
 
+    def samples_on(page):
+        return [s for family in text_string_to_metric_families(page) for s in family.samples]
+
+    def missing(page):
+        wanted = {s for name in CONTRACT.keys() - WHILE_IT_LASTS for s in samples_of(name)}
+        return wanted - {sample.name for sample in samples_on(page)}
+
     def is_idle():
         return not Delivery.objects.filter(state__in=("pending", "leased")).exists()
 
@@ -46,14 +53,13 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product):
     assert wait_until(lambda: not heartbeats.unserved(subscriptions.queues()), seconds=60)
     product.manage("import_export", SAMPLE)
 
-    families = list(text_string_to_metric_families(text()))
-    samples = [(s.name, *sorted(s.labels.items())) for f in families for s in f.samples]
+    assert wait_until(lambda: not missing(text()), seconds=30), missing(text())
+    samples = [(s.name, *sorted(s.labels.items())) for s in samples_on(text())]
     assert len(samples) == len(set(samples))
-    names = {name for name, *_ in samples}
-    assert not {s for name in CONTRACT.keys() - WHILE_IT_LASTS for s in samples_of(name)} - names
     stored = 'media_processing_total{media="photo",outcome="success",stage="store"}'
     assert value(text(), stored) > 5
-    assert value(text(), 'storage_bucket_usage_gb{content_type="media"}') > 0
+    gauge = 'storage_bucket_usage_gb{content_type="media"}'
+    assert wait_until(lambda: value(text(), gauge) > 0, seconds=30)  # kept for some seconds
     assert value(text(), "storage_quota_check_duration_seconds_count") > 0
     assert wait_until(is_idle, seconds=120)
     analyzed = 'media_processing_total{media="photo",outcome="success",stage="analyze"}'

@@ -57,12 +57,20 @@ _last: Figures | None = None
 
 
 def read() -> Figures:
-    """Return the figures of all collectors, those of the last seconds where there are any."""
+    """
+    Return the figures of all collectors, those of the last seconds where there are any.
+
+    Of a database that hangs one scrape at a time waits; the others say soon that it is not up.
+    """
     global _last  # noqa: PLW0603 - one for the process
-    with _lock:
+    if not _lock.acquire(timeout=STATEMENT_SECONDS):
+        return Figures()
+    try:
         if _last is None or not _last.is_up or time.monotonic() - _last.at > KEPT:
             _last = _ask()
         return _last
+    finally:
+        _lock.release()
 
 
 def forget() -> None:

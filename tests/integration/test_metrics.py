@@ -341,6 +341,27 @@ class TestExposition:
         assert "secret" not in caplog.text
 
 
+def test_one_scrape_at_a_time_waits_for_a_database_that_hangs(monkeypatch):
+    """Else every scrape would take another thread of the web server, and soon the last."""
+    entered, leave = threading.Event(), threading.Event()
+    monkeypatch.setattr(scrape, "STATEMENT_SECONDS", 0.01)
+    monkeypatch.setattr(scrape, "_last", None)
+    monkeypatch.setattr(
+        scrape, "_ask", lambda: entered.set() or leave.wait(10) or scrape.Figures(is_up=True)
+    )
+    hanging = threading.Thread(target=scrape.read)
+    hanging.start()
+    entered.wait(10)
+    try:
+        samples = scraped(exposition.page()[0].decode())
+    finally:
+        leave.set()
+        hanging.join()
+
+    assert samples["metrics_backend_up", (("target", "database"),)] == 0
+    assert "media_bytes_total" in {name for name, _ in samples}
+
+
 @pytest.fixture
 def unused_folder(tmp_path, monkeypatch):
     """A folder in which nobody has counted anything yet; this process counts on in its own."""

@@ -11,7 +11,7 @@ Bound: the median of the ratios is at most 1.3.
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from bench import database
@@ -23,81 +23,118 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
 from bench import report, turns  # noqa: E402
-from bench.quota import _copy_of, _on  # noqa: E402
 from events.metrics import scrape  # noqa: E402
 from media.models import Channel, channel_id  # noqa: E402
 from telegram_assistant.metrics import exposition  # noqa: E402
 
 FEW, MANY, TENANTS, ROUNDS, MOST = 10_000, 1_000_000, 5, 31, 1.3
 
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a table: SQL for the columns that matter here; all others are empty or 0."""
+
+    table: str
+    columns: dict[str, str]
+    of: str
+
+
+_BETWEEN = "telegram_message_id BETWEEN %(first)s AND %(last)s"
 _ROWS = (
-    """
-    INSERT INTO posts (id, tenant_id, channel_id, telegram_message_id, grouped_id, source, content,
-        content_hash, posted_at, is_edited, telegram_post_url, urls, mentions, hashtags, has_media,
-        media_kind, media_state, media_name, post_author, via_bot, reactions_count, reactions,
-        forward_from_name, is_forward, extra, source_fingerprint, fingerprint, revision,
-        created_at, updated_at)
-    SELECT md5('post' || n)::uuid, c.tenant_id, c.id, n, CASE WHEN n %% 10 = 0 THEN n / 40 END,
-        'channel', 'Text ' || n, '', now() - n * interval '1 minute', false, '', '[]', '[]', '[]',
-        true, 'photo', 'stored', '', '', '', 0, '[]', '', false, '{}', '', '', 0, now(), now()
-    FROM generate_series(%(first)s, %(last)s) AS n
-    JOIN bench_channel AS c ON c.number = n %% %(tenants)s
-    """,
-    """
-    INSERT INTO media_groups (tenant_id, channel_id, grouped_id, album_kind, caption_text, posted_at,
-        items_count, content_hash, meta, status, version, revision, assembled_fingerprint,
-        created_at, updated_at)
-    SELECT tenant_id, channel_id, grouped_id, 'photo', '', min(posted_at), count(*), '', '{}',
-        CASE WHEN grouped_id %% 5 = 0 THEN 'waiting' ELSE 'complete' END, 1, 1, '', now(), now()
-    FROM posts WHERE grouped_id IS NOT NULL AND telegram_message_id BETWEEN %(first)s AND %(last)s
-    GROUP BY tenant_id, channel_id, grouped_id ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO media_group_items (group_id, post_id, position, media_kind, sha256, meta)
-    SELECT g.id, p.id, p.telegram_message_id %% 40 / 10,
-        'photo', repeat('a', 64), '{}'
-    FROM posts AS p JOIN media_groups AS g USING (channel_id, grouped_id)
-    WHERE p.telegram_message_id BETWEEN %(first)s AND %(last)s
-    """,
-    """
-    INSERT INTO events_outboxevent (topic, version, idempotency_key, payload, trace_id, tenant_id,
-        occurred_at, created_at)
-    SELECT 'posts.vision.uploaded', 'v1', 'key ' || n, '{}', 'trace', 'tenant', now(), now()
-    FROM generate_series(%(first)s, %(last)s) AS n
-    """,
-    """
-    INSERT INTO events_delivery (event_id, subscriber, queue, state, backfill, attempts, due_at,
-        error_code, error_details, error_trace, outcome)
-    SELECT e.id, s.name, 'default',
-        CASE e.id %% 4 WHEN 0 THEN 'pending' WHEN 1 THEN 'dead' ELSE 'done' END, true, 0, now(),
-        '', '', '', ''
-    FROM events_outboxevent AS e, (VALUES ('albums.collect'), ('vision.analyze_backfill')) AS s (name)
-    WHERE NOT EXISTS (SELECT FROM events_delivery AS d WHERE d.event_id = e.id)
-    """,
-    """
-    INSERT INTO post_enrichment (post_id, tenant_id, channel_id, kind, provider, params_hash,
-        status, error, data, metadata, summary, vision_analyzed_at, vision_provider, vision_version,
-        features_hash, vision_is_meme, vision_description, vision_ocr_text, vision_tokens_used,
-        vision_cost_microunits, s3_vision_keys, s3_media_keys, s3_crawl_keys, ocr_present,
-        created_at, updated_at)
-    SELECT id, tenant_id, channel_id, 'vision', 'gigachat', '', 'ok', '', '{}',
-        '{}', '', now(), 'gigachat', '1', '', false, 'A picture', '', 1300, 0, '[]', '[]', '[]',
-        false, now(), now()
-    FROM posts WHERE telegram_message_id BETWEEN %(first)s AND %(last)s
-        AND telegram_message_id %% 3 > 0
-    """,
-    """
-    INSERT INTO vision_picture_look (tenant_id, sha256, provider, model, schema_version, state,
-        is_reused, prompt_tokens, completion_tokens, precached_prompt_tokens, total_tokens, calls,
-        attempts, retry_rounds, error_class, reason, error, is_recent, posted_at, wait_reason,
-        reserved_tokens, follow_up_due, analysis, created_at, updated_at)
-    SELECT tenant_id, md5(id::text) || md5(id::text || 'x'), 'gigachat', 'GigaChat-2-Pro', '1',
-        CASE WHEN waits THEN 'waiting' ELSE 'done' END, false, 0, 0, 0, 0, 0, 0, 0, '', '', '',
-        false, posted_at, CASE WHEN waits THEN 'daily_limit' ELSE '' END, 0, false, '{}', now(), now()
-    FROM (SELECT *, telegram_message_id %% 4 = 0 AS waits FROM posts) AS p
-    WHERE telegram_message_id BETWEEN %(first)s AND %(last)s
-    """,
+    Rows(
+        "posts",
+        {
+            "id": "md5('post' || n)::uuid",
+            "tenant_id": "c.tenant_id",
+            "channel_id": "c.id",
+            "telegram_message_id": "n",
+            "grouped_id": "CASE WHEN n %% 10 = 0 THEN n / 40 END",
+            "content": "'Text ' || n",
+            "has_media": "true",
+            "media_kind": "'photo'",
+            "media_state": "'stored'",
+        },
+        "generate_series(%(first)s, %(last)s) AS n"
+        " JOIN bench_channel AS c ON c.number = n %% %(tenants)s",
+    ),
+    Rows(
+        "media_groups",
+        {
+            "tenant_id": "p.tenant_id",
+            "channel_id": "p.channel_id",
+            "grouped_id": "p.grouped_id",
+            "album_kind": "'photo'",
+            "status": "CASE WHEN p.grouped_id %% 5 = 0 THEN 'waiting' ELSE 'complete' END",
+        },
+        f"(SELECT DISTINCT tenant_id, channel_id, grouped_id FROM posts"
+        f" WHERE grouped_id IS NOT NULL AND {_BETWEEN}) AS p ON CONFLICT DO NOTHING",
+    ),
+    Rows(
+        "media_group_items",
+        {
+            "group_id": "g.id",
+            "post_id": "p.id",
+            "position": "p.telegram_message_id %% 40 / 10",
+            "media_kind": "'photo'",
+            "sha256": "repeat('a', 64)",
+        },
+        f"posts AS p JOIN media_groups AS g USING (channel_id, grouped_id) WHERE {_BETWEEN}",
+    ),
+    Rows(
+        "events_outboxevent",
+        {"topic": "'posts.vision.uploaded'", "idempotency_key": "'key ' || n"},
+        "generate_series(%(first)s, %(last)s) AS n",
+    ),
+    Rows(
+        "events_delivery",
+        {
+            "event_id": "e.id",
+            "subscriber": "s.name",
+            "state": "CASE e.id %% 4 WHEN 0 THEN 'pending' WHEN 1 THEN 'dead' ELSE 'done' END",
+        },
+        "events_outboxevent AS e,"
+        " (VALUES ('albums.collect'), ('vision.analyze_backfill')) AS s (name)"
+        " WHERE NOT EXISTS (SELECT FROM events_delivery AS d WHERE d.event_id = e.id)",
+    ),
+    Rows(
+        "post_enrichment",
+        {
+            "post_id": "id",
+            "tenant_id": "tenant_id",
+            "channel_id": "channel_id",
+            "kind": "'vision'",
+            "status": "'ok'",
+            "vision_analyzed_at": "now()",
+            "vision_provider": "'gigachat'",
+        },
+        f"posts WHERE {_BETWEEN} AND telegram_message_id %% 3 > 0",
+    ),
+    Rows(
+        "vision_picture_look",
+        {
+            "tenant_id": "tenant_id",
+            "sha256": "md5(id::text) || md5(id::text || 'x')",
+            "provider": "'gigachat'",
+            "state": "CASE WHEN waits THEN 'waiting' ELSE 'done' END",
+            "wait_reason": "CASE WHEN waits THEN 'daily_limit' ELSE '' END",
+            "posted_at": "posted_at",
+            "analysis": "'{}'",
+        },
+        f"(SELECT *, telegram_message_id %% 4 = 0 AS waits FROM posts WHERE {_BETWEEN}) AS p",
+    ),
 )
+_EMPTY = {
+    "boolean": "false",
+    "jsonb": "'[]'",
+    "timestamp with time zone": "now()",
+    "character varying": "''",
+    "text": "''",
+}
+"""What stands in a column that must have a value, by its type; 0 in one of numbers."""
+_MUST_HAVE_A_VALUE = """
+    SELECT column_name, data_type FROM information_schema.columns
+    WHERE table_name = %s AND is_nullable = 'NO' AND is_generated = 'NEVER' AND is_identity = 'NO'
+"""
 
 
 def main() -> int:
@@ -107,9 +144,9 @@ def main() -> int:
     with database.fresh() as name:
         _channels()
         _load(1, FEW)
-        with _copy_of(name) as full:
+        with database.copy_of(name) as full:
             small = connections["default"]
-            with _on(full):
+            with database.on(full):
                 started = time.monotonic()
                 _load(FEW + 1, many)
                 print(f"   loaded {many:,} posts in {time.monotonic() - started:.0f} s")
@@ -127,10 +164,9 @@ def main() -> int:
 
 
 def _scraped(wrapper: BaseDatabaseWrapper) -> float:
-    with _on(wrapper):
+    with database.on(wrapper):
         scrape.forget()
-        page: Callable[[], object] = exposition.page
-        return turns.timed(page)
+        return turns.timed(exposition.page)
 
 
 def _channels() -> None:
@@ -150,9 +186,20 @@ def _channels() -> None:
 
 def _load(first: int, last: int) -> None:
     with connection.cursor() as cursor:
-        for statement in _ROWS:
-            cursor.execute(statement, {"first": first, "last": last, "tenants": TENANTS})
+        for rows in _ROWS:
+            cursor.execute(_insert(rows), {"first": first, "last": last, "tenants": TENANTS})
     database.analyze()
+
+
+def _insert(rows: Rows) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_MUST_HAVE_A_VALUE, [rows.table])
+        others = {name: _EMPTY.get(kind, "0") for name, kind in cursor.fetchall()}
+    columns = others | rows.columns
+    return (
+        f"INSERT INTO {rows.table} ({', '.join(columns)})"
+        f" SELECT {', '.join(columns.values())} FROM {rows.of}"
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from django_q.tasks import async_task
 from events import outbox
 from events.models import Delivery, DeliveryState
 from telegram_assistant.embedded_postgres import server
-from tests.acceptance.probe.handlers import TABLE, Probe, register
+from tests.acceptance.probe.handlers import TABLE, Probe, register, unregister
 from tests.acceptance.product import ROOT, Product, in_session, wait_until
 from tests.processes import Python
 
@@ -63,6 +63,7 @@ def product(tmp_path, settings):
     product = Product(tmp_path, extra=PROBE | {"DJANGO_SECRET_KEY": settings.SECRET_KEY})
     yield product
     product.kill_workers()
+    unregister()
     execute("DROP TABLE probe_handled")
 
 

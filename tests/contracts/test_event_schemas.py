@@ -56,7 +56,7 @@ FROM_OTHER_SOURCES = {
     "telegram_file_id", "thread_id", "forward_from_peer_id", "author_peer_id", "author_type",
 }  # fmt: skip
 """Exports do not have these; a live connection to Telegram does."""
-SAME_IN_EVERY_EVENT = {"user_id", "schema_ref", "requires_vision", "next_retry_at"}
+SAME_IN_EVERY_EVENT = {"schema_ref", "requires_vision", "next_retry_at"}
 
 
 def test_no_field_is_promised_that_nobody_writes():

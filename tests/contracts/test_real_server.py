@@ -114,7 +114,7 @@ def test_an_import_killed_again_and_again_reserves_its_bytes_once(
         ) as child:
             assert child.stdout.readline() == "half\n"
             child.send_signal(signal.SIGKILL)
-        assert reserved_bytes() == FILES * FILE_BYTES
+        assert 0 < reserved_bytes() <= FILES * FILE_BYTES
         held = sum(map(real_s3.upload_bytes, real_s3.uploads()))
         assert 0 < held <= reserved_bytes()
 

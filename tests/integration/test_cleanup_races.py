@@ -151,7 +151,9 @@ def test_an_enrichment_never_points_to_a_result_that_was_cleaned_up(tenant, stor
             mime="text/plain",
             now=timezone.now() - LONG_AGO,
         )
-        delay, one = chance.random() * 0.02, random.Random(number)
+        # Now the one goes ahead, now the other, now both are close: whatever else the machine does.
+        delay = (0.0, chance.random() * 0.02, 0.1)[number % 3]
+        one = random.Random(number)
 
         def settle(delay=delay):
             time.sleep(delay)

@@ -117,6 +117,10 @@ class LedgerMachine(RuleBasedStateMachine):
         except QuotaExceeded:
             assert selectors.taken_in_all() <= before
             return multiple()
+        except StoreUnavailable:  # what a gone writer left under this key cannot be deleted now
+            assert self.down
+            assert selectors.taken_in_all() == before
+            return multiple()
         taken = selectors.taken(tenant_id=tenant.pk, content_type=kind)
         assert taken.tenant <= (80 if tenant.limit_bytes is None else tenant.limit_bytes)
         return reservation

@@ -6,4 +6,6 @@ class ProbeConfig(AppConfig):
     label = "probe"
 
     def ready(self) -> None:
-        from tests.acceptance.probe import handlers  # noqa: F401, PLC0415 - registers itself
+        from tests.acceptance.probe import handlers  # noqa: PLC0415 - it imports models
+
+        handlers.register()

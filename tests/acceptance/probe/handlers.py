@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import connection
 
 from events.schemas import Event
-from events.subscriptions import Mode, subscribe
+from events.subscriptions import Mode, subscribe, unsubscribe
 
 TABLE = """
     CREATE TABLE IF NOT EXISTS probe_handled (
@@ -34,16 +34,21 @@ def note(event: Probe, **_: object) -> str:
     return "noted"
 
 
+SUBSCRIBERS = (
+    ("rows", "default", Mode.TRANSACTIONAL, 50),
+    ("outside", "probe_outside", Mode.LEASED, 10),
+    ("other", "probe_other", Mode.TRANSACTIONAL, 50),
+)
+
+
 def register() -> None:
-    for name, queue, mode, batch in (
-        ("rows", "default", Mode.TRANSACTIONAL, 50),
-        ("outside", "probe_outside", Mode.LEASED, 10),
-        ("other", "probe_other", Mode.TRANSACTIONAL, 50),
-    ):
+    for name, queue, mode, batch in SUBSCRIBERS:
         subscribe(
             Probe, name=f"probe.{name}", queue=queue, mode=mode, batch=batch,
             when=lambda event, name=name: event.to == name,
         )(note)  # fmt: skip
 
 
-register()
+def unregister() -> None:
+    for name, *_ in SUBSCRIBERS:
+        unsubscribe(f"probe.{name}")

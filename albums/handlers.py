@@ -3,13 +3,17 @@
 from datetime import datetime
 from typing import Any
 
+from albums import metrics
 from albums.services import assemble, collect
 from events.schemas import AlbumParsedEventV1, PostParsedEventV1, VisionAnalyzedEventV1
 from events.subscriptions import Mode, subscribe
 
 
 @subscribe(
-    PostParsedEventV1, name="albums.collect", when=lambda event: event.grouped_id is not None
+    PostParsedEventV1,
+    name="albums.collect",
+    when=lambda event: event.grouped_id is not None,
+    on_failure=metrics.count_failed_collection,
 )
 def collect_album(event: PostParsedEventV1, **_: Any) -> str:
     return collect.save_media_group(post_id=event.post_id, tenant_id=event.tenant_id)

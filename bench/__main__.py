@@ -19,6 +19,7 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "scrape",
     "vision",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import django
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def setup() -> None:
@@ -51,3 +52,36 @@ def analyze() -> None:
 
 def migrate() -> None:
     call_command("migrate", verbosity=0)
+
+
+@contextmanager
+def copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
+    """Open a separate connection to a copy of the database `name`."""
+    copy = f"{name}_full"
+    _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
+    current = connections["default"]
+    wrapper = type(current)({**current.settings_dict, "NAME": copy}, "default")
+    try:
+        yield wrapper
+    finally:
+        wrapper.close()
+        _administer(f"DROP DATABASE {copy}")
+
+
+def _administer(*statements: str) -> None:
+    """Execute in another database: one with connections can be neither copied nor dropped."""
+    connections["default"].close()
+    with connections["default"]._nodb_cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@contextmanager
+def on(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
+    """Use the database of `wrapper` inside the block."""
+    before = connections["default"]
+    connections["default"] = wrapper
+    try:
+        yield
+    finally:
+        connections["default"] = before

@@ -10,8 +10,7 @@ import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from statistics import median
 
 from bench import database
@@ -50,9 +49,9 @@ def main() -> int:
         client = Client(SERVER_NAME="localhost")
         client.force_login(User.objects.create_user("operator", is_staff=True))
         _load(tenants, FEW)
-        with _copy_of(name) as full:
+        with database.copy_of(name) as full:
             small = connections["default"]
-            with _on(full):
+            with database.on(full):
                 started = time.monotonic()
                 _load(tenants, MANY - FEW)
                 print(f"   loaded {MANY:,} objects in {time.monotonic() - started:.0f} s")
@@ -99,7 +98,7 @@ def _compare(
         turns = list(ledgers.items())
         for name, work in works.items():
             for rows, wrapper in turns if number % 2 else reversed(turns):
-                with _on(wrapper):
+                with database.on(wrapper):
                     started = time.perf_counter()
                     work()
                     seconds = time.perf_counter() - started
@@ -119,39 +118,6 @@ def _tell(times: Times) -> int:
             ),
         ]
     return report.close(figures)
-
-
-@contextmanager
-def _copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
-    """Open a separate connection to a copy of the database `name`."""
-    copy = f"{name}_full"
-    _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
-    current = connections["default"]
-    wrapper = type(current)({**current.settings_dict, "NAME": copy}, "default")
-    try:
-        yield wrapper
-    finally:
-        wrapper.close()
-        _administer(f"DROP DATABASE {copy}")
-
-
-def _administer(*statements: str) -> None:
-    """Execute in another database: one with connections can be neither copied nor dropped."""
-    connections["default"].close()
-    with connections["default"]._nodb_cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-@contextmanager
-def _on(wrapper: BaseDatabaseWrapper) -> Iterator[None]:
-    """Use the database of `wrapper` inside the block."""
-    before = connections["default"]
-    connections["default"] = wrapper
-    try:
-        yield
-    finally:
-        connections["default"] = before
 
 
 def _load(tenants: list[Tenant], count: int) -> None:

@@ -7,6 +7,9 @@ class EventsConfig(AppConfig):
     verbose_name = _("Events")
 
     def ready(self) -> None:
-        from events.inspection import checks  # noqa: PLC0415 - models are ready only now
+        from events.delivery.figures import DeliveryCollector  # noqa: PLC0415 - models are ready only now
+        from events.inspection import checks  # noqa: PLC0415 - see above
+        from events.metrics import scrape  # noqa: PLC0415 - see above
 
         checks.register_all()
+        scrape.register(DeliveryCollector())

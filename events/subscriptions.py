@@ -45,6 +45,7 @@ class Subscription:
     lease: timedelta = LEASE
     backoff: Backoff = field(default_factory=Backoff)
     when: Callable[[Any], bool] | None = None
+    on_failure: Callable[[Exception], None] | None = None
 
     def matches(self, event: Event) -> bool:
         """Whether the event has the topic and version of the schema, and passes `when`."""
@@ -66,12 +67,14 @@ def subscribe(
     lease: timedelta = LEASE,
     backoff: Backoff | None = None,
     when: Callable[[Any], bool] | None = None,
+    on_failure: Callable[[Exception], None] | None = None,
 ) -> Callable[[Handler], Handler]:
     """
     Register a handler under a stable name, which is stored with its deliveries.
 
     Each of `threads` threads claims `batch` deliveries at once; a batch must be done within
-    `lease`. `when` decides at publishing time whether a delivery is made at all.
+    `lease`. `when` decides at publishing time whether a delivery is made at all. `on_failure` hears
+    of each attempt that failed, once, also where a batch was tried as a whole before.
     """
 
     def register(handler: Handler) -> Handler:
@@ -88,6 +91,7 @@ def subscribe(
             lease=lease,
             backoff=backoff or Backoff(),
             when=when,
+            on_failure=on_failure,
         )
         return handler
 

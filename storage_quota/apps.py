@@ -8,7 +8,7 @@ class StorageQuotaConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
-        from events import scrape  # noqa: PLC0415 - see above
+        from events.metrics import scrape  # noqa: PLC0415 - see above
         from storage_quota import health, metrics  # noqa: PLC0415 - see above
         from storage_quota.tenant_settings import check_limits  # noqa: PLC0415 - see above
 

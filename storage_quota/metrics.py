@@ -1,58 +1,68 @@
 """Prometheus metrics of the ledger, the limits and cleanups (CONTRACT §7.7)."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Final
 from uuid import UUID
 
-from prometheus_client import Counter, Gauge, Histogram, Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
+from events.metrics import TENANTS, counter, gauge, histogram, measured, scrape
 from storage_quota import selectors
 from storage_quota.limits import QuotaForecast
 from storage_quota.models import ContentType, Reservation
 from storage_quota.units import GIB
 
-VIOLATIONS: Final = Counter(
+_TYPES: Final = tuple(ContentType.values)
+CLEANUP_TYPES: Final = ("command", "console", "lifecycle", "operator", "threshold")
+"""Who asks for cleanups."""
+
+BUCKET_USAGE: Final = measured(
+    "storage_bucket_usage_gb", "GiB stored by all tenants", "content_type"
+)
+TENANT_USAGE: Final = measured(
+    "tenant_storage_usage_gb", "GiB stored by a tenant", "tenant_id", "content_type"
+)
+VIOLATIONS: Final = counter(
     "storage_quota_violations_total",
     "Uploads refused, or forecast to be, by the limit they would pass",
-    ["tenant_id", "reason"],
+    {"tenant_id": TENANTS, "reason": ("bucket_full", "tenant_limit", "type_limit")},
 )
-CHECK_SECONDS: Final = Histogram(
+CHECK_SECONDS: Final = histogram(
     "storage_quota_check_duration_seconds",
     "Time to decide about a forecast, or to decide about and make a batch of reservations",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
 
-CLEANUPS: Final = Counter(
+CLEANUPS: Final = counter(
     "storage_emergency_cleanups_total", "Emergency cleanups that ran, whatever asked for them"
 )
-EVICTIONS: Final = Counter(
-    "storage_lru_evictions_total", "Objects evicted", ["content_type", "tenant_id"]
+EVICTIONS: Final = counter(
+    "storage_lru_evictions_total",
+    "Objects evicted",
+    {"content_type": _TYPES, "tenant_id": TENANTS},
 )
-EVICTION_OUTCOMES: Final = Counter(
+EVICTION_OUTCOMES: Final = counter(
     "lru_eviction_operations_total",
     "What became of objects chosen for eviction: evicted, in_use, left",
-    ["content_type", "reason"],
+    {"content_type": _TYPES, "reason": ("evicted", "in_use", "left")},
 )
 # These count up, but a Counter would add `_total` to the names that the contract gives.
-EVICTION_BYTES: Final = Gauge(
-    "lru_eviction_freed_bytes",
-    "Bytes freed by eviction",
-    ["content_type"],
-    multiprocess_mode="sum",
+EVICTION_BYTES: Final = gauge(
+    "lru_eviction_freed_bytes", "Bytes freed by eviction", {"content_type": _TYPES}, mode="sum"
 )
-EVICTION_CANDIDATES: Final = Gauge(
+EVICTION_CANDIDATES: Final = gauge(
     "lru_candidates_scanned",
     "Candidates examined again just before their eviction",
-    ["content_type"],
-    multiprocess_mode="sum",
+    {"content_type": _TYPES},
+    mode="sum",
 )
-CLEANUP_FREED_GB: Final = Gauge(
+CLEANUP_FREED_GB: Final = gauge(
     "storage_cleanup_freed_gb",
     "GiB the last cleanup freed, by who asked for it",
-    ["cleanup_type"],
-    multiprocess_mode="mostrecent",
+    {"cleanup_type": CLEANUP_TYPES},
+    mode="mostrecent",
 )
 
 
@@ -83,18 +93,14 @@ class LedgerCollector(Collector):
     """Reads stored bytes from the ledger's sums at each scrape; reservations are not included."""
 
     def collect(self) -> Iterator[Metric]:
-        bucket = GaugeMetricFamily(
-            "storage_bucket_usage_gb", "GiB stored by all tenants", labels=["content_type"]
-        )
-        tenant = GaugeMetricFamily(
-            "tenant_storage_usage_gb",
-            "GiB stored by a tenant",
-            labels=["tenant_id", "content_type"],
-        )
+        bucket, tenant = BUCKET_USAGE.family(), TENANT_USAGE.family()
         sums = dict.fromkeys(ContentType.values, 0)
+        own = dict.fromkeys(product(scrape.few_tenants(), ContentType.values), 0)
         for tenant_id, content_type, size_bytes in selectors.usage_rows():
             sums[content_type] += size_bytes
-            tenant.add_metric([str(tenant_id), content_type], size_bytes / GIB)
+            own[str(tenant_id), content_type] = size_bytes
+        for labels, size_bytes in own.items():
+            tenant.add_metric(labels, size_bytes / GIB)
         for content_type, size_bytes in sums.items():
             bucket.add_metric([content_type], size_bytes / GIB)
         yield from (bucket, tenant)

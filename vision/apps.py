@@ -8,8 +8,8 @@ class VisionConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
-        from events import scrape  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
+        from events.metrics import scrape  # noqa: PLC0415 - see above
         from vision import checks, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
         from vision.analysis import claims  # noqa: PLC0415 - see above
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above

@@ -1,45 +1,52 @@
 """Gauges that Prometheus reads from the rows: budgets, the backlog, circuit breakers."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from django.db.models import Count
+from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from prometheus_client import Metric
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from accounts.models import Tenant
+from events.metrics.scrape import COUNTED, few_tenants
+from vision import metrics
 from vision.limits import budget, circuit_breaker
-from vision.models import AnalysisState, PaidAnalysis, ProviderHealth, TokenBudget
+from vision.models import ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
 
-_STATES = ("closed", "open", "half_open", "paused")
+# Read from the index of the backlog alone, and never more of it than so many rows a tenant.
+_WAITING = """
+    SELECT t.id, waiting.wait_reason, waiting.count
+    FROM accounts_tenant AS t CROSS JOIN LATERAL (
+        SELECT wait_reason, count(*) FROM (
+            SELECT wait_reason FROM vision_picture_look
+            WHERE tenant_id = t.id AND state = 'waiting' LIMIT %s
+        ) AS first GROUP BY wait_reason
+    ) AS waiting
+"""
 
 
 class VisionCollector(Collector):
-    """Gauges at the time of the scrape; budgets of tenants that used tokens this month only."""
+    """Gauges at the time of the scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _budgets()
+        now = timezone.now()
+        yield from _budgets(now)
         yield _backlog()
-        yield _breakers()
+        yield _breakers(now)
 
 
-def _budgets() -> Iterator[Metric]:
-    share = GaugeMetricFamily(
-        "vision_budget_usage_gauge",
-        "Tokens used and reserved today, as a share of the daily limit",
-        labels=["tenant_id"],
-    )
-    tokens = GaugeMetricFamily(
-        "vision_budget_usage_tokens", "Tokens used and reserved", labels=["tenant_id", "period"]
-    )
-    now = timezone.now()
+def _budgets(now: datetime) -> Iterator[Metric]:
+    """Of tenants that used tokens this month, and of the others while they are few."""
+    share, tokens = metrics.BUDGET_SHARE.family(), metrics.BUDGET_TOKENS.family()
     first = budget.day_of(now).replace(day=1)
-    active = TokenBudget.objects.filter(day__gte=first).values("tenant")
-    for tenant in Tenant.objects.filter(pk__in=active):
-        spent = budget.spent(tenant, now)
+    active = set(TokenBudget.objects.filter(day__gte=first).values_list("tenant", flat=True))
+    shown = Tenant.objects.filter(Q(pk__in=active) | Q(pk__in=few_tenants()))
+    for tenant in shown.order_by("pk"):
+        spent = budget.spent(tenant, now) if tenant.pk in active else budget.NOTHING
         tokens.add_metric([str(tenant.pk), "day"], spent.day)
         tokens.add_metric([str(tenant.pk), "month"], spent.month)
         limit = _daily_limit(tenant)
@@ -56,26 +63,18 @@ def _daily_limit(tenant: Tenant) -> int | None:
 
 
 def _backlog() -> Metric:
-    waiting = GaugeMetricFamily(
-        "vision_pictures_waiting",
-        "Pictures that wait for a paid analysis",
-        labels=["tenant_id", "reason"],
-    )
-    rows = PaidAnalysis.objects.filter(state=AnalysisState.WAITING).values_list(
-        "tenant", "wait_reason"
-    )
-    for tenant_id, reason, count in rows.order_by().annotate(Count("pk")):
-        waiting.add_metric([str(tenant_id), reason], count)
+    waiting = metrics.WAITING.family()
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [COUNTED])
+        for tenant_id, reason, count in cursor.fetchall():
+            waiting.add_metric([str(tenant_id), reason], count)
     return waiting
 
 
-def _breakers() -> Metric:
-    states = GaugeMetricFamily(
-        "circuit_breaker_state", "1 for the state the breaker is in", labels=["name", "state"]
-    )
-    now = timezone.now()
+def _breakers(now: datetime) -> Metric:
+    states = metrics.BREAKER_STATE.family()
     for row in ProviderHealth.objects.all():
         current = circuit_breaker.state(row, now=now)
-        for state in _STATES:
+        for state in metrics.BREAKER_STATES:
             states.add_metric([row.provider, state], float(state == current))
     return states

@@ -1,12 +1,15 @@
 """Assemble an album once all its items are analyzed: merge, store the summary, publish once."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
 
+from albums import metrics
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.services import album_events
 from albums.services.assembly import Assembly
@@ -16,6 +19,7 @@ from events import liveness, outbox
 from events.errors import RetryLater
 from storage_quota import keys, services
 from storage_quota.models import ContentType
+from storage_quota.object_store.packing import json_bytes
 from vision.models import EnrichmentKind, PostEnrichment
 
 logger = logging.getLogger(__name__)
@@ -46,11 +50,12 @@ def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> st
     group = MediaGroup.objects.filter(pk=group_id).first()
     if group is None:
         return "album is gone"
-    if answer := _nothing_to_do(group, read_items(group), overdue=overdue):
-        return answer
-    if not _claim(group, now=now):
-        raise RetryLater("another worker assembles this album", after=RETRY_AFTER)
-    return _assemble_claimed(group, now=now, overdue=overdue)
+    with metrics.counting_failures():
+        if answer := _nothing_to_do(group, read_items(group), overdue=overdue):
+            return answer
+        if not _claim(group, now=now):
+            raise RetryLater("another worker assembles this album", after=RETRY_AFTER)
+        return _assemble_claimed(group, now=now, overdue=overdue)
 
 
 def _nothing_to_do(group: MediaGroup, items: Sequence[ItemView], *, overdue: bool) -> str:
@@ -67,6 +72,7 @@ def _nothing_to_do(group: MediaGroup, items: Sequence[ItemView], *, overdue: boo
 
 
 def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str:
+    started = time.monotonic()
     try:
         # Read again under the claim: since the first reading another worker may have assembled
         # the album. A worker that changes an item from now on finds the claim and retries later.
@@ -86,10 +92,25 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         with transaction.atomic():
             # Before the row of the album is locked: an eviction takes them in this order.
             kept = services.lock_existing([s3_key] if s3_key else [])
-            return _settle(assembly, s3_key if s3_key in kept else None)
+            version = _settle(assembly, s3_key if s3_key in kept else None)
     except BaseException:
         _release_claim(group)
         raise
+    _observe(assembly, version=version, seconds=time.monotonic() - started)
+    return str(assembly.status)
+
+
+def _observe(assembly: Assembly, *, version: int, seconds: float) -> None:
+    """Count the assembly, once its transaction and those around it are committed."""
+    observe = partial(
+        metrics.observe_assembly,
+        assembly.status,
+        version=version,
+        lag_seconds=assembly.lag_seconds,
+        summary_bytes=len(json_bytes(assembly.document())),
+        seconds=seconds,
+    )
+    transaction.on_commit(observe)
 
 
 def release_claims_of_gone_workers(**_: object) -> int:
@@ -133,8 +154,8 @@ def _store_summary(assembly: Assembly) -> str | None:
     return key
 
 
-def _settle(assembly: Assembly, s3_key: str | None) -> str:
-    """Write the result into the row and publish it, unless the album changed meanwhile."""
+def _settle(assembly: Assembly, s3_key: str | None) -> int:
+    """Write the result into the row and publish it, unless the album changed; its new version."""
     group = MediaGroup.objects.select_for_update(no_key=True).get(pk=assembly.group.pk)
     if group.content_hash != assembly.group.content_hash:
         raise RetryLater("an item came meanwhile", after=RETRY_AFTER)
@@ -152,4 +173,4 @@ def _settle(assembly: Assembly, s3_key: str | None) -> str:
     )
     # In the transaction that settles: the event exists exactly where the result does.
     outbox.publish(album_events.assembled(group, assembly, s3_key))
-    return str(assembly.status)
+    return int(group.version)

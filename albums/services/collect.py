@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from albums import metrics
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
 from albums.services import album_events
 from events import outbox
@@ -123,6 +124,7 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
     group.save()
     if items:
         outbox.publish(album_events.parsed(group, items, first=first))
+        transaction.on_commit(metrics.count_parsed)
     return True
 
 

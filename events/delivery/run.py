@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from events import backfill, trace
-from events.delivery import claims, dead_letters
+from events.delivery import claims, dead_letters, figures
 from events.delivery.about import about_delivery
 from events.errors import RetryLater
 from events.models import Delivery
@@ -75,6 +75,13 @@ def deliver_batch(subscription: Subscription, *, proceed: Proceed = always) -> T
     else:
         tally = _projection(subscription)
     tally.seconds = time.monotonic() - started
+    figures.count(
+        subscription.name,
+        done=tally.done,
+        failed=tally.failed,
+        postponed=tally.postponed,
+        dead=tally.dead,
+    )
     return tally
 
 
@@ -281,6 +288,8 @@ def _settle_failure(
         claims.postpone(delivery, result, now=now)
         tally.postponed += 1
     elif isinstance(result, Exception):
+        if subscription.on_failure is not None:
+            subscription.on_failure(result)
         failure = dead_letters.failure_of(result)
         died = dead_letters.fail(subscription, delivery, failure, now=now)
         tally.dead += died

@@ -20,11 +20,16 @@ import psutil
 from fasteners import InterProcessLock
 from prometheus_client.mmap_dict import MmapedDict
 
-from telegram_assistant.metrics.folder import VARIABLE
+from events.metrics import exemplars
+from events.metrics.exemplars import PREFIX
+from telegram_assistant.metrics.folder import VARIABLE, remove_abandoned
 
 logger = logging.getLogger(__name__)
 
-NAME: Final = re.compile(r"(?P<kind>counter|histogram|summary|gauge_[a-z]+)_(?P<pid>\d+)\.db")
+EXEMPLARS: Final = PREFIX.removesuffix("_")
+NAME: Final = re.compile(
+    rf"(?P<kind>counter|histogram|summary|gauge_[a-z]+|{EXEMPLARS})_(?P<pid>\d+)\.(db|json|draft)"
+)
 DEAD: Final = "dead"
 """The word that replaces the pid in the file names of that set."""
 
@@ -50,21 +55,33 @@ def settled(folder: Path) -> Iterator[list[str]]:
 
 def tidy() -> None:
     """Merge at a start; an installation that is never scraped would keep the files of every run."""
-    with settled(Path(os.environ[VARIABLE])):
+    folder = Path(os.environ[VARIABLE])
+    with settled(folder):
         pass
+    remove_abandoned(folder)
 
 
 def _merge_ended(folder: Path) -> None:
     dead: dict[str, list[Path]] = {}
-    for path in folder.glob("*.db"):
+    for path in folder.iterdir():
         name = NAME.fullmatch(path.name)
-        if name and not psutil.pid_exists(int(name["pid"])):
+        if name and _has_ended(int(name["pid"])):
             dead.setdefault(name["kind"], []).append(path)
     for kind, paths in dead.items():
-        if add := _ADD.get(kind):
+        if kind == EXEMPLARS:
+            exemplars.merge(folder / f"{PREFIX}{DEAD}.json", paths)
+        elif add := _ADD.get(kind):
             _merge(folder / f"{kind}_{DEAD}.db", paths, add)
         for path in paths:
             path.unlink()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the process counts no more; in a container often nobody collects the dead."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _merge(target: Path, paths: list[Path], add: Callable[[Value, Value], Value]) -> None:

@@ -71,10 +71,10 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     if settings.METRICS.token is not None and not gate.is_open_to(environ):
         return _refuse(HTTPStatus.UNAUTHORIZED, start_response)
     try:
-        body = exposition.text()
+        body, content_type = exposition.page(environ.get("HTTP_ACCEPT", ""))
     finally:
         connections.close_all()
-    start_response("200 OK", [("Content-Type", exposition.CONTENT_TYPE)])
+    start_response("200 OK", [("Content-Type", content_type)])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 

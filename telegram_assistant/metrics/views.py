@@ -21,8 +21,8 @@ class MayScrape(BasePermission):
         return gate.is_open_to(request.META) or is_operator(request.user)
 
 
-class OneFormat(BaseContentNegotiation):
-    """Always the same format: Prometheus asks for several, and accepts this one."""
+class OwnFormats(BaseContentNegotiation):
+    """Whatever is asked for: the page chooses its format by itself, and always has one."""
 
     def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         return None
@@ -37,7 +37,8 @@ class OneFormat(BaseContentNegotiation):
 @extend_schema(exclude=True)
 class MetricsView(APIView):
     permission_classes = (MayScrape,)
-    content_negotiation_class = OneFormat
+    content_negotiation_class = OwnFormats
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(exposition.text(), content_type=exposition.CONTENT_TYPE)
+        body, content_type = exposition.page(request.headers.get("Accept", ""))
+        return HttpResponse(body, content_type=content_type)

@@ -1,13 +1,17 @@
 """The real workers serve what they count, also after their command has returned."""
 
+import os
 import signal
 import socket
 import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from events import heartbeats, subscriptions
+from events.models import Delivery
 from tests.acceptance.product import SAMPLE, Product, wait_until
+from tests.counted import CONTRACT, WHILE_IT_LASTS, samples_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,16 +34,49 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product):
         except OSError:
             return ""
 
+    def value(page, sample):
+        [line] = [line for line in page.splitlines() if line.startswith(f"{sample} ")]
+        return float(line.rpartition(" ")[2])
+
+    def samples_on(page):
+        return [s for family in text_string_to_metric_families(page) for s in family.samples]
+
+    def missing(page):
+        wanted = {s for name in CONTRACT.keys() - WHILE_IT_LASTS for s in samples_of(name)}
+        return wanted - {sample.name for sample in samples_on(page)}
+
+    def is_idle():
+        return not Delivery.objects.filter(state__in=("pending", "leased")).exists()
+
     product.start_workers()
     assert wait_until(text, seconds=60), product.log
     assert wait_until(lambda: not heartbeats.unserved(subscriptions.queues()), seconds=60)
     product.manage("import_export", SAMPLE)
 
-    assert 'storage_bucket_usage_gb{content_type="media"} 0.00' in text()
-    assert "storage_quota_check_duration_seconds_count" in text()
+    assert wait_until(lambda: not missing(text()), seconds=30), missing(text())
+    samples = [(s.name, *sorted(s.labels.items())) for s in samples_on(text())]
+    assert len(samples) == len(set(samples))
+    stored = 'media_processing_total{media="photo",outcome="success",stage="store"}'
+    assert value(text(), stored) > 5
+    gauge = 'storage_bucket_usage_gb{content_type="media"}'
+    assert wait_until(lambda: value(text(), gauge) > 0, seconds=30)  # kept for some seconds
+    assert value(text(), "storage_quota_check_duration_seconds_count") > 0
+    assert wait_until(is_idle, seconds=120)
+    analyzed = 'media_processing_total{media="photo",outcome="success",stage="analyze"}'
+    assert wait_until(lambda: value(text(), analyzed) > 5, seconds=30)
+    before = value(text(), analyzed)
+    [victim, *_] = [one.pid for one in heartbeats.running() if "vision_backfill" in one.queues]
+    os.kill(victim, signal.SIGKILL)
+    assert wait_until(
+        lambda: text() and not list(product.var_dir.glob(f"metrics/worker/*/*_{victim}.db")),
+        seconds=30,
+        step=0.5,
+    )
+    assert value(text(), analyzed) == before
     [cluster] = product.workers
     cluster.send_signal(signal.SIGTERM)
     assert cluster.wait(timeout=60) == 0, product.log
     product.workers.clear()
     assert not text()
-    assert not heartbeats.running()  # who ends as asked is not missed for a while
+    # Who ends as asked is not missed for a while, as the one that was killed is.
+    assert {one.pid for one in heartbeats.running()} <= {victim}

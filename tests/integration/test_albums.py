@@ -346,7 +346,7 @@ class TestAssembling:
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk
-        theirs = now + timedelta(minutes=9)
+        theirs = now + 2 * assemble.CLAIM
 
         def slow(assembly):
             MediaGroup.objects.update(claimed_until=theirs)

@@ -119,7 +119,7 @@ def counted(metric: str, archive, **labels: str) -> float:
     """The counter of this test's tenant, as Prometheus is told."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(exposition.text().decode())
+        for family in text_string_to_metric_families(exposition.page()[0].decode())
         for sample in family.samples
         if sample.name == metric
         and str(archive.tenant.pk) in sample.labels.values()

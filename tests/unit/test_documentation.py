@@ -7,12 +7,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import get_commands, load_command_class
 from pydantic import BaseModel, SecretStr
 
 from events import subscriptions
+from events.metrics import series
 from events.schemas import ALL
 from telegram_assistant import config
+from tests.prometheus import program
 from tests.unit.test_config import GROUPS, variables
 from vision.policy.schema import VisionPolicy
 
@@ -25,6 +28,7 @@ EVERY_PAGE = [page for pair in PAIRS for page in pair]
 COMMANDS = sorted(path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py"))
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 NONE = "—"
+ALERTS = "docker/prometheus/alerts.yml"
 DJANGO_OPTIONS = {
     "-h", "--help", "--version", "-v", "--verbosity", "--settings", "--pythonpath", "--traceback",
     "--no-color", "--force-color", "--skip-checks",
@@ -227,7 +231,76 @@ class TestApi:
         rows = re.findall(r"^\| (`[a-z0-9_`, ]+) \|", text_of(f"{folder}/api.md"), re.MULTILINE)
         explained = {name for row in rows for name in re.findall(r"`([a-z0-9_]+)`", row)}
 
-        assert explained == _metrics()
+        assert explained == {one.name for one in series.declared()}
+
+    @both_languages
+    def test_the_labels_of_every_metric_are_named(self, folder):
+        text = text_of(f"{folder}/api.md")
+        rows = re.findall(r"^\| (`[a-z0-9_`, ]+) \| ([^|]*) \|", text, re.MULTILINE)
+        named = {
+            name: set(re.findall(r"`(\w+)`", labels))
+            for names, labels in rows
+            for name in re.findall(r"`([a-z0-9_]+)`", names)
+        }
+
+        assert not [
+            one.name for one in series.declared() if not set(one.label_names) <= named[one.name]
+        ]
+
+    def test_no_metric_is_made_but_by_declaring_it(self):
+        makers = re.compile(r"(?<!\w)(?:Counter|Gauge|Histogram|Summary|GaugeMetricFamily)\(\s*\"")
+        found = {
+            name for name in _tracked() if _is_product_code(name) and makers.search(text_of(name))
+        }
+
+        assert not found
+
+
+class TestServiceLevels:
+    """What alerts and pages ask Prometheus for is there, whatever it is called elsewhere."""
+
+    @pytest.mark.parametrize("page", ["docs/operations.md", "docs/ru/operations.md", ALERTS])
+    def test_every_series_that_is_asked_for_is_declared(self, page):
+        declared = {one.name for one in series.declared()}
+        queries = _queries(page)
+
+        asked = {
+            re.sub(r"_(bucket|count|sum)$", "", name) if name not in declared else name
+            for query in queries
+            for name in re.findall(
+                r"\b([a-z]+_[a-z0-9_]+)\b(?=[{\[)]| [^(]|$)", _without_words(query)
+            )
+        }
+        assert len(queries) > 8
+        assert not asked - declared
+
+    def test_fact_115_the_eight_alerts_of_albums_are_there(self):
+        [group] = [
+            g for g in yaml.safe_load(text_of(ALERTS))["groups"] if g["name"] == "album_pipeline"
+        ]
+
+        assert {rule["alert"] for rule in group["rules"]} == {
+            "AlbumAssemblyLagHigh", "AlbumAssemblyLagCritical", "AlbumItemsCountMismatch",
+            "AlbumAssemblerNoActivity", "AlbumStateBacklogHigh", "AlbumAssemblyRateLow",
+            "AlbumAssemblyErrorRateHigh", "AlbumAggregationDurationHigh",
+        }  # fmt: skip
+        assert group["interval"] == "30s"
+        assert {rule["labels"]["component"] for rule in group["rules"]} == {"album_assembler"}
+
+    def test_a_quantile_is_of_all_processes_together(self):
+        queries = [query for query in _queries(ALERTS) if "histogram_quantile" in query]
+
+        assert len(queries) == 3
+        assert all("sum by (le)" in query for query in queries)
+
+    def test_fact_115_promtool_reads_the_rules(self):
+        tool = program("promtool")
+
+        done = subprocess.run(
+            [tool, "check", "rules", ROOT / ALERTS], capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 class TestBenchmarks:
@@ -380,10 +453,18 @@ def _options_by_section(command: str, sections: dict[str, str]) -> list[tuple[st
     return found
 
 
-def _metrics() -> set[str]:
-    kinds = r"(?:Counter|Gauge|Histogram|GaugeMetricFamily)"
-    sources = [text_of(name) for name in _tracked() if _is_product_code(name)]
-    return {name for s in sources for name in re.findall(rf'{kinds}\(\s*"([a-z0-9_]+)"', s)}
+def _queries(page: str) -> list[str]:
+    """PromQL of the alert rules, or of a page."""
+    text = text_of(page)
+    if page == ALERTS:
+        return [rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+    return re.findall(r"^```promql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def _without_words(query: str) -> str:
+    """Without the names of labels and functions."""
+    plain = re.sub(r"\{[^}]*\}", "{}", query)
+    return re.sub(r"\bby \([^)]*\)|histogram_quantile", "", plain)
 
 
 def _cited(pattern: str) -> set[str]:

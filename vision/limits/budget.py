@@ -64,6 +64,9 @@ class Spent:
         return Spent(self.day - self.reserved, self.month - self.reserved)
 
 
+NOTHING = Spent(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Reserved:
     """

@@ -278,6 +278,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("state", "waiting")),
                         fields=["tenant", "-is_recent", "-posted_at", "id"],
+                        include=["wait_reason"],
                         name="paid_analysis_backlog",
                     ),
                     models.Index(

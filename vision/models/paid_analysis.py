@@ -143,6 +143,7 @@ class PaidAnalysis(models.Model):
                 fields=["tenant", "-is_recent", "-posted_at", "id"],
                 name="paid_analysis_backlog",
                 condition=Q(state="waiting"),
+                include=["wait_reason"],  # so that a scrape counts the backlog from the index alone
             ),
             models.Index(
                 fields=["updated_at"],

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from events.log_context import about
 from events.schemas import MediaFile, VisionUploadedEventV1
+from media.metrics import count_analyzed
 from media.models import MediaRole, Post, PostMedia
 from media.picture_structure import PictureDefect
 from media.services.defects import record_defect
@@ -32,6 +34,7 @@ from vision.services.paid_request import PaidRequest
 
 DEFECTS = frozenset(defect.value for defect in PictureDefect)
 REPLACED = "another picture is there now"
+_OUTCOMES = {"analyzed": "success", "read": "success", "skipped": "skipped", "failed": "error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,16 @@ def _record_defects(post: Post, result: PostResult) -> None:
             )
 
 
+def _count(post: Post, result: PostResult, event: VisionUploadedEventV1) -> None:
+    """Count what is saved; the time of a reanalysis says nothing of how long posts wait."""
+    for one in result.media:
+        count_analyzed(post.media_kind, _OUTCOMES[one.outcome])
+    if not event.reanalysis:
+        backfill = str(not is_recent(event)).lower()
+        waited = (timezone.now() - event.uploaded_at).total_seconds()
+        metrics.EVENT_SECONDS.labels(backfill).observe(max(waited, 0.0))
+
+
 def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now: datetime) -> str:
     with transaction.atomic():
         _lock(post)
@@ -230,4 +243,5 @@ def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now
         if enrichment.refresh_unchanged(post, result):
             return "still the same"
         enrichment.save(post, result, requested_at=event.uploaded_at, now=now)
+    _count(post, result, event)
     return f"{len(result.analyses)} of {len(result.media)} analyzed"

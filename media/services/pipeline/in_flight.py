@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from media import metrics
 from media.models import Channel
 from media.services.pipeline.commit import commit
 from media.services.pipeline.commit_media import MediaVanished
@@ -100,5 +101,6 @@ def finish(batch: InFlight) -> BatchOutcome:
             uploads.release()
             raise
         else:
+            metrics.count_imported(batch.plan.messages, uploads.put)
             return batch.plan.outcome
     raise AssertionError("unreachable")

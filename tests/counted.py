@@ -1,0 +1,57 @@
+"""What this process has counted, and every series that CONTRACT §16.1 wants of the rooms there are."""
+
+from prometheus_client import REGISTRY
+
+CONTRACT = {
+    "storage_bucket_usage_gb": {"content_type"},
+    "storage_quota_violations_total": {"tenant_id", "reason"},
+    "storage_emergency_cleanups_total": set(),
+    "tenant_storage_usage_gb": {"tenant_id", "content_type"},
+    "vision_analysis_requests_total": {"status", "provider", "tenant"},
+    "vision_tokens_used_total": {"provider", "tenant"},
+    "vision_analysis_duration_seconds": {"provider", "has_ocr"},
+    "vision_budget_gate_blocks_total": {"tenant_id", "reason"},
+    "vision_budget_usage_gauge": {"tenant_id"},
+    "s3_upload_duration_seconds": {"content_type", "size_bucket"},
+    "s3_operations_total": {"operation", "result", "content_type"},
+    "media_processing_total": {"stage", "media", "outcome"},
+    "media_bytes_total": {"media"},
+    "media_size_bytes": {"media"},
+    "metrics_backend_up": {"target"},
+    "albums_parsed_total": {"status"},
+    "albums_assembled_total": {"status"},
+    "album_assembly_lag_seconds": set(),
+    "album_vision_summary_size_bytes": set(),
+    "album_aggregation_duration_ms": set(),
+    "album_items_count_gauge": {"album_id", "status"},
+}
+"""Names and labels; of `retagging_*` the room does not exist yet."""
+HISTOGRAMS = {name for name in CONTRACT if name.split("_")[-1] in {"seconds", "bytes", "ms"}}
+WHILE_IT_LASTS = {"album_items_count_gauge"}
+"""There are none of these while no album is in assembly."""
+
+
+def samples_of(name: str) -> set[str]:
+    """The names under which Prometheus stores the metric."""
+    return (
+        {f"{name}_{part}" for part in ("bucket", "count", "sum")} if name in HISTOGRAMS else {name}
+    )
+
+
+def counted(name: str, **labels: str) -> float:
+    """The sample as this process has counted it; 0 before the first count."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+class Growth:
+    """The increase of samples since the last look: `growth(name, **labels)` begins with 0."""
+
+    def __init__(self) -> None:
+        self._before = {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in REGISTRY.collect()
+            for sample in family.samples
+        }
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return counted(name, **labels) - self._before.get((name, *sorted(labels.items())), 0.0)

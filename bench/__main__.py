@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import report
+from bench.support import report
 
 BENCHES = (
     "bucket",

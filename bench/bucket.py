@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
 from accounts import tenants  # noqa: E402 - after django.setup()
-from bench import exports, report, rgw, turns  # noqa: E402
 from bench.imports import TABLES  # noqa: E402
+from bench.support import exports, report, rgw, turns  # noqa: E402
 from media.services import imports  # noqa: E402
 from media.sources.export import ExportSource  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402

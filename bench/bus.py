@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import ClassVar
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -26,7 +26,7 @@ from django.db import connection, transaction  # noqa: E402 - after django.setup
 from django_q.models import OrmQ, Success  # noqa: E402
 from django_q.tasks import async_task  # noqa: E402
 
-from bench import report  # noqa: E402
+from bench.support import report  # noqa: E402
 from events import outbox, subscriptions  # noqa: E402
 from events.delivery import worker  # noqa: E402
 from events.schemas import Event  # noqa: E402
@@ -104,7 +104,7 @@ def _tasks(database_name: str) -> float:
     for _ in range(TASKS):
         async_task("bench.bus.noop")
     cluster = subprocess.Popen(
-        [sys.executable, "-m", "bench.cluster", database_name, "task_cluster"],
+        [sys.executable, "-m", "bench.support.cluster", database_name, "task_cluster"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -117,7 +117,9 @@ def _tasks(database_name: str) -> float:
 
 def _rate(cluster: "subprocess.Popen[bytes]") -> float:
     while not (first := Success.objects.count()):
-        assert cluster.poll() is None, "the cluster did not start: python -m bench.cluster NAME"
+        assert cluster.poll() is None, (
+            "the cluster did not start: python -m bench.support.cluster NAME"
+        )
         time.sleep(0.02)
     started = time.monotonic()
     while (done := Success.objects.count()) < TASKS:
@@ -158,7 +160,7 @@ def _sustained(name: str) -> list[report.Figure]:
 
 
 def _produce(name: str) -> int:
-    command = ["-m", "bench.producer", name, str(SUSTAINED_SECONDS), str(PER_SECOND)]
+    command = ["-m", "bench.support.producer", name, str(SUSTAINED_SECONDS), str(PER_SECOND)]
     done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, check=True, text=True)
     return int(done.stdout)
 

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -24,7 +24,7 @@ from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
-from bench import report  # noqa: E402
+from bench.support import report  # noqa: E402
 from storage_quota import cleanup, selectors, services  # noqa: E402
 from storage_quota.cleanup.evictors import evictor_of  # noqa: E402
 from storage_quota.models import StoredObject  # noqa: E402

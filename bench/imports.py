@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -25,7 +25,7 @@ from django.conf import settings  # noqa: E402 - after django.setup()
 from django.db import connection, transaction  # noqa: E402
 
 from accounts import tenants  # noqa: E402
-from bench import exports, report, turns  # noqa: E402
+from bench.support import exports, report, turns  # noqa: E402
 from media.services import imports  # noqa: E402
 from media.services.pipeline.upload import PARALLEL_PUTS  # noqa: E402
 from media.sources.export import ExportSource  # noqa: E402

@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
 from django.db import connections  # noqa: E402 - after django.setup()
 
-from bench import exports, report  # noqa: E402
+from bench.support import exports, report  # noqa: E402
 
 SMALL, LARGE, MOST = 10_000_000, 1_000_000_000, 1.3
 ROOT = Path(__file__).resolve().parent.parent

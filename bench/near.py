@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -36,7 +36,7 @@ from django.db import connection  # noqa: E402 - after django.setup()
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
-from bench import report  # noqa: E402
+from bench.support import report  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 from tests import factories as make  # noqa: E402

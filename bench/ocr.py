@@ -16,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
 from django.conf import settings  # noqa: E402 - after django.setup()
 
-from bench import report, turns  # noqa: E402
+from bench.support import report, turns  # noqa: E402
 from events.delivery import worker  # noqa: E402
 from telegram_assistant.config import GigaChat  # noqa: E402
 from tests.factories import Archive  # noqa: E402

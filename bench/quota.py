@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from statistics import median
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -23,7 +23,7 @@ from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant, User  # noqa: E402
-from bench import report  # noqa: E402
+from bench.support import report  # noqa: E402
 from storage_quota import services  # noqa: E402
 from storage_quota.models import ContentType  # noqa: E402
 from storage_quota.object_store import get_store, use  # noqa: E402

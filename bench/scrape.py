@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
@@ -23,7 +23,7 @@ from django.db import connection, connections  # noqa: E402 - after django.setup
 from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
-from bench import report, turns  # noqa: E402
+from bench.support import report, turns  # noqa: E402
 from events.metrics import scrape  # noqa: E402
 from media.models import Channel, channel_id  # noqa: E402
 from telegram_assistant.metrics import exposition  # noqa: E402

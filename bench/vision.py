@@ -23,14 +23,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import database
+from bench.support import database
 
 database.setup()
 
 from django.conf import settings  # noqa: E402 - after django.setup()
 from PIL import Image  # noqa: E402
 
-from bench import report  # noqa: E402
+from bench.support import report  # noqa: E402
 from media.models import Post  # noqa: E402
 from telegram_assistant.config import GigaChat  # noqa: E402
 from tests.factories import Archive  # noqa: E402
@@ -163,7 +163,7 @@ def _clusters(name: str, stub: str, *, calls: int, count: int) -> Iterator[None]
         "VISION_MAX_DAILY_TOKENS": "100000000",
         "METRICS_PORT": "0",
     }
-    command = [sys.executable, "-m", "bench.cluster", name]
+    command = [sys.executable, "-m", "bench.support.cluster", name]
     clusters = [subprocess.Popen(command, env=common) for _ in range(count)]
     try:
         yield

@@ -3,8 +3,8 @@
 import pytest
 
 from bench import __main__ as bench
-from bench import report, turns
-from bench.report import Figure
+from bench.support import report, turns
+from bench.support.report import Figure
 
 
 @pytest.mark.parametrize(

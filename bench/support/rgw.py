@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from telegram_assistant.config import S3
 
-TOOL = Path(__file__).resolve().parents[2] / "shared" / "tools" / "rgw"
+TOOL = Path(__file__).resolve().parents[3] / "shared" / "tools" / "rgw"
 MONITOR_OFFSET = 5820
 """The tool's monitor listens on the gateway's port plus this."""
 _EXPORTED = re.compile(r"(S3_\w+)=(\S+)")

@@ -1,4 +1,4 @@
-"""The settings of `bench.cluster`: the product's, on the bench's database and bucket."""
+"""The settings of `bench.support.cluster`: the product's, on the bench's database and bucket."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
 """
-Keeps publishing into the bench's database: `python -m bench.producer NAME SECONDS PER_SECOND`.
+Keeps publishing into the bench's database: `python -m bench.support.producer NAME SECONDS PER_SECOND`.
 
 Prints the number of published events at its end.
 """
@@ -13,7 +13,10 @@ AT_ONCE = 5
 
 def main() -> None:
     name, seconds, per_second = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "bench.cluster_settings", "BENCH_DATABASE": name}
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "bench.support.cluster_settings",
+        "BENCH_DATABASE": name,
+    }
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     import django  # noqa: PLC0415 - the settings are named first
 

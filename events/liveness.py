@@ -22,7 +22,7 @@ from typing import Any, Final
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
-from events.advisory_locks import key_of
+from events.postgresql.advisory_locks import key_of
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from events import keyset
+from events.postgresql import keyset
 from media.models import MediaObject
 from storage_quota import cleanup
 from storage_quota.cleanup import Candidate, Step

@@ -9,9 +9,10 @@ from typing import Final
 from django.conf import settings
 from django.utils import timezone
 
-from events import advisory_locks, health
+from events import health
 from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
+from events.postgresql import advisory_locks
 from storage_quota.cleanup import lifecycle, runner
 from storage_quota.integrity import check_runs
 from storage_quota.management.sizes import gib

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
-from events import copy_rows
+from events.postgresql import copy_rows
 from storage_quota.models import Orphan, StoredObject, TenantUsage
 
 Account = tuple[UUID, str]

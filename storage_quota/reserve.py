@@ -19,8 +19,9 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
-from events import copy_rows, liveness
+from events import liveness
 from events.errors import DomainError
+from events.postgresql import copy_rows
 from storage_quota import cleanup, metrics, selectors, tenant_settings
 from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation

@@ -9,10 +9,8 @@ class TelegramAssistantConfig(AppConfig):
     name = "telegram_assistant"
 
     def ready(self) -> None:
-        from telegram_assistant import (  # noqa: PLC0415 - models are ready only now
-            schedules,
-            time_limits,  # noqa: F401 - registers itself
-        )
+        from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
+        from telegram_assistant.config import time_limits  # noqa: F401, PLC0415 - registers itself
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from events import redaction
+from events.logs import redaction
 from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
 from telegram_assistant.logs.secrets import secrets_of
@@ -53,7 +53,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "telegram_assistant.admin_site.ConsoleConfig",
+    "telegram_assistant.console.admin_site.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "telegram_assistant.odd_values.CookiesWithoutNul",
+    "telegram_assistant.console.odd_values.CookiesWithoutNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -95,7 +95,7 @@ TEMPLATES = [
     },
 ]
 # A list of pictures is a hundred requests: each thread of the web server keeps its connection and
-# checks it once per request. No advisory lock of a session (`events.advisory_locks`) is lost by the
+# checks it once per request. No advisory lock of a session (`events.postgresql.advisory_locks`) is lost by the
 # age: Django closes old connections between requests only, django-q2 between tasks only.
 DATABASES = {
     "default": ENV.web.database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True},

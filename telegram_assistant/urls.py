@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from telegram_assistant import my_settings
+from telegram_assistant.console import my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 

@@ -17,6 +17,7 @@ from albums.services.items import is_partial, read_items
 from albums.summary import ItemView, items_fingerprint, summarize
 from events import liveness, outbox
 from events.errors import RetryLater
+from events.metrics import count_when_committed
 from storage_quota import keys, services
 from storage_quota.models import ContentType
 from storage_quota.object_store.packing import json_bytes
@@ -110,7 +111,7 @@ def _observe(assembly: Assembly, *, version: int, seconds: float) -> None:
         summary_bytes=len(json_bytes(assembly.document())),
         seconds=seconds,
     )
-    transaction.on_commit(observe)
+    count_when_committed(observe)
 
 
 def release_claims_of_gone_workers(**_: object) -> int:

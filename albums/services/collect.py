@@ -11,6 +11,7 @@ from albums import metrics
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
 from albums.services import album_events
 from events import outbox
+from events.metrics import count_when_committed
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.sources.port import MediaKind
 
@@ -124,7 +125,7 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
     group.save()
     if items:
         outbox.publish(album_events.parsed(group, items, first=first))
-        transaction.on_commit(metrics.count_parsed)
+        count_when_committed(metrics.count_parsed)
     return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
-from events import log_context
+from events.logs import log_context
 from events.models import Delivery
 
 COPIED: Final = ("post_id", "channel_id")

@@ -13,8 +13,8 @@ from random import SystemRandom
 from django.db.models import QuerySet
 from pydantic import ValidationError
 
-from events.describe import describe
 from events.errors import DomainError
+from events.logs.describe import describe
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import publish
 from events.schemas import DeadLetterEventV1

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from events import advisory_locks, health, liveness
+from events import health, liveness
 from events.health import Scope
 from events.inspection import postgresql, workers
 from events.models import Heartbeat
+from events.postgresql import advisory_locks
 
 
 def register_all() -> None:

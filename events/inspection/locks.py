@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events import advisory_locks, liveness
+from events import liveness
+from events.postgresql import advisory_locks
 
 LONGEST: Final = 300
 """Characters of a statement that are shown."""

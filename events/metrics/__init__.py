@@ -7,7 +7,17 @@ known combination of labels: Prometheus's `increase()` cannot see the first coun
 was not there before.
 """
 
+from events.metrics.committed import count_when_committed
 from events.metrics.scrape import register
 from events.metrics.series import ERRORS, TENANTS, counter, gauge, histogram, measured
 
-__all__ = ["ERRORS", "TENANTS", "counter", "gauge", "histogram", "measured", "register"]
+__all__ = [
+    "ERRORS",
+    "TENANTS",
+    "count_when_committed",
+    "counter",
+    "gauge",
+    "histogram",
+    "measured",
+    "register",
+]

@@ -48,14 +48,14 @@ class Supervisor:
             logger.info("supervisor %d starts", os.getpid())
             forks.share_memory()
             while not self._ending:
-                self._look_after_children()
+                self._supervise_children()
                 time.sleep(LOOK_EVERY)
             self._end_children()
 
     def _end(self, *_: Any) -> None:
         self._ending = True
 
-    def _look_after_children(self) -> None:
+    def _supervise_children(self) -> None:
         for child in self._children:
             if reason := child.why_it_must_be_replaced():
                 child.replace(reason)

@@ -50,7 +50,7 @@ class WorkerProcess:
         for loop in loops:
             loop.start()
         logger.info("worker %d serves %s", os.getpid(), ", ".join(self._queues))
-        self._look_after()
+        self._supervise()
         self._wait_for(loops)
         _noted(heartbeats.end)
         liveness.stop()
@@ -73,7 +73,7 @@ class WorkerProcess:
         finally:
             connections.close_all()
 
-    def _look_after(self) -> None:
+    def _supervise(self) -> None:
         recovered_at = checked_at = time.monotonic()
         self._beat()
         while not self._ending:

@@ -82,7 +82,6 @@ DERIVED = ("other_words",)
 def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
     """Make the row of a message as if nothing were stored of it yet."""
     message, attachment = parsed.message, parsed.message.attachment
-    forward = message.forward or _NOT_FORWARDED
     return PostRow(
         id=post_id(channel.pk, message.message_id),
         tenant_id=channel.tenant_id,
@@ -112,17 +111,24 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         reactions=[{"kind": r.kind, "value": r.value, "count": r.count} for r in message.reactions],
         reply_to_message_id=message.reply_to_message_id,
         reply_to_chat_id=message.reply_to_chat_id,
-        is_forward=message.forward is not None,
-        forward_from_name=forward.from_name[:255],
-        forward_from_chat_id=forward.from_chat_id,
-        forward_from_message_id=forward.from_message_id,
-        forward_date=forward.forwarded_at,
+        **_forward(message.forward),
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
         as_of=parsed.as_of,
         run_id=message.run_id,
         older_fields={},
     )
+
+
+def _forward(forward: Forward | None) -> dict[str, Any]:
+    origin = forward or _NOT_FORWARDED
+    return {
+        "is_forward": forward is not None,
+        "forward_from_name": origin.from_name[:255],
+        "forward_from_chat_id": origin.from_chat_id,
+        "forward_from_message_id": origin.from_message_id,
+        "forward_date": origin.forwarded_at,
+    }
 
 
 def fingerprint(post: PostRow, contents: Sequence[str]) -> str:

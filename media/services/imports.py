@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
-from events import log_context, trace
+from events import trace
 from events.errors import DomainError
+from events.logs import log_context
 from media.models import ImportRun
 from media.services import garbage, import_runs
 from media.services.defects import count_problems
@@ -151,7 +152,7 @@ def _asked(
     for batch in batches:
         if (chat := batch.chat) is not None and chat is not last:
             last = chat
-            if chat.looks_like_conversation:
+            if chat.resembles_conversation:
                 summary.conversations[name_of(chat)] = chat.people
                 if not ask(chat):
                     raise Declined(chat)

@@ -92,7 +92,7 @@ class Chat:
     people: int = field(default=0, compare=False)
 
     @property
-    def looks_like_conversation(self) -> bool:
+    def resembles_conversation(self) -> bool:
         """
         Whether people write here to each other, or to the channel, rather than the channel to all.
 

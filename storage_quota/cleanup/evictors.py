@@ -11,7 +11,7 @@ from typing import Protocol
 
 from django.db.models import Q
 
-from events import keyset
+from events.postgresql import keyset
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.reservations.delete import forget

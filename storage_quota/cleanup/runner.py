@@ -18,8 +18,8 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 
-from events import advisory_locks
 from events.errors import DomainError
+from events.postgresql import advisory_locks
 from events.queue import acknowledge, enqueue_once, unfinished
 from storage_quota import metrics, selectors
 from storage_quota.cleanup.candidates import CleanupPlan, CleanupResult

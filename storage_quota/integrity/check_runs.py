@@ -8,7 +8,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from storage_quota.integrity.comparison.differences import Difference, PageComparison, is_key
 from storage_quota.integrity.comparison.merge_join import Pair
 from storage_quota.integrity.comparison.sample import Sample

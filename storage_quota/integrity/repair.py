@@ -14,7 +14,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import QuerySet
 
-from events import keyset
+from events.postgresql import keyset
 from storage_quota import cleanup, ledger
 from storage_quota.hooks import Loss, notify
 from storage_quota.integrity import marker

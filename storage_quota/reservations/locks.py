@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from storage_quota.models import Reservation
 
 BUCKET: Final = "storage_quota.bucket"

@@ -9,7 +9,7 @@ from structlog.contextvars import get_contextvars
 from structlog.typing import EventDict
 
 from events import trace
-from events.describe import chain, describe
+from events.logs.describe import chain, describe
 
 OWN: Final[tuple[str, ...]] = (
     "sha256", "tenant_id", "post_id", "method", "path", "status", "milliseconds", "user_id",

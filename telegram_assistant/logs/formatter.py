@@ -7,7 +7,7 @@ from typing import Any
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from events.redaction import redact
+from events.logs.redaction import redact
 from telegram_assistant.logs import fields
 
 TERMINAL_FIELDS_LAST = ("pid", "timestamp", "level", "logger", "event", "exception")

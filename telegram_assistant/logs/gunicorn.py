@@ -10,7 +10,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from events import redaction
+from events.logs import redaction
 from telegram_assistant.config import read
 from telegram_assistant.logs import setup
 from telegram_assistant.logs.secrets import secrets_of

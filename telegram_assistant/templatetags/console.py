@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from telegram_assistant import dashboard
+from telegram_assistant.console import dashboard
 
 register = template.Library()
 

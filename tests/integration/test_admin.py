@@ -501,7 +501,7 @@ def test_the_index_is_cheap_and_shows_nobody_what_they_may_not_see(client, conso
 
 
 def test_a_big_table_is_estimated_on_the_index(console_client, monkeypatch):
-    monkeypatch.setattr("telegram_assistant.dashboard._estimate", lambda table: 1_234_567)
+    monkeypatch.setattr("telegram_assistant.console.dashboard._estimate", lambda table: 1_234_567)
 
     page = _html(console_client, reverse("admin:index"))
 

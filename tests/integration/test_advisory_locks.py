@@ -10,8 +10,8 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 
-from events import advisory_locks
-from events.advisory_locks import LockTimeout
+from events.postgresql import advisory_locks
+from events.postgresql.advisory_locks import LockTimeout
 from tests.concurrency import in_threads, together
 
 pytestmark = pytest.mark.django_db(transaction=True)

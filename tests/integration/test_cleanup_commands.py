@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import lifecycle, runner
 from storage_quota.object_store import LifecycleRule, UnfinishedUpload

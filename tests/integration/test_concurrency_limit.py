@@ -19,8 +19,8 @@ from django.db import Error, connection, connections
 from django.utils import timezone
 
 from events import liveness
-from events.advisory_locks import key_of
 from events.delivery import recovery
+from events.postgresql.advisory_locks import key_of
 from tests.acceptance.product import ROOT, Product, wait_until
 from tests.concurrency import end_all_backends, together
 from vision.limits import places

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from events import copy_rows, outbox
+from events import outbox
 from events.models import OutboxEvent
 from events.outbox.rows import COPY_FROM
+from events.postgresql import copy_rows
 from events.schemas import DeadLetterEventV1
 from media.models import MediaObject
 from storage_quota.models import ContentType, Purpose, Reservation

@@ -12,8 +12,9 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, connection, connections, transaction
 
 from accounts.models import Tenant
-from events import advisory_locks, heartbeats, liveness
+from events import heartbeats, liveness
 from events.inspection import locks
+from events.postgresql import advisory_locks
 from storage_quota.reservations.locks import BUCKET
 
 pytestmark = pytest.mark.django_db(transaction=True)

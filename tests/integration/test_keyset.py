@@ -1,11 +1,11 @@
-"""events.keyset: pages by key, over rows of which several have the same time."""
+"""events.postgresql.keyset: pages by key, over rows of which several have the same time."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events import keyset
 from events.models import OutboxEvent
+from events.postgresql import keyset
 
 pytestmark = pytest.mark.django_db
 

@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from albums.models import MediaGroup
 from albums.services import assemble
-from events import advisory_locks, liveness, outbox, subscriptions
+from events import liveness, outbox, subscriptions
 from events.delivery import claims, recovery, worker
 from events.models import Delivery, DeliveryState
+from events.postgresql import advisory_locks
 from events.retry import Backoff
 from events.subscriptions import Mode, subscribe
 from tests import factories

@@ -23,10 +23,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Tenant
-from events import redaction
 from events.delivery import worker
 from events.delivery.about import about_delivery
 from events.errors import RetryLater
+from events.logs import redaction
 from events.models import Delivery, OutboxEvent
 from events.subscriptions import Mode, subscribe
 from media.models import Post

@@ -31,7 +31,7 @@ from storage_quota.models import BucketState, ContentType, Reservation, StoredOb
 from storage_quota.object_store import StoreFull, StoreUnavailable, survey, use
 from storage_quota.object_store.factory import where
 from storage_quota.object_store.s3 import S3Store
-from telegram_assistant import dashboard
+from telegram_assistant.console import dashboard
 from tests.gigachat_stub import certificates
 from tests.s3_fixtures import PART_BYTES, s3_settings
 from tests.storage_fixtures import in_bucket, in_ledger, key

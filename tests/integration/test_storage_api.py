@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership, Tenant, User
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from storage_quota import services
 from storage_quota.cleanup import runner
 from storage_quota.metrics import VIOLATIONS

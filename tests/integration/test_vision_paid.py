@@ -12,10 +12,11 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Tenant
-from events import advisory_locks, liveness
+from events import liveness
 from events.delivery import dead_letters, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
+from events.postgresql import advisory_locks
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from telegram_assistant.metrics import exposition

@@ -9,7 +9,7 @@ from django.db import connection
 from rest_framework.authtoken.models import Token
 
 from accounts.models import User
-from telegram_assistant import dashboard
+from telegram_assistant.console import dashboard
 from telegram_assistant.models import CacheEntry
 from tests import factories as make
 from tests.concurrency import in_threads

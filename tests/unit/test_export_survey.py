@@ -141,14 +141,14 @@ class TestConversation:
     def test_is_seen_by_how_many_people_write(self, tmp_path, content, people, conversation):
         found = first_chat(tmp_path, content)
 
-        assert (found.people, found.looks_like_conversation) == (people, conversation)
+        assert (found.people, found.resembles_conversation) == (people, conversation)
 
     def test_is_seen_in_an_account_as_well(self, tmp_path):
         content = account(said_by(CHANNEL), said_by(CHANNEL, "user1", "user2", id=77, **GROUP))
 
         found = [r for r in read(write(tmp_path, content)) if isinstance(r, Chat)]
 
-        assert [c.looks_like_conversation for c in found] == [False, True]
+        assert [c.resembles_conversation for c in found] == [False, True]
 
     @pytest.mark.real_data
     def test_no_real_channel_is_taken_for_one(self, shared_data):
@@ -157,4 +157,4 @@ class TestConversation:
         found = [next(r for r in read(path) if isinstance(r, Chat)) for path in exports]
 
         assert found
-        assert not any(chat.looks_like_conversation for chat in found)
+        assert not any(chat.resembles_conversation for chat in found)

@@ -7,8 +7,7 @@ from django.core import checks
 
 from events import queue
 from storage_quota import reserve
-from telegram_assistant import time_limits
-from telegram_assistant.config import S3, GigaChat, Vision
+from telegram_assistant.config import S3, GigaChat, Vision, time_limits
 from vision.analysis import claims
 from vision.limits import circuit_breaker
 

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from events import advisory_locks
 from events.errors import RetryLater
+from events.postgresql import advisory_locks
 from vision import metrics
 from vision.analysis import backlog, claims
 from vision.analysis.claims import SOON, AnalysisInProgress, AnalysisRequest, Claim

@@ -31,7 +31,7 @@ from django.db.models import (
 from django.db.models.functions import Cast
 
 from accounts.models import Tenant
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from vision.duplicates.phash import PHash, bands
 from vision.models.duplicates import BANDS, PictureDistinction, PictureHash
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from accounts.models import Tenant
-from events import advisory_locks, health
+from events import health
 from events.health import Scope
 from events.inspection import postgresql, task_facts
+from events.postgresql import advisory_locks
 from vision.health import budgets, gigachat, installation
 from vision.limits import concurrency
 

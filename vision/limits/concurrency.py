@@ -22,8 +22,8 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from events.advisory_locks import LockTimeout, held
 from events.errors import RetryLater
+from events.postgresql.advisory_locks import LockTimeout, held
 from vision.limits import places
 
 PATIENCE = timedelta(minutes=2)

@@ -14,7 +14,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from events import liveness
-from events.advisory_locks import key_of
+from events.postgresql.advisory_locks import key_of
 from vision.models import ConcurrencyPlace
 
 _in_hand: set[uuid.UUID] = set()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 
-from events import keyset
+from events.postgresql import keyset
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
 from vision.version import Version

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from events.log_context import about
+from events.logs.log_context import about
 from events.schemas import MediaFile, VisionUploadedEventV1
 from media.metrics import count_analyzed
 from media.models import MediaRole, Post, PostMedia

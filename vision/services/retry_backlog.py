@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts.models import Tenant
-from events import advisory_locks
+from events.postgresql import advisory_locks
 from vision import providers
 from vision.analysis import admission, backlog, claims
 from vision.limits import budget, circuit_breaker

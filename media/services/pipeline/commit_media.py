@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from events import copy_rows
+from events.postgresql import copy_rows
 from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.plan import BatchPlan, record_problem

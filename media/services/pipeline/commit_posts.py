@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from events import copy_rows, trace
+from events import trace
+from events.postgresql import copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row

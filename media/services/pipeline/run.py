@@ -13,8 +13,8 @@ from django.utils import timezone
 from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile
 
 from accounts.models import Tenant
-from events.describe import describe
 from events.errors import DomainError
+from events.logs.describe import describe
 from media.models import Channel
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel

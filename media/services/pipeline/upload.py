@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from events.log_context import about, carried
+from events.logs.log_context import about, carried
 from media.models import MediaObject
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source

@@ -18,7 +18,7 @@ from events.management.commands.drain import drain_with_progress
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
-from telegram_assistant import archive_stats
+from telegram_assistant.console import archive_stats
 
 SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 PATIENCE = 120

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 from gigachat.exceptions import GigaChatException, RateLimitError, ResponseError
 
-from events.redaction import redact
+from events.logs.redaction import redact
 from vision.providers.answers.fields import one_line
 from vision.providers.port import (
     ErrorClass,

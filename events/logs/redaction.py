@@ -2,7 +2,7 @@
 Take out of a text whatever is a secret of the installation, or has the shape of one.
 
 It is the last step of the log and of descriptions of errors, and the second defence. The first
-one is that nobody writes a secret: errors are described (`events.describe`), a line's fields are
+one is that nobody writes a secret: errors are described (`events.logs.describe`), a line's fields are
 listed, and SDKs are quiet (`telegram_assistant.logs`).
 """
 

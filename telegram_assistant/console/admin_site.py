@@ -8,7 +8,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from telegram_assistant.odd_values import OddValuesAnswered, not_found_for_odd_values
+from telegram_assistant.console.odd_values import OddValuesAnswered, not_found_for_odd_values
 
 ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
@@ -63,7 +63,7 @@ def _position(app: dict[str, Any], model: dict[str, Any]) -> int:
 
 
 class ConsoleConfig(AdminConfig):
-    default_site = "telegram_assistant.admin_site.ConsoleSite"
+    default_site = "telegram_assistant.console.admin_site.ConsoleSite"
 
     def ready(self) -> None:
         super().ready()

@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from psycopg import Error as PsycopgError
 from pydantic import ValidationError
 
-from events.redaction import redact
+from events.logs.redaction import redact
 
 CHARS: Final = 500
 """Characters of a description at most."""

@@ -304,6 +304,7 @@ def test_a_file_cut_inside_a_letter_is_truncated(tmp_path):
     assert read(write(tmp_path, content))[-1].code == "truncated"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hostile",
     [b'"' + b"a" * 400_000, b'"' + rb"\n" * 200_000, b"[" * 400_000, b'{"a":' * 90_000],
@@ -388,6 +389,7 @@ def test_the_records_can_be_read_again(tmp_path):
     assert list(source.records()) == list(source.records())
 
 
+@pytest.mark.slow
 def test_the_memory_does_not_grow_with_the_file(tmp_path):
     peaks = []
     for count in (2000, 20_000):

@@ -143,6 +143,7 @@ def test_strips_are_bounded_whatever_the_shape():
     assert max(width * height for width, height in seen) <= 13_000_000
 
 
+@pytest.mark.slow
 @needs_tesseract
 def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
     expected, (picture,) = report(shared_data, "10-tall-picture")
@@ -158,6 +159,7 @@ def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
     assert lines == [f"{LINES[n % 10]} {n}" for n in range(expected["lines"])]
 
 
+@pytest.mark.slow
 @needs_tesseract
 def test_a_wide_picture_is_read_as_the_lines_it_has(shared_data):
     narrow = [page((line,), ink="black", ground="white", size=40) for line in LINES]

@@ -13,9 +13,10 @@ from vision.providers.ocr import doubt
 from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.ocr.text import OcrWord
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("tesseract") is None, reason="tesseract is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed"),
+]
 LOOKS = (
     {"ink": "white", "ground": (24, 34, 44)},
     {"ink": (255, 240, 90), "ground": (30, 0, 70), "font": "DejaVuSerif"},

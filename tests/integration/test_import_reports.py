@@ -337,6 +337,6 @@ def test_several_files_of_one_message_are_all_stored_or_named(tmp_path):
 def test_a_new_reading_of_messages_reaches_posts_that_are_stored(tmp_path, monkeypatch):
     folder = write(tmp_path, chat([message(1, text="раз")]))
     run(folder, zone=UTC)
-    monkeypatch.setattr("media.sources.export.messages.convert._READING", 3)
+    monkeypatch.setattr("media.sources.export.messages.convert._READING", 900)
 
     assert run(folder, zone=UTC).counts["updated"] == 1

@@ -559,11 +559,48 @@ def test_author_sender_and_bot_are_kept(tmp_path):
         ({"type": "service", "action": "edit_group_photo", "photo": "photos/a.jpg"},
          "edit_group_photo"),
         ({"type": "unsupported"}, "unsupported"),
-        ({"type": "hologram"}, "unsupported"),
     ],
 )  # fmt: skip
 def test_what_happened_in_the_chat_is_a_service_message(tmp_path, raw, action):
     assert read_messages(tmp_path, [{"id": 3} | raw]) == [ServiceMessage(3, action)]
+
+
+# Types that no version knew so far
+
+
+@pytest.mark.parametrize("kind", ["story", "", "Message", None, 7, [], {"a": 1}])
+def test_a_message_of_an_unknown_type_is_a_post_that_says_so(tmp_path, kind):
+    post = read_one(tmp_path, message(5, type=kind, text="новый вид", frame={"a": 1}))
+
+    assert (post.message_id, post.text) == (5, "новый вид")
+    assert post.extra["unknown"] == {"frame": {"a": 1}, "type": kind}
+    assert set(post.unknown) == {"frame", "type"}
+
+
+def test_a_message_without_a_type_is_a_post_with_its_file(tmp_path):
+    raw = photo(5, text="без вида")
+    del raw["type"]
+
+    post = read_one(tmp_path, raw)
+
+    assert (post.text, post.attachment.absence) == ("без вида", Absence.NOT_INCLUDED)
+    assert post.unknown == ("type",)
+
+
+@pytest.mark.parametrize("lacking", ["id", "date"])
+def test_an_unknown_type_without_id_or_date_is_a_problem(tmp_path, lacking):
+    raw = message(5, type="hologram", text="x")
+    for key in (lacking, f"{lacking}_unixtime"):
+        raw.pop(key, None)
+
+    assert f": {lacking}: " in problem_of(tmp_path, raw).detail
+
+
+@pytest.mark.parametrize("kind", ["service", "unsupported"])
+def test_what_is_no_post_stays_none_whatever_it_says(tmp_path, kind):
+    (found,) = read_messages(tmp_path, [message(5, type=kind, text="x")])
+
+    assert isinstance(found, ServiceMessage)
 
 
 def test_messages_of_a_migrated_group_have_negative_numbers(tmp_path):

@@ -22,7 +22,10 @@ from media.sources.port import ServiceMessage as Service
 _ALBUM_KINDS = frozenset(
     {MediaKind.PHOTO, MediaKind.VIDEO, MediaKind.DOCUMENT, MediaKind.AUDIO},
 )
-_READING = 2
+_NO_POSTS = ("service", UNSUPPORTED)
+"""All other types are read as posts, also those that are newer than this code."""
+_POST = "message"
+_READING = 3
 """Raised when messages are read in another way: the next import then writes them anew."""
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -50,9 +53,9 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
     if not isinstance(value, dict):
         return Problem(code="invalid_message", detail="a message must be an object")
     try:
-        if value.get("type") == "message":
-            return _draft(value, zone, size_of)
-        return _service(value)
+        if value.get("type") in _NO_POSTS:
+            return _service(value)
+        return _draft(value, zone, size_of)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
@@ -85,6 +88,8 @@ def _service(value: dict[str, Any]) -> Service:
 def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
     raw = RawMessage.model_validate(value)
     content = read_content(value, raw, size_of)
+    if value.get("type") != _POST:
+        content.unknown["type"] = value.get("type")
     sizes = [size_of(file.path) for file in content.files if file.path]
     return Draft(
         message_id=raw.id,

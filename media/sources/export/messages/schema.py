@@ -4,7 +4,7 @@ A message as Telegram Desktop writes it, of any version since 2018.
 Keys that are not here are found by `known_keys`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
@@ -41,7 +41,7 @@ class _Raw(BaseModel):
 
 
 class RawService(_Raw):
-    """`type` is service, unsupported or something newer than this code."""
+    """`type` is service or unsupported."""
 
     id: MessageId
     type: str
@@ -76,7 +76,6 @@ class RawTodoList(_Raw):
 
 class RawMessage(_Raw):
     id: MessageId
-    type: Literal["message"]
     date: str | None = None
     date_unixtime: int | str | None = None
     edited: str | None = None

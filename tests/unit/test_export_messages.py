@@ -68,6 +68,34 @@ def test_links_have_a_scheme_come_once_and_in_order(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["javascript:alert(1)", "JavaScript:alert(1)", "javascript://e.org/%0aalert(1)", "data:text/html,x",
+     "file:///etc/passwd", "ftp://e.org", "vbscript:x.y", "просто слова", "user:secret@e.org", "x"],
+)  # fmt: skip
+def test_what_nobody_may_follow_is_no_link_and_is_kept_beside(tmp_path, odd):
+    entities = [entity("text_link", "тут", href=odd), entity("link", "e.org")]
+
+    post = read_one(tmp_path, message(1, text_entities=entities))
+
+    assert (post.text, post.links, post.extra) == ("тутe.org", ("https://e.org",), {"no_links": [odd]})
+
+
+@pytest.mark.parametrize(
+    ("written", "link"),
+    [
+        ("пример.рф", "https://пример.рф"), ("xn--p1ai.xn--p1ai/a", "https://xn--p1ai.xn--p1ai/a"),
+        ("t.me/x?a=javascript:b", "https://t.me/x?a=javascript:b"), ("10.0.0.1:80", "https://10.0.0.1:80"),
+        ("e.org.", "https://e.org."), ("mailto:a@e.org", "mailto:a@e.org"), ("tel:+7999", "tel:+7999"),
+        ("tg:resolve?domain=x", "tg:resolve?domain=x"), ("http://[::1]/", "http://[::1]/"),
+    ],
+)  # fmt: skip
+def test_an_address_of_any_usual_form_is_a_link(tmp_path, written, link):
+    post = read_one(tmp_path, message(1, text_entities=[entity("text_link", "тут", href=written)]))
+
+    assert (post.links, post.extra) == ((link,), {})
+
+
 def test_a_link_of_more_than_2048_characters_is_left_out(tmp_path):
     fits = "https://e.org/" + "a" * (2048 - 14)
     entities = [entity("link", fits), entity("link", fits + "a")]

@@ -38,6 +38,8 @@ def read_content(value: dict[str, Any], raw: RawMessage, size_of: SizeOf) -> Con
         buttons += read_buttons(raw.inline_bot_buttons, content.entities)
     if buttons:
         content.extra["buttons"] = buttons
+    if content.entities.no_links:
+        content.extra["no_links"] = list(content.entities.no_links)
     return content
 
 

@@ -89,7 +89,8 @@ def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _names(post: Described) -> Iterator[tuple[str, str]]:
     buttons, files = post.extra.get("buttons"), post.extra.get("files")
     for button in buttons if isinstance(buttons, list) else []:
-        yield "button", _words(_at(button, "text"))
+        for key in ("text", "copy_text", "query"):
+            yield "button", _words(_at(button, key))
     yield _FILE, post.media_name
     for name in files if isinstance(files, list) else []:
         yield _FILE, _words(name)

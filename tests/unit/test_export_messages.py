@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -78,7 +79,11 @@ def test_what_nobody_may_follow_is_no_link_and_is_kept_beside(tmp_path, odd):
 
     post = read_one(tmp_path, message(1, text_entities=entities))
 
-    assert (post.text, post.links, post.extra) == ("тутe.org", ("https://e.org",), {"no_links": [odd]})
+    assert (post.text, post.links, post.extra) == (
+        "тутe.org",
+        ("https://e.org",),
+        {"no_links": [odd]},
+    )
 
 
 @pytest.mark.parametrize(
@@ -511,7 +516,7 @@ def test_the_buttons_below_a_message_are_links_with_labels(tmp_path):
         {"text": "Войти", "url": "https://b.example"},
         {"text": "Игра", "url": "https://c.example"},
         {"text": "Нет"},
-        {"text": "Поделиться"},
+        {"text": "Поделиться", "query": "запрос"},
         {"text": "Новое", "url": "tg://resolve?domain=x"},
     ]
     assert post.unknown == ()
@@ -520,6 +525,44 @@ def test_the_buttons_below_a_message_are_links_with_labels(tmp_path):
 @pytest.mark.parametrize("odd", [None, 5, "x", [], [[]], [None, [7]], {}, [{"text": 5}]])
 def test_buttons_of_an_odd_shape_cost_no_post(tmp_path, odd):
     assert read_one(tmp_path, message(1, text="до", inline_bot_buttons=odd)).text == "до"
+
+
+@pytest.mark.parametrize(
+    ("button", "kept"),
+    [
+        ({"type": "copy_text", "data": "КОД5"}, {"copy_text": "КОД5"}),
+        ({"type": "copy_text", "data": "https://e.org"}, {"copy_text": "https://e.org"}),
+        ({"type": "switch_inline_same", "data": "гифки"}, {"query": "гифки"}),
+        ({"type": "url", "data": "javascript:alert(1)"}, {"data": "javascript:alert(1)"}),
+        ({"type": "web_view", "data": ""}, {}),
+        ({"type": "brand_new", "data": "что-то"}, {"data": "что-то"}),
+        ({"data": "что-то"}, {"data": "что-то"}),
+        ({"type": "callback", "data": "javascript:alert(1)"}, {}),
+    ],
+)
+def test_what_a_button_does_is_kept_with_its_label(tmp_path, button, kept):
+    post = read_one(tmp_path, message(1, inline_bot_buttons=[[{"text": "К", **button}]]))
+
+    assert post.extra == {"buttons": [{"text": "К", **kept}]}
+    assert post.links == ()
+
+
+@pytest.mark.parametrize(
+    ("odd", "unknown"),
+    [
+        ("строка", {"": "строка"}), (5, {"": 5}), ([["строка"], None, [None, [7]]], {"[0][0]": "строка", "[2][1][0]": 7}),
+        (["ряд", {"type": "url", "text": "К"}], {"[0]": "ряд"}),
+        ([[{"text": {"type": "plain", "text": "О"}}]], {"[0][0].text": {"type": "plain", "text": "О"}}),
+        ([[{"text": "К", "type": ["url"], "data": 7}]], {"[0][0].type": ["url"], "[0][0].data": 7}),
+        ({"text": "К", "new": 1}, {".new": 1}),
+    ],
+)  # fmt: skip
+def test_buttons_of_an_unknown_shape_are_kept_as_they_are(tmp_path, odd, unknown):
+    post = read_one(tmp_path, message(1, text="до", inline_bot_buttons=odd))
+
+    expected = {f"inline_bot_buttons{place}": value for place, value in unknown.items()}
+    assert (post.text, post.extra["unknown"]) == ("до", expected)
+    assert set(post.unknown) == {re.sub(r"\d", "", place) for place in expected}
 
 
 def test_a_location_may_be_null(tmp_path):

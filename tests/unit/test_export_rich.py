@@ -139,6 +139,22 @@ def test_rows_stand_side_by_side():
     ) == "а б\nДа Нет"  # fmt: skip
 
 
+def test_what_a_button_copies_or_asks_is_kept():
+    actions = [
+        {"type": "copy_text", "copy_text": "КОД"}, {"type": "switch_inline", "query": "запрос"},
+        {"type": "url", "url": "javascript:alert(1)"}, {"type": "callback", "data": "тайна"},
+    ]  # fmt: skip
+    buttons = [{"text": plain("К"), "button": action} for action in actions]
+
+    found = content_of(rich({"type": "button_row", "buttons": buttons}))
+
+    assert found.extra["buttons"] == [
+        {"text": "К", "copy_text": "КОД"}, {"text": "К", "query": "запрос"},
+        {"text": "К", "data": "javascript:alert(1)"}, {"text": "К"},
+    ]  # fmt: skip
+    assert (list(found.entities.links), found.unknown) == ([], {})
+
+
 def test_nothing_but_words_comes_from_blocks_that_have_none():
     blocks = [
         {"type": "divider"},

@@ -54,6 +54,12 @@ def test_the_other_words_are_all_but_the_text_and_name_the_words_of_files():
     ]  # fmt: skip
 
 
+def test_what_a_button_copies_or_asks_is_found():
+    buttons = [{"text": "Взять", "copy_text": "КОД"}, {"query": "запрос"}, {"data": "нет"}]
+
+    assert other_words(post("Текст", extra={"buttons": buttons})) == "Взять\nКОД\nзапрос"
+
+
 def test_a_decomposed_text_is_found_as_people_type_it():
     assert other_words(post(normalize("NFD", "Зелёный чай"))) == "Зелёный чай"
     assert other_words(post(media_name=normalize("NFD", "чай.txt"))) == "чай.txt\nчай txt"

@@ -35,7 +35,8 @@ def read_content(value: dict[str, Any], raw: RawMessage, size_of: SizeOf) -> Con
     text = content.text or read_plain(raw, content.entities)
     content.text = _joined(text, raw) if raw.poll or raw.todo_list else text
     if raw.inline_bot_buttons:
-        buttons += read_buttons(raw.inline_bot_buttons, content.entities)
+        place, rows = "inline_bot_buttons", raw.inline_bot_buttons
+        buttons += read_buttons(rows, content.entities, content.unknown, place)
     if buttons:
         content.extra["buttons"] = buttons
     if content.entities.no_links:

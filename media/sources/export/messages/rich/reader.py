@@ -169,8 +169,9 @@ class _Reader:
 
     def _keep_button(self, node: dict[str, Any], label: str) -> None:
         action = node.get("button")
-        url = action.get("url") if isinstance(action, dict) else None
-        if button := labelled(label, url):
+        found = action if isinstance(action, dict) else {}
+        more = {key: found.get(key) for key in ("copy_text", "query")}
+        if button := labelled(label, found.get("url"), **more):
             self.found.buttons.append(button)
 
     def _keep_location(self, geo: Any) -> None:

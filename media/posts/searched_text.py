@@ -87,13 +87,20 @@ def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _names(post: Described) -> Iterator[tuple[str, str]]:
-    buttons, files = post.extra.get("buttons"), post.extra.get("files")
-    for button in buttons if isinstance(buttons, list) else []:
+    for track in _list(post.extra, "more_tracks"):
+        for key in ("performer", "title"):
+            yield "audio", _words(_at(track, key))
+    for button in _list(post.extra, "buttons"):
         for key in ("text", "copy_text", "query"):
             yield "button", _words(_at(button, key))
     yield _FILE, post.media_name
-    for name in files if isinstance(files, list) else []:
+    for name in _list(post.extra, "files"):
         yield _FILE, _words(name)
+
+
+def _list(extra: dict[str, Any], key: str) -> list[Any]:
+    found = extra.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _at(value: Any, path: str) -> Any:

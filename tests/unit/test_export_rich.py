@@ -155,6 +155,43 @@ def test_what_a_button_copies_or_asks_is_kept():
     assert (list(found.entities.links), found.unknown) == ([], {})
 
 
+def test_an_address_or_number_behind_other_words_is_a_link():
+    parts = [
+        {"type": "email", "email": "a@e.org", "text": plain("почта")},
+        {"type": "phone", "phone": "+7999", "text": {"type": "bold", "text": plain("звоните")}},
+        {"type": "email", "text": plain("b@e.org")}, {"type": "email", "email": "", "text": plain("в")},
+        {"type": "email", "email": "c@e.org", "text": plain("c@e.org")},
+        {"type": "phone", "phone": 7, "text": plain("г")},
+    ]  # fmt: skip
+
+    found = content_of(rich(paragraph(*parts)))
+
+    assert list(found.entities.links) == ["mailto:a@e.org", "tel:+7999"]
+    assert found.unknown == {"rich_message.blocks[0].text.text[5].phone": 7}
+
+
+def test_who_plays_what_is_kept_of_each_track():
+    def audio(**fields):
+        return {"type": "audio", "document_id": "1", "file_skip_reason": "file_size", **fields}
+
+    def extra(*blocks):
+        return content_of(rich(*blocks)).extra
+
+    first, second = {"performer": "Хор", "title": "Волга"}, {"performer": "Дуэт"}
+
+    assert extra(audio(**first)) == first
+    assert extra(audio(**second), audio()) == second
+    assert extra(
+        audio(**first), {"type": "collage", "items": [audio(**second), audio(**first)]}
+    ) == {
+        **first,
+        "more_tracks": [second, first],
+    }
+    assert extra(audio(**second), audio(title="Ока")) == {**second, "more_tracks": [{"title": "Ока"}]}
+    odd = content_of(rich(audio(performer=5, title="Ока")))
+    assert (odd.extra, odd.unknown) == ({"title": "Ока"}, {"rich_message.blocks[0].performer": 5})
+
+
 def test_nothing_but_words_comes_from_blocks_that_have_none():
     blocks = [
         {"type": "divider"},

@@ -54,6 +54,12 @@ def test_the_other_words_are_all_but_the_text_and_name_the_words_of_files():
     ]  # fmt: skip
 
 
+def test_each_track_is_found():
+    extra = {"title": "Ока", "more_tracks": [{"performer": "Хор", "title": "Волга"}, {}, 5]}
+
+    assert other_words(post("Текст", extra=extra)) == "Ока\nХор\nВолга"
+
+
 def test_what_a_button_copies_or_asks_is_found():
     buttons = [{"text": "Взять", "copy_text": "КОД"}, {"query": "запрос"}, {"data": "нет"}]
 

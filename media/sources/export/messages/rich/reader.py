@@ -13,12 +13,22 @@ from media.sources.export.messages.attachment import SizeOf
 from media.sources.export.messages.buttons import labelled
 from media.sources.export.messages.entities import Entities, has_scheme
 from media.sources.export.messages.rich.files import files_of
-from media.sources.export.messages.rich.shapes import BLOCKS, BUTTON, INLINE, MAP, Part, Shape
+from media.sources.export.messages.rich.shapes import (
+    BLOCKS,
+    BUTTON,
+    FILE,
+    INLINE,
+    MAP,
+    Part,
+    Shape,
+)
 from media.sources.port import Attachment
 
 _WORD_KEYS = frozenset({"text", "title", "description", "author", "formula"})
 """Keys under which a plain string is something that a reader sees."""
 _LINK_KEYS = frozenset({"url", "href"})
+_TARGETS = {"email": "mailto:", "phone": "tel:"}
+_TRACK = ("performer", "title")
 _KNOWN = frozenset({"rtl", "part", "blocks"})
 
 
@@ -88,6 +98,8 @@ class _Reader:
         if shape := INLINE.get(kind):
             text = "".join(self._shaped(value, shape, place))
             self.found.entities.add(kind, text)
+            if kind in _TARGETS:
+                self._add_target(value.get(kind), kind, text, f"{place}.{kind}")
             return text
         return " ".join(filter(None, self._block(value, place)))
 
@@ -102,6 +114,8 @@ class _Reader:
             self._keep(f"{place}.{key}", node[key])
         if shape is BUTTON:
             self._keep_button(node, "".join(lines))
+        elif shape is FILE:
+            self._keep_track(node, place)
         elif shape is MAP:
             self._keep_location(node.get("geo"))
         return [" ".join(filter(None, lines))] if shape.in_row else lines
@@ -173,6 +187,28 @@ class _Reader:
         more = {key: found.get(key) for key in ("copy_text", "query")}
         if button := labelled(label, found.get("url"), **more):
             self.found.buttons.append(button)
+
+    def _add_target(self, target: Any, kind: str, text: str, place: str) -> None:
+        """Link to an address or number that the text itself does not say."""
+        if isinstance(target, str) and target:
+            if target != text:
+                self.found.entities.add_link(_TARGETS[kind] + target)
+        elif target != "":
+            self._keep(place, target)
+
+    def _keep_track(self, node: dict[str, Any], place: str) -> None:
+        """Keep who plays what: the first track as that of a message, the others in a list."""
+        track = {}
+        for key in _TRACK:
+            if isinstance(value := node.get(key), str):
+                track[key] = value
+            else:
+                self._keep(f"{place}.{key}", value)
+        extra = self.found.extra
+        if track and extra.keys().isdisjoint(_TRACK):
+            extra.update(track)
+        elif track:
+            extra.setdefault("more_tracks", []).append(track)
 
     def _keep_location(self, geo: Any) -> None:
         if isinstance(geo, dict) and geo.get("latitude") is not None:

@@ -68,7 +68,7 @@ _CHANNEL = _shape(
 )
 MAP = _shape("geo zoom width height", caption=_CAPTION)
 _MEMBERS = _shape(items=Part.BLOCKS, caption=_CAPTION)
-_FILE = _shape(f"{_DOCUMENT} {_PLAYED}", caption=_CAPTION)
+FILE = _shape(f"{_DOCUMENT} {_PLAYED}", caption=_CAPTION)
 _NOTHING = _shape("source_type unsupported name")
 
 BLOCKS: Mapping[str, Shape] = {
@@ -84,9 +84,9 @@ BLOCKS: Mapping[str, Shape] = {
     "list": _shape("kind reversed start list_type", items=_ITEM),
     "quote": _shape("content pullquote", text=Part.TEXT, blocks=Part.BLOCKS, caption=Part.TEXT),
     "photo": _shape(f"{_PHOTO} width height spoiler", url=Part.LINK, caption=_CAPTION),
-    "video": _FILE,
-    "audio": _FILE,
-    "file": _FILE,
+    "video": FILE,
+    "audio": FILE,
+    "file": FILE,
     "cover": _shape(block=Part.BLOCKS),
     "embed": _shape(
         "html poster_photo_id poster_photo poster_photo_skip_reason poster_photo_file_size"

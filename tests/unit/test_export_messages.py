@@ -179,10 +179,26 @@ def test_an_edit_before_its_message_is_none(tmp_path, edited):
 
 
 @pytest.mark.parametrize("edited", ["soon", "12", "3000-01-01T00:00:00", "2019-99-99T00:00:00"])
-def test_an_edit_that_is_no_time_is_a_problem(tmp_path, edited):
-    raw = message(1, edited=edited)
+def test_an_edit_that_is_no_time_is_none_and_is_kept_as_it_is(tmp_path, edited):
+    post = read_one(tmp_path, message(1, text="да", edited=edited))
 
-    assert problem_of(tmp_path, raw).detail.endswith("edited: not a time")
+    assert (post.text, post.edited_at) == ("да", None)
+    assert (post.extra, post.unknown) == ({"unknown": {"edited": edited}}, ("edited",))
+
+
+@pytest.mark.parametrize("edited", ["soon", "9" * 12, 1.5, []])
+def test_no_edit_is_taken_from_a_local_time_beside_a_wrong_unix_time(tmp_path, edited):
+    raw = message(1, edited_unixtime=edited, edited="2026-06-20T00:00:00")
+
+    post = read_one(tmp_path, raw)
+
+    assert (post.edited_at, post.extra["unknown"]) == (None, {"edited_unixtime": edited})
+
+
+def test_an_edit_has_its_unix_time_whatever_the_local_one(tmp_path):
+    post = read_one(tmp_path, message(1, edited=5, edited_unixtime="1781868500"))
+
+    assert post.edited_at == datetime.fromtimestamp(1781868500, UTC)
 
 
 # Wrong types
@@ -192,11 +208,7 @@ def test_an_edit_that_is_no_time_is_a_problem(tmp_path, edited):
     ("field", "wrong"),
     [
         ("date_unixtime", "soon"), ("date_unixtime", "9" * 12), ("date_unixtime", []),
-        ("text", 5), ("text", [5]), ("text_entities", [{"type": "bold"}]), ("rich_message", []),
-        ("photo", 5), ("file", []), ("mime_type", 5), ("width", "wide"), ("width", -1),
-        ("file_size", 2**80), ("duration_seconds", "long"), ("author", 5),
-        ("reactions", {}), ("reactions", [{"count": 1}]), ("poll", []),
-        ("poll", {"answers": [{"text": 5}]}), ("reply_to_message_id", "x"),
+        ("text", 5), ("text", [5]), ("text", {}), ("text_entities", [{"type": "bold"}]),
     ],
 )  # fmt: skip
 def test_a_field_of_a_wrong_type_is_named_and_costs_only_its_message(tmp_path, field, wrong):
@@ -204,6 +216,104 @@ def test_a_field_of_a_wrong_type_is_named_and_costs_only_its_message(tmp_path, f
 
     assert (problem.code, problem.message_id, problem.fatal) == ("invalid_message", 5, False)
     assert f": {field}" in problem.detail
+
+
+SECONDARY = [
+    ("rich_message", []), ("rich_message", "x"), ("photo", 5), ("file", []), ("mime_type", 5), ("width", "wide"),
+    ("width", -1), ("height", 1.5), ("file_size", 2**80), ("duration_seconds", "long"), ("duration_seconds", ""),
+    ("media_spoiler", None), ("author", 5), ("author", {"a": 1}), ("from_id", 1.5), ("reactions", {}), ("poll", []),
+    ("poll", "вопрос"), ("todo_list", 5), ("reply_to_message_id", "x"), ("reply_to_message_id", ""),
+    ("reply_to_message_id", 2**63), ("via_bot", []), ("location_information", "дом"), ("game_title", 5),
+    ("paid_stars_amount", -1), ("giveaway_information", [1]), ("edited", 5), ("date", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "wrong"), SECONDARY)
+def test_a_wrong_value_beside_the_text_costs_no_post_and_is_kept_as_it_is(tmp_path, field, wrong):
+    post = read_one(tmp_path, message(5, text="да") | {field: wrong})
+
+    assert (post.message_id, post.text) == (5, "да")
+    assert (post.extra, post.unknown) == ({"unknown": {field: wrong}}, (field,))
+
+
+def test_all_wrong_values_at_once_cost_no_post_and_nothing_that_is_right(tmp_path):
+    wrong = dict(SECONDARY) | {"brand_new": 1}
+
+    post = read_one(tmp_path, message(5, text="да", performer="Хор") | wrong)
+
+    assert (post.text, post.extra) == ("да", {"performer": "Хор", "unknown": wrong})
+
+
+def test_a_wrong_measure_costs_no_picture(tmp_path):
+    post = read_one(tmp_path, photo(5, width="wide", height=4, media_spoiler=None))
+
+    assert (post.attachment.width, post.attachment.height, post.attachment.spoiler) == (
+        None,
+        4,
+        False,
+    )
+
+
+@pytest.mark.parametrize("unix", ["", None])
+def test_a_wrong_date_beside_no_other_is_named_whatever_else_is_wrong(tmp_path, unix):
+    raw = message(5, author=5, width="x", date=5, date_unixtime=unix)
+
+    assert ": date: " in problem_of(tmp_path, raw).detail
+
+
+def test_what_refuses_a_message_is_named_first(tmp_path):
+    assert ": text" in problem_of(tmp_path, message(5, edited=5, author=5, text=5)).detail
+
+
+def test_a_source_that_is_no_text_leaves_a_forwarded_post_one(tmp_path):
+    assert read_one(tmp_path, message(5, forwarded_from=5)).forward == Forward()
+
+
+def test_a_wrong_reaction_costs_no_other_and_names_nobody(tmp_path):
+    recent = [{"from": "Иван"}]
+    reactions = [
+        {"count": 1, "recent": recent}, {"type": "paid", "count": 2}, 7, {"type": "emoji", "emoji": "🔥"},
+        {"type": "emoji", "emoji": "❤", "count": "много", "recent": recent},
+    ]  # fmt: skip
+
+    post = read_one(tmp_path, message(1, reactions=reactions))
+
+    assert post.reactions == (
+        Reaction("paid", "", 2), Reaction("emoji", "🔥", 0), Reaction("emoji", "❤", 0)
+    )  # fmt: skip
+    assert post.extra["unknown"] == {
+        "reactions[0]": {"count": 1}, "reactions[2]": 7, "reactions[4].count": "много"
+    }  # fmt: skip
+    assert "Иван" not in repr(post)
+
+
+@pytest.mark.parametrize("form", [dict, json.dumps])
+def test_a_wrong_part_of_a_poll_costs_no_other_part(tmp_path, form):
+    answers = [
+        {"text": "а", "voters": 1},
+        {"text": 5, "voters": -1},
+        7,
+        {"text": [["б"]], "voters": 2},
+    ]
+    poll = {"question": "?", "total_voters": 3, "closed": [], "answers": answers}
+
+    post = read_one(tmp_path, message(1, poll=form(poll)))
+
+    assert post.text == "?\nа"
+    assert [answer["voters"] for answer in post.extra["poll"]["answers"]] == [1, None, 2]
+    assert post.extra["unknown"] == {
+        "poll.closed": [], "poll.answers[1].text": 5, "poll.answers[1].voters": -1,
+        "poll.answers[2]": 7, "poll.answers[3].text": [["б"]],
+    }  # fmt: skip
+    assert "poll.answers[].text" in post.unknown
+
+
+def test_how_the_person_who_exported_voted_is_not_kept_with_a_wrong_poll(tmp_path):
+    poll = {"question": "?", "answers": {"text": "а", "chosen": True}}
+
+    post = read_one(tmp_path, message(1, poll=poll))
+
+    assert post.extra["unknown"] == {"poll.answers": {"text": "а"}}
 
 
 @pytest.mark.parametrize("wrong", ["5", None, True, 1.5, 2**70, -(2**70)])
@@ -223,7 +333,7 @@ def test_a_message_without_a_date_is_a_problem(tmp_path):
 
 
 def test_a_problem_does_not_repeat_what_the_message_said(tmp_path):
-    problem = problem_of(tmp_path, message(5, author={"phone": "+7999"}))
+    problem = problem_of(tmp_path, message(5, text={"phone": "+7999"}))
 
     assert "+7999" not in problem.detail
 

@@ -187,7 +187,10 @@ def test_who_plays_what_is_kept_of_each_track():
         **first,
         "more_tracks": [second, first],
     }
-    assert extra(audio(**second), audio(title="Ока")) == {**second, "more_tracks": [{"title": "Ока"}]}
+    assert extra(audio(**second), audio(title="Ока")) == {
+        **second,
+        "more_tracks": [{"title": "Ока"}],
+    }
     odd = content_of(rich(audio(performer=5, title="Ока")))
     assert (odd.extra, odd.unknown) == ({"title": "Ока"}, {"rich_message.blocks[0].performer": 5})
 

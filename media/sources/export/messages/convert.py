@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from media.sources.export.messages.attachment import SizeOf
 from media.sources.export.messages.content import Content, read_content
 from media.sources.export.messages.known_keys import kinds_of
+from media.sources.export.messages.lenient import read_raw, refusal
 from media.sources.export.messages.schema import RawMessage, RawReaction, RawService
 from media.sources.export.messages.text import InvalidText
 from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
@@ -57,9 +58,7 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
             return _service(value)
         return _draft(value, zone, size_of)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
-        detail = f"{where}: {first['msg']}"
+        detail = refusal(exc)
     except (InvalidText, InvalidTime) as exc:
         detail = str(exc)
     except RecursionError:
@@ -86,8 +85,9 @@ def _service(value: dict[str, Any]) -> Service:
 
 
 def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
-    raw = RawMessage.model_validate(value)
-    content = read_content(value, raw, size_of)
+    raw, tidy, aside = read_raw(value)
+    content = read_content(tidy, raw, size_of)
+    content.unknown.update(aside)
     if value.get("type") != _POST:
         content.unknown["type"] = value.get("type")
     sizes = [size_of(file.path) for file in content.files if file.path]
@@ -95,23 +95,21 @@ def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
         message_id=raw.id,
         album_key=_album_key(raw, content),
         has_text=bool(content.text),
-        fields=_fields(raw, zone)
+        fields=_fields(raw, zone, content.unknown)
         | _content_fields(content)
         | {"extra": _extra(raw, content, zone)},
         fingerprint_basis=f"{_READING}\n{_canonical(value)}\n{sizes}",
     )
 
 
-def _fields(raw: RawMessage, zone: tzinfo) -> dict[str, Any]:
+def _fields(raw: RawMessage, zone: tzinfo, unknown: dict[str, Any]) -> dict[str, Any]:
     posted_at = parse_time(unix=raw.date_unixtime, local=raw.date, zone=zone, field="date")
     if posted_at is None:
         raise InvalidTime("date")
     return {
         "message_id": raw.id,
         "posted_at": posted_at,
-        "edited_at": parse_edit_time(
-            unix=raw.edited_unixtime, local=raw.edited, zone=zone, posted_at=posted_at
-        ),
+        "edited_at": _edited_at(raw, zone, posted_at, unknown),
         "sender_id": "" if raw.from_id is None else str(raw.from_id),
         "author": raw.author or "",
         "forward": _forward(raw),
@@ -120,6 +118,19 @@ def _fields(raw: RawMessage, zone: tzinfo) -> dict[str, Any]:
         "via_bot": raw.via_bot or "",
         "reactions": tuple([_reaction(r) for r in raw.reactions]) if raw.reactions else (),
     }
+
+
+def _edited_at(
+    raw: RawMessage, zone: tzinfo, posted_at: datetime, unknown: dict[str, Any]
+) -> datetime | None:
+    unix, local = raw.edited_unixtime, raw.edited
+    if "edited_unixtime" in unknown:
+        return None  # the local time alone may be one of another zone
+    try:
+        return parse_edit_time(unix=unix, local=local, zone=zone, posted_at=posted_at)
+    except InvalidTime as exc:
+        unknown[exc.field] = getattr(raw, exc.field)
+        return None
 
 
 def _content_fields(content: Content) -> dict[str, Any]:

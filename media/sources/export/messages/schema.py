@@ -6,7 +6,7 @@ Keys that are not here are found by `known_keys`.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from media.sources.export.json_stream.reader import loads
 from media.sources.export.json_stream.repair import clean
@@ -57,20 +57,31 @@ class RawReaction(_Raw):
     document_id: str | None = None
 
 
+def _joinable(text: Any) -> Any:
+    parts = [part.get("text") if isinstance(part, dict) else part for part in text]
+    if not all(isinstance(part, str) for part in parts):
+        raise ValueError("neither text nor an object with a text")
+    return text
+
+
+Words = Annotated[str | list[Any], AfterValidator(_joinable)]
+"""A text beside that of the message, in the same shapes."""
+
+
 class RawAnswer(_Raw):
-    text: str | list[Any] = ""
+    text: Words = ""
     voters: Count | None = None
 
 
 class RawPoll(_Raw):
-    question: str | list[Any] = ""
+    question: Words = ""
     closed: bool | None = None
     total_voters: Count | None = None
     answers: list[RawAnswer] = []
 
 
 class RawTodoList(_Raw):
-    title: str | list[Any] = ""
+    title: Words = ""
     answers: list[RawAnswer] = []
 
 

@@ -14,6 +14,7 @@ class InvalidTime(ValueError):
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field}: not a time")
+        self.field = field
 
 
 class BeforeCalendar(InvalidTime):

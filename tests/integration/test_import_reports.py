@@ -221,14 +221,16 @@ def test_an_old_id_loses_its_type_wherever_it_stands(tmp_path, bare, late):
 
 
 def test_what_telegram_could_not_export_is_a_figure_of_its_own(tmp_path, capsys):
-    messages = [message(1), {"id": 2, "type": "unsupported"}, {"id": 3, "type": "hologram"},
+    messages = [message(1), {"id": 2, "type": "unsupported"}, message(3, type="hologram", text="да"),
                 {"id": 4, "type": "service", "action": "pin_message"}]  # fmt: skip
     folder = write(tmp_path, chat(messages))
 
     call_command("import_export", folder, "--json")
 
     told = json.loads(capsys.readouterr().out)
-    assert (told["messages"], told["service"], told["unsupported"]) == (1, 1, 2)
+    assert (told["messages"], told["service"], told["unsupported"]) == (2, 1, 1)
+    assert told["unknown_keys"] == {"type": 1}
+    assert post(3).content == "да"
 
 
 def test_unknown_keys_are_kept_and_said_in_the_summary(tmp_path, capsys, admin_client):

@@ -170,6 +170,14 @@ def test_an_address_or_number_behind_other_words_is_a_link():
     assert found.unknown == {"rich_message.blocks[0].text.text[5].phone": 7}
 
 
+def test_an_address_that_is_no_text_is_kept_as_it_is():
+    block = {"type": "embed", "url": ["e.org"], "caption": {"text": plain("да")}}
+
+    found = content_of(rich(block))
+
+    assert (found.text, found.unknown) == ("да", {"rich_message.blocks[0].url": ["e.org"]})
+
+
 def test_who_plays_what_is_kept_of_each_track():
     def audio(**fields):
         return {"type": "audio", "document_id": "1", "file_skip_reason": "file_size", **fields}

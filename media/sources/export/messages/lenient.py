@@ -78,8 +78,9 @@ def _existing(value: Any, place: Place) -> Place:
 def _set_aside(value: dict[str, Any], place: Place, aside: dict[str, Any]) -> None:
     first, *steps = place
     if not steps:
-        aside[str(first)] = _impersonal(value[first])
-        value[first] = RawMessage.model_fields[str(first)].get_default()
+        key = str(first)
+        aside[key] = _impersonal(value[key])
+        value[key] = RawMessage.model_fields[key].get_default()
         return
     holder: Any = value
     for step in place[:-1]:

@@ -130,7 +130,7 @@ class _Reader:
         if part is Part.WORDS:
             return [value] if isinstance(value, str) else self._values("", value, place)
         if part is Part.LINK:
-            self.found.entities.add_link(value)
+            self._add_link(value, place)
         elif isinstance(value, str) and value:
             self.found.entities.add("mention", "@" + value.removeprefix("@"))
         return []
@@ -187,6 +187,11 @@ class _Reader:
         more = {key: found.get(key) for key in ("copy_text", "query")}
         if button := labelled(label, found.get("url"), **more):
             self.found.buttons.append(button)
+
+    def _add_link(self, value: Any, place: str) -> None:
+        self.found.entities.add_link(value)
+        if not isinstance(value, str):
+            self._keep(place, value)
 
     def _add_target(self, target: Any, kind: str, text: str, place: str) -> None:
         """Link to an address or number that the text itself does not say."""

@@ -334,14 +334,19 @@ def test_deep_nesting_costs_one_message_and_no_memory(tmp_path):
     assert last.message_id == 3
 
 
-def test_half_deep_nesting_is_a_problem_too(tmp_path):
+def test_half_deep_nesting_costs_a_field_or_its_message(tmp_path):
     for depth in (200, 330, 490, 700, 950):
-        content = json.dumps(chat([message(1, poll="@")]))
+        content = json.dumps(chat([message(1, poll="@"), message(2)]))
         content = content.replace('"@"', '{"question":' + "[" * depth + "]" * depth + "}").encode()
 
-        (found,) = read(write(tmp_path, content))[1:]
+        found, after = read(write(tmp_path, content))[1:]
 
-        assert isinstance(found, Problem)
+        if isinstance(found, Problem):
+            assert (found.detail.split(": ")[1], found.message_id) == ("nested too deeply", 1)
+        else:
+            assert found.unknown == ("poll.question",)
+            assert json.dumps(found.extra)
+        assert after.message_id == 2
 
 
 def test_many_broken_messages_take_linear_time(tmp_path):

@@ -65,10 +65,9 @@ def other_words(post: Described) -> str:
     people type it is repeated as they do, see `word_forms`.
     """
     text = post.content[:TEXT_CHARS]
-    if not post.extra and not post.media_name and not has_further_forms(text):
-        return ""  # most posts
-    lines = dict.fromkeys((*_outside(post), *further_forms(text)))
-    return "\n".join(lines)[:OTHER_WORDS_CHARS]
+    forms = further_forms(text) if has_further_forms(text) else ()
+    outside = _outside(post) if post.extra or post.media_name else ()
+    return "\n".join(dict.fromkeys((*outside, *forms)))[:OTHER_WORDS_CHARS]
 
 
 def searched_picture_words(texts: list[str]) -> str:

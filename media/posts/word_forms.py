@@ -25,7 +25,6 @@ _MARK = re.compile(f"(?<=[\u0400-\u04ff])[{_STRESS}]+|[{_VOWEL_SIGNS}]+")
 _IN_A_WORD = re.compile(rf"(?<=\w)[{_INVISIBLE}]+(?=\w)")  # not those between emoji
 
 _GLUE = re.compile(r"[/.][^\W\d_]|_\w")
-_PIECE = re.compile(r"\S+")
 _APART = re.compile(r"[\W_]+")
 _PROTOCOL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TERM = re.compile(r'(-?)("[^"]*"|\S+)')
@@ -45,8 +44,12 @@ def folded(text: str) -> str:
 
 def split_words(text: str) -> str:
     """The words of a link or of a file's name, spaces between them; %D0%B9 is read as й."""
-    text = _PROTOCOL.sub("", unquote(text) if "%" in text else text)
-    return _APART.sub(" ", folded(text)).strip()
+    text = folded(unquote(text)) if "%" in text else folded(text)
+    return _words_of_folded(text)
+
+
+def _words_of_folded(text: str) -> str:
+    return _APART.sub(" ", _PROTOCOL.sub("", text, 1) if "://" in text else text).strip()
 
 
 def has_further_forms(text: str) -> bool:
@@ -58,8 +61,12 @@ def further_forms(text: str) -> Iterator[str]:
     """What the index needs beside a text: the words of its links, and the text as it is typed."""
     plain = folded(text)
     if _GLUE.search(plain):
-        pieces = dict.fromkeys(piece for piece in _PIECE.findall(plain) if _GLUE.search(piece))
-        yield from filter(None, map(split_words, pieces))
+        pieces = dict.fromkeys(
+            [word for word in plain.split() if not word.isalpha() and _GLUE.search(word)]
+        )
+        for piece in pieces:
+            if words := split_words(piece) if "%" in piece else _words_of_folded(piece):
+                yield words
     if plain != text:
         yield plain
 

@@ -15,8 +15,10 @@ _INVISIBLE = "\u00ad\u200b-\u200d\u2060\ufeff"
 _STRESS = "\u0300\u0301"
 _VOWEL_SIGNS = "\u0640\u064b-\u0652\u0670"
 _TYPEFACES = "\ufb00-\ufb06\ufb50-\ufdff\ufe70-\ufefc\uff01-\uff5e\U0001d400-\U0001d7ff"
-"""Ligatures, Arabic letters by their place, wide and mathematical letters. Not the whole of NFKC:
-that changes … and № and no-break spaces, which most texts have."""
+"""
+Ligatures, Arabic letters by their place, wide and mathematical letters. Not the whole of NFKC: that
+changes … and № and no-break spaces, which most texts have.
+"""
 _SAME = str.maketrans({"ʼ": "'", "ѐ": "е", "ѝ": "и"})
 
 _ODD = re.compile(f"[ʼѐѝ{_STRESS}{_INVISIBLE}{_VOWEL_SIGNS}{_TYPEFACES}]")
@@ -24,7 +26,8 @@ _TYPEFACE = re.compile(f"[{_TYPEFACES}]+")
 _MARK = re.compile(f"(?<=[\u0400-\u04ff])[{_STRESS}]+|[{_VOWEL_SIGNS}]+")
 _IN_A_WORD = re.compile(rf"(?<=\w)[{_INVISIBLE}]+(?=\w)")  # not those between emoji
 
-_GLUE = re.compile(r"[/.][^\W\d_]|_\w")
+_GLUE = re.compile(r"[/.][^\W\d_]|[_&]\w")
+_INITIALS = re.compile(r"\W*[^\W_]+(?:&[^\W_]+)+\W*")
 _APART = re.compile(r"[\W_]+")
 _PROTOCOL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TERM = re.compile(r'(-?)("[^"]*"|\S+)')
@@ -43,12 +46,18 @@ def folded(text: str) -> str:
 
 
 def split_words(text: str) -> str:
-    """The words of a link or of a file's name, spaces between them; %D0%B9 is read as й."""
+    """
+    The words of a link or of a file's name, spaces between them.
+
+    %D0%B9 is read as й; AT&T is one word.
+    """
     text = folded(unquote(text)) if "%" in text else folded(text)
     return _words_of_folded(text)
 
 
 def _words_of_folded(text: str) -> str:
+    if "&" in text and _INITIALS.fullmatch(text):
+        text = text.replace("&", "")  # of AT&T, both parts alone are stop words
     return _APART.sub(" ", _PROTOCOL.sub("", text, 1) if "://" in text else text).strip()
 
 

@@ -30,8 +30,8 @@ TEXTS = (
     ("ﬁnal 𝐑𝐞𝐬𝐮𝐥𝐭", ("finals", "ﬁnal", "result")),
     ("пʼять м'ячів", ("п'ять", "п’ять", "пʼять", "м’ячів", "мʼячів")),
     ("السَّلامُ عليكم", ("السلام", "السَّلامُ")),
-    ("АО РЖД-Партнёр кое-что C# test@mail.example v1.2 10:30",
-     ("РЖД", "партнер", "кое-что", "test@mail.example", "v1.2", "10:30", "РЖД -чай")),
+    ("АО РЖД-Партнёр кое-что C# AT&T test@mail.example v1.2 10:30",
+     ("РЖД", "партнер", "кое-что", "AT&T", "at&t -чай", "test@mail.example", "v1.2", "10:30", "РЖД -чай")),
     (" ".join(f"слово{n}" for n in range(200_000)), ("слово7", "слово1000")),  # cut to fit
 )  # fmt: skip
 
@@ -55,6 +55,7 @@ def test_a_post_is_found_by_what_is_seen_in_it(tmp_path, admin_client):
               for term in terms if number not in found(term)}  # fmt: skip
     assert missed == {}
     assert found("https://a.example/tides") == found("report_2023.pdf") == []
+    assert found("не") == []  # stop words alone find nothing, see docs/architecture.md
     assert 1 not in found("смотри -https://a.example/news/deep?x=1")
     shown = admin_client.get(list_of(Post), {"q": "https://a.example/news"})
     assert [post.telegram_message_id for post in shown.context_data["cl"].result_list] == [1]

@@ -38,6 +38,7 @@ def test_a_word_is_folded_to_how_it_is_typed(written, typed):
         ("файл report_2024.final-v2.pdf.", "report 2024 final v2 pdf"),
         ("https://ru.example/%D0%B9%00%FF?a=1", "ru example й a 1"),
         ("Конец.Начало", "Конец Начало"),
+        ("у «AT&T» & Co", "ATT"),
     ],
 )
 def test_the_words_of_links_and_files_stand_alone(text, words):

@@ -1,12 +1,14 @@
 """Search posts by words, or by a message's id or link."""
 
 import re
-from unicodedata import normalize
+from functools import reduce
+from operator import or_
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 
 from media.models import SEARCHED_WORDS, Post
+from media.posts.word_forms import query_forms
 
 BIGGEST_ID = 2**63 - 1
 NO_LIMIT = 10**9
@@ -19,12 +21,17 @@ _MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
 
 def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
     """Those of `posts` that match; `term` in the syntax of web searches."""
-    term = normalize("NFC", term)  # й as people type it, as in the columns
-    # The same expression as the index idx_posts_content_words, or it is not used. The Russian
-    # configuration stems English words too.
-    query = SearchQuery(term, config="russian", search_type="websearch")
-    found = Q(words=query)
+    found = _words(term)
     if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
         found |= Q(telegram_message_id=int(message[1]))
     matches = Post.objects.alias(words=SEARCHED_WORDS).filter(found).order_by().values("pk")
     return posts.filter(pk__in=matches[:NO_LIMIT])
+
+
+def _words(term: str) -> Q:
+    # The same expression as the index idx_posts_content_words, or it is not used. The Russian
+    # configuration stems English words too.
+    forms = [
+        SearchQuery(form, config="russian", search_type="websearch") for form in query_forms(term)
+    ]
+    return Q(words=reduce(or_, forms))

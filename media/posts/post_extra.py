@@ -10,6 +10,8 @@ ZONE = "zone"
 """Belongs to the time of the post, and is merged with it."""
 _OPEN = ("poll", "media")
 """What is merged key by key; anything else is replaced as a whole."""
+_OTHER_VOTES = "other_votes"
+"""Votes, by text, for answers that the poll does not have according to its newest source."""
 _ANSWERS, _VOTERS = '["poll", "answers"]', '["poll", "voters"]'
 
 
@@ -38,7 +40,7 @@ def extra_of(fields: Mapping[str, Value]) -> dict[str, Any]:
             extra.setdefault(path[0], {})[path[1]] = value[0]
     if _ANSWERS in fields:
         votes = fields.get(_VOTERS, ({},))[0]
-        extra["poll"]["answers"] = [_with_votes(a, votes) for a in fields[_ANSWERS][0]]
+        extra["poll"] |= _join_votes(fields[_ANSWERS][0], votes)
     return extra
 
 
@@ -51,11 +53,21 @@ def _split_votes(poll: Mapping[str, Any]) -> dict[str, Any]:
     answers = [a for a in poll.get("answers") or [] if isinstance(a, dict)]
     votes = {_text(a): a["voters"] for a in answers if a.get("voters") is not None}
     plain = [{name: item for name, item in a.items() if name != "voters"} for a in answers]
-    return {**poll, "answers": plain, "voters": votes}
+    rest = {name: item for name, item in poll.items() if name != _OTHER_VOTES}
+    return {**rest, "answers": plain, "voters": poll.get(_OTHER_VOTES, {}) | votes}
 
 
-def _with_votes(answer: Mapping[str, Any], votes: Mapping[str, Any]) -> dict[str, Any]:
-    return {**answer, "voters": votes.get(_text(answer))}
+def _join_votes(answers: list[dict[str, Any]], votes: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Put the votes to their answers.
+
+    Those that belong to no answer are kept: without them the next merge would weigh less than
+    what the source said, and the result would depend on the order of the imports.
+    """
+    texts = {_text(a) for a in answers}
+    others = {text: count for text, count in votes.items() if text not in texts}
+    joined = [{**a, "voters": votes.get(_text(a))} for a in answers]
+    return {"answers": joined} | ({_OTHER_VOTES: others} if others else {})
 
 
 def _text(answer: Mapping[str, Any]) -> str:

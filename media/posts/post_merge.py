@@ -12,24 +12,25 @@ from media.posts.statements import Merged, Newest, Statements, Value, merge, win
 
 _ALWAYS_SAID = object()
 """Equal to no value: an empty text says that there is no text."""
-_FIELDS: dict[str, tuple[object, tuple[str, ...]]] = {
-    "text": (_ALWAYS_SAID, ("content", "content_hash", "urls", "mentions", "hashtags")),
-    "source": (_ALWAYS_SAID, ("source",)),
-    "edited": (None, ("edited_at", "is_edited")),
-    "media_kind": ("", ("media_kind", "has_media")),
-    "reactions": (0, ("reactions_count", "reactions")),
-    "reply": (None, ("reply_to_message_id", "reply_to_chat_id")),
-    "is_forward": (False, ("is_forward",)),
-    **{name: ("", (name,)) for name in ("media_name", "post_author", "via_bot")},
-    **{name: (None, (name,)) for name in ("views_count", "forwards_count", "replies_count")},
-    "forward_from_name": ("", ("forward_from_name",)),
+_FIELDS: dict[str, dict[str, object]] = {
+    "text": {
+        "content": _ALWAYS_SAID, "content_hash": "", "urls": [], "mentions": [], "hashtags": [],
+    },
+    "source": {"source": _ALWAYS_SAID},
+    "edited": {"edited_at": None, "is_edited": False},
+    "media_kind": {"media_kind": "", "has_media": False},
+    "reactions": {"reactions_count": 0, "reactions": []},
+    "reply": {"reply_to_message_id": None, "reply_to_chat_id": None},
+    "is_forward": {"is_forward": False},
+    **{name: {name: ""} for name in ("media_name", "post_author", "via_bot", "forward_from_name")},
+    **{name: {name: None} for name in ("views_count", "forwards_count", "replies_count")},
     **{
-        name: (None, (name,))
+        name: {name: None}
         for name in ("forward_from_chat_id", "forward_from_message_id", "forward_date")
     },
-}
+}  # fmt: skip
 """
-Each field with the value by which its first column says nothing, and its columns.
+Each field with its columns and the values by which, all together, these say nothing.
 
 Time, state of the media, files and `extra` are fields too, which need more than columns.
 """
@@ -65,8 +66,8 @@ def merge_posts(
 def _statements(row: PostRow, shown: Sequence[Shown]) -> Statements:
     values: dict[str, Value] = {
         name: tuple([getattr(row, column) for column in columns])
-        for name, (gap, columns) in _FIELDS.items()
-        if getattr(row, columns[0]) != gap
+        for name, columns in _FIELDS.items()
+        if any(getattr(row, column) != gap for column, gap in columns.items())
     }
     values["time"] = row.posted_at, row.extra.get(ZONE, "")
     if row.media_state not in ("", MediaState.STORED):
@@ -95,7 +96,7 @@ def _row(stored: PostRow, said: Statements) -> PostRow:
     values = said.values
     columns: dict[str, Any] = {}
     for name in _FIELDS.keys() & values.keys():
-        columns |= zip(_FIELDS[name][1], values[name], strict=True)
+        columns |= zip(_FIELDS[name], values[name], strict=True)
     posted_at, zone = values["time"]
     return replace(
         stored,

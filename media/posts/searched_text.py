@@ -5,12 +5,13 @@ Not all words of a post stand in its text: there are places, games, files, butto
 seen in its pictures.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
-from unicodedata import is_normalized, normalize
 
+from media.posts.word_forms import folded, further_forms, has_further_forms, split_words
+
+TEXT_CHARS = 50_000
 OTHER_WORDS_CHARS = 20_000
 PICTURE_WORDS_CHARS = 50_000
 """What the columns hold; the index of words reads no more, see `Post`."""
@@ -22,7 +23,6 @@ _FIELDS = (
     ("invoice", ("invoice.title", "invoice.description")),
     ("giveaway", ("giveaway_information.additional_prize", "giveaway_results.additional_prize")),
 )
-_APART = re.compile(r"[\W_]+")
 
 
 class Described(Protocol):
@@ -61,23 +61,27 @@ def other_words(post: Described) -> str:
     """
     The words of a post that are not in its text, a line each, for the index of words.
 
-    The words of a file's name stand alone, too: PostgreSQL takes report.pdf for the name of a
-    host, one word. A text in which й is two characters is repeated as people type it.
+    The words of links and of names of files stand alone, too, and a text that is not written as
+    people type it is repeated as they do, see `word_forms`.
     """
-    if not post.extra and not post.media_name and is_normalized("NFC", post.content):
-        return ""  # most posts
-    lines = dict.fromkeys(_other_lines(post))
-    return normalize("NFC", "\n".join(lines))[:OTHER_WORDS_CHARS]
+    text = post.content[:TEXT_CHARS]
+    forms = further_forms(text) if has_further_forms(text) else ()
+    outside = _outside(post) if post.extra or post.media_name else ()
+    return "\n".join(dict.fromkeys((*outside, *forms)))[:OTHER_WORDS_CHARS]
 
 
-def _other_lines(post: Described) -> Iterator[str]:
+def searched_picture_words(texts: list[str]) -> str:
+    """What was recognized and seen in the pictures of a post, and its further forms."""
+    words = folded("\n".join(filter(None, texts)))[:PICTURE_WORDS_CHARS]
+    return "\n".join((words, *further_forms(words)))[:PICTURE_WORDS_CHARS]
+
+
+def _outside(post: Described) -> Iterator[str]:
     for part in text_parts(post):
-        if part.kind != _TEXT:
-            yield part.text
-        if part.kind == _FILE:
-            yield _APART.sub(" ", normalize("NFC", part.text)).strip()
-    if not is_normalized("NFC", post.content):
-        yield post.content
+        if part.kind == _TEXT:
+            continue
+        yield folded(part.text)
+        yield from (split_words(part.text),) if part.kind == _FILE else further_forms(part.text)
 
 
 def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:

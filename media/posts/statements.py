@@ -7,6 +7,7 @@ the same in whatever order the sources come, and however often.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,12 +100,12 @@ def _age(winner: Statements, stored: Statements, incoming: Statements, name: str
 
 
 def _rank(value: Value) -> tuple[float, str]:
-    first = value[0]
-    if isinstance(first, datetime):
-        size: float = 0
+    first, size = value[0], 0.0
+    if first is None:  # of several columns: another one says something
+        size = -math.inf
     elif isinstance(first, int | float):
         size = first
-    else:
+    elif not isinstance(first, datetime):
         size = getattr(first, "weight", len(_canonical(first)))
     return size, _canonical(value)
 

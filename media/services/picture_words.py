@@ -1,10 +1,9 @@
 """The words that were recognized and seen in the pictures of a post, by which it is found."""
 
-from unicodedata import normalize
 from uuid import UUID
 
 from media.models import Post
-from media.posts.searched_text import PICTURE_WORDS_CHARS
+from media.posts.searched_text import searched_picture_words
 
 
 def set_picture_words(post_id: UUID, texts: list[str]) -> None:
@@ -13,5 +12,5 @@ def set_picture_words(post_id: UUID, texts: list[str]) -> None:
 
     Idempotent. Call it in the transaction that saves the analysis, with the post locked.
     """
-    words = normalize("NFC", "\n".join(filter(None, texts)))[:PICTURE_WORDS_CHARS]
+    words = searched_picture_words(texts)
     Post.objects.filter(pk=post_id).exclude(picture_words=words).update(picture_words=words)

@@ -459,7 +459,7 @@ class TestFailure:
             permanent = True
 
         def refuse(_):
-            raise Big("x" * 10_000)
+            raise Big("too big " * 1_000)
 
         listen(refuse, mode=mode)
         publish(ping(1))

@@ -162,6 +162,17 @@ class TestOlderExports:
 
         assert (found["channel"][0], found["posts"][1]["content"]) == ("Новое", "b")
 
+    def test_are_not_made_newer_by_a_date_that_a_text_shows(self, tmp_path):
+        date = {"type": "formatted_date", "text": "31 декабря", "date_unixtime": "1782000000"}
+        rich = {"blocks": [{"type": "paragraph", "text": date | {"id": 999}}]}
+        found = self.both_orders(
+            tmp_path,
+            chat([message(1, text="a"), message(2, rich_message=rich)], name="Старое"),
+            chat([message(1, text="b", edited_unixtime="1781869999")], name="Новое"),
+        )
+
+        assert (found["channel"][0], found["posts"][1]["content"]) == ("Новое", "b")
+
     def test_an_unchanged_post_is_as_new_as_the_newest_export_that_had_it(self, tmp_path):
         def export(number, count):
             reactions = [{"type": "emoji", "count": count, "emoji": "👍"}]

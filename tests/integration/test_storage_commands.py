@@ -56,11 +56,10 @@ def few_keys(tenant):
 
 class TestVerifyStorage:
     def test_a_clean_archive_exits_0(self, run, few_keys):
-        code, out, err = run("verify_storage", "--all")
+        code, out, _ = run("verify_storage", "--all")
 
         assert code == 0
         assert "Ledger and bucket agree." in out
-        assert "objects:" in err  # the bar
 
     def test_json_is_one_object_on_stdout(self, run, few_keys):
         code, out, _ = run("verify_storage", "--sample", "50%", "--json")

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import REGISTRY
 
 from accounts.models import Tenant
 from events import liveness
@@ -19,7 +19,6 @@ from events.models import Delivery, OutboxEvent
 from events.postgresql import advisory_locks
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
-from telegram_assistant.metrics import exposition
 from tests.acceptance.product import wait_until
 from tests.concurrency import together, wait_for_backends
 from tests.factories import Archive
@@ -117,10 +116,10 @@ def until_nothing_waits_for_another(posts) -> None:
 
 
 def counted(metric: str, archive, **labels: str) -> float:
-    """The counter of this test's tenant, as Prometheus is told."""
+    """The counter of this test's tenant, as this process has counted it."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(exposition.page()[0].decode())
+        for family in REGISTRY.collect()
         for sample in family.samples
         if sample.name == metric
         and str(archive.tenant.pk) in sample.labels.values()

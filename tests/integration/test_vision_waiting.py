@@ -297,7 +297,7 @@ class TestGauges:
     def test_fact_056_the_gauge_is_the_share_of_the_daily_limit_and_rises(self, archive, vision):
         vision(vision_max_daily_tokens=4000)
         key = (("tenant_id", str(archive.tenant.pk)),)
-        assert self.samples("vision_budget_usage_gauge") == {}
+        assert self.samples("vision_budget_usage_gauge") == {key: 0.0}
         archive.post(b"one")
         drain()
         assert self.samples("vision_budget_usage_gauge") == {key: 0.25}

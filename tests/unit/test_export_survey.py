@@ -2,15 +2,14 @@
 
 import json
 import random
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.sources.export import survey
-from media.sources.port import Chat
-from tests.unit.exports import CHANNEL_ID, chat, message, photo, read, write
+from media.sources.port import Chat, Problem
+from tests.unit.exports import CHANNEL_ID, NOW, chat, message, photo, read, write
 from tests.unit.test_export_chats import account
 
 
@@ -73,13 +72,14 @@ class TestAge:
         assert ages == sorted(ages)
 
     @pytest.mark.parametrize("indent", [None, 1, 7])
-    def test_is_found_in_a_large_file_however_it_is_laid_out(self, tmp_path, monkeypatch, indent):
-        monkeypatch.setattr(survey, "_CHUNK_BYTES", 300)
+    def test_is_found_in_a_large_file_however_it_is_laid_out(self, tmp_path, indent):
         messages = [message(n, text="слово " * 9) for n in range(1, 40)]
         messages[20]["edited_unixtime"] = "1790000000"
         content = json.dumps(chat(messages), ensure_ascii=False, indent=indent).encode()
 
-        assert age_of(first_chat(tmp_path, content)) == "2026-09-21T14:13:20Z/0000000000039"
+        found = first_chat(tmp_path, content, chunk_bytes=300)
+
+        assert age_of(found) == "2026-09-21T14:13:20Z/0000000000039"
 
     @given(st.integers(0, 2**32))
     def test_the_order_of_keys_and_messages_does_not_matter(self, tmp_path_factory, seed):
@@ -95,8 +95,8 @@ class TestAge:
 
         latest = max(int(m[key]) for m in mixed for key in ("date_unixtime", "edited_unixtime"))
 
-        found = survey.Survey(unix=latest, highest_id=3).as_of(UTC)
-        assert age_of(first_chat(folder, whole)) == found
+        at = datetime.fromtimestamp(latest, UTC)
+        assert age_of(first_chat(folder, whole)) == f"{at:%Y-%m-%dT%H:%M:%SZ}/0000000000003"
 
     def test_a_truncated_file_is_as_old_as_what_is_left(self, tmp_path):
         content = json.dumps(chat([message(n) for n in range(1, 20)]), indent=1).encode()
@@ -113,6 +113,92 @@ class TestAge:
 
         ages = [age_of(record) for record in found if isinstance(record, Chat)]
         assert ages == ["2026-06-19T11:26:51Z/0000000000001", "2026-06-19T11:26:58Z/0000000000008"]
+
+
+FUTURE = {
+    key: value
+    for name in ("date", "edited")
+    for key, value in ((name, "2026-11-30T00:00:00"), (f"{name}_unixtime", "1795996800"))
+} | {"id": 999, "from_id": "user9"}
+"""Would make an export newer, if it counted; before the time at which the tests read."""
+DATE_IN_TEXT = {"type": "formatted_date", "text": {"type": "plain", "text": "30 ноября"}}
+NESTED = {
+    "a date in a text": {"rich_message": {"blocks": [
+        {"type": "paragraph", "text": {"type": "concat", "text": [DATE_IN_TEXT | FUTURE]}},
+    ]}},
+    "the date of an author": {"rich_message": {"blocks": [{"type": "author_date"} | FUTURE]}},
+    "an embedded post": {"rich_message": {"blocks": [{"type": "embed_post", "blocks": []} | FUTURE]}},
+    "who reacted": {"reactions": [{"type": "emoji", "count": 1, "emoji": "👍", "recent": [FUTURE]}]},
+    "tasks": {"todo_list": {"title": "x", "answers": [{"text": "a"} | FUTURE]}},
+    "something unknown": {"zz": FUTURE},
+    "messages of a message": {"messages": [message(999) | FUTURE]},
+    "an object written as a string": {"rich_message": json.dumps({"blocks": [FUTURE]})},
+}  # fmt: skip
+PLAIN_AGE = "2026-06-19T11:26:52Z/0000000000002"
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just(FUTURE),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*FUTURE, "messages", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+class TestOnlyMessagesCount:
+    @pytest.mark.parametrize("nested", NESTED.values(), ids=NESTED)
+    def test_what_stands_inside_of_one_is_no_age(self, tmp_path, nested):
+        found = first_chat(tmp_path, chat([message(1, **nested), message(2)]))
+
+        assert (age_of(found), found.people) == (PLAIN_AGE, 0)
+
+    @given(nested=anything, outside=anything, seed=st.integers(0, 2**32))
+    @settings(max_examples=30)
+    def test_at_any_depth_and_beside_the_messages(self, tmp_path_factory, nested, outside, seed):
+        raw = message(1, zz=nested, text_entities=[nested], reactions=[{"recent": nested}])
+        raw = dict(random.Random(seed).sample(list(raw.items()), len(raw)))
+        whole = chat([raw, message(2)], zz=outside)
+        whole = dict(random.Random(seed).sample(list(whole.items()), len(whole)))
+
+        found = first_chat(tmp_path_factory.mktemp("export"), whole, chunk_bytes=99)
+
+        assert age_of(found) == PLAIN_AGE
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            {"id": "bad"}, {"id": None}, {"id": True}, {"id": 2**40}, {"type": None},
+            {"date_unixtime": "soon"}, {"date_unixtime": {}}, {"edited_unixtime": "253402300799"},
+            {"date": "", "date_unixtime": ""}, {"date": [], "date_unixtime": None},
+        ],
+    )  # fmt: skip
+    def test_one_that_is_refused_does_not(self, tmp_path, refused):
+        raw = message(1) | FUTURE | refused
+
+        found = read(write(tmp_path, chat([message(2), raw])))
+
+        assert age_of(found[0]) == PLAIN_AGE
+        assert [r.code for r in found if isinstance(r, Problem)] == ["invalid_message"]
+
+    @pytest.mark.parametrize("key", ["date_unixtime", "edited_unixtime"])
+    def test_a_date_after_the_import_does_not(self, tmp_path, key):
+        def age(*, days):
+            unix = str(int((NOW + timedelta(days=days)).timestamp()))
+            return age_of(first_chat(tmp_path, chat([message(2), message(1, **{key: unix})])))
+
+        assert age(days=1) == "2026-12-02T00:00:00Z/0000000000002"
+        assert age(days=1.001) == age(days=40_000) == PLAIN_AGE
+
+    def test_a_local_date_after_the_import_does_not(self, tmp_path):
+        raws = [old(2, "2019-03-01T10:00:00"), old(1, "2026-12-03T00:00:00")]
+
+        assert age_of(first_chat(tmp_path, chat(raws))) == "2019-03-01T10:00:00Z/0000000000002"
+
+    def test_a_key_is_found_however_it_is_escaped(self, tmp_path):
+        content = json.dumps(chat([message(1), message(2)])).replace("_unix", "\\u005funix")
+
+        assert age_of(first_chat(tmp_path, content.encode())) == PLAIN_AGE
 
 
 def said_by(*authors, **header):

@@ -102,6 +102,71 @@ def test_votes_that_the_newer_source_does_not_know_are_kept():
     assert merged.extra == expected
 
 
+def every_order(*found: PostRow) -> list[PostRow]:
+    """The results of all orders; the fingerprint says how it came, not what it is."""
+    results = []
+    for first, *others in itertools.permutations(found):
+        merged = first
+        for other in others:
+            merged, _ = merge_posts(merged, other, [], [])
+        results.append(replace(merged, source_fingerprint=""))
+    return results
+
+
+def test_votes_of_sources_of_one_age_do_not_depend_on_their_order():
+    polls = (
+        poll(("а", 1), ("в", 3), total=4),
+        poll(("а", 3), total=9),
+        poll(("а", 0), ("г", 0), total=0),
+    )
+
+    first, *others = every_order(*(row(extra=p) for p in polls))
+
+    assert all(other == first for other in others)
+    assert [a["voters"] for a in first.extra["poll"]["answers"]] == [1, None]
+
+
+def test_votes_for_an_answer_that_is_gone_are_not_lost():
+    gone, without, back = (
+        row(age, extra=poll(*votes))
+        for age, votes in (
+            (OLD, [("а", 1), ("в", 3)]),
+            (NEW, [("а", None)]),
+            ("2026-08-19T00:00:00Z/0000000000001", [("а", None), ("в", None)]),
+        )
+    )
+
+    between, _ = both_ways(gone, without)
+    after, _ = both_ways(between, back)
+
+    assert between.extra["poll"]["other_votes"] == {"в": 3}
+    assert after.extra == poll(("а", 1), ("в", 3))
+
+
+@pytest.mark.parametrize("ages", [(OLD, NEW), (NEW, OLD), (OLD, OLD)])
+@pytest.mark.parametrize("other", [None, 7])
+def test_a_chat_that_is_replied_to_without_a_message_is_said_as_well(ages, other):
+    one = row(ages[0], reply_to_chat_id=-1009)
+    two = row(ages[1], reply_to_message_id=other)
+
+    merged, _ = both_ways(one, two)
+
+    by_one = other is None or ages[0] > ages[1]
+    expected = (None, -1009) if by_one else (7, None)
+    assert (merged.reply_to_message_id, merged.reply_to_chat_id) == expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"reactions": [{"count": 0}]}, {"has_media": True}, {"is_edited": True}],
+)
+def test_what_only_a_second_column_says_does_not_depend_on_the_order(said):
+    column, value = next(iter(said.items()))
+    for ages in ((OLD, NEW), (NEW, OLD), (OLD, OLD)):
+        merged, _ = both_ways(row(ages[0], **said), row(ages[1]))
+        assert getattr(merged, column) == value
+
+
 def test_what_is_null_is_kept_as_null():
     said = poll(("Да", None), total=None, closed=None) | {"place": {"name": ""}, "note": ""}
 
@@ -166,6 +231,8 @@ def sources(draw):
     thumb = draw(st.sampled_from(["", f"t{file}1", f"t{file}2"])) if file else ""
     votes = draw(st.sampled_from([None, 1, 4]))
     reactions = draw(st.sampled_from([0, 2, 7]))
+    texts = draw(st.sampled_from(["xy", "x", "xz", "yxz"]))
+    said = poll(*((text, draw(number) if votes else None) for text in texts), total=votes)
     state = "stored" if file else draw(st.sampled_from(["", "missing", "not_included"]))
     made = row(
         age,
@@ -183,7 +250,9 @@ def sources(draw):
         reactions=[{"count": reactions}] if reactions else [],
         forward_from_name=draw(st.sampled_from(["", "p", "q"])),
         extra=draw(st.sampled_from([{}, {"zone": "UTC"}, {"game": {"title": "g"}}, {"game": None}]))
-        | draw(st.sampled_from([{}, poll(("x", votes), ("y", votes), total=votes, closed=None)])),
+        | draw(st.sampled_from([{}, said])),
+        reply_to_message_id=draw(number),
+        reply_to_chat_id=draw(st.sampled_from([None, -1009, -1008])),
         grouped_id=draw(st.sampled_from([None, -1, -2, 7])),
     )
     shown = [Shown(file, "primary")] if file else []

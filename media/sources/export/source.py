@@ -1,9 +1,9 @@
 """A Telegram Desktop export as a `Source` of the port."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -21,9 +21,16 @@ from media.sources.export.json_stream.text_window import (
 )
 from media.sources.export.messages.albums import Albums
 from media.sources.export.messages.convert import Draft, convert, reading
-from media.sources.export.survey import Survey, survey_account, survey_chat
+from media.sources.export.survey import Clock, Survey, survey
 from media.sources.export.walk import MessageValue, Step, Walk
 from media.sources.port import Chat, Message, Problem, Record, SourceRefused, UnknownKey
+
+_CLOCKS_DIFFER = timedelta(days=1)
+"""A date later than that after the time of the import says nothing of an export's age."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class ExportSource:
@@ -32,7 +39,8 @@ class ExportSource:
 
     The constructor raises SourceRefused where neither is found, the first step of `records()`
     where the file is no export; the message says what to do. `zone` is that of the dates in
-    exports from before June 2022. Paths of files are relative to the folder of the JSON file.
+    exports from before June 2022. `now` is the clock after which no date makes an export newer.
+    Paths of files are relative to the folder of the JSON file.
     """
 
     def __init__(
@@ -41,12 +49,14 @@ class ExportSource:
         *,
         zone: tzinfo,
         include_private: bool = False,
+        now: Callable[[], datetime] = _utc_now,
         chunk_bytes: int = CHUNK_BYTES,
         max_value_chars: int = MAX_VALUE_CHARS,
     ) -> None:
         self._file = locate(path)
         self._folder = ExportFolder(self._file.parent)
         self._zone = zone
+        self._now = now
         self._policy = ChatPolicy(self._file, include_private=include_private)
         self._chunk_bytes = chunk_bytes
         self._max_value_chars = max_value_chars
@@ -77,16 +87,14 @@ class ExportSource:
             walk = Walk(open_cursor=partial(self._open_cursor, files), wanted=self._policy.wants)
             yield from self._records(walk)
 
-    def _survey(self, header: Header) -> Survey:
-        """Survey the chat of a header; asked for each header of the file once, in their order."""
-        if header.single:
-            with self._file.open("rb") as file:
-                return survey_chat(file, chat_id=header.id)
+    def _survey(self) -> Survey:
+        """Survey the next chat; asked for each header of the file once, in their order."""
         if self._surveys is None:
+            clock = Clock(self._zone, until=self._now() + _CLOCKS_DIFFER)
             with ExitStack() as files:
                 open_cursor = partial(self._open_cursor, files)
                 walk = Walk(open_cursor=open_cursor, wanted=self._policy.wants)
-                self._surveys = iter(survey_account(walk.steps()))
+                self._surveys = iter(survey(walk.steps(), clock))
         return next(self._surveys, Survey())
 
     def _open_cursor(self, files: ExitStack) -> Cursor:
@@ -135,16 +143,16 @@ class ExportSource:
             yield found
 
     def _chat(self, header: Header) -> Record:
-        record, survey = self._policy.record(header), self._survey(header)
+        record, found = self._policy.record(header), self._survey()
         if not isinstance(record, Chat):
             return record
-        as_of = survey.as_of(self._zone)
+        as_of = found.as_of
         return replace(
             record,
             # The same export, read in a better way, counts for more than it did before.
             as_of=as_of and f"{as_of}/{reading():03d}",
-            authors=len(survey.authors),
-            people=survey.people,
+            authors=len(found.authors),
+            people=found.people,
         )
 
     def _located(self, problem: Problem) -> Problem:

@@ -1,38 +1,38 @@
 """
 Survey an export before it is imported: how old is it, and how many write in its chats?
 
-Both are known only at the end of the file, and an import needs them for its first message. An
-export of one chat is searched as bytes, which takes a hundredth of an import's time; the chats of
-an account are read message by message, so that no date of a personal chat is taken for theirs.
+Both are known only at the end of the file, and an import needs them for its first message. The
+messages are decoded for it, because dates and ids also stand deep inside of them: a date that is
+shown in a text, or the number of a task, says nothing of when the chat was exported.
 """
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any, BinaryIO
+from typing import Any
 
 from media.sources.export.headers import Header
 from media.sources.export.json_stream.text_window import Broken
-from media.sources.export.messages.times import InvalidTime, parse_time
+from media.sources.export.messages.times import InvalidTime, parse_edit_time, parse_time
 from media.sources.export.walk import MessageValue, Step
 
-_CHUNK_BYTES = 1 << 18
-_OVERLAP_BYTES = 256
-"""More than the longest match, so that none is lost where two chunks meet."""
-# Inside of a text every quote is escaped, so what has bare quotes around it is a key.
-_UNIX = re.compile(rb'"(?:date|edited)_unixtime"\s*:\s*"?(\d{1,12})\b')
-_LOCAL = re.compile(rb'"(?:date|edited)"\s*:\s*"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)"')
-_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-_ID = re.compile(rb'"id"\s*:\s*(\d{1,13})\b')
-_FROM = re.compile(rb'"from_id"\s*:\s*"?([a-z]*\d{1,19})\b')
 _PERSON = re.compile(r"user\d+|\d{1,10}")
 _PREFIXED = 2**33
 """Before April 2021 the id of a channel was exported with this added to it."""
-_LAST_UNIX = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
-_MESSAGE_IDS = 2**40
-_MOST_AUTHORS = 1000
+_MESSAGE_IDS = range(-(2**40), 2**40)
+_MOST_AUTHORS, _AUTHOR_CHARS = 1000, 32
 """No more are told apart: memory must not grow with the file."""
+_BEGIN = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Clock:
+    """In which zone local dates are read, and the last moment that a date may name."""
+
+    zone: tzinfo
+    until: datetime
 
 
 @dataclass(slots=True)
@@ -40,20 +40,16 @@ class Survey:
     """The latest date or edit of a chat, its highest message id, and who writes in it."""
 
     chat_id: Any = None
-    unix: int = 0
-    local: str = ""
-    """Only counts where no date is given in unix seconds."""
+    latest: datetime = _BEGIN
     highest_id: int = 0
     authors: set[str] = field(default_factory=set)
 
-    def as_of(self, zone: tzinfo) -> str:
+    @property
+    def as_of(self) -> str:
         """The age as `Chat.as_of` has it; empty where the chat has no date."""
-        try:
-            local = None if self.unix else self.local
-            at = parse_time(unix=self.unix or None, local=local, zone=zone, field="date")
-        except InvalidTime:
-            at = None
-        return f"{at:%Y-%m-%dT%H:%M:%S}Z/{self.highest_id:013d}" if at else ""
+        if self.latest == _BEGIN:
+            return ""
+        return f"{self.latest:%Y-%m-%dT%H:%M:%S}Z/{self.highest_id:013d}"
 
     @property
     def people(self) -> int:
@@ -61,40 +57,17 @@ class Survey:
         own = {str(number) for number in self._own_ids()}
         return sum(bool(_PERSON.fullmatch(author)) for author in self.authors - own)
 
-    def add(self, value: Any) -> None:
-        """Count a message as decoded JSON, whatever its shape."""
-        if not isinstance(value, dict):
+    def add(self, value: Any, clock: Clock) -> None:
+        """Count a message as decoded JSON; not one whose id or dates the import will refuse."""
+        if not isinstance(value, dict) or not _has_id(value):
             return
-        for key in ("date", "edited"):
-            self._add_unix(str(value.get(f"{key}_unixtime", "")))
-            if found := _LOCAL_TIME.match(str(value.get(key, ""))):
-                self.local = max(self.local, found[0])
-        self._add_ids([value.get("id")])
-        if (author := value.get("from_id")) is not None:
-            self._add_authors([str(author)])
-
-    def add_bytes(self, text: bytes) -> None:
-        """Count the keys in a piece of the file; what is counted twice changes nothing."""
-        for found in set(_UNIX.findall(text)):
-            self._add_unix(found.decode())
-        if not self.unix:
-            self.local = max([self.local, *(m.decode() for m in set(_LOCAL.findall(text)))])
-        self._add_ids(map(int, _ID.findall(text)))
-        self._add_authors(m.decode() for m in set(_FROM.findall(text)))
-
-    def _add_authors(self, found: Iterable[str]) -> None:
-        if len(self.authors) < _MOST_AUTHORS:
-            self.authors.update(found)
-
-    def _add_unix(self, digits: str) -> None:
-        if digits.isdecimal() and self.unix < int(digits) < _LAST_UNIX:
-            self.unix = int(digits)
-
-    def _add_ids(self, found: Iterable[Any]) -> None:
-        """Count ids of messages; that of the chat stands among them where it is found as bytes."""
-        own = self._own_ids()
-        ids = [n for n in found if isinstance(n, int) and n < _MESSAGE_IDS and n not in own]
-        self.highest_id = max([self.highest_id, *ids])
+        with suppress(InvalidTime, TypeError):
+            times = _times(value, clock.zone)
+            self.latest = max([self.latest, *(at for at in times if at <= clock.until)])
+            self.highest_id = max(self.highest_id, value["id"])
+        author = value.get("from_id")
+        if author is not None and len(self.authors) < _MOST_AUTHORS:
+            self.authors.add(str(author)[:_AUTHOR_CHARS])
 
     def _own_ids(self) -> tuple[int, ...]:
         """The id of the chat as files of any age write it."""
@@ -103,27 +76,38 @@ class Survey:
         return self.chat_id, self.chat_id + _PREFIXED, self.chat_id - _PREFIXED
 
 
-def survey_chat(file: BinaryIO, *, chat_id: Any) -> Survey:
-    """Survey a file that holds one chat; what cannot be read any more is left out."""
-    survey, rest = Survey(chat_id), b""
-    try:
-        while chunk := file.read(_CHUNK_BYTES):
-            survey.add_bytes(rest + chunk)
-            rest = chunk[-_OVERLAP_BYTES:]
-    except OSError:
-        pass  # the import itself meets the same place and says so
-    return survey
-
-
-def survey_account(steps: Iterable[Step]) -> list[Survey]:
-    """Survey each chat of an account, in the order of their headers; up to where it is broken."""
+def survey(steps: Iterable[Step], clock: Clock) -> list[Survey]:
+    """Survey each chat, in the order of their headers; up to where the file is broken."""
     surveys: list[Survey] = []
     try:
         for step in steps:
             if isinstance(step, Header):
                 surveys.append(Survey(step.id))
             elif isinstance(step, MessageValue) and surveys:
-                surveys[-1].add(step.value)
+                surveys[-1].add(step.value, clock)
     except Broken:
         pass  # the import itself meets the same place and says so
     return surveys
+
+
+def _has_id(value: dict[str, Any]) -> bool:
+    number = value.get("id")
+    return type(number) is int and number in _MESSAGE_IDS and isinstance(value.get("type"), str)
+
+
+def _times(value: dict[str, Any], zone: tzinfo) -> list[datetime]:
+    """
+    The times of the message itself that are given. Raises InvalidTime, or TypeError for a shape
+    that is no time.
+    """
+    unix, local = value.get("date_unixtime"), value.get("date")
+    posted_at = parse_time(unix=unix, local=local, zone=zone, field="date")
+    if posted_at is None:
+        if value["type"] == "message":
+            raise InvalidTime("date")
+        return []
+    unix, local = value.get("edited_unixtime"), value.get("edited")
+    if not unix and not local:
+        return [posted_at]
+    edited_at = parse_edit_time(unix=unix, local=local, zone=zone, posted_at=posted_at)
+    return [posted_at, edited_at] if edited_at else [posted_at]

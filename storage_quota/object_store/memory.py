@@ -137,7 +137,8 @@ class MemoryStore(NoLinks, JsonReader):
     def _keep(self, key: str) -> None:
         if self.keeps and (entry := self._entries.get(key)):
             info, version_id = entry.info, str(len(self.old))
-            self.old.insert(0, OldVersion(key, version_id, info.size_bytes, info.modified_at))
+            size, at = info.size_bytes, info.modified_at
+            self.old.insert(0, OldVersion(key, version_id, size, at, etag=info.etag))
 
     def _answer(self) -> None:
         if self.down:

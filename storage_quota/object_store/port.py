@@ -36,7 +36,7 @@ class OldVersion:
     """
     What a bucket with versions keeps of an object that was replaced or deleted, or a delete marker.
 
-    A marker has no bytes. `hides` is set on one that stands for the deleted object now: without it
+    A `marker` has no bytes. `hides` is set on one that stands for the deleted object now: without it
     the version before would be the object again.
     """
 
@@ -45,6 +45,8 @@ class OldVersion:
     size_bytes: int
     modified_at: datetime
     hides: bool = False
+    marker: bool = False
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

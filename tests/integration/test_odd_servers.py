@@ -209,6 +209,14 @@ def bytes_of_all_versions(store):
     return sum(entry["Size"] for entry in found.get("Versions", ()))
 
 
+def _leave_a_marker(store, name):
+    """Delete an object, and then what the bucket keeps of it."""
+    at = {"Bucket": store._bucket, "Key": name}
+    version = store._client.put_object(**at, Body=b"x")["VersionId"]
+    store._client.delete_object(**at)
+    store._client.delete_object(**at, VersionId=version)
+
+
 class TestVersions:
     def test_it_is_seen_and_said_everywhere(self, versioned, tenant, run):
         stored(tenant)
@@ -301,6 +309,89 @@ class TestVersions:
 
         assert in_bucket(versioned) == {}
         assert bytes_of_all_versions(versioned) == selectors.taken_in_all() == 0
+
+    def test_the_only_good_copy_of_a_file_stays(self, versioned, tenant, run, capsys):
+        """Somebody overwrote, shortened or deleted what posts show; what was stored is there yet."""
+        for name in ("junk", "same size", "gone", "twice"):
+            stored(tenant, name, body=b"original")
+        client, bucket = versioned._client, versioned._bucket
+        for name, junk in {"junk": b"x", "same size": b"ORIGINAL", "twice": b"xy"}.items():
+            client.put_object(Bucket=bucket, Key=key(tenant, name), Body=junk)
+        client.put_object(Bucket=bucket, Key=key(tenant, "twice"), Body=b"xyz")
+        client.delete_object(Bucket=bucket, Key=key(tenant, "gone"))
+        stored(tenant, "replaced", kind="crawl", body=b"old page")
+        stored(tenant, "replaced", kind="crawl", body=b"new page")
+        stored(tenant, "replaced", kind="crawl", body=b"new page")
+
+        for part in (("versions",), ("auto", "--target-gb", "0")):
+            _, report, _ = run("emergency_s3_cleanup", *part)
+            assert report["kept_versions"] == 4
+            left = Counter(old.key for old in versioned.old_versions() if not old.marker)
+            assert left == {key(tenant, n): 1 for n in ("junk", "same size", "gone", "twice")}
+        assert {old.size_bytes for old in versioned.old_versions() if not old.marker} == {8}
+
+    def test_a_version_that_became_the_only_good_copy_since_the_plan_stays(self, versioned, tenant):
+        stored(tenant, body=b"original")
+        stored(tenant, body=b"original")
+        now = timezone.now() + DAY
+        survey.take(versioned, where(), now=now)
+        rules = [cleanup.CleanupRule(cleanup.Step.VERSIONS, timedelta())]
+        plan = cleanup.plan_overdue(rules=rules, now=now)
+        assert (len(plan.candidates), plan.kept_count) == (1, 0)
+        at = key(tenant, "a.pdf")
+        versioned._client.put_object(Bucket=versioned._bucket, Key=at, Body=b"junk")
+
+        done = cleanup.execute(plan, now=now)
+
+        assert (done.deleted_count, done.skipped_count) == (0, 1)
+        assert 8 in [old.size_bytes for old in versioned.old_versions()]
+
+    def test_delete_markers_are_no_old_versions_and_go_when_alone(
+        self, versioned, tenant, run, capsys
+    ):
+        stored(tenant)
+        services.remove([key(tenant, "a.pdf")], now=timezone.now())
+        for alone in ("media/alone", "backup/alone"):
+            _leave_a_marker(versioned, alone)
+        assert run("diag_s3", "server")[1]["old_versions"] == 1
+
+        code, report, _ = run("emergency_s3_cleanup", "versions")
+
+        assert code == 0
+        assert {step: n["objects"] for step, n in report["planned"].items()} == {
+            "versions": 1,
+            "markers": 2,
+        }
+        assert [old.key for old in versioned.old_versions()] == ["backup/alone"]
+        server = run("diag_s3", "server")[1]
+        assert server["old_versions"] == 0
+        assert not any("0 old versions" in text for text in server["warnings"])
+
+    @pytest.mark.parametrize("part", [("versions",), ("auto", "--target-gb", "0")])
+    def test_the_command_asks_the_server_whatever_the_last_survey_said(
+        self, versioned, tenant, run, part
+    ):
+        stored(tenant)
+        services.remove([key(tenant, "a.pdf")], now=timezone.now())
+        survey.take(versioned, where(), now=timezone.now())
+        BucketState.objects.update(versioning="", old_bytes=0, old_count=0)
+
+        assert run("emergency_s3_cleanup", *part)[1]["planned"]["versions"]["objects"] == 1
+        assert all(old.marker for old in versioned.old_versions())
+
+    @pytest.mark.parametrize("part", [("versions",), ("auto", "--dry-run")])
+    @pytest.mark.parametrize("kept", ["", "Enabled"])
+    def test_an_outage_is_not_taken_for_an_empty_bucket(self, versioned, run, part, kept):
+        survey.take(versioned, where(), now=timezone.now())
+        BucketState.objects.update(versioning=kept)
+        endpoint = versioned._client.meta.endpoint_url
+        closed = S3Store(s3_settings("http://127.0.0.1:1"))
+        no_bucket = S3Store(s3_settings(endpoint, bucket="no-such-bucket"))
+
+        for store in (closed, no_bucket):
+            with use(store):
+                code, report, said = run("emergency_s3_cleanup", *part)
+            assert (code, report["state"], report["detail"]) == (2, "failed", said)
 
     def test_files_of_another_application_keep_their_versions(self, versioned, tenant, run):
         for body in (b"one", b"two"):

@@ -9,6 +9,7 @@ import http.server
 import io
 import json
 import logging
+import os
 import ssl
 import threading
 import uuid
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand, SystemCheckError
 from django.utils import timezone
 
 from accounts import tenants
@@ -33,6 +35,7 @@ from storage_quota.object_store.factory import where
 from storage_quota.object_store.s3 import S3Store
 from telegram_assistant.console import dashboard
 from tests.gigachat_stub import certificates
+from tests.processes import run_python
 from tests.s3_fixtures import PART_BYTES, s3_settings
 from tests.storage_fixtures import in_bucket, in_ledger, key
 from tests.unit.exports import chat, message, write
@@ -331,8 +334,8 @@ class TestVersions:
         assert {old.size_bytes for old in versioned.old_versions() if not old.marker} == {8}
 
     def test_a_version_that_became_the_only_good_copy_since_the_plan_stays(self, versioned, tenant):
-        stored(tenant, body=b"original")
-        stored(tenant, body=b"original")
+        for body in (b"original", b"replaced"):
+            stored(tenant, body=body)
         now = timezone.now() + DAY
         survey.take(versioned, where(), now=now)
         rules = [cleanup.CleanupRule(cleanup.Step.VERSIONS, timedelta())]
@@ -490,6 +493,11 @@ class TestMessages:
         with pytest.raises(StoreUnavailable, match="no S3"):  # the answer is no listing
             list(store.list())
 
+    def test_a_host_that_has_no_address(self, refused):
+        store = S3Store(s3_settings("http://no-such-host.invalid:9000"))
+
+        refused(store, COMMANDS[0], "S3_ENDPOINT_URL http://no-such-host.invalid", "DNS")
+
     def test_plain_http_to_a_port_with_tls(self, tls, refused):
         refused(
             S3Store(s3_settings(tls.replace("https:", "http:"))), COMMANDS[0], "S3_ENDPOINT_URL"
@@ -617,7 +625,9 @@ class TestAFullProvider:
         assert (after.counts["unchanged"], after.counts["new"], after.clean) == (5, 5, True)
         assert in_ledger() == in_bucket(s3)
 
-    def test_the_command_names_it_with_exit_code_2_and_keeps_the_half(self, odd, proxy, tmp_path):
+    def test_the_command_names_it_with_exit_code_2_and_keeps_the_half(
+        self, odd, proxy, tmp_path, capsys
+    ):
         proxy.fail("put", "507", after=2)
 
         with pytest.raises(CommandError, match="S3_TOTAL_LIMIT_GB") as refusal:
@@ -625,3 +635,45 @@ class TestAFullProvider:
 
         assert refusal.value.returncode == 2
         assert Post.objects.count() == 2
+        [report] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (report["state"], report["detail"]) == ("failed", str(refusal.value))
+        assert (report["new"], report["media_stored"]) == (2, 2)
+
+    @pytest.mark.parametrize("answer", ["503", "403 InvalidAccessKeyId", "404 NoSuchBucket"])
+    def test_a_store_that_refuses_everything_leaves_one_json_value(
+        self, odd, proxy, tmp_path, run, answer
+    ):
+        for step in ("list", "head", "get", "put"):
+            proxy.fail(step, answer)
+
+        code, report, said = run("import_export", str(export(tmp_path / "export", 4)))
+
+        assert (code, report["state"], report["detail"], report["new"]) == (2, "failed", said, 0)
+
+
+class TestMisconfigured:
+    @pytest.mark.parametrize("command", [("diag_s3", "usage"), ("import_export", "/nowhere")])
+    def test_what_djangos_checks_find_is_in_the_json(self, command, monkeypatch):
+        def refuse(*_, **__):
+            raise SystemCheckError("the policy is unusable")
+
+        monkeypatch.setattr(BaseCommand, "check", refuse)
+        out = io.StringIO()
+
+        with pytest.raises(SystemCheckError) as refusal:
+            call_command(*command, "--json", stdout=out, skip_checks=False)
+
+        assert refusal.value.returncode == 2
+        report = json.loads(out.getvalue())
+        assert (report["state"], report["detail"]) == ("failed", "the policy is unusable")
+
+    def test_what_the_settings_refuse_is_in_the_json(self):
+        ended = run_python(
+            "manage.py", "verify_storage", "--json", env=os.environ | {"S3_REGION": "no such"}
+        )
+
+        assert ended.returncode == 1
+        report = json.loads(ended.stdout)
+        assert report["state"] == "failed"
+        assert "S3_REGION" in report["detail"]
+        assert "S3_REGION" in ended.stderr

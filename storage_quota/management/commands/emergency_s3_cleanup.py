@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from events.management.json_command import CANNOT_WORK
 from storage_quota import cleanup
 from storage_quota.cleanup import (
     CleanupPlan,
@@ -20,7 +21,7 @@ from storage_quota.cleanup import (
     Step,
     StepTotal,
 )
-from storage_quota.management.storage_command import CANNOT_WORK, StorageCommand
+from storage_quota.management.storage_command import StorageCommand
 from storage_quota.units import GIB
 
 CODES: Final = "exit codes: 0 done; 1 not everything was done; 2 could not begin"

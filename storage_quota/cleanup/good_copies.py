@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from storage_quota import keys
 from storage_quota.models import StoredObject
+from storage_quota.object_store.adapters import CHUNK_BYTES
 from storage_quota.object_store.errors import ObjectMissing
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import ObjectInfo, OldVersion
@@ -55,9 +56,11 @@ def _is_needed(
 
 def _is_sound(entry: StoredObject) -> bool:
     """Read the object: is it what was stored? False where that is not known."""
-    expected = entry.sha256 or keys.content_digest(entry.key)
+    digest, expected = hashlib.sha256(), entry.sha256 or keys.content_digest(entry.key)
     try:
         with get_store().open(entry.key, raw=True) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == expected
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
     except ObjectMissing:
         return False
+    return digest.hexdigest() == expected

@@ -11,7 +11,12 @@ from typing import BinaryIO
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, NoLinks, UploadBody
-from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
+from storage_quota.object_store.errors import (
+    LifecycleUnsupported,
+    ObjectMissing,
+    StoreLacks,
+    StoreUnavailable,
+)
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     LifecycleRule,
@@ -117,6 +122,9 @@ class MemoryStore(NoLinks, JsonReader):
     def delete_version(self, version: OldVersion) -> None:
         self._answer()
         self.old = [other for other in self.old if other != version]
+
+    def restore(self, version: OldVersion) -> None:
+        raise StoreLacks("The store in memory keeps no content of old versions")
 
     def refuse_if_nothing_may_be_deleted(self) -> None:
         """Do nothing: what may be written may be deleted."""

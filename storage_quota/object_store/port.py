@@ -150,6 +150,10 @@ class ObjectStore(Protocol):
         """Delete an old version for good; it is no error if there is none."""
         ...
 
+    def restore(self, version: OldVersion) -> None:
+        """Copy an old version over the object; what is there becomes an old version itself."""
+        ...
+
     def refuse_if_nothing_may_be_deleted(self) -> None:
         """Raise StoreNotWritable before somebody counts on deleting; nothing is deleted."""
         ...

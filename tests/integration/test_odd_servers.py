@@ -333,6 +333,27 @@ class TestVersions:
             assert left == {key(tenant, n): 1 for n in ("junk", "same size", "gone", "twice")}
         assert {old.size_bytes for old in versioned.old_versions() if not old.marker} == {8}
 
+    def test_a_repair_restores_what_was_overwritten_or_deleted(self, versioned, tenant, run):
+        for name in ("junk", "same size", "gone"):
+            stored(tenant, name, body=b"original", age=9 * DAY)
+        client, bucket = versioned._client, versioned._bucket
+        client.put_object(Bucket=bucket, Key=key(tenant, "junk"), Body=b"x")
+        client.put_object(Bucket=bucket, Key=key(tenant, "same size"), Body=b"ORIGINAL")
+        client.delete_object(Bucket=bucket, Key=key(tenant, "gone"))
+        survey.take(versioned, where(), now=timezone.now())
+
+        code, found, _ = run("verify_storage", "--all")
+        assert (code, found["unresolved"]) == (1, 3)
+        assert "--repair restores" in found["warnings"][0]
+        code, repaired, _ = run("verify_storage", "--repair", "--all")
+
+        assert (code, repaired["repaired"]) == (0, {"restored": 3})
+        for name in ("junk", "same size", "gone"):
+            with versioned.open(key(tenant, name)) as file:
+                assert file.read() == b"original"
+        assert selectors.taken_in_all() == bytes_of_all_versions(versioned)
+        assert run("verify_storage", "--all")[0] == 0
+
     def test_a_version_that_became_the_only_good_copy_since_the_plan_stays(self, versioned, tenant):
         for body in (b"original", b"replaced"):
             stored(tenant, body=body)

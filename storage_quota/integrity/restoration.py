@@ -1,5 +1,7 @@
 """Bringing back what somebody else overwrote or deleted, where the bucket keeps old versions."""
 
+from typing import Final
+
 from storage_quota.integrity.comparison import reading
 from storage_quota.integrity.comparison.merge_join import LedgerEntry
 from storage_quota.integrity.comparison.sample import expected_digest
@@ -7,6 +9,11 @@ from storage_quota.models import DifferenceKind, IntegrityCheck, Reservation, St
 from storage_quota.object_store import survey
 from storage_quota.object_store.errors import RightMissing, StoreLacks
 from storage_quota.object_store.port import ObjectStore, OldVersion
+
+_ADVICE: Final = (
+    "The bucket keeps old versions, and cleanups spare those that are the only good copy: --repair"
+    " restores objects from them where size and hash are those that were stored."
+)
 
 
 def restore(store: ObjectStore, entry: StoredObject) -> bool:
@@ -36,10 +43,7 @@ def advice(check: IntegrityCheck) -> list[str]:
     known = survey.state()
     kinds = (DifferenceKind.MISSING, DifferenceKind.WRONG_SIZE, DifferenceKind.WRONG_HASH)
     if known and known.keeps_old and check.findings.filter(outcome="", kind__in=kinds).exists():
-        return [
-            "The bucket keeps old versions, and cleanups spare those that are the only good copy:"
-            + " --repair restores objects from them where size and hash are those that were stored."
-        ]
+        return [_ADVICE]
     return []
 
 

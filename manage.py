@@ -1,8 +1,10 @@
 #!/usr/bin/env python
 """Django's command line, with the project's settings."""
 
+import json
 import os
 import sys
+from typing import NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
@@ -15,11 +17,19 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        sys.exit(str(error))
+        _end(str(error))
     except ProgrammingError as error:
         if not isinstance(error.__cause__, UndefinedTable):
             raise
-        sys.exit("The database has no tables yet, or old ones: run `python manage.py migrate`")
+        _end("The database has no tables yet, or old ones: run `python manage.py migrate`")
+
+
+def _end(problem: str) -> NoReturn:
+    """End with code 1 and the problem on stderr; with --json, stdout says the same."""
+    if "--json" in sys.argv:
+        report = {"state": "failed", "error": "misconfigured", "detail": problem}
+        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+    sys.exit(problem)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ TIME_BOX: Final = timedelta(seconds=20)
 
 STEPS: Final[dict[Step, StrPromise]] = {
     Step.VERSIONS: gettext_lazy("old versions that the bucket keeps"),
+    Step.MARKERS: gettext_lazy("delete markers without versions"),
     Step.CRAWL: gettext_lazy("crawled pages older than 3 days"),
     Step.VISION: gettext_lazy("results of analysis older than 7 days"),
     Step.MEDIA: gettext_lazy("media that no post uses, least recently used first"),

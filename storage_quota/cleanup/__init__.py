@@ -17,9 +17,11 @@ from storage_quota.cleanup.planning import (
     plan_overdue,
 )
 from storage_quota.cleanup.runner import (
+    KEPT,
     PATIENCE,
     CleanupRunning,
     clean_up_in_background,
+    look_at_server,
     make_room,
     ring,
     ring_if_due,
@@ -29,6 +31,7 @@ from storage_quota.cleanup.runner import (
 
 __all__ = [
     "EMERGENCY",
+    "KEPT",
     "PATIENCE",
     "PLAN_CANDIDATES",
     "TIME_IS_UP",
@@ -45,6 +48,7 @@ __all__ = [
     "clean_up_in_background",
     "drop_links",
     "execute",
+    "look_at_server",
     "make_room",
     "on_eviction",
     "plan",

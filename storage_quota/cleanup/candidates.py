@@ -11,10 +11,12 @@ class Step(StrEnum):
     """
     What one step of a cleanup deletes, in the order the seeds give; albums only by lifetime.
 
-    Before them come the versions that the bucket keeps of what was replaced or deleted.
+    Before them come the versions that the bucket keeps of what was replaced or deleted, and the
+    delete markers behind which there is nothing any more.
     """
 
     VERSIONS = "versions"
+    MARKERS = "markers"
     CRAWL = "crawl"
     VISION = "vision"
     MEDIA = "media"
@@ -58,12 +60,14 @@ class CleanupPlan:
 
     `target_bytes` is the usage to reach; None stands for everything whose lifetime is over.
     `more`: there are further candidates than one plan holds; execute it and plan again.
+    `kept_count` old versions stay, since they are the only good copy of an object.
     """
 
     current_bytes: int
     target_bytes: int | None
     candidates: tuple[Candidate, ...]
     more: bool = False
+    kept_count: int = 0
 
     @property
     def needed_bytes(self) -> int:

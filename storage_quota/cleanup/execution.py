@@ -30,11 +30,12 @@ from storage_quota.reservations.release import release_with_result
 BATCH: Final = 100
 """Objects of one transaction (CONTRACT §7.1), which locks their ledger rows and one sum."""
 
-_OUTSIDE_OF_LEDGER: Final[Mapping[Step, Callable[[Candidate], None]]] = {
+_OUTSIDE_OF_LEDGER: Final[Mapping[Step, Callable[[Candidate], bool]]] = {
     Step.MULTIPART: uploads.abort,
     Step.VERSIONS: versions.delete,
+    Step.MARKERS: versions.delete_marker,
 }
-"""How candidates are deleted that the ledger does not know."""
+"""How candidates are deleted that the ledger does not know; False: it stays, as it is needed."""
 
 TIME_IS_UP: Final = "the time is up"
 
@@ -112,8 +113,10 @@ def _reached(plan: CleanupPlan) -> bool:
 def _evict_batch(batch: Sequence[Candidate], tally: _Tally, *, now: datetime) -> None:
     if outside_of_ledger := _OUTSIDE_OF_LEDGER.get(batch[0].step):
         for candidate in batch:
-            outside_of_ledger(candidate)
-            tally.add(candidate.step, candidate.size_bytes)
+            if outside_of_ledger(candidate):
+                tally.add(candidate.step, candidate.size_bytes)
+            else:
+                tally.skipped += 1
         return
     tombstones = _take_out_of_ledger(batch, now=now)
     # After that commit: deleting objects inside it could not be undone with it.

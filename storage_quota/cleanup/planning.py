@@ -14,6 +14,7 @@ from storage_quota.cleanup import uploads, versions
 from storage_quota.cleanup.candidates import Candidate, CleanupPlan, Step
 from storage_quota.cleanup.evictors import evictor_of
 from storage_quota.object_store.errors import RightMissing
+from storage_quota.object_store.port import OldVersion
 
 PLAN_CANDIDATES: Final = 50_000
 """Candidates of one plan, some 25 MB of memory. A run that needs more plans again."""
@@ -53,16 +54,21 @@ def plan(
     unfinished uploads; it is asked only if the other steps do not suffice.
     """
     current = selectors.taken_in_all()
-    found = _candidates(emergency_rules() if rules is None else rules, now=now)
-    return _filled(current, target_bytes, _enough(found, current - target_bytes))
+    kept: list[OldVersion] = []
+    found = _candidates(emergency_rules() if rules is None else rules, now=now, kept=kept)
+    return _filled(current, target_bytes, _enough(found, current - target_bytes), kept)
 
 
 def plan_overdue(*, rules: Sequence[CleanupRule], now: datetime) -> CleanupPlan:
     """Choose everything whose lifetime is over, whether or not space is needed."""
-    return _filled(selectors.taken_in_all(), None, _candidates(rules, now=now))
+    kept: list[OldVersion] = []
+    found = _candidates(rules, now=now, kept=kept)
+    return _filled(selectors.taken_in_all(), None, found, kept)
 
 
-def _candidates(rules: Sequence[CleanupRule], *, now: datetime) -> Iterator[Candidate]:
+def _candidates(
+    rules: Sequence[CleanupRule], *, now: datetime, kept: list[OldVersion]
+) -> Iterator[Candidate]:
     for rule in rules:
         before = now - rule.older_than
         if rule.step is Step.MULTIPART:
@@ -70,7 +76,7 @@ def _candidates(rules: Sequence[CleanupRule], *, now: datetime) -> Iterator[Cand
             with suppress(*[RightMissing] if len(rules) > 1 else ()):
                 yield from uploads.candidates(before=before)
         elif rule.step is Step.VERSIONS:
-            yield from versions.candidates(before=before)
+            yield from versions.candidates(before=before, kept=kept)
         else:
             yield from evictor_of(rule.step).candidates(before=before)
 
@@ -81,6 +87,10 @@ def _enough(candidates: Iterator[Candidate], needed_bytes: int) -> Iterator[Cand
         yield candidate
 
 
-def _filled(current: int, target: int | None, candidates: Iterator[Candidate]) -> CleanupPlan:
+def _filled(
+    current: int, target: int | None, candidates: Iterator[Candidate], kept: list[OldVersion]
+) -> CleanupPlan:
+    """Take what one plan holds; `kept` grows meanwhile."""
     chosen = tuple(islice(candidates, PLAN_CANDIDATES))
-    return CleanupPlan(current, target, chosen, more=next(candidates, None) is not None)
+    more = next(candidates, None) is not None
+    return CleanupPlan(current, target, chosen, more=more, kept_count=len(kept))

@@ -36,6 +36,11 @@ TASK: Final = "storage_quota.tasks.emergency_cleanup"
 PATIENCE: Final = timedelta(seconds=20)
 """How long a reservation waits for space before it is refused."""
 POLL_SECONDS: Final = 0.2
+KEPT: Final = (
+    "each is the only good copy of an object that was overwritten or deleted in the bucket by"
+    " somebody else; see `manage.py verify_storage`"
+)
+"""Why a cleanup leaves old versions."""
 
 LOCK: Final = "storage_quota.cleanup"
 """Name of the advisory lock that a running cleanup holds; it ends with its process."""
@@ -94,6 +99,11 @@ def run_overdue(
         )
     _log(trigger, freed)
     return freed
+
+
+def look_at_server(*, now: datetime) -> None:
+    """Survey the bucket's server, however recent the last survey is; raises as the store does."""
+    survey.take(get_store(), where(), now=now)
 
 
 def _survey(*, now: datetime) -> None:
@@ -199,6 +209,8 @@ def _repeat(
             chosen = make_plan()
         except OUT_OF_ORDER as outage:
             return replace(total, stop_reason=str(outage))
+        if chosen.kept_count:
+            logger.warning("%d old versions stay: %s", chosen.kept_count, KEPT)
         report = partial(_report_total, progress, total)
         done = execute(chosen, now=now, until=until, progress=report)
         total = total.plus(done)

@@ -26,9 +26,11 @@ def candidates(*, before: datetime) -> Iterator[Candidate]:
             )
 
 
-def abort(candidate: Candidate) -> None:
+def abort(candidate: Candidate) -> bool:
+    """Abort the upload; always True."""
     upload = UnfinishedUpload(candidate.key, candidate.ref, started_at=candidate.used_at)
     survey.abort(get_store(), upload)
+    return True
 
 
 def tenant_id(key: str) -> UUID | None:

@@ -8,14 +8,20 @@ deletes them after some days (`sync_lifecycle`); a cleanup needs their space now
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
+from typing import Final
 
 from storage_quota import keys
+from storage_quota.cleanup import good_copies
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.cleanup.uploads import tenant_id
 from storage_quota.object_store import survey
 from storage_quota.object_store.errors import RightMissing, StoreLacks
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import OldVersion
+
+PAGE: Final = 100
+"""Old versions whose ledger entries are read in one query."""
 
 
 def are_kept() -> bool:
@@ -24,28 +30,52 @@ def are_kept() -> bool:
     return known is not None and known.keeps_old
 
 
-def candidates(*, before: datetime) -> Iterator[Candidate]:
-    """Old versions of our keys written at `before` or earlier; none where they cannot be listed."""
-    for version in _listed() if are_kept() else ():
-        if version.modified_at <= before and keys.is_ours(version.key) and not version.hides:
-            yield Candidate(
-                step=Step.VERSIONS,
-                key=version.key,
-                tenant_id=tenant_id(version.key),
-                content_type=version.key.partition("/")[0],
-                size_bytes=version.size_bytes,
-                used_at=version.modified_at,
-                ref=version.version_id,
-            )
+def candidates(*, before: datetime, kept: list[OldVersion]) -> Iterator[Candidate]:
+    """
+    Old versions of our keys written at `before` or earlier; none where they cannot be listed.
+
+    Delete markers come last: one that hides an object only if nothing is left behind it. What is
+    the only good copy of an object is added to `kept` instead.
+    """
+    left, markers = set[str](), list[OldVersion]()
+    versions = _ours() if are_kept() else iter(())
+    while page := list(islice(versions, PAGE)):
+        young = [version for version in page if version.modified_at > before]
+        needed = good_copies.among(page)
+        kept += needed
+        left |= {version.key for version in (*young, *needed) if not version.marker}
+        for version in page:
+            if version in young or version in needed:
+                continue
+            if version.marker:
+                markers.append(version)
+            else:
+                yield _candidate(Step.VERSIONS, version)
+    for marker in markers:
+        if not (marker.hides and marker.key in left):
+            yield _candidate(Step.MARKERS, marker)
 
 
-def delete(candidate: Candidate) -> None:
-    """Delete one for good."""
-    version = OldVersion(
-        candidate.key, candidate.ref, candidate.size_bytes, modified_at=candidate.used_at
-    )
-    get_store().delete_version(version)
-    survey.count_old(-candidate.size_bytes)
+def delete(candidate: Candidate) -> bool:
+    """Delete one for good; False if it has become the only good copy since it was chosen."""
+    store = get_store()
+    known = [old for old in store.old_versions(candidate.key) if old.version_id == candidate.ref]
+    if good_copies.among(known):
+        return False
+    for version in known:
+        store.delete_version(version)
+        survey.count_old(-version.size_bytes)
+    return True
+
+
+def delete_marker(candidate: Candidate) -> bool:
+    """Delete a delete marker; False where it hides an old version that is there still."""
+    found = list(get_store().old_versions(candidate.key))
+    for marker in (old for old in found if old.version_id == candidate.ref):
+        if marker.hides and len(found) > 1 and not all(old.marker for old in found):
+            return False
+        get_store().delete_version(marker)
+    return True
 
 
 def purge(key: str) -> None:
@@ -60,6 +90,18 @@ def purge(key: str) -> None:
         survey.count_old(-version.size_bytes)
 
 
-def _listed() -> Iterator[OldVersion]:
+def _ours() -> Iterator[OldVersion]:
     with suppress(StoreLacks, RightMissing):
-        yield from get_store().old_versions()
+        yield from (old for old in get_store().old_versions() if keys.is_ours(old.key))
+
+
+def _candidate(step: Step, version: OldVersion) -> Candidate:
+    return Candidate(
+        step=step,
+        key=version.key,
+        tenant_id=tenant_id(version.key),
+        content_type=version.key.partition("/")[0],
+        size_bytes=version.size_bytes,
+        used_at=version.modified_at,
+        ref=version.version_id,
+    )

@@ -1,7 +1,7 @@
 """
 Repairing the differences that a check found; each is examined again just before.
 
-The ledger follows the bucket: missing objects leave the ledger, sizes are corrected, unknown
+What the bucket keeps as an old version is restored. Else the ledger follows the bucket: missing objects leave the ledger, sizes are corrected, unknown
 objects go into quarantine. Objects are deleted in two cases only: an expired reservation that
 never ended is released, and the quarantine of an orphan is over.
 """
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from events.postgresql import keyset
 from storage_quota import cleanup, ledger
 from storage_quota.hooks import Loss, notify
-from storage_quota.integrity import marker
+from storage_quota.integrity import marker, restoration
 from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.comparison import ledger_sums, reading
 from storage_quota.integrity.comparison.differences import is_key
@@ -136,6 +136,8 @@ def _forget(
         raise MarkerMissing("The bucket's marker disappeared during the repair")
     if entry.updated_at >= options.before:
         return None
+    if restoration.restore(store, entry):
+        return RepairOutcome.RESTORED
     with transaction.atomic():
         if lock_reservations([finding.key]):
             return None
@@ -166,21 +168,32 @@ def _correct(
         return RepairOutcome.RIGHT
     if entry.updated_at >= options.before or content.size_bytes != info.size_bytes:
         return None
+    if restoration.restore(store, entry):
+        return RepairOutcome.RESTORED
+    if _enter(entry, content, damaged=damaged, options=options):
+        return RepairOutcome.DAMAGED if damaged else RepairOutcome.CORRECTED
+    return None
+
+
+def _enter(
+    entry: StoredObject, content: reading.ObjectContent, *, damaged: bool, options: CheckOptions
+) -> bool:
+    """Enter what the object is; False if its entry changed or its key is reserved."""
     with transaction.atomic():
-        if lock_reservations([finding.key]):
-            return None
+        if lock_reservations([entry.key]):
+            return False
         if damaged:
             notify(Loss(entry.content_type, [entry.key]))
         if not ledger.correct_as_seen(
             entry,
-            size_bytes=info.size_bytes,
+            size_bytes=content.size_bytes,
             sha256=content.sha256,
             damaged=damaged,
             now=options.now,
         ):
             transaction.set_rollback(True)
-            return None
-    return RepairOutcome.DAMAGED if damaged else RepairOutcome.CORRECTED
+            return False
+    return True
 
 
 def _quarantine(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Sum
 
-from storage_quota.integrity import check_runs, marker, repair
+from storage_quota.integrity import check_runs, marker, repair, restoration
 from storage_quota.integrity import compare_ledger_and_bucket as checking
 from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
 from storage_quota.integrity.orphans import quarantine
@@ -167,5 +167,5 @@ def _report(
         would=would,
         repairs=repairs,
         pending=pending(),
-        warnings=warnings.of(known) if known else [],
+        warnings=[*restoration.advice(check), *(warnings.of(known) if known else [])],
     )

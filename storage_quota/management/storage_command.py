@@ -1,18 +1,15 @@
 """The base of the commands about the bucket: the one place that tells people of its failures."""
 
-import json
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from events.errors import DomainError, RetryLater
-
-CANNOT_WORK: Final = 2
-"""Exit code of a command that could not do its work at all."""
+from events.management.json_command import CANNOT_WORK, JsonCommand
 
 
-class StorageCommand(BaseCommand):
+class StorageCommand(JsonCommand):
     """
     A command whose `work` may fail as the store, the quota or the database do.
 
@@ -34,9 +31,7 @@ class StorageCommand(BaseCommand):
     def give_up(self, failure: Exception, options: dict[str, Any]) -> None:
         """Tell what is wrong and end the command."""
         text = _text(failure)
-        if options.get("json"):
-            report = {"state": "failed", "error": _code(failure), "detail": text}
-            self.stdout.write(json.dumps(report, ensure_ascii=False))
+        self.say_failed({"error": _code(failure), "detail": text}, options)
         code = self.exit_codes.get(type(failure), CANNOT_WORK)
         raise CommandError(text, returncode=code) from failure
 

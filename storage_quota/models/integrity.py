@@ -116,6 +116,7 @@ class RepairOutcome(models.TextChoices):
     CORRECTED = "corrected", _("ledger corrected")
     DAMAGED = "damaged", _("marked as damaged")
     RELEASED = "released", _("reservation released")
+    RESTORED = "restored", _("restored from an old version")
     RIGHT = "right", _("no longer different")
 
 

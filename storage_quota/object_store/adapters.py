@@ -108,6 +108,9 @@ class NoVersions:
     def delete_version(self, version: OldVersion) -> None:
         """Do nothing: there is none."""
 
+    def restore(self, version: OldVersion) -> None:
+        """Do nothing: there is none."""
+
     def refuse_if_nothing_may_be_deleted(self) -> None:
         """Do nothing: what may be written may be deleted."""
 

@@ -11,7 +11,12 @@ from typing import BinaryIO
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import JsonReader, NoLinks, UploadBody
-from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreUnavailable
+from storage_quota.object_store.errors import (
+    LifecycleUnsupported,
+    ObjectMissing,
+    StoreLacks,
+    StoreUnavailable,
+)
 from storage_quota.object_store.packing import unpacked
 from storage_quota.object_store.port import (
     LifecycleRule,
@@ -118,6 +123,9 @@ class MemoryStore(NoLinks, JsonReader):
         self._answer()
         self.old = [other for other in self.old if other != version]
 
+    def restore(self, version: OldVersion) -> None:
+        raise StoreLacks("The store in memory keeps no content of old versions")
+
     def refuse_if_nothing_may_be_deleted(self) -> None:
         """Do nothing: what may be written may be deleted."""
 
@@ -137,7 +145,8 @@ class MemoryStore(NoLinks, JsonReader):
     def _keep(self, key: str) -> None:
         if self.keeps and (entry := self._entries.get(key)):
             info, version_id = entry.info, str(len(self.old))
-            self.old.insert(0, OldVersion(key, version_id, info.size_bytes, info.modified_at))
+            size, at = info.size_bytes, info.modified_at
+            self.old.insert(0, OldVersion(key, version_id, size, at, etag=info.etag))
 
     def _answer(self) -> None:
         if self.down:

@@ -84,6 +84,9 @@ class MeteredStore:
     def delete_version(self, version: OldVersion) -> None:
         self.store.delete_version(version)
 
+    def restore(self, version: OldVersion) -> None:
+        self.store.restore(version)
+
     def refuse_if_nothing_may_be_deleted(self) -> None:
         self.store.refuse_if_nothing_may_be_deleted()
 

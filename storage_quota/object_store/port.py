@@ -36,7 +36,7 @@ class OldVersion:
     """
     What a bucket with versions keeps of an object that was replaced or deleted, or a delete marker.
 
-    A marker has no bytes. `hides` is set on one that stands for the deleted object now: without it
+    A `marker` has no bytes. `hides` is set on one that stands for the deleted object now: without it
     the version before would be the object again.
     """
 
@@ -45,6 +45,8 @@ class OldVersion:
     size_bytes: int
     modified_at: datetime
     hides: bool = False
+    marker: bool = False
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,10 @@ class ObjectStore(Protocol):
 
     def delete_version(self, version: OldVersion) -> None:
         """Delete an old version for good; it is no error if there is none."""
+        ...
+
+    def restore(self, version: OldVersion) -> None:
+        """Copy an old version over the object; what is there becomes an old version itself."""
         ...
 
     def refuse_if_nothing_may_be_deleted(self) -> None:

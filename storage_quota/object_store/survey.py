@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 
 from storage_quota.models import BucketState, Reservation
 from storage_quota.object_store.errors import RightMissing, StoreLacks
-from storage_quota.object_store.port import LifecycleRule, ObjectStore, UnfinishedUpload
+from storage_quota.object_store.port import LifecycleRule, ObjectStore, OldVersion, UnfinishedUpload
 
 EVERY: Final = timedelta(days=1)
 LACKING: Final = "not there"
@@ -49,7 +49,7 @@ def take(store: ObjectStore, place: str, *, now: datetime) -> BucketState:
     with _noted(lacks, "lifecycle rules"):
         rules = store.lifecycle()
     with _noted(lacks, "ListObjectVersions"):
-        sizes = [version.size_bytes for version in (store.old_versions() if versioning else ())]
+        sizes = [old.size_bytes for old in _old_versions(store, versioning) if not old.marker]
     with _noted(lacks, "ListMultipartUploads"):
         uploads = list(store.uploads())
     lacks |= dict.fromkeys(store.lacks(), LACKING)
@@ -85,6 +85,10 @@ def abort(store: ObjectStore, upload: UnfinishedUpload) -> None:
     if size_bytes:
         left = Greatest(F("upload_bytes") - size_bytes, 0)
         BucketState.objects.filter(upload_bytes__gt=0).update(upload_bytes=left)
+
+
+def _old_versions(store: ObjectStore, versioning: str) -> Iterator[OldVersion]:
+    return store.old_versions() if versioning else iter(())
 
 
 @contextmanager

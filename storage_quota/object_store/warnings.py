@@ -26,7 +26,7 @@ def of(state: BucketState) -> list[str]:
             f"The bucket keeps old versions (versioning {state.versioning}): deleting frees nothing"
             " at the provider. Run manage.py sync_lifecycle, or switch versioning off."
         )
-    if state.keeps_old:
+    if state.keeps_old and state.old_bytes:
         found.append(
             f"{state.old_count} old versions hold {state.old_bytes} B, which count against"
             " S3_TOTAL_LIMIT_GB."

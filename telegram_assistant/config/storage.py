@@ -20,6 +20,8 @@ from telegram_assistant.config.source import source
 MAX_GB = 1_000_000
 """A petabyte. A larger number is a typing error, and infinity is not a number of bytes."""
 _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_REGION: Final = re.compile(r"(?!-)(?![0-9]+$)[A-Za-z0-9-]{,63}(?<!-)")
+"""As boto3 accepts it."""
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -122,6 +124,13 @@ class S3(BaseSettings):
                 " get wrong keys (S3_FORCE_PATH_STYLE=false puts it there)"
             )
         return self
+
+    @field_validator("region")
+    @classmethod
+    def _a_region(cls, value: str) -> str:
+        if not _REGION.fullmatch(value):
+            raise ValueError("a region is letters, digits and hyphens, such as ru-central-1")
+        return value
 
     @field_validator("endpoint_url")
     @classmethod

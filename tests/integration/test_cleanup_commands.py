@@ -48,15 +48,15 @@ def run(capsys):
     """Run the command; returns its stdout, stderr and exit code."""
 
     def call(*arguments):
-        code = 0
+        code, refusal = 0, ""
         try:
             call_command(*arguments)
         except SystemExit as end:
             code = end.code
         except CommandError as error:
-            code = error.returncode
+            code, refusal = error.returncode, str(error)
         written = capsys.readouterr()
-        return written.out, written.err, code
+        return written.out, written.err + refusal, code
 
     return call
 

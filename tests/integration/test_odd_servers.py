@@ -9,6 +9,7 @@ import http.server
 import io
 import json
 import logging
+import os
 import ssl
 import threading
 import uuid
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand, SystemCheckError
 from django.utils import timezone
 
 from accounts import tenants
@@ -33,6 +35,7 @@ from storage_quota.object_store.factory import where
 from storage_quota.object_store.s3 import S3Store
 from telegram_assistant.console import dashboard
 from tests.gigachat_stub import certificates
+from tests.processes import run_python
 from tests.s3_fixtures import PART_BYTES, s3_settings
 from tests.storage_fixtures import in_bucket, in_ledger, key
 from tests.unit.exports import chat, message, write
@@ -209,6 +212,14 @@ def bytes_of_all_versions(store):
     return sum(entry["Size"] for entry in found.get("Versions", ()))
 
 
+def _leave_a_marker(store, name):
+    """Delete an object, and then what the bucket keeps of it."""
+    at = {"Bucket": store._bucket, "Key": name}
+    version = store._client.put_object(**at, Body=b"x")["VersionId"]
+    store._client.delete_object(**at)
+    store._client.delete_object(**at, VersionId=version)
+
+
 class TestVersions:
     def test_it_is_seen_and_said_everywhere(self, versioned, tenant, run):
         stored(tenant)
@@ -301,6 +312,110 @@ class TestVersions:
 
         assert in_bucket(versioned) == {}
         assert bytes_of_all_versions(versioned) == selectors.taken_in_all() == 0
+
+    def test_the_only_good_copy_of_a_file_stays(self, versioned, tenant, run, capsys):
+        """Somebody overwrote, shortened or deleted what posts show; what was stored is there yet."""
+        for name in ("junk", "same size", "gone", "twice"):
+            stored(tenant, name, body=b"original")
+        client, bucket = versioned._client, versioned._bucket
+        for name, junk in {"junk": b"x", "same size": b"ORIGINAL", "twice": b"xy"}.items():
+            client.put_object(Bucket=bucket, Key=key(tenant, name), Body=junk)
+        client.put_object(Bucket=bucket, Key=key(tenant, "twice"), Body=b"xyz")
+        client.delete_object(Bucket=bucket, Key=key(tenant, "gone"))
+        stored(tenant, "replaced", kind="crawl", body=b"old page")
+        stored(tenant, "replaced", kind="crawl", body=b"new page")
+        stored(tenant, "replaced", kind="crawl", body=b"new page")
+
+        for part in (("versions",), ("auto", "--target-gb", "0")):
+            _, report, _ = run("emergency_s3_cleanup", *part)
+            assert report["kept_versions"] == 4
+            left = Counter(old.key for old in versioned.old_versions() if not old.marker)
+            assert left == {key(tenant, n): 1 for n in ("junk", "same size", "gone", "twice")}
+        assert {old.size_bytes for old in versioned.old_versions() if not old.marker} == {8}
+
+    def test_a_repair_restores_what_was_overwritten_or_deleted(self, versioned, tenant, run):
+        for name in ("junk", "same size", "gone"):
+            stored(tenant, name, body=b"original", age=9 * DAY)
+        client, bucket = versioned._client, versioned._bucket
+        client.put_object(Bucket=bucket, Key=key(tenant, "junk"), Body=b"x")
+        client.put_object(Bucket=bucket, Key=key(tenant, "same size"), Body=b"ORIGINAL")
+        client.delete_object(Bucket=bucket, Key=key(tenant, "gone"))
+        survey.take(versioned, where(), now=timezone.now())
+
+        code, found, _ = run("verify_storage", "--all")
+        assert (code, found["unresolved"]) == (1, 3)
+        assert "--repair restores" in found["warnings"][0]
+        code, repaired, _ = run("verify_storage", "--repair", "--all")
+
+        assert (code, repaired["repaired"]) == (0, {"restored": 3})
+        for name in ("junk", "same size", "gone"):
+            with versioned.open(key(tenant, name)) as file:
+                assert file.read() == b"original"
+        assert selectors.taken_in_all() == bytes_of_all_versions(versioned)
+        assert run("verify_storage", "--all")[0] == 0
+
+    def test_a_version_that_became_the_only_good_copy_since_the_plan_stays(self, versioned, tenant):
+        for body in (b"original", b"replaced"):
+            stored(tenant, body=body)
+        now = timezone.now() + DAY
+        survey.take(versioned, where(), now=now)
+        rules = [cleanup.CleanupRule(cleanup.Step.VERSIONS, timedelta())]
+        plan = cleanup.plan_overdue(rules=rules, now=now)
+        assert (len(plan.candidates), plan.kept_count) == (1, 0)
+        at = key(tenant, "a.pdf")
+        versioned._client.put_object(Bucket=versioned._bucket, Key=at, Body=b"junk")
+
+        done = cleanup.execute(plan, now=now)
+
+        assert (done.deleted_count, done.skipped_count) == (0, 1)
+        assert 8 in [old.size_bytes for old in versioned.old_versions()]
+
+    def test_delete_markers_are_no_old_versions_and_go_when_alone(
+        self, versioned, tenant, run, capsys
+    ):
+        stored(tenant)
+        services.remove([key(tenant, "a.pdf")], now=timezone.now())
+        for alone in ("media/alone", "backup/alone"):
+            _leave_a_marker(versioned, alone)
+        assert run("diag_s3", "server")[1]["old_versions"] == 1
+
+        code, report, _ = run("emergency_s3_cleanup", "versions")
+
+        assert code == 0
+        assert {step: n["objects"] for step, n in report["planned"].items()} == {
+            "versions": 1,
+            "markers": 2,
+        }
+        assert [old.key for old in versioned.old_versions()] == ["backup/alone"]
+        server = run("diag_s3", "server")[1]
+        assert server["old_versions"] == 0
+        assert not any("0 old versions" in text for text in server["warnings"])
+
+    @pytest.mark.parametrize("part", [("versions",), ("auto", "--target-gb", "0")])
+    def test_the_command_asks_the_server_whatever_the_last_survey_said(
+        self, versioned, tenant, run, part
+    ):
+        stored(tenant)
+        services.remove([key(tenant, "a.pdf")], now=timezone.now())
+        survey.take(versioned, where(), now=timezone.now())
+        BucketState.objects.update(versioning="", old_bytes=0, old_count=0)
+
+        assert run("emergency_s3_cleanup", *part)[1]["planned"]["versions"]["objects"] == 1
+        assert all(old.marker for old in versioned.old_versions())
+
+    @pytest.mark.parametrize("part", [("versions",), ("auto", "--dry-run")])
+    @pytest.mark.parametrize("kept", ["", "Enabled"])
+    def test_an_outage_is_not_taken_for_an_empty_bucket(self, versioned, run, part, kept):
+        survey.take(versioned, where(), now=timezone.now())
+        BucketState.objects.update(versioning=kept)
+        endpoint = versioned._client.meta.endpoint_url
+        closed = S3Store(s3_settings("http://127.0.0.1:1"))
+        no_bucket = S3Store(s3_settings(endpoint, bucket="no-such-bucket"))
+
+        for store in (closed, no_bucket):
+            with use(store):
+                code, report, said = run("emergency_s3_cleanup", *part)
+            assert (code, report["state"], report["detail"]) == (2, "failed", said)
 
     def test_files_of_another_application_keep_their_versions(self, versioned, tenant, run):
         for body in (b"one", b"two"):
@@ -398,6 +513,11 @@ class TestMessages:
 
         with pytest.raises(StoreUnavailable, match="no S3"):  # the answer is no listing
             list(store.list())
+
+    def test_a_host_that_has_no_address(self, refused):
+        store = S3Store(s3_settings("http://no-such-host.invalid:9000"))
+
+        refused(store, COMMANDS[0], "S3_ENDPOINT_URL http://no-such-host.invalid", "DNS")
 
     def test_plain_http_to_a_port_with_tls(self, tls, refused):
         refused(
@@ -526,7 +646,9 @@ class TestAFullProvider:
         assert (after.counts["unchanged"], after.counts["new"], after.clean) == (5, 5, True)
         assert in_ledger() == in_bucket(s3)
 
-    def test_the_command_names_it_with_exit_code_2_and_keeps_the_half(self, odd, proxy, tmp_path):
+    def test_the_command_names_it_with_exit_code_2_and_keeps_the_half(
+        self, odd, proxy, tmp_path, capsys
+    ):
         proxy.fail("put", "507", after=2)
 
         with pytest.raises(CommandError, match="S3_TOTAL_LIMIT_GB") as refusal:
@@ -534,3 +656,45 @@ class TestAFullProvider:
 
         assert refusal.value.returncode == 2
         assert Post.objects.count() == 2
+        [report] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (report["state"], report["detail"]) == ("failed", str(refusal.value))
+        assert (report["new"], report["media_stored"]) == (2, 2)
+
+    @pytest.mark.parametrize("answer", ["503", "403 InvalidAccessKeyId", "404 NoSuchBucket"])
+    def test_a_store_that_refuses_everything_leaves_one_json_value(
+        self, odd, proxy, tmp_path, run, answer
+    ):
+        for step in ("list", "head", "get", "put"):
+            proxy.fail(step, answer)
+
+        code, report, said = run("import_export", str(export(tmp_path / "export", 4)))
+
+        assert (code, report["state"], report["detail"], report["new"]) == (2, "failed", said, 0)
+
+
+class TestMisconfigured:
+    @pytest.mark.parametrize("command", [("diag_s3", "usage"), ("import_export", "/nowhere")])
+    def test_what_djangos_checks_find_is_in_the_json(self, command, monkeypatch):
+        def refuse(*_, **__):
+            raise SystemCheckError("the policy is unusable")
+
+        monkeypatch.setattr(BaseCommand, "check", refuse)
+        out = io.StringIO()
+
+        with pytest.raises(SystemCheckError) as refusal:
+            call_command(*command, "--json", stdout=out, skip_checks=False)
+
+        assert refusal.value.returncode == 2
+        report = json.loads(out.getvalue())
+        assert (report["state"], report["detail"]) == ("failed", "the policy is unusable")
+
+    def test_what_the_settings_refuse_is_in_the_json(self):
+        ended = run_python(
+            "manage.py", "verify_storage", "--json", env=os.environ | {"S3_REGION": "no such"}
+        )
+
+        assert ended.returncode == 1
+        report = json.loads(ended.stdout)
+        assert report["state"] == "failed"
+        assert "S3_REGION" in report["detail"]
+        assert "S3_REGION" in ended.stderr

@@ -146,6 +146,8 @@ class TestBadValues:
             ("S3_ENDPOINT_URL", "https://my_minio:9000"),
             ("S3_ENDPOINT_URL", "https://[::zzz]:9000"),
             ("S3_ENDPOINT_URL", ""),
+            ("S3_REGION", "no such"),
+            ("S3_REGION", "-ru"),
             ("S3_BUCKET_NAME", "bucket/folder"),
             ("S3_BUCKET_NAME", "https://s3.example.org/bucket"),
             ("S3_CA_BUNDLE", "/nowhere/ca.pem"),

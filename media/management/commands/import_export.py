@@ -1,16 +1,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
+from events.management.json_command import CANNOT_WORK, JsonCommand
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
@@ -20,7 +21,7 @@ PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
 
 
-class Command(BaseCommand):
+class Command(JsonCommand):
     help = f"Import a Telegram Desktop JSON export; safe to repeat and to interrupt. {CODES}."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,15 +51,23 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._so_far = ImportSummary()
         try:
             summary = self._import(options)
+        except CommandError as refusal:
+            self._give_up(refusal, str(refusal), options)
         except (DomainError, RetryLater) as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            self._give_up(refusal, str(refusal), options)
         except DatabaseError as failure:
-            raise CommandError(f"The database failed: {failure}", returncode=2) from failure
+            self._give_up(failure, f"The database failed: {failure}", options)
         self._report(summary, options)
         if not summary.clean and not options["problems_ok"]:
             sys.exit(1)
+
+    def _give_up(self, failure: Exception, text: str, options: dict[str, Any]) -> NoReturn:
+        """Say what is wrong, and what was imported before: that stays."""
+        self.say_failed({"detail": text, **_figures(self._so_far, options)}, options)
+        raise CommandError(text, returncode=CANNOT_WORK) from failure
 
     def _import(self, options: dict[str, Any]) -> ImportSummary:
         tenant = find_tenant(options["tenant"])
@@ -73,6 +82,7 @@ class Command(BaseCommand):
         ) as bar:
 
             def observe(summary: ImportSummary) -> None:
+                self._so_far = summary
                 bar.update(source.bytes_read - bar.n)
                 bar.set_postfix(messages=summary.counts["messages"], refresh=False)
 
@@ -103,15 +113,10 @@ class Command(BaseCommand):
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def _report(self, summary: ImportSummary, options: dict[str, Any]) -> None:
-        figures = {"dry_run": options["dry_run"], **summary.as_dict()}
         if options["json"]:
-            problems = [
-                {"code": p.code, "message_id": p.message_id, "detail": p.detail}
-                for p in summary.problems
-            ]
-            self.stdout.write(json.dumps(figures | {"details": problems}, ensure_ascii=False))
+            self.stdout.write(json.dumps(_figures(summary, options), ensure_ascii=False))
             return
-        for name, value in figures.items():
+        for name, value in {"dry_run": options["dry_run"], **summary.as_dict()}.items():
             self.stdout.write(f"{name.replace('_', ' '):<16} {_shown(value)}")
         self._print_problems(summary)
 
@@ -122,6 +127,14 @@ class Command(BaseCommand):
         left = summary.counts["problems"] - PROBLEMS_SHOWN
         if left > 0:
             self.stderr.write(f"… and {left} more; all of them are in the console under Imports.")
+
+
+def _figures(summary: ImportSummary, options: dict[str, Any]) -> dict[str, Any]:
+    """The summary as --json shows it."""
+    problems = [
+        {"code": p.code, "message_id": p.message_id, "detail": p.detail} for p in summary.problems
+    ]
+    return {"dry_run": options["dry_run"], **summary.as_dict(), "details": problems}
 
 
 def _is_answered(options: dict[str, Any]) -> bool:

@@ -11,9 +11,17 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from tqdm import tqdm
 
+from events.management.json_command import CANNOT_WORK
 from storage_quota import cleanup
-from storage_quota.cleanup import CleanupPlan, CleanupResult, CleanupRule, Progress, Step
-from storage_quota.management.storage_command import CANNOT_WORK, StorageCommand
+from storage_quota.cleanup import (
+    CleanupPlan,
+    CleanupResult,
+    CleanupRule,
+    Progress,
+    Step,
+    StepTotal,
+)
+from storage_quota.management.storage_command import StorageCommand
 from storage_quota.units import GIB
 
 CODES: Final = "exit codes: 0 done; 1 not everything was done; 2 could not begin"
@@ -58,6 +66,9 @@ class Command(StorageCommand):
             )
 
     def work(self, **options: Any) -> None:
+        if options["part"] in {"auto", Step.VERSIONS}:
+            # A survey may be a day old; an outage must not look like an empty bucket.
+            cleanup.look_at_server(now=timezone.now())
         done = self._auto(options) if options["part"] == "auto" else self._step(options)
         if not done:
             sys.exit(1)
@@ -114,13 +125,14 @@ class Command(StorageCommand):
 
     def _show_step(self, step: Step, chosen: CleanupPlan, freed: CleanupResult | None) -> None:
         past = "Aborted" if step is Step.MULTIPART else "Deleted"
-        self._line("Found", f"{len(chosen.candidates)}{'+' if chosen.more else ''}")
+        found = chosen.steps.get(step, StepTotal()).count
+        self._line("Found", f"{found}{'+' if chosen.more else ''}")
         if freed is None:
-            self._line(
-                f"Would {'abort' if past == 'Aborted' else 'delete'}", len(chosen.candidates)
-            )
+            self._line(f"Would {'abort' if past == 'Aborted' else 'delete'}", found)
         else:
-            self._line(past, freed.deleted_count)
+            self._line(past, freed.steps.get(step, StepTotal()).count)
+        if markers := (freed or chosen).steps.get(Step.MARKERS):
+            self._line("Delete markers", markers.count)
         if step is not Step.MULTIPART:
             freed_bytes = chosen.frees_bytes if freed is None else freed.freed_bytes
             self._line("Freed GB" if freed else "Would free GB", f"{_gb(freed_bytes):.3f}")
@@ -139,6 +151,7 @@ class Command(StorageCommand):
                 **figures,
                 "planned": _steps(chosen),
                 "plan_is_cut": chosen.more,
+                "kept_versions": chosen.kept_count,
                 **(_done(freed) if freed else {}),
             }
             if freed and _could_not_begin(freed):
@@ -146,6 +159,8 @@ class Command(StorageCommand):
             self.stdout.write(json.dumps(report))
         elif freed and options["part"] == "auto":
             self._line("Total freed", f"{_gb(freed.freed_bytes):.3f} GB")
+        if chosen.kept_count:
+            self.stderr.write(f"{chosen.kept_count} old versions stay: {cleanup.KEPT}")
         if freed:
             self._show_problems(freed)
             if _could_not_begin(freed):

@@ -94,6 +94,18 @@ class BucketFeatures:
                 Bucket=self._bucket, Key=version.key, VersionId=version.version_id
             )
 
+    def restore(self, version: OldVersion) -> None:
+        with self._errors(version.key, writing=True):
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=version.key,
+                CopySource={
+                    "Bucket": self._bucket,
+                    "Key": version.key,
+                    "VersionId": version.version_id,
+                },
+            )
+
     def refuse_if_nothing_may_be_deleted(self) -> None:
         with self._errors(NOTHING, writing=True):
             gone = self._client.delete_object(Bucket=self._bucket, Key=NOTHING)

@@ -11,7 +11,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, PaginationError, SSLError
 from botocore.parsers import ResponseParserError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from storage_quota.object_store.errors import (
     ObjectMissing,
@@ -95,6 +95,11 @@ class S3ErrorTranslator:
     def _unanswered(self, exc: Exception) -> StoreUnavailable:
         if remedy := self._remedy_of_tls(exc):
             return StoreUnavailable(remedy)
+        if _is_unknown_host(exc):
+            return StoreUnavailable(
+                f"The name of the host in S3_ENDPOINT_URL {self.endpoint_url} is not known (DNS):"
+                " correct it, or see to this machine's name server"
+            )
         return StoreUnavailable(
             f"S3 at {self.endpoint_url} does not answer ({type(exc).__name__}): check the "
             "network, S3_ENDPOINT_URL and the provider's status"
@@ -175,6 +180,12 @@ class S3ErrorTranslator:
             f"S3 denies access to {self.bucket} ({code}, {operation}): check S3_ACCESS_KEY_ID and "
             "S3_SECRET_ACCESS_KEY, and that they may read and list the bucket"
         )
+
+
+def _is_unknown_host(exc: Exception) -> bool:
+    """Whether the name server knows no such name; boto3 keeps the cause in its arguments."""
+    cause = getattr(exc, "kwargs", {}).get("error", exc)
+    return isinstance(cause, NameResolutionError | socket.gaierror)
 
 
 def is_lacking(exc: ClientError) -> bool:

@@ -10,7 +10,13 @@ def read(page: Mapping[str, Any], key: str) -> Iterator[OldVersion]:
     """Read what a page of the listing holds of `key`, of all keys where it is empty."""
     for entry in page.get("Versions", ()):
         if not entry["IsLatest"] and key in {"", entry["Key"]}:
-            yield OldVersion(entry["Key"], entry["VersionId"], entry["Size"], entry["LastModified"])
+            yield OldVersion(
+                entry["Key"],
+                entry["VersionId"],
+                entry["Size"],
+                entry["LastModified"],
+                etag=entry.get("ETag", "").strip('"'),
+            )
     for entry in page.get("DeleteMarkers", ()):
         if key in {"", entry["Key"]}:
             yield OldVersion(
@@ -19,4 +25,5 @@ def read(page: Mapping[str, Any], key: str) -> Iterator[OldVersion]:
                 0,
                 entry["LastModified"],
                 hides=bool(entry["IsLatest"]),
+                marker=True,
             )

@@ -1,0 +1,27 @@
+"""The base of commands whose --json holds one JSON value, whatever refuses the work."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, SystemCheckError
+
+CANNOT_WORK = 2
+"""Exit code of a command that could not do its work at all."""
+
+
+class JsonCommand(BaseCommand):
+    """A command that also says so in JSON where Django's checks find it misconfigured."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except SystemCheckError as refusal:
+            self.say_failed({"error": "misconfigured", "detail": str(refusal)}, options)
+            refusal.returncode = CANNOT_WORK
+            raise
+
+    def say_failed(self, report: dict[str, Any], options: dict[str, Any]) -> None:
+        """Write the report of a failure to stdout, if JSON is asked for."""
+        if options.get("json"):
+            out = options.get("stdout") or self.stdout
+            out.write(json.dumps({"state": "failed", **report}, ensure_ascii=False) + "\n")

@@ -117,6 +117,45 @@ def test_every_word_of_a_wide_picture_is_read_once_and_its_lines_stay_whole(seed
         assert lefts == sorted(lefts)
 
 
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_lines_of_a_page_on_its_side_come_in_the_order_in_which_each_strip_has_them(is_backwards):
+    class Sideways(Reader):
+        """Lines of one word, each as high as the picture, from the left or from the right."""
+
+        def seen(self, strip):
+            found = list(runs(strip.crop((0, 20, strip.width, 21)).tobytes()))
+            for line, (gray, left, right) in enumerate(reversed(found) if is_backwards else found):
+                yield line, gray, (left, 10, right, 300)
+
+    rows = [[(left, 10, left + 40, 300)] for left in range(5, LONG - 50, 230)]
+
+    words = strips.read(sheet(rows, size=(LONG, 320)), Sideways(1))
+
+    expected = [f"w{number % 200}" for number in range(len(rows))]
+    assert [w.text for w in words] == (expected[::-1] if is_backwards else expected)
+    lefts = [w.box.left for w in words]
+    assert lefts == sorted(lefts, reverse=is_backwards)
+
+
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_a_long_line_that_runs_down_or_up_stays_one_line_in_its_order(is_backwards):
+    class Turned(Reader):
+        """One line, of which every word is a gray of its own."""
+
+        def seen(self, strip):
+            found = list(runs(strip.crop((20, 0, 21, strip.height)).tobytes()))
+            for gray, top, bottom in reversed(found) if is_backwards else found:
+                yield 0, gray, (10, top, 60, bottom)
+
+    rows = [[(10, top, 60, top + 250)] for top in range(5, LONG - 260, 290)]
+
+    words = strips.read(sheet(rows, size=(70, LONG)), Turned(2))
+
+    expected = [f"w{number}" for number in range(len(rows))]
+    assert [w.text for w in words] == (expected[::-1] if is_backwards else expected)
+    assert len({w.line for w in words}) == 1
+
+
 def test_lines_that_repeat_are_all_kept_with_something_busy_behind_them():
     """No row is quiet then, so the seam goes through a line."""
     rows = [[(10, top, 300, top + 40)] for top in range(5, LONG - 50, 42)]
@@ -157,6 +196,31 @@ def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
         expected["last"],
     )
     assert lines == [f"{LINES[n % 10]} {n}" for n in range(expected["lines"])]
+
+
+@pytest.mark.slow
+@needs_tesseract
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_tall_page_on_its_side_is_read_from_its_first_line_to_its_last(turn):
+    rows = [f"Строка номер {number}" if number % 2 else "" for number in range(66)]
+    tall = page(rows, ink="black", ground="white", size=36, step=506).convert("L")
+    narrow = tall.crop((0, 0, 460, tall.height))
+
+    read = TesseractOcr().recognize(narrow.rotate(turn, expand=True)).text
+
+    assert read.split("\n\n") == [row for row in rows if row]
+
+
+@pytest.mark.long
+@needs_tesseract
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_dark_tall_page_on_its_side_is_read_from_its_first_line_to_its_last(turn):
+    rows = [f"Строка номер {number}" for number in range(100)]
+    tall = page(rows, size=36, step=400).convert("L").crop((0, 0, 460, 40_000))
+
+    read = TesseractOcr().recognize(tall.rotate(turn, expand=True)).text
+
+    assert read.split("\n\n") == rows
 
 
 @pytest.mark.slow

@@ -4,13 +4,14 @@ Reads pictures in overlapping strips that are longer than Tesseract takes.
 Every line is read at least once as a whole, and those in an overlap twice. What is the same is
 told by its place, never by its words: a list may repeat a line. A line across the strips belongs
 to the strip on whose side of the seam it stands; of a line along them each word does, and its
-parts are joined.
+parts are joined. A page that lies on its side may begin at the far end: then the strips are put
+together from there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from math import ceil
 
 from PIL import Image
@@ -38,14 +39,62 @@ def is_too_long(picture: Image.Image) -> bool:
 def read(picture: Image.Image, find: Find) -> list[OcrWord]:
     """Find the words of a picture of any length; `find` reads one strip."""
     axis = _DOWN if picture.height >= picture.width else _ACROSS
-    words: list[OcrWord] = []
-    end_before = 0
-    for begin, end in _spans(picture, axis):
-        strip = _cut(picture, axis, begin, end)
-        found = [replace(w, box=w.box.moved(axis, begin)) for w in find(strip)]
-        seam = _quiet_place(picture, axis, begin, end_before) if words else 0
-        words = _join(words, found, axis=axis, seam=seam, zone=(begin, end_before))
-        end_before = end
+    strips = [
+        _Strip(begin, end, _moved(find(_cut(picture, axis, begin, end)), axis, begin))
+        for begin, end in _spans(picture, axis)
+    ]
+    seams = [_quiet_place(picture, axis, b.begin, a.end) for a, b in pairwise(strips)]
+    if not _is_backwards(strips, axis):
+        return _put_together(strips, seams, axis)
+    total = picture.size[axis]
+    mirrored = [strip.mirrored(axis, total) for strip in reversed(strips)]
+    words = _put_together(mirrored, [total - seam for seam in reversed(seams)], axis)
+    return _mirrored(words, axis, total)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """From `begin` to `end`, with its words at their places in the whole picture."""
+
+    begin: int
+    end: int
+    words: list[OcrWord]
+
+    def mirrored(self, axis: int, total: int) -> "_Strip":
+        words = _mirrored(self.words, axis, total)
+        return _Strip(total - self.end, total - self.begin, words)
+
+
+def _moved(words: Sequence[OcrWord], axis: int, by: int) -> list[OcrWord]:
+    return [replace(word, box=word.box.moved(axis, by)) for word in words]
+
+
+def _mirrored(words: Sequence[OcrWord], axis: int, total: int) -> list[OcrWord]:
+    return [replace(word, box=word.box.mirrored(axis, total)) for word in words]
+
+
+def _is_backwards(strips: Sequence[_Strip], axis: int) -> bool:
+    """Whether most words and lines that stand apart follow from the far end to the near."""
+    forth = back = 0
+    for one, following in chain.from_iterable(_steps(strip, axis) for strip in strips):
+        forth += one[axis + 2] <= following[axis]
+        back += following[axis + 2] <= one[axis]
+    return back > forth
+
+
+def _steps(strip: _Strip, axis: int) -> Iterator[tuple[Box, Box]]:
+    """From word to word in lines along the axis, and from line to line of those across it."""
+    lines = _lines(strip.words)
+    for line in lines:
+        if line.runs_along(axis):
+            yield from pairwise(word.box for word in line.words)
+    yield from pairwise(line.box for line in lines if not line.runs_along(axis))
+
+
+def _put_together(strips: Sequence[_Strip], seams: Sequence[int], axis: int) -> list[OcrWord]:
+    words = strips[0].words
+    for (before, after), seam in zip(pairwise(strips), seams, strict=True):
+        words = _join(words, after.words, axis=axis, seam=seam, zone=(after.begin, before.end))
     return words
 
 

@@ -1,5 +1,6 @@
 """Pictures that are longer than Tesseract takes: every line once, in order, with its words."""
 
+import itertools
 import random
 import shutil
 from dataclasses import replace
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tests.unit.pictures import LINES, found, page, report
+from tests.unit.pictures import LINES, encoded, found, page, report
 from tests.unit.test_transparency import NOW
 from vision.providers.ocr import strips
 from vision.providers.ocr import text as ocr_text
 from vision.providers.ocr.boxes import Box
 from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.ocr.text import OcrWord
+from vision.providers.port import ProviderRefused
 
 needs_tesseract = pytest.mark.skipif(
     shutil.which("tesseract") is None, reason="tesseract is not installed"
@@ -180,6 +182,64 @@ def test_strips_are_bounded_whatever_the_shape():
 
     assert max(max(size) for size in seen) <= 16_000
     assert max(width * height for width, height in seen) <= 13_000_000
+
+
+def test_what_is_wide_is_read_in_short_strips_and_what_is_not_long_in_none():
+    """Time grows with the square of the length of lines: 32 000 pixels took over a minute."""
+    seen = []
+    strips.read(Image.new("L", (40_000, 500), 255), lambda strip: seen.append(strip.size) or [])
+
+    assert max(width for width, _ in seen) <= 8_000
+    assert strips.is_too_long(Image.new("1", (32_000, 500)))
+    assert not strips.is_too_long(Image.new("1", (8_000, 4_000)))
+    assert not strips.is_too_long(Image.new("1", (500, 32_000)))
+
+
+def words_except_in(strips_that_hang):
+    """Stands for Tesseract: one word in each strip, in some of them nothing in time."""
+    numbers = itertools.count()
+
+    def run_on(_self, strip, *, until):
+        if (number := next(numbers)) in strips_that_hang:
+            raise ProviderRefused("timeout", "more than 60.0 s")
+        return [OcrWord(f"Полоса{number}", 95.0, (1, 1, 1), Box(10, 10, 300, 40))]
+
+    return run_on
+
+
+@needs_tesseract
+def test_a_strip_that_takes_too_long_costs_only_its_own_text(monkeypatch):
+    monkeypatch.setattr(TesseractOcr, "_run_on", words_except_in({1}))
+    tall = encoded(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    analysis = TesseractOcr().analyze(tall, mime="", prompt="", now=NOW)
+
+    assert "Полоса" in analysis.ocr.text
+    assert "Полоса1" not in analysis.ocr.text
+    assert analysis.description.startswith("Текст на изображении (прочитан не весь): Полоса")
+
+
+@needs_tesseract
+def test_a_picture_of_which_every_strip_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(TesseractOcr, "_run_on", words_except_in(range(99)))
+    tall = encoded(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    with pytest.raises(ProviderRefused) as refused:
+        TesseractOcr().analyze(tall, mime="", prompt="", now=NOW)
+
+    assert refused.value.reason == "timeout"
+
+
+@needs_tesseract
+def test_a_strip_that_fails_otherwise_is_no_missing_text(monkeypatch):
+    def fails(_self, strip, *, until):
+        raise ProviderRefused("tesseract_failed", "")
+
+    monkeypatch.setattr(TesseractOcr, "_run_on", fails)
+    with pytest.raises(ProviderRefused) as refused:
+        TesseractOcr().recognize(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    assert refused.value.reason == "tesseract_failed"
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 """
-Reads pictures in overlapping strips that are longer than Tesseract takes.
+Reads pictures in overlapping strips that are longer than Tesseract takes, or takes well.
 
 Every line is read at least once as a whole, and those in an overlap twice. What is the same is
 told by its place, never by its words: a list may repeat a line. A line across the strips belongs
@@ -22,10 +22,12 @@ from vision.providers.ocr.text import LineKey, OcrWord
 
 LONGEST_SIDE = 32_767
 """Tesseract refuses pictures with a longer side: it has its coordinates in 16 bits."""
+_WIDEST = 12_000
+"""Long lines take Tesseract a time that grows with the square of their length: four lines took
+4 s across 8 000 pixels, 13 s across 15 000, and more than a minute across 32 000."""
 _PIXELS = 12_000_000
 _ACROSS, _DOWN = 0, 1
 _LENGTH = {_ACROSS: (8_000, 8_000), _DOWN: (8_000, 16_000)}
-"""Four lines across 15 000 × 500 pixels took 13 s; three quarters of that were saved at 8 000."""
 _OVERLAP = (1_000, 4_000)
 _OVERLAP_SHARE = {_ACROSS: 4, _DOWN: 2}
 """Times the short side. A word in a strip of one line is several times as long as high."""
@@ -34,7 +36,7 @@ Find = Callable[[Image.Image], list[OcrWord]]
 
 
 def is_too_long(picture: Image.Image) -> bool:
-    return max(picture.size) > LONGEST_SIDE
+    return picture.height > LONGEST_SIDE or picture.width > _WIDEST
 
 
 def read(picture: Image.Image, find: Find) -> list[OcrWord]:

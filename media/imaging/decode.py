@@ -130,7 +130,7 @@ def open_upright(
 
 def open_on_grounds(image: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Image.Image]:
     """
-    Decode a picture for reading: as `open_upright`, but on white or black, or both in turn.
+    Decode a picture for reading: as `open_upright`, but on white or dark gray, or both in turn.
 
     Only a transparent picture with light and dark parts is yielded twice. Raises ImageRefused at
     the first one.

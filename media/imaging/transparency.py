@@ -14,10 +14,15 @@ from media.imaging.visibility import contrast, total
 
 WHITE: Final = 255
 BLACK: Final = 0
+DARK: Final = 24
+"""The ground of what is read in white: on pure black, Tesseract took a word or two for others."""
 _GRAYS: Final = (WHITE, BLACK, 128, 192, 64)
 """Grounds in the order in which they are preferred."""
 _ENOUGH: Final = 0.97
 """A ground that shows so much of what the best one shows is as good."""
+_PLAIN: Final = 80
+"""Gray levels between letters and ground from which on they are read as well as black ones."""
+_MANY: Final = 0.1
 _EXAMINED_SIDE: Final = 1024
 
 
@@ -29,7 +34,7 @@ def without_transparency(picture: Image.Image) -> Image.Image:
 
 def on_readable_grounds(picture: Image.Image) -> Iterator[Image.Image]:
     """
-    Yield the picture on white or on black, whichever shows it all, or else on both.
+    Yield the picture on white or on a very dark gray, whichever shows it all, or else on both.
 
     Both have to be read where some letters are light and others dark.
     """
@@ -64,15 +69,37 @@ def _best(layers: Image.Image) -> int:
 
 
 def _readable(layers: Image.Image) -> tuple[int, ...]:
-    """Choose white, black or both: what either shows has to be on one of those that are chosen."""
+    """
+    Choose white, dark or both: what either shows has to be on one of those that are chosen.
+
+    Where dark shows it all, both are chosen if white shows much as plainly: letters of a middle
+    gray stand out on dark too, but not for Tesseract, if a white panel stands beside them.
+    """
     small = _small(layers)
     if _is_opaque(small):
         return (WHITE,)
-    on_white, on_black = (contrast(laid_on(small, ground)) for ground in (WHITE, BLACK))
-    enough = _ENOUGH * total(ImageChops.lighter(on_white, on_black))
+    on_white, on_dark = (contrast(laid_on(small, ground)) for ground in (WHITE, DARK))
+    enough = _ENOUGH * total(ImageChops.lighter(on_white, on_dark))
     if total(on_white) >= enough:
         return (WHITE,)
-    return (BLACK,) if total(on_black) >= enough else (WHITE, BLACK)
+    if total(on_dark) < enough or _is_plain_at_edges(on_white, small):
+        return (WHITE, DARK)
+    return (DARK,)
+
+
+def _is_plain_at_edges(contrasts: Image.Image, layers: Image.Image) -> bool:
+    """Whether much of what borders on nothing is plain to see; inside of panels it always is."""
+    edges = contrast(layers.getchannel("A")).point(_any)
+    plain = ImageChops.darker(contrasts.point(_if_plain), edges)
+    return plain.histogram()[255] >= _MANY * edges.histogram()[255]
+
+
+def _any(value: float) -> int:
+    return 255 if value else 0
+
+
+def _if_plain(value: float) -> int:
+    return 255 if value >= _PLAIN else 0
 
 
 def _is_opaque(layers: Image.Image) -> bool:

@@ -1,5 +1,6 @@
 """Pictures that are longer than Tesseract takes: every line once, in order, with its words."""
 
+import itertools
 import random
 import shutil
 from dataclasses import replace
@@ -10,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tests.unit.pictures import LINES, found, page, report
+from tests.unit.pictures import LINES, encoded, found, page, report
 from tests.unit.test_transparency import NOW
 from vision.providers.ocr import strips
 from vision.providers.ocr import text as ocr_text
 from vision.providers.ocr.boxes import Box
 from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.ocr.text import OcrWord
+from vision.providers.port import ProviderRefused
 
 needs_tesseract = pytest.mark.skipif(
     shutil.which("tesseract") is None, reason="tesseract is not installed"
@@ -117,6 +119,45 @@ def test_every_word_of_a_wide_picture_is_read_once_and_its_lines_stay_whole(seed
         assert lefts == sorted(lefts)
 
 
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_lines_of_a_page_on_its_side_come_in_the_order_in_which_each_strip_has_them(is_backwards):
+    class Sideways(Reader):
+        """Lines of one word, each as high as the picture, from the left or from the right."""
+
+        def seen(self, strip):
+            found = list(runs(strip.crop((0, 20, strip.width, 21)).tobytes()))
+            for line, (gray, left, right) in enumerate(reversed(found) if is_backwards else found):
+                yield line, gray, (left, 10, right, 300)
+
+    rows = [[(left, 10, left + 40, 300)] for left in range(5, LONG - 50, 230)]
+
+    words = strips.read(sheet(rows, size=(LONG, 320)), Sideways(1))
+
+    expected = [f"w{number % 200}" for number in range(len(rows))]
+    assert [w.text for w in words] == (expected[::-1] if is_backwards else expected)
+    lefts = [w.box.left for w in words]
+    assert lefts == sorted(lefts, reverse=is_backwards)
+
+
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_a_long_line_that_runs_down_or_up_stays_one_line_in_its_order(is_backwards):
+    class Turned(Reader):
+        """One line, of which every word is a gray of its own."""
+
+        def seen(self, strip):
+            found = list(runs(strip.crop((20, 0, 21, strip.height)).tobytes()))
+            for gray, top, bottom in reversed(found) if is_backwards else found:
+                yield 0, gray, (10, top, 60, bottom)
+
+    rows = [[(10, top, 60, top + 250)] for top in range(5, LONG - 260, 290)]
+
+    words = strips.read(sheet(rows, size=(70, LONG)), Turned(2))
+
+    expected = [f"w{number}" for number in range(len(rows))]
+    assert [w.text for w in words] == (expected[::-1] if is_backwards else expected)
+    assert len({w.line for w in words}) == 1
+
+
 def test_lines_that_repeat_are_all_kept_with_something_busy_behind_them():
     """No row is quiet then, so the seam goes through a line."""
     rows = [[(10, top, 300, top + 40)] for top in range(5, LONG - 50, 42)]
@@ -143,6 +184,64 @@ def test_strips_are_bounded_whatever_the_shape():
     assert max(width * height for width, height in seen) <= 13_000_000
 
 
+def test_what_is_wide_is_read_in_short_strips_and_what_is_not_long_in_none():
+    """Time grows with the square of the length of lines: 32 000 pixels took over a minute."""
+    seen = []
+    strips.read(Image.new("L", (40_000, 500), 255), lambda strip: seen.append(strip.size) or [])
+
+    assert max(width for width, _ in seen) <= 8_000
+    assert strips.is_too_long(Image.new("1", (32_000, 500)))
+    assert not strips.is_too_long(Image.new("1", (8_000, 4_000)))
+    assert not strips.is_too_long(Image.new("1", (500, 32_000)))
+
+
+def words_except_in(strips_that_hang):
+    """Stands for Tesseract: one word in each strip, in some of them nothing in time."""
+    numbers = itertools.count()
+
+    def run_on(_self, strip, *, until):
+        if (number := next(numbers)) in strips_that_hang:
+            raise ProviderRefused("timeout", "more than 60.0 s")
+        return [OcrWord(f"Полоса{number}", 95.0, (1, 1, 1), Box(10, 10, 300, 40))]
+
+    return run_on
+
+
+@needs_tesseract
+def test_a_strip_that_takes_too_long_costs_only_its_own_text(monkeypatch):
+    monkeypatch.setattr(TesseractOcr, "_run_on", words_except_in({1}))
+    tall = encoded(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    analysis = TesseractOcr().analyze(tall, mime="", prompt="", now=NOW)
+
+    assert "Полоса" in analysis.ocr.text
+    assert "Полоса1" not in analysis.ocr.text
+    assert analysis.description.startswith("Текст на изображении (прочитан не весь): Полоса")
+
+
+@needs_tesseract
+def test_a_picture_of_which_every_strip_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(TesseractOcr, "_run_on", words_except_in(range(99)))
+    tall = encoded(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    with pytest.raises(ProviderRefused) as refused:
+        TesseractOcr().analyze(tall, mime="", prompt="", now=NOW)
+
+    assert refused.value.reason == "timeout"
+
+
+@needs_tesseract
+def test_a_strip_that_fails_otherwise_is_no_missing_text(monkeypatch):
+    def fails(_self, strip, *, until):
+        raise ProviderRefused("tesseract_failed", "")
+
+    monkeypatch.setattr(TesseractOcr, "_run_on", fails)
+    with pytest.raises(ProviderRefused) as refused:
+        TesseractOcr().recognize(sheet([[(10, 10, 300, 40)]], size=(500, LONG)))
+
+    assert refused.value.reason == "tesseract_failed"
+
+
 @pytest.mark.slow
 @needs_tesseract
 def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
@@ -157,6 +256,31 @@ def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
         expected["last"],
     )
     assert lines == [f"{LINES[n % 10]} {n}" for n in range(expected["lines"])]
+
+
+@pytest.mark.slow
+@needs_tesseract
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_tall_page_on_its_side_is_read_from_its_first_line_to_its_last(turn):
+    rows = [f"Строка номер {number}" if number % 2 else "" for number in range(66)]
+    tall = page(rows, ink="black", ground="white", size=36, step=506).convert("L")
+    narrow = tall.crop((0, 0, 460, tall.height))
+
+    read = TesseractOcr().recognize(narrow.rotate(turn, expand=True)).text
+
+    assert read.split("\n\n") == [row for row in rows if row]
+
+
+@pytest.mark.long
+@needs_tesseract
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_dark_tall_page_on_its_side_is_read_from_its_first_line_to_its_last(turn):
+    rows = [f"Строка номер {number}" for number in range(100)]
+    tall = page(rows, size=36, step=400).convert("L").crop((0, 0, 460, 40_000))
+
+    read = TesseractOcr().recognize(tall.rotate(turn, expand=True)).text
+
+    assert read.split("\n\n") == rows
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from media import thumbnails
 from media.imaging import is_blank, open_on_grounds, open_upright
-from tests.unit.pictures import encoded, found, page, report
+from tests.unit.pictures import LINES, encoded, found, page, report
 from vision.providers.gigachat.preprocess import PreprocessOptions, prepare
 from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import ProviderRefused
@@ -129,6 +129,31 @@ def test_a_white_panel_with_black_letters_is_read_once():
     assert contrast_at(ground, (25, 25, 165, 45)) >= 80
 
 
+def test_middle_gray_letters_beside_a_white_panel_are_laid_on_both_grounds():
+    image = encoded(gray_letters_above_a_panel())
+
+    on_white, on_dark = open_on_grounds(image)
+
+    assert contrast_at(on_white, (0, 30, 760, 100)) >= 80
+    assert contrast_at(on_dark, (0, 30, 760, 100)) >= 80
+
+
+def gray_letters_above_a_panel():
+    picture = page(LINES[:2], ground=None, ink=(127, 127, 127))
+    sheet = Image.new("RGBA", (760, 400), CLEAR)
+    sheet.paste(picture, (0, 0))
+    sheet.paste("white", (40, 180, 720, 380))
+    sheet.alpha_composite(page(LINES[2:4], ground=None, ink="black"), (20, 200))
+    return sheet
+
+
+@pytest.mark.parametrize("ink", ["white", "cream", "yellow", "silver"])
+def test_light_letters_are_read_once_and_not_on_pure_black(ink):
+    (ground,) = open_on_grounds(encoded(bars(INKS[ink])))
+
+    assert 16 <= ground.getpixel((0, 0))[0] <= 48
+
+
 def test_letters_cut_out_of_a_white_sheet_can_be_seen():
     sheet = Image.new("RGBA", (160, 90), "white")
     sheet.putalpha(Image.eval(bars(INKS["black"]).getchannel("A"), lambda value: 255 - value))
@@ -238,3 +263,27 @@ def test_one_line_in_two_colors_is_read_as_one_line():
     read = TesseractOcr().analyze(encoded(picture), mime="", prompt="", now=NOW)
 
     assert read.ocr.text == "Причал открыт Касса работает"
+
+
+@pytest.mark.slow
+@needs_tesseract
+def test_middle_gray_letters_are_read_beside_a_white_panel():
+    image = encoded(gray_letters_above_a_panel())
+
+    read = TesseractOcr().analyze(image, mime="", prompt="", now=NOW).ocr.text
+
+    assert [line for line in read.splitlines() if line] == list(LINES[:4])
+
+
+@pytest.mark.slow
+@needs_tesseract
+@pytest.mark.parametrize("way", [as_rgba, as_gray, as_webp])
+def test_white_letters_on_nothing_are_read_word_for_word(way):
+    """On pure black `булок` was read in Latin letters."""
+    lines = ("The quick brown fox jumps over", "the lazy dog near the river bank",
+             "Съешь ещё этих мягких булок", "и выпей чаю сегодня вечером")  # fmt: skip
+    image = way(page(lines, ground=None, size=28))
+
+    read = TesseractOcr().analyze(image, mime="", prompt="", now=NOW).ocr.text
+
+    assert [line for line in read.splitlines() if line] == list(lines)

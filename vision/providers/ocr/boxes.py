@@ -33,6 +33,15 @@ class Box(NamedTuple):
                {"top": self.top + by, "bottom": self.bottom + by})
         )  # fmt: skip
 
+    def mirrored(self, axis: int, total: int) -> "Box":
+        """The same place counted from the other end of an axis that is `total` pixels long."""
+        near, far = total - self[axis + 2], total - self[axis]
+        return (
+            self._replace(left=near, right=far)
+            if axis == 0
+            else self._replace(top=near, bottom=far)
+        )
+
 
 NOWHERE = Box()
 

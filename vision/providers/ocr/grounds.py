@@ -1,4 +1,4 @@
-"""Joins what was read of one transparent picture on a white and on a black ground."""
+"""Joins what was read of one transparent picture on a white and on a dark ground."""
 
 from collections.abc import Sequence
 from dataclasses import replace

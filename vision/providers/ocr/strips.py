@@ -1,16 +1,17 @@
 """
-Reads pictures in overlapping strips that are longer than Tesseract takes.
+Reads pictures in overlapping strips that are longer than Tesseract takes, or takes well.
 
 Every line is read at least once as a whole, and those in an overlap twice. What is the same is
 told by its place, never by its words: a list may repeat a line. A line across the strips belongs
 to the strip on whose side of the seam it stands; of a line along them each word does, and its
-parts are joined.
+parts are joined. A page that lies on its side may begin at the far end: then the strips are put
+together from there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from math import ceil
 
 from PIL import Image
@@ -21,9 +22,12 @@ from vision.providers.ocr.text import LineKey, OcrWord
 
 LONGEST_SIDE = 32_767
 """Tesseract refuses pictures with a longer side: it has its coordinates in 16 bits."""
-_LENGTH = (8_000, 16_000)
+_WIDEST = 12_000
+"""Long lines take Tesseract a time that grows with the square of their length: four lines took
+4 s across 8 000 pixels, 13 s across 15 000, and more than a minute across 32 000."""
 _PIXELS = 12_000_000
 _ACROSS, _DOWN = 0, 1
+_LENGTH = {_ACROSS: (8_000, 8_000), _DOWN: (8_000, 16_000)}
 _OVERLAP = (1_000, 4_000)
 _OVERLAP_SHARE = {_ACROSS: 4, _DOWN: 2}
 """Times the short side. A word in a strip of one line is several times as long as high."""
@@ -32,27 +36,75 @@ Find = Callable[[Image.Image], list[OcrWord]]
 
 
 def is_too_long(picture: Image.Image) -> bool:
-    return max(picture.size) > LONGEST_SIDE
+    return picture.height > LONGEST_SIDE or picture.width > _WIDEST
 
 
 def read(picture: Image.Image, find: Find) -> list[OcrWord]:
     """Find the words of a picture of any length; `find` reads one strip."""
     axis = _DOWN if picture.height >= picture.width else _ACROSS
-    words: list[OcrWord] = []
-    end_before = 0
-    for begin, end in _spans(picture, axis):
-        strip = _cut(picture, axis, begin, end)
-        found = [replace(w, box=w.box.moved(axis, begin)) for w in find(strip)]
-        seam = _quiet_place(picture, axis, begin, end_before) if words else 0
-        words = _join(words, found, axis=axis, seam=seam, zone=(begin, end_before))
-        end_before = end
+    strips = [
+        _Strip(begin, end, _moved(find(_cut(picture, axis, begin, end)), axis, begin))
+        for begin, end in _spans(picture, axis)
+    ]
+    seams = [_quiet_place(picture, axis, b.begin, a.end) for a, b in pairwise(strips)]
+    if not _is_backwards(strips, axis):
+        return _put_together(strips, seams, axis)
+    total = picture.size[axis]
+    mirrored = [strip.mirrored(axis, total) for strip in reversed(strips)]
+    words = _put_together(mirrored, [total - seam for seam in reversed(seams)], axis)
+    return _mirrored(words, axis, total)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """From `begin` to `end`, with its words at their places in the whole picture."""
+
+    begin: int
+    end: int
+    words: list[OcrWord]
+
+    def mirrored(self, axis: int, total: int) -> "_Strip":
+        words = _mirrored(self.words, axis, total)
+        return _Strip(total - self.end, total - self.begin, words)
+
+
+def _moved(words: Sequence[OcrWord], axis: int, by: int) -> list[OcrWord]:
+    return [replace(word, box=word.box.moved(axis, by)) for word in words]
+
+
+def _mirrored(words: Sequence[OcrWord], axis: int, total: int) -> list[OcrWord]:
+    return [replace(word, box=word.box.mirrored(axis, total)) for word in words]
+
+
+def _is_backwards(strips: Sequence[_Strip], axis: int) -> bool:
+    """Whether most words and lines that stand apart follow from the far end to the near."""
+    forth = back = 0
+    for one, following in chain.from_iterable(_steps(strip, axis) for strip in strips):
+        forth += one[axis + 2] <= following[axis]
+        back += following[axis + 2] <= one[axis]
+    return back > forth
+
+
+def _steps(strip: _Strip, axis: int) -> Iterator[tuple[Box, Box]]:
+    """From word to word in lines along the axis, and from line to line of those across it."""
+    lines = _lines(strip.words)
+    for line in lines:
+        if line.runs_along(axis):
+            yield from pairwise(word.box for word in line.words)
+    yield from pairwise(line.box for line in lines if not line.runs_along(axis))
+
+
+def _put_together(strips: Sequence[_Strip], seams: Sequence[int], axis: int) -> list[OcrWord]:
+    words = strips[0].words
+    for (before, after), seam in zip(pairwise(strips), seams, strict=True):
+        words = _join(words, after.words, axis=axis, seam=seam, zone=(after.begin, before.end))
     return words
 
 
 def _spans(picture: Image.Image, axis: int) -> Iterator[tuple[int, int]]:
     """Share the length out among strips of equal length."""
     total, short = picture.size[axis], min(picture.size)
-    length = _within(_LENGTH, _PIXELS // short)
+    length = _within(_LENGTH[axis], _PIXELS // short)
     overlap = _within(_OVERLAP, _OVERLAP_SHARE[axis] * short)
     number = ceil((total - overlap) / (length - overlap))
     step = (total - overlap) / number

@@ -26,6 +26,7 @@ from vision.providers.port import Analysis, ClassificationType, OcrText, Provide
 DEFAULT_LANGUAGES = "rus+eng"
 DEFAULT_TIMEOUT_SECONDS = 60.0
 ENGINE = "tesseract"
+TIMEOUT = "timeout"
 
 DOCUMENT_LINES = 8
 DOCUMENT_CHARS = 500
@@ -60,6 +61,8 @@ class OcrReading:
 
     text: str
     words: tuple[OcrWord, ...]
+    is_partial: bool = False
+    """A strip of a long picture took too long: its text is missing, if it has any."""
 
     @property
     def confidence(self) -> float:
@@ -102,7 +105,7 @@ class TesseractOcr:
             provider="ocr_fallback",
             model=self.model,
             classification=_classify(reading.text, is_meme=is_meme),
-            description=_describe(reading.text),
+            description=_describe(reading),
             is_meme=is_meme,
             ocr=_ocr_text(reading),
             analyzed_at=now,
@@ -114,14 +117,31 @@ class TesseractOcr:
 
     def _recognize(self, pictures: Iterable[Image.Image]) -> OcrReading:
         """Recognize the text of one picture, which may be given on several grounds."""
-        find = partial(self._find_words, until=time.monotonic() + RUNS * self._timeout_seconds)
+        missed: list[ProviderRefused] = []
+        until = time.monotonic() + RUNS * self._timeout_seconds
+        find = partial(self._find_words, until=until, missed=missed)
         words = grounds.joined([attempts.best_of(picture, find) for picture in pictures])
-        return OcrReading(ocr_text.layout(words), tuple(words))
+        if missed and not words:
+            raise missed[0]
+        return OcrReading(ocr_text.layout(words), tuple(words), is_partial=bool(missed))
 
-    def _find_words(self, picture: Image.Image, *, until: float) -> list[OcrWord]:
-        """Find the words of a picture of any length."""
-        find = partial(self._run_on, until=until)
-        return strips.read(picture, find) if strips.is_too_long(picture) else find(picture)
+    def _find_words(
+        self, picture: Image.Image, *, until: float, missed: list[ProviderRefused]
+    ) -> list[OcrWord]:
+        """Find the words of a picture of any length; `missed` gets the timeouts of its strips."""
+        if not strips.is_too_long(picture):
+            return self._run_on(picture, until=until)
+
+        def find(strip: Image.Image) -> list[OcrWord]:
+            try:
+                return self._run_on(strip, until=until)
+            except ProviderRefused as exc:
+                if exc.reason != TIMEOUT:
+                    raise
+                missed.append(exc)
+                return []
+
+        return strips.read(picture, find)
 
     def _run_on(self, picture: Image.Image, *, until: float) -> list[OcrWord]:
         """Run Tesseract on the picture and parse its words."""
@@ -133,7 +153,7 @@ class TesseractOcr:
     def _run(self, path: Path, *, until: float) -> str:
         seconds = min(self._timeout_seconds, until - time.monotonic())
         if seconds <= 0:
-            raise ProviderRefused("timeout", f"more than {RUNS} × {self._timeout_seconds} s")
+            raise ProviderRefused(TIMEOUT, f"more than {RUNS} × {self._timeout_seconds} s")
         try:
             tsv: str = tesseract.image_to_data(
                 str(path),
@@ -146,7 +166,7 @@ class TesseractOcr:
         except tesseract.TesseractError as exc:
             raise ProviderRefused("tesseract_failed", exc.message) from exc
         except RuntimeError as exc:  # pytesseract has no class of its own for a timeout
-            raise ProviderRefused("timeout", f"more than {seconds:.1f} s") from exc
+            raise ProviderRefused(TIMEOUT, f"more than {seconds:.1f} s") from exc
         return tsv
 
 
@@ -187,10 +207,11 @@ def _classify(text: str, *, is_meme: bool) -> ClassificationType:
     return "document" if is_long else "other"
 
 
-def _describe(text: str) -> str:
-    if not text:
+def _describe(reading: OcrReading) -> str:
+    if not reading.text:
         return "Изображение без читаемого текста"
-    start = f"Текст на изображении: {' '.join(text.split())}"
+    limits = " (прочитан не весь)" if reading.is_partial else ""
+    start = f"Текст на изображении{limits}: {' '.join(reading.text.split())}"
     return start if len(start) <= DESCRIPTION_CHARS else f"{start[: DESCRIPTION_CHARS - 1]}…"
 
 

@@ -242,6 +242,7 @@ def test_a_missing_table_stays_a_failure(admin_client):
             cursor.execute("ALTER TABLE vision_call_cost RENAME TO away")
         with transaction.atomic():
             status = admin_client.get("/admin/vision/callcost/?id__exact=1").status_code
+            transaction.set_rollback(True)
         transaction.set_rollback(True)
 
     assert status == 500

@@ -28,7 +28,12 @@ def register() -> None:
     needs = postgresql.CHECK
     health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database, needs=needs)
     health.register(
-        "budget", budgets.tokens_are_left, scope=Scope.DOCTOR, remedy=database, needs=needs
+        "budget",
+        budgets.tokens_are_left,
+        scope=Scope.DOCTOR,
+        remedy=database,
+        seconds=10,
+        needs=needs,
     )
     for name, probe in (
         ("vision", installation.is_switched_on),

@@ -121,11 +121,12 @@ def _taken(model: type[models.Model], name: str, value: Any) -> Any:
 
 
 def _checked(field: Any, value: Any) -> Any:
-    """Return the value of a field, or of the key of the row that it refers to."""
-    own = field.target_field if field.is_relation else field
-    converted = own.to_python(value)
-    own.run_validators(converted)
-    return converted
+    """Return the value of a field, or of the key of a row, which the page looks up."""
+    if not field.is_relation:
+        return field.to_python(value)  # the rest is told to whoever saves it
+    key = field.target_field.to_python(value)
+    field.target_field.run_validators(key)
+    return key
 
 
 def _shown(at: Any) -> Any:

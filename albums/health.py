@@ -25,6 +25,7 @@ def register() -> None:
         scope=Scope.DETAILED,
         remedy=postgresql.REMEDY,
         is_task=True,
+        needs=postgresql.CHECK,
     )
 
 

@@ -1,5 +1,10 @@
+import logging
+
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+
+logger = logging.getLogger(__name__)
 
 
 class StorageQuotaConfig(AppConfig):
@@ -15,3 +20,14 @@ class StorageQuotaConfig(AppConfig):
         tenant_settings.register("limits", check_limits)
         scrape.register(metrics.LedgerCollector())
         health.register()
+        warn_of_unverified_certificates()
+
+
+def warn_of_unverified_certificates() -> None:
+    """Say it once in each process, in place of urllib3, which says it with every request."""
+    if settings.S3.configured and settings.S3.certificates is False:
+        logger.warning(
+            "S3_VERIFY_SSL=false: the certificate of %s is not verified, and whoever is in between"
+            " can read and change what is stored; set S3_CA_BUNDLE instead",
+            settings.S3.endpoint_url,
+        )

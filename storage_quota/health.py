@@ -42,7 +42,13 @@ def register() -> None:
     health.register(
         "bucket_settings", bucket_settings, scope=Scope.DOCTOR, remedy=REMEDY, seconds=15
     )
-    health.register("storage_limit", usage, scope=Scope.DETAILED, remedy=postgresql.REMEDY)
+    health.register(
+        "storage_limit",
+        usage,
+        scope=Scope.DETAILED,
+        remedy=postgresql.REMEDY,
+        needs=postgresql.CHECK,
+    )
 
 
 def answers() -> Iterator[Finding]:
@@ -97,6 +103,8 @@ def bucket_settings() -> Iterator[Finding | str]:
     )
     yield "versions"
     yield _versions(inspector.versions())
+    if settings.S3.certificates is False:
+        yield _unverified()
     yield "lifecycle"
     yield _lifecycle(lifecycle.compare())
 
@@ -163,6 +171,11 @@ def _versions(status: str) -> Finding:
             "suspend versioning, or add a rule that expires noncurrent versions",
         )
     return ok("off")
+
+
+def _unverified() -> Finding:
+    detail = "S3_VERIFY_SSL=false: whoever is in between can read and change what is stored"
+    return warning(detail, "leave it out and set S3_CA_BUNDLE", step="certificate")
 
 
 def _lifecycle(found: lifecycle.LifecycleComparison) -> Finding:

@@ -7,7 +7,7 @@ any number of them side by side, each for a limited time.
 
 from events.health.findings import Finding, Status, failed, ok, skipped, warning, worst
 from events.health.registry import Check, Scope, register, registered
-from events.health.running import Result, run
+from events.health.running import Result, causes_only, run
 
 __all__ = [
     "Check",
@@ -15,6 +15,7 @@ __all__ = [
     "Result",
     "Scope",
     "Status",
+    "causes_only",
     "failed",
     "ok",
     "register",

@@ -32,7 +32,8 @@ class Check:
     A check with its time limit in seconds.
 
     `remedy` is what to do where it takes longer or breaks. `is_task`: it describes one of the
-    workers' tasks, and its findings carry the facts of `/health/detailed`.
+    workers' tasks, and its findings carry the facts of `/health/detailed`. `needs` names the check
+    without which this one can find nothing else than that.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Check:
     seconds: float
     remedy: str
     is_task: bool = False
+    needs: str = ""
 
 
 _checks: dict[str, Check] = {}
@@ -54,9 +56,10 @@ def register(
     remedy: str,
     seconds: float = 5.0,
     is_task: bool = False,
+    needs: str = "",
 ) -> None:
     """Register a check; a second one of the same name replaces the first."""
-    _checks[name] = Check(name, probe, scope, seconds, remedy, is_task)
+    _checks[name] = Check(name, probe, scope, seconds, remedy, is_task, needs)
 
 
 def registered(scope: Scope) -> list[Check]:

@@ -9,14 +9,14 @@ and one connection, and is answered at once.
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db import connections
 
 from events.errors import DomainError, RetryLater
-from events.health.findings import Finding, Status, failed, worst
+from events.health.findings import Finding, Status, failed, skipped, worst
 from events.health.registry import Check
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,22 @@ def run(checks: Sequence[Check], *, max_age: float = 0.0) -> list[Result]:
     """
     runs = [_started(check, max_age=max_age) for check in checks]
     return [one.result() for one in runs]
+
+
+def causes_only(results: Sequence[Result]) -> list[Result]:
+    """The results, but a failure that only follows from another one is no failure of its own."""
+    broken = {
+        one.check.name: one.findings[-1].step or one.check.name
+        for one in results
+        if one.status is Status.FAILED
+    }
+    return [_without_consequence(one, broken) for one in results]
+
+
+def _without_consequence(one: Result, broken: Mapping[str, str]) -> Result:
+    if one.status is not Status.FAILED or one.check.needs not in broken:
+        return one
+    return replace(one, findings=(skipped(f"not checked: needs {broken[one.check.needs]}"),))
 
 
 def _started(check: Check, *, max_age: float) -> _Run:

@@ -11,20 +11,23 @@ from events.postgresql import advisory_locks
 
 def register_all() -> None:
     advisory_locks.register_names(worker_locks)
-    database = postgresql.REMEDY
-    health.register("database", postgresql.answers, scope=Scope.READY, remedy=database)
-    health.register("broker", postgresql.queue_is_there, scope=Scope.READY, remedy=database)
-    health.register(
-        "migrations", postgresql.is_migrated, scope=Scope.READY, remedy=database, seconds=10
-    )
+    database, needs = postgresql.REMEDY, postgresql.CHECK
+    health.register(needs, postgresql.answers, scope=Scope.READY, remedy=database)
+    for name, probe, seconds in (
+        ("broker", postgresql.queue_is_there, 5),
+        ("migrations", postgresql.is_migrated, 10),
+    ):
+        health.register(
+            name, probe, scope=Scope.READY, remedy=database, seconds=seconds, needs=needs
+        )
     for name, probe in (
         ("workers", workers.all_queues_are_served),
         ("scheduler", workers.scheduler_runs),
         ("failed_tasks", workers.no_task_has_failed),
     ):
-        health.register(name, probe, scope=Scope.DETAILED, remedy=database)
-    health.register("postgresql", postgresql.server, scope=Scope.DOCTOR, remedy=database)
-    health.register("pooling", postgresql.pool_mode, scope=Scope.DOCTOR, remedy=database)
+        health.register(name, probe, scope=Scope.DETAILED, remedy=database, needs=needs)
+    for name, probe in (("postgresql", postgresql.server), ("pooling", postgresql.pool_mode)):
+        health.register(name, probe, scope=Scope.DOCTOR, remedy=database, needs=needs)
 
 
 def worker_locks() -> Iterator[str]:

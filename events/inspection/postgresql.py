@@ -19,11 +19,14 @@ TEXT_SEARCH: Final = "russian"
 CLOCKS_APART: Final = 5.0
 """Seconds by which the clocks of this host and of PostgreSQL may differ."""
 REMEDY: Final = "start PostgreSQL, correct DATABASE_URL, or run `python manage.py migrate`"
+CHECK: Final = "database"
+"""The check that all others need that ask PostgreSQL."""
 _MANY: Final = 0.8
 """Share of the connections in use from which an operator should know."""
 
 
-def answers() -> Iterator[Finding]:
+def answers() -> Iterator[Finding | str]:
+    yield "PostgreSQL"
     _value("SELECT 1")
     yield ok("answers")
 

@@ -14,6 +14,9 @@ from telegram_assistant.release import version
 MAX_AGE: Final = 1.0
 """Seconds for which a result answers again: whoever asks often costs no more than that."""
 
+READY: Final = "ready"
+NOT_READY: Final = "not ready"
+
 
 def results(scope: Scope) -> list[Result]:
     return health.run(health.registered(scope), max_age=MAX_AGE)
@@ -25,6 +28,10 @@ def is_ready(found: Iterable[Result]) -> bool:
     return all(one.status is not Status.FAILED for one in needed)
 
 
+def readiness(found: Iterable[Result]) -> str:
+    return READY if is_ready(found) else NOT_READY
+
+
 def condition(found: Sequence[Result]) -> Condition:
     """Unhealthy if the process is not ready or no worker runs a task; degraded by any other."""
     if not is_ready(found) or any(_is_stopped(one) for one in found):
@@ -34,9 +41,13 @@ def condition(found: Sequence[Result]) -> Condition:
 
 
 def summary(found: Sequence[Result]) -> dict[str, Any]:
-    """For everybody: no more than which check failed."""
+    """
+    For everybody: no more than which check failed.
+
+    Its words are those of `/health/ready`: whether work is done as well is for `detailed` to say.
+    """
     return {
-        "status": condition(found).value,
+        "status": readiness(found),
         "checks": {one.check.name: one.status.value for one in found},
     }
 

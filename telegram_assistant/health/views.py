@@ -31,9 +31,8 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 @never_cache
 def ready(_request: HttpRequest) -> JsonResponse:
-    if report.is_ready(report.results(Scope.READY)):
-        return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "not ready"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    body = {"status": report.readiness(report.results(Scope.READY))}
+    return JsonResponse(body, status=_http_status(body))
 
 
 @never_cache
@@ -55,5 +54,5 @@ class DetailedView(APIView):
 
 
 def _http_status(body: dict[str, Any]) -> HTTPStatus:
-    is_unhealthy = body["status"] == Condition.UNHEALTHY
-    return HTTPStatus.SERVICE_UNAVAILABLE if is_unhealthy else HTTPStatus.OK
+    is_bad = body["status"] in {report.NOT_READY, Condition.UNHEALTHY}
+    return HTTPStatus.SERVICE_UNAVAILABLE if is_bad else HTTPStatus.OK

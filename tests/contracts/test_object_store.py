@@ -12,7 +12,9 @@ import math
 import threading
 import time
 import urllib.request
+import warnings
 from base64 import b64encode
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -20,10 +22,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from certifi import where
+from urllib3.exceptions import InsecureRequestWarning
 
 from accounts.models import Tenant
 from events.errors import RetryLater
 from storage_quota import services
+from storage_quota.apps import warn_of_unverified_certificates
 from storage_quota.models import Reservation
 from storage_quota.object_store import (
     LifecycleRule,
@@ -37,11 +41,13 @@ from storage_quota.object_store import (
     UnfinishedUpload,
     use,
 )
+from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import json_bytes, pack
 from storage_quota.object_store.s3 import S3Store, lifecycle_rules
 from tests.faulty_proxy import step_of
+from tests.gigachat_stub import Stub
 from tests.s3_fixtures import PART_BYTES, s3_settings
 
 DOCUMENT = {"description": "Кошка на окне", "labels": ["кот", "окно"]}
@@ -423,6 +429,30 @@ def test_certificates_are_checked_as_configured(changes, expected):
     store = S3Store(s3_settings("https://s3.example.org", **changes))
 
     assert store._client._endpoint.http_session._verify == expected
+
+
+@pytest.mark.parametrize(("verify", "said"), [(True, 0), (False, 1)])
+def test_certificates_that_are_not_verified_are_said_once(
+    verify, said, settings, caplog, certificate_files
+):
+    with (
+        Stub(chain=certificate_files.chain) as server,
+        warnings.catch_warnings(record=True) as warned,
+    ):
+        warnings.simplefilter("always")
+        settings.S3 = s3_settings(
+            server.base_url.removesuffix(urlsplit(server.base_url).path),
+            verify_ssl=verify,
+            max_retry_attempts=1,
+        )
+        warn_of_unverified_certificates()
+        store = S3Store(settings.S3)
+        for _ in range(2):
+            with suppress(*OUT_OF_ORDER):
+                store.head("media/a")
+
+    assert caplog.text.count("S3_VERIFY_SSL=false") == said
+    assert [one for one in warned if issubclass(one.category, InsecureRequestWarning)] == []
 
 
 def test_every_write_carries_the_md5_of_the_bytes_as_sent(behind_proxy, proxy, s3):

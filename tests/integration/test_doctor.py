@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from events import health
@@ -54,8 +56,8 @@ def only(monkeypatch):
     monkeypatch.setattr(registry, "_checks", {})
     monkeypatch.setattr(running, "_runs", {})
 
-    def add(name, *findings, scope=Scope.DOCTOR):
-        health.register(name, lambda: findings, scope=scope, remedy="mend it")
+    def add(name, *findings, scope=Scope.DOCTOR, needs=""):
+        health.register(name, lambda: findings, scope=scope, remedy="mend it", needs=needs)
 
     return add
 
@@ -110,6 +112,42 @@ class TestCommand:
             assert 0 < check.seconds <= 60
             assert check.remedy
             assert "\n" not in check.remedy
+
+    def test_what_only_follows_from_another_failure_is_not_checked(self, only):
+        refused = failed("OperationalError: refused", "start it", step="PostgreSQL")
+        only("database", refused)
+        for name in ("workers", "broker"):
+            only(name, failed("OperationalError: refused", "start it"), needs="database")
+        only("policy", ok("fine"), needs="database")
+        only("disk", failed("full", "free space"))
+
+        text, code = doctor()
+        report = json.loads(doctor("--json")[0])["checks"]
+
+        assert (text.count("refused"), text.count("start it"), code) == (1, 1, 1)
+        assert text.count("not checked: needs PostgreSQL") == 2
+        assert "Failed: database: PostgreSQL, disk." in text
+        states = {name: one["status"] for name, one in report.items()}
+        assert states == {
+            "database": "failed", "workers": "skipped", "broker": "skipped", "policy": "ok",
+            "disk": "failed",
+        }  # fmt: skip
+        assert "OperationalError: refused" in doctor("--only", "workers")[0]
+
+    def test_without_postgresql_its_refusal_is_said_once(self, monkeypatch):
+        def refuses(*_, **__):
+            raise OperationalError("connection refused")
+
+        asking = ("connect", "cursor")
+        for method in asking:
+            monkeypatch.setattr(BaseDatabaseWrapper, method, refuses)
+        monkeypatch.setattr(running, "_runs", {})
+        monkeypatch.setattr(postgresql, "_connected", refuses)
+
+        text, code = doctor()
+
+        assert (text.count("connection refused"), code) == (1, 1), text
+        assert text.count(postgresql.REMEDY) == 1
 
 
 class PooledSession:

@@ -91,7 +91,7 @@ class TestWhoLearnsWhat:
 
         assert answer.status_code == 200
         assert answer.json() == {
-            "status": "healthy",
+            "status": "ready",
             "checks": {"database": "ok", "broker": "ok", "migrations": "ok"},
         }
 
@@ -134,7 +134,7 @@ class TestReady:
         assert client.get("/health/live").status_code == 200
         answer = client.get("/health", **ELSEWHERE)
         assert answer.status_code == 503
-        assert answer.json() == {"status": "unhealthy", "checks": {"database": "failed"}}
+        assert answer.json() == {"status": "not ready", "checks": {"database": "failed"}}
 
     def test_what_a_check_raises_is_what_it_has_found(self, client, checks):
         def breaks():
@@ -260,6 +260,8 @@ class TestTasks:
         assert body["tasks"]["album_assembler"]["status"] == "unhealthy"
         assert body["tasks"]["album_assembler"]["running"] is False
         assert client.get("/health/ready").status_code == 200
+        summary = client.get("/health")
+        assert (summary.status_code, summary.json()["status"]) == (200, "ready")
 
     def test_albums_in_progress_and_the_recent_rate_are_counted(self):
         now = timezone.now()

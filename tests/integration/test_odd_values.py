@@ -13,10 +13,12 @@ import uuid
 import pytest
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.urls import reverse
 
+from accounts.models import Tenant
 from media.admin import PostAdmin
+from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 
@@ -25,11 +27,77 @@ ODD = (
     "", "%00", "a%00b", "%FF%FE", "%ED%A0%80", "-5", "0", "10000", "999999999999999999999", HUGE, "1e400",
     "NaN", "1.5", "2026-13-45", "0001-01-01", "9999-12-31", "0001-01-01T00:00:00%2B14:00",
     "9999-12-31T23:59:59-14:00", "true", "None", "[]", "a,b,,", "..", "%27%22%3B--", "%D9%A3", "%C2%B2",
+    "9223372036854775808", "-9223372036854775809", "0x10", "(", "[", "a,b", "1,NaN", "{", "2026-01-01",
     "%F0%9F%92%A9", "a" * 5000, str(uuid.UUID(int=0)),
 )  # fmt: skip
-OF_EVERY_LIST = ("q", "o", "p", "e", "all", "_facets", "_to_field", "_popup", "id", "nonsense__x")
-OF_DATES = ("year", "month", "day", "date", "gte", "lt", "isnull", "week")
-OF_OTHERS = ("exact", "id__exact", "in", "isnull", "isempty", "gt")
+OF_EVERY_LIST = (
+    "q",
+    "o",
+    "p",
+    "e",
+    "all",
+    "_facets",
+    "_to_field",
+    "_popup",
+    "id",
+    "nonsense__x",
+    "id__range",
+    "pk__range",
+    "id__in",
+    "id__isnull",
+    "pk__lt",
+    "id__regex",
+)
+OF_DATES = (
+    "year",
+    "month",
+    "day",
+    "date",
+    "gte",
+    "lt",
+    "isnull",
+    "week",
+    "range",
+    "in",
+    "year__gte",
+    "date__range",
+    "hour__in",
+    "time",
+    "iso_year",
+    "regex",
+)
+OF_OTHERS = (
+    "exact",
+    "id__exact",
+    "in",
+    "isnull",
+    "isempty",
+    "gt",
+    "range",
+    "regex",
+    "iregex",
+    "contains",
+    "contained_by",
+    "has_key",
+    "len",
+    "0",
+    "year__gte",
+)
+DEEP = (
+    "range",
+    "regex",
+    "contains",
+    "contained_by",
+    "has_key",
+    "len",
+    "__0",
+    "__gte",
+    "__in",
+    "time",
+    "iso_year",
+)
+"""Ends of lookups that take less than all of the values, as there are many of them."""
+FEW = ("", "%00", "-5", HUGE, "NaN", "(", "{", "a,b", "2026-01-01", "%D9%A3", "9223372036854775808")
 PAGES = ("change", "history", "delete")
 
 
@@ -55,6 +123,17 @@ def addresses_of_lists() -> list[str]:
         f"{reverse(f'{name_of(model)}_changelist')}?{parameter}={value}"
         for model, model_admin in admin.site._registry.items()
         for parameter in sorted(parameters(model_admin))
+        for value in (FEW if parameter.endswith(DEEP) else ODD)
+    ]
+
+
+def addresses_of_new_rows() -> list[str]:
+    """The page of a new row with each of its fields filled in by the address."""
+    return [
+        f"{reverse(f'{name_of(model)}_add')}?{field.name}={value}"
+        for model in admin.site._registry
+        for field in (*model._meta.fields, *model._meta.many_to_many)
+        if field.editable
         for value in ODD
     ]
 
@@ -98,6 +177,7 @@ def failing(client, addresses, method="get") -> list[tuple[str, int]]:
     for address in addresses:
         with transaction.atomic():
             status = getattr(client, method)(address).status_code
+            transaction.set_rollback(True)  # it may be aborted by what was refused
         if status >= 500:
             failed.append((address[:150], status))
     return failed
@@ -133,6 +213,56 @@ def test_report_16_no_list_fails_with_an_odd_value(admin_client, some, shared_da
 
     assert failing(admin_client, [*reported, *some(addresses_of_lists(), 150)]) == []
     assert limit["status_below"] == 500
+
+
+LOOKUPS = (
+    "id__range=9223372036854775808", "id__range=%D9%A1", "pk__range=1", "id__range=", "id__range=1,2,3",
+    "id__in=9223372036854775808,NaN", "id__isnull=maybe", "id__regex=(", "pk__contains=%00",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("filled")
+def test_no_list_fails_with_an_odd_lookup(admin_client):
+    lists = [reverse(f"{name_of(model)}_changelist") for model in admin.site._registry]
+
+    assert failing(admin_client, [f"{one}?{look}" for one in lists for look in LOOKUPS]) == []
+
+
+def test_no_page_of_a_new_row_fails_with_an_odd_value(admin_client, some):
+    page = "/admin/accounts/membership/add/"
+    reported = [
+        *(f"{page}?tenant={one}" for one in ("-1", "NaN", "%D9%A0", "0x10", "%FF%FE", "%ED%A0%80")),
+        *(f"{page}?user={one}" for one in ("true", str(uuid.UUID(int=0)), "%ED%A0%80", HUGE)),
+        "/admin/accounts/user/add/?groups=1,x",
+        "/admin/django_q/schedule/add/?next_run=2026-01-01",
+        "/admin/django_q/schedule/add/?cron=x",  # its validator needs a package that is not there
+        "/admin/django_q/schedule/add/?next_run=0001-01-01T00:00:00%2B14:00",
+    ]
+
+    assert failing(admin_client, [*reported, *some(addresses_of_new_rows(), 100)]) == []
+
+
+def test_what_a_field_can_take_is_filled_in(admin_client, admin_user):
+    tenant = Tenant.objects.first() or make.tenant()
+    address = f"/admin/accounts/membership/add/?tenant={tenant.pk}&user=true"
+
+    initial = admin_client.get(address).context["adminform"].form.initial
+
+    assert initial == {"tenant": str(tenant.pk)}
+
+
+def test_a_missing_table_stays_a_failure(admin_client):
+    """What is wrong with the installation is not the address's fault, whatever that asks for."""
+    admin_client.raise_request_exception = False
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE vision_call_cost RENAME TO away")
+        with transaction.atomic():
+            status = admin_client.get("/admin/vision/callcost/?id__exact=1").status_code
+            transaction.set_rollback(True)
+        transaction.set_rollback(True)
+
+    assert status == 500
 
 
 @pytest.mark.usefixtures("filled")
@@ -218,3 +348,8 @@ def test_no_list_fails_with_any_odd_value(admin_client):
 @pytest.mark.usefixtures("filled")
 def test_no_page_of_a_row_fails_with_any_odd_id(admin_client):
     assert failing(admin_client, addresses_of_rows()) == []
+
+
+@pytest.mark.long
+def test_no_page_of_a_new_row_fails_with_any_odd_value(admin_client):
+    assert failing(admin_client, addresses_of_new_rows()) == []

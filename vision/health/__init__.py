@@ -23,13 +23,22 @@ def register() -> None:
         scope=Scope.DETAILED,
         remedy=database,
         is_task=True,
+        needs=postgresql.CHECK,
     )
-    health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database)
+    needs = postgresql.CHECK
+    health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database, needs=needs)
+    health.register(
+        "budget",
+        budgets.tokens_are_left,
+        scope=Scope.DOCTOR,
+        remedy=database,
+        seconds=10,
+        needs=needs,
+    )
     for name, probe in (
         ("vision", installation.is_switched_on),
         ("policy", installation.policy),
         ("tesseract", installation.tesseract),
-        ("budget", budgets.tokens_are_left),
     ):
         health.register(name, probe, scope=Scope.DOCTOR, remedy=database, seconds=10)
     health.register(

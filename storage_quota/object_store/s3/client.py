@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from botocore.config import Config
 from pydantic import SecretStr
 from storages.backends.s3 import S3Storage
+from urllib3.exceptions import InsecureRequestWarning
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +49,8 @@ class S3Settings(Protocol):
 
 def connect(settings: S3Settings) -> "S3Client":
     """Make a client for all threads (boto3's clients may be shared, its sessions may not)."""
+    if settings.certificates is False:  # said once, when the process starts
+        warnings.filterwarnings("ignore", category=InsecureRequestWarning)
     storage = S3Storage(
         access_key=settings.access_key_id,
         secret_key=settings.secret_access_key.get_secret_value(),

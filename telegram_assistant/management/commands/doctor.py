@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         scope = Scope.PAID if options["pay"] else Scope.DOCTOR
         started = time.monotonic()
-        results = health.run(_chosen(health.registered(scope), options["only"]))
+        results = health.causes_only(health.run(_chosen(health.registered(scope), options["only"])))
         status = health.worst(one.status for one in results)
         if options["json"]:
             self.stdout.write(json.dumps(_report(results, status), ensure_ascii=False))

@@ -15,6 +15,7 @@ reservation stays until `may_land_until`, unless the work is repeated and replac
 whose writer was killed, until it expires.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -35,7 +36,7 @@ from storage_quota.object_store.errors import (
     StoreNotWritable,
 )
 from storage_quota.object_store.factory import get_store
-from storage_quota.reservations.locks import wait_for_pending_reservations
+from storage_quota.reservations.locks import lock_reservations, wait_for_pending_reservations
 
 KEYS_AT_ONCE = 500
 """Keys that one run of `release_expired` clears at most; the next run goes on."""
@@ -125,32 +126,49 @@ def release_with_result(reservations: Sequence[Reservation]) -> ReleaseResult:
     about every key: even a reservation that was never used may have replaced an older one,
     whose object lies in the bucket.
     """
-    if not reservations:
+    left = _expire(reservations)
+    if not left:
         return ReleaseResult(cleared=0, remaining=0)
-    _expire(reservations)
-    ours = {row.pk for row in reservations}
-    keys = sorted({row.key for row in reservations})
+    ours = {row.pk for row in left}
+    keys = sorted({row.key for row in left})
     now = max(row.created_at for row in reservations)
     return _clear_all(keys, may_end=lambda row: row.pk in ours, now=now)
 
 
-def _expire(reservations: Sequence[Reservation]) -> None:
+def _expire(reservations: Sequence[Reservation]) -> list[Reservation]:
     """
-    Let `release_expired` clear them from now on; they cannot be settled any more.
+    Let `release_expired` clear them from now on, and return them; they cannot be settled any more.
 
-    A row that was deleted already is inserted again: its object may have been written since.
+    A row that was deleted already is inserted again: its object may have been written since. It
+    takes only what nothing else that is known of its key counts: there is one object under a key.
     """
     for row in reservations:
         if row.unconfirmed:
             row.may_land_until = max(row.expires_at, row.may_land_until or row.expires_at)
         row.expires_at, row.receipt = row.created_at, None
     with transaction.atomic(durable=True):
+        left = _not_counted_twice(reservations)
         Reservation.objects.bulk_create(
-            reservations,
+            left,
             update_conflicts=True,
             unique_fields=["id"],
             update_fields=["expires_at", "may_land_until"],
         )
+    return left
+
+
+def _not_counted_twice(reservations: Sequence[Reservation]) -> list[Reservation]:
+    """These reservations; of those whose row was deleted, only what their keys do not count yet."""
+    keys = {row.key for row in reservations}
+    locked = lock_reservations(keys)
+    there = {row.pk for rows in locked.values() for row in rows}
+    counted = Counter({key: sum(row.size_bytes for row in rows) for key, rows in locked.items()})
+    entries = StoredObject.objects.filter(key__in=keys)
+    counted.update(dict(entries.values_list("key", "size_bytes")))
+    for row in reservations:
+        if row.pk not in there:
+            row.size_bytes = max(0, row.size_bytes - counted[row.key])
+    return [row for row in reservations if row.size_bytes or row.pk in there]
 
 
 def _clear_all(

@@ -743,3 +743,24 @@ def test_the_cost_of_a_reservation_does_not_grow_with_the_ledger(
 
     with django_assert_num_queries(8):
         reserve(1)
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_who_releases_what_was_settled_and_forgotten_takes_nothing_twice(
+    reserve, store, now, is_down
+):
+    reservation = reserve(28)
+    store.put(reservation, b"x" * 28, mime="image/png")
+    services.settle(reservation, now=now)
+    services.forget([reservation.key], now=now)  # a cleanup that is killed before it deletes
+    before = selectors.taken_in_all()
+    store.down = is_down
+
+    with pytest.raises(ReservationExpired):
+        services.settle(reservation, now=now)
+    services.release(reservation)
+
+    assert selectors.taken_in_all() == before == 28
+    store.down = False
+    services.release_expired(now=now + timedelta(hours=3))
+    assert (selectors.taken_in_all(), in_bucket(store)) == (0, {})

@@ -258,7 +258,8 @@ class TestTheLedgerItself:
         read = [checked(percent=25).check.objects_read for _ in range(4)]
 
         assert sum(read) == 40
-        assert all(4 <= count <= 18 for count in read)
+        # Quarters by the hashes of random keys: outside of this once in some 20 000 runs.
+        assert all(1 <= count <= 22 for count in read)
 
     def test_old_rounds_are_forgotten(self, checked, stored_keys, monkeypatch):
         monkeypatch.setattr("storage_quota.integrity.check_runs.KEPT", 2)

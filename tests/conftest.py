@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.log_fixtures",
     "tests.real_s3",
     "tests.shares",
+    "tests.vision_fixtures",
 ]
 
 SHARED_DATA = Path(

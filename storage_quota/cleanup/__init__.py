@@ -21,12 +21,12 @@ from storage_quota.cleanup.runner import (
     PATIENCE,
     CleanupRunning,
     clean_up_in_background,
-    look_at_server,
     make_room,
     ring,
     ring_if_due,
     run,
     run_overdue,
+    survey_server,
 )
 
 __all__ = [
@@ -48,7 +48,6 @@ __all__ = [
     "clean_up_in_background",
     "drop_links",
     "execute",
-    "look_at_server",
     "make_room",
     "on_eviction",
     "plan",
@@ -58,4 +57,5 @@ __all__ = [
     "ring_if_due",
     "run",
     "run_overdue",
+    "survey_server",
 ]

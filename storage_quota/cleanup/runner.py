@@ -101,7 +101,7 @@ def run_overdue(
     return freed
 
 
-def look_at_server(*, now: datetime) -> None:
+def survey_server(*, now: datetime) -> None:
     """Survey the bucket's server, however recent the last survey is; raises as the store does."""
     survey.take(get_store(), where(), now=now)
 

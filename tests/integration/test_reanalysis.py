@@ -23,7 +23,7 @@ from vision.admin import reanalyze as reanalyze_page
 from vision.limits.budget import Estimate, Spent, TokenLimits
 from vision.limits.forecast import PictureCount, days_needed
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
-from vision.providers.fake import FakePaid, FakeVision
+from vision.providers.fake import FakePaid
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis import request, selection
 from vision.reanalysis.channels import ChannelUnknown, find_channels
@@ -32,25 +32,11 @@ from vision.reanalysis.selection import Selection, generation, schema_numbers
 from vision.services import retry_backlog
 from vision.version import parse
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ocr")]
 with_commits = pytest.mark.django_db(transaction=True)
 """Where events are published, and delivered by threads with connections of their own."""
 
 EVERYTHING = Selection()
-
-
-@pytest.fixture(autouse=True)
-def ocr(monkeypatch):
-    fake = FakeVision()
-    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
-    return fake
-
-
-@pytest.fixture
-def paid(monkeypatch):
-    fake = FakePaid()
-    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
-    return fake
 
 
 @pytest.fixture

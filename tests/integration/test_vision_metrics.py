@@ -9,25 +9,10 @@ from events.metrics import scrape
 from telegram_assistant.metrics import exposition
 from tests.counted import Growth
 from tests.integration.paid import drain, with_settings
-from vision import gauges, providers
-from vision.providers.fake import FakePaid, FakeVision
+from vision import gauges
 from vision.providers.port import ErrorClass, ProviderRefused
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def ocr(monkeypatch):
-    fake = FakeVision()
-    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
-    return fake
-
-
-@pytest.fixture
-def paid(monkeypatch):
-    fake = FakePaid()
-    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
-    return fake
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ocr")]
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ from tests.integration.paid import (
     paid_tokens,
     with_settings,
 )
-from vision import providers
 from vision.analysis import admission, cache, claims
 from vision.analysis.admission import BudgetTerms
 from vision.analysis.claims import AnalysisRequest, Claim
@@ -39,7 +38,6 @@ from vision.duplicates.detection import Duplicates
 from vision.limits import budget
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
-from vision.providers.fake import FakePaid, FakeVision
 from vision.providers.port import (
     ErrorClass,
     ProviderBusy,
@@ -49,27 +47,13 @@ from vision.providers.port import (
 )
 from vision.services import analyze
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ocr", "paid")]
 
 NETWORK, SERVER, LIMITED = (
     ErrorClass.RETRYABLE_NETWORK,
     ErrorClass.RETRYABLE_SERVER_ERROR,
     ErrorClass.RETRYABLE_RATE_LIMIT,
 )
-
-
-@pytest.fixture(autouse=True)
-def ocr(monkeypatch):
-    fake = FakeVision()
-    monkeypatch.setattr(providers, "get_ocr", lambda: fake)
-    return fake
-
-
-@pytest.fixture(autouse=True)
-def paid(monkeypatch):
-    fake = FakePaid()
-    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
-    return fake
 
 
 @pytest.fixture

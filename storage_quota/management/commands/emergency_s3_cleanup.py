@@ -68,7 +68,7 @@ class Command(StorageCommand):
     def work(self, **options: Any) -> None:
         if options["part"] in {"auto", Step.VERSIONS}:
             # A survey may be a day old; an outage must not look like an empty bucket.
-            cleanup.look_at_server(now=timezone.now())
+            cleanup.survey_server(now=timezone.now())
         done = self._auto(options) if options["part"] == "auto" else self._step(options)
         if not done:
             sys.exit(1)

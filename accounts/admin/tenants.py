@@ -1,11 +1,9 @@
-"""The console's pages of users, tenants and memberships."""
+"""The console's pages of tenants and memberships."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,29 +11,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from accounts import tenant_settings
-from accounts.models import Membership, Tenant, User
-from accounts.preferences import FIELDS, offer_choices
+from accounts.models import Membership, Tenant
 from events.console import BigTableAdmin
-
-
-class AccountForm(UserChangeForm[User]):
-    """The form of a user, with a list of time zones instead of a text field."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        offer_choices(self.fields, current_zone=self.instance.time_zone)
-
-
-@admin.register(User)
-class AccountAdmin(UserAdmin[User]):
-    """Django's page of a user, with the preferences that this product adds."""
-
-    form = AccountForm
-
-    fieldsets = (
-        *(UserAdmin.fieldsets or ()),
-        (_("Preferences"), {"fields": FIELDS}),
-    )
 
 
 class MembershipInline(admin.TabularInline[Membership, Tenant]):

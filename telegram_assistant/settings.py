@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "auditlog",
     "telegram_assistant.console.admin_site.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -108,6 +109,15 @@ CACHES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Audit ------------------------------------------------------------------------------------
+# django-auditlog compares rows and tells `accounts.AuditEntry`, which is no model of its own.
+AUDITLOG_LOGENTRY_MODEL = "accounts.AuditEntry"
+AUDITLOG_USE_BASE_MANAGER = True
+AUDITLOG_STORE_JSON_CHANGES = True
+AUDITLOG_DISABLE_ON_RAW_SAVE = True
+AUDITLOG_MASK_CALLABLE = "accounts.audit.values.hidden"
+MIGRATION_MODULES = {"auditlog": None}  # its own table is not used
 
 # --- Languages and times ------------------------------------------------------------------
 LANGUAGE_CODE = ENV.web.language_code

@@ -2,7 +2,16 @@
 
 from accounts.models.audit_entry import ActorKind, AuditEntry
 from accounts.models.membership import Membership
+from accounts.models.sign_in_limit import SignInLimit
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
 
-__all__ = ["TIME_ZONE_MAX_LENGTH", "ActorKind", "AuditEntry", "Membership", "Tenant", "User"]
+__all__ = [
+    "TIME_ZONE_MAX_LENGTH",
+    "ActorKind",
+    "AuditEntry",
+    "Membership",
+    "SignInLimit",
+    "Tenant",
+    "User",
+]

@@ -407,7 +407,7 @@ class TestPages:
         "usersessions_list", "mfa_index", "mfa_activate_totp", "mfa_list_webauthn", "mfa_add_webauthn",
         "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_reauthenticate",
         "mfa_reauthenticate_webauthn", "socialaccount_connections", "my_settings",
-        "account_reset_password", "account_inactive", "account_signup",
+        "account_reset_password", "account_inactive",
     )  # fmt: skip
 
     @pytest.mark.parametrize("language", ["ru", "en"])

@@ -2,6 +2,7 @@
 
 from accounts.models.audit_entry import ActorKind, AuditEntry
 from accounts.models.membership import Membership
+from accounts.models.session import BrowserSession
 from accounts.models.sign_in_limit import SignInLimit
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
@@ -10,6 +11,7 @@ __all__ = [
     "TIME_ZONE_MAX_LENGTH",
     "ActorKind",
     "AuditEntry",
+    "BrowserSession",
     "Membership",
     "SignInLimit",
     "Tenant",

@@ -145,6 +145,7 @@ RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
 
 # --- HTTP API -----------------------------------------------------------------------------------
+TRUSTED_PROXIES = ENV.api.trusted_proxies
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "api-docs"
 REST_FRAMEWORK = {

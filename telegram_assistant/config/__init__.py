@@ -5,6 +5,7 @@ Every variable is read here and nowhere else. A bad value stops the process with
 names the variable; nothing falls back silently to a default.
 """
 
+from telegram_assistant.config.api import Api
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.source import BASE_DIR
@@ -16,6 +17,7 @@ __all__ = [
     "BASE_DIR",
     "S3",
     "Albums",
+    "Api",
     "Cleanup",
     "Environment",
     "GigaChat",

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from telegram_assistant.config.api import Api
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
@@ -21,6 +22,7 @@ class Environment:
     gigachat: GigaChat
     albums: Albums
     metrics: Metrics
+    api: Api
 
 
 def read() -> Environment:
@@ -32,6 +34,7 @@ def read() -> Environment:
         "gigachat": GigaChat,
         "albums": Albums,
         "metrics": Metrics,
+        "api": Api,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

@@ -2,10 +2,20 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.audit import pruning
 
 
 def clear_sessions(**_: Any) -> str:
     """Delete expired sessions, which Django itself never does."""
     call_command("clearsessions")
     return "expired sessions deleted"
+
+
+def prune_audit(**_: Any) -> str:
+    """Delete audit entries that are older than AUDIT_KEPT_DAYS."""
+    count = pruning.prune(before=timezone.now() - settings.AUDIT_KEPT)
+    return f"{count} audit entries deleted"

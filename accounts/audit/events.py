@@ -64,6 +64,7 @@ _DECLARED = (
     Event("import.ended", _("Import ended")),
     Event("event.published", _("Event published by hand")),
     Event("events.pruned", _("Old events deleted by hand")),
+    Event("trial.started", _("End-to-end test started")),
     Event("tasks.replayed", _("Tasks put into the queue again")),
     Event("cleanup.started", _("Cleanup started")),
     Event("cleanup.ended", _("Cleanup ended")),

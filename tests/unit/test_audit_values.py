@@ -56,7 +56,8 @@ def test_a_mapping_of_many_fields_tells_how_many_more():
 
 
 @pytest.mark.parametrize(
-    "field", ["password", "new_password", "token", "api_key", "session_key", "client_secret", "Cookie"]
+    "field",
+    ["password", "new_password", "token", "api_key", "session_key", "client_secret", "Cookie"],
 )
 def test_a_field_that_is_called_a_secret_is_hidden_whatever_it_holds(field):
     assert values.harmless({field: "hush"}) == {field: "[hidden]"}

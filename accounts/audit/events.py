@@ -40,7 +40,7 @@ _DECLARED = (
     Event("sign_out", _("Signed out")),
     Event("access.refused", _("Access refused"), refusal=True),
     Event("password.changed", _("Password changed")),
-    Event("password.reset", _("Password reset")),
+    Event("password.reset", _("Password set anew")),
     Event("second_factor.added", _("Second factor added")),
     Event("second_factor.removed", _("Second factor removed")),
     Event("second_factor.failed", _("Second factor failed"), refusal=True),

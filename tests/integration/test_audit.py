@@ -21,6 +21,7 @@ from events import trace
 from events.console import page_of
 from events.delivery import dead_letters
 from events.models import Delivery, DeliveryState
+from manage import CommandLine
 from tests import factories as make
 
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
@@ -120,6 +121,13 @@ class TestWhoActs:
         monkeypatch.setattr(getpass, "getuser", lambda: (_ for _ in ()).throw(KeyError("uid")))
 
         assert audit.of_command("events").name == f"uid {os.getuid()}: events"
+
+    def test_whatever_manage_py_runs_is_done_by_a_command(self, monkeypatch) -> None:
+        monkeypatch.setattr(actors, "_of_process", actors.SYSTEM)
+
+        CommandLine(["manage.py", "audit"]).fetch_command("audit")
+
+        assert audit.current() == audit.of_command("audit")
 
     @pytest.mark.parametrize("command", ["qcluster", "worker", "task_cluster", "runserver"])
     def test_what_only_starts_a_server_is_no_command_of_a_person(

@@ -11,15 +11,17 @@ class TelegramAssistantConfig(AppConfig):
     def ready(self) -> None:
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
         from telegram_assistant.config import time_limits  # noqa: F401, PLC0415 - registers itself
+        from telegram_assistant.console import roles  # noqa: PLC0415 - see above
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
 
-        # After django-q2's migrations: its tables are the ones that this writes to.
         _follow_the_scheduler()
+        # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        roles.register()
 
 
 def _follow_the_scheduler() -> None:

@@ -2,7 +2,7 @@
 
 from accounts.models.audit_entry import ActorKind, AuditEntry, relation_changed, row_changed
 from accounts.models.known_settings import KnownSettings
-from accounts.models.membership import Membership
+from accounts.models.membership import Membership, Role
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
 
@@ -12,6 +12,7 @@ __all__ = [
     "AuditEntry",
     "KnownSettings",
     "Membership",
+    "Role",
     "Tenant",
     "User",
     "relation_changed",

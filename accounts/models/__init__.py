@@ -1,7 +1,8 @@
 """Users, tenants, which user may do what to which tenant's archive, and who did what."""
 
-from accounts.models.audit_entry import ActorKind, AuditEntry
-from accounts.models.membership import Membership
+from accounts.models.audit_entry import ActorKind, AuditEntry, relation_changed, row_changed
+from accounts.models.known_settings import KnownSettings
+from accounts.models.membership import Membership, Role
 from accounts.models.session import BrowserSession
 from accounts.models.sign_in_limit import SignInLimit
 from accounts.models.tenant import Tenant
@@ -12,8 +13,12 @@ __all__ = [
     "ActorKind",
     "AuditEntry",
     "BrowserSession",
+    "KnownSettings",
     "Membership",
+    "Role",
     "SignInLimit",
     "Tenant",
     "User",
+    "relation_changed",
+    "row_changed",
 ]

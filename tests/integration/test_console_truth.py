@@ -102,7 +102,7 @@ def _session() -> None:
     store = SessionStore()
     store.create()
     BrowserSession.objects.create(
-        user=make.staff(), session_key=store.session_key, ip="203.0.113.9", user_agent="Firefox"
+        user=make.superuser(), session_key=store.session_key, ip="203.0.113.9", user_agent="Firefox"
     )
 
 
@@ -143,8 +143,8 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
         seen_at=MOMENT,
     ),
     Tenant: make.tenant,
-    Membership: lambda: Membership.objects.create(user=make.staff(), tenant=make.tenant()),
-    User: make.staff,
+    Membership: lambda: Membership.objects.create(user=make.superuser(), tenant=make.tenant()),
+    User: make.superuser,
     BrowserSession: _session,
 }
 

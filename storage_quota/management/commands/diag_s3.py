@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.access import Action
 from accounts.tenants import TenantUnknown, find_tenant
 from events.management.tables import facts, table
 from storage_quota.management.sizes import gib, mib, percent
@@ -26,6 +27,7 @@ CODES = "exit codes: 0 done; 1 no such tenant or object; 2 the store does not an
 
 
 class Command(StorageCommand):
+    needs = Action.VIEW
     exit_codes: ClassVar = {TenantUnknown: 1}
     help = f"Show what the bucket holds, by the ledger and by the store itself. {CODES}."
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ class Origin(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
 
+@lru_cache(maxsize=1024)
 def canonical(host: str) -> str:
     """
     Return a name in small ASCII letters without the last dot, or an address in its usual form.

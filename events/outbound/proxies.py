@@ -12,21 +12,25 @@ from events.outbound.hosts import OddHost, Origin, origin_of
 from events.outbound.policy import Policy
 
 
-def proxy_for(policy: Policy, origin: Origin) -> str | None:
-    """Return the address of the proxy for these requests, None for none. Raises OutboundRefused."""
-    if policy.proxies == "ignored":
-        return None
-    named = getproxies_environment()
-    url = named.get(origin.scheme) or named.get("all")
-    if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
-        return None
-    if policy.proxies == "refused":
-        raise policy.refusal(
-            Reason.PROXY,
-            "behind a proxy nobody sees which address is reached: unset HTTPS_PROXY, HTTP_PROXY"
-            " and ALL_PROXY, or set NO_PROXY=*",
-        )
-    return url if "://" in url else f"http://{url}"
+class EnvironmentProxies:
+    """Those of the environment as it was when the client was made; reading it takes long."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._named = {} if policy.proxies == "ignored" else getproxies_environment()
+
+    def proxy_for(self, origin: Origin) -> str | None:
+        """Return the address of the proxy for these requests, None for none."""
+        url = self._named.get(origin.scheme) or self._named.get("all")
+        if not url or proxy_bypass(f"{origin.host}:{origin.port}"):
+            return None
+        if self._policy.proxies == "refused":
+            raise self._policy.refusal(
+                Reason.PROXY,
+                "behind a proxy nobody sees which address is reached: unset HTTPS_PROXY, HTTP_PROXY"
+                " and ALL_PROXY, or set NO_PROXY=*",
+            )
+        return url if "://" in url else f"http://{url}"
 
 
 def origin_of_proxy(policy: Policy, url: str) -> Origin:

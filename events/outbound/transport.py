@@ -19,7 +19,7 @@ from events.outbound.bodies import Body, too_large
 from events.outbound.errors import Reason
 from events.outbound.hosts import OddHost, Origin, origin
 from events.outbound.policy import Policy
-from events.outbound.proxies import origin_of_proxy, proxy_for
+from events.outbound.proxies import EnvironmentProxies, origin_of_proxy
 from events.outbound.streams import Backend, Patience
 
 _ENDS: Final = "outbound_ends"
@@ -34,6 +34,7 @@ class GuardedTransport(httpx.BaseTransport):
         self, policy: Policy, *, verify: ssl.SSLContext, max_connections: int | None
     ) -> None:
         self._policy = policy
+        self._proxies = EnvironmentProxies(policy)
         self._verify = verify
         self._max_connections = max_connections
         self._lock = threading.Lock()
@@ -41,7 +42,7 @@ class GuardedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         to = self._admitted(request)
-        proxy, url = proxy_for(self._policy, to), request.url
+        proxy, url = self._proxies.proxy_for(to), request.url
         extensions = request.extensions | self._limits(request)
         if proxy is None:  # the certificate of a name with a dot behind it is made out without
             extensions["sni_hostname"] = to.host

@@ -17,7 +17,7 @@ from events.outbound import OutboundRefused, Reason, connections, purposes
 from events.outbound.addresses import Reach, held_by, reach_of
 from events.outbound.client import client, fetched
 from events.outbound.hosts import OddHost, Origin, canonical, origin_of
-from events.outbound.proxies import proxy_for
+from events.outbound.proxies import EnvironmentProxies
 
 PUBLIC = "93.184.215.14"
 NAMES = {
@@ -414,13 +414,13 @@ class TestProxies:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
 
-        assert proxy_for(policy, origin_of("https://s3.example.org")) == expected
+        assert EnvironmentProxies(policy).proxy_for(origin_of("https://s3.example.org")) == expected
 
     def test_a_proxy_that_is_ignored(self, asked, monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
         policy = purposes.own_api("http://127.0.0.1:8000", seconds=1)
 
-        assert proxy_for(policy, origin_of("http://127.0.0.1:8000")) is None
+        assert EnvironmentProxies(policy).proxy_for(origin_of("http://127.0.0.1:8000")) is None
 
     def test_the_address_of_the_proxy_is_checked_too(self, asked, monkeypatch):
         monkeypatch.setenv("HTTPS_PROXY", "http://metadata.example:3128")

@@ -16,7 +16,7 @@ class Policy:
     The rules of one purpose.
 
     `origins`: where requests may go, all of it named by the operator in `setting`; None is any
-    public address, with `schemes` and `ports`. `private`: addresses of this machine and this
+    public address, with `schemes` and `ports` (None is any). `private`: addresses of this machine and this
     network are reached, too. `tls_elsewhere`: without TLS only this machine is reached.
 
     `redirects`: how many are followed; `other_hosts`: also to other hosts. `proxies`: whether those
@@ -32,7 +32,7 @@ class Policy:
     origins: frozenset[Origin] | None
     setting: str = ""
     schemes: frozenset[str] = frozenset({"https"})
-    ports: frozenset[int] = frozenset({443})
+    ports: frozenset[int] | None = frozenset({443})
     private: bool = False
     tls_elsewhere: bool = False
     redirects: int = 0
@@ -51,13 +51,13 @@ class Policy:
             return
         if origin.scheme not in self.schemes:
             raise self.refusal(Reason.SCHEME, f"the scheme {origin.scheme!r} is not for requests")
-        if origin.port not in self.ports:
+        if self.ports is not None and origin.port not in self.ports:
             raise self.refusal(Reason.PORT, f"port {origin.port} of {origin.host} is closed to it")
 
     def admit_connection(self, host: str, port: int) -> None:
         """The same, where nobody knows any more what will be spoken."""
         if self.origins is None:
-            known = port in self.ports
+            known = self.ports is None or port in self.ports
         else:
             known = any((host, port) == (one.host, one.port) for one in self.origins)
         if not known:

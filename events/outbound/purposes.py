@@ -45,6 +45,31 @@ def bucket(endpoint_url: str, bucket_name: str) -> Policy:
     )
 
 
+def identities(issuer_url: str) -> Policy:
+    """
+    The provider of identities, which says itself at which addresses it gives tokens and keys.
+
+    So with TLS they may be anywhere, for the operator trusts it with the sign-in; without it, only
+    the named address is asked, on this machine. Raises OddHost.
+    """
+    issuer = origin_of(issuer_url)
+    return Policy(
+        purpose="provider of identities",
+        origins=None if issuer.scheme == "https" else frozenset({issuer}),
+        setting="OIDC_ISSUER_URL",
+        ports=None,
+        private=True,
+        tls_elsewhere=True,
+        redirects=3,
+        other_hosts=True,
+        proxies="used",
+        most_bytes=2 * MIB,
+        connect_seconds=5,
+        read_seconds=10,
+        total_seconds=15,
+    )
+
+
 def crawler() -> Policy:
     """Pages that posts link to (CONTRACT §13, B9): whoever writes a post chooses the address."""
     return Policy(

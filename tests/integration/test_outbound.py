@@ -13,10 +13,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
+import requests
 from botocore.awsrequest import AWSRequest
 
 from events.outbound import OutboundRefused, Reason, connections, purposes
 from events.outbound.client import client, fetched
+from events.outbound.hosts import origin_of
+from events.outbound.requests_session import requests_session
 from storage_quota.object_store import StoreForbidden, StoreUnavailable
 from storage_quota.object_store.s3 import S3Store
 from storage_quota.object_store.s3.guarded import Connections, GuardedSession
@@ -230,6 +233,51 @@ class TestConnections:
             web.get("https://api.example/v1/models")
 
         assert odd.requests[-1] == "CONNECT api.example:443"
+
+
+class TestSessionForLibraries:
+    """As django-allauth asks the provider of identities (`requests`)."""
+
+    @pytest.fixture
+    def session(self, odd):
+        with requests_session(purposes.identities(odd.url)) as session:
+            yield session
+
+    def test_it_answers_as_requests_does(self, odd, session):
+        answer = session.get(f"{odd.url}/gzip/", timeout=1, headers={"Authorization": "Bearer x"})
+
+        assert (answer.status_code, answer.content, answer.ok) == (200, TEXT, True)
+        assert odd.headers[-1]["Authorization"] == "Bearer x"
+        assert session.post(f"{odd.url}/ok/", data={"code": "1"}).text == TEXT.decode()
+        assert session.get(f"{odd.url}/hops/3").content == TEXT
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://169.254.169.254/", "http://127.0.0.1:1/", "http://one.example/",
+            "{odd}/to/http://169.254.169.254/latest/", "{odd}/long/", "{odd}/bomb/",
+        ],
+    )  # fmt: skip
+    def test_what_is_refused_is_an_error_of_the_connection(self, odd, session, url):
+        with pytest.raises(requests.ConnectionError, match="OIDC_ISSUER_URL"):
+            session.get(url.format(odd=odd.url))
+
+    def test_redirects_and_time_have_an_end(self, odd, session, monkeypatch):
+        with pytest.raises(requests.TooManyRedirects):
+            session.get(f"{odd.url}/loop/")
+        policy = replace(purposes.identities(odd.url), total_seconds=0.4)
+        with requests_session(policy) as hasty, pytest.raises(requests.Timeout):
+            hasty.get(f"{odd.url}/trickle/20")
+
+    def test_with_tls_it_says_itself_where_to_ask(self):
+        policy = purposes.identities("https://id.example/realm")
+
+        policy.admit(origin_of("https://tokens.example:8443/token"))
+        policy.admit_address("tokens.example", 8443, "10.0.0.1")
+        with pytest.raises(OutboundRefused):
+            policy.admit(origin_of("http://tokens.example/token"))
+        with pytest.raises(OutboundRefused):
+            policy.admit_address("tokens.example", 8443, "169.254.169.254")
 
 
 class TestProvider:

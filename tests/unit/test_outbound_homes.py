@@ -19,7 +19,7 @@ WAYS_OUT = {
     "gigachat": {"vision/providers/gigachat/"},
     "urllib.request": {f"{GUARD}proxies.py"},
     "http.client": set(),
-    "requests": set(),
+    "requests": {f"{GUARD}requests_session.py"},
     "aiohttp": set(),
     "websockets": set(),
     "ftplib": set(),

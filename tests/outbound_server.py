@@ -1,6 +1,8 @@
 """A web server of its own for outbound requests, which misbehaves as its path says."""
 
 import gzip
+import select
+import socket
 import ssl
 import threading
 import time
@@ -47,7 +49,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         self.served.requests.append(f"CONNECT {self.path}")
-        self.send_error(403)
+        if not self.served.tunnels:
+            self.send_error(403)
+            return
+        self.close_connection = True
+        port = int(self.path.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            self.send_response(200)
+            self.end_headers()
+            _relay(self.connection, there)
 
     def _send(self, body: bytes, status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -132,12 +142,27 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(0.05)
 
 
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    """Pass on what either says until one of them ends."""
+    while True:
+        for source in select.select([one, other], [], [], 10)[0]:
+            said = source.recv(64 * 1024)
+            if not said:
+                return
+            (other if source is one else one).sendall(said)
+
+
 class OddServer:
-    """Serves on `url` for the length of `with OddServer() as server:`; keeps what was asked."""
+    """
+    Serves on `url` for the length of `with OddServer() as server:`; keeps what was asked.
+
+    With `tunnels`, it is a proxy as well, for which every name leads to this machine.
+    """
 
     def __init__(self, chain: Path | None = None) -> None:
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.tunnels = False
         handler = type("BoundHandler", (_Handler,), {"served": self})
         self._server = _Server(("127.0.0.1", 0), handler)
         self.port = self._server.server_port

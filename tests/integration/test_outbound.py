@@ -235,6 +235,42 @@ class TestConnections:
         assert odd.requests[-1] == "CONNECT api.example:443"
 
 
+class TestTunnel:
+    """Through a proxy that lets through: the name is verified behind it, and resolved by it."""
+
+    @pytest.fixture
+    def proxy(self, monkeypatch):
+        with OddServer() as server:
+            server.tunnels = True
+            monkeypatch.setenv("HTTPS_PROXY", server.url)
+            yield server
+
+    def test_the_provider(self, proxy, certificate_files, rules):
+        trusted = ssl.create_default_context(cafile=certificate_files.ca)
+        with OddServer(certificate_files.chain) as server:
+            here, elsewhere = (f"https://{h}:{server.port}" for h in ("localhost", "api.example"))
+            policy = purposes.provider([here, elsewhere], setting="X", seconds=5)
+            with client(policy, verify=trusted) as web:
+                for _ in range(3):
+                    assert web.get(f"{here}/gzip/").content == TEXT
+                with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                    web.get(f"{elsewhere}/ok/")
+
+        assert proxy.requests == [
+            f"CONNECT {h}:{server.port}" for h in ("localhost", "api.example")
+        ]
+
+    def test_the_bucket(self, proxy, certificate_files):
+        with OddServer(certificate_files.chain) as server:
+            url = f"https://localhost:{server.port}"
+            store = S3Store(s3_settings(url, bucket="moved", ca_bundle=certificate_files.ca))
+            with pytest.raises((StoreForbidden, StoreUnavailable)):
+                store.head("x")
+            assert server.requests[0] == f"localhost:{server.port}/moved/x"
+
+        assert proxy.requests[0] == f"CONNECT localhost:{server.port}"
+
+
 class TestSessionForLibraries:
     """As django-allauth asks the provider of identities (`requests`)."""
 

@@ -12,13 +12,14 @@ from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
 from accounts.access import Action
 from accounts.models import User
-from accounts.sign_in import attempts
+from accounts.sign_in import attempts, journal
 
 PRODUCT: Final = "Telegram Assistant"
 FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -99,3 +100,12 @@ def _is_demanded(user: AbstractBaseUser | AnonymousUser) -> bool:
     if demanded_of == "administrators":
         return access.may_anywhere(user, Action.ADMINISTER)
     return bool(demanded_of == "all")
+
+
+def remove_all_of(request: HttpRequest, user: User) -> int:
+    """Remove every factor of somebody who has lost them; returns how many there were."""
+    factors = list(Authenticator.objects.filter(user=user))
+    for factor in factors:
+        factor.delete()
+        journal.changed(request, user, "second_factor.removed", kind=factor.type)
+    return len(factors)

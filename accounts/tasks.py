@@ -7,7 +7,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.audit import pruning
-from accounts.sign_in import limits, sessions
+from accounts.sign_in import sessions
+from accounts.sign_in.guesses import limits
 
 
 def clear_sessions(**_: Any) -> str:

@@ -140,8 +140,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if ENV.web.https_only else "http"
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in.forms.PasswordForm"}
-# `accounts.sign_in.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.pages.forms.PasswordForm"}
+# `accounts.sign_in.guesses.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
 # stay where no guess is limited, and are off where they would keep out whom ours lets in, such as
 # the owner of an account behind the address of an attacker.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}

@@ -19,8 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts import access
 from accounts.access import Action
 from accounts.models import User
-from accounts.sign_in import attempts, journal
+from accounts.sign_in import journal
+from accounts.sign_in.guesses import attempts
 
+_SALT: Final = "accounts.sign_in.second_factor"
 PRODUCT: Final = "Telegram Assistant"
 FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """What counts as a second factor; recovery codes only stand in for one of these."""
@@ -49,7 +51,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 def _keys() -> MultiFernet:
     """Derive a key from each secret key of the installation; the first one encrypts."""
     known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    derived = [salted_hmac(__name__, "", secret=key, algorithm="sha256").digest() for key in known]
+    derived = [salted_hmac(_SALT, "", secret=key, algorithm="sha256").digest() for key in known]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 

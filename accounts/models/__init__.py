@@ -1,8 +1,21 @@
 """Users, tenants, which user may do what to which tenant's archive, and who did what."""
 
+from accounts.models.api_token import ApiToken, Scope, TokenState
 from accounts.models.audit_entry import ActorKind, AuditEntry
 from accounts.models.membership import Membership
+from accounts.models.rate_limit import RateLimit
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
 
-__all__ = ["TIME_ZONE_MAX_LENGTH", "ActorKind", "AuditEntry", "Membership", "Tenant", "User"]
+__all__ = [
+    "TIME_ZONE_MAX_LENGTH",
+    "ActorKind",
+    "ApiToken",
+    "AuditEntry",
+    "Membership",
+    "RateLimit",
+    "Scope",
+    "Tenant",
+    "TokenState",
+    "User",
+]

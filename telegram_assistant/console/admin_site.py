@@ -20,10 +20,10 @@ ORDER: Final = (
     "storage_quota.StoredObject", "storage_quota.Reservation",
     "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan", "storage_quota.BucketState",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
-    "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "authtoken.TokenProxy",
+    "accounts.Tenant", "accounts.Membership", "accounts.User", "auth.Group", "accounts.ApiToken",
 )  # fmt: skip
 """Order of the models on the first page; models that are not named come last."""
-NAMES: Final = {"django_q": _("Scheduler"), "authtoken": _("API tokens")}
+NAMES: Final = {"django_q": _("Scheduler")}
 """Names of apps whose own names have no translation."""
 SCHEDULER: Final = {
     "django_q.Schedule": (_("schedule"), _("schedules")),

@@ -11,7 +11,6 @@ from typing import Any, Final
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.authentication import SessionScheme, TokenScheme
 from knox.auth import TokenAuthentication
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -21,6 +20,7 @@ from accounts import audit
 from accounts.tokens.seam import restrict
 from accounts.models import ApiToken, TokenState, User
 from accounts.rate_limits import requests as counted
+from accounts.tokens import schema as _schema  # noqa: F401 - it registers itself
 from accounts.tokens.find import find, note_use
 from accounts.tokens.scopes import restriction_of
 
@@ -30,7 +30,7 @@ LONGEST: Final = 200
 """Characters of a token; a longer text is none, and nothing is computed of it."""
 
 
-class ByToken(TokenAuthentication):
+class ByToken(TokenAuthentication):  # type: ignore[misc]  # knox has no types
     """
     The user of a token that is valid at this moment, limited to what the token allows.
 
@@ -84,23 +84,6 @@ class CountedSession(SessionAuthentication):
 
 
 UNCOUNTED: Final = (ByToken, SessionAuthentication)
-
-
-class TokenInSchema(TokenScheme):
-    target_class = ByToken
-    name = "tokenAuth"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "description": "`Token ta_…`: tokens are made in the console, under *My tokens*.",
-        }
-
-
-class SessionInSchema(SessionScheme):
-    target_class = CountedSession
 
 
 def _why_not(token: ApiToken, state: TokenState) -> str:

@@ -87,7 +87,7 @@ def _check(wish: Wish, *, now: datetime, may_be_endless: bool) -> None:
         raise TokenNotIssued("user", _("The account is not active."))
     _check_scope(wish)
     _check_lifetime(wish.lifetime, may_be_endless=may_be_endless)
-    if wish.user.api_tokens.active(now).count() >= MOST_TOKENS:
+    if ApiToken.objects.filter(user=wish.user).active(now).count() >= MOST_TOKENS:
         text = _("The user has %(count)s valid tokens already. Revoke one that nobody uses.")
         raise TokenNotIssued("user", text % {"count": MOST_TOKENS})
 

@@ -36,5 +36,5 @@ def revoke(token: ApiToken, *, now: datetime) -> bool:
 
 def forget(*, now: datetime) -> int:
     """Delete the tokens that have been over for KEPT; returns how many there were."""
-    deleted, _ = ApiToken.objects.over_since(now - KEPT).delete()
+    deleted: int = ApiToken.objects.over_since(now - KEPT).delete()[0]
     return deleted

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.audit import pruning
 from accounts.rate_limits import limiter
 from accounts.tokens import revoke
 
@@ -23,3 +25,9 @@ def prune_tokens(**_: Any) -> str:
 def prune_rate_limits(**_: Any) -> str:
     """Delete rows of those who have not asked for a while, of whom there may be many addresses."""
     return f"{limiter.prune(now=timezone.now())} rate limits deleted"
+
+
+def prune_audit(**_: Any) -> str:
+    """Delete audit entries that are older than AUDIT_KEPT_DAYS."""
+    count = pruning.prune(before=timezone.now() - settings.AUDIT_KEPT)
+    return f"{count} audit entries deleted"

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.audit.middleware.AuditMiddleware",
     "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -113,6 +114,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Audit ------------------------------------------------------------------------------------
 # django-auditlog compares rows and tells `accounts.AuditEntry`, which is no model of its own.
+AUDIT_KEPT = timedelta(days=ENV.audit.kept_days)
 AUDITLOG_LOGENTRY_MODEL = "accounts.AuditEntry"
 AUDITLOG_USE_BASE_MANAGER = True
 AUDITLOG_STORE_JSON_CHANGES = True
@@ -151,7 +153,7 @@ TRUSTED_PROXIES = ENV.api.trusted_proxies
 API_RATES = ENV.api.rates() if metrics_folder.role == "web" else NO_RATES
 API_TOKEN_LIFETIME = timedelta(days=ENV.api.api_token_days)
 API_TOKEN_MAX_LIFETIME = timedelta(days=ENV.api.api_token_max_days)
-KNOX_TOKEN_MODEL = "accounts.ApiToken"
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 REST_KNOX = {"TOKEN_TTL": API_TOKEN_LIFETIME, "TOKEN_PREFIX": "ta_"}
 LOGIN_URL = "rest_framework:login"
 LOGIN_REDIRECT_URL = "api-docs"

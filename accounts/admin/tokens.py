@@ -49,7 +49,16 @@ class ApiTokenAdmin(NothingEditable, BigTableAdmin[ApiToken]):
     Tokens are made by their users, on the page of the own tokens.
     """
 
-    list_display = ("beginning", "user", "name", "scope", "tenant", "expiry", "last_used_at", "state")
+    list_display = (
+        "beginning",
+        "user",
+        "name",
+        "scope",
+        "tenant",
+        "expiry",
+        "last_used_at",
+        "state",
+    )
     list_select_related = ("user", "tenant")
     list_filter = (StateFilter, "scope", "tenant")
     search_fields = ("token_key", "name", "user__username")

@@ -1,7 +1,7 @@
 """Write entries."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,11 +13,6 @@ from accounts.models import AuditEntry, Tenant
 from events import trace
 
 _log = logging.getLogger(__name__)
-_ROW_EVENTS = {
-    AuditEntry.Action.CREATE: "row.added",
-    AuditEntry.Action.UPDATE: "row.changed",
-    AuditEntry.Action.DELETE: "row.deleted",
-}
 Values = Mapping[str, Any]
 
 
@@ -49,33 +44,6 @@ def record(
         **_whose(tenant, target),
     )
     return _write_if_possible(entry) if kind.refusal else _write(entry)
-
-
-def record_change(
-    row: models.Model, action: int, changes: Mapping[str, Any] | None
-) -> AuditEntry | None:
-    """Record a difference of django-auditlog: {field: (before, after)}."""
-    if not changes:
-        return None
-    before = {field: pair[0] for field, pair in changes.items()}
-    after = {field: pair[1] for field, pair in changes.items()}
-    return record(
-        _ROW_EVENTS[action],
-        target=row,
-        before=None if action == AuditEntry.Action.CREATE else before,
-        after=None if action == AuditEntry.Action.DELETE else after,
-    )
-
-
-def record_relation(
-    row: models.Model, field: str, operation: str, others: Iterable[models.Model]
-) -> AuditEntry | None:
-    """Record which rows were added to or taken from a many-to-many field."""
-    names = [str(other) for other in others]
-    if not names:
-        return None
-    side = "after" if operation == "add" else "before"
-    return record("row.changed", target=row, **{side: {field: names}})
 
 
 def _write(entry: AuditEntry) -> AuditEntry:

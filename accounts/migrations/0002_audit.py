@@ -145,4 +145,12 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        migrations.CreateModel(
+            name="KnownSettings",
+            fields=[
+                ("role", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("values", models.JSONField(default=dict)),
+                ("noted_at", models.DateTimeField(auto_now=True)),
+            ],
+        ),
     ]

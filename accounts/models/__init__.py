@@ -1,7 +1,8 @@
 """Users, tenants, which user may do what to which tenant's archive, and who did what."""
 
 from accounts.models.api_token import ApiToken, Scope, TokenState
-from accounts.models.audit_entry import ActorKind, AuditEntry
+from accounts.models.audit_entry import ActorKind, AuditEntry, relation_changed, row_changed
+from accounts.models.known_settings import KnownSettings
 from accounts.models.membership import Membership
 from accounts.models.rate_limit import RateLimit
 from accounts.models.tenant import Tenant
@@ -12,10 +13,13 @@ __all__ = [
     "ActorKind",
     "ApiToken",
     "AuditEntry",
+    "KnownSettings",
     "Membership",
     "RateLimit",
     "Scope",
     "Tenant",
     "TokenState",
     "User",
+    "relation_changed",
+    "row_changed",
 ]

@@ -2,13 +2,14 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from knox.models import AbstractAuthToken, AuthTokenManager
+from knox.models import AbstractAuthToken
 
 from accounts.models.tenant import Tenant
 
@@ -43,11 +44,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(Q(expiry__lte=moment) | Q(revoked_at__lte=moment))
 
 
-class ApiTokenManager(AuthTokenManager.from_queryset(ApiTokenQuerySet)):  # type: ignore[misc]
-    """`create` of django-rest-knox returns the row and the token, which is kept nowhere."""
-
-
-class ApiToken(AbstractAuthToken):
+class ApiToken(AbstractAuthToken):  # type: ignore[misc]  # knox has no types
     """
     A key to the API. It allows what its scope and tenant say, and never more than its user may.
 
@@ -78,14 +75,14 @@ class ApiToken(AbstractAuthToken):
         verbose_name=_("tenant"),
         help_text=_("If empty, all tenants of the user."),
     )
-    created = models.DateTimeField(_("created at"), auto_now_add=True)
+    created = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     expiry = models.DateTimeField(
         _("expires at"), null=True, blank=True, help_text=_("If empty, never.")
     )
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
 
-    objects: ClassVar[Any] = ApiTokenManager()
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("API token")
@@ -101,7 +98,9 @@ class ApiToken(AbstractAuthToken):
                 condition=Q(token_key__regex=rf"^{PREFIX}[0-9a-f]{{12}}$"),
                 name="api_token_beginning_formed",
             ),
-            models.CheckConstraint(condition=Q(scope__in=Scope.values), name="api_token_scope_known"),
+            models.CheckConstraint(
+                condition=Q(scope__in=Scope.values), name="api_token_scope_known"
+            ),
             models.CheckConstraint(condition=~Q(name=""), name="api_token_named"),
             models.CheckConstraint(
                 condition=Q(expiry__isnull=True) | Q(expiry__gt=F("created")),

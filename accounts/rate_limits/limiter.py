@@ -45,7 +45,12 @@ def take(key: str, rate: Rate, *, now: datetime | None = None) -> timedelta | No
 
     A request that may not pass uses nothing. `now` is the database's clock unless it is given.
     """
-    values: dict[str, Any] = {"key": key, "interval": rate.interval, "capacity": rate.capacity, "now": now}
+    values: dict[str, Any] = {
+        "key": key,
+        "interval": rate.interval,
+        "capacity": rate.capacity,
+        "now": now,
+    }
     with connection.cursor() as cursor:
         cursor.execute(TAKE, values)
         if cursor.fetchone():

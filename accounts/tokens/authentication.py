@@ -17,12 +17,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts import audit
-from accounts.tokens.seam import restrict
 from accounts.models import ApiToken, TokenState, User
 from accounts.rate_limits import requests as counted
 from accounts.tokens import schema as _schema  # noqa: F401 - it registers itself
 from accounts.tokens.find import find, note_use
 from accounts.tokens.scopes import restriction_of
+from accounts.tokens.seam import restrict
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class ByToken(TokenAuthentication):  # type: ignore[misc]  # knox has no types
             raise AuthenticationFailed(_("There is no such token."))
         now = timezone.now()
         if reason := _why_not(found, found.state(now)):
-            _tell(found, reason)
+            _tell(found)
             raise AuthenticationFailed(reason)
         restrict(found.user, restriction_of(found))
         note_use(found, now=now)
@@ -97,6 +97,6 @@ def _why_not(token: ApiToken, state: TokenState) -> str:
     }[state]
 
 
-def _tell(token: ApiToken, reason: str) -> None:
+def _tell(token: ApiToken) -> None:
     logger.warning("a token of the API is refused", extra={"user_id": token.user_id})
     audit.record("token.refused", target=token, tenant=token.tenant, user=token.user)

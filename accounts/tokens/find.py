@@ -30,9 +30,7 @@ def find(sent: str) -> ApiToken | None:
     not tell how much of them is right. Whether the token is valid is not asked here.
     """
     digest = hash_token(sent)
-    token = (
-        ApiToken.objects.select_related("user").filter(token_key=sent[:SHOWN_CHARS]).first()
-    )
+    token = ApiToken.objects.select_related("user").filter(token_key=sent[:SHOWN_CHARS]).first()
     return token if token and constant_time_compare(digest, token.digest) else None
 
 

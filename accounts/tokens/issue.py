@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from knox.models import get_digest_token
 
 from accounts import audit
-from accounts.tokens.seam import may, may_anywhere
 from accounts.models import ApiToken, Scope, Tenant, User
-from accounts.models.api_token import PREFIX
+from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from accounts.tokens.scopes import ALLOWED
+from accounts.tokens.seam import may, may_anywhere
 from events.errors import DomainError
 
 MOST_TOKENS: Final = 50
@@ -56,12 +57,15 @@ def issue(
     effect. `pk` makes the call repeatable: a second one raises IntegrityError.
     """
     _check(wish, now=now, may_be_endless=may_be_endless)
+    digest, secret = get_digest_token(PREFIX)
     with transaction.atomic():
-        token, secret = ApiToken.objects.create(
+        token = ApiToken.objects.create(
             id=pk or uuid.uuid4(),
+            digest=digest,
+            token_key=secret[:SHOWN_CHARS],
             user=wish.user,
-            expiry=wish.lifetime,
-            prefix=PREFIX,
+            created=now,
+            expiry=None if wish.lifetime is None else now + wish.lifetime,
             name=wish.name,
             scope=wish.scope,
             tenant=wish.tenant,
@@ -94,7 +98,9 @@ def _check(wish: Wish, *, now: datetime, may_be_endless: bool) -> None:
 
 def _check_scope(wish: Wish) -> None:
     action = ALLOWED[wish.scope]
-    allowed = may(wish.user, action, wish.tenant) if wish.tenant else may_anywhere(wish.user, action)
+    allowed = (
+        may(wish.user, action, wish.tenant) if wish.tenant else may_anywhere(wish.user, action)
+    )
     if not allowed:
         where = _("in this tenant") if wish.tenant else _("in any tenant")
         text = _("The user may not %(action)s %(where)s: the role does not allow it.")

@@ -15,7 +15,7 @@ class Api(BaseSettings):
     model_config = source()
 
     trusted_proxies: int = Field(default=0, ge=0, le=10)
-    api_rate_per_token: str = "600/min"
+    api_rate_per_token: str = "600/min"  # noqa: S105 - no password
     api_rate_per_user: str = "600/min"
     api_rate_per_address: str = "60/min"
     api_rate_of_failures: str = "20/min"

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
@@ -23,6 +24,7 @@ class Environment:
     albums: Albums
     metrics: Metrics
     api: Api
+    audit: Audit
 
 
 def read() -> Environment:
@@ -35,6 +37,7 @@ def read() -> Environment:
         "albums": Albums,
         "metrics": Metrics,
         "api": Api,
+        "audit": Audit,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

@@ -106,7 +106,9 @@ class TestOneAfterTheOther:
 
     def test_no_request_waits_for_the_disk(self):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'accounts_rate_limit'")
+            cursor.execute(
+                "SELECT relpersistence FROM pg_class WHERE relname = 'accounts_rate_limit'"
+            )
             assert cursor.fetchone() == ("u",)
 
 

@@ -3,14 +3,16 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts import audit
+from accounts.models import Tenant
 from events import outbox
 from events.errors import DomainError
 from events.models import OutboxEvent
@@ -66,6 +68,26 @@ def request(
     """
     if not settings.VISION.feature_vision_enabled:
         raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
+    tenant = Tenant.objects.filter(pk=selection.tenant_id).first() if selection.tenant_id else None
+    with audit.recorded("reanalysis", tenant=tenant, before=_told(selection, run)) as figures:
+        requested = _request(selection, run, retry_refused, now, progress)
+        figures.update(run=run, posts=requested)
+    return requested
+
+
+def _told(selection: Selection, run: str) -> dict[str, Any]:
+    """What the record of the run says of it: the filters that are given."""
+    given = {name: value for name, value in asdict(selection).items() if value}
+    return {"run": run, **given}
+
+
+def _request(
+    selection: Selection,
+    run: str,
+    retry_refused: bool,  # noqa: FBT001 - of `request`
+    now: datetime,
+    progress: Progress | None,
+) -> int:
     left = None if selection.limit is None else selection.limit - count_requested(run)
     requested = 0
     # The limit is not the selection's here: posts requested before must not use it up.

@@ -124,7 +124,9 @@ def _found(tokens: Any, name: str) -> list[UUID]:
         beginning = name.rstrip("…")
         matches = list(tokens.filter(token_key__startswith=beginning).values_list("pk", flat=True))
     if len(matches) != 1:
-        raise CommandError(f"{len(matches)} tokens begin with {name!r}, not one; see `api_token list`")
+        raise CommandError(
+            f"{len(matches)} tokens begin with {name!r}, not one; see `api_token list`"
+        )
     return matches
 
 

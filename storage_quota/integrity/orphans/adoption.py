@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
@@ -88,6 +89,7 @@ def _write(
     )
     ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, now=now)
     ledger.write([entry], before={}, now=now)
+    audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
     return entry
 
 

@@ -11,6 +11,7 @@ class TelegramAssistantConfig(AppConfig):
     def ready(self) -> None:
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
         from telegram_assistant.config import time_limits  # noqa: F401, PLC0415 - registers itself
+        from telegram_assistant.console import roles  # noqa: PLC0415 - see above
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
 
@@ -20,6 +21,7 @@ class TelegramAssistantConfig(AppConfig):
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        roles.register()
 
 
 def _follow_the_scheduler() -> None:

@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 def member(*tenants: Tenant, role: Role = Role.VIEWER, **fields: Any) -> User:
     """A user with this role in these tenants."""
-    user = User.objects.create_user(f"member{next(_numbers)}", **fields)
+    user = User.objects.create_user(**{"username": f"member{next(_numbers)}"} | fields)
     Membership.objects.bulk_create(
         [Membership(user=user, tenant=tenant, role=role) for tenant in tenants]
     )

@@ -3,7 +3,7 @@
 from accounts.models.api_token import ApiToken, Scope, TokenState
 from accounts.models.audit_entry import ActorKind, AuditEntry, relation_changed, row_changed
 from accounts.models.known_settings import KnownSettings
-from accounts.models.membership import Membership
+from accounts.models.membership import Membership, Role
 from accounts.models.rate_limit import RateLimit
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
@@ -16,6 +16,7 @@ __all__ = [
     "KnownSettings",
     "Membership",
     "RateLimit",
+    "Role",
     "Scope",
     "Tenant",
     "TokenState",

@@ -56,6 +56,8 @@ class ApiToken(AbstractAuthToken):
     `created` and `expiry` are django-rest-knox's names of the part that is shown and of times.
     """
 
+    tenant_path: ClassVar = "tenant"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     digest = models.CharField(max_length=128)
     token_key = models.CharField(_("begins with"), max_length=SHOWN_CHARS)

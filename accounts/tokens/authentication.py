@@ -17,12 +17,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts import audit
+from accounts.access import restrict
 from accounts.models import ApiToken, TokenState, User
 from accounts.rate_limits import requests as counted
 from accounts.tokens import schema as _schema  # noqa: F401 - it registers itself
 from accounts.tokens.find import find, note_use
 from accounts.tokens.scopes import restriction_of
-from accounts.tokens.seam import restrict
 
 logger = logging.getLogger(__name__)
 

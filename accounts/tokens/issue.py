@@ -12,10 +12,10 @@ from django.utils.translation import ngettext
 from knox.models import get_digest_token
 
 from accounts import audit
+from accounts.access import may, may_anywhere
 from accounts.models import ApiToken, Scope, Tenant, User
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from accounts.tokens.scopes import ALLOWED
-from accounts.tokens.seam import may, may_anywhere
 from events.errors import DomainError
 
 MOST_TOKENS: Final = 50

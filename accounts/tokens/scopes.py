@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from accounts.access import Action, Restriction
 from accounts.models import ApiToken, Scope
-from accounts.tokens.seam import Action, Restriction
 
 ALLOWED: Final = {
     Scope.READ: Action.VIEW,

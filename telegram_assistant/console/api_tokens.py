@@ -49,14 +49,12 @@ class TokenForm(forms.Form):
         required=False,
         empty_label=_("all of mine"),
     )
-    days = forms.IntegerField(label=_("valid for days"), min_value=1)
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
         self.fields["tenant"].queryset = tenants_of(user).order_by("name")  # type: ignore[attr-defined]
-        self.fields["days"].required = not user.is_superuser
-        self.fields["days"].help_text = _about_days(user)
+        self.fields["days"] = _days(user)
 
     def wish(self) -> Wish:
         days = self.cleaned_data["days"]
@@ -142,8 +140,15 @@ def _empty_form(user: User) -> TokenForm:
     return TokenForm(user, initial={"token_id": uuid.uuid4(), "days": days})
 
 
-def _about_days(user: User) -> str:
-    words = {"days": settings.API_TOKEN_MAX_LIFETIME.days}
+def _days(user: User) -> forms.Field:
+    most = settings.API_TOKEN_MAX_LIFETIME.days
+    text = _("%(days)s at most.")
     if user.is_superuser:
-        return str(_("%(days)s at most; if empty, the token never expires.") % words)
-    return str(_("%(days)s at most.") % words)
+        text = _("%(days)s at most; if empty, the token never expires.")
+    return forms.IntegerField(
+        label=_("valid for days"),
+        help_text=text % {"days": most},
+        min_value=1,
+        max_value=most,
+        required=not user.is_superuser,
+    )

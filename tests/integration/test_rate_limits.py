@@ -119,8 +119,7 @@ class TestAtOnce:
         take("ann", rate)
 
         def ask():
-            for _ in range(4):
-                results.append(take("ann", rate))
+            results.extend([take("ann", rate) for _ in range(4)])
 
         in_threads(*[ask] * 8)
 
@@ -153,8 +152,7 @@ class TestAtOnce:
         rate, results, over = parse("5/h"), [], threading.Event()
 
         def ask():
-            for _ in range(20):
-                results.append(take("ann", rate))
+            results.extend([take("ann", rate) for _ in range(20)])
             over.set()
 
         def delete():

@@ -115,9 +115,7 @@ def test_an_invented_header_gives_no_new_address(client, settings):
 
 
 def test_a_network_of_ipv6_is_one_address(client):
-    answers = [
-        client.get(POSTS, REMOTE_ADDR=f"2001:db8::{n:x}:1").status_code for n in range(6)
-    ]
+    answers = [client.get(POSTS, REMOTE_ADDR=f"2001:db8::{n:x}:1").status_code for n in range(6)]
 
     assert answers == [401] * 5 + [429]
 
@@ -151,7 +149,9 @@ def test_a_replayed_token_fills_neither_the_audit_nor_the_log(client, tenant):
     assert statuses(4, lambda: client.get(POSTS, headers=headers)) == [401, 401, 429, 429]
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics"]
+)
 def test_monitoring_may_ask_as_often_as_it_likes(client, path):
     assert set(statuses(8, lambda: client.get(path))) <= {200, 503}
     assert not RateLimit.objects.exists()

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models.tenant import Tenant
 
@@ -33,9 +34,9 @@ class Scope(models.TextChoices):
 
 
 class TokenState(models.TextChoices):
-    ACTIVE = "active", _("active")
-    EXPIRED = "expired", _("expired")
-    REVOKED = "revoked", _("revoked")
+    ACTIVE = "active", pgettext_lazy("token", "valid")
+    EXPIRED = "expired", pgettext_lazy("token", "expired")
+    REVOKED = "revoked", pgettext_lazy("token", "revoked")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

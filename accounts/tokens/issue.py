@@ -102,10 +102,10 @@ def _check_scope(wish: Wish) -> None:
         may(wish.user, action, wish.tenant) if wish.tenant else may_anywhere(wish.user, action)
     )
     if not allowed:
-        where = _("in this tenant") if wish.tenant else _("in any tenant")
-        text = _("The user may not %(action)s %(where)s: the role does not allow it.")
-        words = {"action": Scope(wish.scope).label, "where": where}
-        raise TokenNotIssued("scope", text % words)
+        text = _("No role of the user allows the scope “%(scope)s”.")
+        if wish.tenant:
+            text = _("The role of the user in this tenant does not allow the scope “%(scope)s”.")
+        raise TokenNotIssued("scope", text % {"scope": Scope(wish.scope).label})
 
 
 def _check_lifetime(lifetime: timedelta | None, *, may_be_endless: bool) -> None:

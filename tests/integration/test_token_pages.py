@@ -104,7 +104,7 @@ class TestOwn:
     @pytest.mark.parametrize(
         ("values", "words"),
         [
-            ({"scope": "operate"}, "the role does not allow it"),
+            ({"scope": "operate"}, "No role of the user allows"),
             ({"scope": "everything"}, "errorlist"),
             ({"days": "366"}, "less than or equal to 365"),
             ({"days": ""}, "errorlist"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 from knox.models import AuthToken
 
 from accounts import tasks
@@ -27,6 +27,13 @@ USAGE = "/api/v1/storage/usage/{}"
 POSTS = "/api/v1/vision/posts"
 STATS = "/api/v1/storage/stats"
 CLEANUP = "/api/v1/storage/cleanup"
+
+
+@pytest.fixture(autouse=True)
+def _in_english(client):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -142,10 +142,10 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             ("expiry__isnull", True),
-                            ("expiry__gt", models.F("created")),
+                            ("expiry__gte", models.F("created")),
                             _connector="OR",
                         ),
-                        name="api_token_expires_after_creation",
+                        name="api_token_not_over_before_it_begins",
                     ),
                 ],
             },

@@ -110,8 +110,8 @@ class ApiToken(AbstractAuthToken):
             ),
             models.CheckConstraint(condition=~Q(name=""), name="api_token_named"),
             models.CheckConstraint(
-                condition=Q(expiry__isnull=True) | Q(expiry__gt=F("created")),
-                name="api_token_expires_after_creation",
+                condition=Q(expiry__isnull=True) | Q(expiry__gte=F("created")),
+                name="api_token_not_over_before_it_begins",
             ),
         ]
 

@@ -30,6 +30,14 @@ LONGEST: Final = 200
 """Characters of a token; a longer text is none, and nothing is computed of it."""
 
 
+class TokenRefused(AuthenticationFailed):
+    """The token is not accepted; `token` is its row, if there is one."""
+
+    def __init__(self, reason: str, token: ApiToken | None = None) -> None:
+        super().__init__(reason)
+        self.token = token
+
+
 class ByToken(TokenAuthentication):  # type: ignore[misc]  # knox has no types
     """
     The user of a token that is valid at this moment, limited to what the token allows.
@@ -41,12 +49,10 @@ class ByToken(TokenAuthentication):  # type: ignore[misc]  # knox has no types
     def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
         found = find(token.decode("ascii", "replace")) if len(token) <= LONGEST else None
         if found is None:
-            logger.warning("a token of the API that nobody has was sent")
-            raise AuthenticationFailed(_("There is no such token."))
+            raise TokenRefused(_("There is no such token."))
         now = timezone.now()
         if reason := _why_not(found, found.state(now)):
-            _tell(found)
-            raise AuthenticationFailed(reason)
+            raise TokenRefused(reason, found)
         restrict(found.user, restriction_of(found))
         note_use(found, now=now)
         return found.user, found
@@ -58,8 +64,10 @@ class CountedToken(ByToken):
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         try:
             found: tuple[User, ApiToken] | None = super().authenticate(request)
-        except AuthenticationFailed:
+        except AuthenticationFailed as refusal:
+            # Counted first: whoever sends it over and over again fills neither log nor audit.
             counted.count_failure(request._request)  # noqa: SLF001 - DRF's name for Django's own
+            _tell(getattr(refusal, "token", None))
             raise
         if found:
             counted.count_token(found[1].pk)
@@ -97,6 +105,9 @@ def _why_not(token: ApiToken, state: TokenState) -> str:
     }[state]
 
 
-def _tell(token: ApiToken) -> None:
+def _tell(token: ApiToken | None) -> None:
+    if token is None:
+        logger.warning("a token of the API that nobody has was sent")
+        return
     logger.warning("a token of the API is refused", extra={"user_id": token.user_id})
     audit.record("token.refused", target=token, tenant=token.tenant, user=token.user)

@@ -8,9 +8,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import RateLimit, Scope, User
+from accounts.models import AuditEntry, RateLimit, Scope, User
 from accounts.rate_limits.rate import NONE, Rate, Rates
 from tests import factories as make
+from tests.processes import run_python
 from tests.tokens import member, token_of
 
 pytestmark = pytest.mark.django_db
@@ -141,12 +142,14 @@ def test_tokens_that_are_not_accepted_count_for_the_address(client, tenant):
     assert client.get(POSTS, headers=good, REMOTE_ADDR="203.0.113.5").status_code == 200
 
 
-def test_a_replayed_token_fills_neither_the_audit_nor_the_log(client, tenant):
+def test_a_replayed_token_fills_neither_the_audit_nor_the_log(client, tenant, caplog):
     user = member(tenant)
     _, headers = token_of(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
 
-    assert statuses(4, lambda: client.get(POSTS, headers=headers)) == [401, 401, 429, 429]
+    assert statuses(9, lambda: client.get(POSTS, headers=headers)) == [401] * 2 + [429] * 7
+    assert AuditEntry.objects.filter(event="token.refused").count() == 2
+    assert caplog.text.count("is refused") == 2
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,17 @@ def test_inside_of_a_process_nobody_is_counted():
 
     assert settings.API_RATES is NONE
     assert settings.ENV.api.rates().per_token == Rate(600, timedelta(minutes=1))
+
+
+def test_in_the_web_server_everybody_is():
+    code = (
+        "import telegram_assistant.metrics.folder as folder; folder.role = 'web'\n"
+        "from telegram_assistant import settings; print(settings.API_RATES.per_address)"
+    )
+
+    said = run_python("-c", code)
+
+    assert "count=60" in said.stdout, said.stderr
 
 
 def test_a_request_by_token_takes_one_statement_more(client, tenant, settings):

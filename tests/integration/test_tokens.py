@@ -321,7 +321,7 @@ class TestIssue:
             ({"name": ""}, "api_token_named"),
             ({"digest": "ta_0123"}, "api_token_digest_sha512"),
             ({"token_key": "0123456789"}, "api_token_beginning_formed"),
-            ({"expiry": timezone.now() - timedelta(days=9)}, "api_token_expires_after_creation"),
+            ({"expiry": timezone.now() - timedelta(days=9)}, "api_token_not_over_before_it_begins"),
         ],
     )
     def test_the_database_refuses_what_is_no_token(self, ann, values, constraint):

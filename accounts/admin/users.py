@@ -44,7 +44,6 @@ class AccountAdmin(UserAdmin[User]):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_superuser")
     list_filter = ("is_superuser", "is_active")
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("username", "password")}),
         (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),

@@ -67,7 +67,9 @@ def _archive(user: User) -> Iterator[Figure]:
 def _own_storage(user: User) -> Iterator[Figure]:
     usage = TenantUsage.objects.visible_to(user).aggregate(total=Sum("total_bytes"))
     yield Figure(_("media"), _rows(MediaObject, user), list_of(MediaObject))
-    yield Figure(_("stored"), filesizeformat(usage["total"] or 0), list_of(TenantUsage))
+    yield Figure(
+        _("in your part of the bucket"), filesizeformat(usage["total"] or 0), list_of(TenantUsage)
+    )
 
 
 def _bucket() -> Iterator[Figure]:

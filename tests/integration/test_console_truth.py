@@ -135,8 +135,8 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
         seen_at=MOMENT,
     ),
     Tenant: make.tenant,
-    Membership: lambda: Membership.objects.create(user=make.staff(), tenant=make.tenant()),
-    User: make.staff,
+    Membership: lambda: Membership.objects.create(user=make.superuser(), tenant=make.tenant()),
+    User: make.superuser,
     ApiToken: lambda: token_of(member(make.tenant())),
 }
 

@@ -83,7 +83,7 @@ class TestWaitingDeliveries:
     @pytest.fixture
     def shown(self):
         def _():
-            return next(dashboard._deliveries()).value
+            return next(dashboard._deliveries(make.superuser())).value
 
         return _
 

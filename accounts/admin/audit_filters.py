@@ -28,14 +28,17 @@ class _Choice(admin.SimpleListFilter):
 
 
 class EventFilter(_Choice):
-    title, parameter_name, column = _("event"), "event", "event"
+    title = _("event")
+    parameter_name = column = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(code, event.words) for code, event in EVENTS.items()]
 
 
 class ActorFilter(_Choice):
-    title, parameter_name, column = _("who"), "actor", "actor_id"
+    title = _("who")
+    parameter_name = "actor"
+    column = "actor_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         users = User.objects.order_by("username").values_list("pk", "username")
@@ -51,7 +54,9 @@ class ActorFilter(_Choice):
 
 
 class KindFilter(_Choice):
-    title, parameter_name, column = _("kind of object"), "kind", "object_kind"
+    title = _("kind of object")
+    parameter_name = "kind"
+    column = "object_kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         metas = [model._meta for model in model_admin.admin_site._registry]  # noqa: SLF001

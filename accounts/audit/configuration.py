@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.audit.rows import record
+from accounts.audit.values import CHANGED, SET
 from accounts.models import KnownSettings
 
 _KEY = "(key of the hashes)"
@@ -69,7 +70,7 @@ def _difference(
         was, is_ = last.get(name, found.defaults.get(name, "")), now.get(name, "")
         if name in found.secrets:
             if _is_changed(name, last, found):
-                after[name] = "changed" if last else "set"
+                after[name] = CHANGED if last else SET
         elif was != is_:
             before[name], after[name] = was, is_
     return (before if last else {}), after

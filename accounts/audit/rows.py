@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, models, transaction
 
 from accounts.audit import actors, events
@@ -78,12 +79,28 @@ def _what(target: models.Model | None) -> dict[str, Any]:
     return {
         "object_kind": target._meta.label_lower,  # noqa: SLF001 - Django's public name for it
         "object_key": str(target.pk)[:255],
-        "object_name": words(str(target)),
+        "object_name": words(_name_of(target)),
     }
 
 
+def _name_of(row: models.Model) -> str:
+    """The row in words; empty where it is named after a row that is deleted with it."""
+    try:
+        return str(row)
+    except ObjectDoesNotExist:
+        return ""
+
+
 def _whose(tenant: Tenant | None, target: models.Model | None) -> dict[str, Any]:
-    tenant = tenant or (target if isinstance(target, Tenant) else getattr(target, "tenant", None))
-    if not isinstance(tenant, Tenant):
-        return {}
-    return {"tenant_id": tenant.pk, "tenant_name": words(tenant.name)}
+    tenant = tenant or _tenant_of(target)
+    return {"tenant_id": tenant.pk, "tenant_name": words(tenant.name)} if tenant else {}
+
+
+def _tenant_of(target: models.Model | None) -> Tenant | None:
+    if isinstance(target, Tenant):
+        return target
+    try:
+        tenant = getattr(target, "tenant", None)
+    except ObjectDoesNotExist:
+        return None
+    return tenant if isinstance(tenant, Tenant) else None

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                             ("user", "user"),
                             ("token", "token"),
                             ("command", "command"),
-                            ("system", "system"),
+                            ("system", "the installation itself"),
                             ("nobody", "not signed in"),
                         ],
                         max_length=10,
@@ -152,5 +152,9 @@ class Migration(migrations.Migration):
                 ("values", models.JSONField(default=dict)),
                 ("noted_at", models.DateTimeField(auto_now=True)),
             ],
+            options={
+                "verbose_name": "settings of the last start",
+                "verbose_name_plural": "settings of the last start",
+            },
         ),
     ]

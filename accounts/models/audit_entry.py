@@ -8,6 +8,7 @@ from django.db import models
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models.tenant import Tenant
 
@@ -16,11 +17,11 @@ WORDS_MAX_LENGTH = 200
 
 
 class ActorKind(models.TextChoices):
-    USER = "user", _("user")
-    TOKEN = "token", _("token")
-    COMMAND = "command", _("command")
-    SYSTEM = "system", _("system")
-    NOBODY = "nobody", _("not signed in")
+    USER = "user", pgettext_lazy("actor", "user")
+    TOKEN = "token", pgettext_lazy("actor", "token")
+    COMMAND = "command", pgettext_lazy("actor", "command")
+    SYSTEM = "system", pgettext_lazy("actor", "the installation itself")
+    NOBODY = "nobody", pgettext_lazy("actor", "not signed in")
 
 
 row_changed = Signal()

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
-from accounts import tenants
+from accounts import audit, tenants
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown
 from media.models import Post
@@ -49,6 +49,7 @@ class Command(BaseCommand):
         trial.say(_("📋 Parameters of the test:"))
         trial.say(f"  Post ID: {trial.id_of_post}")
         trial.say(f"  Trace ID: {trial.trace_id}")
+        audit.record("trial.started", tenant=trial.tenant, after={"trace_id": trial.trace_id})
         failure = run.run(trial)
         trial.say("")
         trial.say(_verdict(failure))

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from django_stubs_ext import StrPromise
 
 from accounts.models import ApiToken, TokenState
-from accounts.tokens.revoke import revoke
+from accounts.tokens import revoke as ending
 from events.console import BigTableAdmin, NothingEditable
 
 SHOWN = (
@@ -64,7 +64,7 @@ class ApiTokenAdmin(NothingEditable, BigTableAdmin[ApiToken]):
     search_fields = ("token_key", "name", "user__username")
     fields = readonly_fields = SHOWN
     ordering = ("-created",)
-    actions = ("revoke_selected",)
+    actions = ("revoke",)
 
     @admin.display(description=_("begins with"), ordering="token_key")
     def beginning(self, token: ApiToken) -> str:
@@ -75,8 +75,10 @@ class ApiTokenAdmin(NothingEditable, BigTableAdmin[ApiToken]):
         return str(token.state(timezone.now()).label)
 
     @admin.action(description=_("Revoke the selected tokens"))
-    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         now = timezone.now()
-        count = sum(revoke(token, now=now) for token in queryset.select_related("user", "tenant"))
+        count = sum(
+            ending.revoke(token, now=now) for token in queryset.select_related("user", "tenant")
+        )
         text = ngettext("%(count)d token is revoked.", "%(count)d tokens are revoked.", count)
         messages.success(request, text % {"count": count})

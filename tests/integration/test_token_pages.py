@@ -171,7 +171,7 @@ class TestAll:
         html = client.get(LIST).content.decode()
         client.post(
             LIST,
-            {"action": "revoke_selected", "_selected_action": [here.pk, there.pk, everywhere.pk]},
+            {"action": "revoke", "_selected_action": [here.pk, there.pk, everywhere.pk]},
         )
 
         assert here.token_key in html
@@ -187,7 +187,7 @@ class TestAll:
 
         assert client.get(LIST).status_code == 403
         assert client.get(page_of(token)).status_code in {403, 404}
-        client.post(LIST, {"action": "revoke_selected", "_selected_action": [token.pk]})
+        client.post(LIST, {"action": "revoke", "_selected_action": [token.pk]})
         assert not ApiToken.objects.exclude(revoked_at=None).exists()
 
     def test_a_superuser_revokes_every_token_and_finds_it_by_its_state(self, client, tenant):
@@ -195,7 +195,7 @@ class TestAll:
         tokens = [token_of(user)[0] for user in users]
         client.force_login(User.objects.create_superuser("root"))
 
-        client.post(LIST, {"action": "revoke_selected", "_selected_action": [tokens[0].pk]})
+        client.post(LIST, {"action": "revoke", "_selected_action": [tokens[0].pk]})
 
         for state, shown in (("active", 1), ("revoked", 0)):
             html = client.get(f"{LIST}?state={state}").content.decode()

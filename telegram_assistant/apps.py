@@ -15,8 +15,8 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
 
-        # After django-q2's migrations: its tables are the ones that this writes to.
         _follow_the_scheduler()
+        # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used

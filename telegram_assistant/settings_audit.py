@@ -67,6 +67,8 @@ def _types(annotation: Any) -> tuple[Any, ...]:
 def _text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a default of 15 is read as 15.0
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
 from accounts.audit.events import EVENTS
 from accounts.models import AuditEntry, User
 
@@ -41,7 +42,8 @@ class ActorFilter(_Choice):
     column = "actor_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        users = User.objects.order_by("username").values_list("pk", "username")
+        known = access.visible(User.objects.all(), request.user, access.Action.ADMINISTER)
+        users = known.order_by("username").values_list("pk", "username")
         return [(str(pk), name) for pk, name in users[:ACTORS_OFFERED]]
 
     def queryset(

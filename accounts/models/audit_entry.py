@@ -62,6 +62,8 @@ class AuditEntry(models.Model):
     it. Its signals, its differences and its masks are used.
     """
 
+    tenant_path: ClassVar = "tenant"
+
     class Action:
         """The numbers by which django-auditlog says what happened to a row."""
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from random import SystemRandom
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from pydantic import ValidationError
 
 from events.acted import acted
@@ -85,14 +85,26 @@ def replay(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
     """Make the dead and finished ones of `deliveries` due again, with all attempts left."""
     chosen = deliveries.filter(state__in=(DeliveryState.DEAD, DeliveryState.DONE)).order_by()
     with transaction.atomic():
-        first = list(chosen.order_by("pk").values_list("pk", flat=True)[:NAMED])
-        count = chosen.update(
+        _tell_of_replay(chosen)
+        return chosen.update(
             state=DeliveryState.PENDING, attempts=0, due_at=now, finished_at=None, outcome=""
         )
-        if count:
-            after = {"tasks": count, "first": first}
-            acted.send(Delivery, event="tasks.replayed", target=None, before=None, after=after)
-    return count
+
+
+def _tell_of_replay(chosen: QuerySet[Delivery]) -> None:
+    """Once for each tenant, whose administrators see what is done to the own tasks."""
+    tenants = chosen.values_list("event__tenant_id").annotate(tasks=Count("pk"))
+    for tenant_id, count in sorted(tenants.order_by("event__tenant_id")):
+        own = chosen.filter(event__tenant_id=tenant_id).order_by("pk")
+        after = {"tasks": count, "first": list(own.values_list("pk", flat=True)[:NAMED])}
+        acted.send(
+            Delivery,
+            event="tasks.replayed",
+            tenant_id=tenant_id,
+            target=None,
+            before=None,
+            after=after,
+        )
 
 
 def _record(

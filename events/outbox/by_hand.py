@@ -46,7 +46,14 @@ def publish_text(topic: str, text: str) -> PublishedByHand:
         subscribers = tuple(deliveries)
         if is_new:
             after = {"topic": event.topic, "subscribers": subscribers}
-            acted.send(OutboxEvent, event="event.published", target=row, before=None, after=after)
+            acted.send(
+                OutboxEvent,
+                event="event.published",
+                tenant_id=row.tenant_id,
+                target=row,
+                before=None,
+                after=after,
+            )
     unknown = tuple(sorted(set(payload) - set(schema.model_fields)))
     return PublishedByHand(row, subscribers, is_new, unknown)
 

@@ -1,6 +1,7 @@
 """The record of who did what: what an entry holds, and that nobody can change it."""
 
 import getpass
+import io
 import os
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
@@ -206,6 +208,15 @@ class TestAnEntryThatCannotBeWritten:
 
         tenant.refresh_from_db()
         assert tenant.name == "before"
+
+
+def test_the_library_cannot_flush_the_table() -> None:
+    audit.record("token.issued")
+
+    with pytest.raises(DatabaseError, match="refused"), transaction.atomic():
+        call_command("auditlogflush", "--yes", stdout=io.StringIO())
+
+    assert AuditEntry.objects.exists()
 
 
 class TestPruning:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import AuditEntry
 from events.console import list_of
-from events.models import DeadLetter
+from events.models import DeadLetter, OutboxEvent
 from media.posts import post_events
 from storage_quota import ledger
 from storage_quota.models import Orphan
@@ -161,13 +161,20 @@ def _views(resolver: URLResolver):
 
 class TestConsole:
     def test_running_dead_letters_again(self, act) -> None:
-        dead = [make.dead_letter() for _ in range(2)]
-        rows = DeadLetter.objects.order_by("pk")
+        tenants = [make.tenant(), make.tenant()]
+        dead = [make.dead_letter() for _ in range(3)]
+        for letter, tenant in zip(dead, [*tenants, tenants[0]], strict=True):
+            OutboxEvent.objects.filter(pk=letter.event_id).update(tenant_id=str(tenant.pk))
 
-        entry = _only(act("replay", *rows))
+        told = act("replay", *DeadLetter.objects.order_by("pk"))
 
-        assert entry.event == "tasks.replayed"
-        assert entry.after == {"tasks": 2, "first": sorted(row.pk for row in dead)}
+        assert {(e.event, e.actor_name, e.address) for e in told} == {
+            ("tasks.replayed", "root", "192.0.2.7")
+        }
+        assert {(e.tenant, tuple(e.after["first"])) for e in told} == {
+            (tenants[0], (dead[0].pk, dead[2].pk)),
+            (tenants[1], (dead[1].pk,)),
+        }
 
     def test_nothing_done_is_no_entry(self, act) -> None:
         dead = make.dead_letter()

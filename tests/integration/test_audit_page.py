@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import AuditEntry, Tenant
+from accounts.models import AuditEntry, Membership, Tenant
 from events import trace
 from events.console import list_of, page_of
 from tests import factories as make
@@ -112,6 +112,57 @@ class TestList:
 def _listed(client: Client, **query) -> list[int]:
     shown = html(client, list_of(AuditEntry), **query)
     return [int(pk) for pk in re.findall(r"/auditentry/(\d+)/change/", shown)]
+
+
+class TestWhoSeesIt:
+    @pytest.fixture
+    def acme(self) -> Tenant:
+        return make.tenant("Acme")
+
+    @pytest.fixture
+    def other(self) -> Tenant:
+        return make.tenant("Other")
+
+    @staticmethod
+    def _browser(name: str, **roles: Tenant) -> Client:
+        user = get_user_model().objects.create_user(name)
+        for role, tenant in roles.items():
+            Membership.objects.create(user=user, tenant=tenant, role=role)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    def test_an_administrator_sees_the_entries_of_the_own_tenant_only(self, acme, other) -> None:
+        own, foreign = _entry(tenant=acme), _entry(tenant=other)
+        nobodys = _entry("provider.resumed")
+        alice = self._browser("the administrator", administrator=acme, viewer=other)
+
+        listed = _listed(alice)
+
+        assert own.pk in listed
+        assert not {foreign.pk, nobodys.pk} & set(listed)
+        assert alice.get(page_of(AuditEntry, own.pk)).status_code == 200
+        for entry in (foreign, nobodys):
+            assert alice.get(page_of(AuditEntry, entry.pk)).status_code == 404
+
+    @pytest.mark.parametrize("role", ["viewer", "operator"])
+    def test_nobody_else_sees_any(self, acme, role) -> None:
+        own = _entry(tenant=acme)
+        bob = self._browser("bob", **{role: acme})
+
+        assert bob.get(list_of(AuditEntry)).status_code == 403
+        assert bob.get(page_of(AuditEntry, own.pk)).status_code in {403, 404}
+
+    def test_an_administrator_is_offered_no_account_of_another_tenant(self, acme, other) -> None:
+        alice = self._browser("alice of acme", administrator=acme)
+        self._browser("bob of acme", viewer=acme)
+        self._browser("carol of other", viewer=other)
+        _entry(tenant=acme, by="bob of acme")
+
+        shown = html(alice, list_of(AuditEntry))
+
+        assert "bob of acme" in shown
+        assert "carol of other" not in shown
 
 
 class TestPage:

@@ -1,6 +1,7 @@
 """Settings of the installation: what differs from the last start is one entry."""
 
 import json
+import os
 
 import pytest
 from django.conf import settings as in_force
@@ -96,6 +97,15 @@ def test_all_variables_are_watched_and_no_secret_is_among_the_values() -> None:
         assert secret in found.secrets
         assert secret not in found.values
     assert set(found.values) == set(found.defaults)
+
+
+def test_a_start_with_nothing_configured_differs_from_no_default() -> None:
+    found = settings_audit.in_force(in_force.ENV)
+    given = {name for name in found.values if name in os.environ or name == "VAR_DIR"}
+
+    differs = {name for name, value in found.values.items() if value != found.defaults[name]}
+
+    assert differs <= given
 
 
 @pytest.mark.django_db(transaction=True)

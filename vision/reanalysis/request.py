@@ -17,6 +17,7 @@ from events import outbox
 from events.errors import DomainError
 from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
+from media.models import Post
 from media.posts import post_events
 from vision import providers
 from vision.models import AnalysisState, PaidAnalysis
@@ -68,11 +69,21 @@ def request(
     """
     if not settings.VISION.feature_vision_enabled:
         raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
-    tenant = Tenant.objects.filter(pk=selection.tenant_id).first() if selection.tenant_id else None
-    with audit.recorded("reanalysis", tenant=tenant, before=_told(selection, run)) as figures:
+    with audit.recorded(
+        "reanalysis", tenant=_tenant_of(selection), before=_told(selection, run)
+    ) as figures:
         requested = _request(selection, run, retry_refused, now, progress)
         figures.update(run=run, posts=requested)
     return requested
+
+
+def _tenant_of(selection: Selection) -> Tenant | None:
+    """The one tenant whose posts are selected, if that is said or they are named."""
+    ids = {selection.tenant_id} if selection.tenant_id else set()
+    if not ids and selection.post_ids:
+        posts = Post.objects.filter(pk__in=selection.post_ids).order_by()
+        ids = set(posts.values_list("tenant", flat=True).distinct()[:2])
+    return Tenant.objects.filter(pk__in=ids).first() if len(ids) == 1 else None
 
 
 def _told(selection: Selection, run: str) -> dict[str, Any]:

@@ -130,7 +130,9 @@ class Command(BaseCommand):
     def _record_pruning(before: datetime) -> None:
         """Before anything is gone: it goes in many transactions."""
         after = {"events": pruning.prunable(before=before).count(), "before": before.isoformat()}
-        acted.send(OutboxEvent, event="events.pruned", target=None, before=None, after=after)
+        acted.send(
+            OutboxEvent, event="events.pruned", tenant_id="", target=None, before=None, after=after
+        )
 
     def _say(self, options: dict[str, Any], text: str, **figures: int) -> None:
         report = {"dry_run": options["dry_run"], **figures}

@@ -102,3 +102,32 @@ def test_it_revokes_all_of_a_user(run, ann):
     assert run("revoke", "--user", "ann").out == "Revoked 2 tokens.\n"
 
     assert [token.user for token in ApiToken.objects.filter(revoked_at=None)] == [bob]
+
+
+def test_on_behalf_of_a_user_it_is_about_the_own_tokens(run, ann):
+    bob = member(make.tenant())
+    theirs, _ = token_of(bob)
+
+    for arguments in (("create", "--user", bob.username), ("revoke", theirs.token_key)):
+        with pytest.raises(CommandError):
+            run("--as", "ann", *arguments)
+    with pytest.raises(CommandError, match="superuser"):
+        run("--as", "ann", "create", "--user", "ann", "--endless")
+    run("--as", "ann", "create", "--user", "ann")
+
+    [own] = json.loads(run("--as", "ann", "list", "--json").out)
+    assert own["user"] == "ann"
+    assert run("--as", "ann", "revoke", "--all").out == "Revoked 1 tokens.\n"
+    assert [token.pk for token in ApiToken.objects.filter(revoked_at=None)] == [theirs.pk]
+
+
+def test_an_administrator_revokes_what_is_for_the_own_tenant(run):
+    tenant, other = make.tenant(), make.tenant()
+    user = member(tenant, other)
+    here, there = (token_of(user, tenant=one)[0] for one in (tenant, other))
+    boss = member(tenant, role=Role.ADMINISTRATOR)
+
+    assert here.token_key in run("--as", boss.username, "list").out
+    assert run("--as", boss.username, "revoke", "--all").out == "Revoked 1 tokens.\n"
+
+    assert [token.pk for token in ApiToken.objects.filter(revoked_at=None)] == [there.pk]

@@ -1,14 +1,17 @@
 import json
 import sys
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import QuerySet
+from django.core.management.base import CommandError, CommandParser
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.access import Action, visible
+from accounts.acting import acting_user
+from accounts.management.acting_command import ActingCommand
 from accounts.models import ApiToken, Scope, TokenState, User
 from accounts.tenants import TenantUnknown, find_tenant
 from accounts.tokens.issue import TokenNotIssued, Wish, issue
@@ -16,8 +19,12 @@ from accounts.tokens.revoke import revoke
 from events.management.tables import table
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    """With `--as USER` it makes the own tokens only, and ends those that the console shows."""
+
     help = "Make, list and revoke tokens of the API."
+    needs: ClassVar[Action] = Action.VIEW
+    of_one_tenant: ClassVar[bool] = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -48,8 +55,7 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any], now: datetime) -> None:
         try:
-            # Whoever may run commands here may do everything anyway.
-            token, secret = issue(_wish(options), now=now, may_be_endless=True)
+            token, secret = issue(_wish(options), now=now, may_be_endless=_may_do_everything())
         except (TokenNotIssued, TenantUnknown) as refusal:
             raise CommandError(str(refusal)) from refusal
         if options["json"]:
@@ -80,9 +86,18 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
+def _may_do_everything() -> bool:
+    """Whether the command works for the installation, or for a superuser."""
+    acting = acting_user()
+    return acting is None or acting.is_superuser
+
+
 def _wish(options: dict[str, Any]) -> Wish:
+    user, acting = _user(options["user"]), acting_user()
+    if acting != user and not _may_do_everything():
+        raise CommandError(f"{acting} makes tokens for {acting} only")
     return Wish(
-        user=_user(options["user"]),
+        user=user,
         name=options["name"],
         scope=Scope(options["scope"]),
         tenant=find_tenant(options["tenant"]) if options["tenant"] else None,
@@ -99,6 +114,10 @@ def _user(name: str) -> User:
 
 def _of(name: str | None) -> Any:
     tokens = ApiToken.objects.select_related("user", "tenant")
+    acting = acting_user()
+    if acting and not acting.is_superuser:
+        administered = visible(ApiToken.objects.all(), acting, Action.ADMINISTER)
+        tokens = tokens.filter(Q(user=acting) | Q(pk__in=administered.values("pk")))
     return tokens.filter(user=_user(name)) if name else tokens
 
 

@@ -10,6 +10,7 @@ from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
+from storage_quota.ceilings import ceilings
 from storage_quota.integrity.comparison.reading import ObjectContent, read
 from storage_quota.integrity.orphans.records import is_same
 from storage_quota.limits import decide
@@ -100,7 +101,7 @@ def _check_quota(tenant: Tenant, kind: str, size_bytes: int, *, orphan: Orphan) 
         content_type=kind,
         requested=size_bytes,
         usage=usage.without_bucket(orphan.size_bytes),
-        ceilings=reserve.ceilings(tenant, kind),
+        ceilings=ceilings(tenant, kind),
     )
     if not forecast.allowed:
         raise reserve.QuotaExceeded(forecast)

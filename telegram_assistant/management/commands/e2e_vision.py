@@ -3,11 +3,12 @@ import sys
 from typing import Any, Final
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from accounts import audit, tenants
+from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown
 from media.models import Post
@@ -20,7 +21,8 @@ API: Final = "http://127.0.0.1:8000"
 SECONDS: Final = 90.0
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    of_one_tenant = True
     help = (
         "Send a picture the whole way: bucket, event, worker, database, API. With GigaChat it costs"
         " one analysis. Exit codes: 0 all seven steps went well; 1 one failed, which is named."

@@ -254,6 +254,16 @@ class TestCommand:
         last = self.read("--limit", "1")[0]["entry"]
         assert "token.issued" not in events("--before", str(last))
 
+    def test_for_a_user_it_shows_the_tenants_that_the_user_administers(self) -> None:
+        acme, other = make.tenant("Acme"), make.tenant("Other")
+        own, _ = _entry(tenant=acme), _entry(tenant=other)
+        alice = make.member("administrator", acme)
+        Membership.objects.create(user=alice, tenant=other, role="operator")
+
+        shown = self.read("--as", alice.username, "--event", "budget")
+
+        assert [entry["entry"] for entry in shown] == [own.pk]
+
     def test_a_person_reads_a_table(self) -> None:
         _entry(target=make.tenant("Acme"))
         out, err = io.StringIO(), io.StringIO()

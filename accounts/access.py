@@ -111,4 +111,4 @@ def _is_many(model: type[Model], path: str) -> bool:
 
 def forget_grants(user: Any) -> None:
     """Read the rights of this user object again at the next question; a restriction stays."""
-    user.__dict__.pop("_grants", None)
+    user._grants = None  # noqa: SLF001 - on the object, also where it is loaded lazily

@@ -120,6 +120,18 @@ def test_the_members_of_a_tenant_are_told_from_its_page_as_well(root) -> None:
     assert entry.event == "row.added"
 
 
+def test_another_role_is_an_event_of_its_own(root) -> None:
+    tenant = make.tenant("t")
+    membership = Membership.objects.get(user=make.member("viewer", tenant))
+
+    membership.role = "administrator"
+    membership.save()
+
+    [entry] = entries(event="role.changed")
+    assert (entry.before, entry.after) == ({"role": "viewer"}, {"role": "administrator"})
+    assert entry.tenant == tenant
+
+
 def test_rows_chosen_in_a_list_and_deleted_are_told_one_by_one(root) -> None:
     groups = [Group.objects.create(name=f"group {n}") for n in range(3)]
     chosen = {

@@ -55,6 +55,7 @@ ACTIONS = {
 """Every action of a list in the console, and the event by which it is recorded."""
 READS = "changes nothing"
 COMMANDS = {
+    "api_token": "token.issued",
     "audit": READS,
     "demo": "import.started",
     "diag_locks": READS,
@@ -72,7 +73,6 @@ COMMANDS = {
     "reanalyze": "reanalysis.started",
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
-    "token": "token.issued",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
 }

@@ -22,7 +22,6 @@ pytestmark = [
 ]
 
 RECORDED_OTHERWISE = {
-    "authtoken.TokenProxy": "its key is its id; accounts.ApiToken takes its place",
     "accounts.ApiToken": "token.issued and token.revoked",
 }
 """Pages where something can be added or deleted, and is recorded by an event of its own."""

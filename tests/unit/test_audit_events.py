@@ -18,9 +18,9 @@ AWAITED = {
     for code in EVENTS
     if code.partition(".")[0]
     in {"account", "password", "recovery_code", "recovery_codes", "second_factor", "session",
-        "sign_in", "sign_out", "token"}
+        "sign_in", "sign_out"}
 }  # fmt: skip
-"""Recorded by the rooms of signing in and of tokens."""
+"""Recorded by signing in."""
 
 
 def _calls() -> Iterator[ast.Call]:

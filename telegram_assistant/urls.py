@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import my_settings
+from telegram_assistant.console import api_tokens, my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -17,6 +17,11 @@ urlpatterns = [
         "admin/my-settings/",
         admin.site.admin_view(partial(my_settings.view, site=admin.site)),
         name=my_settings.NAME,
+    ),
+    path(
+        "admin/my-tokens/",
+        admin.site.admin_view(partial(api_tokens.view, site=admin.site)),
+        name=api_tokens.NAME,
     ),
     # Instead of the console's own: there is one door.
     path("admin/login/", doors.login),

@@ -10,6 +10,7 @@ from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
 from telegram_assistant.logs.secrets import secrets_of
 from telegram_assistant.metrics import folder as metrics_folder
+from telegram_assistant.security import content_policy
 
 django_stubs_ext.monkeypatch()
 
@@ -28,11 +29,39 @@ SECRET_KEY = (
 DEBUG = ENV.web.debug
 ALLOWED_HOSTS = ENV.web.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
-SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
+IS_HTTPS = ENV.web.is_https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = int(ENV.web.hsts_for.total_seconds())
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.web.hsts_subdomains
+# A proxy on this host is believed by gunicorn; one elsewhere only where the installation says so.
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if ENV.api.trusted_proxies else None
+)
 SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^health"]  # asked on this host, behind the proxy
+# Preloading (W021) is asked of the makers of browsers, for a whole domain and nearly for good: it
+# is for the owner of the domain to decide, not for a program. W005: HSTS_SUBDOMAINS says no.
+SILENCED_SYSTEM_CHECKS = ["security.W021"] + ["security.W005"] * (not ENV.web.hsts_subdomains)
+# Browsers take a cookie with this prefix from this very host only, and through HTTPS.
+COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # no page of ours reads it: forms and Swagger UI carry the token
+# Not Strict: whoever follows a link to the console from a chat would seem to be signed out.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": content_policy.directives(
+        pictures_from=content_policy.bucket_origins(
+            ENV.s3.endpoint_url, ENV.s3.bucket_name, path_style=ENV.s3.force_path_style
+        )
+        if ENV.s3.configured and ENV.s3.presigned_url_ttl
+        else (),
+        https=IS_HTTPS,
+    )
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a request's body, of whichever kind
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes any
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -53,6 +82,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "telegram_assistant.console.admin_site.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -64,9 +94,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
     "telegram_assistant.logs.access.AccessMiddleware",
+    "telegram_assistant.security.headers.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "telegram_assistant.security.body_limit.BodyLimitMiddleware",
     "telegram_assistant.console.odd_values.CookiesWithoutNul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,6 +123,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
             ],
         },
     },
@@ -122,6 +156,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is absent
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no business with our scripts
 OBJECTS_DIR = VAR_DIR / "objects"
 
 # --- This product ------------------------------------------------------------------------
@@ -147,7 +182,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "telegram_assistant.api.pages.BrowsableAPI",
     ],
     "DEFAULT_PAGINATION_CLASS": "telegram_assistant.api.pagination.PageNumbers",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -1,0 +1,52 @@
+"""
+The policy of what pages may load and run (Content-Security-Policy), as django-csp takes it.
+
+Scripts come from files of this host only: no page has one of its own, and no page of a framework
+may bring one in. A page that needs one gives it `nonce="{{ CSP_NONCE }}"`. Styles come from files, too; what
+pages of frameworks write into `style="…"` is allowed by those pages themselves.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
+
+STYLE_ATTRIBUTES: Final = {"style-src-attr": [UNSAFE_INLINE]}
+"""Added by pages whose framework writes `style="…"`: it can hide and move, but not load or run."""
+
+PICTURES_IN_STYLES: Final = {"img-src": ["data:"]}
+"""Added by the API's description: the styles of Swagger UI have their icons in them."""
+
+
+def directives(
+    *, pictures_from: Iterable[str] = (), forms_to: Iterable[str] = (), https: bool = False
+) -> dict[str, Any]:
+    """
+    Return the directives of every page.
+
+    `pictures_from` are origins besides this one that the console shows pictures of: the bucket's.
+    `forms_to` are those to which the answer to a form may lead: of the identity provider.
+    """
+    return {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, *pictures_from],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF, *forms_to],
+        "frame-ancestors": [NONE],
+        "upgrade-insecure-requests": https,
+    }
+
+
+def bucket_origins(endpoint_url: str, bucket: str, *, path_style: bool) -> list[str]:
+    """Return where links to objects lead: to the server, or to the bucket as a host of its own."""
+    address = urlsplit(endpoint_url)
+    origins = [f"{address.scheme}://{address.netloc}"]
+    # Also then: boto3 names the bucket in the path where it cannot be a part of the host.
+    return origins if path_style else [*origins, f"{address.scheme}://{bucket}.{address.netloc}"]

@@ -37,7 +37,9 @@ def answers(tmp_path_factory) -> dict:
     return json.loads(told.stdout)
 
 
-@pytest.mark.parametrize("variables", [{}, {"HSTS_SUBDOMAINS": "false"}, {"TRUSTED_PROXIES": "1"}])
+@pytest.mark.parametrize(
+    "variables", [{}, {"HSTS_SUBDOMAINS": "false", "TRUSTED_PROXIES": "1"}]
+)
 def test_djangos_check_of_a_deployment_is_content(tmp_path, variables):
     told = run(
         "manage.py", "check", "--deploy", "--fail-level", "WARNING",

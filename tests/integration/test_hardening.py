@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 
 from telegram_assistant.health import views as health_views
 from telegram_assistant.metrics import server
@@ -156,6 +156,36 @@ class TestPages:
         assert b"RuntimeError" not in answer.content
         for name in ("Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options"):
             assert name in answer
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("address", "status"),
+        [
+            ("/api/v1/storage/cleanup", 405),
+            (reverse_lazy("admin:logout"), 405),
+            ("/.git/HEAD", 404),
+            ("/.env", 404),
+            ("/static/../.git/HEAD", 404),
+            ("/static/%2e%2e/manage.py", 404),
+            ("/static/console/", 404),
+        ],
+    )
+    def test_nothing_is_done_or_shown_that_should_not(self, signed_in, address, status):
+        assert signed_in.get(str(address)).status_code == status
+
+    def test_a_session_has_a_key_that_nobody_guesses_and_a_new_one_at_each_sign_in(self):
+        user = get_user_model().objects.create_superuser("ann")
+        keys = set()
+        for _ in range(3):
+            client = Client()
+            client.force_login(user)
+            keys.add(client.session.session_key)
+            client.force_login(user)
+            keys.add(client.session.session_key)
+
+        assert len(keys) == 6
+        assert all(len(key) == 32 for key in keys)  # of 36 characters: 165 bits
 
 
 class TestBodies:

@@ -74,6 +74,15 @@ def test_every_answer_has_the_headers(answers):
         assert not {"Server", "X-Powered-By"} & set(headers), name
 
 
+def test_every_answer_says_what_it_is(answers):
+    for name, answer in answers.items():
+        told = answer["headers"].get("Content-Type", "text/html; charset=utf-8")
+        if told.startswith("text/"):
+            assert "charset=" in told.lower(), name
+        else:
+            assert told in {"application/json", "application/problem+json"}, name
+
+
 def test_every_answer_has_the_policy_of_content(answers):
     for name, answer in answers.items():
         policy = answer["headers"]["Content-Security-Policy"]

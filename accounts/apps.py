@@ -5,3 +5,8 @@ from django.utils.translation import gettext_lazy as _
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("accounts")
+
+    def ready(self) -> None:
+        from accounts.sign_in import receivers  # noqa: PLC0415 - needs the models of all apps
+
+        receivers.connect()

@@ -3,9 +3,15 @@
 from typing import Any
 
 from django.core.management import call_command
+from django.utils import timezone
+
+from accounts.sign_in import limits, sessions
 
 
 def clear_sessions(**_: Any) -> str:
-    """Delete expired sessions, which Django itself never does."""
+    """Delete expired sessions, which Django itself never does, and limits that count no more."""
+    now = timezone.now()
     call_command("clearsessions")
+    sessions.forget_ended(now=now)
+    limits.prune(now=now)
     return "expired sessions deleted"

@@ -13,10 +13,11 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant.config import time_limits  # noqa: F401, PLC0415 - registers itself
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
-        from telegram_assistant.security import file_rights  # noqa: F401, PLC0415 - as above
+        from telegram_assistant.security import file_rights, sessions  # noqa: F401, PLC0415 - as above
 
         # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        sessions.connect()

@@ -63,10 +63,6 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a request's body, of whichever kind
 DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes any
 AUTH_USER_MODEL = "accounts.User"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-]
 
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -83,6 +79,14 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "auditlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.humanize",  # of allauth's pages of passkeys
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "telegram_assistant.console.admin_site.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -95,7 +99,7 @@ MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
     "telegram_assistant.logs.access.AccessMiddleware",
     "telegram_assistant.security.headers.HeadersMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "telegram_assistant.security.policy_middleware.PolicyMiddleware",
     "telegram_assistant.security.body_limit.BodyLimitMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -109,6 +113,8 @@ MIDDLEWARE = [
     "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sign_in.middleware.SignInMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "telegram_assistant.urls"
@@ -143,6 +149,62 @@ CACHES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- Signing in -------------------------------------------------------------------------------
+SIGN_IN = ENV.sign_in
+OIDC = ENV.oidc
+EMAIL = ENV.email
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.Backend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},  # 8 characters
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.KnownPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.PasswordChangeNoticed"},
+]
+SESSION_COOKIE_AGE = int(timedelta(days=SIGN_IN.session_days).total_seconds())
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.SignInAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up; the door asks for these two
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # a session has one length, and no box to tick
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.forms.PasswordForm"}
+# `accounts.sign_in.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
+# stay where no guess is limited, and are off where they would keep out whom ours lets in, such as
+# the owner of an account behind the address of an attacker.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+MFA_RATE_LIMITS = {"webauthn_login": None}
+MFA_ADAPTER = "accounts.sign_in.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.sign_in.second_factor.CodeForm",
+    "reauthenticate": "accounts.sign_in.second_factor.ConfirmationForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody's address is verified here
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.identities.IdentityAdapter"
+SOCIALACCOUNT_PROVIDERS = OIDC.providers()
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL.configured else 'dummy'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER = EMAIL.host, EMAIL.port, EMAIL.host_user
+EMAIL_HOST_PASSWORD = EMAIL.host_password.get_secret_value()
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.security == "starttls", EMAIL.security == "tls"
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = EMAIL.sender
+
+# --- Audit ------------------------------------------------------------------------------------
+# django-auditlog compares rows and tells `accounts.AuditEntry`, which is no model of its own.
+AUDITLOG_LOGENTRY_MODEL = "accounts.AuditEntry"
+AUDITLOG_USE_BASE_MANAGER = True
+AUDITLOG_STORE_JSON_CHANGES = True
+AUDITLOG_DISABLE_ON_RAW_SAVE = True
+AUDITLOG_MASK_CALLABLE = "accounts.audit.values.hidden"
+MIGRATION_MODULES = {"auditlog": None}  # its own table is not used
+
 # --- Languages and times ------------------------------------------------------------------
 LANGUAGE_CODE = ENV.web.language_code
 LANGUAGES = [("ru", "Русский"), ("en", "English")]
@@ -171,8 +233,6 @@ ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
 
 # --- HTTP API -----------------------------------------------------------------------------------
 TRUSTED_PROXIES = ENV.api.trusted_proxies
-LOGIN_URL = "rest_framework:login"
-LOGIN_REDIRECT_URL = "api-docs"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.TokenAuthentication",  # the first one words the 401

@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from telegram_assistant.security.content_policy import PICTURES_IN_STYLES
+from telegram_assistant.security.content_policy import PICTURES_IN_PAGES
 
 
 class SchemaView(SpectacularAPIView):
@@ -21,7 +21,7 @@ class SchemaView(SpectacularAPIView):
     permission_classes = (IsAuthenticated,)
 
 
-@method_decorator(csp_update(PICTURES_IN_STYLES), name="dispatch")
+@method_decorator(csp_update(PICTURES_IN_PAGES), name="dispatch")
 class DocsView(LoginRequiredMixin, SpectacularSwaggerSplitView):
     """
     GET /api/docs/ – the description as a page, which loads nothing from other hosts.

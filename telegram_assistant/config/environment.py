@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
@@ -23,6 +24,9 @@ class Environment:
     albums: Albums
     metrics: Metrics
     api: Api
+    sign_in: SignIn
+    oidc: Oidc
+    email: Email
 
 
 def read() -> Environment:
@@ -35,6 +39,9 @@ def read() -> Environment:
         "albums": Albums,
         "metrics": Metrics,
         "api": Api,
+        "sign_in": SignIn,
+        "oidc": Oidc,
+        "email": Email,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

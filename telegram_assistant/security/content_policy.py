@@ -15,18 +15,17 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 STYLE_ATTRIBUTES: Final = {"style-src-attr": [UNSAFE_INLINE]}
 """Added by pages whose framework writes `style="…"`: it can hide and move, but not load or run."""
 
-PICTURES_IN_STYLES: Final = {"img-src": ["data:"]}
-"""Added by the API's description: the styles of Swagger UI have their icons in them."""
+PICTURES_IN_PAGES: Final = {"img-src": ["data:"]}
+"""Added by pages that hold their pictures: in the styles of Swagger UI, or a secret as one."""
 
 
 def directives(
-    *, pictures_from: Iterable[str] = (), forms_to: Iterable[str] = (), https: bool = False
+    *, pictures_from: Iterable[str] = (), https: bool = False
 ) -> dict[str, Any]:
     """
     Return the directives of every page.
 
     `pictures_from` are origins besides this one that the console shows pictures of: the bucket's.
-    `forms_to` are those to which the answer to a form may lead: of the identity provider.
     """
     return {
         "default-src": [NONE],
@@ -38,7 +37,7 @@ def directives(
         "manifest-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF, *forms_to],
+        "form-action": [SELF],
         "frame-ancestors": [NONE],
         "upgrade-insecure-requests": https,
     }

@@ -132,12 +132,43 @@ def test_the_description_of_the_api_works_and_asks_it(visit, post):
     assert visit.complaints == []
 
 
-def test_the_door_breaks_no_policy(visit):
-    visit.page.context.clear_cookies()
+@pytest.fixture
+def at_the_door(visit):
+    """A browser that has just signed in with its password."""
+    page = visit.page
+    page.context.clear_cookies()
     visit.goto("/admin/")
-    visit.page.locator("input[type=password]").wait_for()
+    field = page.locator("input[type=password]")
+    assert field.get_attribute("autocomplete") == "current-password"
+    page.fill("input[name=login]", "admin")
+    field.fill("right horse")
+    field.press("Enter")
+    page.locator("#user-tools").wait_for()
+    visit.goto(reverse("account_reauthenticate"))
+    page.fill("input[name=password]", "right horse")
+    page.press("input[name=password]", "Enter")
+    page.locator("#user-tools").wait_for()
+    return visit
 
-    assert visit.complaints == []
+
+def test_no_page_of_signing_in_breaks_the_policy(at_the_door):
+    for name in (
+        "account_change_password", "account_reauthenticate", "usersessions_list", "mfa_index",
+        "mfa_activate_totp", "mfa_list_webauthn", "mfa_add_webauthn",
+        "socialaccount_connections", "account_logout", "account_reset_password",
+    ):  # fmt: skip
+        at_the_door.goto(reverse(name))
+        assert at_the_door.page.url.endswith(reverse(name))
+
+    assert at_the_door.complaints == []
+
+
+def test_the_secret_of_an_authenticator_app_is_shown_as_a_picture(at_the_door):
+    page = at_the_door.page
+    at_the_door.goto(reverse("mfa_activate_totp"))
+    picture = page.locator("img[src^=data]").element_handle()
+
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=picture)
 
 
 HOSTILE = """<script>document.title = 'it ran'</script>

@@ -1,5 +1,10 @@
 """The policy of content: whose pictures pages may show, and where forms may lead."""
 
+from types import SimpleNamespace
+
+import pytest
+
+from telegram_assistant.security import policy_middleware
 from telegram_assistant.security.content_policy import bucket_origins, directives
 
 
@@ -22,3 +27,19 @@ def test_a_bucket_that_is_a_host_is_named_as_one():
     origins = bucket_origins("https://s3.example", "archive", path_style=False)
 
     assert origins == ["https://s3.example", "https://archive.s3.example"]
+
+
+@pytest.mark.parametrize(
+    ("page", "configured", "added"),
+    [
+        ("account_login", True, {"form-action": ["https:"]}),
+        ("account_login", False, {}),
+        ("mfa_activate_totp", False, {"img-src": ["data:"]}),
+        ("index", True, {}),
+        ("", True, {}),
+    ],
+)
+def test_pages_of_the_door_have_what_they_need_and_no_other(settings, page, configured, added):
+    settings.OIDC = SimpleNamespace(configured=configured)
+
+    assert policy_middleware._needs(page) == added

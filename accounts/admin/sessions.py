@@ -1,0 +1,70 @@
+"""The console's page of sessions: whose there are, and ending them."""
+
+from typing import Any
+
+from allauth.account import admin as _account_pages  # noqa: F401 - registers pages, see below
+from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _factor_pages  # noqa: F401
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as _identity_pages  # noqa: F401
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions import admin as _session_pages  # noqa: F401
+from allauth.usersessions.models import UserSession
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.sign_in import sessions
+from events.console import BigTableAdmin, NothingEditable
+
+# django-allauth's own pages would show keys of sessions and secrets of second factors, and let
+# people add addresses and identities that nobody has verified.
+for model in (UserSession, Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(UserSession)
+class SessionAdmin(NothingEditable, BigTableAdmin[UserSession]):
+    """Sessions that are alive, of those whom the user may see."""
+
+    list_display = ("user", "user_agent", "ip", "last_seen_at", "created_at", "this_browser")
+    list_display_links = None
+    list_select_related = ("user",)
+    search_fields = ("user__username", "ip", "user_agent")
+    ordering = ("-last_seen_at", "-pk")
+    actions = ("end",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UserSession]:
+        return _visible_sessions(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: UserSession | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    @admin.display(description=_("this browser"), boolean=True)
+    def this_browser(self, session: UserSession) -> bool:
+        current: bool = session.is_current()
+        return current
+
+    @admin.action(description=_("End the selected sessions"), permissions=["view"])
+    def end(self, request: HttpRequest, chosen: QuerySet[UserSession]) -> None:
+        ended = list(chosen.exclude(session_key=request.session.session_key))
+        for session in ended:
+            sessions.end(request, session)
+        text = ngettext("%d session ended.", "%d sessions ended.", len(ended)) % len(ended)
+        messages.success(request, text)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+def _visible_sessions(request: HttpRequest) -> QuerySet[UserSession]:
+    """Select the sessions that whoever asks may see and end."""
+    return sessions.visible_to(request.user).select_related("user")

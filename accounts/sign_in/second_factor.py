@@ -1,0 +1,87 @@
+"""Authenticator apps, recovery codes and passkeys: limits, storage, and who must have one."""
+
+import base64
+import secrets
+from typing import Any, Final
+
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.crypto import salted_hmac
+
+from accounts.models import User
+from accounts.sign_in import attempts
+
+PRODUCT: Final = "Telegram Assistant"
+FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""What counts as a second factor; recovery codes only stand in for one of these."""
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] - django-allauth has no types
+    """Secrets of authenticator apps are stored encrypted: a copy of the database opens no account."""
+
+    def get_totp_issuer(self) -> str:
+        return PRODUCT
+
+    def _get_site_name(self) -> str:
+        return PRODUCT
+
+    def encrypt(self, text: str) -> str:
+        return _keys().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Decrypt; without the key of that time, return a secret that nobody's codes are made of."""
+        try:
+            return _keys().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def _keys() -> MultiFernet:
+    """Derive a key from each secret key of the installation; the first one encrypts."""
+    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    derived = [salted_hmac(__name__, "", secret=key, algorithm="sha256").digest() for key in known]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
+
+
+class _Limited:
+    """A form with a code, which is checked only if `attempts` lets it."""
+
+    user: User
+
+    def clean_code(self) -> Any:
+        attempt = attempts.code(context.request, self.user)
+        code = super().clean_code()  # type: ignore[misc]
+        attempt.succeeded()
+        return code
+
+
+class CodeForm(_Limited, AuthenticateForm):  # type: ignore[misc] - django-allauth has no types
+    """The second step of signing in."""
+
+
+class ConfirmationForm(_Limited, ReauthenticateForm):  # type: ignore[misc] - see above
+    """A code instead of the password, where a signed-in user confirms who they are."""
+
+
+def is_missing(user: AbstractBaseUser) -> bool:
+    """Whether the installation demands a second factor of `user`, and there is none."""
+    if not _is_demanded(user):
+        return False
+    return not Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+
+
+def _is_demanded(user: AbstractBaseUser) -> bool:
+    demanded_of = settings.SIGN_IN.require_second_factor
+    if demanded_of == "administrators":
+        return is_administrator(user)
+    return bool(demanded_of == "all")
+
+
+def is_administrator(user: AbstractBaseUser) -> bool:
+    """Whether `user` may administer the installation or a tenant."""
+    return bool(getattr(user, "is_superuser", False) or getattr(user, "is_staff", False))

@@ -26,7 +26,7 @@ SECRET_KEY = (
     if ENV.web.django_secret_key
     else secret_key.read_or_make(VAR_DIR)
 )
-DEBUG = ENV.web.debug
+DEBUG, DEPLOYED = ENV.web.debug, ENV.web.deployed
 ALLOWED_HOSTS = ENV.web.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
 IS_HTTPS = ENV.web.is_https

@@ -45,6 +45,13 @@ def thief(key: str) -> Client:
     return client
 
 
+def test_keys_are_new_each_time_and_nobody_guesses_one(browser_of):
+    keys = {key_of(browser_of()) for _ in range(3)}
+
+    assert len(keys) == 3
+    assert all(len(key) == 32 for key in keys)  # of 36 characters: 165 bits
+
+
 def test_a_key_that_somebody_else_set_before_is_not_the_one_of_the_session(browser_of):
     planted = Client()
     session = planted.session

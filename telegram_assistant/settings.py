@@ -34,9 +34,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_HSTS_SECONDS = int(ENV.web.hsts_for.total_seconds())
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.web.hsts_subdomains
 # A proxy on this host is believed by gunicorn; one elsewhere only where the installation says so.
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if ENV.api.trusted_proxies else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.api.trusted_proxies else None
 SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^health"]  # asked on this host, behind the proxy
 # Preloading (W021) is asked of the makers of browsers, for a whole domain and nearly for good: it
 # is for the owner of the domain to decide, not for a program. W005: HSTS_SUBDOMAINS says no.
@@ -52,12 +50,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": content_policy.directives(
-        pictures_from=content_policy.bucket_origins(
-            ENV.s3.endpoint_url, ENV.s3.bucket_name, path_style=ENV.s3.force_path_style
-        )
-        if ENV.s3.configured and ENV.s3.presigned_url_ttl
-        else (),
-        https=IS_HTTPS,
+        pictures_from=content_policy.bucket_origins(ENV.s3), https=IS_HTTPS
     )
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a request's body, of whichever kind

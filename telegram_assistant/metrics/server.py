@@ -87,5 +87,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 
 def _refuse(status: HTTPStatus, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS])
+    start_response(
+        f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS]
+    )
     return [f"{status.phrase}\n".encode()]

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
+from telegram_assistant.config import S3
+
 STYLE_ATTRIBUTES: Final = {"style-src-attr": [UNSAFE_INLINE]}
 """Added by pages whose framework writes `style="…"`: it can hide and move, but not load or run."""
 
@@ -19,9 +21,7 @@ PICTURES_IN_PAGES: Final = {"img-src": ["data:"]}
 """Added by pages that hold their pictures: in the styles of Swagger UI, or a secret as one."""
 
 
-def directives(
-    *, pictures_from: Iterable[str] = (), https: bool = False
-) -> dict[str, Any]:
+def directives(*, pictures_from: Iterable[str] = (), https: bool = False) -> dict[str, Any]:
     """
     Return the directives of every page.
 
@@ -43,9 +43,12 @@ def directives(
     }
 
 
-def bucket_origins(endpoint_url: str, bucket: str, *, path_style: bool) -> list[str]:
+def bucket_origins(s3: S3) -> list[str]:
     """Return where links to objects lead: to the server, or to the bucket as a host of its own."""
-    address = urlsplit(endpoint_url)
-    origins = [f"{address.scheme}://{address.netloc}"]
-    # Also then: boto3 names the bucket in the path where it cannot be a part of the host.
-    return origins if path_style else [*origins, f"{address.scheme}://{bucket}.{address.netloc}"]
+    if not (s3.configured and s3.presigned_url_ttl):
+        return []
+    address = urlsplit(s3.endpoint_url)
+    server = f"{address.scheme}://{address.netloc}"
+    bucket = f"{address.scheme}://{s3.bucket_name}.{address.netloc}"
+    # Both: boto3 names the bucket in the path where it cannot be a part of the host.
+    return [server] if s3.force_path_style else [server, bucket]

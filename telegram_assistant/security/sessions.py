@@ -17,4 +17,6 @@ def renew(request: HttpRequest, *, reauthenticated: bool = False, **_: Any) -> N
 
 
 def connect() -> None:
-    authentication_step_completed.connect(renew, dispatch_uid="telegram_assistant.security.sessions")
+    authentication_step_completed.connect(
+        renew, dispatch_uid="telegram_assistant.security.sessions"
+    )

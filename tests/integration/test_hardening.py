@@ -7,8 +7,10 @@ from wsgiref.simple_server import make_server
 
 import gunicorn
 import pytest
+from csp.middleware import CSPMiddleware
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse, reverse_lazy
 
@@ -115,9 +117,6 @@ class TestPages:
         assert script["Content-Type"].startswith("application/javascript")
 
     def test_a_page_may_have_a_script_that_it_marks(self, signed_in, rf):
-        from csp.middleware import CSPMiddleware
-        from django.http import HttpResponse
-
         marked = []
 
         def page(request):

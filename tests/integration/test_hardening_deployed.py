@@ -24,7 +24,12 @@ def environment(var_dir: Path, **variables: str) -> dict[str, str]:
 
 def run(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, check=False, **variables
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        **variables,
     )
 
 
@@ -37,9 +42,7 @@ def answers(tmp_path_factory) -> dict:
     return json.loads(told.stdout)
 
 
-@pytest.mark.parametrize(
-    "variables", [{}, {"HSTS_SUBDOMAINS": "false", "TRUSTED_PROXIES": "1"}]
-)
+@pytest.mark.parametrize("variables", [{}, {"HSTS_SUBDOMAINS": "false", "TRUSTED_PROXIES": "1"}])
 def test_djangos_check_of_a_deployment_is_content(tmp_path, variables):
     told = run(
         "manage.py", "check", "--deploy", "--fail-level", "WARNING",

@@ -201,14 +201,23 @@ def test_what_somebody_wrote_does_not_run_even_if_it_came_into_a_page(visit, hos
     assert page.title() != "it ran"
     assert [one for one in sent if "evil.example" in str(one)] == [(f"{OTHER_SITE}/x.js", "csp")]
     told = " ".join(visit.complaints)
-    for directive in ("script-src-elem inline", "script-src-attr", "base-uri", "object-src", "form-action"):
+    for directive in (
+        "script-src-elem inline",
+        "script-src-attr",
+        "base-uri",
+        "object-src",
+        "form-action",
+    ):
         assert f"VIOLATION {directive}" in told, told
 
 
 @pytest.mark.parametrize(
     ("mime", "body"),
     [
-        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg"><script>top.ran=1</script></svg>'),
+        (
+            "image/svg+xml",
+            b'<svg xmlns="http://www.w3.org/2000/svg"><script>top.ran=1</script></svg>',
+        ),
         ("text/html", b"<script>top.ran=1</script>"),
         ("image/png", b"<html><script>top.ran=1</script>"),
     ],

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from telegram_assistant.config import S3
 from telegram_assistant.security import policy_middleware
 from telegram_assistant.security.content_policy import bucket_origins, directives
 
@@ -17,16 +18,35 @@ def test_nothing_of_others_is_loaded_where_nothing_is_configured():
     assert "unsafe" not in str(told)
 
 
-def test_pictures_come_from_the_bucket_too():
-    origins = bucket_origins("https://s3.example:9000", "archive", path_style=True)
+@pytest.fixture
+def s3():
+    def configured(**fields) -> S3:
+        given = {"bucket_name": "archive", "access_key_id": "key", "secret_access_key": "hush"}
+        return S3(endpoint_url="https://s3.example:9000", **given, **fields)
 
-    assert directives(pictures_from=origins)["img-src"] == ["'self'", "https://s3.example:9000"]
+    return configured
 
 
-def test_a_bucket_that_is_a_host_is_named_as_one():
-    origins = bucket_origins("https://s3.example", "archive", path_style=False)
+@pytest.mark.parametrize(
+    ("fields", "origins"),
+    [
+        ({"force_path_style": True}, ["https://s3.example:9000"]),
+        (
+            {"force_path_style": False},
+            ["https://s3.example:9000", "https://archive.s3.example:9000"],
+        ),
+        ({"presigned_url_ttl": 0}, []),
+    ],
+)
+def test_pictures_come_from_the_bucket_too_where_links_lead_there(s3, fields, origins):
+    told = bucket_origins(s3(**fields))
 
-    assert origins == ["https://s3.example", "https://archive.s3.example"]
+    assert told == origins
+    assert directives(pictures_from=told)["img-src"] == ["'self'", *origins]
+
+
+def test_without_a_bucket_there_is_no_other_origin():
+    assert bucket_origins(S3.model_construct()) == []
 
 
 @pytest.mark.parametrize(

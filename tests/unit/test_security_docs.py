@@ -9,6 +9,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,14 +19,20 @@ from telegram_assistant import config
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["docs/security.md", "docs/ru/security.md"]
 PROMISES = ["SECURITY.md", "SECURITY.ru.md"]
-STATES = {"docs/security.md": ("met", "not applicable"), "docs/ru/security.md": ("да", "не относится")}
-LEVELS = {"docs/security.md": ("## Level 1", "## Level 2"), "docs/ru/security.md": ("## Уровень 1", "## Уровень 2")}
+STATES = {
+    "docs/security.md": ("met", "not applicable"),
+    "docs/ru/security.md": ("да", "не относится"),
+}
+LEVELS = {
+    "docs/security.md": ("## Level 1", "## Level 2"),
+    "docs/ru/security.md": ("## Уровень 1", "## Уровень 2"),
+}
 LEVEL_1 = """
 1.2.1 1.2.2 1.2.3 1.2.4 1.2.5 1.3.1 1.3.2 1.5.1 2.1.1 2.2.1 2.2.2 2.3.1 3.2.1 3.2.2 3.3.1 3.4.1 3.4.2 3.5.1
 3.5.2 3.5.3 4.1.1 4.4.1 5.2.1 5.2.2 5.3.1 5.3.2 6.1.1 6.2.1 6.2.2 6.2.3 6.2.4 6.2.5 6.2.6 6.2.7 6.2.8 6.3.1
 6.3.2 6.4.1 6.4.2 7.2.1 7.2.2 7.2.3 7.2.4 7.4.1 7.4.2 8.1.1 8.2.1 8.2.2 8.3.1 9.1.1 9.1.2 9.1.3 9.2.1 10.4.1
 10.4.2 10.4.3 10.4.4 10.4.5 11.3.1 11.3.2 11.4.1 12.1.1 12.2.1 12.2.2 13.4.1 14.2.1 14.3.1 15.1.1 15.2.1 15.3.1
-""".split()
+""".split()  # noqa: SIM905 - seventy quotes are harder to read
 
 each_page = pytest.mark.parametrize("page", PAGES)
 each_promise = pytest.mark.parametrize("page", PROMISES)
@@ -90,7 +97,9 @@ class TestLevel1:
 
     def test_these_are_the_requirements(self, shared_data):
         with (shared_data / "asvs" / "asvs-5.0.0.csv").open(encoding="utf-8") as file:
-            listed = [row["req_id"].removeprefix("V") for row in csv.DictReader(file) if row["L"] == "1"]
+            listed = [
+                row["req_id"].removeprefix("V") for row in csv.DictReader(file) if row["L"] == "1"
+            ]
 
         assert listed == LEVEL_1
 
@@ -120,7 +129,9 @@ class TestLevel2:
     @each_page
     def test_its_requirements_are_of_level_2(self, page, shared_data):
         with (shared_data / "asvs" / "asvs-5.0.0.csv").open(encoding="utf-8") as file:
-            second = {row["req_id"].removeprefix("V") for row in csv.DictReader(file) if row["L"] == "2"}
+            second = {
+                row["req_id"].removeprefix("V") for row in csv.DictReader(file) if row["L"] == "2"
+            }
         told = [number for row in rows(page, level=2) for number in numbers(row[0])]
 
         assert len(told) == len(set(told))
@@ -180,8 +191,6 @@ def test_nobody_has_an_account_by_default():
 
 def test_there_are_no_secret_questions():
     """No model of ours keeps a hint or an answer."""
-    from django.apps import apps
-
     ours = [model for model in apps.get_models() if model.__module__.startswith("accounts.")]
     names = {field.name for model in ours for field in model._meta.get_fields()}
 
@@ -202,7 +211,9 @@ def test_what_is_tested_is_what_is_pinned():
 
     assert len(base) > 30
     assert all(str(one.specifier).startswith("==") for one in [*base.values(), *dev.values()])
-    assert [f"{one}, {dev[key]}" for key, one in base.items() if key in dev and dev[key] != one] == []
+    assert [
+        f"{one}, {dev[key]}" for key, one in base.items() if key in dev and dev[key] != one
+    ] == []
     here = [one for one in base.values() if one.marker is None or one.marker.evaluate()]
     assert [
         f"{one} is {version}"

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "telegram_assistant.console.admin_site.ConsoleConfig",
     "django.contrib.auth",
+    "django.contrib.humanize",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -176,6 +177,8 @@ MFA_ADAPTER = "accounts.sign_in.second_factor.SecondFactorAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.sign_in.second_factor.CodeForm",
     "reauthenticate": "accounts.sign_in.second_factor.ConfirmationForm",
+    "add_webauthn": "accounts.sign_in.second_factor.PasskeyForm",
+    "edit_webauthn": "accounts.sign_in.second_factor.RenamePasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -8,10 +8,12 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.sign_in import attempts
@@ -66,6 +68,21 @@ class CodeForm(_Limited, AuthenticateForm):  # type: ignore[misc] - django-allau
 
 class ConfirmationForm(_Limited, ReauthenticateForm):  # type: ignore[misc] - see above
     """A code instead of the password, where a signed-in user confirms who they are."""
+
+
+class PasskeyForm(AddWebAuthnForm):  # type: ignore[misc] - django-allauth has no types
+    """A new passkey, with which one may sign in without a password unless one says otherwise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name of the key")
+        self.fields["passwordless"].initial = True
+
+
+class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc] - django-allauth has no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name of the key")
 
 
 def is_missing(user: AbstractBaseUser) -> bool:

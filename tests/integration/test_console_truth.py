@@ -300,7 +300,7 @@ def test_the_state_of_the_breaker_is_a_state(state, text):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
     html = client.get(
-        reverse("admin:login"), headers={"Accept-Language": language}
+        reverse("account_login"), headers={"Accept-Language": language}
     ).content.decode()
 
     asked = {"ru": "Имя пользователя", "en": "Username"}[language]

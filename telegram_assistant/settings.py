@@ -77,7 +77,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
-    "django.contrib.humanize",  # of allauth's pages of passkeys
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "telegram_assistant.console.admin_site.ConsoleConfig",

@@ -1,7 +1,6 @@
 """The key that an installation makes for itself."""
 
 import os
-import threading
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -25,21 +24,6 @@ def test_it_is_made_once_and_nobody_else_can_read_it(tmp_path):
 
 def test_two_installations_have_two(tmp_path):
     assert secret_key.read_or_make(tmp_path / "a") != secret_key.read_or_make(tmp_path / "b")
-
-
-def test_processes_that_start_at_once_have_the_same(tmp_path):
-    keys: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: keys.append(secret_key.read_or_make(tmp_path)))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(keys) == 8
-    assert len(set(keys)) == 1
 
 
 def test_one_that_a_copy_opened_to_others_is_closed_again(tmp_path):

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 
 from telegram_assistant.health import views as health_views
 from telegram_assistant.metrics import server
@@ -162,7 +162,6 @@ class TestAddresses:
         ("address", "status"),
         [
             ("/api/v1/storage/cleanup", 405),
-            (reverse_lazy("admin:logout"), 405),
             ("/.git/HEAD", 404),
             ("/.env", 404),
             ("/static/../.git/HEAD", 404),
@@ -171,7 +170,13 @@ class TestAddresses:
         ],
     )
     def test_nothing_is_done_or_shown_that_should_not(self, signed_in, address, status):
-        assert signed_in.get(str(address)).status_code == status
+        assert signed_in.get(address).status_code == status
+
+    def test_nobody_is_signed_out_by_a_link(self, signed_in):
+        signed_in.get(reverse("account_logout"))
+        signed_in.get(reverse("admin:logout"))
+
+        assert signed_in.get("/admin/").status_code == 200
 
 
 class TestBodies:
@@ -207,7 +212,7 @@ class TestBodies:
     def test_files_are_taken_by_no_page(self):
         file = SimpleUploadedFile("a.txt", b"x" * 10)
 
-        assert Client().post(reverse("admin:login"), {"file": file}).status_code == 400
+        assert Client().post(reverse("account_login"), {"file": file}).status_code == 400
 
 
 class TestServerOfMetrics:

@@ -10,3 +10,7 @@ class AccountsConfig(AppConfig):
         from accounts.sign_in import receivers  # noqa: PLC0415 - needs the models of all apps
 
         receivers.connect()
+        from accounts.audit import edited, of_events  # noqa: PLC0415 - models are ready only now
+
+        edited.follow_all()
+        of_events.listen()

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.sign_in import limits, sessions
+from accounts.audit import pruning
 
 
 def clear_sessions(**_: Any) -> str:
@@ -15,3 +17,9 @@ def clear_sessions(**_: Any) -> str:
     sessions.forget_ended(now=now)
     limits.prune(now=now)
     return "expired sessions deleted"
+
+
+def prune_audit(**_: Any) -> str:
+    """Delete audit entries that are older than AUDIT_KEPT_DAYS."""
+    count = pruning.prune(before=timezone.now() - settings.AUDIT_KEPT)
+    return f"{count} audit entries deleted"

@@ -79,7 +79,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
-    "telegram_assistant.console.admin_site.ConsoleConfig",
+    "telegram_assistant.console.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.humanize",
     "django.contrib.contenttypes",
@@ -103,6 +103,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.audit.middleware.AuditMiddleware",
     "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -193,6 +194,7 @@ DEFAULT_FROM_EMAIL = EMAIL.sender
 
 # --- Audit ------------------------------------------------------------------------------------
 # django-auditlog compares rows and tells `accounts.AuditEntry`, which is no model of its own.
+AUDIT_KEPT = timedelta(days=ENV.audit.kept_days)
 AUDITLOG_LOGENTRY_MODEL = "accounts.AuditEntry"
 AUDITLOG_USE_BASE_MANAGER = True
 AUDITLOG_STORE_JSON_CHANGES = True

@@ -1,5 +1,6 @@
 """The console's page of sessions: whose there are, and ending them."""
 
+from datetime import datetime
 from typing import Any
 
 from allauth.account import admin as _account_pages  # noqa: F401 - registers pages, see below
@@ -16,6 +17,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.models import BrowserSession
 from accounts.sign_in import sessions
 from events.console import BigTableAdmin, NothingEditable
 
@@ -26,33 +28,55 @@ for model in (UserSession, Authenticator, EmailAddress, SocialAccount, SocialApp
         admin.site.unregister(model)
 
 
-@admin.register(UserSession)
-class SessionAdmin(NothingEditable, BigTableAdmin[UserSession]):
+@admin.register(BrowserSession)
+class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
     """Sessions that are alive, of those whom the user may see."""
 
-    list_display = ("user", "user_agent", "ip", "last_seen_at", "created_at", "this_browser")
-    list_display_links = None
+    list_display = ("account", "browser", "address", "last_use", "since", "this_browser")
+    fields = readonly_fields = list_display
     list_select_related = ("user",)
     search_fields = ("user__username", "ip", "user_agent")
     ordering = ("-last_seen_at", "-pk")
     actions = ("end",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[UserSession]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BrowserSession]:
         return _visible_sessions(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: UserSession | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: BrowserSession | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 
+    @admin.display(description=_("account"), ordering="user__username")
+    def account(self, session: BrowserSession) -> str:
+        return str(session.user)
+
+    @admin.display(description=_("browser"), ordering="user_agent")
+    def browser(self, session: BrowserSession) -> str:
+        return session.user_agent or self.empty_value_display
+
+    @admin.display(description=_("from where"), ordering="ip")
+    def address(self, session: BrowserSession) -> str:
+        return str(session.ip)
+
+    @admin.display(description=_("last use"), ordering="last_seen_at")
+    def last_use(self, session: BrowserSession) -> datetime:
+        last: datetime = session.last_seen_at
+        return last
+
+    @admin.display(description=_("since"), ordering="created_at")
+    def since(self, session: BrowserSession) -> datetime:
+        first: datetime = session.created_at
+        return first
+
     @admin.display(description=_("this browser"), boolean=True)
-    def this_browser(self, session: UserSession) -> bool:
+    def this_browser(self, session: BrowserSession) -> bool:
         current: bool = session.is_current()
         return current
 
     @admin.action(description=_("End the selected sessions"), permissions=["view"])
-    def end(self, request: HttpRequest, chosen: QuerySet[UserSession]) -> None:
+    def end(self, request: HttpRequest, chosen: QuerySet[BrowserSession]) -> None:
         ended = list(chosen.exclude(session_key=request.session.session_key))
         for session in ended:
             sessions.end(request, session)
@@ -65,6 +89,6 @@ class SessionAdmin(NothingEditable, BigTableAdmin[UserSession]):
         return actions
 
 
-def _visible_sessions(request: HttpRequest) -> QuerySet[UserSession]:
+def _visible_sessions(request: HttpRequest) -> QuerySet[BrowserSession]:
     """Select the sessions that whoever asks may see and end."""
     return sessions.visible_to(request.user).select_related("user")

@@ -41,7 +41,7 @@ _DECLARED = (
     Event("sign_out", _("Signed out")),
     Event("access.refused", _("Access refused"), refusal=True),
     Event("password.changed", _("Password changed")),
-    Event("password.reset", _("Password reset")),
+    Event("password.reset", _("Password set anew")),
     Event("second_factor.added", _("Second factor added")),
     Event("second_factor.removed", _("Second factor removed")),
     Event("second_factor.failed", _("Second factor failed"), refusal=True),
@@ -57,6 +57,32 @@ _DECLARED = (
     Event("token.refused", _("Token refused"), refusal=True),
     # Roles.
     Event("role.changed", _("Role changed")),
+    # The installation.
+    Event("settings.changed", _("Settings of the installation changed")),
+    Event("audit.pruned", _("Old audit entries deleted")),
+    # The work of the rooms. What takes long has two entries: one before anything is changed.
+    Event("import.started", _("Import started")),
+    Event("import.ended", _("Import ended")),
+    Event("event.published", _("Event published by hand")),
+    Event("events.pruned", _("Old events deleted by hand")),
+    Event("trial.started", _("End-to-end test started")),
+    Event("tasks.replayed", _("Tasks put into the queue again")),
+    Event("cleanup.started", _("Cleanup started")),
+    Event("cleanup.ended", _("Cleanup ended")),
+    Event("repair.started", _("Repair of the ledger started")),
+    Event("repair.ended", _("Repair of the ledger ended")),
+    Event("bucket.claimed", _("Bucket marked as this installation's")),
+    Event("orphan.adopted", _("Object added to the ledger")),
+    Event("orphans.accepted", _("Objects accepted")),
+    Event("lifecycle.written", _("Lifecycle rules written to the bucket")),
+    Event("budget.reset", _("Usage of tokens reset")),
+    Event("call_cost.forgotten", _("Cost of calls forgotten")),
+    Event("provider.resumed", _("Provider in use again")),
+    Event("pictures.retried", _("Analysis of pictures requested again")),
+    Event("pictures.distinct", _("Pictures marked as distinct")),
+    Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
+    Event("reanalysis.started", _("Reanalysis of posts started")),
+    Event("reanalysis.ended", _("Reanalysis of posts requested")),
 )
 
 EVENTS = {event.code: event for event in _DECLARED}

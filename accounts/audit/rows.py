@@ -1,10 +1,11 @@
 """Write entries."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, models, transaction
 
 from accounts.audit import actors, events
@@ -13,11 +14,6 @@ from accounts.models import AuditEntry, Tenant
 from events import trace
 
 _log = logging.getLogger(__name__)
-_ROW_EVENTS = {
-    AuditEntry.Action.CREATE: "row.added",
-    AuditEntry.Action.UPDATE: "row.changed",
-    AuditEntry.Action.DELETE: "row.deleted",
-}
 Values = Mapping[str, Any]
 
 
@@ -49,33 +45,6 @@ def record(
         **_whose(tenant, target),
     )
     return _write_if_possible(entry) if kind.refusal else _write(entry)
-
-
-def record_change(
-    row: models.Model, action: int, changes: Mapping[str, Any] | None
-) -> AuditEntry | None:
-    """Record a difference of django-auditlog: {field: (before, after)}."""
-    if not changes:
-        return None
-    before = {field: pair[0] for field, pair in changes.items()}
-    after = {field: pair[1] for field, pair in changes.items()}
-    return record(
-        _ROW_EVENTS[action],
-        target=row,
-        before=None if action == AuditEntry.Action.CREATE else before,
-        after=None if action == AuditEntry.Action.DELETE else after,
-    )
-
-
-def record_relation(
-    row: models.Model, field: str, operation: str, others: Iterable[models.Model]
-) -> AuditEntry | None:
-    """Record which rows were added to or taken from a many-to-many field."""
-    names = [str(other) for other in others]
-    if not names:
-        return None
-    side = "after" if operation == "add" else "before"
-    return record("row.changed", target=row, **{side: {field: names}})
 
 
 def _write(entry: AuditEntry) -> AuditEntry:
@@ -110,12 +79,28 @@ def _what(target: models.Model | None) -> dict[str, Any]:
     return {
         "object_kind": target._meta.label_lower,  # noqa: SLF001 - Django's public name for it
         "object_key": str(target.pk)[:255],
-        "object_name": words(str(target)),
+        "object_name": words(_name_of(target)),
     }
 
 
+def _name_of(row: models.Model) -> str:
+    """The row in words; empty where it is named after a row that is deleted with it."""
+    try:
+        return str(row)
+    except ObjectDoesNotExist:
+        return ""
+
+
 def _whose(tenant: Tenant | None, target: models.Model | None) -> dict[str, Any]:
-    tenant = tenant or (target if isinstance(target, Tenant) else getattr(target, "tenant", None))
-    if not isinstance(tenant, Tenant):
-        return {}
-    return {"tenant_id": tenant.pk, "tenant_name": words(tenant.name)}
+    tenant = tenant or _tenant_of(target)
+    return {"tenant_id": tenant.pk, "tenant_name": words(tenant.name)} if tenant else {}
+
+
+def _tenant_of(target: models.Model | None) -> Tenant | None:
+    if isinstance(target, Tenant):
+        return target
+    try:
+        tenant = getattr(target, "tenant", None)
+    except ObjectDoesNotExist:
+        return None
+    return tenant if isinstance(tenant, Tenant) else None

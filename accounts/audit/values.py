@@ -1,5 +1,6 @@
 """Make values fit for an entry: small, without secrets, and such that PostgreSQL takes them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,16 @@ from events.logs import redaction
 TEXT_CHARS = 500
 ITEMS = 50
 DEPTH = 4
+LONGEST_NUMBER = 64
+"""Bits of the longest number that is kept as one."""
+CHANGED, SET = "changed", "set"
+SAYABLE = ("", None, True, False, CHANGED, SET)
+"""All that is said of a field that is called like a secret."""
+_SECRET = re.compile(
+    r"(?i)(?:^|[_ -])(?:pass(?:word|wd|phrase)?|pwd|secret(?:_key)?|token|cookie|authorization"
+    r"|api_?key|api_hash|access_key|session_?(?:key|id|string)|credentials?|signature|otp"
+    r"|recovery_codes?|database_url)$"
+)
 
 
 def words(text: str) -> str:
@@ -28,9 +39,19 @@ def harmless(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else _mapping(value, DEPTH)
 
 
+def _field(name: str, value: Any, depth: int) -> Any:
+    if _SECRET.search(name) and value not in SAYABLE:
+        return redaction.HIDDEN
+    return _any(value, depth)
+
+
 def _any(value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() < LONGEST_NUMBER else f"({value.bit_length()} bits)"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"({len(value)} bytes)"
     if isinstance(value, Mapping):
         return _mapping(value, depth - 1) if depth else "…"
     if isinstance(value, list | tuple | set | frozenset):
@@ -40,7 +61,7 @@ def _any(value: Any, depth: int) -> Any:
 
 def _mapping(value: Mapping[str, Any], depth: int) -> dict[str, Any]:
     kept = list(value.items())[:ITEMS]
-    small = {_text(str(key)): _any(item, depth) for key, item in kept}
+    small = {_text(str(key)): _field(str(key), item, depth) for key, item in kept}
     return small | ({"…": f"+{len(value) - ITEMS}"} if len(value) > ITEMS else {})
 
 

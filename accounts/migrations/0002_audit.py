@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                             ("user", "user"),
                             ("token", "token"),
                             ("command", "command"),
-                            ("system", "system"),
+                            ("system", "the installation itself"),
                             ("nobody", "not signed in"),
                         ],
                         max_length=10,
@@ -145,4 +145,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        migrations.CreateModel(
+            name="KnownSettings",
+            fields=[
+                ("role", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("values", models.JSONField(default=dict)),
+                ("noted_at", models.DateTimeField(auto_now=True)),
+            ],
+            options={
+                "verbose_name": "settings of the last start",
+                "verbose_name_plural": "settings of the last start",
+            },
+        ),
     ]

@@ -1,52 +1,54 @@
 """Who did what, to which object, from where, with what before and after."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models.tenant import Tenant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 WORDS_MAX_LENGTH = 200
 """Length of a name kept as text: of an actor, an object or a tenant."""
 
 
 class ActorKind(models.TextChoices):
-    USER = "user", _("user")
-    TOKEN = "token", _("token")
-    COMMAND = "command", _("command")
-    SYSTEM = "system", _("system")
-    NOBODY = "nobody", _("not signed in")
+    USER = "user", pgettext_lazy("actor", "user")
+    TOKEN = "token", pgettext_lazy("actor", "token")
+    COMMAND = "command", pgettext_lazy("actor", "command")
+    SYSTEM = "system", pgettext_lazy("actor", "the installation itself")
+    NOBODY = "nobody", pgettext_lazy("actor", "not signed in")
+
+
+row_changed = Signal()
+"""Sent with `row`, `action` (of `AuditEntry.Action`) and `changes`: {field: (before, after)}."""
+relation_changed = Signal()
+"""Sent with `row`, `field`, `operation` ("add" or "delete") and `others`, the related rows."""
 
 
 class AuditEntryManager(models.Manager["AuditEntry"]):
     """
     What django-auditlog calls when a row that people edit has changed.
 
-    Its signals find the model of entries by the setting AUDITLOG_LOGENTRY_MODEL and call these two
-    methods, whatever table is behind them.
+    Its receivers find the model of entries by the setting AUDITLOG_LOGENTRY_MODEL and call these
+    two methods, whatever table is behind them. `accounts.audit.following` hears of it.
     """
 
     def log_create(
         self, instance: models.Model, *, action: int, changes: dict[str, Any] | None, **_: Any
-    ) -> AuditEntry | None:
-        from accounts.audit import rows  # noqa: PLC0415 - the service lies above its model
-
-        return rows.record_change(instance, action, changes)
+    ) -> None:
+        row_changed.send(type(instance), row=instance, action=action, changes=changes)
 
     def log_m2m_changes(
         self, changed: Iterable[models.Model], instance: models.Model, operation: str, field: str
-    ) -> AuditEntry | None:
-        from accounts.audit import rows  # noqa: PLC0415 - see above
-
-        return rows.record_relation(instance, field, operation, changed)
+    ) -> None:
+        relation_changed.send(
+            type(instance), row=instance, field=field, operation=operation, others=changed
+        )
 
 
 class AuditEntry(models.Model):
@@ -59,6 +61,8 @@ class AuditEntry(models.Model):
     what they point to, and an entry without an object, such as a failed sign-in, has no place in
     it. Its signals, its differences and its masks are used.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     class Action:
         """The numbers by which django-auditlog says what happened to a row."""

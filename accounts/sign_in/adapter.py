@@ -12,7 +12,7 @@ from accounts.sign_in import attempts, journal
 from accounts.sign_in.backend import find_user
 
 
-class SignInAdapter(DefaultAccountAdapter):  # type: ignore[misc] - django-allauth has no types
+class SignInAdapter(DefaultAccountAdapter):
     """Nobody signs up; every guess at a password passes `attempts`."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

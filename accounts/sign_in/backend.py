@@ -26,4 +26,5 @@ class Backend(AuthenticationBackend):
     """django-allauth's backend, which takes as long for a name that nobody has as for another."""
 
     def _authenticate_by_username(self, username: str, password: str) -> AbstractBaseUser | None:
-        return self._check_password(find_user(username), password)
+        found: AbstractBaseUser | None = self._check_password(find_user(username), password)
+        return found

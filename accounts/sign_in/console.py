@@ -29,4 +29,5 @@ def logout(request: HttpRequest) -> HttpResponseBase:
 
 
 def password_change(request: HttpRequest) -> HttpResponseBase:
-    return HttpResponseRedirect(reverse("account_change_password"))
+    answer: HttpResponseBase = allauth_views.password_change(request)
+    return answer

@@ -7,7 +7,7 @@ from accounts.models import User
 from accounts.sign_in import attempts
 
 
-class PasswordForm(ChangePasswordForm):  # type: ignore[misc] - django-allauth has no types
+class PasswordForm(ChangePasswordForm):
     """Guesses at the current password are limited as at the door: the session may be stolen."""
 
     user: User

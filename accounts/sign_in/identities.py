@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.sign_in import journal
 
 
-class IdentityAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] - no types there
+class IdentityAdapter(DefaultSocialAccountAdapter):
     """
     An identity signs in as the user it is connected to, and makes no account.
 

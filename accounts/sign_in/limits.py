@@ -9,7 +9,7 @@ another. A right guess gives its claim back afterwards.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -81,7 +81,7 @@ def prune(*, now: datetime) -> int:
 
 
 def _claim_one(lane: Lane, now: datetime) -> bool:
-    values = {
+    values: dict[str, Any] = {
         "key": lane.key,
         "free": lane.free,
         "now": now,

@@ -58,9 +58,7 @@ def _factor_added(request: HttpRequest, user: User, authenticator: Authenticator
     known_device.remember(request, user)
 
 
-def _factor_removed(
-    request: HttpRequest, user: User, authenticator: Authenticator, **_: Any
-) -> None:
+def _factor_removed(request: HttpRequest, authenticator: Authenticator, **_: Any) -> None:
     journal.changed(request, authenticator.user, "second_factor.removed", kind=authenticator.type)
 
 

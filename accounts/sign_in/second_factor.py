@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
@@ -23,7 +23,7 @@ FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """What counts as a second factor; recovery codes only stand in for one of these."""
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc] - django-allauth has no types
+class SecondFactorAdapter(DefaultMFAAdapter):
     """Secrets of authenticator apps are stored encrypted: a copy of the database opens no account."""
 
     def get_totp_issuer(self) -> str:
@@ -62,15 +62,15 @@ class _Limited:
         return code
 
 
-class CodeForm(_Limited, AuthenticateForm):  # type: ignore[misc] - django-allauth has no types
+class CodeForm(_Limited, AuthenticateForm):
     """The second step of signing in."""
 
 
-class ConfirmationForm(_Limited, ReauthenticateForm):  # type: ignore[misc] - see above
+class ConfirmationForm(_Limited, ReauthenticateForm):
     """A code instead of the password, where a signed-in user confirms who they are."""
 
 
-class PasskeyForm(AddWebAuthnForm):  # type: ignore[misc] - django-allauth has no types
+class PasskeyForm(AddWebAuthnForm):
     """A new passkey, with which one may sign in without a password unless one says otherwise."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,26 +79,26 @@ class PasskeyForm(AddWebAuthnForm):  # type: ignore[misc] - django-allauth has n
         self.fields["passwordless"].initial = True
 
 
-class RenamePasskeyForm(EditWebAuthnForm):  # type: ignore[misc] - django-allauth has no types
+class RenamePasskeyForm(EditWebAuthnForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].label = _("Name of the key")
 
 
-def is_missing(user: AbstractBaseUser) -> bool:
+def is_missing(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether the installation demands a second factor of `user`, and there is none."""
     if not _is_demanded(user):
         return False
     return not Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
 
 
-def _is_demanded(user: AbstractBaseUser) -> bool:
+def _is_demanded(user: AbstractBaseUser | AnonymousUser) -> bool:
     demanded_of = settings.SIGN_IN.require_second_factor
     if demanded_of == "administrators":
         return is_administrator(user)
     return bool(demanded_of == "all")
 
 
-def is_administrator(user: AbstractBaseUser) -> bool:
+def is_administrator(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether `user` may administer the installation or a tenant."""
     return bool(getattr(user, "is_superuser", False) or getattr(user, "is_staff", False))

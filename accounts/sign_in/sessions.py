@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.client_address import client_address
-from accounts.models import User
+from accounts.models import BrowserSession, User
 from accounts.sign_in import journal
 
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -50,14 +50,14 @@ def note_use(request: HttpRequest, *, now: datetime) -> None:
         UserSession.objects.create_from_request(request)
 
 
-def alive(*, now: datetime) -> QuerySet[UserSession]:
+def alive(*, now: datetime) -> QuerySet[BrowserSession]:
     """Select the sessions that still sign somebody in."""
     stored = Session.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=now)
-    sessions: QuerySet[UserSession] = UserSession.objects.filter(Exists(stored))
+    sessions: QuerySet[BrowserSession] = BrowserSession.objects.filter(Exists(stored))
     return sessions
 
 
-def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[UserSession]:
+def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSession]:
     """Select the sessions that `user` may see and end: of everybody, for a superuser."""
     sessions = alive(now=timezone.now())
     if user.is_active and getattr(user, "is_superuser", False):
@@ -65,12 +65,12 @@ def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[UserSession]:
     return sessions.none()
 
 
-def of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[UserSession]:
+def of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSession]:
     """Select the sessions of `user` itself, the newest use first."""
     return alive(now=timezone.now()).filter(user_id=user.pk).order_by("-last_seen_at", "-pk")
 
 
-def end(request: HttpRequest, session: UserSession) -> None:
+def end(request: HttpRequest, session: BrowserSession) -> None:
     """End a session: its next request is one of somebody who has not signed in."""
     session.end()
     journal.changed(

@@ -6,6 +6,7 @@ names the variable; nothing falls back silently to a default.
 """
 
 from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -19,6 +20,7 @@ __all__ = [
     "S3",
     "Albums",
     "Api",
+    "Audit",
     "Cleanup",
     "Email",
     "Environment",

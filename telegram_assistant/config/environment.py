@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
@@ -27,6 +28,7 @@ class Environment:
     sign_in: SignIn
     oidc: Oidc
     email: Email
+    audit: Audit
 
 
 def read() -> Environment:
@@ -42,6 +44,7 @@ def read() -> Environment:
         "sign_in": SignIn,
         "oidc": Oidc,
         "email": Email,
+        "audit": Audit,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -21,7 +22,8 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     user = get_object_or_404(User, pk=request.user.pk)
     form = PreferencesForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
+        with transaction.atomic():  # with its entry in the audit
+            saved = form.save()
         # In the language that was chosen just now, in which the next page comes.
         with translation.override(saved.language or translation.get_language()):
             messages.success(request, str(_("Your settings are saved.")))

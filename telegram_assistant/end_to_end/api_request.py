@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from rest_framework.authtoken.models import Token
 
 from accounts.models import Membership, Tenant, User
+from events.outbound import OddHost, OutboundRefused, purposes
+from events.outbound.client import client
 from telegram_assistant.end_to_end.trial import StepFailed, Trial
 
 SECONDS: Final = 15.0
@@ -75,11 +77,9 @@ def _answer(trial: Trial, path: str, headers: Mapping[str, str]) -> tuple[int, s
     passed = {"Host": _host(), "X-Forwarded-Proto": "https" if settings.SECURE_SSL_REDIRECT else ""}
     sent = {name: value for name, value in {**headers, **passed}.items() if value}
     try:
-        # Without the proxies of the environment: the web server is near.
-        answer = httpx.get(
-            f"{trial.api_url.rstrip('/')}{path}", headers=sent, timeout=SECONDS, trust_env=False
-        )
-    except httpx.HTTPError as error:
+        with client(purposes.own_api(trial.api_url, seconds=SECONDS)) as asking:
+            answer = asking.get(f"{trial.api_url.rstrip('/')}{path}", headers=sent)
+    except (httpx.HTTPError, httpx.InvalidURL, OutboundRefused, OddHost) as error:
         raise StepFailed(
             _("the API at %(url)s is not reached: %(error)s")
             % {"url": trial.api_url, "error": error or type(error).__name__},

@@ -267,7 +267,7 @@ class TestWhoAsks:
 
     def test_a_session_needs_its_csrf_token_to_change_anything(self):
         client = Client(enforce_csrf_checks=True)
-        client.force_login(User.objects.create_user("operator", is_staff=True))
+        client.force_login(User.objects.create_superuser("operator"))
 
         answer = client.post("/api/fail", {"number": 1}, content_type="application/json")
 

@@ -9,12 +9,13 @@ from html import unescape
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import models
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.translation import override
 
-from accounts.models import Membership, Tenant, User
+from accounts.models import BrowserSession, Membership, Tenant, User
 from albums.models import MediaGroup
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
@@ -97,6 +98,14 @@ def _paid() -> PaidAnalysis:
     )  # fmt: skip
 
 
+def _session() -> None:
+    store = SessionStore()
+    store.create()
+    BrowserSession.objects.create(
+        user=make.superuser(), session_key=store.session_key, ip="203.0.113.9", user_agent="Firefox"
+    )
+
+
 FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Channel: lambda: make.post(of=make.channel()),
     Post: _post,
@@ -134,8 +143,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
         seen_at=MOMENT,
     ),
     Tenant: make.tenant,
-    Membership: lambda: Membership.objects.create(user=make.staff(), tenant=make.tenant()),
-    User: make.staff,
+    Membership: lambda: Membership.objects.create(user=make.superuser(), tenant=make.tenant()),
+    User: make.superuser,
+    BrowserSession: _session,
 }
 
 

@@ -365,12 +365,12 @@ class TestSessions:
         eve = Client(headers={"user-agent": "Eve/1.0"})
         sign_in(eve, "eve")
         sign_in(client)
-        page = client.get("/admin/usersessions/usersession/").content.decode()
+        page = client.get("/admin/accounts/browsersession/").content.decode()
         [pk] = re.findall(
             r'name="_selected_action" value="(\d+)"(?:(?!_selected_action).)*?eve', page, re.DOTALL
         )
 
-        client.post("/admin/usersessions/usersession/", {"action": "end", "_selected_action": [pk]})
+        client.post("/admin/accounts/browsersession/", {"action": "end", "_selected_action": [pk]})
 
         assert "Eve/1.0" in page
         assert eve.session.session_key not in page
@@ -381,7 +381,7 @@ class TestSessions:
         User.objects.create_user("eve", password=PASSWORD, is_staff=True)
         sign_in(client, "eve")
 
-        assert client.get("/admin/usersessions/usersession/").status_code == 403
+        assert client.get("/admin/accounts/browsersession/").status_code == 403
 
     @pytest.mark.parametrize(
         "model", ["mfa/authenticator", "account/emailaddress", "socialaccount/socialapp"]

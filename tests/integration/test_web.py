@@ -23,7 +23,7 @@ PATH = "/api/v1/storage/stats"
 @pytest.fixture
 def get():
     """An operator's request through the WSGI handler; Django's test client never closes."""
-    token = Token.objects.create(user=User.objects.create_user("ann", is_staff=True))
+    token = Token.objects.create(user=User.objects.create_superuser("ann"))
     application = get_wsgi_application()
     connection.close()
 
@@ -83,7 +83,7 @@ class TestWaitingDeliveries:
     @pytest.fixture
     def shown(self):
         def _():
-            return next(dashboard._deliveries()).value
+            return next(dashboard._deliveries(make.superuser())).value
 
         return _
 

@@ -499,6 +499,31 @@ class TestPlaces:
         assert read(ALLOWED_HOSTS=text).web.allowed_hosts == hosts
 
 
+class TestSigningIn:
+    def test_nothing_configured_means_neither_mail_nor_an_identity_provider(self, read):
+        env = read()
+
+        assert not env.email.configured
+        assert not env.oidc.configured
+        assert env.oidc.providers() == {}
+
+    def test_a_provider_of_identities_is_configured_whole_or_not_at_all(self, read, complaint):
+        assert "belong together" in complaint(OIDC_ISSUER_URL="https://id.example")
+
+        env = read(OIDC_CLIENT_ID="archive", OIDC_CLIENT_SECRET=SECRET)
+        [app] = env.oidc.providers()["openid_connect"]["APPS"]
+        assert app["settings"] == {"server_url": "https://id.example"}
+
+    @pytest.mark.parametrize("url", ["http://id.example", "ftp://id.example", "id.example"])
+    def test_it_is_asked_with_tls_only(self, complaint, url):
+        assert "https://" in complaint(
+            OIDC_ISSUER_URL=url, OIDC_CLIENT_ID="archive", OIDC_CLIENT_SECRET=SECRET
+        )
+
+    def test_a_mail_server_needs_a_sender(self, complaint):
+        assert "EMAIL_SENDER" in complaint(EMAIL_HOST="mail.example")
+
+
 class TestSecrets:
     def test_no_message_repeats_a_value(self, complaint):
         wrong = {name: SECRET for name in variables() if name not in FREE_TEXT}
@@ -536,6 +561,8 @@ FREE_TEXT = {
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",
     "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
+    "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME",
+    "EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_SENDER",
 }  # fmt: skip
 """Variables whose value may be any text."""
 

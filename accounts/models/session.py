@@ -1,0 +1,13 @@
+"""The sessions of django-allauth under a name of ours."""
+
+from allauth.usersessions.models import UserSession
+from django.utils.translation import gettext_lazy as _
+
+
+class BrowserSession(UserSession):
+    """A browser in which somebody is signed in; a row of django-allauth's table."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")

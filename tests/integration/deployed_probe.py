@@ -1,8 +1,8 @@
 """
 Asks an installation with DEPLOYED for answers of every kind, and prints them as JSON.
 
-In a process of its own: what is secure is decided when the settings load. Needs no database: one
-line of the answer of each request, `{name: {"status": …, "headers": …, "cookies": …}}`.
+In a process of its own: what is secure is decided when the settings load. What it prints is
+`{name: {"status": …, "headers": …, "cookies": …}}`.
 """
 
 import json
@@ -15,7 +15,7 @@ django.setup()
 
 HOST = "archive.example"
 ASKED = {
-    "door": ("/admin/login/", {}),
+    "door": ("/accounts/login/", {}),
     "page": ("/admin/", {}),
     "static": ("/static/console/console.css", {}),
     "missing": ("/nothing", {}),

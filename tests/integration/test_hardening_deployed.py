@@ -5,8 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
+from django.db import connection
+
+pytestmark = pytest.mark.django_db  # pytest-django makes a database only for those who say so
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_SECURE = ["not secure", "other host, not secure", "live, not secure"]
@@ -34,9 +38,22 @@ def run(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory) -> dict:
+def database(django_db_setup, django_db_blocker) -> str:
+    """The address of the test's database, for another process that only reads."""
+    with django_db_blocker.unblock():
+        given = connection.get_connection_params()
+    login = f"{given['user']}:{quote(given.get('password') or '', safe='')}".rstrip(":")
+    return f"postgresql://{login}@/{given['dbname']}?" + urlencode(
+        {name: given[name] for name in ("host", "port") if given.get(name)}
+    )
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory, database) -> dict:
     told = run(
-        "-m", "tests.integration.deployed_probe", env=environment(tmp_path_factory.mktemp("var"))
+        "-m",
+        "tests.integration.deployed_probe",
+        env=environment(tmp_path_factory.mktemp("var"), DATABASE_URL=database),
     )
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts.sign_in import limits, sessions
 from accounts.audit import pruning
+from accounts.sign_in import limits, sessions
 
 
 def clear_sessions(**_: Any) -> str:

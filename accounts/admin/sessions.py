@@ -40,13 +40,8 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
     actions = ("end",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BrowserSession]:
-        return _visible_sessions(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: BrowserSession | None = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        # Once each, though its user may belong to several tenants of whoever asks.
+        return sessions.visible_to(request.user).select_related("user").distinct()
 
     @admin.display(description=_("account"), ordering="user__username")
     def account(self, session: BrowserSession) -> str:
@@ -87,8 +82,3 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
-
-
-def _visible_sessions(request: HttpRequest) -> QuerySet[BrowserSession]:
-    """Select the sessions that whoever asks may see and end."""
-    return sessions.visible_to(request.user).select_related("user")

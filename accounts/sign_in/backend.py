@@ -3,6 +3,7 @@
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from accounts.backends import RoleBackend
 from accounts.models import User
 
 
@@ -22,8 +23,12 @@ def find_user(name: str) -> User | None:
     return found[0] if len(found) == 1 else None
 
 
-class Backend(AuthenticationBackend):
-    """django-allauth's backend, which takes as long for a name that nobody has as for another."""
+class Backend(RoleBackend, AuthenticationBackend):
+    """
+    Permissions by role, and passwords as django-allauth checks them.
+
+    A name that nobody has takes as long as another.
+    """
 
     def _authenticate_by_username(self, username: str, password: str) -> AbstractBaseUser | None:
         found: AbstractBaseUser | None = self._check_password(find_user(username), password)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import requests
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.shortcuts import render
 
 from accounts.models import User
 from accounts.sign_in import journal
+from events.outbound import purposes
+from events.outbound.requests_session import requests_session
 
 
 class IdentityAdapter(DefaultSocialAccountAdapter):
@@ -31,6 +34,10 @@ class IdentityAdapter(DefaultSocialAccountAdapter):
         if user is None:
             raise ImmediateHttpResponse(_refuse(request, sociallogin))
         sociallogin.connect(request, user)
+
+    def get_requests_session(self) -> requests.Session:
+        """Ask the provider through the guard of requests to the outside."""
+        return requests_session(purposes.identities(settings.OIDC.issuer_url))
 
     def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> Any:
         """Only what the environment configures: an app in the database would be a second door."""

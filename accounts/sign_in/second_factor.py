@@ -15,6 +15,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts import access
+from accounts.access import Action
 from accounts.models import User
 from accounts.sign_in import attempts
 
@@ -95,10 +97,5 @@ def is_missing(user: AbstractBaseUser | AnonymousUser) -> bool:
 def _is_demanded(user: AbstractBaseUser | AnonymousUser) -> bool:
     demanded_of = settings.SIGN_IN.require_second_factor
     if demanded_of == "administrators":
-        return is_administrator(user)
+        return access.may_anywhere(user, Action.ADMINISTER)
     return bool(demanded_of == "all")
-
-
-def is_administrator(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether `user` may administer the installation or a tenant."""
-    return bool(getattr(user, "is_superuser", False) or getattr(user, "is_staff", False))

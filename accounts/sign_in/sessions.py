@@ -12,6 +12,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import access
+from accounts.access import Action
 from accounts.client_address import client_address
 from accounts.models import BrowserSession, User
 from accounts.sign_in import journal
@@ -58,11 +60,16 @@ def alive(*, now: datetime) -> QuerySet[BrowserSession]:
 
 
 def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSession]:
-    """Select the sessions that `user` may see and end: of everybody, for a superuser."""
-    sessions = alive(now=timezone.now())
-    if user.is_active and getattr(user, "is_superuser", False):
+    """
+    Select the sessions that `user` may see and end.
+
+    Of everybody, for a superuser; for an administrator of a tenant, of its members who are no
+    superusers.
+    """
+    sessions = access.visible(alive(now=timezone.now()), user, Action.ADMINISTER)
+    if getattr(user, "is_superuser", False):
         return sessions
-    return sessions.none()
+    return sessions.filter(user__is_superuser=False)
 
 
 def of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSession]:

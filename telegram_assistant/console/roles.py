@@ -32,6 +32,7 @@ def register() -> None:
     allow(
         Action.ADMINISTER,
         "accounts.view_auditentry",
+        "accounts.view_browsersession",
         "accounts.view_user",
         "accounts.view_membership",
         "accounts.add_membership",

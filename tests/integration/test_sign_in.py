@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AuditEntry, User
+from accounts.models import AuditEntry, BrowserSession, Membership, User
+from tests import factories as make
 from tests.passkey import Passkey
 
 PASSWORD = "correct horse battery staple"
@@ -42,8 +43,13 @@ def signed_in(client):
     return "_auth_user_id" in client.session
 
 
+def entries():
+    """What was recorded, without the rows that the test made."""
+    return AuditEntry.objects.exclude(event__startswith="row.").order_by("id")
+
+
 def events():
-    return list(AuditEntry.objects.order_by("id").values_list("event", flat=True))
+    return list(entries().values_list("event", flat=True))
 
 
 class TestOneDoor:
@@ -138,7 +144,7 @@ class TestWhatIsWrittenDown:
     def test_a_sign_in_with_account_address_and_way(self, client, ann, caplog):
         sign_in(client, REMOTE_ADDR="203.0.113.9")
 
-        entry = AuditEntry.objects.get()
+        entry = entries().get()
         assert (entry.event, entry.actor_name, entry.after) == (
             "sign_in.succeeded", "ann", {"method": "password"},
         )  # fmt: skip
@@ -191,7 +197,7 @@ class TestSecondFactor:
         passkey.register()
 
         assert passkey.sign_in(client)["Location"] == HOME
-        assert AuditEntry.objects.get().after == {"method": "webauthn"}
+        assert entries().get().after == {"method": "webauthn"}
 
     def test_a_passkey_of_somebody_else_is_none(self, client, ann):
         passkey = Passkey(ann)
@@ -378,10 +384,30 @@ class TestSessions:
         assert client.get(HOME).status_code == 200
 
     def test_nobody_else_sees_the_page(self, client):
-        User.objects.create_user("eve", password=PASSWORD, is_staff=True)
-        sign_in(client, "eve")
+        eve = make.member("operator", make.tenant())
+        client.force_login(eve)
 
         assert client.get("/admin/accounts/browsersession/").status_code == 403
+
+    def test_an_administrator_of_a_tenant_sees_those_of_its_members_once_each(self, client, ann):
+        own, second, foreign = make.tenant(), make.tenant(), make.tenant()
+        member, stranger = make.member("viewer", own, second), make.member("viewer", foreign)
+        Membership.objects.create(user=ann, tenant=own)
+        for user in (member, stranger, ann):
+            browser = Client(headers={"user-agent": f"Browser of {user}"})
+            browser.force_login(user)
+            browser.get("/accounts/sessions/")
+        client.force_login(make.member("administrator", own, second))
+        page = client.get("/admin/accounts/browsersession/").content.decode()
+        ids = list(BrowserSession.objects.values_list("pk", flat=True))
+        client.post("/admin/accounts/browsersession/", {"action": "end", "_selected_action": ids})
+
+        assert page.count(f">Browser of {member}<") == 1
+        assert f"Browser of {stranger}" not in page
+        assert f"Browser of {ann}" not in page
+        left = set(BrowserSession.objects.values_list("user__username", flat=True))
+        assert {stranger.username, ann.username} <= left
+        assert member.username not in left
 
     @pytest.mark.parametrize(
         "model", ["mfa/authenticator", "account/emailaddress", "socialaccount/socialapp"]

@@ -27,9 +27,9 @@ def page(browser: Browser, live_server, tmp_path: Path) -> Iterator[Page]:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto("/admin/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "right horse")
-    page.click("[type=submit]")
+    page.fill("input[name=login]", "admin")
+    page.fill("input[name=password]", "right horse")
+    page.press("input[name=password]", "Enter")
     expect(page.locator("#user-tools")).to_contain_text("admin")
     yield page
     page.screenshot(path=tmp_path / "last.png", full_page=True)

@@ -179,6 +179,10 @@ def test_the_proxies_of_the_pages_speak_modern_tls_only(page):
         assert f"proxy_set_header {name} " in text
 
 
+def test_a_link_that_sets_a_password_is_good_for_an_hour_at_most():
+    assert settings.PASSWORD_RESET_TIMEOUT <= 3600
+
+
 def test_nobody_has_an_account_by_default():
     """No migration makes a user, and no fixture brings one."""
     migrations = [path.read_text() for path in ROOT.glob("*/migrations/*.py")]

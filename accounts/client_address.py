@@ -52,7 +52,7 @@ def network_of(address: str) -> str:
     """Return what one client has to itself: its IPv4 address, or its IPv6 network of 64 bits."""
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((int(parsed), _HOME_BITS), strict=False))
+        return str(ipaddress.IPv6Network((int(parsed), _HOME_BITS), strict=False))
     return _text(parsed)
 
 

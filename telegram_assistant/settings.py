@@ -5,6 +5,7 @@ from pathlib import Path
 
 import django_stubs_ext
 
+from accounts.rate_limits.rate import NONE as NO_RATES
 from events.logs import redaction
 from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
@@ -69,7 +70,7 @@ INSTALLED_APPS = [
     "accounts",
     "django_q",
     "rest_framework",
-    "rest_framework.authtoken",
+    "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
@@ -168,8 +169,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
-ACCOUNT_FORMS = {"change_password": "accounts.sign_in.forms.PasswordForm"}
-# `accounts.sign_in.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.pages.forms.PasswordForm"}
+# `accounts.sign_in.guesses.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
 # stay where no guess is limited, and are off where they would keep out whom ours lets in, such as
 # the owner of an account behind the address of an attacker.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
@@ -201,7 +202,7 @@ AUDITLOG_USE_BASE_MANAGER = True
 AUDITLOG_STORE_JSON_CHANGES = True
 AUDITLOG_DISABLE_ON_RAW_SAVE = True
 AUDITLOG_MASK_CALLABLE = "accounts.audit.values.hidden"
-MIGRATION_MODULES = {"auditlog": None}  # its own table is not used
+MIGRATION_MODULES = {"auditlog": None, "knox": None}  # their own tables are not used
 
 # --- Languages and times ------------------------------------------------------------------
 LANGUAGE_CODE = ENV.web.language_code
@@ -231,10 +232,16 @@ ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)
 
 # --- HTTP API -----------------------------------------------------------------------------------
 TRUSTED_PROXIES = ENV.api.trusted_proxies
+# Whoever asks through the web server is counted. Inside of a process (`e2e_vision`, tests) nobody is.
+API_RATES = ENV.api.rates() if metrics_folder.role == "web" else NO_RATES
+API_TOKEN_LIFETIME = timedelta(days=ENV.api.api_token_days)
+API_TOKEN_MAX_LIFETIME = timedelta(days=ENV.api.api_token_max_days)
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
+REST_KNOX = {"TOKEN_TTL": API_TOKEN_LIFETIME, "TOKEN_PREFIX": "ta_"}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",  # the first one words the 401
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.tokens.authentication.CountedToken",  # the first one words the 401
+        "accounts.tokens.authentication.CountedSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsMember"],
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],

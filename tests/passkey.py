@@ -52,7 +52,7 @@ class Passkey:
             "clientExtensionResults": {"credProps": {"rk": True}},
         }
         return Authenticator.objects.create(
-            user=self.user, type="webauthn", data={"name": "key", "credential": stored}
+            user=self.user, type="webauthn", data={"name": "Телефон", "credential": stored}
         )
 
     def sign_in(self, client: Client, **extra):

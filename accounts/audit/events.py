@@ -50,7 +50,6 @@ _DECLARED = (
     Event("account.linked", _("Account of an identity provider linked")),
     Event("account.unlinked", _("Account of an identity provider unlinked")),
     Event("session.ended", _("Session ended")),
-    Event("sessions.ended", _("Sessions ended")),
     # Tokens of the API.
     Event("token.issued", _("Token issued")),
     Event("token.revoked", _("Token revoked")),

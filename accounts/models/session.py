@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from allauth.usersessions.models import UserSession
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class BrowserSession(UserSession):
@@ -13,5 +13,5 @@ class BrowserSession(UserSession):
 
     class Meta:
         proxy = True
-        verbose_name = _("session")
-        verbose_name_plural = _("sessions")
+        verbose_name = pgettext_lazy("signing in", "session")
+        verbose_name_plural = pgettext_lazy("signing in", "sessions")

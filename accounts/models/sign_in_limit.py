@@ -11,7 +11,7 @@ class SignInLimit(models.Model):
     Wrong guesses under one key, and until when the next guess has to wait.
 
     The key names what is limited, such as `account:7`; names that nobody has are kept as a hash.
-    Only `accounts.sign_in.limits` writes rows.
+    Only `accounts.sign_in.guesses.limits` writes rows.
     """
 
     key = models.CharField(_("key"), primary_key=True, max_length=120)

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.client_address import client_address
 from accounts.models import User
-from accounts.sign_in import attempts, journal
+from accounts.sign_in import journal
 from accounts.sign_in.backend import find_user
+from accounts.sign_in.guesses import attempts
 
 
 class SignInAdapter(DefaultAccountAdapter):

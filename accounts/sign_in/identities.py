@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import requests
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
@@ -35,7 +34,7 @@ class IdentityAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(_refuse(request, sociallogin))
         sociallogin.connect(request, user)
 
-    def get_requests_session(self) -> requests.Session:
+    def get_requests_session(self) -> Any:
         """Ask the provider through the guard of requests to the outside."""
         return requests_session(purposes.identities(settings.OIDC.issuer_url))
 

@@ -6,6 +6,7 @@ it: otherwise it may be a password in the wrong field.
 """
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,7 +14,6 @@ from django.http import HttpRequest
 from accounts import audit
 from accounts.client_address import client_address
 from accounts.models import User
-from accounts.sign_in.limits import TooManyGuesses
 from events.metrics import series
 
 _log = logging.getLogger(__name__)
@@ -45,20 +45,21 @@ def code_failed(request: HttpRequest, user: User, *, kind: str) -> None:
     audit.record("second_factor.failed", target=user, after={"kind": kind})
 
 
-def limited(request: HttpRequest, user: User | None, refusal: TooManyGuesses) -> None:
+def limited(
+    request: HttpRequest, user: User | None, *, kind: str, until: datetime, is_first: bool
+) -> None:
     """
     A guess was not checked.
 
     Each is logged; the audit gets the first one of each wait, since an attack may bring thousands.
     """
-    kind = refusal.lane.key.partition(":")[0]
     _log.warning(
         "Sign-in limited: %s from %s, %s waits until %s",
-        user or NOBODY, client_address(request), kind, refusal.until.isoformat(timespec="seconds"),
+        user or NOBODY, client_address(request), kind, until.isoformat(timespec="seconds"),
     )  # fmt: skip
     ATTEMPTS.labels("limited").inc()
-    if refusal.refused == 1:
-        after = {"account": _named(user), "limit": kind, "until": refusal.until.isoformat()}
+    if is_first:
+        after = {"account": _named(user), "limit": kind, "until": until.isoformat()}
         audit.record("sign_in.limited", target=user, after=after)
 
 

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.sign_in import attempts, known_device, second_factor, sessions
+from accounts.sign_in import second_factor, sessions
+from accounts.sign_in.guesses import attempts, known_device
 
 _API = "/api/v"
 

@@ -12,7 +12,8 @@ from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 
 from accounts.models import User
-from accounts.sign_in import journal, known_device
+from accounts.sign_in import journal
+from accounts.sign_in.guesses import known_device
 
 
 def connect() -> None:

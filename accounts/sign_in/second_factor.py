@@ -12,14 +12,17 @@ from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
 from accounts.access import Action
 from accounts.models import User
-from accounts.sign_in import attempts
+from accounts.sign_in import journal
+from accounts.sign_in.guesses import attempts
 
+_SALT: Final = "accounts.sign_in.second_factor"
 PRODUCT: Final = "Telegram Assistant"
 FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """What counts as a second factor; recovery codes only stand in for one of these."""
@@ -48,7 +51,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 def _keys() -> MultiFernet:
     """Derive a key from each secret key of the installation; the first one encrypts."""
     known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    derived = [salted_hmac(__name__, "", secret=key, algorithm="sha256").digest() for key in known]
+    derived = [salted_hmac(_SALT, "", secret=key, algorithm="sha256").digest() for key in known]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 
@@ -99,3 +102,12 @@ def _is_demanded(user: AbstractBaseUser | AnonymousUser) -> bool:
     if demanded_of == "administrators":
         return access.may_anywhere(user, Action.ADMINISTER)
     return bool(demanded_of == "all")
+
+
+def remove_all_of(request: HttpRequest, user: User) -> int:
+    """Remove every factor of somebody who has lost them; returns how many there were."""
+    factors = list(Authenticator.objects.filter(user=user))
+    for factor in factors:
+        factor.delete()
+        journal.changed(request, user, "second_factor.removed", kind=factor.type)
+    return len(factors)

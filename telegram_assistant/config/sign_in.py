@@ -30,7 +30,7 @@ class Oidc(BaseSettings):
     issuer_url: str = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
-    name: str = "Single sign-on"
+    name: str = "SSO"
     match_email: bool = False
 
     @field_validator("issuer_url")

@@ -31,6 +31,7 @@ def register() -> None:
     )
     allow(
         Action.ADMINISTER,
+        "accounts.view_apitoken",
         "accounts.view_auditentry",
         "accounts.view_browsersession",
         "accounts.view_user",

@@ -14,9 +14,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework.authtoken.models import Token
 
 from accounts.models import Membership, Tenant, User
+from accounts.tokens.issue import Wish, issue
 from events.outbound import OddHost, OutboundRefused, purposes
 from events.outbound.client import client
 from telegram_assistant.end_to_end.trial import StepFailed, Trial
@@ -64,7 +64,8 @@ def _reader_of(tenant: Tenant) -> Iterator[str]:
     user = User.objects.create_user(f"{READER}{secrets.token_hex(8)}")
     try:
         Membership.objects.create(user=user, tenant=tenant)
-        yield Token.objects.create(user=user).key
+        wish = Wish(user=user, name=READER, tenant=tenant, lifetime=LEFT_OVER)
+        yield issue(wish, now=timezone.now())[1]
     finally:
         user.delete()
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Tenant
 from events.console import list_of
 from events.models import DeadLetter, OutboxEvent
 from media.posts import post_events
@@ -55,6 +55,7 @@ ACTIONS = {
 """Every action of a list in the console, and the event by which it is recorded."""
 READS = "changes nothing"
 COMMANDS = {
+    "api_token": "token.issued",
     "audit": READS,
     "demo": "import.started",
     "diag_locks": READS,
@@ -72,7 +73,6 @@ COMMANDS = {
     "reanalyze": "reanalysis.started",
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
-    "token": "token.issued",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
 }
@@ -308,6 +308,19 @@ class TestCommands:
             .exclude(object_kind="accounts.tenant")
             .exists()
         )
+
+    def test_what_is_done_for_a_user_is_told_with_that_user(self) -> None:
+        letter = make.dead_letter()
+        tenant = make.tenant()
+        OutboxEvent.objects.filter(pk=letter.event_id).update(tenant_id=str(tenant.pk))
+        alice = make.member("administrator", *Tenant.objects.all())
+
+        _quietly("events", "--as", alice.username, "replay", "--all")
+
+        entry = AuditEntry.objects.get(event="tasks.replayed")
+        assert (entry.actor_kind, entry.actor_id) == ("command", alice.pk)
+        assert entry.actor_name.startswith(f"{alice.username} (")
+        assert entry.actor_name.endswith(": events)")
 
     def test_writing_lifecycle_rules_is_told_and_showing_them_is_not(self, store) -> None:
         _quietly("sync_lifecycle", "--show")

@@ -230,6 +230,24 @@ class TestSecondFactor:
         assert not any(app.validate_code(code) for code in known)
         settings.SECRET_KEY_FALLBACKS = []
 
+    def test_a_superuser_removes_those_of_somebody_who_has_lost_them(self, client, ann):
+        bob = User.objects.create_user("bob", password=PASSWORD)
+        totp.TOTP.activate(bob, totp.generate_totp_secret())
+        Passkey(bob).register()
+        asked = {"action": "remove_second_factors", "_selected_action": [bob.pk]}
+        tenant = make.tenant()
+        Membership.objects.create(user=bob, tenant=tenant)
+        administrator = Client()
+        administrator.force_login(make.member("administrator", tenant))
+        administrator.post("/admin/accounts/user/", asked)
+        before = Authenticator.objects.filter(user=bob).count()
+        client.force_login(ann)
+        client.post("/admin/accounts/user/", asked)
+
+        assert before == 2
+        assert not Authenticator.objects.filter(user=bob).exists()
+        assert events().count("second_factor.removed") == 2
+
     @pytest.mark.parametrize("demanded", ["administrators", "all"])
     def test_where_it_is_demanded_nothing_else_opens_before(self, client, ann, settings, demanded):
         settings.SIGN_IN = settings.SIGN_IN.model_copy(update={"require_second_factor": demanded})

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry, SignInLimit, User
-from accounts.sign_in import limits
-from accounts.sign_in.limits import Lane, TooManyGuesses
+from accounts.sign_in.guesses import limits
+from accounts.sign_in.guesses.limits import Lane, TooManyGuesses
 from tests.concurrency import together
 from tests.passkey import Passkey
 
@@ -45,7 +45,7 @@ def clock(monkeypatch):
             self.now += timedelta(**by)
 
     clock = Clock()
-    monkeypatch.setattr("accounts.sign_in.attempts.timezone.now", lambda: clock.now)
+    monkeypatch.setattr("accounts.sign_in.guesses.attempts.timezone.now", lambda: clock.now)
     return clock
 
 

@@ -3,12 +3,15 @@ from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from accounts.access import Action, visible
+from accounts.acting import acting_user
 from accounts.audit.events import EVENTS
+from accounts.management.acting_command import ActingCommand
 from accounts.models import AuditEntry
 from events.management.tables import table
 
@@ -16,8 +19,10 @@ MOST = 10_000
 """Entries that one call prints; `--before` goes on with older ones."""
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Show who did what, newest first."
+    needs = Action.ADMINISTER
+    of_one_tenant = True  # entries of the tenants that the user administers
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -44,7 +49,9 @@ class Command(BaseCommand):
 
 
 def _chosen(options: dict[str, Any]) -> QuerySet[AuditEntry]:
-    found = AuditEntry.objects.order_by("-pk")
+    user = acting_user()
+    entries = AuditEntry.objects.order_by("-pk")
+    found = visible(entries, user, Action.ADMINISTER) if user else entries
     if options["since"]:
         found = found.filter(at__gte=options["since"])
     if code := options["event"]:

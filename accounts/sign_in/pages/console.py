@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts.sign_in import views
+from accounts.sign_in.pages import views
 
 
 def login(request: HttpRequest) -> HttpResponseBase:

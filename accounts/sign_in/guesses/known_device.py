@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from accounts.models import User
 
 MAX_AGE_SECONDS: Final = 180 * 24 * 3600
-_SALT: Final = "accounts.sign_in.known_device"
+_SALT: Final = "accounts.sign_in.guesses.known_device"
 _PENDING: Final = "_known_device_of"
 
 

@@ -20,9 +20,10 @@ from django.utils.translation import ngettext
 
 from accounts.client_address import client_address, network_of
 from accounts.models import User
-from accounts.sign_in import journal, limits
-from accounts.sign_in.known_device import device_of
-from accounts.sign_in.limits import Lane, TooManyGuesses
+from accounts.sign_in import journal
+from accounts.sign_in.guesses import limits
+from accounts.sign_in.guesses.known_device import device_of
+from accounts.sign_in.guesses.limits import Lane, TooManyGuesses
 
 RETRY_AFTER: Final = "sign_in_retry_after"
 """Attribute of a request that was refused: seconds after which a guess is checked again."""
@@ -95,7 +96,10 @@ def _claim(request: HttpRequest, user: User | None, attempt: Attempt) -> Attempt
     try:
         limits.claim((*attempt.shared, attempt.own), now=timezone.now())
     except TooManyGuesses as refusal:
-        journal.limited(request, user, refusal)
+        kind = refusal.lane.key.partition(":")[0]
+        journal.limited(
+            request, user, kind=kind, until=refusal.until, is_first=refusal.refused == 1
+        )
         raise _answer(request, refusal) from refusal
     return attempt
 

@@ -4,7 +4,7 @@ from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
 
 from accounts.models import User
-from accounts.sign_in import attempts
+from accounts.sign_in.guesses import attempts
 
 
 class PasswordForm(ChangePasswordForm):

@@ -9,7 +9,7 @@ from allauth.account import views as allauth_views
 from allauth.urls import build_provider_urlpatterns
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from accounts.sign_in import views
+from accounts.sign_in.pages import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", allauth_views.login, name="account_login"),

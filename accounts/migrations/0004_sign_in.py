@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_audit"),
+        ("accounts", "0003_api_tokens"),
         ("usersessions", "0001_initial"),
     ]
 

@@ -81,6 +81,7 @@ def test_no_other_page_breaks_the_policy(visit, post):
         page_of(type(of), of.pk),
         reverse("admin:storage_quota_cleanup"),
         reverse("my_settings"),
+        "/admin/my-tokens/",
         reverse("admin:password_change"),
         reverse("admin:auth_group_add"),
         reverse("admin:accounts_tenant_history", args=[of.tenant_id]),

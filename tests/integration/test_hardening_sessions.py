@@ -110,7 +110,7 @@ def test_an_account_that_is_closed_is_refused_with_its_next_request(browser_of, 
 
 
 @pytest.mark.xfail(
-    reason="accounts.sign_in.known_device: its cookie has no prefix yet", strict=False
+    reason="accounts.sign_in.guesses.known_device: its cookie has no prefix yet", strict=False
 )
 def test_every_cookie_of_signing_in_is_tied_to_this_host(owner, settings):
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True

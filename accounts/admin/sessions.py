@@ -1,6 +1,5 @@
 """The console's page of sessions: whose there are, and ending them."""
 
-from datetime import datetime
 from typing import Any
 
 from allauth.account import admin as _account_pages  # noqa: F401 - registers pages, see below
@@ -19,7 +18,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import BrowserSession
 from accounts.sign_in import sessions
-from events.console import BigTableAdmin, NothingEditable
+from events.console import BigTableAdmin, NothingEditable, short_time
 
 # django-allauth's own pages would show keys of sessions and secrets of second factors, and let
 # people add addresses and identities that nobody has verified.
@@ -56,14 +55,12 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
         return str(session.ip)
 
     @admin.display(description=_("last use"), ordering="last_seen_at")
-    def last_use(self, session: BrowserSession) -> datetime:
-        last: datetime = session.last_seen_at
-        return last
+    def last_use(self, session: BrowserSession) -> str:
+        return short_time(session.last_seen_at)
 
     @admin.display(description=_("since"), ordering="created_at")
-    def since(self, session: BrowserSession) -> datetime:
-        first: datetime = session.created_at
-        return first
+    def since(self, session: BrowserSession) -> str:
+        return short_time(session.created_at)
 
     @admin.display(description=_("this browser"), boolean=True)
     def this_browser(self, session: BrowserSession) -> bool:

@@ -11,6 +11,7 @@ from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
 from telegram_assistant.logs.secrets import secrets_of
 from telegram_assistant.metrics import folder as metrics_folder
+from telegram_assistant.security import content_policy
 
 django_stubs_ext.monkeypatch()
 
@@ -26,14 +27,36 @@ SECRET_KEY = (
     if ENV.web.django_secret_key
     else secret_key.read_or_make(VAR_DIR)
 )
-DEBUG = ENV.web.debug
+DEBUG, DEPLOYED = ENV.web.debug, ENV.web.deployed
 ALLOWED_HOSTS = ENV.web.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
-SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
+IS_HTTPS = ENV.web.is_https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = int(ENV.web.hsts_for.total_seconds())
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.web.hsts_subdomains
+# A proxy on this host is believed by gunicorn; one elsewhere only where the installation says so.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.api.trusted_proxies else None
 SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^health"]  # asked on this host, behind the proxy
+# Preloading (W021) is asked of the makers of browsers, for a whole domain and nearly for good: it
+# is for the owner of the domain to decide, not for a program. W005: HSTS_SUBDOMAINS says no.
+SILENCED_SYSTEM_CHECKS = ["security.W021"] + ["security.W005"] * (not ENV.web.hsts_subdomains)
+# Browsers take a cookie with this prefix from this very host only, and through HTTPS.
+COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # no page of ours reads it: forms and Swagger UI carry the token
+# Not Strict: whoever follows a link to the console from a chat would seem to be signed out.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that a link which sets a password is good for
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": content_policy.directives(
+        pictures_from=content_policy.bucket_origins(ENV.s3), https=IS_HTTPS
+    )
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a request's body, of whichever kind
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes any
 AUTH_USER_MODEL = "accounts.User"
 
 # --- Apps ------------------------------------------------------------------------------
@@ -50,6 +73,7 @@ INSTALLED_APPS = [
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "auditlog",
     "allauth",
     "allauth.account",
@@ -69,6 +93,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
     "telegram_assistant.logs.access.AccessMiddleware",
+    "telegram_assistant.security.headers.HeadersMiddleware",
+    "telegram_assistant.security.policy_middleware.PolicyMiddleware",
+    "telegram_assistant.security.body_limit.BodyLimitMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,6 +125,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
             ],
         },
     },
@@ -140,7 +168,7 @@ ACCOUNT_SESSION_REMEMBER = True  # a session has one length, and no box to tick
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if ENV.web.https_only else "http"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
 ACCOUNT_FORMS = {"change_password": "accounts.sign_in.pages.forms.PasswordForm"}
 # `accounts.sign_in.guesses.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
 # stay where no guess is limited, and are off where they would keep out whom ours lets in, such as
@@ -189,6 +217,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is absent
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no business with our scripts
 OBJECTS_DIR = VAR_DIR / "objects"
 
 # --- This product ------------------------------------------------------------------------
@@ -218,7 +247,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "telegram_assistant.api.pages.BrowsableAPI",
     ],
     "DEFAULT_PAGINATION_CLASS": "telegram_assistant.api.pagination.PageNumbers",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

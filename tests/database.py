@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -34,8 +35,9 @@ def make_room_for_a_run() -> Path:
     temporary = Path(tempfile.gettempdir())
     for folder in temporary.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("_")[0]
-        if folder.owner() == temporary.owner() and not psutil.pid_exists(int(pid)):
-            _remove(folder)  # of a run that was killed
+        with suppress(FileNotFoundError):  # another run, beginning now, was faster
+            if folder.owner() == temporary.owner() and not psutil.pid_exists(int(pid)):
+                _remove(folder)  # of a run that was killed
     room = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}_"))
     # After the note that the embedded server's package makes at exit, for this came first.
     atexit.register(_remove, room)
@@ -46,7 +48,9 @@ def _remove(room: Path) -> None:
     for data_dir in room.glob("*/postgres"):
         if server.running_socket(data_dir):
             server.stop_postgres(data_dir)
-    shutil.rmtree(room)
+    mine = room.with_name(f"{PREFIX}{os.getpid()}_{room.name}")  # of several, one renames it
+    room.rename(mine)
+    shutil.rmtree(mine)
 
 
 def start_forgetful(data_dir: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
@@ -52,6 +53,22 @@ class TenantPages(ModelAdmin[Any]):
         allowed = access.visible(queryset, request.user, action or Action.ADMINISTER)
         return super().response_action(request, allowed, *rest)
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *rest: Any, **more: Any
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, *rest, **more)
+        except PermissionDenied as refusal:
+            raise self._refused(request, object_id) from refusal
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, *rest: Any, **more: Any
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, *rest, **more)
+        except PermissionDenied as refusal:
+            raise self._refused(request, object_id) from refusal
+
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
@@ -65,6 +82,12 @@ class TenantPages(ModelAdmin[Any]):
     ) -> HttpResponseBase:
         """Answer 404, where Django redirects to the first page with a message."""
         raise Http404(_("There is no such row."))
+
+    def _refused(self, request: HttpRequest, object_id: str | None) -> Exception:
+        """Return the 403; about a row of which the user may not know, the 404 of one that is not."""
+        if object_id is None or self.get_object(request, unquote(object_id)) is not None:
+            return PermissionDenied()
+        return Http404(_("There is no such row."))
 
     def _needed(self, verb: str) -> Action | None:
         return permission_table.action_of(self._permission(verb))

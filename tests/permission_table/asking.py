@@ -1,9 +1,9 @@
 """Ask the product over HTTP as each asker, and read its answers."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.contrib import admin
 from django.db import connection
@@ -48,10 +48,14 @@ class Reply:
             return DONE
         return {403: FORBIDDEN, 404: UNKNOWN}[self.status]
 
-    def without(self, *named: Any) -> tuple[int, bytes, dict[str, str]]:
-        """The answer, but what the asker said himself and what differs from one to the next."""
-        body, headers = FLEETING.sub(b"", self.body), dict(self.headers)
-        for name in map(str, named):
+    def unlike(self, other: "Reply", own_name: Any, its_name: Any) -> str:
+        """How two answers differ, but in what each asker named and what is new in each answer."""
+        mine, its = self._without(own_name), other._without(its_name)
+        return "" if mine == its else f"{str(mine)[:300]} … {str(its)[:300]}"
+
+    def _without(self, named: Any) -> tuple[int, bytes, dict[str, str]]:
+        body, headers = FLEETING.sub(b"", self.body), self.headers
+        for name in {str(named), quote(str(named), safe=""), quote(str(named))}:
             body = body.replace(name.encode(), b"*")
             headers = {key: value.replace(name, "*") for key, value in headers.items()}
         return self.status, body, headers
@@ -111,10 +115,6 @@ def state(*without: str) -> dict[str, str]:
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {table for table, rows in after.items() if before[table] != rows}
-
-
-def digest(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()[:12]
 
 
 def registered() -> dict[str, Any]:

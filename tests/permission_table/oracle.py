@@ -160,14 +160,10 @@ def page(asker: Asker, kind: Kind, name: str, whose: str) -> Answer:
     """Return what a page of the console answers; lists and forms of new rows are of NOBODY."""
     if not asker.admitted:
         return LOGIN
-    knows_kind = asker.may(kind.see, ALL) if kind.shared else asker.may_somewhere(kind.see)
-    if name == "list":
-        return DONE if knows_kind else FORBIDDEN
-    if name == "add":
-        may = asker.may(kind.add, ALL) if kind.shared else asker.may_somewhere(kind.add)
+    if name in {"list", "add"}:
+        needed = kind.see if name == "list" else kind.add
+        may = asker.may(needed, ALL) if kind.shared else asker.may_somewhere(needed)
         return DONE if may else FORBIDDEN
-    if not knows_kind:
-        return FORBIDDEN  # to every row, those that do not exist included
     if not asker.may(kind.see, whose):
         return UNKNOWN
     needed = {"change": kind.change, "delete": kind.delete}.get(name, kind.see)

@@ -44,9 +44,11 @@ class Reply:
     def answer(self) -> Answer:
         if self.status == 401 or (self.status == 302 and "login" in self.headers["Location"]):
             return LOGIN
-        if self.status in {200, 302, 304}:
-            return DONE
-        return {403: FORBIDDEN, 404: UNKNOWN}[self.status]
+        if self.status == 422 and b'"does_not_exist"' in self.body:
+            return UNKNOWN  # named in a body, where 404 would be about the address
+        if self.status == 503 and b'"unhealthy"' in self.body:
+            return DONE  # no worker runs, and the asker may know
+        return {200: DONE, 302: DONE, 304: DONE, 403: FORBIDDEN, 404: UNKNOWN}[self.status]
 
     def unlike(self, other: "Reply", own_name: Any, its_name: Any) -> str:
         """How two answers differ, but in what each asker named and what is new in each answer."""

@@ -3,10 +3,11 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Action, visible
@@ -55,3 +56,11 @@ class AccountAdmin(UserAdmin[User]):
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""  # noqa: A002 - Django's name
+    ) -> HttpResponse:
+        """Answer 404 about accounts of which the reader may not know, before 403 about others."""
+        if self.get_object(request, unquote(id)) is None:
+            raise Http404(_("There is no such row."))
+        return super().user_change_password(request, id, form_url)

@@ -2,14 +2,21 @@
 
 from typing import Any, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access, permission_table
@@ -45,12 +52,17 @@ class TenantPages(ModelAdmin[Any]):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *rest: Any
     ) -> HttpResponse | None:
-        """Hand the action only rows that may be changed; says so if some were chosen that may not."""
+        """Hand the action only rows that may be changed; without any, it is not begun."""
         name = request.POST.get("action", "")
         action = self._needed("delete") if name == DELETE_SELECTED else Action.OPERATE
         if action is None and not request.user.is_superuser:
             raise PermissionDenied
         allowed = access.visible(queryset, request.user, action or Action.ADMINISTER)
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        is_all = request.POST.get("select_across") == "1"
+        if chosen and not (allowed if is_all else allowed.filter(pk__in=chosen)).exists():
+            messages.warning(request, _("There are no such rows."))
+            return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, allowed, *rest)
 
     def changeform_view(

@@ -53,7 +53,11 @@ class Reply:
     def unlike(self, other: "Reply", own_name: Any, its_name: Any) -> str:
         """How two answers differ, but in what each asker named and what is new in each answer."""
         mine, its = self._without(own_name), other._without(its_name)
-        return "" if mine == its else f"{str(mine)[:300]} … {str(its)[:300]}"
+        if mine == its:
+            return ""
+        lines = [dict.fromkeys(one[1].split(b"\n")) for one in (mine, its)]
+        only = [[line for line in lines[n] if line not in lines[1 - n]][:9] for n in (0, 1)]
+        return f"{mine[0]}, {mine[2]}, {only[0]} … {its[0]}, {its[2]}, {only[1]}"
 
     def _without(self, named: Any) -> tuple[int, bytes, dict[str, str]]:
         body, headers = FLEETING.sub(b"", self.body), self.headers

@@ -98,12 +98,17 @@ def _user(world: World, asker: Any) -> Any:
     return user
 
 
-def fill(tenant: Tenant, word: str) -> Rows:
-    """Make one row of each kind and more, with `word` in each text that may be any text."""
+def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
+    """
+    Make one row of each kind and more, with `word` in each text that may be any text.
+
+    A tenant may be filled again for a later day.
+    """
     channel = make.channel(owner=tenant)
     bodies = (make.picture("navy", size=(40 + len(word), 30 + n)) + word.encode() for n in range(3))
     media = [make.media_object(owner=tenant, body=body, stored=True) for body in bodies]
-    media.append(make.media_object(owner=tenant, body=SHARED_PICTURE, stored=True))
+    shared = SHARED_PICTURE + b"again" * days_later
+    media.append(make.media_object(owner=tenant, body=shared, stored=True))
     post = make.post(of=channel, media=[media[0], media[3]])
     album = make.album(of=channel, pictures=media[1:3])
     enrichment = make.enrichment(
@@ -126,7 +131,9 @@ def fill(tenant: Tenant, word: str) -> Rows:
         "vision.picturedistinction": make.distinction(owner=tenant),
         "vision.paidanalysis": _paid(tenant, media[1], post),
         "vision.tokenbudget": TokenBudget.objects.create(
-            tenant=tenant, day=make.NOW.date(), used_tokens=41_414_141 + len(word)
+            tenant=tenant,
+            day=make.NOW.date() + timedelta(days=days_later),
+            used_tokens=41_414_141 + len(word),
         ),
         "events.delivery": delivery,
         "events.deadletter": DeadLetter.objects.get(pk=dead.pk),

@@ -30,13 +30,16 @@ def grants_of(user: User) -> Grants:
     """Return what `user` may do; kept on the object, so one query per request."""
     known = getattr(user, "_grants", None)
     if known is None:
-        known = user._grants = _read(user)  # type: ignore[union-attr]  # noqa: SLF001
+        limit = getattr(user, "_restriction", None)
+        known = _read(user).limited_to(limit) if limit else _read(user)
+        user._grants = known  # type: ignore[union-attr]  # noqa: SLF001
     return known
 
 
 def restrict(user: User, limit: Restriction) -> None:
     """Allow this user object no more than `limit`, whatever its roles; superusers included."""
-    user._grants = grants_of(user).limited_to(limit)  # type: ignore[union-attr]  # noqa: SLF001
+    user._restriction = limit  # type: ignore[union-attr]  # noqa: SLF001
+    forget_grants(user)
 
 
 def may(user: User, action: Action, tenant: Tenant | UUID) -> bool:
@@ -107,5 +110,5 @@ def _is_many(model: type[Model], path: str) -> bool:
 
 
 def forget_grants(user: Any) -> None:
-    """Read the rights of this user object again at the next question."""
-    user.__dict__.pop("_grants", None)
+    """Read the rights of this user object again at the next question; a restriction stays."""
+    user._grants = None  # noqa: SLF001 - on the object, also where it is loaded lazily

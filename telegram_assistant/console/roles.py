@@ -31,6 +31,9 @@ def register() -> None:
     )
     allow(
         Action.ADMINISTER,
+        "accounts.view_apitoken",
+        "accounts.view_auditentry",
+        "accounts.view_browsersession",
         "accounts.view_user",
         "accounts.view_membership",
         "accounts.add_membership",

@@ -128,6 +128,13 @@ class TestRestrictions:
         assert access.may_everywhere(operator, Action.VIEW)
         assert not access.may_everywhere(operator, Action.OPERATE)
 
+    def test_reading_the_rights_again_lifts_no_restriction(self, alices, operator):
+        access.restrict(operator, Restriction(Action.VIEW))
+
+        access.forget_grants(operator)
+
+        assert not access.may_everywhere(operator, Action.OPERATE)
+
     def test_a_token_of_one_tenant_sees_nothing_of_the_installation(self, alices, bobs, operator):
         access.restrict(operator, Restriction(Action.ADMINISTER, bobs.pk))
 

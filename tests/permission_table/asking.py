@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import AuditEntry
+from accounts.models.rate_limit import RateLimit
 from tests.permission_table.oracle import (
     DONE,
     FORBIDDEN,
@@ -31,6 +34,13 @@ HEADERS: Final = (
     "Content-Type", "Cache-Control", "ETag", "Last-Modified", "Location", "WWW-Authenticate",
     "Content-Disposition", "Retry-After",
 )  # fmt: skip
+
+
+TRACES: Final = {
+    "django_session", "django_admin_log", "cache_entry", AuditEntry._meta.db_table,
+    UserSession._meta.db_table, RateLimit._meta.db_table,
+}  # fmt: skip
+"""Tables that say who asked for what."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +116,8 @@ def address_of(kind: str, page: str, key: Any = None) -> str:
 
 
 def state(*without: str) -> dict[str, str]:
-    """A hash of each table's rows; sessions and the pages' own diary are left out."""
-    ignored = {"django_session", "django_admin_log", "cache_entry", *without}
+    """A hash of each table's rows, but of those in which each request may leave its trace."""
+    ignored = {*TRACES, *without}
     tables = [t for t in connection.introspection.table_names() if t not in ignored]
     parts = (
         f"SELECT '{table}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"

@@ -43,11 +43,10 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/vision/stats": API,
     "api/schema/": OWN_ACCOUNT,
     "api/docs/": OWN_ACCOUNT,
-    "api/auth/login/": ANYBODY,
-    "api/auth/logout/": OWN_ACCOUNT,
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/my-settings/": CONSOLE,
+    "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
     "admin/logout/": OWN_ACCOUNT,
     "admin/password_change/": CONSOLE,
@@ -61,6 +60,39 @@ ADDRESSES: Final[dict[str, str]] = {
     "admin/media/mediaobject/<uuid:media_id>/content/": MEDIA,
     "admin/storage_quota/tenantusage/cleanup/": API,
     "admin/accounts/user/<id>/password/": GENERATED,
+    # Signing in, and what everybody does with the own account.
+    "accounts/login/": ANYBODY,
+    "accounts/logout/": ANYBODY,
+    "accounts/inactive/": ANYBODY,
+    "accounts/signup/": ANYBODY,
+    "accounts/password/reset/": ANYBODY,
+    "accounts/password/reset/done/": ANYBODY,
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$": ANYBODY,
+    "accounts/password/reset/key/done/": ANYBODY,
+    "accounts/2fa/authenticate/": ANYBODY,
+    "accounts/2fa/webauthn/login/": ANYBODY,
+    "accounts/identities/login/cancelled/": ANYBODY,
+    "accounts/identities/login/error/": ANYBODY,
+    "accounts/identities/signup/": ANYBODY,
+    "accounts/oidc/(?P<provider_id>[^/]+)/login/": ANYBODY,
+    "accounts/oidc/(?P<provider_id>[^/]+)/login/callback/": ANYBODY,
+    "accounts/reauthenticate/": OWN_ACCOUNT,
+    "accounts/password/change/": OWN_ACCOUNT,
+    "accounts/password/none/": OWN_ACCOUNT,
+    "accounts/sessions/": OWN_ACCOUNT,
+    "accounts/identities/": OWN_ACCOUNT,
+    "accounts/2fa/": OWN_ACCOUNT,
+    "accounts/2fa/reauthenticate/": OWN_ACCOUNT,
+    "accounts/2fa/totp/activate/": OWN_ACCOUNT,
+    "accounts/2fa/totp/deactivate/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/generate/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/download/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/add/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/reauthenticate/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": OWN_ACCOUNT,
 }
 
 
@@ -120,5 +152,3 @@ CALLS: Final = (
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
 )  # fmt: skip
-
-ASKED_OF_ALL: Final = (ALL,)

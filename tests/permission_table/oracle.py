@@ -57,6 +57,19 @@ class Asker:
         return any(self.may(right, one) for one in TENANTS)
 
 
+@dataclass(frozen=True)
+class Token(Asker):
+    """Somebody who asks by a token of the API, which may allow less than its owner may do."""
+
+    scope: Right = VIEW
+    only: str = ""
+    """The tenant for which it is; empty: all of its owner's."""
+
+    def may(self, right: Right, whose: str) -> bool:
+        within = right <= self.scope and self.only in {"", whose}
+        return within and super().may(right, whose)
+
+
 ASKERS: Final = (
     Asker("anonymous", signed_in=False),
     Asker("stranger"),
@@ -124,7 +137,13 @@ KINDS: Final[dict[str, Kind]] = {
     "accounts.membership": Kind(
         ADMINISTER, ADMINISTER, ADMINISTER, ADMINISTER, actions={"delete_selected": ADMINISTER}
     ),
-    "accounts.user": Kind(ADMINISTER, ROOT, ROOT, ROOT, actions={"delete_selected": ROOT}),
+    "accounts.user": Kind(
+        ADMINISTER, ROOT, ROOT, ROOT,
+        actions={"delete_selected": ROOT, "remove_second_factors": ROOT},
+    ),
+    "accounts.browsersession": Kind(ADMINISTER, actions={"end": ADMINISTER}),
+    "accounts.apitoken": Kind(ADMINISTER, actions={"revoke": ADMINISTER}),
+    "accounts.auditentry": Kind(ADMINISTER),
     # What all tenants share needs the right in every tenant.
     "storage_quota.bucketstate": Kind(VIEW, shared=True),
     "storage_quota.integritycheck": Kind(VIEW, shared=True),
@@ -149,7 +168,6 @@ KINDS: Final[dict[str, Kind]] = {
         actions={"delete_selected": ROOT, "resubmit_task": OPERATE},
     ),
     "auth.group": Kind(ROOT, ROOT, ROOT, ROOT, shared=True, actions={"delete_selected": ROOT}),
-    "authtoken.tokenproxy": Kind(ROOT, ROOT, NEVER, ROOT, shared=True),
 }  # fmt: skip
 
 PAGES_OF_A_ROW: Final = ("look", "change", "delete", "history")

@@ -3,6 +3,7 @@
 import hashlib
 
 from accounts.models import Tenant
+from tests.permission_table.asking import TRACES
 from tests.permission_table.world import rows_of
 
 
@@ -11,6 +12,6 @@ def contents(tenant: Tenant) -> str:
     rows = sorted(
         repr((row._meta.label, [(f.attname, getattr(row, f.attname)) for f in row._meta.concrete_fields
         if f.attname != "last_login"]))
-        for row in rows_of(tenant)
+        for row in rows_of(tenant) if row._meta.db_table not in TRACES
     )  # fmt: skip
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -6,14 +6,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import DataError, IntegrityError, models, transaction
+from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
-from rest_framework.authtoken.models import TokenProxy
+from knox.models import get_digest_token
 
-from accounts.models import Membership, Tenant
+from accounts import audit
+from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
+from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from albums.models import MediaGroup
 from events.models import DeadLetter
 from media.models import MediaObject, Post
@@ -79,6 +84,7 @@ def build() -> World:
         rows = fill(world.tenants[name], WORDS[name])
         rows["accounts.user"] = world.users["viewer" if name == "A" else "viewer of B"]
         rows["accounts.membership"] = rows["accounts.user"].memberships.get()
+        rows |= _of_account(rows["accounts.user"], world.tenants[name], WORDS[name])
         for kind, row in rows.items():
             world.rows.setdefault(kind, {})[name] = row
     for kind, row in _installation().items():
@@ -150,6 +156,31 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
     return rows
 
 
+def _of_account(user: Any, tenant: Tenant, word: str) -> Rows:
+    """A session, a token and an entry of the audit, which the people of a tenant leave behind."""
+    session = SessionStore()
+    session.create()
+    browser = UserSession.objects.create(
+        user=user, session_key=session.session_key, ip="192.0.2.1", user_agent=f"{word} browser"
+    )
+    audit.record("tasks.replayed", target=tenant, tenant=tenant, before={"seen": word})
+    return {
+        "accounts.browsersession": BrowserSession.objects.get(pk=browser.pk),
+        "accounts.apitoken": token_of(user, scope="read", tenant=tenant, name=word)[0],
+        "accounts.auditentry": AuditEntry.objects.filter(tenant=tenant).latest("pk"),
+    }
+
+
+def token_of(user: Any, *, scope: str, tenant: Tenant | None, name: str) -> tuple[ApiToken, str]:
+    """Make a token, also one that says more than its owner may do."""
+    digest, secret = get_digest_token(PREFIX)
+    token = ApiToken.objects.create(
+        digest=digest, token_key=secret[:SHOWN_CHARS], user=user, created=timezone.now(),
+        expiry=timezone.now() + timedelta(days=9), name=name, scope=scope, tenant=tenant,
+    )  # fmt: skip
+    return token, secret
+
+
 def _about(maker: Any, tenant: Tenant) -> Any:
     return maker(of=make.event(tenant_id=str(tenant.pk)))
 
@@ -188,7 +219,6 @@ def _installation() -> Rows:
         )
         for ok in (True, False)
     ]
-    superuser = get_user_model().objects.get(username__startswith="superuser")
     return {
         "storage_quota.bucketstate": BucketState.objects.create(place=word, surveyed_at=now),
         "storage_quota.integritycheck": check,
@@ -205,7 +235,6 @@ def _installation() -> Rows:
         "django_q.success": tasks[0],
         "django_q.failure": tasks[1],
         "auth.group": Group.objects.create(name=word),
-        "authtoken.tokenproxy": TokenProxy.objects.create(user=superuser),
     }
 
 
@@ -231,7 +260,9 @@ def _plant(tenant: Tenant, word: str) -> None:
 
 
 def _is_only(tenant: Tenant, row: models.Model) -> bool:
-    """Whether nobody but members of the tenant may see the row: accounts may belong to several."""
+    """Whether the row may be written to, and nobody but members of the tenant may see it."""
+    if row._meta.label_lower == "accounts.auditentry":
+        return False
     return row._meta.label_lower != "accounts.user" or {tenant.pk} == set(
         row.memberships.values_list("tenant", flat=True)
     )

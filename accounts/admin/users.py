@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.access import Action, visible
-from accounts.models import Membership, User
+from accounts.models import ApiToken, Membership, User
 from accounts.preferences import FIELDS, offer_choices
 from accounts.sign_in import second_factor
 from events.console import ReadOnlyInline
@@ -60,8 +60,16 @@ class AccountAdmin(UserAdmin[User]):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Tokens are revoked and not deleted, but with their user they go."""
+        rows, counts, refused, protected = super().get_deleted_objects(objs, request)
+        return rows, counts, refused - {ApiToken._meta.verbose_name}, protected  # noqa: SLF001
+
     def user_change_password(
-        self, request: HttpRequest, id: str, form_url: str = ""  # noqa: A002 - Django's name
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - Django's name
+        form_url: str = "",
     ) -> HttpResponse:
         """Answer 404 about accounts of which the reader may not know, before 403 about others."""
         if self.get_object(request, unquote(id)) is None:

@@ -97,10 +97,14 @@ class ForecastSerializer(serializers.Serializer[Any]):
     current_usage_gb = GibField(source="usage.tenant", help_text="of the tenant")
     tenant_limit_gb = GibField(source="ceilings.tenant")
     bucket_usage_gb = GibField(
-        source="usage.bucket", allow_null=True, help_text="of all tenants; null for who may not see each"
+        source="usage.bucket",
+        allow_null=True,
+        help_text="of all tenants; null for who may not see each",
     )
     type_usage_gb = GibField(
-        source="usage.type", allow_null=True, help_text="of all tenants; null for who may not see each"
+        source="usage.type",
+        allow_null=True,
+        help_text="of all tenants; null for who may not see each",
     )
     setting = serializers.CharField(help_text="what raises the limit; only where it is refused")
     requested_bytes = serializers.IntegerField(source="requested")

@@ -120,12 +120,16 @@ def state(*without: str) -> dict[str, str]:
     ignored = {*TRACES, *without}
     tables = [t for t in connection.introspection.table_names() if t not in ignored]
     parts = (
-        f"SELECT '{table}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+        f"SELECT '{table}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"  # noqa: S608 - names of our own tables
         f' FROM "{table}" t'
         for table in tables
     )
+    sessions = (
+        " UNION ALL SELECT 'sessions', string_agg(session_key, '|' ORDER BY session_key)"  # noqa: S608 - see above
+        f" FROM {UserSession._meta.db_table} WHERE ip <> '{FROM_AFAR}'"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts))
+        cursor.execute(" UNION ALL ".join(parts) + sessions)
         return dict(cursor.fetchall())
 
 

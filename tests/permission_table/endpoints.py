@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.permission_table.oracle import (
-    ALL,
     NOBODY,
     OPERATE,
     TENANTS,

@@ -51,7 +51,9 @@ class Asker:
         if self.superuser:
             return True
         owners = TENANTS if whose == ALL else (whose,)
-        return all(ROLES[self.roles[one]] >= right if one in self.roles else False for one in owners)
+        return all(
+            ROLES[self.roles[one]] >= right if one in self.roles else False for one in owners
+        )
 
     def may_somewhere(self, right: Right) -> bool:
         return any(self.may(right, one) for one in TENANTS)
@@ -87,6 +89,8 @@ ASKERS: Final = (
     Asker("deactivated superuser", superuser=True, active=False),
     Asker("superuser", superuser=True),
 )
+FEW: Final = ("viewer", "administrator", "operator of A, viewer of B", "superuser")
+"""Those whose answers differ most, where asking everybody would take minutes."""
 FOUR_KINDS: Final = ("stranger", "viewer", "operator", "administrator")
 
 

@@ -60,7 +60,9 @@ def _ask_of_rows(console: Console, survey: Survey, kind: str, asker: Asker, page
     """Ask for a page of the row of each owner; of one not to be known, exactly as if it was not."""
     missing = survey.world.missing(kind)
     of_none = _page(console, asker, kind, page, missing)
-    survey.expect(asker, (kind, page, NOBODY), of_none, oracle.page(asker, KINDS[kind], page, NOBODY))
+    survey.expect(
+        asker, (kind, page, NOBODY), of_none, oracle.page(asker, KINDS[kind], page, NOBODY)
+    )
     for whose in (ALL,) if KINDS[kind].shared else TENANTS:
         key = survey.world.row(kind, whose).pk
         reply = _page(console, asker, kind, page, key)
@@ -79,4 +81,3 @@ def _page(console: Console, asker: Asker, kind: str, page: str, key: Any) -> Rep
     if page == "change":
         return console.post(asker.name, address, {})
     return console.get(asker.name, address)
-

@@ -30,18 +30,18 @@ def _close(world: World) -> None:
     )
 
 
-CHANGES: dict[str, Callable[[World], object]] = {
-    "removed": lambda world: _members(world, "operator").delete(),
-    "closed": _close,
-    "sessions ended": lambda world: Session.objects.all().delete(),
-    "new password": lambda world: _new_password(world),
-}
-
-
 def _new_password(world: World) -> None:
     user = world.users["operator"]._meta.model.objects.get(pk=world.users["operator"].pk)
     user.set_password("another one, 4 u")
     user.save()
+
+
+CHANGES: dict[str, Callable[[World], object]] = {
+    "removed": lambda world: _members(world, "operator").delete(),
+    "closed": _close,
+    "sessions ended": lambda world: Session.objects.all().delete(),
+    "new password": _new_password,
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)

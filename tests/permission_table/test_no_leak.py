@@ -91,9 +91,7 @@ ODD = ("_facets=1", "_popup=1", "_to_field=id", "all=", "o=-1.2", "p=2", "e=1", 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", [name for name, rule in KINDS.items() if not rule.shared])
-def test_no_list_tells_of_others_however_it_is_asked_for(
-    console: Console, world: World, kind: str
-):
+def test_no_list_tells_of_others_however_it_is_asked_for(console: Console, world: World, kind: str):
     """All filters with all their choices, orders, dates and odd parameters, by each role of A."""
     survey = Survey(world)
     for name in OF_A:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import IsMember
 from telegram_assistant.console.tenant_pages import TenantPages, VisibleChoices
-from tests.permission_table.endpoints import ADDRESSES, ANYBODY, CALLS, OWN_ACCOUNT
+from tests.permission_table.endpoints import ADDRESSES, ANYBODY, OWN_ACCOUNT
 from tests.permission_table.oracle import KINDS
 
 MADE_BY_PAGES = {
@@ -71,7 +71,9 @@ def test_each_address_is_in_the_table():
 def test_the_table_has_no_address_that_is_gone():
     routes = [route.replace("^(?P", "(?P") for route in ALL_ROUTES]
 
-    assert [one for one in ADDRESSES if not any(r == one or ("(?P" in one and one in r) for r in routes)] == []
+    assert [
+        one for one in ADDRESSES if not any(r == one or ("(?P" in one and one in r) for r in routes)
+    ] == []
 
 
 def test_each_kind_of_page_is_in_the_table_with_its_actions(rf: Any):
@@ -142,14 +144,14 @@ def test_each_view_of_the_api_asks(route: str):
     elif IsAuthenticated in classes:
         assert ADDRESSES[route] == OWN_ACCOUNT, f"{view.__name__} takes whoever is signed in"
     else:
-        assert all(one.__module__.startswith(("accounts.", "telegram_assistant.")) for one in classes)
+        assert all(
+            one.__module__.startswith(("accounts.", "telegram_assistant.")) for one in classes
+        )
         assert ADDRESSES[route] not in {ANYBODY, OWN_ACCOUNT}
 
 
 def test_whoever_forgets_to_say_who_may_ask_gets_members_only(settings: Any):
     assert APIView.permission_classes == [IsMember]
-
-
 
 
 def _named_fields() -> set[str]:
@@ -172,5 +174,3 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 def test_each_field_that_names_a_row_is_tried_with_a_foreign_one():
     assert _named_fields() == set(FIELDS_THAT_NAME_ROWS)
-
-

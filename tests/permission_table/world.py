@@ -19,7 +19,6 @@ from knox.models import get_digest_token
 from accounts import audit
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
-from albums.models import MediaGroup
 from events.models import DeadLetter
 from media.models import MediaObject, Post
 from storage_quota import keys
@@ -273,7 +272,9 @@ def _texts(row: models.Model) -> Iterator[Any]:
         is_text = isinstance(one, models.CharField | models.TextField) and not one.choices
         if one.primary_key or one.generated or (row._meta.label_lower, one.name) in UNPLANTED:
             continue
-        if is_text or (isinstance(one, models.JSONField) and isinstance(getattr(row, one.name), dict)):
+        if is_text or (
+            isinstance(one, models.JSONField) and isinstance(getattr(row, one.name), dict)
+        ):
             yield one
 
 

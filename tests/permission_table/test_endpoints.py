@@ -11,6 +11,8 @@ from tests.permission_table.oracle import (
     ALL,
     ASKERS,
     DONE,
+    FEW,
+    FOUR_KINDS,
     LOGIN,
     NOBODY,
     OPERATE,
@@ -118,7 +120,7 @@ def test_of_a_picture_that_both_have_each_gets_the_own_analysis(console: Console
 def test_the_console_shows_of_a_tenant_what_the_api_does(console: Console, world: World):
     """Post by post: what one door shows to somebody, the other does as well."""
     survey = Survey(world)
-    for asker in ASKERS:
+    for asker in (one for one in ASKERS if one.name in {*FEW, *FOUR_KINDS}):
         for whose in TENANTS:
             doors = {
                 "post": ("media.post", f"/api/v1/vision/posts/{world.row('media.post', whose).pk}"),

@@ -39,8 +39,7 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
     actions = ("end",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BrowserSession]:
-        # Once each, though its user may belong to several tenants of whoever asks.
-        return sessions.visible_to(request.user).select_related("user").distinct()
+        return sessions.visible_to(request.user).select_related("user")
 
     @admin.display(description=_("account"), ordering="user__username")
     def account(self, session: BrowserSession) -> str:

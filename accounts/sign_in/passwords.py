@@ -9,6 +9,7 @@ from zxcvbn import zxcvbn
 
 from accounts.models import User
 from accounts.sign_in import journal, sessions
+from accounts.sign_in.guesses import attempts
 
 GUESSES: Final = 1_000_000
 """Guesses that a password must withstand. Every password of the list falls to 30,000."""
@@ -56,6 +57,7 @@ class PasswordChangeNoticed:
         if request is not None and request.user == user:
             current = request.session.session_key
         sessions.end_all_of(user, but=current)
+        attempts.forget(user)
         journal.changed(request, user, "password.changed")
 
 

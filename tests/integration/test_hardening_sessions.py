@@ -109,9 +109,6 @@ def test_an_account_that_is_closed_is_refused_with_its_next_request(browser_of, 
     assert client.get("/api/v1/vision/posts").status_code in {401, 403}
 
 
-@pytest.mark.xfail(
-    reason="accounts.sign_in.guesses.known_device: its cookie has no prefix yet", strict=False
-)
 def test_every_cookie_of_signing_in_is_tied_to_this_host(owner, settings):
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
     settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"

@@ -165,6 +165,13 @@ class TestWaiting:
 
         assert sum(checked.values()) == 25
 
+    def test_a_new_password_need_not_wait(self, owner, clock):
+        tries(5)
+        owner.set_password("another long password 7")
+        owner.save()
+
+        assert guess("another long password 7").status_code == 302
+
     def test_failures_are_forgotten_after_a_day(self, owner, clock, checked):
         tries(5)
         clock.pass_(hours=24, seconds=1)

@@ -59,6 +59,11 @@ def code(request: HttpRequest, user: User) -> Attempt:
     return _claim(request, user, Attempt(Lane(key, settings.SIGN_IN.account_failures)))
 
 
+def forget(user: User) -> None:
+    """Let the next guess at the password of `user` be checked: there is a new one."""
+    limits.clear(Lane(_account_key("", user), settings.SIGN_IN.account_failures))
+
+
 @contextmanager
 def right_password(request: HttpRequest, user: User) -> Iterator[None]:
     """Claim a guess at the password of `user`, which is right if the block raises nothing."""

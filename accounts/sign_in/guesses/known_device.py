@@ -57,7 +57,9 @@ def write_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _cookie_name(user: User) -> str:
-    return f"known_device_{user.pk}"
+    # Its path is that of the door, which the prefix __Host- does not allow.
+    prefix = "__Secure-" if settings.SESSION_COOKIE_SECURE else ""
+    return f"{prefix}known_device_{user.pk}"
 
 
 def _fingerprint(user: User) -> str:

@@ -31,7 +31,7 @@ class AuditEntryAdmin(ReadOnlyAdmin[AuditEntry]):
         EventFilter,
         "actor_kind",
         ActorFilter,
-        ("tenant", admin.RelatedFieldListFilter),
+        "tenant",
         KindFilter,
     )
     date_hierarchy = "at"

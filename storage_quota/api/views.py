@@ -62,7 +62,7 @@ class QuotaCheckView(APIView):
             content_type=form.validated_data["content_type"],
             size_bytes=form.validated_data["size_bytes"],
         )
-        return Response(ForecastSerializer(outlook).data)
+        return Response(ForecastSerializer(outlook, context={"request": request}).data)
 
 
 @extend_schema(tags=["storage"])

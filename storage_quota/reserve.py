@@ -23,11 +23,11 @@ from events import liveness
 from events.errors import DomainError
 from events.postgresql import copy_rows
 from storage_quota import cleanup, metrics, selectors
-from storage_quota.ceilings import ceilings
 from storage_quota.limits import QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
+from storage_quota.tenant_settings import ceilings
 
 logger = logging.getLogger(__name__)
 

@@ -243,7 +243,7 @@ REST_FRAMEWORK = {
         "accounts.tokens.authentication.CountedToken",  # the first one words the 401
         "accounts.tokens.authentication.CountedSession",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsMember"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.rest.IsMember"],
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",

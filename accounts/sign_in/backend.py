@@ -3,8 +3,8 @@
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from accounts.backends import RoleBackend
 from accounts.models import User
+from accounts.permissions.backend import RoleBackend
 
 
 def find_user(name: str) -> User | None:

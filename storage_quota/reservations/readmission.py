@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from storage_quota import selectors
-from storage_quota.ceilings import ceilings
 from storage_quota.limits import decide
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
+from storage_quota.tenant_settings import ceilings
 
 
 def readmitted(reservations: Sequence[Reservation]) -> list[Reservation]:

@@ -1,7 +1,7 @@
 """What each role may do in the console, beyond viewing the rows of its tenants."""
 
 from accounts.access import Action
-from accounts.permission_table import allow
+from accounts.permissions.table import allow
 
 
 def register() -> None:

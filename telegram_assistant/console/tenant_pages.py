@@ -19,8 +19,9 @@ from django.http import (
 )
 from django.utils.translation import gettext_lazy as _
 
-from accounts import access, permission_table
+from accounts import access
 from accounts.access import Action
+from accounts.permissions import table as permission_table
 
 DELETE_SELECTED: Final = "delete_selected"
 

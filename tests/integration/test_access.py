@@ -9,9 +9,11 @@ from django.db import IntegrityError
 from django.urls import reverse
 from rest_framework.exceptions import NotFound, ValidationError
 
-from accounts import access, permission_table, permissions
+from accounts import access
 from accounts.access import Action, Restriction
 from accounts.models import BrowserSession, Membership, Role, Tenant, User
+from accounts.permissions import rest as permissions
+from accounts.permissions import table as permission_table
 from events.models import OutboxEvent
 from storage_quota.models import BucketState
 from tests import factories as make

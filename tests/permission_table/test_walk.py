@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.views import APIView
 
-from accounts.permissions import IsMember
+from accounts.permissions.rest import IsMember
 from telegram_assistant.console.tenant_pages import TenantPages, VisibleChoices
 from tests.permission_table.endpoints import ADDRESSES, ANYBODY, OWN_ACCOUNT
 from tests.permission_table.oracle import KINDS

@@ -10,7 +10,6 @@ from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
-from storage_quota.ceilings import ceilings
 from storage_quota.integrity.comparison.reading import ObjectContent, read
 from storage_quota.integrity.orphans.records import is_same
 from storage_quota.limits import decide
@@ -18,6 +17,7 @@ from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
 from storage_quota.selectors import taken
+from storage_quota.tenant_settings import ceilings
 
 
 class NotAdoptable(DomainError):

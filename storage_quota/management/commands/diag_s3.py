@@ -12,7 +12,6 @@ from django.utils import timezone
 from accounts.access import Action
 from accounts.tenants import TenantUnknown, find_tenant
 from events.management.tables import facts, table
-from storage_quota.ceilings import ceilings
 from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.management.storage_command import StorageCommand
 from storage_quota.models import BucketState, Reservation, StoredObject
@@ -20,6 +19,7 @@ from storage_quota.object_store import ObjectInfo, get_store, survey, warnings
 from storage_quota.object_store.factory import where
 from storage_quota.object_store.port import check_key
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
+from storage_quota.tenant_settings import ceilings
 
 YELLOW, RED = 75, 90
 """Percent of a limit from which its status changes (CONTRACT §15)."""

@@ -6,7 +6,8 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 
-from accounts import access, permission_table
+from accounts import access
+from accounts.permissions import table as permission_table
 
 
 class RoleBackend(ModelBackend):

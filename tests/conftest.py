@@ -1,5 +1,6 @@
 """What every test may use. The database is the real PostgreSQL, sockets stay on this machine."""
 
+import gc
 import os
 import random
 import uuid
@@ -56,6 +57,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if not hasattr(config, "workerinput"):  # xdist's workers are given theirs
         os.environ["VAR_DIR"] = str(database.make_room_for_a_run() / "main")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lasts to the end: garbage is not looked for in it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

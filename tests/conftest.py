@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_django
 from django.db import connections
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -113,6 +113,13 @@ def _nothing_is_counted_for_good() -> Iterator[None]:
     yield
     for path in Path(os.environ[VARIABLE]).glob(f"*_{os.getpid()}.db"):
         path.unlink()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_nothing() -> Iterator[None]:
+    """A fifth of a second of each user with a password is spent on making it hard to guess."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -60,9 +60,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected lasts to the end: garbage is not looked for in it."""
+    """
+    What was imported and collected lasts to the end: garbage is not looked for in it, and seldom
+    elsewhere, for that took a tenth of the time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

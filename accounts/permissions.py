@@ -9,32 +9,37 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import UUIDField
 
-from accounts.access import Row, User, is_operator, tenants_of, visible
-
-
-class IsOperator(BasePermission):
-    """Admit operators only."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return is_operator(request.user)
+from accounts.access import Action, Row, User, may_anywhere, may_everywhere, visible
 
 
 class IsMember(BasePermission):
-    """Admit users who may view at least one tenant; `visible` decides which rows they get."""
+    """Admit users who may view some tenant; `visible` decides which rows they get."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return is_operator(request.user) or tenants_of(request.user).exists()
+        return may_anywhere(request.user)
 
 
-def visible_or_404(
-    queryset: QuerySet[Row], user: User, pk: str | UUID, path: str = "tenant", field: str = "pk"
-) -> Row:
+class MayViewEverything(BasePermission):
+    """Admit users who may view every tenant: what they get concerns the whole installation."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return may_everywhere(request.user, Action.VIEW)
+
+
+class MayOperateEverything(BasePermission):
+    """Admit users who may operate every tenant: what they do concerns the whole installation."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return may_everywhere(request.user, Action.OPERATE)
+
+
+def visible_or_404(queryset: QuerySet[Row], user: User, pk: str | UUID, field: str = "pk") -> Row:
     """
     Return the visible row whose `field` is this UUID.
 
     Answers 422 if `pk` is not a UUID, and 404 if there is no such row or it is not visible.
     """
-    found = visible(queryset, user, path).filter(**{field: parse_uuid(pk, name=field)}).first()
+    found = visible(queryset, user).filter(**{field: parse_uuid(pk, name=field)}).first()
     if found is None:
         raise NotFound
     return found

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from accounts import acting
 from accounts.models import Tenant
 from events.errors import DomainError
 
@@ -14,7 +15,7 @@ class TenantUnknown(DomainError):
     http_status: ClassVar[int] = 404
 
     def __init__(self, name_or_id: str) -> None:
-        names = Tenant.objects.order_by("name").values_list("name", flat=True)[:20]
+        names = acting.seen(Tenant.objects.order_by("name")).values_list("name", flat=True)[:20]
         super().__init__(
             f"There is no tenant {name_or_id!r} (there are: {', '.join(names) or 'none yet'});"
             " tenants are added in the console"
@@ -34,13 +35,21 @@ def default_tenant() -> Tenant:
 
 
 def find_tenant(name_or_id: str | None = None) -> Tenant:
-    """Find a tenant by name or id, or return the default tenant; raises TenantUnknown."""
-    if not name_or_id:
-        return default_tenant()
-    tenant = Tenant.objects.filter(name=name_or_id).first() or _by_id(name_or_id)
-    if tenant is None:
-        raise TenantUnknown(name_or_id)
+    """
+    Find a tenant by name or id, or return the default tenant.
+
+    Raises TenantUnknown, also for one of which the user of `--as` may not know, and NotAllowed
+    for one to which that user may not do what the command does.
+    """
+    tenant = _named(name_or_id) if name_or_id else default_tenant()
+    if tenant is None or not acting.seen(Tenant.objects.filter(pk=tenant.pk)).exists():
+        raise TenantUnknown(name_or_id or "default")
+    acting.require(tenant)
     return tenant
+
+
+def _named(name_or_id: str) -> Tenant | None:
+    return Tenant.objects.filter(name=name_or_id).first() or _by_id(name_or_id)
 
 
 def _by_id(text: str) -> Tenant | None:

@@ -76,7 +76,7 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
         "status",
         "album_kind",
         "channel",
-        ("tenant", admin.RelatedFieldListFilter),
+        "tenant",
     )
     list_select_related = ("channel", "tenant")
     search_fields = ("=grouped_id", "caption_text")

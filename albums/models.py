@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.tenant_rows import TenantRows
 from media.models import Channel, MediaObject, Post
 
 
@@ -35,6 +36,8 @@ class MediaGroup(models.Model):
     `album.assembled`. `claimed_until` is the end of the lease under which the
     worker `claimed_by` assembles it now.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
@@ -73,6 +76,8 @@ class MediaGroup(models.Model):
     claimed_by = models.UUIDField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "media_groups"
@@ -118,6 +123,8 @@ class ItemKind(models.TextChoices):
 class MediaGroupItem(models.Model):
     """A post of an album with its position; without a media object its file was never stored."""
 
+    tenant_path: ClassVar = "group__tenant"
+
     group = models.ForeignKey(
         MediaGroup, on_delete=models.CASCADE, related_name="items", verbose_name=_("album")
     )
@@ -136,6 +143,8 @@ class MediaGroupItem(models.Model):
     media_kind = models.CharField(_("kind"), max_length=8, choices=ItemKind.choices)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="")
     meta = models.JSONField(_("meta"), default=dict, blank=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "media_group_items"

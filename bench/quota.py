@@ -47,7 +47,7 @@ def main() -> int:
     with database.fresh() as name, use(MemoryStore()):
         tenants = [Tenant.objects.create(name=f"Tenant {n}") for n in range(TENANTS)]
         client = Client(SERVER_NAME="localhost")
-        client.force_login(User.objects.create_user("operator", is_staff=True))
+        client.force_login(User.objects.create_superuser("operator"))
         _load(tenants, FEW)
         with database.copy_of(name) as full:
             small = connections["default"]

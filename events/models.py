@@ -15,6 +15,8 @@ from django.utils.translation import gettext_lazy as _
 class OutboxEvent(models.Model):
     """A published event, written in the transaction whose changes it reports."""
 
+    tenant_path: ClassVar = "tenant_id"
+
     id = models.BigAutoField(primary_key=True)
     topic = models.CharField(_("topic"), max_length=100)
     version = models.CharField(_("version"), max_length=10)
@@ -62,6 +64,8 @@ class Delivery(models.Model):
     catches a worker that hangs. `backfill` deliveries are claimed after all others of their
     subscriber.
     """
+
+    tenant_path: ClassVar = "event__tenant_id"
 
     id = models.BigAutoField(primary_key=True)
     event = models.ForeignKey(

@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import transaction
 from PIL import Image
 
 from accounts import tenants
-from accounts.models import Tenant
+from accounts.models import Membership, Role, Tenant
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
 from events import outbox
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -172,7 +171,7 @@ def distinction(*, owner: Tenant | None = None) -> PictureDistinction:
     owner = owner or tenant()
     first, second = (media_object(owner=owner).file_sha256 for _ in range(2))
     return distinctions.mark_distinct(
-        tenant=owner, first=first, second=second, user=staff(), now=NOW
+        tenant=owner, first=first, second=second, user=superuser(), now=NOW
     )
 
 
@@ -268,14 +267,15 @@ def import_run(*, owner: Tenant | None = None, problems: int = 0, **fields: Any)
     return run
 
 
-def staff(*permissions: str) -> Any:
-    """A member of staff who may do just this: `media.view_post`, …"""
-    user = get_user_model().objects.create_user(f"staff {next(_numbers)}", is_staff=True)
-    for name in permissions:
-        app, codename = name.split(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app, codename=codename)
-        )
+def superuser() -> Any:
+    return get_user_model().objects.create_superuser(f"root {next(_numbers)}")
+
+
+def member(role: str = Role.VIEWER, *of: Tenant) -> Any:
+    """A user with this role in these tenants; without any named, in all there are by now."""
+    user = get_user_model().objects.create_user(f"{role} {next(_numbers)}")
+    for owner in of or Tenant.objects.all():
+        Membership.objects.create(user=user, tenant=owner, role=role)
     return user
 
 

@@ -201,6 +201,22 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "viewer"),
+                            ("operator", "operator"),
+                            ("administrator", "administrator"),
+                        ],
+                        default="viewer",
+                        help_text="A viewer reads. An operator also imports, repeats, cleans up and"
+                        " spends tokens. An administrator also decides who belongs to the tenant,"
+                        " and reads the audit.",
+                        max_length=20,
+                        verbose_name="role",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
                 (
                     "user",
@@ -225,7 +241,11 @@ class Migration(migrations.Migration):
                 "verbose_name": "membership",
                 "verbose_name_plural": "memberships",
                 "constraints": [
-                    models.UniqueConstraint(fields=("user", "tenant"), name="membership_once")
+                    models.UniqueConstraint(fields=("user", "tenant"), name="membership_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(role__in=["viewer", "operator", "administrator"]),
+                        name="membership_role_known",
+                    ),
                 ],
             },
         ),

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 class Tenant(models.Model):
     """The owner of an archive. Limits, object keys and budgets are per tenant."""
 
+    tenant_path: ClassVar = "pk"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
     settings = models.JSONField(

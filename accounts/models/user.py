@@ -1,5 +1,7 @@
 """The people who sign in."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -12,6 +14,8 @@ TIME_ZONE_MAX_LENGTH = 64
 
 class User(AbstractUser):
     """A person who signs in, with the language and the time zone in which the console is shown."""
+
+    tenant_path: ClassVar = "memberships__tenant"
 
     language = models.CharField(
         _("language"),

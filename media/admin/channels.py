@@ -34,7 +34,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     list_filter = (
         "is_active",
         ("kind", in_words(import_summary.chat_kind)),
-        ("tenant", admin.RelatedFieldListFilter),
+        "tenant",
     )
     list_select_related = ("tenant",)
     search_fields = ("title", "username")

@@ -36,7 +36,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
     list_display = (
         "path", "tenant", "state_mark", "started_at", "duration", "new_posts", "problems_link",
     )  # fmt: skip
-    list_filter = ("started_at", ("tenant", admin.RelatedFieldListFilter))
+    list_filter = ("started_at", "tenant")
     list_select_related = ("tenant",)
     search_fields = ("path",)
     ordering = ("-started_at", "-id")

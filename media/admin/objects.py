@@ -71,7 +71,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
         "last_seen_at",
     )
     list_display_links = ("short_hash",)
-    list_filter = (KindFilter, UsedFilter, ("tenant", admin.RelatedFieldListFilter))
+    list_filter = (KindFilter, UsedFilter, "tenant")
     list_select_related = ("tenant",)
     search_fields = ("file_sha256",)
     search_help_text = _("The beginning of a SHA-256, six digits at least")
@@ -127,7 +127,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
     def _visible(self, request: HttpRequest, media_id: UUID) -> MediaObject | None:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return MediaObject.objects.filter(pk=media_id).first()
+        return MediaObject.objects.visible_to(request.user).filter(pk=media_id).first()
 
     @admin.display(description=_("picture"))
     def thumbnail(self, media: MediaObject) -> SafeString:

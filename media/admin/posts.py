@@ -60,7 +60,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         "has_media",
         AlbumFilter,
         "is_forward",
-        ("tenant", admin.RelatedFieldListFilter),
+        "tenant",
     )
     list_select_related = ("channel",)
     date_hierarchy = "posted_at"

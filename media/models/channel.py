@@ -7,6 +7,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.tenant_rows import TenantRows
+
 
 class Channel(models.Model):
     """
@@ -14,6 +16,8 @@ class Channel(models.Model):
 
     `as_of` and `older_fields` say how old title and kind are, as those of `Post` do.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
@@ -38,6 +42,8 @@ class Channel(models.Model):
     as_of = models.CharField(max_length=64, blank=True, default="", editable=False)
     older_fields = models.JSONField(blank=True, default=dict, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "channels"

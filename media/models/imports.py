@@ -1,8 +1,12 @@
 """The imports that were run, and the problems of each."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from accounts.tenant_rows import TenantRows
 
 
 class ImportState(models.TextChoices):
@@ -19,6 +23,8 @@ class ImportRun(models.Model):
     the run, or that process was found gone although the run had not ended.
     """
 
+    tenant_path: ClassVar = "tenant"
+
     tenant = models.ForeignKey(
         "accounts.Tenant", on_delete=models.CASCADE, verbose_name=_("tenant")
     )
@@ -28,6 +34,8 @@ class ImportRun(models.Model):
     interrupted_at = models.DateTimeField(_("interrupted at"), null=True, blank=True)
     worker = models.UUIDField(null=True, editable=False)
     summary = models.JSONField(_("summary"), default=dict)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "import_runs"
@@ -47,12 +55,16 @@ class ImportRun(models.Model):
 class ImportProblem(models.Model):
     """A part of the source that could not be imported."""
 
+    tenant_path: ClassVar = "run__tenant"
+
     run = models.ForeignKey(
         ImportRun, on_delete=models.CASCADE, related_name="problems", verbose_name=_("import")
     )
     code = models.CharField(_("code"), max_length=64)
     message_id = models.BigIntegerField(_("message id"), null=True, blank=True)
     detail = models.CharField(_("detail"), max_length=1000)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "import_problems"

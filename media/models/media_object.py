@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.tenant_rows import TenantRows
 from media.picture_structure import PictureDefect
 
 MAX_MEDIA_BYTES = 40 * 1024**2
@@ -14,6 +15,8 @@ MAX_MEDIA_BYTES = 40 * 1024**2
 
 class MediaObject(models.Model):
     """A stored file, identified by the SHA-256 of its bytes; posts with the same file share it."""
+
+    tenant_path: ClassVar = "tenant"
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
@@ -47,6 +50,8 @@ class MediaObject(models.Model):
     )
     first_seen_at = models.DateTimeField(_("first seen at"))
     last_seen_at = models.DateTimeField(_("last seen at"))
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "media_objects"

@@ -8,7 +8,9 @@ from django.db import models
 from django.db.models import F, FloatField, Q, Value
 from django.db.models.functions import Coalesce, Left, Ln
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from accounts.tenant_rows import TenantRows
 from media.models.channel import Channel
 from media.models.media_object import MediaObject
 from media.sources.port import MediaKind
@@ -59,6 +61,8 @@ class Post(models.Model):
     `PostSighting` may know of a newer one; `older_fields` has the ages of what only older sources
     said. `run_id` is that of the neighbors which albums are made of (`post_albums`).
     """
+
+    tenant_path: ClassVar = "tenant"
 
     id = models.UUIDField(primary_key=True, editable=False)
     tenant = models.ForeignKey(
@@ -157,6 +161,8 @@ class Post(models.Model):
     run_id = models.BigIntegerField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
+    objects = TenantRows()
+
     class Meta:
         db_table = "posts"
         verbose_name = _("post")
@@ -195,13 +201,15 @@ class Post(models.Model):
 
 
 class MediaRole(models.TextChoices):
-    PRIMARY = "primary", _("primary")
+    PRIMARY = "primary", pgettext_lazy("file of a post", "primary")
     ATTACHMENT = "attachment", _("attachment")
     THUMBNAIL = "thumbnail", _("thumbnail")
 
 
 class PostMedia(models.Model):
     """A media object that a post shows; a trigger counts these rows in `MediaObject.refs_count`."""
+
+    tenant_path: ClassVar = "post__tenant"
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="post_media")
     media_object = models.ForeignKey(
@@ -215,6 +223,8 @@ class PostMedia(models.Model):
         _("role"), max_length=16, choices=MediaRole.choices, default=MediaRole.PRIMARY
     )
     uploaded_at = models.DateTimeField(_("uploaded at"))
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "post_media_map"

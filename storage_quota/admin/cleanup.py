@@ -21,13 +21,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrPromise
 
+from accounts.access import Action, may_everywhere
 from events.errors import DomainError, RetryLater
 from storage_quota import cleanup
 from storage_quota.cleanup import Candidate, CleanupPlan, CleanupResult, Step
 from storage_quota.units import GIB
 
 NAME: Final = "storage_quota_cleanup"
-PERMISSION: Final = "storage_quota.delete_storedobject"
 CANDIDATES_SHOWN: Final = 100
 TIME_BOX: Final = timedelta(seconds=20)
 """How long one request works; confirming again goes on."""
@@ -88,11 +88,11 @@ class PlanPreview:
 
 
 def may_clean_up(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(PERMISSION))
+    return may_everywhere(request.user, Action.OPERATE)
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    """Show the plan (GET) or execute it (POST), for users who may delete stored objects."""
+    """Show the plan (GET) or execute it (POST), for users who may operate every tenant: all share the bucket."""
     if not may_clean_up(request):
         raise PermissionDenied
     given = request.POST if request.method == "POST" else request.GET

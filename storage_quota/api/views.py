@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Tenant
-from accounts.permissions import IsMember, IsOperator, visible_or_404
+from accounts.permissions import IsMember, MayOperateEverything, MayViewEverything, visible_or_404
 from storage_quota import selectors, services
 from storage_quota.api.serializers import (
     CleanupRequestSerializer,
@@ -24,9 +24,9 @@ from storage_quota.cleanup.operator import clean_up
 
 @extend_schema(tags=["storage"])
 class QuotaView(APIView):
-    """Usage of the whole bucket, over all tenants; for operators."""
+    """Usage of the whole bucket, over all tenants; for who may view each of them."""
 
-    permission_classes = (IsOperator,)
+    permission_classes = (MayViewEverything,)
 
     @extend_schema(responses=QuotaSerializer)
     def get(self, request: Request) -> Response:
@@ -42,7 +42,7 @@ class UsageView(APIView):
 
     @extend_schema(responses=UsageSerializer)
     def get(self, request: Request, tenant_id: str) -> Response:
-        tenant = visible_or_404(Tenant.objects.all(), request.user, tenant_id, path="pk")
+        tenant = visible_or_404(Tenant.objects.all(), request.user, tenant_id)
         report = {"usage": selectors.tenant_report(tenant), "tenant": tenant}
         return Response(UsageSerializer(report).data)
 
@@ -67,9 +67,9 @@ class QuotaCheckView(APIView):
 
 @extend_schema(tags=["storage"])
 class CleanupView(APIView):
-    """Clean up the bucket. The body may be left out."""
+    """Clean up the bucket, for who may operate every tenant. The body may be left out."""
 
-    permission_classes = (IsOperator,)
+    permission_classes = (MayOperateEverything,)
 
     @extend_schema(request=CleanupRequestSerializer, responses=CleanupSerializer)
     def post(self, request: Request) -> Response:
@@ -85,9 +85,9 @@ class CleanupView(APIView):
 
 @extend_schema(tags=["storage"])
 class StatsView(APIView):
-    """Usage, limits and lifetimes in one response."""
+    """Usage, limits and lifetimes in one response; for who may view every tenant."""
 
-    permission_classes = (IsOperator,)
+    permission_classes = (MayViewEverything,)
 
     @extend_schema(responses=StatsSerializer)
     def get(self, request: Request) -> Response:

@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from accounts.management.acting_command import ActingCommand
 from events.errors import DomainError, RetryLater
-from events.management.json_command import CANNOT_WORK, JsonCommand
+from events.management.json_command import CANNOT_WORK
 
 
-class StorageCommand(JsonCommand):
+class StorageCommand(ActingCommand):
     """
     A command whose `work` may fail as the store, the quota or the database do.
 

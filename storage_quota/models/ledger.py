@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.tenant_rows import TenantRows
 from storage_quota.keys import KEY_MAX_LENGTH
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.units import GIB
@@ -47,6 +48,8 @@ class TenantUsage(models.Model):
     Whoever changes the entries of that tenant and type locks this row first.
     """
 
+    tenant_path: ClassVar = "tenant"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="usage", verbose_name=_("tenant")
@@ -62,6 +65,8 @@ class TenantUsage(models.Model):
     objects_count = models.IntegerField(_("objects"), default=0)
     last_updated = models.DateTimeField(_("last updated"))
     created_at = models.DateTimeField(_("created at"))
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "tenant_storage_usage"
@@ -103,8 +108,11 @@ class Reservation(models.Model):
     Bytes set aside for one key; made by `services.reserve`, ended by settle or release.
 
     They count as used as long as the row exists. An expired one may be deleted only by
-    `reservations.release`, which first deletes or measures the object in the bucket.
+    `reservations.release`, which first deletes or measures the object in the bucket. One of no
+    bytes only says that this remains to be done, see `reservations.readmission`.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     write_deadline: float = math.inf
     """
@@ -148,13 +156,17 @@ class Reservation(models.Model):
         help_text="`events.liveness` knows whether the process that reserved is alive.",
     )
 
+    objects = TenantRows()
+
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         constraints: ClassVar = [
             _known_type("reservation_type_known"),
             _key_in_own_folder("reservation_key_in_own_folder"),
-            models.CheckConstraint(condition=Q(size_bytes__gt=0), name="reservation_size_positive"),
+            models.CheckConstraint(
+                condition=Q(size_bytes__gte=0), name="reservation_size_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(purpose__in=Purpose.values), name="reservation_purpose_known"
             ),
@@ -201,6 +213,8 @@ class Reservation(models.Model):
 class StoredObject(models.Model):
     """An entry of the ledger: an object in the bucket, and the bytes it takes there."""
 
+    tenant_path: ClassVar = "tenant"
+
     key = models.CharField(_("key"), max_length=KEY_MAX_LENGTH, primary_key=True)
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="objects_stored", verbose_name=_("tenant")
@@ -219,6 +233,8 @@ class StoredObject(models.Model):
         blank=True,
         help_text=_("The content is not what was stored; storing it again repairs it."),
     )
+
+    objects = TenantRows()
 
     class Meta:
         verbose_name = _("stored object")

@@ -7,7 +7,10 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
@@ -21,6 +24,11 @@ class Environment:
     gigachat: GigaChat
     albums: Albums
     metrics: Metrics
+    api: Api
+    sign_in: SignIn
+    oidc: Oidc
+    email: Email
+    audit: Audit
 
 
 def read() -> Environment:
@@ -32,6 +40,11 @@ def read() -> Environment:
         "gigachat": GigaChat,
         "albums": Albums,
         "metrics": Metrics,
+        "api": Api,
+        "sign_in": SignIn,
+        "oidc": Oidc,
+        "email": Email,
+        "audit": Audit,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

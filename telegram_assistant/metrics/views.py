@@ -11,14 +11,15 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.access import is_operator
+from accounts.access import Action, may_everywhere
+from accounts.tokens.authentication import UNCOUNTED
 from telegram_assistant.metrics import exposition, gate
 
 
 class MayScrape(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         # The gate first: it needs no database, which may hang.
-        return gate.is_open_to(request.META) or is_operator(request.user)
+        return gate.is_open_to(request.META) or may_everywhere(request.user, Action.OPERATE)
 
 
 class OwnFormats(BaseContentNegotiation):
@@ -36,6 +37,7 @@ class OwnFormats(BaseContentNegotiation):
 
 @extend_schema(exclude=True)
 class MetricsView(APIView):
+    authentication_classes = UNCOUNTED
     permission_classes = (MayScrape,)
     content_negotiation_class = OwnFormats
 

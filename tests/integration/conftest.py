@@ -28,7 +28,7 @@ def ping() -> Callable[..., Ping]:
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    """A browser in which somebody of the staff is logged in."""
+    """A browser in which somebody is logged in who may do everything."""
     client = Client()
-    client.force_login(get_user_model().objects.create_user("operator", is_staff=True))
+    client.force_login(get_user_model().objects.create_superuser("operator"))
     return client

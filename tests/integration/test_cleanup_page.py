@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Tenant
 from storage_quota import services
 from storage_quota.admin import cleanup
 from storage_quota.units import GIB
@@ -36,9 +37,7 @@ def page(tenant):
 
 @pytest.fixture
 def operator(client):
-    client.force_login(
-        factories.staff("storage_quota.delete_storedobject", "storage_quota.view_tenantusage")
-    )
+    client.force_login(factories.superuser())
     client.cookies["django_language"] = "en"
     return client
 
@@ -88,8 +87,12 @@ def test_a_target_that_is_none_deletes_nothing(operator, page, target):
     assert len(in_ledger()) == 1
 
 
-def test_it_is_for_those_who_may_delete_objects(client, page):
-    client.force_login(factories.staff("storage_quota.view_tenantusage"))
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_it_is_for_those_who_may_operate_every_tenant(client, page, role):
+    own = Tenant.objects.get()
+    if role == "operator":  # of one tenant of two, which share the bucket
+        factories.tenant()
+    client.force_login(factories.member(role, own))
 
     assert client.get(reverse(ADDRESS)).status_code == 403
     assert client.post(reverse(ADDRESS), NOTHING).status_code == 403

@@ -41,7 +41,7 @@ def test_no_test_finds_what_another_one_committed(time):
 
     make.post(media=[make.media_object()])
     make.dead_letter()
-    make.staff("media.view_post")
+    make.member()
     Schedule.objects.all().delete()
 
 
@@ -50,7 +50,7 @@ def test_rows_that_refer_to_one_another_go_whatever_their_order(beginning):
     make.enrichment(post)
     make.album(of=post.channel, pictures=[make.media_object()])
     make.dead_letter()
-    make.staff("media.view_post")
+    make.member()
 
     beginning.restore()
 

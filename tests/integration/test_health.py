@@ -106,7 +106,7 @@ class TestWhoLearnsWhat:
         assert client.get("/health/detailed", **ELSEWHERE).status_code == 401
         client.force_login(User.objects.create_user("bob"))
         assert client.get("/health/detailed", **ELSEWHERE).status_code == 403
-        client.force_login(User.objects.create_user("operator", is_staff=True))
+        client.force_login(User.objects.create_superuser("operator"))
         assert client.get("/health/detailed", **ELSEWHERE).status_code in {200, 503}
         client.logout()
         settings.METRICS = Metrics(token=SecretStr(TOKEN))

@@ -123,7 +123,7 @@ def test_an_orphan_is_accepted_by_a_person(admin, checked):
 
 
 def test_who_may_only_look_is_offered_no_action(client, orphan):
-    client.force_login(make.staff("storage_quota.view_orphan"))
+    client.force_login(make.member("viewer"))
 
     page = html(client, list_of(Orphan))
     act(client, "accept", orphan)

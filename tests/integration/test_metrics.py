@@ -565,7 +565,7 @@ class TestWeb:
         client.force_login(User.objects.create_user("bob"))
         assert client.get("/metrics", REMOTE_ADDR="10.0.0.1").status_code == 403
 
-        client.force_login(User.objects.create_user("operator", is_staff=True))
+        client.force_login(User.objects.create_superuser("operator"))
         assert client.get("/metrics", REMOTE_ADDR="10.0.0.1").status_code == 200
 
     def test_with_a_token_the_token_decides(self, client, token):

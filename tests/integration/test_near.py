@@ -173,7 +173,7 @@ class TestMarkedDistinct:
 
     @pytest.fixture
     def operator(self):
-        return factories.staff()
+        return factories.superuser()
 
     @pytest.fixture
     def declare(self, tenant, pair, operator):

@@ -559,11 +559,9 @@ class TestCommand:
 @pytest.mark.filterwarnings("ignore:No directory at")  # nobody ran collectstatic here
 class TestConsole:
     @pytest.fixture
-    def page(self, client):
+    def page(self, client, archive):
         """Presses the action on a list; returns the answer, and the run its page would begin."""
-        client.force_login(
-            make.staff("media.view_post", "vision.view_postenrichment", "vision.change_tokenbudget")
-        )
+        client.force_login(make.member("operator", archive.tenant))
 
         def press(model, action, *rows, **fields):
             body = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
@@ -616,7 +614,7 @@ class TestConsole:
     @pytest.mark.parametrize("model", [Post, PostEnrichment])
     def test_a_user_with_read_access_is_not_offered_it(self, archive, client, model):
         analyzed_as(archive.post(b"one", tell=False))
-        client.force_login(make.staff("media.view_post", "vision.view_postenrichment"))
+        client.force_login(make.member())
 
         assert "again" not in client.get(list_of(model)).content.decode().split("<script", 1)[1]
         client.post(list_of(model), {

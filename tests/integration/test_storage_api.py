@@ -519,8 +519,20 @@ class TestWhoIsAnswered:
         assert foreign.json() | {"trace_id": ""} == absent.json() | {"trace_id": ""}
 
     @pytest.mark.parametrize("path", ["quota", "stats"])
-    def test_the_whole_bucket_is_for_operators(self, bob, path):
+    def test_the_whole_bucket_is_for_who_may_view_every_tenant(self, bob, bobs, tenant, path):
         assert bob.get(f"/api/v1/storage/{path}").status_code == 403
+
+        Membership.objects.create(user=User.objects.get(username="bob"), tenant=tenant)
+
+        assert bob.get(f"/api/v1/storage/{path}").status_code == 200
+
+    @pytest.mark.parametrize("role", ["viewer", "operator"])
+    def test_cleaning_the_bucket_is_for_who_may_operate_every_tenant(self, bob, bobs, role):
+        Membership.objects.update(role=role)
+
+        answer = bob.post("/api/v1/storage/cleanup", {}, "application/json")
+
+        assert answer.status_code == {"viewer": 403, "operator": 200}[role], answer.content
 
     @pytest.mark.parametrize(
         ("method", "path"),

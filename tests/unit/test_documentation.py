@@ -155,7 +155,17 @@ class TestConfiguration:
         assert not [key for key in _policy_keys() if f"`{key}`" not in page]
 
 
+OF_ALL_COMMANDS = ("--as",)
+"""Options that the page explains once, above its sections."""
+
+
 class TestCommands:
+    @both_languages
+    def test_the_options_of_all_commands_are_explained_above_the_sections(self, folder):
+        above = text_of(f"{folder}/commands.md").partition("\n## ")[0]
+
+        assert not [option for option in OF_ALL_COMMANDS if f"`{option} " not in above]
+
     @both_languages
     @pytest.mark.parametrize("command", COMMANDS)
     def test_every_command_has_a_section_or_an_example(self, folder, command):
@@ -172,7 +182,7 @@ class TestCommands:
             (title, option)
             for title, options in _options_by_section(command, sections)
             for option in options
-            if f"`{option}`" not in sections[title]
+            if f"`{option}`" not in sections[title] and option not in OF_ALL_COMMANDS
         ]
 
         assert not missing

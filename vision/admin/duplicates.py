@@ -45,7 +45,7 @@ class DuplicateAdmin(PairAdmin[PictureHash]):
 
     list_display = ("picture", "shared", "distance", "sha256", "remembered", "tenant")
     list_display_links = ("sha256",)
-    list_filter = (("tenant", admin.RelatedFieldListFilter), "distance")
+    list_filter = ("tenant", "distance")
     list_select_related = ("tenant",)
     columns = search_fields = ("sha256", "same_as")
     ordering = ("-id",)
@@ -95,7 +95,7 @@ class PictureDistinctionAdmin(PairAdmin[PictureDistinction]):
     list_display_links = ("said",)
     list_filter = (
         ("withdrawn_at", admin.EmptyFieldListFilter),
-        ("tenant", admin.RelatedFieldListFilter),
+        "tenant",
     )
     list_select_related = ("tenant", "declared_by", "withdrawn_by")
     columns = search_fields = ("first_sha256", "second_sha256")

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -15,6 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
+from accounts import audit
+from accounts.access import User, tenants_of
 from accounts.models import Tenant
 from events.console import (
     EMPTY,
@@ -93,7 +96,7 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what is reserved for a call, and what that means for the limit."""
-        backlog = _backlog(request.GET.get("tenant__id__exact", ""))
+        backlog = _backlog(request.user, request.GET.get("tenant__id__exact", ""))
         context = {"budget": BudgetFacts.now(), "backlog": backlog} | (extra_context or {})
         return super().changelist_view(request, context)
 
@@ -137,8 +140,11 @@ class CallCostAdmin(ReadOnlyWithActions, ReadOnlyAdmin[CallCost]):
 
     @admin.action(description=_("Forget this cost and learn it anew"), permissions=["act"])
     def forget(self, request: HttpRequest, queryset: QuerySet[CallCost]) -> None:
-        count = queryset.count()
-        queryset.delete()
+        with transaction.atomic():
+            for cost in queryset.select_for_update():
+                before = {"most_tokens": cost.most_tokens}
+                audit.record("call_cost.forgotten", target=cost, before=before)
+            count, _each = queryset.delete()
         text = ngettext("%(count)d cost is forgotten.", "%(count)d costs are forgotten.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
@@ -239,10 +245,10 @@ class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
-def _backlog(tenant_id: str) -> BudgetReport | None:
+def _backlog(user: User, tenant_id: str) -> BudgetReport | None:
     """The report of the chosen tenant, else of that with the longest backlog; one, as it costs."""
     waiting = Q(paid_analyses__state=AnalysisState.WAITING)
-    tenants = Tenant.objects.filter(waiting).annotate(waiting=Count("paid_analyses"))
+    tenants = tenants_of(user).filter(waiting).annotate(waiting=Count("paid_analyses"))
     with suppress(ValidationError, PolicyRefused):  # not an id; a policy that cannot be used
         chosen = tenants.filter(pk=tenant_id) if tenant_id else tenants.order_by("-waiting")
         tenant = chosen.first()

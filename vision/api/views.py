@@ -61,7 +61,7 @@ class PostsVisionView(ListAPIView[PostEnrichment]):
         """Check access to the channel first: with both conditions in one query no index fits."""
         if channel_id is None:
             return visible(queries.analyzed(), self.request.user)
-        channels = visible(Channel.objects.filter(pk=channel_id), self.request.user)
+        channels = Channel.objects.visible_to(self.request.user).filter(pk=channel_id)
         rows = queries.analyzed()
         return rows.filter(channel=channel_id) if channels.exists() else rows.none()
 
@@ -99,13 +99,13 @@ class MediaVisionView(APIView):
 
 @extend_schema(tags=["vision"])
 class VisionStatsView(APIView):
-    """Totals over all analyzed posts of the caller's tenants; for operators, of all tenants."""
+    """Totals over all analyzed posts of the caller's tenants."""
 
     permission_classes = (IsMember,)
 
     @extend_schema(responses=VisionStatsSerializer)
     def get(self, request: Request) -> Response:
-        rows = visible(PostEnrichment.objects.all(), request.user)
+        rows = PostEnrichment.objects.visible_to(request.user)
         return Response(VisionStatsSerializer(queries.totals(rows)).data)
 
 

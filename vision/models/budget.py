@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.tenant_rows import TenantRows
 
 
 class TokenBudget(models.Model):
@@ -16,6 +17,8 @@ class TokenBudget(models.Model):
     `used_tokens` is what is to be paid; it shrinks only when an estimate in `lost_tokens` is
     replaced by the real usage. A reset adds to `forgiven_tokens` instead.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     tenant = models.ForeignKey(
         Tenant, on_delete=models.PROTECT, related_name="token_budgets", verbose_name=_("tenant")
@@ -44,6 +47,8 @@ class TokenBudget(models.Model):
         help_text=_("by this much at most the tokens used may exceed the limit"),
     )
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "vision_token_budget"

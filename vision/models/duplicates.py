@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.tenant_rows import TenantRows
 
 BANDS = 13
 """Numbers under which a hash is indexed: one more than the bits two hashes may differ in."""
@@ -23,6 +24,8 @@ class PictureHash(models.Model):
     that reuses an analysis is never itself a source: small differences would add up, and
     marking two pictures as distinct would have to reach all that reused from either.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     tenant = models.ForeignKey(
         "accounts.Tenant",
@@ -40,6 +43,8 @@ class PictureHash(models.Model):
     same_as = models.CharField(_("same as"), max_length=64, blank=True, default="")
     distance = models.PositiveSmallIntegerField(_("distance"), null=True, blank=True)
     remembered_at = models.DateTimeField(_("remembered at"), auto_now_add=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "picture_hashes"
@@ -102,6 +107,8 @@ class PictureDistinction(models.Model):
     Rows are never deleted: they are the record of who marked what, and when.
     """
 
+    tenant_path: ClassVar = "tenant"
+
     tenant = models.ForeignKey(
         "accounts.Tenant",
         on_delete=models.CASCADE,
@@ -129,7 +136,7 @@ class PictureDistinction(models.Model):
     )
     withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
 
-    objects = PictureDistinctionQuerySet.as_manager()
+    objects: ClassVar = TenantRows.from_queryset(PictureDistinctionQuerySet)()
 
     class Meta:
         db_table = "picture_distinctions"

@@ -9,6 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.tenant_rows import TenantRows
 from media.models import Channel, Post
 
 
@@ -47,6 +48,8 @@ ANALYZED = Q(kind="vision", vision_analyzed_at__isnull=False)
 
 class PostEnrichment(models.Model):
     """One row per post and kind; the vision columns are those of CONTRACT §8.3."""
+
+    tenant_path: ClassVar = "tenant"
 
     post = models.ForeignKey(
         Post, on_delete=models.CASCADE, related_name="enrichments", verbose_name=_("post")
@@ -121,6 +124,8 @@ class PostEnrichment(models.Model):
 
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "post_enrichment"

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.tenant_rows import TenantRows
 from media.models import Post
 
 
@@ -32,6 +33,8 @@ class PaidAnalysis(models.Model):
     `is_reused`: the analysis is that of another picture, the source; which one, and how many
     bits away, stands in `PictureHash` only.
     """
+
+    tenant_path: ClassVar = "tenant"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
@@ -93,6 +96,8 @@ class PaidAnalysis(models.Model):
     analyzed_at = models.DateTimeField(_("analyzed at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = TenantRows()
 
     class Meta:
         db_table = "vision_picture_look"

@@ -9,9 +9,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
+from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
-from events.management.json_command import CANNOT_WORK, JsonCommand
+from events.management.json_command import CANNOT_WORK
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
@@ -21,7 +22,8 @@ PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
 
 
-class Command(JsonCommand):
+class Command(ActingCommand):
+    of_one_tenant = True
     help = f"Import a Telegram Desktop JSON export; safe to repeat and to interrupt. {CODES}."
 
     def add_arguments(self, parser: CommandParser) -> None:

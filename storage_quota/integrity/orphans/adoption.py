@@ -6,9 +6,11 @@ from typing import ClassVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
+from storage_quota.ceilings import ceilings
 from storage_quota.integrity.comparison.reading import ObjectContent, read
 from storage_quota.integrity.orphans.records import is_same
 from storage_quota.limits import decide
@@ -88,6 +90,7 @@ def _write(
     )
     ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, now=now)
     ledger.write([entry], before={}, now=now)
+    audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
     return entry
 
 
@@ -98,7 +101,7 @@ def _check_quota(tenant: Tenant, kind: str, size_bytes: int, *, orphan: Orphan) 
         content_type=kind,
         requested=size_bytes,
         usage=usage.without_bucket(orphan.size_bytes),
-        ceilings=reserve.ceilings(tenant, kind),
+        ceilings=ceilings(tenant, kind),
     )
     if not forecast.allowed:
         raise reserve.QuotaExceeded(forecast)

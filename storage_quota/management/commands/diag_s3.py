@@ -9,15 +9,16 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.access import Action
 from accounts.tenants import TenantUnknown, find_tenant
 from events.management.tables import facts, table
+from storage_quota.ceilings import ceilings
 from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.management.storage_command import StorageCommand
 from storage_quota.models import BucketState, Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store, survey, warnings
 from storage_quota.object_store.factory import where
 from storage_quota.object_store.port import check_key
-from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
 
 YELLOW, RED = 75, 90
@@ -26,6 +27,7 @@ CODES = "exit codes: 0 done; 1 no such tenant or object; 2 the store does not an
 
 
 class Command(StorageCommand):
+    needs = Action.VIEW
     exit_codes: ClassVar = {TenantUnknown: 1}
     help = f"Show what the bucket holds, by the ledger and by the store itself. {CODES}."
 

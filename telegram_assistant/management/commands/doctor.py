@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from accounts.access import Action
+from accounts.management.acting_command import ActingCommand
 from events import health
 from events.health import Check, Finding, Result, Scope, Status
 
@@ -18,7 +20,8 @@ MARKS: Final = {
 CODES: Final = "exit codes: 0 nothing has failed; 1 something has; 2 a wrong option"
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    needs = Action.VIEW
     help = (
         "Check that everything is configured, reachable and permitted, and say what to do where it"
         f" is not. Costs nothing, unless --pay; {CODES}."

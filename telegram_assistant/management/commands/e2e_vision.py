@@ -3,11 +3,12 @@ import sys
 from typing import Any, Final
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
-from accounts import tenants
+from accounts import audit, tenants
+from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown
 from media.models import Post
@@ -20,7 +21,8 @@ API: Final = "http://127.0.0.1:8000"
 SECONDS: Final = 90.0
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    of_one_tenant = True
     help = (
         "Send a picture the whole way: bucket, event, worker, database, API. With GigaChat it costs"
         " one analysis. Exit codes: 0 all seven steps went well; 1 one failed, which is named."
@@ -49,6 +51,7 @@ class Command(BaseCommand):
         trial.say(_("📋 Parameters of the test:"))
         trial.say(f"  Post ID: {trial.id_of_post}")
         trial.say(f"  Trace ID: {trial.trace_id}")
+        audit.record("trial.started", tenant=trial.tenant, after={"trace_id": trial.trace_id})
         failure = run.run(trial)
         trial.say("")
         trial.say(_verdict(failure))

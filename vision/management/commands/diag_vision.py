@@ -1,10 +1,13 @@
 from types import ModuleType
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
+from accounts.access import Action
+from accounts.management.acting_command import ActingCommand
+from events.errors import DomainError
 from vision.management.diagnostics import budget, check, policy_test, stats
 
 PARTS: Final[dict[str, ModuleType]] = {
@@ -16,7 +19,9 @@ PARTS: Final[dict[str, ModuleType]] = {
 """Each module has HELP, `add_arguments(parser)` and `handle(command, **options)`."""
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    needs = Action.VIEW
+    of_one_tenant = True
     help = "Show what vision does, and what it costs."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,6 +38,8 @@ class Command(BaseCommand):
             )
         try:
             PARTS[part or "check"].handle(self, **options)
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
         except (OperationalError, InterfaceError) as error:
             raise CommandError(
                 _("The database does not answer: %(error)s") % {"error": str(error).strip()}

@@ -7,13 +7,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from accounts import acting
+from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.tables import facts
@@ -33,7 +35,8 @@ FILTERS: Final = (
 DAY: Final = timedelta(days=1)
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
+    of_one_tenant = True
     help = "Analyze pictures again. Without --yes: show what it costs, request nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -124,6 +127,8 @@ def _selection(options: dict[str, Any]) -> Selection:
     if any(options[name] for name in FILTERS) == options["all"]:
         raise CommandError(_("Give a filter for the posts, or --all; see --help"))
     tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
+    if tenant_id is None:
+        acting.require_everywhere()
     channels = [
         channel.pk
         for text in options["channel"] or ()

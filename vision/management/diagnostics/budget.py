@@ -5,7 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from accounts.tenants import TenantUnknown, find_tenant
+from accounts import acting
+from accounts.access import Action
+from accounts.tenants import find_tenant
 from events.management.tables import facts, grouped
 from vision import selectors
 from vision.limits import budget
@@ -39,11 +41,12 @@ def handle(command: BaseCommand, **options: Any) -> None:
     try:
         tenant = find_tenant(options["tenant_id"])
         if options["reset"]:
+            acting.require(tenant, Action.OPERATE)
             reset = budget.reset(tenant=tenant, now=now)
             asked = retry_backlog.retry_due(now=now)
             command.stderr.write(f"{reset} tokens reset, {asked} posts requested again.")
         report = selectors.budget_report(tenant, now=now)
-    except (TenantUnknown, PolicyRefused) as refusal:
+    except PolicyRefused as refusal:
         raise CommandError(str(refusal)) from refusal
     if options["json"]:
         command.stdout.write(json_output.one_line(report.as_dict()))

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from accounts import acting
 from events.management.tables import facts
 from events.models import Delivery, DeliveryState
 from events.schemas import VisionUploadedEventV1
@@ -26,7 +27,11 @@ def add_arguments(parser: CommandParser) -> None:
 
 def handle(command: BaseCommand, **options: Any) -> None:
     post_id = _uuid(options["post_id"])
-    row = PostEnrichment.objects.filter(post_id=post_id, kind=EnrichmentKind.VISION).first()
+    row = (
+        acting.seen(PostEnrichment.objects.all())
+        .filter(post_id=post_id, kind=EnrichmentKind.VISION)
+        .first()
+    )
     if row is None:
         _not_found(command, post_id, as_json=options["json"])
         return
@@ -59,7 +64,7 @@ def _not_found(command: BaseCommand, post_id: UUID, *, as_json: bool) -> None:
 
 def _absence(post_id: UUID) -> tuple[str, str]:
     """Return the status of a post without an analysis, and an explanation."""
-    post = Post.objects.filter(pk=post_id).first()
+    post = acting.seen(Post.objects.filter(pk=post_id)).first()
     if post is None:
         return "not found", _("there is no such post")
     if not post.has_media:

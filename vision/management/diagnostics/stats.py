@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Sum
 
+from accounts import acting
 from accounts.models import Tenant
-from accounts.tenants import TenantUnknown, find_tenant
+from accounts.tenants import find_tenant
 from events.management.tables import facts
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1, VisionUploadedEventV1
@@ -24,10 +25,9 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def handle(command: BaseCommand, **options: Any) -> None:
-    try:
-        tenant = find_tenant(options["tenant_id"]) if options["tenant_id"] else None
-    except TenantUnknown as unknown:
-        raise CommandError(str(unknown)) from unknown
+    tenant = find_tenant(options["tenant_id"]) if options["tenant_id"] else None
+    if tenant is None:
+        acting.require_everywhere()
     figures = _figures(tenant)
     if options["json"]:
         command.stdout.write(json_output.one_line(figures))

@@ -1,0 +1,42 @@
+"""What each role may do in the console, beyond viewing the rows of its tenants."""
+
+from accounts.access import Action
+from accounts.permission_table import allow
+
+
+def register() -> None:
+    """Enter the permissions of every room; what is not entered is left to superusers."""
+    # Rows of the installation: whoever has the right in every tenant.
+    allow(
+        Action.VIEW,
+        "storage_quota.view_bucketstate",
+        "storage_quota.view_integritycheck",
+        "storage_quota.view_integrityfinding",
+        "storage_quota.view_orphan",
+        "vision.view_callcost",
+        "vision.view_providerhealth",
+    )
+    allow(
+        Action.OPERATE,
+        "media.change_channel",
+        "events.change_delivery",
+        "vision.change_tokenbudget",
+        "vision.add_picturedistinction",
+        "storage_quota.change_orphan",
+        "storage_quota.delete_storedobject",
+        "django_q.view_schedule",
+        "django_q.view_ormq",
+        "django_q.view_failure",
+        "django_q.view_success",
+    )
+    allow(
+        Action.ADMINISTER,
+        "accounts.view_apitoken",
+        "accounts.view_auditentry",
+        "accounts.view_browsersession",
+        "accounts.view_user",
+        "accounts.view_membership",
+        "accounts.add_membership",
+        "accounts.change_membership",
+        "accounts.delete_membership",
+    )

@@ -1,0 +1,94 @@
+"""Every page of the console shows and changes the rows that its user may, and no others."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
+from django.forms import ModelChoiceField
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+
+from accounts import access, permission_table
+from accounts.access import Action
+
+DELETE_SELECTED: Final = "delete_selected"
+
+
+class TenantPages(ModelAdmin[Any]):
+    """
+    What `ConsoleSite` adds to the pages of every model, whoever wrote them.
+
+    A row of which the user may not know is answered like one that does not exist. Actions get
+    those of the chosen rows that the user may change.
+    """
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        action = self._needed("view")
+        if action is None:
+            return rows if request.user.is_superuser else rows.none()
+        return access.visible(rows, request.user, action)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_view_permission(request, obj) and self._may("view", request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may("change", request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may("delete", request, obj)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *rest: Any
+    ) -> HttpResponse | None:
+        """Hand the action only rows that may be changed; says so if some were chosen that may not."""
+        name = request.POST.get("action", "")
+        action = self._needed("delete") if name == DELETE_SELECTED else Action.OPERATE
+        if action is None and not request.user.is_superuser:
+            raise PermissionDenied
+        allowed = access.visible(queryset, request.user, action or Action.ADMINISTER)
+        return super().response_action(request, allowed, *rest)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer only rows that the user may see."""
+        offered = kwargs.get("queryset", db_field.remote_field.model._default_manager.all())  # noqa: SLF001
+        kwargs["queryset"] = access.visible(offered, request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponseBase:
+        """Answer 404, where Django redirects to the first page with a message."""
+        raise Http404(_("There is no such row."))
+
+    def _needed(self, verb: str) -> Action | None:
+        return permission_table.action_of(self._permission(verb))
+
+    def _may(self, verb: str, request: HttpRequest, obj: Model | None) -> bool:
+        return obj is None or request.user.has_perm(self._permission(verb), obj)
+
+    def _permission(self, verb: str) -> str:
+        return f"{self.opts.app_label}.{get_permission_codename(verb, self.opts)}"
+
+
+class VisibleChoices(admin.RelatedFieldListFilter):
+    """The filter by a related row, which names only rows that the user may see."""
+
+    def field_choices(
+        self, field: Any, request: HttpRequest, model_admin: ModelAdmin[Any]
+    ) -> list[tuple[str, Any]]:
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        rows = access.visible(field.remote_field.model._default_manager.all(), request.user)  # noqa: SLF001
+        return [(str(row.pk), str(row)) for row in rows.order_by(*ordering)]
+
+
+def is_related(field: Field[Any, Any]) -> bool:
+    return isinstance(field, ForeignKey | ManyToManyField)
+
+
+admin.FieldListFilter.register(is_related, VisibleChoices, take_priority=True)

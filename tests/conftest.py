@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     xdist's workers get both from the process that starts them.
     """
+    gc.disable()  # what is collected is kept, see below
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
     if not hasattr(config, "workerinput"):  # xdist's workers are given theirs
@@ -68,6 +69,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

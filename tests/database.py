@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,7 +36,8 @@ def make_room_for_a_run() -> Path:
     for folder in temporary.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("_")[0]
         if folder.owner() == temporary.owner() and not psutil.pid_exists(int(pid)):
-            _remove(folder)  # of a run that was killed
+            with suppress(FileNotFoundError):  # another run removes it, too
+                _remove(folder)  # of a run that was killed
     room = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}_"))
     # After the note that the embedded server's package makes at exit, for this came first.
     atexit.register(_remove, room)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,24 +18,6 @@ from django.db import connections
 from tests.processes import ROOT, Python, run_python
 
 SAMPLE = ROOT / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
-
-
-def remembered_tesseract() -> dict[str, str]:
-    """
-    `extra` of products that read the same pictures as others: the real Tesseract reads each once.
-
-    What it read is kept as long as this run of the tests, whichever process of it asks.
-    """
-    real = shutil.which("tesseract")
-    if real is None:
-        return {}
-    remembered = Path(os.environ["VAR_DIR"]).with_name("tesseract")
-    remembered.mkdir(exist_ok=True)
-    return {
-        "PATH": f"{ROOT / 'tests' / 'acceptance' / 'remembering'}:{os.environ['PATH']}",
-        "REAL": real,
-        "REMEMBERED": str(remembered),
-    }
 
 
 @dataclass

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from events import heartbeats, subscriptions
 from events.models import Delivery
-from tests.acceptance.product import SAMPLE, Product, remembered_tesseract, wait_until
+from tests.acceptance.product import SAMPLE, Product, wait_until
 from tests.counted import CONTRACT, WHILE_IT_LASTS, samples_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,9 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def product(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        product = Product(
-            tmp_path, probe.getsockname()[1], extra=remembered_tesseract(), new_interpreter=True
-        )
+        product = Product(tmp_path, probe.getsockname()[1], new_interpreter=True)
     yield product
     product.kill_workers()
 

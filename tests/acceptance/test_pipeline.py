@@ -13,7 +13,7 @@ from albums.models import MediaGroup
 from events.models import OPEN_STATES, Delivery, DeliveryState, OutboxEvent
 from media.models import MediaObject, Post
 from telegram_assistant import schedules
-from tests.acceptance.product import SAMPLE, Product, remembered_tesseract, wait_until
+from tests.acceptance.product import SAMPLE, Product, wait_until
 from vision.models import PostEnrichment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +23,7 @@ TRUTH = json.loads((SAMPLE.parent / "expected.json").read_text())
 @pytest.fixture
 def product(tmp_path):
     schedules.install()
-    product = Product(tmp_path, extra=remembered_tesseract())
+    product = Product(tmp_path)
     yield product
     product.kill_workers()
 
@@ -110,7 +110,7 @@ class Demo:
 def demo(tmp_path_factory, django_db_setup, django_db_blocker):
     """Its rows are gone with the first test: the others look at what was noted of them."""
     with django_db_blocker.unblock():
-        product = Product(tmp_path_factory.mktemp("demo"), extra=remembered_tesseract())
+        product = Product(tmp_path_factory.mktemp("demo"))
         first, second = product.manage("demo"), product.manage("demo", "--json")
         check_everything()
         post = Post.objects.get(telegram_message_id=23)

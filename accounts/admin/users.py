@@ -60,6 +60,13 @@ class AccountAdmin(UserAdmin[User]):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Show what Django shows of a password's hash, which is a part of it, to superusers only."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or request.user.is_superuser:
+            return fieldsets
+        return [(None, {"fields": ("username",)}), *fieldsets[1:]]
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Tokens are revoked and not deleted, but with their user they go."""
         rows, counts, refused, protected = super().get_deleted_objects(objs, request)

@@ -128,3 +128,29 @@ def test_the_page_of_a_user_shows_no_part_of_the_password_to_who_may_not_change_
 
     assert "field-password" not in page
     assert "field-email" in page
+
+
+def test_closing_an_account_ends_its_sessions_for_good(admin_client, alice):
+    browser = browser_of(alice)
+    page = f"/admin/accounts/user/{alice.pk}/change/"
+    form = {"username": "alice", "date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    inline = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    prefix = admin_client.get(page).context["inline_admin_formsets"][0].formset.prefix
+    inline = {name.replace("memberships", prefix): value for name, value in inline.items()}
+
+    for change in ({}, {"is_active": "on"}):
+        assert admin_client.post(page, form | inline | change).status_code == 302
+
+    assert User.objects.get(pk=alice.pk).is_active
+    assert browser.get("/admin/").status_code == 302
+
+
+def test_the_consoles_own_door_lets_in_who_is_in_already(alice):
+    client = browser_of(alice)
+
+    answer = client.get("/admin/login/", {"next": "/admin/media/post/"})
+    stranger = Client()
+    stranger.force_login(User.objects.create_user("stranger"))
+
+    assert client.get(answer["Location"]).headers.get("Location") == "/admin/media/post/"
+    assert stranger.get("/admin/login/").status_code == 403

@@ -44,14 +44,20 @@ class Survey:
         assert not self.wrong, "\n".join(self.wrong)
 
 
-def of_pages(console: Console, world: World, kind: str, askers: Iterable[Asker]) -> Survey:
-    """Ask for every page of one kind of rows."""
+def of_pages(
+    console: Console,
+    world: World,
+    kind: str,
+    askers: Iterable[Asker],
+    pages: Iterable[str] = PAGES_OF_A_ROW,
+) -> Survey:
+    """Ask for these pages of one kind of rows, and for its list and its page of a new one."""
     survey = Survey(world)
     for asker in askers:
         for page in ("list", "add"):
             reply = console.get(asker.name, address_of(kind, page))
             survey.expect(asker, page, reply, oracle.page(asker, KINDS[kind], page, NOBODY))
-        for page in PAGES_OF_A_ROW:
+        for page in pages:
             _ask_of_rows(console, survey, kind, asker, page)
     return survey
 

@@ -1,6 +1,7 @@
 """Know during a request who makes it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -11,9 +12,13 @@ from accounts.audit import actors
 from accounts.audit.rows import record
 from accounts.client_address import client_address
 from accounts.models import ActorKind
+from accounts.rate_limits import limiter
+from accounts.rate_limits.rate import Rate
 
 KNOWN: Final = frozenset({ActorKind.USER, ActorKind.TOKEN})
 """Whose refused requests are recorded: strangers' would fill the table."""
+MOST: Final = Rate(60, timedelta(hours=1))
+"""Refusals of one account or token that are recorded; the log has all of them."""
 
 
 class AuditMiddleware:
@@ -37,6 +42,12 @@ class AuditMiddleware:
 
         with actors.acting(actor):
             response = self.get_response(request)
-            if response.status_code == HTTPStatus.FORBIDDEN and actor().kind in KNOWN:
-                record("access.refused", after={"method": request.method, "path": request.path})
+            if response.status_code == HTTPStatus.FORBIDDEN:
+                _record_refusal(request, actor())
             return response
+
+
+def _record_refusal(request: HttpRequest, actor: actors.Actor) -> None:
+    """Record it unless it is one of many: entries stay for a month, so they must not fill a disk."""
+    if actor.kind in KNOWN and limiter.take(f"refused:{actor.kind}:{actor.name}", MOST) is None:
+        record("access.refused", after={"method": request.method, "path": request.path})

@@ -89,6 +89,8 @@ def facts(token: ApiToken) -> dict[str, Any]:
 def _check(wish: Wish, *, now: datetime, may_be_endless: bool) -> None:
     if not wish.user.is_active:
         raise TokenNotIssued("user", _("The account is not active."))
+    if not wish.name.isprintable() or not wish.name.strip():
+        raise TokenNotIssued("name", _("The name has characters that cannot be read."))
     _check_scope(wish)
     _check_lifetime(wish.lifetime, may_be_endless=may_be_endless)
     if ApiToken.objects.filter(user=wish.user).active(now).count() >= MOST_TOKENS:

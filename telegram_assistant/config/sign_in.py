@@ -37,6 +37,8 @@ class Oidc(BaseSettings):
     @classmethod
     def _secure(cls, value: str) -> str:
         address = urlsplit(value)
+        if value and (not address.hostname or "@" in address.netloc or address.fragment):
+            raise ValueError("must be https:// with a host, without a user and without a fragment")
         if value and address.scheme != "https" and address.hostname not in LOCAL:
             raise ValueError("must begin with https://")
         return value.rstrip("/")

@@ -44,7 +44,7 @@ def main() -> None:
     if "--json" not in sys.argv:
         _run()
         return
-    noting = sys.stdout = Noting(sys.stdout)  # type: ignore[assignment]  # has all of its methods
+    noting = sys.stdout = Noting(sys.stdout)
     try:
         _run()
     except SystemExit as end:

@@ -4,7 +4,7 @@
 import json
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -25,8 +25,35 @@ class CommandLine(ManagementUtility):
         return command
 
 
+class Noting:
+    """A stream that knows whether anything was written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self.used = stream, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self.used = self.used or bool(text)
+        return self._stream.write(text)
+
+
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
+    if "--json" not in sys.argv:
+        _run()
+        return
+    noting = sys.stdout = Noting(sys.stdout)
+    try:
+        _run()
+    except SystemExit as end:
+        if end.code and not noting.used:
+            _say_failed("refused", str(end.__context__ or "wrong arguments; see --help"))
+        raise
+
+
+def _run() -> None:
     try:
         CommandLine(sys.argv).execute()
     except ImproperlyConfigured as error:
@@ -40,9 +67,13 @@ def main() -> None:
 def _end(problem: str) -> NoReturn:
     """End with code 1 and the problem on stderr; with --json, stdout says the same."""
     if "--json" in sys.argv:
-        report = {"state": "failed", "error": "misconfigured", "detail": problem}
-        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        _say_failed("misconfigured", problem)
     sys.exit(problem)
+
+
+def _say_failed(error: str, detail: str) -> None:
+    report = {"state": "failed", "error": error, "detail": detail}
+    sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ A room that has settings per tenant registers a section for them in `AppConfig.r
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 Checker = Callable[[Any], list[str]]
 
 
@@ -18,13 +20,13 @@ def register(name: str, check: Checker) -> None:
 def problems(value: Any) -> list[str]:
     """Return a sentence for each problem of a tenant's settings."""
     if not isinstance(value, dict):
-        return ["The settings must be an object of sections, such as {}"]
+        return [_("The settings must be an object of sections, such as {}")]
     return [problem for name, section in value.items() for problem in _problems(name, section)]
 
 
 def _problems(name: str, section: Any) -> list[str]:
     if name not in _checkers:
-        return [f"{name}: there is no such section"]
+        return [name + ": " + _("there is no such section")]
     return [f"{name}: {problem}" for problem in _checkers[name](section)]
 
 

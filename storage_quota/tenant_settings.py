@@ -4,6 +4,7 @@ import copy
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.models import Tenant
@@ -78,5 +79,16 @@ def check_limits(section: Any) -> list[str]:
     try:
         TypeLimits.model_validate(section)
     except ValidationError as error:
-        return [": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()]
+        return [_sentence(each["loc"], each["type"], each["msg"]) for each in error.errors()]
     return []
+
+
+def _sentence(where: tuple[int | str, ...], kind: str, said: str) -> str:
+    """What is wrong, in the reader's language where it is one of the usual mistakes."""
+    if kind in {"float_type", "finite_number", "greater_than_equal", "less_than_equal"}:
+        said = _("a number of GiB from 0 to %(most)s is expected") % {"most": MOST_GB}
+    elif kind == "extra_forbidden":
+        said = _("there is no such setting; there are: %(names)s") % {
+            "names": ", ".join(TypeLimits.model_fields)
+        }
+    return ": ".join([*map(str, where), said])

@@ -15,3 +15,6 @@ MEDIA_KINDS: Final = (
     gettext_noop("document"),
 )
 """The values of `media.sources.port.MediaKind`, which `media.models.Post` shows as labels."""
+
+OF_LIBRARIES: Final = (gettext_noop("Must be a valid UUID."),)
+"""Texts of Django REST framework that have no Russian there."""

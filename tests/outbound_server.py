@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _drip(self, seconds: str) -> None:
-        ends = time.monotonic() + float(seconds)
+        ends = time.monotonic() + float(seconds or 30)
         while time.monotonic() < ends:
             self.wfile.write(b"x")
             self.wfile.flush()

@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from events.health import Finding, failed, ok, warning
+from events.inspection import tables
 
 OLDEST: Final = 14_00_00
 """`server_version_num` of the oldest PostgreSQL that Django 5.2 knows."""
@@ -44,8 +45,11 @@ def is_migrated() -> Iterator[Finding]:
         _require_migrations()
     except MigrationsMissing:
         yield failed("tables are missing or old", "run `python manage.py migrate`")
-    else:
-        yield ok("up to date")
+        return
+    lacking = tables.lacking_columns()
+    yield (
+        failed(f"there is no {', '.join(lacking)}", tables.REMEDY) if lacking else ok("up to date")
+    )
 
 
 def server() -> Iterator[Finding]:

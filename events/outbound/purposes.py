@@ -30,8 +30,12 @@ def provider(urls: Iterable[str], *, setting: str, seconds: float) -> Policy:
     )
 
 
-def bucket(endpoint_url: str, bucket_name: str) -> Policy:
-    """The object store: its endpoint, also with the bucket in front of it. Raises OddHost."""
+def bucket(endpoint_url: str, bucket_name: str, *, seconds: float = 60) -> Policy:
+    """
+    The object store: its endpoint, also with the bucket in front of it. Raises OddHost.
+
+    `seconds` are for each wait, and for all of an answer that is no object.
+    """
     endpoint = origin_of(endpoint_url)
     origins = {endpoint}
     with suppress(OddHost):  # a bucket whose name cannot be a host stands in the path
@@ -42,6 +46,8 @@ def bucket(endpoint_url: str, bucket_name: str) -> Policy:
         setting="S3_ENDPOINT_URL",
         private=True,
         proxies="used",
+        most_bytes=16 * MIB,
+        read_seconds=seconds,
     )
 
 

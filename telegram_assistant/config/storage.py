@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from events.outbound.hosts import origin_of
 from storage_quota.units import GIB
 from telegram_assistant.config.source import source
 
@@ -145,6 +146,7 @@ class S3(BaseSettings):
             raise ValueError(
                 "an address without a path is expected; the bucket stands in S3_BUCKET_NAME"
             )
+        origin_of(value)  # raises OddHost, a ValueError, for an address such as 0x7f.1
         return value.removesuffix("/")
 
     @field_validator("bucket_name")

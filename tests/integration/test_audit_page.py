@@ -273,6 +273,13 @@ class TestCommand:
 
         assert [entry["entry"] for entry in shown] == [own.pk]
 
+    @pytest.mark.parametrize("role", ["viewer", "operator"])
+    def test_who_administers_nothing_is_refused_and_not_shown_an_empty_audit(self, role) -> None:
+        user = make.member(role, make.tenant())
+
+        with pytest.raises(CommandError, match="administers no tenant"):
+            self.read("--as", user.username)
+
     def test_a_person_reads_a_table(self) -> None:
         _entry(target=make.tenant("Acme"))
         out, err = io.StringIO(), io.StringIO()

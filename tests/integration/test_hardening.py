@@ -260,6 +260,19 @@ class TestRightsOfFiles:
         assert told.id == "telegram_assistant.W002"
         assert told.hint == f"chmod -R go= {tmp_path / 'objects'}"
 
+    def test_where_others_can_put_a_script_is_told(self, settings, tmp_path):
+        settings.VAR_DIR = tmp_path
+        (tmp_path / "static").mkdir()
+        (tmp_path / "static").chmod(0o777)
+
+        [told] = file_rights.only_the_owner()
+
+        assert told.id == "telegram_assistant.W003"
+        assert told.hint == f"chmod go-w {tmp_path / 'static'}"
+
+        (tmp_path / "static").chmod(0o755)
+        assert file_rights.only_the_owner() == []
+
     def test_the_embedded_database_and_the_objects_are_the_owners(self, settings, objects_dir):
         make.media_object(body=make.picture("teal"), stored=True)
         database = settings.DATABASES["default"].get("EMBEDDED_DIR")

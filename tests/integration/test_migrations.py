@@ -5,6 +5,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from events.inspection import postgresql
+from events.inspection.tables import REMEDY
+
 pytestmark = pytest.mark.django_db
 
 
@@ -23,3 +26,23 @@ def test_a_database_of_this_state_is_migrated_again_without_a_word(capsys):
     call_command("migrate", verbosity=0)
 
     assert capsys.readouterr().out == ""
+
+
+def test_tables_that_lack_a_column_of_this_release_are_refused_with_what_to_do():
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_membership DROP COLUMN role CASCADE")
+
+    with pytest.raises(CommandError, match=r"before the first release.*import your exports again"):
+        call_command("migrate", verbosity=0)
+    [finding] = postgresql.is_migrated()
+    assert (finding.status, finding.remedy) == ("failed", REMEDY)
+    assert "accounts_membership.role" in finding.detail
+
+
+def test_part_of_the_migrations_may_be_asked_for_in_any_state(capsys):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_membership DROP COLUMN role CASCADE")
+
+    call_command("migrate", plan=True)
+
+    assert "Planned operations" in capsys.readouterr().out

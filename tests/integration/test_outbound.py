@@ -431,7 +431,7 @@ class TestBucket:
     def test_a_proxy_of_the_environment_is_asked_and_checked(self, odd, monkeypatch):
         settings = s3_settings("https://s3.example", bucket="moved")
         monkeypatch.setenv("HTTPS_PROXY", odd.url)
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="check HTTPS_PROXY"):
             S3Store(settings).head("media/t/nothing")
         assert odd.requests[-1] == "CONNECT s3.example:443"
 

@@ -116,16 +116,16 @@ def test_an_expired_reservation_is_marked(staff, reserve, now):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('{"limits": {"media_gb": -1}}', "limits: media_gb: Input should be greater than"),
-        ('{"limits": {"media_gb": "1"}}', "limits: media_gb: Input should be a valid number"),
-        ('{"limits": {"media_gb": NaN}}', "limits: media_gb: Input should be less than"),
-        ('{"limits": {"media_gb": 1e400}}', "limits: media_gb: Input should be less than"),
-        ('{"limits": {"video_gb": 1}}', "limits: video_gb: Extra inputs are not permitted"),
+        ('{"limits": {"media_gb": -1}}', "limits: media_gb: нужно число ГиБ от 0 до 1000000"),
+        ('{"limits": {"media_gb": "1"}}', "limits: media_gb: нужно число"),
+        ('{"limits": {"media_gb": NaN}}', "limits: media_gb: нужно число"),
+        ('{"limits": {"media_gb": 1e400}}', "limits: media_gb: нужно число"),
+        ('{"limits": {"video_gb": 1}}', "limits: video_gb: такой настройки нет; есть: media_gb"),
         ('{"limits": []}', "limits: Input should be a valid dictionary"),
         ('{"vision_policy": {"limits": {"max_image_mb": -1}}}', "vision_policy: limits.max_image"),
         ('{"vision_policy": 7}', "vision_policy: "),
-        ('{"limit": {}}', "limit: there is no such section"),
-        ("[1]", "The settings must be an object of sections"),
+        ('{"limit": {}}', "limit: такого раздела нет"),
+        ("[1]", "Настройки – это объект из разделов"),
         ("nonsense", "JSON"),
     ],
 )

@@ -199,6 +199,8 @@ class TestBadValues:
             ("S3_ENDPOINT_URL", "https://s3.example.org:port"),
             ("S3_ENDPOINT_URL", "https://s3.example.org:70000"),
             ("S3_ENDPOINT_URL", "https://my_minio:9000"),
+            ("S3_ENDPOINT_URL", "http://0xa9fea9fe"),
+            ("S3_ENDPOINT_URL", "http://2130706433:9000"),
             ("S3_ENDPOINT_URL", "https://[::zzz]:9000"),
             ("S3_ENDPOINT_URL", ""),
             ("S3_REGION", "no such"),

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from accounts.access import Action, visible
+from accounts.access import Action, may_anywhere, visible
 from accounts.acting import acting_user
 from accounts.audit.events import EVENTS
 from accounts.management.acting_command import ActingCommand
@@ -50,6 +50,10 @@ class Command(ActingCommand):
 
 def _chosen(options: dict[str, Any]) -> QuerySet[AuditEntry]:
     user = acting_user()
+    if user and not may_anywhere(user, Action.ADMINISTER):
+        raise CommandError(
+            f"{user.get_username()} administers no tenant: the audit is for those who do"
+        )
     entries = AuditEntry.objects.order_by("-pk")
     found = visible(entries, user, Action.ADMINISTER) if user else entries
     if options["since"]:

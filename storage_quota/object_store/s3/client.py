@@ -67,7 +67,9 @@ def connect(settings: S3Settings) -> "S3Client":
     client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_content_md5)
     guard(
         client,
-        purposes.bucket(settings.endpoint_url, settings.bucket_name),
+        purposes.bucket(
+            settings.endpoint_url, settings.bucket_name, seconds=settings.read_timeout_sec
+        ),
         Connections(
             settings.certificates,
             connect_seconds=settings.connect_timeout_sec,

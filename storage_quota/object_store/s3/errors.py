@@ -9,7 +9,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, PaginationError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    PaginationError,
+    ProxyConnectionError,
+    SSLError,
+)
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, NameResolutionError
 
@@ -98,6 +104,11 @@ class S3ErrorTranslator:
     def _unanswered(self, exc: Exception) -> StoreUnavailable:
         if remedy := self._remedy_of_tls(exc):
             return StoreUnavailable(remedy)
+        if isinstance(exc, ProxyConnectionError):  # its own words may hold the proxy's password
+            return StoreUnavailable(
+                f"The proxy on the way to S3 at {self.endpoint_url} does not answer or refuses:"
+                " check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+            )
         if _is_unknown_host(exc):
             return StoreUnavailable(
                 f"The name of the host in S3_ENDPOINT_URL {self.endpoint_url} is not known (DNS):"

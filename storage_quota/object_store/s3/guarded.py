@@ -17,7 +17,7 @@ from botocore.awsrequest import (
     AWSPreparedRequest,
     AWSResponse,
 )
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import HTTPClientError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from events.outbound import OddHost, Origin, OutboundRefused, Policy, Reason, connect
 from events.outbound.hosts import origin_of
 from events.outbound.proxies import origin_of_proxy
+from storage_quota.object_store.s3.answers import AnsweringPool
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,7 +80,7 @@ class GuardedSession(URLLib3Session):
             return self.send(request)
         except HTTPClientError as error:  # boto3 wraps whatever it does not know
             cause = error.kwargs.get("error")
-            if isinstance(cause, OutboundRefused):
+            if isinstance(cause, OutboundRefused | ReadTimeoutError):
                 raise cause from None
             raise
 
@@ -121,6 +122,10 @@ def _pools(policy: Policy) -> dict[str, type]:
     plain = type("GuardedConnection", (_Guarded, AWSHTTPConnection), rules)
     secure = type("GuardedTlsConnection", (_Guarded, AWSHTTPSConnection), rules)
     return {
-        "http": type("GuardedPool", (AWSHTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("GuardedTlsPool", (AWSHTTPSConnectionPool,), {"ConnectionCls": secure}),
+        "http": _pool("GuardedPool", AWSHTTPConnectionPool, rules | {"ConnectionCls": plain}),
+        "https": _pool("GuardedTlsPool", AWSHTTPSConnectionPool, rules | {"ConnectionCls": secure}),
     }
+
+
+def _pool(name: str, pool: type, members: dict[str, object]) -> type:
+    return type(name, (AnsweringPool, pool), members)

@@ -4,14 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.recorder import MigrationRecorder
 
-REMEDY = (
-    "This database was made by a version before the first release, and its tables cannot be"
-    " upgraded. Start with an empty database (rename the folder VAR_DIR, or name a new database"
-    " in DATABASE_URL) and import your exports again."
-)
+from events.inspection.tables import REMEDY, lacking_columns
 
 
 class Command(migrate.Command):
@@ -21,6 +17,14 @@ class Command(migrate.Command):
         if is_of_earlier_state(options["database"]):
             raise CommandError(REMEDY)
         super().handle(*args, **options)
+        if self._is_whole(options) and lacking_columns():
+            raise CommandError(REMEDY)
+
+    def _is_whole(self, options: dict[str, Any]) -> bool:
+        """Whether all of the default database was migrated, to the newest state."""
+        partly = ("app_label", "plan", "check_unapplied", "prune", "fake")
+        is_default = options["database"] == DEFAULT_DB_ALIAS
+        return is_default and not any(options.get(name) for name in partly)
 
 
 def is_of_earlier_state(alias: str) -> bool:

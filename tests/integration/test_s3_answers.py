@@ -1,0 +1,53 @@
+"""A bucket that answers without end: the memory and the time of its readers are limited."""
+
+import time
+import tracemalloc
+
+import pytest
+
+from events.outbound import purposes
+from storage_quota.object_store import StoreForbidden, StoreUnavailable
+from storage_quota.object_store.s3 import S3Store
+from tests.outbound_server import OddServer
+from tests.s3_fixtures import s3_settings
+
+
+@pytest.fixture(scope="module")
+def odd():
+    with OddServer() as server:
+        yield server
+
+
+def listed(odd: OddServer, bucket: str) -> list[object]:
+    """List a bucket whose name is a path of the odd server; S3 asks /BUCKET?list-type=2&…"""
+    return list(S3Store(s3_settings(odd.url, bucket=bucket, read_timeout_sec=1)).list())
+
+
+def test_an_answer_without_end_does_not_fill_the_memory(odd):
+    tracemalloc.start()
+    try:
+        with pytest.raises((StoreForbidden, StoreUnavailable), match="larger than"):
+            listed(odd, "endless")
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024**2
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_that_trickles_ends_with_the_patience(odd):
+    begun = time.monotonic()
+
+    with pytest.raises(StoreUnavailable):
+        listed(odd, "trickle")
+
+    assert time.monotonic() - begun < 4
+
+
+def test_objects_may_be_larger_than_answers_and_take_longer_to_read(moto, bucket):
+    store = S3Store(s3_settings(moto, bucket=bucket, read_timeout_sec=1))
+    size = purposes.bucket(moto, bucket).most_bytes + 1024**2
+    store._client.put_object(Bucket=bucket, Key="media/t/large", Body=bytes(size))
+
+    with store.open("media/t/large") as content:
+        first = content.read(1)
+        time.sleep(1.2)
+        assert len(first + content.read()) == size

@@ -38,6 +38,9 @@ class AccountForm(UserChangeForm[User]):
         offer_choices(self.fields, current_zone=self.instance.time_zone)
 
 
+SHOWN_TO_ADMINISTRATORS = ("username", "first_name", "last_name", "is_active")
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin[User]):
     """Django's page of a user, with preferences and roles instead of groups and permissions."""
@@ -61,11 +64,20 @@ class AccountAdmin(UserAdmin[User]):
         return super().get_inlines(request, obj) if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Show what Django shows of a password's hash, which is a part of it, to superusers only."""
-        fieldsets = super().get_fieldsets(request, obj)
+        """
+        Show all to superusers, and to administrators of a tenant who its members are.
+
+        They can make anybody a member, which must not tell them an address, nor a part of a hash.
+        """
         if obj is None or request.user.is_superuser:
-            return fieldsets
-        return [(None, {"fields": ("username",)}), *fieldsets[1:]]
+            return super().get_fieldsets(request, obj)
+        return [(None, {"fields": SHOWN_TO_ADMINISTRATORS})]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.list_display if request.user.is_superuser else SHOWN_TO_ADMINISTRATORS
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        return super().get_search_fields(request) if request.user.is_superuser else ("username",)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Tokens are revoked and not deleted, but with their user they go."""

@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.test import Client, RequestFactory
 
 from accounts.models import BrowserSession, Membership, Role, Tenant, User
+from events.console import list_of, page_of
+from tests import factories as make
 
 pytestmark = [
     pytest.mark.django_db,
@@ -127,7 +129,7 @@ def test_the_page_of_a_user_shows_no_part_of_the_password_to_who_may_not_change_
     page = browser_of(alice).get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
 
     assert "field-password" not in page
-    assert "field-email" in page
+    assert "field-username" in page
 
 
 def test_closing_an_account_ends_its_sessions_for_good(admin_client, alice):
@@ -154,3 +156,18 @@ def test_the_consoles_own_door_lets_in_who_is_in_already(alice):
 
     assert client.get(answer["Location"]).headers.get("Location") == "/admin/media/post/"
     assert stranger.get("/admin/login/").status_code == 403
+
+
+def test_making_somebody_a_member_tells_no_address_of_the_account(client):
+    own = make.tenant()
+    user = User.objects.create_user("carol", email="carol@secret.example")
+    Membership.objects.create(user=user, tenant=own)
+    client.force_login(make.member("administrator", own))
+    pages = (list_of(User), list_of(User, "q=secret.example"), page_of(User, user.pk))
+
+    shown = [client.get(page).content.decode() for page in pages]
+
+    assert "carol" in shown[0]
+    assert "carol" in shown[2]
+    assert not [html for html in shown if "carol@" in html]
+    assert page_of(User, user.pk) not in shown[1]

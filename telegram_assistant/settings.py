@@ -43,6 +43,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
+    "search",
     "albums",
     "vision",
     "media",

@@ -1,0 +1,17 @@
+"""The adapter of the port `Index` for PostgreSQL."""
+
+from collections.abc import Sequence
+
+from search.index.port import Scope, VectorHit, WordHits
+from search.index.postgresql import nearest, ranking
+from search.query_terms import Query
+
+
+class PostgresIndex:
+    def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        return ranking.by_words(query, scope, limit=limit)
+
+    def by_meaning(
+        self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
+    ) -> list[VectorHit]:
+        return nearest.by_meaning(query, vector, model, scope, limit=limit)

@@ -1,0 +1,108 @@
+"""
+Search by words: candidates from the index of words, ranked like BM25 by PostgreSQL's own function.
+
+A word counts by its inverse document frequency times `ts_rank(…, 1)` of that word alone, which
+grows ever less with each further occurrence and is divided by 1 + the logarithm of the length.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from search.index.port import Scope, WordHit, WordHits
+from search.index.postgresql.conditions import matching
+from search.index.postgresql.vocabulary import Term, terms_of
+from search.models import SearchDocument
+from search.query_terms import Query
+
+CANDIDATES = 5000
+"""Posts that are ranked. Where more have a common word, the newest of them are."""
+_WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
+"""Of other words, words of pictures, caption of the album, text."""
+
+
+def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
+    """Return the best hits by words; those that carry a #tag of the query come first."""
+    words = (*query.words, *query.phrases, *query.tags)
+    terms = terms_of(words, scope.tenants) if scope.tenants else []
+    allowed = matching(scope, query)
+    if not terms and not query.tags:
+        return WordHits()
+    sql, parameters = _ranked(terms, query.tags, allowed, limit=limit)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = cursor.fetchall()
+    return WordHits([_hit(row, terms) for row in rows], _replaced(terms))
+
+
+def _hit(row: tuple[Any, ...], terms: Sequence[Term]) -> WordHit:
+    post_id, score, tags, *ranks = row
+    words = dict.fromkeys(
+        [term.word for term, rank in zip(terms, ranks, strict=True) if rank > 0]
+    )
+    return WordHit(post_id, score, tuple(words), tuple(tags))
+
+
+def _replaced(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
+    others = {term.word: tuple(x for x in term.lexemes if x != term.lexeme) for term in terms}
+    return {word: found for word, found in others.items() if found}
+
+
+def _ranked(
+    terms: Sequence[Term], tags: Sequence[str], allowed: QuerySet[SearchDocument], *, limit: int
+) -> tuple[str, list[Any]]:
+    ranks, rank_parameters = _ranks(terms)
+    candidates, candidate_parameters = _candidates(terms, tags, allowed)
+    names = [f"r{number}" for number in range(len(terms))]
+    score = " + ".join(f"{name} * %s" for name in names) or "0"
+    sql = (
+        f"SELECT post_id, {score} AS score, carried{''.join(f', {name}' for name in names)}"  # noqa: S608 - no text of a query is in it
+        f" FROM (SELECT post_id, posted_at, ARRAY(SELECT unnest(tags) INTERSECT SELECT unnest(%s::text[])"
+        f" ORDER BY 1) AS carried{ranks} FROM search_documents WHERE post_id IN ({candidates})) AS ranked"
+        f" ORDER BY cardinality(carried) DESC, score DESC, posted_at DESC, post_id LIMIT %s"
+    )
+    weights = [term.weight for term in terms]
+    return sql, [*weights, list(tags), *rank_parameters, *candidate_parameters, limit]
+
+
+def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
+    """A column per term: the greatest rank of its lexemes, since any of them may be meant."""
+    columns, parameters = [], []
+    for number, term in enumerate(terms):
+        each = [f"ts_rank({_WEIGHTS}, words, %s::tsquery, 1)"] * len(term.lexemes)
+        columns.append(f", greatest({', '.join(each)}) AS r{number}")
+        parameters += [_quoted(lexeme) for lexeme in term.lexemes]
+    return "".join(columns), parameters
+
+
+def _candidates(
+    terms: Sequence[Term], tags: Sequence[str], allowed: QuerySet[SearchDocument]
+) -> tuple[str, list[Any]]:
+    """
+    All posts with a rare word or a tag, and the newest with any word.
+
+    Bounded: ranking all posts with a common word would cost as much as there are posts.
+    """
+    rare = [term for term in terms if term.posts <= CANDIDATES // max(1, len(terms))]
+    parts = []
+    if rare:
+        parts.append(allowed.extra(where=["words @@ %s::tsquery"], params=[_any_of(rare)]))
+    if tags:
+        parts.append(allowed.filter(tags__overlap=list(tags)).order_by("-posted_at", "pk"))
+    if len(rare) < len(terms):
+        common = allowed.extra(where=["words @@ %s::tsquery"], params=[_any_of(terms)])
+        parts.append(common.order_by("-posted_at", "pk"))
+    compiled = [part.values("pk")[:CANDIDATES].query.sql_with_params() for part in parts]
+    sql = " UNION ".join(f"({text})" for text, _ in compiled)
+    return sql, [value for _, parameters in compiled for value in parameters]
+
+
+def _any_of(terms: Sequence[Term]) -> str:
+    return " | ".join(_quoted(lexeme) for term in terms for lexeme in term.lexemes)
+
+
+def _quoted(lexeme: str) -> str:
+    """A lexeme as a tsquery: nothing in it is an operator."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"

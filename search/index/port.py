@@ -26,10 +26,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class WordHit:
-    """A post found by words: its score, the words of the query it has, the #tags it carries."""
+    """
+    A post found by words: its score, the words of the query it has, the #tags it carries.
+
+    `coverage` is the part of the query that those words are, 0 to 1, rare words counting more.
+    """
 
     post_id: UUID
     score: float
+    coverage: float = 1.0
     words: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -37,13 +42,15 @@ class WordHit:
 @dataclass(frozen=True, slots=True)
 class WordHits:
     """
-    The best hits by words, and words of the query that were looked for in another form.
+    The best hits by words, and how the query was read.
 
-    `replaced` has, by the word as typed, what was found in its place.
+    `replaced` has words for which others were looked for, too, by the word as typed; `lexemes`
+    are all stems that were looked for.
     """
 
     hits: Sequence[WordHit] = ()
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lexemes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +73,5 @@ class Index(Protocol):
     def by_meaning(
         self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
     ) -> list[VectorHit]: ...
+
+    def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]: ...

@@ -8,7 +8,7 @@ from uuid import UUID
 from accounts.access import User, tenants_of
 from search.embeddings.chosen import encoder
 from search.embeddings.port import EncoderUnavailable
-from search.fusion import WINDOW, reciprocal_ranks
+from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
 from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit
 from search.index.postgresql.index import PostgresIndex
 from search.query_terms import Query
@@ -39,13 +39,15 @@ class Hits:
     """
     The hits of one page. `found` counts all that pages can reach, at most twice `WINDOW`.
 
-    `replaced` has words of the query for which others were looked for. `degraded` says in words
+    `replaced` has words of the query for which others were looked for, too; `lexemes` are all stems
+    that were looked for, for highlighting. `degraded` says in words
     what did not work; empty where everything did.
     """
 
     hits: Sequence[Hit] = ()
     found: int = 0
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lexemes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
 
 
@@ -58,21 +60,38 @@ def search(user: User, query: Query, *, limit: int = 10, offset: int = 0) -> Hit
 def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     """Find posts in `scope`; for those who have asked `accounts.access` already."""
     by_words = _index.by_words(query, scope, limit=WINDOW)
-    by_meaning, degraded = _by_meaning(query, scope)
+    by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
-    return Hits(ranked[offset : offset + limit], len(ranked), by_words.replaced, degraded)
+    return Hits(
+        hits=ranked[offset : offset + limit],
+        found=len(ranked),
+        replaced=by_words.replaced,
+        lexemes=by_words.lexemes,
+        degraded=degraded,
+    )
 
 
-def _by_meaning(query: Query, scope: Scope) -> tuple[list[VectorHit], tuple[str, ...]]:
+def _by_meaning(
+    query: Query, scope: Scope, by_words: Sequence[WordHit]
+) -> tuple[list[VectorHit], tuple[str, ...]]:
     if not query.text or not scope.tenants:
         return [], ()
     try:
-        [vector] = encoder().encode_queries([query.text])
-        found = _index.by_meaning(query, vector, encoder().name, scope, limit=WINDOW)
+        found = _nearest(query, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
         return [], (f"only by words: {error}",)
     return found, ()
+
+
+def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[VectorHit]:
+    """Look twice: the second time for what is near to the query and to the best posts of the first."""
+    [vector] = encoder().encode_queries([query.text])
+    model = encoder().name
+    first = _index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
+    moved = towards(vector, _index.vectors_of(best, model))
+    return _index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
 
 
 def fuse(by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit]) -> list[Hit]:
@@ -83,7 +102,12 @@ def fuse(by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit]) -> list[H
     """
     words = {hit.post_id: hit for hit in by_words}
     distances = {hit.post_id: hit.distance for hit in by_meaning}
-    scores = reciprocal_ranks([list(words), list(distances)])
+    scores = reciprocal_ranks(
+        [
+            [(hit.post_id, hit.coverage) for hit in by_words],
+            [(hit.post_id, 1.0) for hit in by_meaning],
+        ]
+    )
     hits = [_hit(post_id, score, words, distances) for post_id, score in scores.items()]
     places = {post_id: place for place, post_id in enumerate(words)}
     return sorted(hits, key=lambda hit: _order(hit, places))

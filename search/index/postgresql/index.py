@@ -1,6 +1,7 @@
 """The adapter of the port `Index` for PostgreSQL."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from search.index.port import Scope, VectorHit, WordHits
 from search.index.postgresql import nearest, ranking
@@ -15,3 +16,6 @@ class PostgresIndex:
         self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
     ) -> list[VectorHit]:
         return nearest.by_meaning(query, vector, model, scope, limit=limit)
+
+    def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
+        return nearest.vectors_of(post_ids, model)

@@ -1,6 +1,8 @@
 """Search by meaning: the nearest vectors among the posts that may be hits."""
 
+import json
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -35,6 +37,17 @@ def by_meaning(
         )
         rows = cursor.fetchall()
     return [VectorHit(post_id, distance) for post_id, distance in sorted(rows, key=_order)]
+
+
+def vectors_of(post_ids: Sequence[UUID], model: str) -> list[list[float]]:
+    """The vectors of those of the posts that have one, in the order of the posts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT vector::text FROM unnest(%s::uuid[]) WITH ORDINALITY AS asked (post_id, n)"
+            " JOIN search_vectors USING (post_id) WHERE model = %s ORDER BY n",
+            [list(post_ids), model],
+        )
+        return [json.loads(row[0]) for row in cursor.fetchall()]
 
 
 def _order(row: tuple[object, float]) -> tuple[float, str]:

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql.conditions import matching
+from search.index.postgresql.lexemes import any_of, quoted
 from search.index.postgresql.vocabulary import Term, terms_of
 from search.models import SearchDocument
 from search.query_terms import Query
@@ -26,23 +27,29 @@ _WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
 def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
     """Return the best hits by words; those that carry a #tag of the query come first."""
     words = (*query.words, *query.phrases, *query.tags)
-    terms = terms_of(words, scope.tenants) if scope.tenants else []
-    allowed = matching(scope, query)
+    asked = terms_of(words, scope.tenants) if scope.tenants else []
+    terms = [term for term in asked if term.lexemes]
     if not terms and not query.tags:
         return WordHits()
+    allowed, whole = matching(scope, query), sum(term.weight for term in asked)
     sql, parameters = _ranked(terms, query.tags, allowed, limit=limit)
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         rows = cursor.fetchall()
-    return WordHits([_hit(row, terms) for row in rows], _replaced(terms))
+    lexemes = tuple(lexeme for term in terms for lexeme in term.lexemes)
+    return WordHits([_hit(row, terms, whole) for row in rows], _replaced(terms), lexemes)
 
 
-def _hit(row: tuple[Any, ...], terms: Sequence[Term]) -> WordHit:
+def _hit(row: tuple[Any, ...], terms: Sequence[Term], whole: float) -> WordHit:
     post_id, score, tags, *ranks = row
-    words = dict.fromkeys(
-        [term.word for term, rank in zip(terms, ranks, strict=True) if rank > 0]
+    matched = [term for term, rank in zip(terms, ranks, strict=True) if rank > 0]
+    return WordHit(
+        post_id,
+        score,
+        coverage=sum(term.weight for term in matched) / whole if whole else 1.0,
+        words=tuple(dict.fromkeys([term.word for term in matched])),
+        tags=tuple(tags),
     )
-    return WordHit(post_id, score, tuple(words), tuple(tags))
 
 
 def _replaced(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
@@ -73,7 +80,7 @@ def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
     for number, term in enumerate(terms):
         each = [f"ts_rank({_WEIGHTS}, words, %s::tsquery, 1)"] * len(term.lexemes)
         columns.append(f", greatest({', '.join(each)}) AS r{number}")
-        parameters += [_quoted(lexeme) for lexeme in term.lexemes]
+        parameters += [quoted(lexeme) for lexeme in term.lexemes]
     return "".join(columns), parameters
 
 
@@ -100,9 +107,4 @@ def _candidates(
 
 
 def _any_of(terms: Sequence[Term]) -> str:
-    return " | ".join(_quoted(lexeme) for term in terms for lexeme in term.lexemes)
-
-
-def _quoted(lexeme: str) -> str:
-    """A lexeme as a tsquery: nothing in it is an operator."""
-    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+    return any_of(lexeme for term in terms for lexeme in term.lexemes)

@@ -35,7 +35,11 @@ class Term:
 
 
 def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
-    """Return the terms of a query that are in the index; three to five short queries."""
+    """
+    Return the terms of a query; three short queries, and one for each word to correct.
+
+    A term that is not in the index has no lexemes, and the weight of the rarest word.
+    """
     pairs = _lexemes([word for word in words if word.lower() not in STOP_WORDS])
     if not pairs:
         return []
@@ -46,10 +50,9 @@ def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
     for word, lexeme in pairs:
         found = {lexeme: counts[lexeme]} if lexeme in counts else _corrected(lexeme, tenants)
         found |= sounding.get(lexeme, {})
-        if found:
-            posts = sum(found.values())
-            weight = _inverse_frequency(posts, counts.get(_ALL_POSTS, 0))
-            terms.append(Term(word, lexeme, tuple(found), posts, weight))
+        posts = sum(found.values())
+        weight = _inverse_frequency(posts, counts.get(_ALL_POSTS, 0))
+        terms.append(Term(word, lexeme, tuple(found), posts, weight))
     return terms
 
 

@@ -97,8 +97,7 @@ def _load() -> tuple[dict[UUID, str], Scope]:
     owner, names = make.tenant("relevance"), {}
     channels: dict[str, Any] = {}
     posts = []
-    for line in gzip.open(DATA / "corpus.jsonl.gz", "rt", encoding="utf-8"):
-        given = json.loads(line)
+    for given in _given_posts():
         title = given["channel"]
         if title not in channels:
             channels[title] = make.channel(owner=owner, title=title)
@@ -122,6 +121,11 @@ def _load() -> tuple[dict[UUID, str], Scope]:
     rates = [len(names) / s for s in (words - started, time.monotonic() - words)]
     print(f"   indexed {rates[0]:.0f} posts/s by words, {rates[1]:.0f} posts/s by meaning")
     return names, Scope((owner.pk,))
+
+
+def _given_posts() -> Iterator[Judged]:
+    with gzip.open(DATA / "corpus.jsonl.gz", "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def _in_batches(ids: list[UUID], index: Callable[[list[UUID]], object]) -> None:

@@ -57,7 +57,9 @@ def _start(spans: Sequence[tuple[int, int]]) -> int:
     """Where most spans follow within `CHARS`; the first such place, a little before it."""
     if not spans or spans[-1][1] <= CHARS:
         return 0
-    best = max(spans, key=lambda span: sum(span[0] <= a < span[0] + CHARS - _BEFORE for a, _ in spans))
+    best = max(
+        spans, key=lambda span: sum(span[0] <= a < span[0] + CHARS - _BEFORE for a, _ in spans)
+    )
     return max(0, best[0] - _BEFORE)
 
 

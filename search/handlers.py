@@ -7,7 +7,7 @@ Handlers read the post as it is now, so events may come in any order, twice, and
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from events.errors import RetryLater
@@ -33,7 +33,7 @@ def write_words(events: Sequence[Event], *, now: datetime) -> str:
     return f"{index_words(_posts(events), now=now)} changed"
 
 
-def write_meaning(events: Sequence[Event], *, now: datetime) -> str:
+def write_meaning(events: Sequence[Event], **_: Any) -> str:
     try:
         return f"{index_meaning(_posts(events))} encoded"
     except VectorsUnavailable:
@@ -44,7 +44,9 @@ def write_meaning(events: Sequence[Event], *, now: datetime) -> str:
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
-    named = [UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)]
+    named = [
+        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
+    ]
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
@@ -58,7 +60,9 @@ def register() -> None:
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)
         add(name=f"search.words_{what}", queue="search", batch=WORDS_BATCH)(write_words)
-        add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(write_meaning)
+        add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(
+            write_meaning
+        )
 
 
 register()

@@ -61,4 +61,9 @@ def plain_query(text: str) -> Query:
             found["tags"].extend(tags)
         else:
             found["words"].append(term)
-    return Query(**{name: tuple(terms) for name, terms in found.items()})
+    return Query(
+        words=tuple(found["words"]),
+        phrases=tuple(found["phrases"]),
+        tags=tuple(found["tags"]),
+        excluded=tuple(found["excluded"]),
+    )

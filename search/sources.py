@@ -76,7 +76,11 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
     """Read those of the posts that exist, in no particular order."""
     posts = Post.objects.filter(pk__in=post_ids).only(*_COLUMNS)
     analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
-        "post_id", "vision_description", "vision_ocr_text", "vision_classification", "vision_is_meme"
+        "post_id",
+        "vision_description",
+        "vision_ocr_text",
+        "vision_classification",
+        "vision_is_meme",
     )
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")

@@ -13,6 +13,6 @@ def encoder() -> Encoder:
 
 def use(replacement: Encoder) -> Encoder:
     """Replace the encoder of this process; returns the one before."""
-    global _encoder  # noqa: PLW0603 - the one place that knows it
+    global _encoder
     before, _encoder = _encoder, replacement
     return before

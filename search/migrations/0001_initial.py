@@ -8,53 +8,136 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('media', '0002_triggers'),
+        ("accounts", "0001_initial"),
+        ("media", "0002_triggers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SearchWord',
+            name="SearchWord",
             fields=[
-                ('pk', models.CompositePrimaryKey('tenant_id', 'word', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('word', models.TextField(db_collation='C', verbose_name='word')),
-                ('posts', models.BigIntegerField(default=0, verbose_name='posts')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "word",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("word", models.TextField(db_collation="C", verbose_name="word")),
+                ("posts", models.BigIntegerField(default=0, verbose_name="posts")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'word of the index',
-                'verbose_name_plural': 'words of the index',
-                'db_table': 'search_words',
+                "verbose_name": "word of the index",
+                "verbose_name_plural": "words of the index",
+                "db_table": "search_words",
             },
         ),
         migrations.CreateModel(
-            name='SearchDocument',
+            name="SearchDocument",
             fields=[
-                ('post', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='search_document', serialize=False, to='media.post', verbose_name='post')),
-                ('album_id', models.BigIntegerField(blank=True, null=True, verbose_name='album')),
-                ('posted_at', models.DateTimeField(verbose_name='posted at')),
-                ('words', django.contrib.postgres.search.SearchVectorField()),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, size=None, verbose_name='tags')),
-                ('has', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, size=None, verbose_name='has')),
-                ('lang', models.CharField(blank=True, default='', max_length=8, verbose_name='language')),
-                ('sender', models.TextField(blank=True, default='', verbose_name='author')),
-                ('is_meme', models.BooleanField(default=False, verbose_name='meme')),
-                ('classification', models.TextField(blank=True, default='', verbose_name='class')),
-                ('document_hash', models.CharField(editable=False, max_length=64)),
-                ('text_hash', models.CharField(editable=False, max_length=64)),
-                ('indexed_at', models.DateTimeField(verbose_name='indexed at')),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='media.channel', verbose_name='channel')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant', verbose_name='tenant')),
+                (
+                    "post",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="search_document",
+                        serialize=False,
+                        to="media.post",
+                        verbose_name="post",
+                    ),
+                ),
+                ("album_id", models.BigIntegerField(blank=True, null=True, verbose_name="album")),
+                ("posted_at", models.DateTimeField(verbose_name="posted at")),
+                ("words", django.contrib.postgres.search.SearchVectorField()),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="tags",
+                    ),
+                ),
+                (
+                    "has",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="has",
+                    ),
+                ),
+                (
+                    "lang",
+                    models.CharField(blank=True, default="", max_length=8, verbose_name="language"),
+                ),
+                ("sender", models.TextField(blank=True, default="", verbose_name="author")),
+                ("is_meme", models.BooleanField(default=False, verbose_name="meme")),
+                ("classification", models.TextField(blank=True, default="", verbose_name="class")),
+                ("document_hash", models.CharField(editable=False, max_length=64)),
+                ("text_hash", models.CharField(editable=False, max_length=64)),
+                ("indexed_at", models.DateTimeField(verbose_name="indexed at")),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="media.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'search document',
-                'verbose_name_plural': 'search documents',
-                'db_table': 'search_documents',
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['words'], name='idx_search_words'), django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['tags'], name='idx_search_tags'), models.Index(fields=['tenant', '-posted_at', 'post'], name='idx_search_newest'), models.Index(fields=['channel', '-posted_at', 'post'], name='idx_search_channel'), models.Index(condition=models.Q(('album_id__isnull', False)), fields=['album_id'], name='idx_search_album')],
+                "verbose_name": "search document",
+                "verbose_name_plural": "search documents",
+                "db_table": "search_documents",
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        fastupdate=False, fields=["words"], name="idx_search_words"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fastupdate=False, fields=["tags"], name="idx_search_tags"
+                    ),
+                    models.Index(fields=["tenant", "-posted_at", "post"], name="idx_search_newest"),
+                    models.Index(
+                        fields=["channel", "-posted_at", "post"], name="idx_search_channel"
+                    ),
+                    models.Index(
+                        condition=models.Q(("album_id__isnull", False)),
+                        fields=["album_id"],
+                        name="idx_search_album",
+                    ),
+                ],
             },
         ),
     ]

@@ -66,7 +66,9 @@ def exists() -> bool:
 def require() -> None:
     """Raise VectorsUnavailable where there is no table."""
     if not exists():
-        raise VectorsUnavailable("PostgreSQL has no extension vector, or `migrate` was not run since")
+        raise VectorsUnavailable(
+            "PostgreSQL has no extension vector, or `migrate` was not run since"
+        )
 
 
 def create_index(model: str, dimension: int) -> None:
@@ -78,7 +80,7 @@ def create_index(model: str, dimension: int) -> None:
     name = connection.ops.quote_name(f"idx_search_vectors_{_short(model)}")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE INDEX IF NOT EXISTS {name} ON search_vectors"  # noqa: S608 - quoted, a number, quoted
+            f"CREATE INDEX IF NOT EXISTS {name} ON search_vectors"
             f" USING hnsw ((vector::halfvec({int(dimension)})) halfvec_cosine_ops)"
             f" WHERE model = {literal(model)}"
         )

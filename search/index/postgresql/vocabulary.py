@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -84,9 +85,7 @@ def _counts(lexemes: Iterable[str], tenants: Sequence[UUID]) -> dict[str, int]:
     )
 
 
-def _sounding_alike(
-    lexemes: Sequence[str], tenants: Sequence[UUID]
-) -> dict[str, dict[str, int]]:
+def _sounding_alike(lexemes: Sequence[str], tenants: Sequence[UUID]) -> dict[str, dict[str, int]]:
     """Words of the other script that sound like a lexeme: питон for python, by lexeme."""
     rows = _rows(
         "SELECT lexeme, word, sum(posts)::bigint FROM unnest(%s::text[]) AS lexeme JOIN search_words"
@@ -105,7 +104,7 @@ def _corrected(lexeme: str, tenants: Sequence[UUID]) -> dict[str, int]:
     if len(lexeme) < MIN_CORRECTED or any(map(str.isdigit, lexeme)):
         return {}
     first = lexeme[0]
-    rows = dict(
+    rows: dict[str, int] = dict(
         _rows(
             "SELECT word, sum(posts)::bigint FROM search_words"
             " WHERE tenant_id = ANY(%s) AND word >= %s AND word < %s"
@@ -124,7 +123,8 @@ def _corrected(lexeme: str, tenants: Sequence[UUID]) -> dict[str, int]:
     return {word: rows[word] for word in corrections(lexeme, rows)}
 
 
-def _rows(sql: str, parameters: Sequence[object]) -> list[tuple[object, ...]]:
+def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -12,7 +12,6 @@ from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from media.models import Post
-from search.embeddings.port import EncoderUnavailable
 from search.index.postgresql import vector_table
 from search.management.moments import moment
 from search.services.rebuild import rebuild

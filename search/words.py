@@ -28,13 +28,15 @@ def corrections(word: str, vocabulary: Iterable[str]) -> list[str]:
     """
     if len(word) < MIN_CORRECTED:
         return []
-    grams, allowed = trigrams(word), 2 if len(word) >= _LONG else 1
+    grams, letters = trigrams(word), sorted(word)
+    allowed = 2 if len(word) >= _LONG else 1
     found = []
     for other in vocabulary:
         if other[:1] != word[:1] or other == word:
             continue
         alike = similarity(grams, trigrams(other))
-        if alike < _SIMILAR:
+        # An exchange changes half of the trigrams of a short word, and none of its letters.
+        if alike < _SIMILAR and (len(other) != len(word) or sorted(other) != letters):
             continue
         edits = distance(word, other)
         near_start = other[:_SAME_START] == word[:_SAME_START] and alike >= _ALIKE

@@ -41,7 +41,10 @@ class FakeEncoder:
         vector[0] = 0.01  # no text is without direction
         for word in text[: self.max_chars].lower().split():
             word = self.same.get(word, word)  # noqa: PLW2901 - the word it means
-            place = int.from_bytes(sha256(word.encode()).digest()[:4]) % self.dimension
+            place = (
+                int.from_bytes(sha256(word.encode("utf-8", "replace")).digest()[:4])
+                % self.dimension
+            )
             vector[place] += 1.0
         length = math.sqrt(sum(number * number for number in vector))
         return [number / length for number in vector]

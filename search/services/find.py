@@ -44,7 +44,7 @@ class Hits:
     what did not work; empty where everything did.
     """
 
-    hits: Sequence[Hit] = ()
+    hits: tuple[Hit, ...] = ()
     found: int = 0
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lexemes: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
     return Hits(
-        hits=ranked[offset : offset + limit],
+        hits=tuple(ranked[offset : offset + limit]),
         found=len(ranked),
         replaced=by_words.replaced,
         lexemes=by_words.lexemes,

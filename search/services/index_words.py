@@ -15,6 +15,8 @@ from search.sources import IndexedPost
 from vision.policy.language import detect
 
 TURN: Final = "search.documents"
+LANGUAGE_CHARS: Final = 500
+"""Enough to tell the language of a post, and the time is that of the characters."""
 _COLUMNS = (
     "post_id", "tenant_id", "channel_id", "album_id", "posted_at", "tags", "has", "lang", "sender",
     "is_meme", "classification", "document_hash", "text_hash",
@@ -51,7 +53,8 @@ def index_words(post_ids: Sequence[UUID], *, now: datetime) -> int:
         in_turn(TURN)
         found = list(sources.read(post_ids))
         _forget_missing(post_ids, found)
-        rows = [_row(one) for one in found]
+        languages = _known_languages(post_ids)
+        rows = [_row(one, languages) for one in found]
         with connection.cursor() as cursor:
             cursor.execute(_UPSERT, [now, json.dumps(rows, ensure_ascii=False)])
             return int(cursor.rowcount)
@@ -63,8 +66,18 @@ def _forget_missing(post_ids: Sequence[UUID], found: Sequence[IndexedPost]) -> N
         SearchDocument.objects.filter(pk__in=missing).delete()
 
 
-def _row(one: IndexedPost) -> dict[str, Any]:
+def _known_languages(post_ids: Sequence[UUID]) -> dict[tuple[UUID, str], str]:
+    """Languages by post and hash of its document: telling one takes longer than all the rest."""
+    rows = SearchDocument.objects.filter(pk__in=post_ids)
+    return {
+        (pk, document_hash): lang
+        for pk, document_hash, lang in rows.values_list("pk", "document_hash", "lang")
+    }
+
+
+def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, Any]:
     post, document = one.post, one.document
+    known = languages.get((post.pk, document.document_hash))
     return {
         "post_id": str(post.pk),
         "tenant_id": str(post.tenant_id),
@@ -73,7 +86,7 @@ def _row(one: IndexedPost) -> dict[str, Any]:
         "posted_at": post.posted_at.isoformat(),
         "tags": list(document.tags),
         "has": one.has,
-        "lang": detect(post.content[:2000]) or "",
+        "lang": known if known is not None else detect(post.content[:LANGUAGE_CHARS]) or "",
         "sender": post.post_author,
         "is_meme": one.is_meme,
         "classification": one.classification,

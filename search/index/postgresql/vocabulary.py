@@ -16,6 +16,7 @@ MOST_LEXEMES = 32
 MOST_COMPARED = 20_000
 """Words that a mistyped one is compared with: those in most posts first."""
 _LENGTH_DIFFERENCE = 3
+_STEM = 5
 _ALL_POSTS = ""
 
 
@@ -65,13 +66,13 @@ def _inverse_frequency(posts: int, of: int) -> float:
 def _lexemes(words: Sequence[str]) -> list[tuple[str, str]]:
     """The words with their lexemes, each lexeme once, in order."""
     rows = _rows(
-        "SELECT word, lexeme FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w (word, form, n),"
+        "SELECT n, lexeme FROM unnest(%s::text[]) WITH ORDINALITY AS w (form, n),"
         " unnest(to_tsvector('russian', form)) ORDER BY n, positions",
-        [list(words), [searched_form(word) for word in words]],
+        [[searched_form(word) for word in words]],
     )
     first: dict[str, str] = {}
-    for word, lexeme in rows:
-        first.setdefault(lexeme, word)
+    for number, lexeme in rows:
+        first.setdefault(lexeme, words[number - 1])
     return [(word, lexeme) for lexeme, word in first.items()][:MOST_LEXEMES]
 
 
@@ -85,18 +86,36 @@ def _counts(lexemes: Iterable[str], tenants: Sequence[UUID]) -> dict[str, int]:
     )
 
 
+_SOUNDING_ALIKE = """
+    WITH asked AS (
+        SELECT lexeme, search_sound(lexeme) COLLATE "C" AS sound FROM unnest(%(lexemes)s::text[]) AS lexeme
+    ), meant AS (
+        SELECT lexeme, unnest(ARRAY[sound, CASE WHEN length(sound) > %(stem)s THEN left(sound, -1) END,
+            CASE WHEN length(sound) > %(stem)s + 1 THEN left(sound, -2) END]) AS sound FROM asked
+    )
+    SELECT lexeme, word, posts FROM meant JOIN search_words ON search_sound(word) = sound
+    WHERE tenant_id = ANY(%(tenants)s) AND posts > 0
+    UNION
+    SELECT lexeme, word, posts FROM asked JOIN search_words
+        ON search_sound(word) > sound AND search_sound(word) < sound || chr(1114109)
+    WHERE tenant_id = ANY(%(tenants)s) AND posts > 0
+        AND length(sound) >= %(stem)s AND length(search_sound(word)) <= length(sound) + 2
+"""
+"""
+The stems of a name differ by up to two letters between the scripts: of телеграм it is телегр.
+Short ones have to sound the same to the end.
+"""
+
+
 def _sounding_alike(lexemes: Sequence[str], tenants: Sequence[UUID]) -> dict[str, dict[str, int]]:
     """Words of the other script that sound like a lexeme: питон for python, by lexeme."""
-    rows = _rows(
-        "SELECT lexeme, word, sum(posts)::bigint FROM unnest(%s::text[]) AS lexeme JOIN search_words"
-        " ON search_sound(word) = search_sound(lexeme)"
-        " WHERE tenant_id = ANY(%s) AND posts > 0 GROUP BY lexeme, word ORDER BY 3 DESC, 2",
-        [[lexeme for lexeme in lexemes if len(lexeme) >= MIN_CORRECTED], list(tenants)],
-    )
+    long = [lexeme for lexeme in lexemes if len(lexeme) >= MIN_CORRECTED]
+    parameters = {"lexemes": long, "tenants": list(tenants), "stem": _STEM}
     found: dict[str, dict[str, int]] = {}
-    for lexeme, word, posts in rows:
+    for lexeme, word, posts in sorted(_rows(_SOUNDING_ALIKE, parameters)):
         if not same_script(lexeme, word):
-            found.setdefault(lexeme, {})[word] = posts
+            words = found.setdefault(lexeme, {})
+            words[word] = words.get(word, 0) + posts
     return found
 
 
@@ -123,7 +142,7 @@ def _corrected(lexeme: str, tenants: Sequence[UUID]) -> dict[str, int]:
     return {word: rows[word] for word in corrections(lexeme, rows)}
 
 
-def _rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -16,8 +16,9 @@ from search.index.port import VectorsUnavailable
 
 _CREATE = (
     "CREATE EXTENSION IF NOT EXISTS vector",
+    "DROP TABLE IF EXISTS search_vectors",  # what is left of one whose extension was dropped
     """
-    CREATE TABLE IF NOT EXISTS search_vectors (
+    CREATE TABLE search_vectors (
         post_id uuid NOT NULL, model text NOT NULL, tenant_id uuid NOT NULL,
         text_hash varchar(64) NOT NULL, vector halfvec NOT NULL,
         PRIMARY KEY (post_id, model)
@@ -28,7 +29,9 @@ _CREATE = (
     """
     CREATE OR REPLACE FUNCTION search_forget_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        DELETE FROM search_vectors WHERE post_id IN (SELECT post_id FROM removed);
+        IF to_regclass('search_vectors') IS NOT NULL THEN
+            DELETE FROM search_vectors WHERE post_id IN (SELECT post_id FROM removed);
+        END IF;
         RETURN NULL;
     END $$
     """,
@@ -60,7 +63,13 @@ def create() -> str:
 
 
 def exists() -> bool:
-    return _value("SELECT to_regclass('search_vectors')") is not None
+    # DROP EXTENSION … CASCADE takes the column, and leaves the table.
+    return bool(
+        _value(
+            "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('search_vectors')"
+            " AND attname = 'vector' AND NOT attisdropped"
+        )
+    )
 
 
 def require() -> None:

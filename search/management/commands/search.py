@@ -2,8 +2,9 @@ import json
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts import acting
@@ -11,6 +12,7 @@ from accounts.access import Action
 from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import find_tenant
+from events.errors import DomainError
 from media.models import Post
 from search.fragments import Fragment
 from search.fusion import WINDOW
@@ -32,11 +34,8 @@ class Command(ActingCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tenants = acting.seen(Tenant.objects.all())
-        if options["tenant"]:
-            tenants = tenants.filter(pk=find_tenant(options["tenant"]).pk)
-        scope = Scope(tuple(tenants.values_list("pk", flat=True)))
-        found = find(plain_query(" ".join(options["query"])), scope, limit=options["limit"])
+        query = plain_query(" ".join(options["query"]))
+        found = find(query, Scope(_tenants(options["tenant"])), limit=options["limit"])
         posts = Post.objects.select_related("channel").in_bulk([hit.post_id for hit in found.hits])
         shown = [(hit, posts[hit.post_id]) for hit in found.hits if hit.post_id in posts]
         texts = [post.content or post.picture_words or post.other_words for _hit, post in shown]
@@ -62,6 +61,16 @@ class Command(ActingCommand):
             self.stdout.write(f"    {_why(hit)}")
         if not shown:
             self.stdout.write(_("Nothing was found."))
+
+
+def _tenants(name: str | None) -> tuple[UUID, ...]:
+    """The tenant that is named, or all that may be seen."""
+    try:
+        if name:
+            return (find_tenant(name).pk,)
+    except DomainError as refusal:
+        raise CommandError(str(refusal)) from refusal
+    return tuple(acting.seen(Tenant.objects.all()).values_list("pk", flat=True))
 
 
 def _why(hit: Hit) -> str:

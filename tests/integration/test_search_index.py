@@ -95,7 +95,7 @@ class TestByWords:
 
         assert ask("ипотека")[0] == found.pk
 
-    def test_ё_and_е_are_one_letter_on_both_sides(self, write, ask):
+    def test_yo_and_ye_are_one_letter_on_both_sides(self, write, ask):
         one, other, _ = write("тёмная материя", "темная комната", "свет")
 
         assert {*ask("темная")[:2]} == {*ask("тёмная")[:2]} == {one.pk, other.pk}

@@ -6,10 +6,11 @@ grows ever less with each further occurrence and is divided by 1 + the logarithm
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql.conditions import matching
@@ -18,7 +19,7 @@ from search.index.postgresql.vocabulary import Term, terms_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
-CANDIDATES = 5000
+CANDIDATES = 2000
 """Posts that are ranked. Where more have a common word, the newest of them are."""
 _WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
 """Of other words, words of pictures, caption of the album, text."""
@@ -66,12 +67,19 @@ def _ranked(
     score = " + ".join(f"{name} * %s" for name in names) or "0"
     sql = (
         f"SELECT post_id, {score} AS score, carried{''.join(f', {name}' for name in names)}"  # noqa: S608 - no text of a query is in it
-        f" FROM (SELECT post_id, posted_at, ARRAY(SELECT unnest(tags) INTERSECT SELECT unnest(%s::text[])"
-        f" ORDER BY 1) AS carried{ranks} FROM search_documents WHERE post_id IN ({candidates})) AS ranked"
+        f" FROM (SELECT post_id, posted_at, {_carried(tags)} AS carried{ranks}"
+        f" FROM ({candidates}) AS candidates) AS ranked"
         f" ORDER BY cardinality(carried) DESC, score DESC, posted_at DESC, post_id LIMIT %s"
     )
-    weights = [term.weight for term in terms]
-    return sql, [*weights, list(tags), *rank_parameters, *candidate_parameters, limit]
+    weights, asked = [term.weight for term in terms], [list(tags)] if tags else []
+    return sql, [*weights, *asked, *rank_parameters, *candidate_parameters, limit]
+
+
+def _carried(tags: Sequence[str]) -> str:
+    """Those tags of the query that a document has."""
+    if not tags:
+        return "'{}'::text[]"
+    return "ARRAY(SELECT unnest(tags) INTERSECT SELECT unnest(%s::text[]) ORDER BY 1)"
 
 
 def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
@@ -88,22 +96,45 @@ def _candidates(
     terms: Sequence[Term], tags: Sequence[str], allowed: QuerySet[SearchDocument]
 ) -> tuple[str, list[Any]]:
     """
-    All posts with a rare word or a tag, and the newest with any word.
+    All posts with a rare word, the newest with a tag, and the newest with any word; each once.
 
     Bounded: ranking all posts with a common word would cost as much as there are posts.
     """
     rare = [term for term in terms if term.posts <= CANDIDATES // max(1, len(terms))]
-    parts = []
+    common = [term for term in terms if term not in rare]
+    parts, rest = [], allowed
     if rare:
-        parts.append(allowed.extra(where=["words @@ %s::tsquery"], params=[_any_of(rare)]))
+        parts.append(_having(allowed, rare))
+        rest = rest.extra(where=["NOT words @@ %s::tsquery"], params=[_any_of(rare)])
     if tags:
-        parts.append(allowed.filter(tags__overlap=list(tags)).order_by("-posted_at", "pk"))
-    if len(rare) < len(terms):
-        common = allowed.extra(where=["words @@ %s::tsquery"], params=[_any_of(terms)])
-        parts.append(common.order_by("-posted_at", "pk"))
-    compiled = [part.values("pk")[:CANDIDATES].query.sql_with_params() for part in parts]
-    sql = " UNION ".join(f"({text})" for text, _ in compiled)
+        parts.append(rest.filter(tags__overlap=list(tags)).order_by("-posted_at", "pk"))
+        rest = rest.exclude(tags__overlap=list(tags))
+    if common:
+        parts.append(_newest(_having(rest, common), common))
+    columns = ("post_id", "posted_at", "tags", "words")
+    compiled = [part.values(*columns)[:CANDIDATES].query.sql_with_params() for part in parts]
+    sql = " UNION ALL ".join(f"({text})" for text, _ in compiled)
     return sql, [value for _, parameters in compiled for value in parameters]
+
+
+def _having(rows: QuerySet[SearchDocument], terms: Sequence[Term]) -> QuerySet[SearchDocument]:
+    return rows.extra(where=["words @@ %s::tsquery"], params=[_any_of(terms)])
+
+
+def _newest(rows: QuerySet[SearchDocument], terms: Sequence[Term]) -> QuerySet[SearchDocument]:
+    """
+    Order by date, newest first.
+
+    There are two ways: walk through the posts by date until there are enough, or collect all that
+    have the words and sort them. The planner takes the words for ever equally frequent; the
+    vocabulary knows better.
+    """
+    posts = sum(term.posts for term in terms)
+    if posts * posts >= CANDIDATES * terms[0].of:
+        return rows.order_by("-posted_at", "pk")
+    # The same order as an expression, by which no index can be walked.
+    by_date = ExpressionWrapper(F("posted_at") + timedelta(0), DateTimeField())
+    return rows.order_by(by_date.desc(), "pk")
 
 
 def _any_of(terms: Sequence[Term]) -> str:

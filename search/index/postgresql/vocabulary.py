@@ -25,14 +25,15 @@ class Term:
     """
     A lexeme of the query. `lexemes` are what is looked for: itself, corrections, other script.
 
-    `word` is the word as typed, `posts` how many posts have any of `lexemes`, at most; `weight`
-    is its inverse document frequency.
+    `word` is the word as typed, `posts` how many of `of` posts have any of `lexemes`, at most;
+    `weight` is its inverse document frequency.
     """
 
     word: str
     lexeme: str
     lexemes: tuple[str, ...]
     posts: int
+    of: int
     weight: float
 
 
@@ -47,14 +48,14 @@ def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
         return []
     lexemes = [lexeme for _, lexeme in pairs]
     counts = _counts([*lexemes, _ALL_POSTS], tenants)
-    sounding = _sounding_alike(lexemes, tenants)
+    of, sounding = counts.get(_ALL_POSTS, 0), _sounding_alike(lexemes, tenants)
     terms = []
     for word, lexeme in pairs:
         found = {lexeme: counts[lexeme]} if lexeme in counts else _corrected(lexeme, tenants)
         found |= sounding.get(lexeme, {})
         posts = sum(found.values())
-        weight = _inverse_frequency(posts, counts.get(_ALL_POSTS, 0))
-        terms.append(Term(word, lexeme, tuple(found), posts, weight))
+        weight = _inverse_frequency(posts, of)
+        terms.append(Term(word, lexeme, tuple(found), posts, of, weight))
     return terms
 
 

@@ -18,6 +18,7 @@ from events.schemas import (
     VisionAnalyzedEventV1,
 )
 from events.subscriptions import Mode, subscribe
+from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import VectorsUnavailable
 from search.services.index_meaning import index_meaning
@@ -34,6 +35,8 @@ def write_words(events: Sequence[Event], *, now: datetime) -> str:
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:
+    if not chosen.configured():
+        return "no encoder"  # `rebuild_index` makes vectors once there is one
     try:
         return f"{index_meaning(_posts(events))} encoded"
     except VectorsUnavailable:

@@ -7,6 +7,7 @@ names the variable; nothing falls back silently to a default.
 
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.search import Search
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
 from telegram_assistant.config.vision import Albums, Vision
@@ -21,6 +22,7 @@ __all__ = [
     "GigaChat",
     "Limits",
     "Metrics",
+    "Search",
     "Vision",
     "Web",
     "read",

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.search import Search
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
@@ -20,6 +21,7 @@ class Environment:
     vision: Vision
     gigachat: GigaChat
     albums: Albums
+    search: Search
     metrics: Metrics
 
 
@@ -31,6 +33,7 @@ def read() -> Environment:
         "vision": Vision,
         "gigachat": GigaChat,
         "albums": Albums,
+        "search": Search,
         "metrics": Metrics,
     }
     values: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from accounts.models import Role
 from events.delivery import worker
 from events.models import Delivery
 from media.models import Post
+from search import handlers
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
@@ -190,6 +191,19 @@ class TestByMeaning:
 
         assert [hit.post_id for hit in hits.hits] == [found.pk]
         assert hits.degraded == ("only by words: the model is away",)
+
+    def test_without_an_encoder_by_choice_the_search_is_by_words_and_says_so(
+        self, write, channel, settings
+    ):
+        found, _ = write("кошка спит", "погода")
+        chosen.use(None)
+        settings.SEARCH = SimpleNamespace(encoder="none")
+
+        hits = find.find(plain_query("кошка"), Scope((channel.tenant_id,)), limit=5)
+
+        assert [hit.post_id for hit in hits.hits] == [found.pk]
+        assert hits.degraded == ("only by words: SEARCH_ENCODER is none",)
+        assert handlers.write_meaning([], now=make.NOW) == "no encoder"
 
     def test_vectors_of_another_model_are_not_compared(self, write, ask, encoder):
         write("кошка спит")

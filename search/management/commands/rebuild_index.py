@@ -1,8 +1,10 @@
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
@@ -12,9 +14,11 @@ from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from media.models import Post
+from search.embeddings import chosen
+from search.embeddings.port import EncoderUnavailable
 from search.index.postgresql import vector_table
 from search.management.moments import moment
-from search.services.rebuild import rebuild
+from search.services.rebuild import Rebuilt, rebuild
 
 
 class Command(ActingCommand):
@@ -36,16 +40,31 @@ class Command(ActingCommand):
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal
         missing = vector_table.create()
+        if not missing and not chosen.configured():
+            missing = "SEARCH_ENCODER is none"
         if missing and not options["words_only"]:
             self.stderr.write(_("Only words are indexed: %(reason)s") % {"reason": missing})
         meaning = not (missing or options["words_only"])
         total = {"posts": 0, "changed": 0, "encoded": 0}
         with tqdm(desc="posts", total=posts.count(), file=sys.stderr, disable=None) as bar:
-            for done in rebuild(posts, with_meaning=meaning, clock=timezone.now):
+            for done in self._batches(posts, meaning=meaning):
                 for name in total:
                     total[name] += getattr(done, name)
                 bar.update(done.posts)
         self._report(total | {"meaning": missing or meaning}, options)
+
+    def _batches(self, posts: QuerySet[Post], *, meaning: bool) -> Iterator[Rebuilt]:
+        reached = ""
+        try:
+            for done in rebuild(posts, with_meaning=meaning, clock=timezone.now):
+                reached = done.reached.isoformat()
+                yield done
+        except EncoderUnavailable as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            if reached:
+                self.stderr.write(_("To continue: --before %(moment)s") % {"moment": reached})
+            raise
 
     def _report(self, total: dict[str, Any], options: dict[str, Any]) -> None:
         if options["json"]:

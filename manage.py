@@ -6,16 +6,29 @@ import os
 import sys
 from typing import NoReturn
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import BaseCommand, ManagementUtility
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedTable
+
+
+class CommandLine(ManagementUtility):
+    """Django's command line, which tells the audit who does what the command does."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        command = super().fetch_command(subcommand)
+        if apps.ready:  # not where Django itself explains what is wrong
+            from accounts.audit import actors  # noqa: PLC0415 - needs Django's settings
+
+            actors.process_runs(subcommand)
+        return command
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
     try:
-        execute_from_command_line(sys.argv)
+        CommandLine(sys.argv).execute()
     except ImproperlyConfigured as error:
         _end(str(error))
     except ProgrammingError as error:

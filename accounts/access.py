@@ -30,13 +30,16 @@ def grants_of(user: User) -> Grants:
     """Return what `user` may do; kept on the object, so one query per request."""
     known = getattr(user, "_grants", None)
     if known is None:
-        known = user._grants = _read(user)  # type: ignore[union-attr]  # noqa: SLF001
+        limit = getattr(user, "_restriction", None)
+        known = _read(user).limited_to(limit) if limit else _read(user)
+        user._grants = known  # type: ignore[union-attr]  # noqa: SLF001
     return known
 
 
 def restrict(user: User, limit: Restriction) -> None:
     """Allow this user object no more than `limit`, whatever its roles; superusers included."""
-    user._grants = grants_of(user).limited_to(limit)  # type: ignore[union-attr]  # noqa: SLF001
+    user._restriction = limit  # type: ignore[union-attr]  # noqa: SLF001
+    forget_grants(user)
 
 
 def may(user: User, action: Action, tenant: Tenant | UUID) -> bool:
@@ -75,7 +78,7 @@ def visible(queryset: QuerySet[Row], user: User, action: Action = Action.VIEW) -
         return queryset if allows(grants.everywhere, action) else queryset.none()
     # As text: events know tenants as text, and UUIDs are compared with both.
     ids = [str(pk) for pk in grants.tenant_ids(action)]
-    if path.count("__") and _is_many(queryset.model, path):
+    if _leads_to_many(queryset.model, path):
         rows = queryset.model._base_manager.filter(**{f"{path}__in": ids})  # noqa: SLF001
         return queryset.filter(pk__in=rows.values("pk"))
     return queryset.filter(**{f"{path}__in": ids})
@@ -101,11 +104,18 @@ def _read(user: User) -> Grants:
     return Grants(None, {tenant_id: ALLOWED[Role(role)] for tenant_id, role in rows})
 
 
-def _is_many(model: type[Model], path: str) -> bool:
-    first = model._meta.get_field(path.split("__", maxsplit=1)[0])  # noqa: SLF001 - Django's public name
-    return bool(first.one_to_many or first.many_to_many)
+def _leads_to_many(model: type[Model], path: str) -> bool:
+    """Whether a row can have several tenants, of which a join would repeat it."""
+    for name in path.split("__"):
+        if name == "pk":
+            return False
+        field = model._meta.get_field(name)  # noqa: SLF001 - Django's public name
+        if field.one_to_many or field.many_to_many:
+            return True
+        model = field.related_model or model
+    return False
 
 
 def forget_grants(user: Any) -> None:
-    """Read the rights of this user object again at the next question."""
-    user.__dict__.pop("_grants", None)
+    """Read the rights of this user object again at the next question; a restriction stays."""
+    user._grants = None  # noqa: SLF001 - on the object, also where it is loaded lazily

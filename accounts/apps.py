@@ -5,3 +5,12 @@ from django.utils.translation import gettext_lazy as _
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("accounts")
+
+    def ready(self) -> None:
+        from accounts.sign_in import receivers  # noqa: PLC0415 - needs the models of all apps
+
+        receivers.connect()
+        from accounts.audit import edited, of_events  # noqa: PLC0415 - models are ready only now
+
+        edited.follow_all()
+        of_events.listen()

@@ -27,9 +27,10 @@ from accounts.models import Tenant  # noqa: E402
 from bench.support import report  # noqa: E402
 from storage_quota import cleanup, selectors, services  # noqa: E402
 from storage_quota.cleanup.evictors import evictor_of  # noqa: E402
-from storage_quota.models import StoredObject  # noqa: E402
-from storage_quota.object_store import use  # noqa: E402
+from storage_quota.models import Reservation, StoredObject  # noqa: E402
+from storage_quota.object_store import get_store, use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
+from storage_quota.object_store.packing import GZIP, pack  # noqa: E402
 
 SMALL, LARGE, ROUNDS = 10_000, 1_000_000, 5
 WANTED, MEDIA_WANTED = 2_000, 100
@@ -144,16 +145,23 @@ def _deleting(tenant: Tenant, *, now: datetime) -> tuple[float, float]:
 
 
 def _put(tenant: Tenant, count: int, *, now: datetime) -> list[str]:
-    for number in range(count):
-        services.put_object(
-            tenant=tenant,
-            content_type="crawl",
-            key=f"crawl/{tenant.pk}/{number}",
-            body=b"x" * OBJECT_BYTES,
-            mime="text/html",
-            now=now - timedelta(days=9),
+    """Store pages as a crawler does, compressed; booked together, which is not what is timed."""
+    then, page = now - timedelta(days=9), pack(b"x" * OBJECT_BYTES, level=1)
+    keys = [f"crawl/{tenant.pk}/{number}" for number in range(count)]
+    requests = [services.ReservationRequest(key, len(page)) for key in keys]
+    reservations = [
+        answer
+        for answer in services.reserve_many(
+            tenant=tenant, content_type="crawl", requests=requests, now=then
         )
-    return list(StoredObject.objects.values_list("key", flat=True))
+        if isinstance(answer, Reservation)
+    ]
+    for reservation in reservations:
+        get_store().put(reservation, page, mime="text/html", content_encoding=GZIP)
+    services.settle_many(reservations, now=then)
+    found = list(StoredObject.objects.values_list("key", flat=True))
+    assert len(found) == count, f"{len(found)} of {count} objects"
+    return found
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -22,11 +22,12 @@ from accounts.models import Tenant
 from events import liveness
 from events.errors import DomainError
 from events.postgresql import copy_rows
-from storage_quota import cleanup, metrics, selectors, tenant_settings
-from storage_quota.limits import QuotaCeilings, QuotaForecast, QuotaUsage, decide
+from storage_quota import cleanup, metrics, selectors
+from storage_quota.limits import QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
+from storage_quota.tenant_settings import ceilings
 
 logger = logging.getLogger(__name__)
 
@@ -121,19 +122,6 @@ def reserve_many(
         # enqueued one may be days ago.
         cleanup.ring_if_due(max(one.forecast.usage.bucket for one in refused))
     return _counted(tenant, content_type, [answers[request.key] for request in requests])
-
-
-def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
-    """The limits of bucket, tenant and type; a tenant's own limit replaces the common one."""
-    limits = settings.LIMITS
-    own = tenant.limit_bytes
-    return QuotaCeilings(
-        bucket=limits.total_bytes,
-        tenant=limits.tenant_bytes if own is None else own,
-        type=limits.by_type[content_type],
-        own_type=tenant_settings.limits(tenant).of(content_type),
-        tenant_is_own=own is not None,
-    )
 
 
 def _release_expired(*, now: datetime) -> bool:

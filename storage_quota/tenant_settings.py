@@ -1,12 +1,14 @@
-"""A tenant's own limits by content type: the section `limits` of `Tenant.settings`."""
+"""The limits of a tenant: its own ones, in the section `limits` of `Tenant.settings`, and the common."""
 
 import copy
 from typing import Any, Final
 
+from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.models import Tenant
 from events.errors import RetryLater
+from storage_quota.limits import QuotaCeilings
 from storage_quota.units import GIB
 
 MOST_GB: Final = 1_000_000
@@ -49,6 +51,19 @@ def limits(tenant: Tenant) -> TypeLimits:
         return TypeLimits.model_validate(tenant.settings.get("limits", {}))
     except (AttributeError, ValidationError) as error:
         raise LimitsUnknown(tenant) from error
+
+
+def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
+    """The limits of bucket, tenant and type; a tenant's own limit replaces the common one."""
+    common = settings.LIMITS
+    own = tenant.limit_bytes
+    return QuotaCeilings(
+        bucket=common.total_bytes,
+        tenant=common.tenant_bytes if own is None else own,
+        type=common.by_type[content_type],
+        own_type=limits(tenant).of(content_type),
+        tenant_is_own=own is not None,
+    )
 
 
 def without_settings(tenant: Tenant) -> Tenant:

@@ -14,10 +14,25 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant.console import roles  # noqa: PLC0415 - see above
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
+        from telegram_assistant.security import file_rights, sessions  # noqa: F401, PLC0415 - as above
 
+        _follow_the_scheduler()
         # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        sessions.connect()
         roles.register()
+
+
+def _follow_the_scheduler() -> None:
+    """django-q2's rows, as far as people change them; what their runs hold is not recorded."""
+    from accounts import audit  # noqa: PLC0415 - models are ready only now
+
+    scheduler = apps.get_app_config("django_q")
+    audit.follow(scheduler.get_model("Schedule"), by_people=True)
+    audit.follow(scheduler.get_model("OrmQ"), leave_out=["payload"], by_people=True)
+    for name in ("Success", "Failure"):
+        model = scheduler.get_model(name)
+        audit.follow(model, leave_out=["args", "kwargs", "result"], by_people=True)

@@ -19,6 +19,9 @@ class Job:
 JOBS = (
     Job("events.prune", "events.tasks.prune", minutes=24 * 60),
     Job("accounts.clear_sessions", "accounts.tasks.clear_sessions", minutes=24 * 60),
+    Job("accounts.prune_tokens", "accounts.tasks.prune_tokens", minutes=24 * 60),
+    Job("accounts.prune_rate_limits", "accounts.tasks.prune_rate_limits", minutes=60),
+    Job("accounts.prune_audit", "accounts.tasks.prune_audit", minutes=24 * 60),
     Job("storage_quota.release_expired", "storage_quota.tasks.release_expired", minutes=5),
     Job(
         "storage_quota.emergency_cleanup",

@@ -39,8 +39,17 @@ def samples_of(name: str) -> set[str]:
 
 
 def counted(name: str, **labels: str) -> float:
-    """The sample as this process has counted it; 0 before the first count."""
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+    """
+    The sample as this process has counted it; 0 before the first count.
+
+    Whoever counts it is asked, and all others only where nobody says so: they take 20 ms.
+    """
+    of_it = REGISTRY.restricted_registry([name])
+    for family in (of_it if name in REGISTRY._names_to_collectors else REGISTRY).collect():
+        for sample in family.samples:
+            if (sample.name, sample.labels) == (name, labels):
+                return sample.value
+    return 0.0
 
 
 class Growth:

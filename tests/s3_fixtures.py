@@ -10,6 +10,7 @@ from functools import cache
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
@@ -31,6 +32,20 @@ def s3_settings(endpoint: str, bucket: str = "test-bucket", **changes) -> S3:
         "read_timeout_sec": 20,
     }
     return S3(**(fields | changes))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _services_are_described_once() -> Iterator[None]:
+    """boto3 reads megabytes of JSON for each client, and tests make hundreds of them."""
+    read = JSONFileLoader.load_file
+
+    @cache
+    def described(path: str) -> object:
+        return read(JSONFileLoader(), path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: described(path))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, CommandParser
 
-from accounts import acting
+from accounts import acting, audit
 from accounts.access import Action
 from accounts.models import User
 from events.errors import DomainError
@@ -36,7 +36,9 @@ class ActingCommand(JsonCommand):
         name = options.pop("as_user", None)
         if name is None:
             return super().execute(*args, **options)
-        with acting.acting(_find(name), self.needs):
+        user = _find(name)
+        whoever = audit.of_command(type(self).__module__.rpartition(".")[2], user)
+        with acting.acting(user, self.needs), audit.acting(whoever):
             if not self.of_one_tenant:
                 self._require_everywhere(options)
             return super().execute(*args, **options)

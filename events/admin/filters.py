@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from events import subscriptions
-from events.models import Delivery, DeliveryState
+from events.models import DeliveryState
 from events.schemas import ALL
 
 ERROR_CODES_SHOWN = 50
@@ -19,11 +19,13 @@ ERROR_CODES_SHOWN = 50
 class NameFilter(admin.SimpleListFilter):
     """A filter by a column whose values are known without a scan of the table."""
 
-    def names(self) -> Iterable[str]:
+    def names(self, rows: QuerySet[Any]) -> Iterable[str]:
+        """Return the values to choose from; `rows` are those that the user may see."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(name, name) for name in sorted({*self.names(), *filter(None, [self.value()])})]
+        names = self.names(model_admin.get_queryset(request))
+        return [(name, name) for name in sorted({*names, *filter(None, [self.value()])})]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -34,7 +36,7 @@ class TopicFilter(NameFilter):
     title = _("topic")
     parameter_name = "topic"
 
-    def names(self) -> Iterable[str]:
+    def names(self, rows: QuerySet[Any]) -> Iterable[str]:
         return (schema.topic for schema in ALL)
 
 
@@ -42,7 +44,7 @@ class SubscriberFilter(NameFilter):
     title = _("subscriber")
     parameter_name = "subscriber"
 
-    def names(self) -> Iterable[str]:
+    def names(self, rows: QuerySet[Any]) -> Iterable[str]:
         return (subscription.name for subscription in subscriptions.registered())
 
 
@@ -50,7 +52,7 @@ class QueueFilter(NameFilter):
     title = _("queue")
     parameter_name = "queue"
 
-    def names(self) -> Iterable[str]:
+    def names(self, rows: QuerySet[Any]) -> Iterable[str]:
         return subscriptions.queues()
 
 
@@ -60,6 +62,6 @@ class ErrorCodeFilter(NameFilter):
     title = _("error code")
     parameter_name = "error_code"
 
-    def names(self) -> Iterable[str]:
-        dead = Delivery.objects.filter(state=DeliveryState.DEAD).exclude(error_code="")
+    def names(self, rows: QuerySet[Any]) -> Iterable[str]:
+        dead = rows.filter(state=DeliveryState.DEAD).exclude(error_code="")
         return dead.order_by().values_list("error_code", flat=True).distinct()[:ERROR_CODES_SHOWN]

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Count, QuerySet
 from pydantic import ValidationError
 
+from events.acted import acted
 from events.errors import DomainError
 from events.logs.describe import describe
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -22,6 +24,9 @@ from events.subscriptions import Subscription
 
 SNIPPET_BYTES, DETAILS_CHARS, TRACE_CHARS = 1024, 500, 1000
 """Sizes of a dead letter's parts (CONTRACT §1.10)."""
+
+NAMED = 20
+"""How many replayed deliveries the record of a replay names."""
 
 _chance = SystemRandom()
 
@@ -78,10 +83,28 @@ def dead_letter(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
 
 def replay(deliveries: QuerySet[Delivery], *, now: datetime) -> int:
     """Make the dead and finished ones of `deliveries` due again, with all attempts left."""
-    chosen = deliveries.filter(state__in=(DeliveryState.DEAD, DeliveryState.DONE))
-    return chosen.order_by().update(
-        state=DeliveryState.PENDING, attempts=0, due_at=now, finished_at=None, outcome=""
-    )
+    chosen = deliveries.filter(state__in=(DeliveryState.DEAD, DeliveryState.DONE)).order_by()
+    with transaction.atomic():
+        _tell_of_replay(chosen)
+        return chosen.update(
+            state=DeliveryState.PENDING, attempts=0, due_at=now, finished_at=None, outcome=""
+        )
+
+
+def _tell_of_replay(chosen: QuerySet[Delivery]) -> None:
+    """Once for each tenant, whose administrators see what is done to the own tasks."""
+    tenants = chosen.values_list("event__tenant_id").annotate(tasks=Count("pk"))
+    for tenant_id, count in sorted(tenants.order_by("event__tenant_id")):
+        own = chosen.filter(event__tenant_id=tenant_id).order_by("pk")
+        after = {"tasks": count, "first": list(own.values_list("pk", flat=True)[:NAMED])}
+        acted.send(
+            Delivery,
+            event="tasks.replayed",
+            tenant_id=tenant_id,
+            target=None,
+            before=None,
+            after=after,
+        )
 
 
 def _record(

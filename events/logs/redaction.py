@@ -33,6 +33,7 @@ PATTERNS: Final = (
     rf"(?i:(?<![A-Za-z])(?:{_WRITTEN})(?:['\"]\s*[=:]\s*|[=:]))['\"]?(?P<value>(?!\[hidden)[^\s'\"&,;)}}\]]+)",
     r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # JSON Web Token
     r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b",  # key of a Telegram bot
+    r"(?i)(?<![a-z0-9])ta_[0-9a-f]{12}(?P<value>[0-9a-f]+)",  # token of the API; its beginning is shown
     r"[A-Za-z0-9_=-]{180,}|(?:[A-Za-z0-9+/]{4}){60,}={0,2}",  # session of Telethon, picture, key
     r"\+\d[\d\s().-]{8,18}\d",  # phone number
     r"(?<![\w.-])[78]9\d{9}(?![\w-]|\.\d)(?!\s*(?:B|bytes)\b)",

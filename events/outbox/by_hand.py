@@ -9,6 +9,7 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from events import schemas
+from events.acted import acted
 from events.errors import DomainError
 from events.models import OutboxEvent
 from events.outbox.publishing import publish
@@ -43,6 +44,16 @@ def publish_text(topic: str, text: str) -> PublishedByHand:
         )
         deliveries = row.deliveries.order_by("subscriber").values_list("subscriber", flat=True)
         subscribers = tuple(deliveries)
+        if is_new:
+            after = {"topic": event.topic, "subscribers": subscribers}
+            acted.send(
+                OutboxEvent,
+                event="event.published",
+                tenant_id=row.tenant_id,
+                target=row,
+                before=None,
+                after=after,
+            )
     unknown = tuple(sorted(set(payload) - set(schema.model_fields)))
     return PublishedByHand(row, subscribers, is_new, unknown)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import Tenant
 from events import trace
 from events.errors import DomainError
@@ -125,7 +126,7 @@ def import_export(
     written stops it with its own error, and what was committed before stays.
     """
     summary, started = ImportSummary(), timezone.now()
-    run = None if dry_run else import_runs.start(tenant, path, at=started)
+    run = None if dry_run else _begun(tenant, path, limit=limit, at=started)
     # Closed here, not by the garbage collector: where something raises, the file is closed and
     # the reservations of the batches in flight are given back at once.
     with (
@@ -142,6 +143,13 @@ def import_export(
             observe(summary)
             save()
     return summary
+
+
+def _begun(tenant: Tenant, path: Path, *, limit: int | None, at: datetime) -> ImportRun:
+    with transaction.atomic():
+        run = import_runs.start(tenant, path, at=at)
+        audit.record("import.started", target=run, tenant=tenant, after={"limit": limit})
+    return run
 
 
 def _asked(
@@ -192,6 +200,8 @@ def _record_end(run: ImportRun, summary: ImportSummary, *, whole: bool, at: date
         # Emptied where it was found interrupted, by mistake, while it lived.
         locked.interrupted_at = None if whole else at
         locked.save(update_fields=["finished_at", "interrupted_at", "summary"])
+        figures = {name: summary.counts[name] for name in SUMMARY_COUNTS}
+        audit.record("import.ended", target=locked, after={"whole": whole, **figures})
 
 
 def _outcomes(

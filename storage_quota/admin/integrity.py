@@ -4,6 +4,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import audit
 from events.console import ReadOnlyAdmin, internal_link, list_of, page_of, short_time
 from events.errors import DomainError, RetryLater
 from storage_quota.admin.ledger import file_name
@@ -201,7 +203,10 @@ class OrphanAdmin(ReadOnlyAdmin[Orphan]):
     @admin.action(description=_("Accept: keep it and stop reporting it"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[Orphan]) -> None:
         """Mark orphans as accepted: they still count, but are not reported or deleted any more."""
-        accepted = queryset.update(accepted=True, delete_after=None)
+        with transaction.atomic():
+            keys = list(queryset.values_list("key", flat=True))
+            accepted = queryset.update(accepted=True, delete_after=None)
+            audit.record("orphans.accepted", after={"objects": accepted, "keys": keys})
         words = ngettext(
             "%(count)d object is accepted.", "%(count)d objects are accepted.", accepted
         )

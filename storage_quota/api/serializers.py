@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from rest_framework import serializers
 
-from accounts.access import tenants_of
+from accounts.access import Action, may_everywhere, tenants_of
 from accounts.models import Tenant
 from storage_quota.models import ContentType
 from storage_quota.units import GIB
@@ -84,7 +84,11 @@ class QuotaCheckRequestSerializer(serializers.Serializer[Any]):
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    """Shows a `QuotaForecast`. Its usages include reservations, as the limits do."""
+    """
+    Shows a `QuotaForecast`. Its usages include reservations, as the limits do.
+
+    Needs the request in its context: the usages of all tenants are shown to who may view each.
+    """
 
     allowed = serializers.BooleanField()
     reason = serializers.CharField(
@@ -92,8 +96,16 @@ class ForecastSerializer(serializers.Serializer[Any]):
     )
     current_usage_gb = GibField(source="usage.tenant", help_text="of the tenant")
     tenant_limit_gb = GibField(source="ceilings.tenant")
-    bucket_usage_gb = GibField(source="usage.bucket")
-    type_usage_gb = GibField(source="usage.type", help_text="of all tenants")
+    bucket_usage_gb = GibField(
+        source="usage.bucket",
+        allow_null=True,
+        help_text="of all tenants; null for who may not see each",
+    )
+    type_usage_gb = GibField(
+        source="usage.type",
+        allow_null=True,
+        help_text="of all tenants; null for who may not see each",
+    )
     setting = serializers.CharField(help_text="what raises the limit; only where it is refused")
     requested_bytes = serializers.IntegerField(source="requested")
     available_bytes = serializers.IntegerField(
@@ -104,6 +116,8 @@ class ForecastSerializer(serializers.Serializer[Any]):
         shown: dict[str, Any] = super().to_representation(outlook)
         if outlook.allowed:
             del shown["setting"]
+        if not may_everywhere(self.context["request"].user, Action.VIEW):
+            shown |= dict.fromkeys(("bucket_usage_gb", "type_usage_gb"))
         return shown
 
 

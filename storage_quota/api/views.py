@@ -8,7 +8,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Tenant
-from accounts.permissions import IsMember, MayOperateEverything, MayViewEverything, visible_or_404
+from accounts.permissions.rest import (
+    IsMember,
+    MayOperateEverything,
+    MayViewEverything,
+    visible_or_404,
+)
 from storage_quota import selectors, services
 from storage_quota.api.serializers import (
     CleanupRequestSerializer,
@@ -62,7 +67,7 @@ class QuotaCheckView(APIView):
             content_type=form.validated_data["content_type"],
             size_bytes=form.validated_data["size_bytes"],
         )
-        return Response(ForecastSerializer(outlook).data)
+        return Response(ForecastSerializer(outlook, context={"request": request}).data)
 
 
 @extend_schema(tags=["storage"])

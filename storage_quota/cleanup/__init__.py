@@ -19,6 +19,7 @@ from storage_quota.cleanup.planning import (
 from storage_quota.cleanup.runner import (
     KEPT,
     PATIENCE,
+    SWEEP,
     CleanupRunning,
     clean_up_in_background,
     make_room,
@@ -34,6 +35,7 @@ __all__ = [
     "KEPT",
     "PATIENCE",
     "PLAN_CANDIDATES",
+    "SWEEP",
     "TIME_IS_UP",
     "ByAge",
     "Candidate",

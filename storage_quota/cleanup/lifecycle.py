@@ -13,12 +13,13 @@ usage is overstated for a while, never understated.
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 
+from accounts import audit
 from events.queue import acknowledge, enqueue_once
 from storage_quota import cleanup
 from storage_quota.cleanup import CleanupResult, CleanupRule, Progress, Step
@@ -93,7 +94,13 @@ def sync() -> LifecycleComparison:
     """Write the rules if the store supports them, and compare again."""
     before = compare()
     if before.supported:
-        get_store().sync_lifecycle(bucket_rules(versioned=before.versioned))
+        rules = bucket_rules(versioned=before.versioned)
+        in_force = {"rules": [asdict(rule) for rule in before.in_force]}
+        # Before they are: the bucket knows no transaction.
+        audit.record(
+            "lifecycle.written", before=in_force, after={"rules": [asdict(rule) for rule in rules]}
+        )
+        get_store().sync_lifecycle(rules)
     return compare()
 
 
@@ -102,7 +109,7 @@ def sweep(
 ) -> CleanupResult:
     """Delete objects whose lifetime is over. Raises cleanup.CleanupRunning."""
     return cleanup.run_overdue(
-        rules=cleanup_rules(), trigger="lifecycle", now=now, until=until, progress=progress
+        rules=cleanup_rules(), trigger=cleanup.SWEEP, now=now, until=until, progress=progress
     )
 
 

@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 
+from accounts import audit
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from events.queue import acknowledge, enqueue_once, unfinished
@@ -42,6 +43,8 @@ KEPT: Final = (
 )
 """Why a cleanup leaves old versions."""
 
+SWEEP: Final = "lifecycle"
+"""The trigger of the daily sweep."""
 LOCK: Final = "storage_quota.cleanup"
 """Name of the advisory lock that a running cleanup holds; it ends with its process."""
 
@@ -70,7 +73,7 @@ def run(
     `trigger` names the cause in the log and in metrics. Ends after the batch during which `until`
     passes (by `time.monotonic`). If the store fails, the result says so. Raises CleanupRunning.
     """
-    with _exclusively():
+    with _exclusively(), _recorded(trigger, target_bytes=target_bytes) as figures:
         metrics.CLEANUPS.inc()
         _survey(now=now)
         release_expired(now=now)
@@ -80,6 +83,7 @@ def run(
             until=until,
             progress=progress,
         )
+        figures.update(_figures(freed))
     _log(trigger, freed)
     return freed
 
@@ -93,10 +97,12 @@ def run_overdue(
     progress: Progress = lambda _: None,
 ) -> CleanupResult:
     """Delete everything whose lifetime is over, whether or not space is needed. See `run`."""
-    with _exclusively():
+    steps = {rule.step: str(rule.older_than) for rule in rules}
+    with _exclusively(), _recorded(trigger, older_than=steps) as figures:
         freed = _repeat(
             lambda: plan_overdue(rules=rules, now=now), now=now, until=until, progress=progress
         )
+        figures.update(_figures(freed))
     _log(trigger, freed)
     return freed
 
@@ -220,6 +226,26 @@ def _repeat(
 
 def _report_total(progress: Progress, before: CleanupResult, part: CleanupResult) -> None:
     progress(before.plus(part))
+
+
+@contextmanager
+def _recorded(trigger: str, **aim: Any) -> Iterator[dict[str, Any]]:
+    """Two entries in the audit; none of the daily sweep, which does what its lifetimes say."""
+    if trigger == SWEEP:
+        yield {}
+        return
+    with audit.recorded("cleanup", before={"trigger": trigger, **aim}) as figures:
+        yield figures
+
+
+def _figures(freed: CleanupResult) -> dict[str, Any]:
+    return {
+        "deleted": freed.deleted_count,
+        "freed_bytes": freed.freed_bytes,
+        "in_use": freed.skipped_count,
+        "remaining": freed.remaining_count,
+        "stopped": freed.stop_reason,
+    }
 
 
 def _log(trigger: str, freed: CleanupResult) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from accounts import audit
 from events.errors import DomainError, RetryLater
 from storage_quota.integrity import check_runs, marker
 from storage_quota.integrity.comparison import differences, ledger_sums, merge_join
@@ -73,6 +74,7 @@ def run(
     check = check_runs.open_check(percent=percent, now=options.now)
     try:
         if claim:
+            audit.record("bucket.claimed", after={"place": where(), "check": check.pk})
             marker.claim(store, now=options.now)
         marker.confirm(store, now=options.now)
         survey.take(store, where(), now=options.now)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Sum
 
+from accounts import audit
 from storage_quota.integrity import check_runs, marker, repair, restoration
 from storage_quota.integrity import compare_ledger_and_bucket as checking
 from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
@@ -125,14 +126,29 @@ def verify(
             repair.refuse_if_too_much_is_missing(check, percent=request.max_missing_percent)
             would = dict(repair.preview(check))
         elif check.state == CheckState.DONE and request.repair:
-            repairs = repair.run(
-                store,
-                check,
-                options=options,
-                max_missing_percent=request.max_missing_percent,
-                on_repair=on_repair,
-            )
+            repairs = _repaired(store, check, request, options, on_repair)
     return _report(check, would=would, repairs=repairs)
+
+
+def _repaired(
+    store: ObjectStore,
+    check: IntegrityCheck,
+    request: VerifyRequest,
+    options: CheckOptions,
+    on_repair: Callable[[], None],
+) -> RepairResult:
+    found = {"check": check.pk, "differences": check.findings.filter(outcome="").count()}
+    with audit.recorded("repair", before=found) as figures:
+        done = repair.run(
+            store,
+            check,
+            options=options,
+            max_missing_percent=request.max_missing_percent,
+            on_repair=on_repair,
+        )
+        figures.update(check=check.pk, outcomes=dict(done.outcomes), remaining=done.remaining)
+        figures.update(deleted_after_quarantine=done.purged)
+    return done
 
 
 def purge(store: ObjectStore, *, options: CheckOptions) -> int:

@@ -483,7 +483,8 @@ class Migration(migrations.Migration):
                         name="reservation_key_in_own_folder",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("size_bytes__gt", 0)), name="reservation_size_positive"
+                        condition=models.Q(("size_bytes__gte", 0)),
+                        name="reservation_size_not_negative",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

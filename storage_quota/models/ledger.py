@@ -108,7 +108,8 @@ class Reservation(models.Model):
     Bytes set aside for one key; made by `services.reserve`, ended by settle or release.
 
     They count as used as long as the row exists. An expired one may be deleted only by
-    `reservations.release`, which first deletes or measures the object in the bucket.
+    `reservations.release`, which first deletes or measures the object in the bucket. One of no
+    bytes only says that this remains to be done, see `reservations.readmission`.
     """
 
     tenant_path: ClassVar = "tenant"
@@ -163,7 +164,9 @@ class Reservation(models.Model):
         constraints: ClassVar = [
             _known_type("reservation_type_known"),
             _key_in_own_folder("reservation_key_in_own_folder"),
-            models.CheckConstraint(condition=Q(size_bytes__gt=0), name="reservation_size_positive"),
+            models.CheckConstraint(
+                condition=Q(size_bytes__gte=0), name="reservation_size_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(purpose__in=Purpose.values), name="reservation_purpose_known"
             ),

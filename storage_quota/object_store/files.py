@@ -3,12 +3,12 @@
 import errno
 import mimetypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django.core.files.storage import FileSystemStorage
 
@@ -35,6 +35,8 @@ UPLOADS = ".uploads"
 Folder of unfinished files, never part of a listing. The path below it is the key, followed by
 `~` and the id of the reservation.
 """
+
+Made = TypeVar("Made")
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -67,7 +69,6 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
         draft = self.root / UPLOADS / f"{reservation.key}~{reservation.pk}"
         with self._errors(), _removed_on_failure(draft):
             _write(draft, source)
-            target.parent.mkdir(parents=True, exist_ok=True)
             _finish(draft, target, key=reservation.key)
         return source.receipt(mime=mime, content_encoding=content_encoding)
 
@@ -181,7 +182,7 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
 def _finish(draft: Path, target: Path, *, key: str) -> None:
     """Move a whole draft to its place. Raises StoreUnavailable where it was aborted, as S3 does."""
     try:
-        draft.replace(target)
+        _in_folder(target, lambda: draft.replace(target))
     except FileNotFoundError as error:
         if draft.exists() or not target.parent.is_dir():
             raise
@@ -191,11 +192,19 @@ def _finish(draft: Path, target: Path, *, key: str) -> None:
 
 
 def _write(draft: Path, source: UploadBody) -> None:
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    with draft.open("wb") as file:
+    with _in_folder(draft, lambda: draft.open("wb")) as file:
         file.writelines(source.chunks())
         file.flush()
         os.fdatasync(file.fileno())
+
+
+def _in_folder(path: Path, create: Callable[[], Made]) -> Made:
+    """Create `path`, and its folder only where that fails: nearly always it is there."""
+    try:
+        return create()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return create()
 
 
 @contextmanager

@@ -15,7 +15,6 @@ reservation stays until `may_land_until`, unless the work is repeated and replac
 whose writer was killed, until it expires.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -36,7 +35,8 @@ from storage_quota.object_store.errors import (
     StoreNotWritable,
 )
 from storage_quota.object_store.factory import get_store
-from storage_quota.reservations.locks import lock_reservations, wait_for_pending_reservations
+from storage_quota.reservations import readmission
+from storage_quota.reservations.locks import wait_for_pending_reservations
 
 KEYS_AT_ONCE = 500
 """Keys that one run of `release_expired` clears at most; the next run goes on."""
@@ -139,15 +139,15 @@ def _expire(reservations: Sequence[Reservation]) -> list[Reservation]:
     """
     Let `release_expired` clear them from now on, and return them; they cannot be settled any more.
 
-    A row that was deleted already is inserted again: its object may have been written since. It
-    takes only what nothing else that is known of its key counts: there is one object under a key.
+    A row that was deleted already is inserted again, since its object may have been written after
+    that; what it takes then is for `readmission` to say.
     """
     for row in reservations:
         if row.unconfirmed:
             row.may_land_until = max(row.expires_at, row.may_land_until or row.expires_at)
         row.expires_at, row.receipt = row.created_at, None
     with transaction.atomic(durable=True):
-        left = _not_counted_twice(reservations)
+        left = readmission.readmitted(reservations)
         Reservation.objects.bulk_create(
             left,
             update_conflicts=True,
@@ -155,20 +155,6 @@ def _expire(reservations: Sequence[Reservation]) -> list[Reservation]:
             update_fields=["expires_at", "may_land_until"],
         )
     return left
-
-
-def _not_counted_twice(reservations: Sequence[Reservation]) -> list[Reservation]:
-    """These reservations; of those whose row was deleted, only what their keys do not count yet."""
-    keys = {row.key for row in reservations}
-    locked = lock_reservations(keys)
-    there = {row.pk for rows in locked.values() for row in rows}
-    counted = Counter({key: sum(row.size_bytes for row in rows) for key, rows in locked.items()})
-    entries = StoredObject.objects.filter(key__in=keys)
-    counted.update(dict(entries.values_list("key", "size_bytes")))
-    for row in reservations:
-        if row.pk not in there:
-            row.size_bytes = max(0, row.size_bytes - counted[row.key])
-    return [row for row in reservations if row.size_bytes or row.pk in there]
 
 
 def _clear_all(

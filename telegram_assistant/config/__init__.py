@@ -5,9 +5,12 @@ Every variable is read here and nowhere else. A bad value stops the process with
 names the variable; nothing falls back silently to a default.
 """
 
+from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.search import Search
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
 from telegram_assistant.config.vision import Albums, Vision
@@ -17,12 +20,17 @@ __all__ = [
     "BASE_DIR",
     "S3",
     "Albums",
+    "Api",
+    "Audit",
     "Cleanup",
+    "Email",
     "Environment",
     "GigaChat",
     "Limits",
     "Metrics",
+    "Oidc",
     "Search",
+    "SignIn",
     "Vision",
     "Web",
     "read",

@@ -7,8 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from telegram_assistant.config.api import Api
+from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.search import Search
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
@@ -23,6 +26,11 @@ class Environment:
     albums: Albums
     search: Search
     metrics: Metrics
+    api: Api
+    sign_in: SignIn
+    oidc: Oidc
+    email: Email
+    audit: Audit
 
 
 def read() -> Environment:
@@ -35,6 +43,11 @@ def read() -> Environment:
         "albums": Albums,
         "search": Search,
         "metrics": Metrics,
+        "api": Api,
+        "sign_in": SignIn,
+        "oidc": Oidc,
+        "email": Email,
+        "audit": Audit,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.contrib.admin.apps import AdminConfig
 from django.utils.translation import gettext_lazy as _
 
-NAMES: Final = {"django_q": _("Scheduler"), "authtoken": _("API tokens")}
+NAMES: Final = {"django_q": _("Scheduler")}
 """Names of apps whose own names have no translation."""
 SCHEDULER: Final = {
     "django_q.Schedule": (_("schedule"), _("schedules")),

@@ -1,7 +1,9 @@
 """The console's page on which everybody in it changes the own preferences."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -20,10 +22,16 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     user = get_object_or_404(User, pk=request.user.pk)
     form = PreferencesForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
-        saved = form.save()
+        with transaction.atomic():  # with its entry in the audit
+            saved = form.save()
         # In the language that was chosen just now, in which the next page comes.
         with translation.override(saved.language or translation.get_language()):
             messages.success(request, str(_("Your settings are saved.")))
         return HttpResponseRedirect(reverse(NAME))
-    context = {**site.each_context(request), "title": _("My settings"), "form": form}
+    context = {
+        **site.each_context(request),
+        "title": _("My settings"),
+        "form": form,
+        "identity_providers": bool(settings.SOCIALACCOUNT_PROVIDERS),
+    }
     return TemplateResponse(request, "console/my_settings.html", context)

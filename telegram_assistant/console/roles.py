@@ -1,7 +1,7 @@
 """What each role may do in the console, beyond viewing the rows of its tenants."""
 
 from accounts.access import Action
-from accounts.permission_table import allow
+from accounts.permissions.table import allow
 
 
 def register() -> None:
@@ -31,6 +31,9 @@ def register() -> None:
     )
     allow(
         Action.ADMINISTER,
+        "accounts.view_apitoken",
+        "accounts.view_auditentry",
+        "accounts.view_browsersession",
         "accounts.view_user",
         "accounts.view_membership",
         "accounts.add_membership",

@@ -2,17 +2,26 @@
 
 from typing import Any, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.utils.translation import gettext_lazy as _
 
-from accounts import access, permission_table
+from accounts import access
 from accounts.access import Action
+from accounts.permissions import table as permission_table
 
 DELETE_SELECTED: Final = "delete_selected"
 
@@ -44,13 +53,34 @@ class TenantPages(ModelAdmin[Any]):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *rest: Any
     ) -> HttpResponse | None:
-        """Hand the action only rows that may be changed; says so if some were chosen that may not."""
+        """Hand the action only rows that may be changed; without any, it is not begun."""
         name = request.POST.get("action", "")
         action = self._needed("delete") if name == DELETE_SELECTED else Action.OPERATE
         if action is None and not request.user.is_superuser:
             raise PermissionDenied
         allowed = access.visible(queryset, request.user, action or Action.ADMINISTER)
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        is_all = request.POST.get("select_across") == "1"
+        if chosen and not (allowed if is_all else allowed.filter(pk__in=chosen)).exists():
+            messages.warning(request, _("There are no such rows."))
+            return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, allowed, *rest)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *rest: Any, **more: Any
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, *rest, **more)
+        except PermissionDenied as refusal:
+            raise self._refused(request, object_id) from refusal
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, *rest: Any, **more: Any
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, *rest, **more)
+        except PermissionDenied as refusal:
+            raise self._refused(request, object_id) from refusal
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
@@ -65,6 +95,12 @@ class TenantPages(ModelAdmin[Any]):
     ) -> HttpResponseBase:
         """Answer 404, where Django redirects to the first page with a message."""
         raise Http404(_("There is no such row."))
+
+    def _refused(self, request: HttpRequest, object_id: str | None) -> Exception:
+        """Return the 403; about a row of which the user may not know, the 404 of one that is not."""
+        if object_id is None or self.get_object(request, unquote(object_id)) is not None:
+            return PermissionDenied()
+        return Http404(_("There is no such row."))
 
     def _needed(self, verb: str) -> Action | None:
         return permission_table.action_of(self._permission(verb))

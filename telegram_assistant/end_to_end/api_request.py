@@ -14,9 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework.authtoken.models import Token
 
 from accounts.models import Membership, Tenant, User
+from accounts.tokens.issue import Wish, issue
+from events.outbound import OddHost, OutboundRefused, purposes
+from events.outbound.client import client
 from telegram_assistant.end_to_end.trial import StepFailed, Trial
 
 SECONDS: Final = 15.0
@@ -62,7 +64,8 @@ def _reader_of(tenant: Tenant) -> Iterator[str]:
     user = User.objects.create_user(f"{READER}{secrets.token_hex(8)}")
     try:
         Membership.objects.create(user=user, tenant=tenant)
-        yield Token.objects.create(user=user).key
+        wish = Wish(user=user, name=READER, tenant=tenant, lifetime=LEFT_OVER)
+        yield issue(wish, now=timezone.now())[1]
     finally:
         user.delete()
 
@@ -75,11 +78,9 @@ def _answer(trial: Trial, path: str, headers: Mapping[str, str]) -> tuple[int, s
     passed = {"Host": _host(), "X-Forwarded-Proto": "https" if settings.SECURE_SSL_REDIRECT else ""}
     sent = {name: value for name, value in {**headers, **passed}.items() if value}
     try:
-        # Without the proxies of the environment: the web server is near.
-        answer = httpx.get(
-            f"{trial.api_url.rstrip('/')}{path}", headers=sent, timeout=SECONDS, trust_env=False
-        )
-    except httpx.HTTPError as error:
+        with client(purposes.own_api(trial.api_url, seconds=SECONDS)) as asking:
+            answer = asking.get(f"{trial.api_url.rstrip('/')}{path}", headers=sent)
+    except (httpx.HTTPError, httpx.InvalidURL, OutboundRefused, OddHost) as error:
         raise StepFailed(
             _("the API at %(url)s is not reached: %(error)s")
             % {"url": trial.api_url, "error": error or type(error).__name__},

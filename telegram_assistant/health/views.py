@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.tokens.authentication import UNCOUNTED
 from events.health import Scope
 from events.inspection.task_facts import Condition
 from telegram_assistant.health import report
@@ -45,6 +46,7 @@ def summary(request: HttpRequest) -> JsonResponse:
 
 @extend_schema(exclude=True)
 class DetailedView(APIView):
+    authentication_classes = UNCOUNTED
     permission_classes = (MayScrape,)
     renderer_classes = (JSONRenderer,)
 

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.access import Action, may_everywhere
+from accounts.tokens.authentication import UNCOUNTED
 from telegram_assistant.metrics import exposition, gate
 
 
@@ -36,6 +37,7 @@ class OwnFormats(BaseContentNegotiation):
 
 @extend_schema(exclude=True)
 class MetricsView(APIView):
+    authentication_classes = UNCOUNTED
     permission_classes = (MayScrape,)
     content_negotiation_class = OwnFormats
 

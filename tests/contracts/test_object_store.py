@@ -45,7 +45,7 @@ from storage_quota.object_store.errors import OUT_OF_ORDER
 from storage_quota.object_store.files import UPLOADS, FileStore
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import json_bytes, pack
-from storage_quota.object_store.s3 import S3Store, lifecycle_rules
+from storage_quota.object_store.s3 import S3Store, client, lifecycle_rules
 from tests.faulty_proxy import step_of
 from tests.gigachat_stub import Stub
 from tests.s3_fixtures import PART_BYTES, s3_settings
@@ -425,10 +425,14 @@ def test_a_bucket_may_stand_in_the_name_of_the_host():
     ("changes", "expected"),
     [({}, True), ({"verify_ssl": False}, False), ({"ca_bundle": Path(where())}, where())],
 )
-def test_certificates_are_checked_as_configured(changes, expected):
-    store = S3Store(s3_settings("https://s3.example.org", **changes))
+def test_certificates_are_checked_as_configured(changes, expected, monkeypatch):
+    """What boto3's own session has is of no account: ours sends."""
+    made = []
+    monkeypatch.setattr(client, "guard", lambda *arguments: made.append(arguments[-1]))
 
-    assert store._client._endpoint.http_session._verify == expected
+    assert S3Store(s3_settings("https://s3.example.org", **changes))._client
+
+    assert made[0].certificates == expected
 
 
 @pytest.mark.parametrize(("verify", "said"), [(True, 0), (False, 1)])

@@ -9,9 +9,11 @@ from django.db import IntegrityError
 from django.urls import reverse
 from rest_framework.exceptions import NotFound, ValidationError
 
-from accounts import access, permission_table, permissions
+from accounts import access
 from accounts.access import Action, Restriction
-from accounts.models import Membership, Role, Tenant, User
+from accounts.models import BrowserSession, Membership, Role, Tenant, User
+from accounts.permissions import rest as permissions
+from accounts.permissions import table as permission_table
 from events.models import OutboxEvent
 from storage_quota.models import BucketState
 from tests import factories as make
@@ -128,6 +130,13 @@ class TestRestrictions:
         assert access.may_everywhere(operator, Action.VIEW)
         assert not access.may_everywhere(operator, Action.OPERATE)
 
+    def test_reading_the_rights_again_lifts_no_restriction(self, alices, operator):
+        access.restrict(operator, Restriction(Action.VIEW))
+
+        access.forget_grants(operator)
+
+        assert not access.may_everywhere(operator, Action.OPERATE)
+
     def test_a_token_of_one_tenant_sees_nothing_of_the_installation(self, alices, bobs, operator):
         access.restrict(operator, Restriction(Action.ADMINISTER, bobs.pk))
 
@@ -144,6 +153,17 @@ def test_every_model_of_a_tenant_is_found_through_its_path(alices):
             assert list(access.visible(model._default_manager.all(), user)[:1]) in ([], [alices], [
                 model._default_manager.first()
             ])  # fmt: skip
+
+
+def test_a_member_of_two_tenants_is_one_row_and_so_is_his_session(alices, bobs):
+    user, administrator = (make.member("administrator", alices, bobs) for _ in range(2))
+    BrowserSession.objects.create(user=user, session_key="x" * 32, ip="::1")
+
+    users = access.visible(User.objects.filter(pk=user.pk), administrator, Action.ADMINISTER)
+    sessions = access.visible(BrowserSession.objects.all(), administrator, Action.ADMINISTER)
+
+    assert [row.pk for row in users] == [user.pk]
+    assert len(sessions) == 1
 
 
 def test_a_model_with_a_tenant_has_a_path():

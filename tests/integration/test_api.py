@@ -9,7 +9,6 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import path
 from rest_framework import permissions, serializers
-from rest_framework.authtoken.models import Token
 from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +17,7 @@ from accounts.models import Membership, Tenant, User
 from events import trace
 from events.errors import DomainError, RetryLater
 from telegram_assistant import urls as product
+from tests.tokens import token_of
 
 pytestmark = [
     pytest.mark.django_db,
@@ -254,7 +254,7 @@ class TestWhoAsks:
     def test_a_token_speaks_for_its_user_while_he_is_active(self, client):
         user = User.objects.create_user("bob")
         Membership.objects.create(user=user, tenant=Tenant.objects.create(name="Bob's"))
-        headers = {"Authorization": f"Token {Token.objects.create(user=user).key}"}
+        _, headers = token_of(user)
 
         assert client.get("/api/tenants", headers=headers).status_code == 200
         User.objects.update(is_active=False)
@@ -322,7 +322,7 @@ class TestDescription:
         answer = client.get("/api/docs/")
 
         assert answer.status_code == 302
-        assert answer["Location"].startswith("/api/auth/login/")
+        assert answer["Location"].startswith("/accounts/login/")
         assert client.get(answer["Location"]).status_code == 200
 
     def test_the_page_needs_no_other_host(self, operator):

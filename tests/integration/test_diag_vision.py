@@ -4,10 +4,7 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -16,8 +13,8 @@ from django.core.management.base import CommandError
 from events.schemas import VisionUploadedEventV1
 from storage_quota.models import ContentType, StoredObject, TenantUsage
 from tests import factories as make
+from tests.processes import run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 database = pytest.mark.django_db
 
 
@@ -226,10 +223,7 @@ class TestTheCommand:
         options = ["--post-id", *post] if part == "check" else post
         nowhere = os.environ | {"DATABASE_URL": "postgres://nobody:x@127.0.0.1:1/nothing"}
 
-        ended = subprocess.run(
-            [sys.executable, "manage.py", "diag_vision", part, *options],
-            cwd=ROOT, env=nowhere, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        ended = run_python("manage.py", "diag_vision", part, *options, env=nowhere)
 
         assert ended.returncode == 1
         assert "Traceback" not in ended.stderr

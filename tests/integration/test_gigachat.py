@@ -11,8 +11,8 @@ from hashlib import sha256
 import pytest
 from gigachat.settings import Settings
 from PIL import Image
-from prometheus_client import REGISTRY
 
+from tests.counted import counted
 from tests.gigachat_fixtures import KEY
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Behavior, Stub, answers
 from vision import checks, providers
@@ -38,10 +38,6 @@ def png(seed: int = 0, size=(60, 40)) -> bytes:
 def sent(image: bytes) -> str:
     """The SHA-256 of what GigaChat is sent for this picture."""
     return sha256(prepare(image, PreprocessOptions())).hexdigest()
-
-
-def counted(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The files of one batch are uploaded while the rows of the batch before are written."""
 
+import gc
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,12 @@ from PIL import Image
 from accounts import tenants
 from events.models import OutboxEvent
 from media.models import MediaObject, MediaState, Post
+from media.posts.parsed_message import ParsedMessage
 from media.services import imports
 from media.services.pipeline import batches, upload
 from media.services.pipeline.in_flight import finish, start
 from media.sources.export import ExportSource
+from media.sources.port import Message
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, get_store, use
 from storage_quota.object_store.memory import MemoryStore
@@ -250,3 +253,26 @@ def test_a_batch_that_is_restarted_after_hours_reserves_with_the_later_time(tmp_
         assert Reservation.objects.get().expires_at > now + timedelta(hours=3)
         finish(second)
     assert len(set(byte_totals())) == 1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["new", "repeated"])
+def test_a_batch_is_freed_when_it_is_done_not_when_garbage_is_looked_for(
+    tmp_path, store, monkeypatch, again
+):
+    folder = write(tmp_path, chat([message(n) for n in range(1, 41)]))
+    if again:
+        run(folder)
+    alive: list[int] = []
+
+    def counting(summary: imports.ImportSummary) -> None:
+        kinds = [type(one) for one in gc.get_objects()]
+        alive.append(kinds.count(Message) + kinds.count(ParsedMessage))
+
+    monkeypatch.setattr("media.services.garbage.NEW_OBJECTS", 10**9)
+    gc.collect()
+    tenant, source = tenants.default_tenant(), ExportSource(folder, zone=UTC)
+    imports.import_export(source=source, path=folder, tenant=tenant, observe=counting)
+
+    # Two batches in flight and one read ahead, of two messages each.
+    assert len(alive) > 15
+    assert max(alive) <= 4 * 2 * 2

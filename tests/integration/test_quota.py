@@ -764,3 +764,100 @@ def test_who_releases_what_was_settled_and_forgotten_takes_nothing_twice(
     store.down = False
     services.release_expired(now=now + timedelta(hours=3))
     assert (selectors.taken_in_all(), in_bucket(store)) == (0, {})
+
+
+class TestReleasedAfterTheRowIsGone:
+    """What was given back, and may be another's by now, is not taken back unasked."""
+
+    @pytest.fixture
+    def settled_and_evicted(self, reserve, store, now):
+        """A reservation whose holder does not know that all of it is over."""
+
+        def make(size_bytes=28):
+            reservation = reserve(size_bytes)
+            store.put(reservation, b"x" * size_bytes, mime="image/png")
+            services.settle(reservation, now=now)
+            services.remove([reservation.key], now=now)
+            return reservation
+
+        return make
+
+    @pytest.fixture(params=["bucket", "type", "tenant"])
+    def limit(self, request, settings, limits, tenant):
+        """Thirty bytes, in each of the limits."""
+        if request.param == "bucket":
+            settings.LIMITS = replace(settings.LIMITS, total_bytes=30, emergency_bytes=29)
+        elif request.param == "type":
+            settings.LIMITS = replace(
+                settings.LIMITS, by_type={**settings.LIMITS.by_type, "media": 30}
+            )
+        else:
+            tenant.limit_bytes = 30
+            tenant.save()
+        return 30
+
+    @pytest.mark.usefixtures("limit")
+    def test_it_passes_no_limit_while_the_store_is_away(
+        self, settled_and_evicted, reserve, store, now
+    ):
+        over = settled_and_evicted()
+        reserve(28, "another.png")
+        store.down = True
+
+        services.release(over)
+
+        assert selectors.taken_in_all() == 30
+        with pytest.raises(QuotaExceeded):
+            reserve(1, "third.png")
+        store.down = False
+        services.release_expired(now=now)
+        assert selectors.taken_in_all() == 28
+        reserve(2, "third.png")
+
+    @pytest.mark.usefixtures("limit")
+    def test_where_nothing_is_free_its_key_is_cleared_all_the_same(
+        self, reserve, store, now, in_another_process_cleared
+    ):
+        late = in_another_process_cleared(28)
+        store.put(late, b"x" * 28, mime="image/png")  # lands after the key was cleared
+        reserve(30, "another.png")
+        store.down = True
+
+        services.release(late)
+
+        assert (selectors.taken_in_all(), Reservation.objects.count()) == (30, 2)
+        store.down = False
+        assert late.key in in_bucket(store)
+        services.release_expired(now=now)
+        assert in_bucket(store) == {}
+        assert (selectors.taken_in_all(), Reservation.objects.count()) == (30, 1)
+
+    @pytest.fixture
+    def in_another_process_cleared(self, reserve, now):
+        """A reservation that was ended as that of a writer who is gone; its writer lives."""
+
+        def make(size_bytes):
+            reservation = reserve(size_bytes)
+            Reservation.objects.filter(pk=reservation.pk).delete()
+            return reservation
+
+        return make
+
+    def test_where_there_is_room_the_bytes_are_kept_for_what_may_lie_there(
+        self, settled_and_evicted, store
+    ):
+        over = settled_and_evicted()
+        store.down = True
+
+        services.release(over)
+
+        assert selectors.taken_in_all() == 28
+
+    @pytest.mark.usefixtures("limit")
+    def test_several_at_once_pass_no_limit_together(self, settled_and_evicted, store, tenant):
+        both = [settled_and_evicted(20), settled_and_evicted(20)]
+        store.down = True
+
+        services.release_many(both)
+
+        assert selectors.taken_in_all() == 30

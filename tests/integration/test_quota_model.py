@@ -365,7 +365,15 @@ def given_bytes(reservation, share):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("limits")
-@pytest.mark.parametrize(("ledger", "examples"), [(LedgerMachine, 40), (LedgerOfFiles, 15)])
+@pytest.mark.parametrize(
+    ("ledger", "examples"),
+    [
+        (LedgerMachine, 20),
+        (LedgerOfFiles, 8),
+        pytest.param(LedgerMachine, 100, marks=pytest.mark.long),
+        pytest.param(LedgerOfFiles, 40, marks=pytest.mark.long),
+    ],
+)
 def test_the_ledger_is_right_after_anything(ledger, examples):
     run_state_machine_as_test(
         ledger,

@@ -97,6 +97,7 @@ class TestSelection:
         assert chosen(tenant_id=archive.tenant.pk) == [2, 1]
         assert chosen(channel_ids=[other.channel_id]) == [77]
         assert chosen(post_ids=[first.pk]) == [1]
+        assert chosen(post_ids=[]) == []  # none is not all
         assert chosen(tenant_id=archive.tenant.pk, since=second.posted_at) == [2]
         assert chosen(tenant_id=archive.tenant.pk, until=second.posted_at) == [1]
 

@@ -6,13 +6,13 @@ from functools import partial
 from io import BytesIO
 
 import pytest
-from prometheus_client import REGISTRY
 
 from storage_quota import links, services
 from storage_quota.models import Reservation
 from storage_quota.object_store import ObjectMissing, StoreUnavailable, get_store, metrics, use
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.object_store.packing import PageNotPacked, json_bytes, pack
+from tests.counted import counted
 
 
 @pytest.fixture
@@ -20,14 +20,11 @@ def grown():
     """The increase of a sample since the test began."""
     before = {}
 
-    def value(name, labels):
-        return REGISTRY.get_sample_value(name, labels) or 0
-
     def start(name, **labels):
-        before[name, *sorted(labels.items())] = value(name, labels)
+        before[name, *sorted(labels.items())] = counted(name, **labels)
 
     def since(name, **labels):
-        return value(name, labels) - before[name, *sorted(labels.items())]
+        return counted(name, **labels) - before[name, *sorted(labels.items())]
 
     return start, since
 

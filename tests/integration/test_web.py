@@ -6,13 +6,13 @@ import pytest
 from django.core.cache import cache
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
-from rest_framework.authtoken.models import Token
 
 from accounts.models import User
 from telegram_assistant.console import dashboard
 from telegram_assistant.models import CacheEntry
 from tests import factories as make
 from tests.concurrency import in_threads
+from tests.tokens import token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +23,7 @@ PATH = "/api/v1/storage/stats"
 @pytest.fixture
 def get():
     """An operator's request through the WSGI handler; Django's test client never closes."""
-    token = Token.objects.create(user=User.objects.create_superuser("ann"))
+    _, headers = token_of(User.objects.create_superuser("ann"))
     application = get_wsgi_application()
     connection.close()
 
@@ -31,7 +31,7 @@ def get():
         status = []
         environ = {
             "REQUEST_METHOD": "GET", "PATH_INFO": PATH, "SERVER_NAME": "localhost",
-            "SERVER_PORT": "80", "HTTP_AUTHORIZATION": f"Token {token.key}",
+            "SERVER_PORT": "80", "HTTP_AUTHORIZATION": headers["Authorization"],
             "wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http",
         }  # fmt: skip
         response = application(environ, lambda line, _headers: status.append(line))

@@ -242,6 +242,7 @@ SECRETS = {
     "a header": ("Authorization: Bearer abcDEF123456", "abcDEF123456"),
     "headers of httpx": ("{'authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
     "Django's token": ("Token 9944b09199c62bcf9418ad846dd0e4bb", "9944b09199c62bcf9418"),
+    "a token of ours": (f"sent ta_{SHA256}.", SHA256[12:]),
     "a cookie": ("Cookie: sessionid=k2jh4k2j3h4; csrftoken=zz9zz9", "k2jh4k2j3h4"),
     "a signed link": ("https://s3/b/k?X-Amz-Signature=ab12cd&X-Amz-Date=1", "ab12cd"),
     "its credential": ("?X-Amz-Credential=AKIA%2F2026&x=1", "AKIA"),
@@ -261,6 +262,8 @@ SECRETS = {
     "a named phone": ("phone=9161234", "9161234"),
 }
 HARMLESS = [
+    "ta_0123456789ab… (backup) is revoked",
+    f"meta_{SHA256} and data_{SHA256[:12]}",
     "GigaChat does not know these credentials: check GIGACHAT_CREDENTIALS, or GIGACHAT_CLIENT_ID",
     "GigaChat gives no token: check GIGACHAT_SCOPE",
     f"{SHA256} is read with OCR: daily_limit",

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
+from accounts import audit
 from accounts.access import User, tenants_of
 from accounts.models import Tenant
 from events.console import (
@@ -138,8 +140,11 @@ class CallCostAdmin(ReadOnlyWithActions, ReadOnlyAdmin[CallCost]):
 
     @admin.action(description=_("Forget this cost and learn it anew"), permissions=["act"])
     def forget(self, request: HttpRequest, queryset: QuerySet[CallCost]) -> None:
-        count = queryset.count()
-        queryset.delete()
+        with transaction.atomic():
+            for cost in queryset.select_for_update():
+                before = {"most_tokens": cost.most_tokens}
+                audit.record("call_cost.forgotten", target=cost, before=before)
+            count, _each = queryset.delete()
         text = ngettext("%(count)d cost is forgotten.", "%(count)d costs are forgotten.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 

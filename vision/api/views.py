@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import tenants_of, visible
-from accounts.permissions import IsMember, visible_or_404
+from accounts.permissions.rest import IsMember, visible_or_404
 from media.models import Channel, Post
 from media.selectors import find_posts
 from vision.api import queries

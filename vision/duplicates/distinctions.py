@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import Signal
 
+from accounts import audit
 from accounts.models import Tenant
 from vision.duplicates.hash_index import lock_hashes, stand_alone
 from vision.models.duplicates import PictureDistinction, PictureHash
@@ -30,7 +31,7 @@ def mark_distinct(
         # The locks come before the mark: a reuse that began earlier is finished, and ended
         # below; one that begins later finds the mark.
         rows = lock_hashes(tenant, [one, other])
-        mark, _created = PictureDistinction.objects.get_or_create(
+        mark, created = PictureDistinction.objects.get_or_create(
             tenant=tenant,
             first_sha256=one,
             second_sha256=other,
@@ -43,6 +44,8 @@ def mark_distinct(
                 reuse_ended.send(
                     sender=PictureHash, tenant_id=tenant.pk, sha256=row.sha256, now=now
                 )
+        if created:
+            audit.record("pictures.distinct", target=mark, after={"pictures": [one, other]})
     return mark
 
 
@@ -56,7 +59,12 @@ def withdraw(*, tenant: Tenant, first: str, second: str, user: Any, now: datetim
     valid = PictureDistinction.objects.valid().filter(
         tenant=tenant, first_sha256=one, second_sha256=other
     )
-    return bool(valid.update(withdrawn_by=user, withdrawn_at=now))
+    with transaction.atomic():
+        mark = valid.select_for_update().first()
+        if mark is None:
+            return False
+        audit.record("pictures.withdrawn", target=mark, before={"pictures": [one, other]})
+        return bool(valid.update(withdrawn_by=user, withdrawn_at=now))
 
 
 def _ordered(first: str, second: str) -> list[str]:

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import Avg, Count, F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
+from accounts import audit
 from accounts.models import Tenant
 from vision.limits.ceiling import ceiling_of
 from vision.models import PaidAnalysis, TokenBudget
@@ -219,6 +220,9 @@ def reset(*, tenant: Tenant, now: datetime) -> int:
             forgiven += row.counted_tokens
             row.forgiven_tokens = row.used_tokens
             row.save(update_fields=["forgiven_tokens", "updated_at"])
+        audit.record(
+            "budget.reset", target=tenant, before={"tokens": forgiven}, after={"tokens": 0}
+        )
     return forgiven
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from accounts import audit
 from vision import metrics
 from vision.models import ProviderHealth
 from vision.providers.port import ErrorClass
@@ -73,9 +75,13 @@ def succeeded(provider: str) -> None:
 
 def reset(providers: QuerySet[ProviderHealth]) -> int:
     """Close breakers and end pauses, as an operator wants it; returns how many."""
-    return providers.update(
-        failures=0, open_until=None, probe_until=None, paused_until=None, pause_reason=""
-    )
+    with transaction.atomic():
+        for row in providers:
+            before = {"failures": row.failures, "pause": row.pause_reason}
+            audit.record("provider.resumed", target=row, before=before)
+        return providers.update(
+            failures=0, open_until=None, probe_until=None, paused_until=None, pause_reason=""
+        )
 
 
 def failed(provider: str, *, details: str, now: datetime) -> None:

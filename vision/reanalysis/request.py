@@ -3,18 +3,21 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts import audit
+from accounts.models import Tenant
 from events import outbox
 from events.errors import DomainError
 from events.models import OutboxEvent
 from events.schemas import VisionUploadedEventV1
+from media.models import Post
 from media.posts import post_events
 from vision import providers
 from vision.models import AnalysisState, PaidAnalysis
@@ -66,6 +69,36 @@ def request(
     """
     if not settings.VISION.feature_vision_enabled:
         raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
+    with audit.recorded(
+        "reanalysis", tenant=_tenant_of(selection), before=_told(selection, run)
+    ) as figures:
+        requested = _request(selection, run, retry_refused, now, progress)
+        figures.update(run=run, posts=requested)
+    return requested
+
+
+def _tenant_of(selection: Selection) -> Tenant | None:
+    """The one tenant whose posts are selected, if that is said or they are named."""
+    ids = {selection.tenant_id} if selection.tenant_id else set()
+    if not ids and selection.post_ids:
+        posts = Post.objects.filter(pk__in=selection.post_ids).order_by()
+        ids = set(posts.values_list("tenant", flat=True).distinct()[:2])
+    return Tenant.objects.filter(pk__in=ids).first() if len(ids) == 1 else None
+
+
+def _told(selection: Selection, run: str) -> dict[str, Any]:
+    """What the record of the run says of it: the filters that are given."""
+    given = {name: value for name, value in asdict(selection).items() if value}
+    return {"run": run, **given}
+
+
+def _request(
+    selection: Selection,
+    run: str,
+    retry_refused: bool,  # noqa: FBT001 - of `request`
+    now: datetime,
+    progress: Progress | None,
+) -> int:
     left = None if selection.limit is None else selection.limit - count_requested(run)
     requested = 0
     # The limit is not the selection's here: posts requested before must not use it up.

@@ -27,12 +27,14 @@ class Selection:
     """
     Filters for posts; an empty field does not filter, and `limit` takes the newest posts.
 
+    `post_ids` alone filters when it is empty, too: of no posts chosen, none is analyzed.
+
     `model_older_than` is a generation of GigaChat, `schema_older_than` the numbers of a version.
     """
 
     tenant_id: UUID | None = None
     channel_ids: Sequence[UUID] = ()
-    post_ids: Sequence[UUID] = ()
+    post_ids: Sequence[UUID] | None = None
     since: datetime | None = None
     until: datetime | None = None
     provider: str = ""
@@ -101,11 +103,11 @@ def _post_filter(selection: Selection) -> Q:
     bounds: dict[str, Any] = {
         "tenant": selection.tenant_id,
         "channel__in": selection.channel_ids,
-        "pk__in": selection.post_ids,
         "posted_at__gte": selection.since,
         "posted_at__lt": selection.until,
     }
-    return Q(**{lookup: value for lookup, value in bounds.items() if value})
+    chosen = Q() if selection.post_ids is None else Q(pk__in=selection.post_ids)
+    return chosen & Q(**{lookup: value for lookup, value in bounds.items() if value})
 
 
 def _analysis_filter(selection: Selection) -> Q | None:

@@ -7,11 +7,13 @@ Both go the same way (`backlog.request_again`): the event of an upload is publis
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from accounts import audit
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
 from vision import providers
@@ -74,8 +76,14 @@ def retry_now(rows: QuerySet[PaidAnalysis], *, now: datetime) -> int:
                 row.attempts = row.retry_rounds = 0
                 row.save(update_fields=["wait_reason", "attempts", "retry_rounds"])
             backlog.request_again(tenant_id, chosen, now=now)
+            _record(tenant_id, chosen)
             count += len(chosen)
     return count
+
+
+def _record(tenant_id: UUID, chosen: list[PaidAnalysis]) -> None:
+    after = {"pictures": len(chosen), "sha256": [row.sha256 for row in chosen]}
+    audit.record("pictures.retried", tenant=Tenant.objects.get(pk=tenant_id), after=after)
 
 
 def _retry_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime) -> int:

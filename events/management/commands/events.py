@@ -1,7 +1,7 @@
 import json
 import sys
 from argparse import ArgumentTypeError
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from events.acted import acted
 from events.delivery import dead_letters, stats
 from events.management.tables import table
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -120,9 +121,18 @@ class Command(BaseCommand):
         if options["dry_run"]:
             count = pruning.prunable(before=before).count()
         else:
+            self._record_pruning(before)
             count = pruning.prune(before=before)
         verb = "Would prune" if options["dry_run"] else "Pruned"
         self._say(options, f"{verb} {count} events.", pruned=count)
+
+    @staticmethod
+    def _record_pruning(before: datetime) -> None:
+        """Before anything is gone: it goes in many transactions."""
+        after = {"events": pruning.prunable(before=before).count(), "before": before.isoformat()}
+        acted.send(
+            OutboxEvent, event="events.pruned", tenant_id="", target=None, before=None, after=after
+        )
 
     def _say(self, options: dict[str, Any], text: str, **figures: int) -> None:
         report = {"dry_run": options["dry_run"], **figures}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.fields.json import KT
 
 from events.errors import DomainError
 from media.models import Channel, MediaObject, MediaState, Post
@@ -113,7 +114,9 @@ def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, St
         "media_state",
         "as_of",
         "sighting__as_of",
-        "older_fields__files",
+        # Not "older_fields__files": resolving that keeps a traceback, and with it all messages of
+        # the batch, until the garbage collector comes by.
+        KT("older_fields__files"),
     )
     return {
         message_id: StoredPost(

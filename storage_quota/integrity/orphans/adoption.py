@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
@@ -16,6 +17,7 @@ from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
 from storage_quota.reservations.locks import lock_bucket, lock_reservations
 from storage_quota.selectors import taken
+from storage_quota.tenant_settings import ceilings
 
 
 class NotAdoptable(DomainError):
@@ -88,6 +90,7 @@ def _write(
     )
     ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, now=now)
     ledger.write([entry], before={}, now=now)
+    audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
     return entry
 
 
@@ -98,7 +101,7 @@ def _check_quota(tenant: Tenant, kind: str, size_bytes: int, *, orphan: Orphan) 
         content_type=kind,
         requested=size_bytes,
         usage=usage.without_bucket(orphan.size_bytes),
-        ceilings=reserve.ceilings(tenant, kind),
+        ceilings=ceilings(tenant, kind),
     )
     if not forecast.allowed:
         raise reserve.QuotaExceeded(forecast)

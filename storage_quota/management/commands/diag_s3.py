@@ -18,8 +18,8 @@ from storage_quota.models import BucketState, Reservation, StoredObject
 from storage_quota.object_store import ObjectInfo, get_store, survey, warnings
 from storage_quota.object_store.factory import where
 from storage_quota.object_store.port import check_key
-from storage_quota.reserve import ceilings
 from storage_quota.selectors import StorageUsage, bucket_usage, tenant_usage
+from storage_quota.tenant_settings import ceilings
 
 YELLOW, RED = 75, 90
 """Percent of a limit from which its status changes (CONTRACT §15)."""

@@ -1,4 +1,4 @@
-"""The connection to S3: one client of boto3, through django-storages."""
+"""The connection to S3: one client of boto3, through django-storages and the guard of requests."""
 
 import base64
 import hashlib
@@ -9,6 +9,9 @@ from botocore.config import Config
 from pydantic import SecretStr
 from storages.backends.s3 import S3Storage
 from urllib3.exceptions import InsecureRequestWarning
+
+from events.outbound import purposes
+from storage_quota.object_store.s3.guarded import Connections, guard
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,6 +65,16 @@ def connect(settings: S3Settings) -> "S3Client":
     )
     client = cast("S3Client", storage.connection.meta.client)
     client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_content_md5)
+    guard(
+        client,
+        purposes.bucket(settings.endpoint_url, settings.bucket_name),
+        Connections(
+            settings.certificates,
+            connect_seconds=settings.connect_timeout_sec,
+            read_seconds=settings.read_timeout_sec,
+            most=settings.max_pool_connections,
+        ),
+    )
     return client
 
 
@@ -77,6 +90,8 @@ def content_md5(content: bytes) -> str:
 def _client_config(settings: S3Settings) -> Config:
     return Config(
         signature_version="s3v4",
+        # AWS_DEFAULTS_MODE=auto would ask the cloud's metadata for a region.
+        defaults_mode="legacy",  # type: ignore[arg-type]  # the stubs err
         s3={"addressing_style": "path" if settings.force_path_style else "virtual"},
         connect_timeout=settings.connect_timeout_sec,
         read_timeout=settings.read_timeout_sec,

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, PaginationError, SSL
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, NameResolutionError
 
+from events.outbound import OutboundRefused
 from storage_quota.object_store.errors import (
     ObjectMissing,
     RightMissing,
@@ -80,6 +81,8 @@ class S3ErrorTranslator:
             yield
         except ClientError as exc:
             raise self._answered(exc, key, writing=writing) from exc
+        except OutboundRefused as exc:
+            raise StoreForbidden(str(exc)) from exc
         except (PaginationError, ResponseParserError) as exc:
             raise self.broken_off() from exc
         except (BotoCoreError, HTTPError) as exc:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
-from accounts import tenants
+from accounts import audit, tenants
 from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown
@@ -51,6 +51,7 @@ class Command(ActingCommand):
         trial.say(_("📋 Parameters of the test:"))
         trial.say(f"  Post ID: {trial.id_of_post}")
         trial.say(f"  Trace ID: {trial.trace_id}")
+        audit.record("trial.started", tenant=trial.tenant, after={"trace_id": trial.trace_id})
         failure = run.run(trial)
         trial.say("")
         trial.say(_verdict(failure))

@@ -8,6 +8,7 @@ from django.conf import settings
 from events import subscriptions
 from events.management.commands.qcluster import Command as Cluster
 from events.supervision.children import Child
+from telegram_assistant import settings_audit
 from telegram_assistant.metrics import server
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Command(Cluster):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._announce()
+        settings_audit.of_workers()
         super().handle(*args, **options)
 
     def _announce(self) -> None:

@@ -137,7 +137,7 @@ def _selection(options: dict[str, Any]) -> Selection:
     return Selection(
         tenant_id=tenant_id,
         channel_ids=channels,
-        post_ids=options["post_id"],
+        post_ids=options["post_id"] or None,
         since=options["since"],
         until=options["until"],
         provider=options["provider"] or "",

@@ -1,5 +1,5 @@
 """
-Builds the SDK's client from our settings alone.
+Builds the SDK's client from our settings alone; its requests go through `events.outbound`.
 
 The SDK reads GIGACHAT_* from the environment as well: variables that our settings do not have
 (GIGACHAT_USER, …_FLAGS, …_MAX_RETRIES) and one that resembles ours (GIGACHAT_VERIFY_SSL_CERTS).
@@ -12,6 +12,10 @@ from pathlib import Path
 
 from gigachat import GigaChat
 from gigachat.settings import Settings
+
+from events.outbound import OddHost, Policy, purposes
+from events.outbound.client import client as outbound_client
+from vision.providers.port import ProviderMisconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,34 @@ def connect(connection: GigaChatConnection) -> GigaChat:
     for name, setting in Settings.model_fields.items():
         if name not in ours:
             setattr(client._settings, name, setting.default)  # noqa: SLF001
+    _guard(client, connection)
     return client
+
+
+def policy(connection: GigaChatConnection) -> Policy:
+    """Where requests may go. Raises ProviderMisconfigured where an address is none."""
+    try:
+        return purposes.provider(
+            (connection.base_url, connection.auth_url),
+            setting="GIGACHAT_BASE_URL and GIGACHAT_AUTH_URL",
+            seconds=connection.timeout_seconds,
+        )
+    except OddHost as odd:
+        raise ProviderMisconfigured(
+            "provider_address", f"check GIGACHAT_BASE_URL and GIGACHAT_AUTH_URL: {odd}"
+        ) from odd
+
+
+def _guard(client: GigaChat, connection: GigaChatConnection) -> None:
+    """Give the SDK the two clients that it would make at its first requests."""
+    rules, verify = policy(connection), client._settings.ssl_context  # noqa: SLF001
+    client._client_instance = outbound_client(  # noqa: SLF001
+        rules,
+        base_url=client._settings.base_url,  # noqa: SLF001
+        verify=verify,
+        max_connections=connection.max_connections,
+    )
+    client._auth_client_instance = outbound_client(rules, verify=verify)  # noqa: SLF001
 
 
 def tls(connection: GigaChatConnection) -> ssl.SSLContext:

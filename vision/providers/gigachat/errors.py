@@ -13,6 +13,7 @@ import httpx
 from gigachat.exceptions import GigaChatException, RateLimitError, ResponseError
 
 from events.logs.redaction import redact
+from events.outbound import OutboundRefused, Reason
 from vision.providers.answers.fields import one_line
 from vision.providers.port import (
     ErrorClass,
@@ -24,7 +25,9 @@ from vision.providers.port import (
 LONGEST_WAIT: Final = timedelta(hours=1)
 """What a Retry-After may ask for at most; a wrong clock must not park a picture for years."""
 
-SDK_FAILURES: Final = (GigaChatException, httpx.HTTPError, ValueError, TypeError)
+SDK_FAILURES: Final = (
+    GigaChatException, httpx.HTTPError, OutboundRefused, ValueError, TypeError,
+)  # fmt: skip
 """What a call of the SDK raises; the last two where an answer is not what the SDK expects."""
 
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -47,6 +50,8 @@ def translated(*, now: datetime, auth_url: str, model: str, billed: bool = False
         if str(exc.url) == auth_url:
             raise _from_oauth(exc, now=now) from None
         raise _from_response(exc, now=now, model=model) from None
+    except OutboundRefused as exc:
+        raise _from_guard(exc, billed=billed) from exc
     except httpx.HTTPError as exc:
         raise _from_network(exc, billed=billed) from exc
     except GigaChatException as exc:
@@ -155,6 +160,13 @@ def _from_network(exc: httpx.HTTPError, *, billed: bool) -> ProviderBusy:
     return ProviderBusy(
         detail, error_class=ErrorClass.RETRYABLE_NETWORK, maybe_billed=billed and sent
     )
+
+
+def _from_guard(exc: OutboundRefused, *, billed: bool) -> ProviderBusy | ProviderRefused:
+    """An answer that was too large to read is odd; otherwise no request has been made."""
+    if exc.reason in {Reason.SIZE, Reason.ENCODING}:
+        return _odd_answer(exc, billed=billed)
+    return ProviderMisconfigured("provider_address", str(exc))
 
 
 def _odd_answer(exc: Exception, *, billed: bool) -> ProviderBusy:

@@ -1,11 +1,11 @@
 """Whether GigaChat's addresses answer, and whether their certificates are trusted. Sends nothing."""
 
-import socket
 import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
-from vision.providers.gigachat.client import GigaChatConnection, tls
+from events.outbound import OutboundRefused, connect
+from vision.providers.gigachat.client import GigaChatConnection, policy, tls
 from vision.providers.port import ProviderMisconfigured
 
 SECONDS: Final = 8.0
@@ -31,11 +31,14 @@ def _reach(variable: str, url: str, connection: GigaChatConnection) -> str:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection((host, port), timeout=SECONDS) as plain:
+        with connect(policy(connection), host, port, timeout=SECONDS) as plain:
+            plain.settimeout(SECONDS)
             if parts.scheme != "https":
                 return f"{host}:{port} without TLS"
             with tls(connection).wrap_socket(plain, server_hostname=host) as secure:
                 return f"{host}:{port} {_described(secure, connection)}"
+    except OutboundRefused as refused:
+        raise ProviderMisconfigured("provider_address", str(refused)) from refused
     except ssl.SSLCertVerificationError as error:
         raise ProviderMisconfigured(
             "provider_certificates",

@@ -60,14 +60,19 @@ class Window:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.has_undecodable = False
         self._begun = False
-        self._counted_at = 0
-        self._counted_bytes = 0
+        self._end_bytes = 0
+        """The byte of the file behind `text`."""
+        self._counted = False
+        """Whether the byte at an index of this `text` was asked for; nearly always nobody does."""
+        self._counted_at = self._counted_bytes = 0
 
     @property
     def position(self) -> int:
         """The byte of the file at `at`. Each character is counted once, however often asked."""
-        passed = self.text[self._counted_at : self.at]
-        self._counted_bytes += len(passed.encode(errors="surrogateescape"))
+        if not self._counted:
+            self._counted = True
+            self._counted_bytes = self._end_bytes - _size_bytes(self.text[self._counted_at :])
+        self._counted_bytes += _size_bytes(self.text[self._counted_at : self.at])
         self._counted_at = self.at
         return self._counted_bytes
 
@@ -93,14 +98,13 @@ class Window:
     def _append(self, data: bytes) -> bool:
         self.bytes_read += len(data)
         more = self._decode(data)
-        self._counted_bytes, self._counted_at = self.position, 0  # before `text` loses its start
+        self._end_bytes = self.bytes_read - len(self._decoder.getstate()[0])
         if more and not self._begun:
             self._begun = True
-            if more[0] == BYTE_ORDER_MARK:
-                more = more[1:]
-                self._counted_bytes += len(BYTE_ORDER_MARK.encode())
+            more = more.removeprefix(BYTE_ORDER_MARK)
         self.text = self.text[self.at :] + more
-        self.at = 0
+        self.at = self._counted_at = 0
+        self._counted = False
         return bool(more)
 
     def _decode(self, data: bytes) -> str:
@@ -113,3 +117,7 @@ class Window:
             self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
             self._decoder.setstate(held)
             return self._decoder.decode(data)
+
+
+def _size_bytes(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))

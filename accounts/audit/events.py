@@ -1,0 +1,95 @@
+"""
+Every event that the audit knows, in one place; `record` refuses any other code.
+
+A new one is a line here and a row in the table of docs/accounts.md, which a test compares.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """
+    A kind of entry: its code and its name in words.
+
+    An entry that cannot be written makes its action fail. An event with `refusal` tells of
+    something that was refused anyway: there the failure is logged and the refusal stays one.
+    """
+
+    code: str
+    words: Promise | str
+    refusal: bool = False
+
+
+class EventUnknown(ValueError):
+    """The code is not among `EVENTS`."""
+
+
+_DECLARED = (
+    # Rows that people edit, by the signals of django-auditlog.
+    Event("row.added", _("Added")),
+    Event("row.changed", _("Changed")),
+    Event("row.deleted", _("Deleted")),
+    # Signing in.
+    Event("sign_in.succeeded", _("Signed in")),
+    Event("sign_in.failed", _("Sign-in failed"), refusal=True),
+    Event("sign_in.limited", _("Too many attempts to sign in"), refusal=True),
+    Event("sign_in.refused", _("Sign-in refused"), refusal=True),
+    Event("sign_out", _("Signed out")),
+    Event("access.refused", _("Access refused"), refusal=True),
+    Event("password.changed", _("Password changed")),
+    Event("password.reset", _("Password set anew")),
+    Event("second_factor.added", _("Second factor added")),
+    Event("second_factor.removed", _("Second factor removed")),
+    Event("second_factor.failed", _("Second factor failed"), refusal=True),
+    Event("recovery_codes.made", _("Recovery codes made")),
+    Event("recovery_code.used", _("Recovery code used")),
+    Event("account.linked", _("Account of an identity provider linked")),
+    Event("account.unlinked", _("Account of an identity provider unlinked")),
+    Event("session.ended", _("Session ended")),
+    # Tokens of the API.
+    Event("token.issued", _("Token issued")),
+    Event("token.revoked", _("Token revoked")),
+    Event("token.refused", _("Token refused"), refusal=True),
+    # Roles.
+    Event("role.changed", _("Role changed")),
+    # The installation.
+    Event("settings.changed", _("Settings of the installation changed")),
+    Event("audit.pruned", _("Old audit entries deleted")),
+    # The work of the rooms. What takes long has two entries: one before anything is changed.
+    Event("import.started", _("Import started")),
+    Event("import.ended", _("Import ended")),
+    Event("event.published", _("Event published by hand")),
+    Event("events.pruned", _("Old events deleted by hand")),
+    Event("trial.started", _("End-to-end test started")),
+    Event("tasks.replayed", _("Tasks put into the queue again")),
+    Event("cleanup.started", _("Cleanup started")),
+    Event("cleanup.ended", _("Cleanup ended")),
+    Event("repair.started", _("Repair of the ledger started")),
+    Event("repair.ended", _("Repair of the ledger ended")),
+    Event("bucket.claimed", _("Bucket marked as this installation's")),
+    Event("orphan.adopted", _("Object added to the ledger")),
+    Event("orphans.accepted", _("Objects accepted")),
+    Event("lifecycle.written", _("Lifecycle rules written to the bucket")),
+    Event("budget.reset", _("Usage of tokens reset")),
+    Event("call_cost.forgotten", _("Cost of calls forgotten")),
+    Event("provider.resumed", _("Provider in use again")),
+    Event("pictures.retried", _("Analysis of pictures requested again")),
+    Event("pictures.distinct", _("Pictures marked as distinct")),
+    Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
+    Event("reanalysis.started", _("Reanalysis of posts started")),
+    Event("reanalysis.ended", _("Reanalysis of posts requested")),
+)
+
+EVENTS = {event.code: event for event in _DECLARED}
+
+
+def find(code: str) -> Event:
+    """Find an event by its code; raises EventUnknown."""
+    try:
+        return EVENTS[code]
+    except KeyError:
+        raise EventUnknown(code) from None

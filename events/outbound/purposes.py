@@ -1,0 +1,101 @@
+"""The policies of this installation, by purpose."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from events.outbound.hosts import OddHost, origin_of
+from events.outbound.policy import Policy
+
+MIB: Final = 1024**2
+
+
+def provider(urls: Iterable[str], *, setting: str, seconds: float) -> Policy:
+    """
+    The analysis of pictures: the addresses of its settings, with TLS unless on this machine.
+
+    `seconds` are for one request with all of its answer. Raises OddHost.
+    """
+    return Policy(
+        purpose="provider of analyses",
+        origins=frozenset(map(origin_of, urls)),
+        setting=setting,
+        private=True,
+        tls_elsewhere=True,
+        proxies="used",
+        most_bytes=16 * MIB,
+        connect_seconds=seconds,
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )
+
+
+def bucket(endpoint_url: str, bucket_name: str) -> Policy:
+    """The object store: its endpoint, also with the bucket in front of it. Raises OddHost."""
+    endpoint = origin_of(endpoint_url)
+    origins = {endpoint}
+    with suppress(OddHost):  # a bucket whose name cannot be a host stands in the path
+        origins.add(origin_of(f"{endpoint.scheme}://{bucket_name}.{endpoint.host}:{endpoint.port}"))
+    return Policy(
+        purpose="object store",
+        origins=frozenset(origins),
+        setting="S3_ENDPOINT_URL",
+        private=True,
+        proxies="used",
+    )
+
+
+def identities(issuer_url: str) -> Policy:
+    """
+    The provider of identities, which says itself at which addresses it gives tokens and keys.
+
+    So with TLS they may be anywhere, for the operator trusts it with the sign-in; without it, only
+    the named address is asked, on this machine. Raises OddHost.
+    """
+    issuer = origin_of(issuer_url)
+    return Policy(
+        purpose="provider of identities",
+        origins=None if issuer.scheme == "https" else frozenset({issuer}),
+        setting="OIDC_ISSUER_URL",
+        ports=None,
+        private=True,
+        tls_elsewhere=True,
+        redirects=3,
+        other_hosts=True,
+        proxies="used",
+        most_bytes=2 * MIB,
+        connect_seconds=5,
+        read_seconds=10,
+        total_seconds=15,
+    )
+
+
+def crawler() -> Policy:
+    """Pages that posts link to (CONTRACT §13, B9): whoever writes a post chooses the address."""
+    return Policy(
+        purpose="web",
+        origins=None,
+        schemes=frozenset({"http", "https"}),
+        ports=frozenset({80, 443}),
+        redirects=3,
+        other_hosts=True,
+        most_bytes=10 * MIB,
+        connect_seconds=5,
+        read_seconds=10,
+        total_seconds=15,
+    )
+
+
+def own_api(url: str, *, seconds: float) -> Policy:
+    """The web server of this installation, asked by its own commands. Raises OddHost."""
+    return Policy(
+        purpose="web server of this installation",
+        origins=frozenset({origin_of(url)}),
+        setting="--api-url",
+        private=True,
+        proxies="ignored",
+        most_bytes=16 * MIB,
+        connect_seconds=seconds,
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )

@@ -1,0 +1,153 @@
+"""Every address that is no page of a row: what it is called, and what stands in the table about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.permission_table.oracle import (
+    NOBODY,
+    OPERATE,
+    TENANTS,
+    VIEW,
+    Endpoint,
+)
+from tests.permission_table.world import World
+
+ANYBODY: Final = "anybody"
+"""Said to whoever asks: there is nothing of a tenant in it."""
+OWN_ACCOUNT: Final = "own account"
+"""For whoever is signed in, about nobody else."""
+CONSOLE: Final = "console"
+"""For whoever is admitted to the console; shows what its other pages would show."""
+API: Final = "api"
+MEDIA: Final = "media"
+GENERATED: Final = "generated"
+"""Made by the pages of each kind; `oracle.page` knows."""
+
+ADDRESSES: Final[dict[str, str]] = {
+    "": ANYBODY,  # leads to the console
+    "health": ANYBODY,
+    "health/live": ANYBODY,
+    "health/ready": ANYBODY,
+    "health/detailed": API,
+    "metrics": API,
+    "api/v1/storage/quota": API,
+    "api/v1/storage/quota/check": API,
+    "api/v1/storage/usage/<str:tenant_id>": API,
+    "api/v1/storage/cleanup": API,
+    "api/v1/storage/stats": API,
+    "api/v1/vision/posts": API,
+    "api/v1/vision/posts/<str:post_id>": API,
+    "api/v1/vision/media/<str:sha256>": API,
+    "api/v1/vision/stats": API,
+    "api/schema/": OWN_ACCOUNT,
+    "api/docs/": OWN_ACCOUNT,
+    "api/": ANYBODY,  # whatever is left: always 404
+    "admin/": CONSOLE,
+    "admin/my-settings/": CONSOLE,
+    "admin/my-tokens/": CONSOLE,
+    "admin/login/": ANYBODY,
+    "admin/logout/": OWN_ACCOUNT,
+    "admin/password_change/": CONSOLE,
+    "admin/password_change/done/": CONSOLE,
+    "admin/autocomplete/": CONSOLE,
+    "admin/jsi18n/": ANYBODY,  # the texts of Django's own scripts
+    "admin/r/<path:content_type_id>/<path:object_id>/": CONSOLE,
+    "admin/(?P<app_label>": CONSOLE,
+    "admin/(?P<url>.*)$": CONSOLE,  # whatever is left: always 404
+    "admin/media/mediaobject/<uuid:media_id>/thumbnail/": MEDIA,
+    "admin/media/mediaobject/<uuid:media_id>/content/": MEDIA,
+    "admin/storage_quota/tenantusage/cleanup/": API,
+    "admin/accounts/user/<id>/password/": GENERATED,
+    # Signing in, and what everybody does with the own account.
+    "accounts/login/": ANYBODY,
+    "accounts/logout/": ANYBODY,
+    "accounts/inactive/": ANYBODY,
+    "accounts/signup/": ANYBODY,
+    "accounts/password/reset/": ANYBODY,
+    "accounts/password/reset/done/": ANYBODY,
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$": ANYBODY,
+    "accounts/password/reset/key/done/": ANYBODY,
+    "accounts/2fa/authenticate/": ANYBODY,
+    "accounts/2fa/webauthn/login/": ANYBODY,
+    "accounts/identities/login/cancelled/": ANYBODY,
+    "accounts/identities/login/error/": ANYBODY,
+    "accounts/identities/signup/": ANYBODY,
+    "accounts/oidc/(?P<provider_id>[^/]+)/login/": ANYBODY,
+    "accounts/oidc/(?P<provider_id>[^/]+)/login/callback/": ANYBODY,
+    "accounts/reauthenticate/": OWN_ACCOUNT,
+    "accounts/password/change/": OWN_ACCOUNT,
+    "accounts/password/none/": OWN_ACCOUNT,
+    "accounts/sessions/": OWN_ACCOUNT,
+    "accounts/identities/": OWN_ACCOUNT,
+    "accounts/2fa/": OWN_ACCOUNT,
+    "accounts/2fa/reauthenticate/": OWN_ACCOUNT,
+    "accounts/2fa/totp/activate/": OWN_ACCOUNT,
+    "accounts/2fa/totp/deactivate/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/generate/": OWN_ACCOUNT,
+    "accounts/2fa/recovery-codes/download/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/add/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/reauthenticate/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": OWN_ACCOUNT,
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": OWN_ACCOUNT,
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One way to call an endpoint: with which method, about what, and by which right."""
+
+    name: str
+    method: str
+    address: Callable[[World, Any], str]
+    rule: Endpoint
+    body: Callable[[World, Any], Any] = lambda _world, _tenant: None
+
+
+def _tenant(world: World, whose: str) -> Any:
+    return world.tenants[whose].pk if whose in world.tenants else world.missing("accounts.tenant")
+
+
+def _key(kind: str) -> Callable[[World, str], Any]:
+    def key(world: World, whose: str) -> Any:
+        return world.missing(kind) if whose == NOBODY else world.row(kind, whose).pk
+
+    return key
+
+
+def _sha256(world: World, whose: str) -> str:
+    return "ab" * 32 if whose == NOBODY else world.row("media.mediaobject", whose).file_sha256
+
+
+def _fixed(address: str) -> Callable[[World, str], str]:
+    return lambda _world, _whose: address
+
+
+_OBJECTS: Final = (*TENANTS, NOBODY)
+_post, _channel = _key("media.post"), _key("media.channel")
+_EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
+_OWN = Endpoint(VIEW, _OBJECTS)
+_V1: Final = "/api/v1"
+
+CALLS: Final = (
+    Call("quota", "GET", _fixed(f"{_V1}/storage/quota"), _EVERYWHERE),
+    Call("stats", "GET", _fixed(f"{_V1}/storage/stats"), _EVERYWHERE),
+    Call("cleanup", "POST", _fixed(f"{_V1}/storage/cleanup"), _OPERATORS, lambda *_: {}),
+    Call("usage", "GET", lambda w, t: f"{_V1}/storage/usage/{_tenant(w, t)}", _OWN),
+    Call(
+        "quota check", "POST", _fixed(f"{_V1}/storage/quota/check"), _OWN,
+        lambda w, t: {
+            "tenant_id": str(_tenant(w, t)), "size_bytes": 1, "content_type": "media",
+        },
+    ),
+    Call("post", "GET", lambda w, t: f"{_V1}/vision/posts/{_post(w, t)}", _OWN),
+    Call("picture", "GET", lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}", _OWN),
+    Call(
+        "picture of a tenant", "GET",
+        lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}?tenant_id={_tenant(w, t)}", _OWN,
+    ),
+    Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
+    Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
+)  # fmt: skip

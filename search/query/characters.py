@@ -8,7 +8,7 @@ QUOTES = {'"': '"', "«": "»", "“": "”", "„": "“”", "「": "」"}
 ANY_QUOTE = frozenset("".join((*QUOTES, *QUOTES.values())))
 _SYNTAX = str.maketrans("：﹕＃﹟－﹣−＂", '::##---"')
 _JOINER = "\u200d"
-_BETWEEN_EMOJI = ("So", "Sk", "Mn")
+_EMOJI_STYLE = "\ufe0f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,9 @@ def read_characters(text: str) -> Characters:
 
 def _joins_emoji(char: str, before: list[str], after: str) -> bool:
     """Without its joiners, a family is three people."""
-    return (
-        char == _JOINER
-        and all(unicodedata.category(one) in _BETWEEN_EMOJI for one in before)
-        and bool(before)
-        and unicodedata.category(after or " ") == "So"
-    )
+    if char != _JOINER or not before or not after or unicodedata.category(after) != "So":
+        return False
+    return before[0] == _EMOJI_STYLE or unicodedata.category(before[0]) in {"So", "Sk"}
 
 
 def is_of_word(char: str) -> bool:
@@ -82,10 +79,10 @@ def is_of_word(char: str) -> bool:
 
 def can_be_found(text: str) -> bool:
     """Whether there is more than punctuation: a letter, a digit or an emoji."""
-    return any(unicodedata.category(char)[0] in "LN" or _is_symbol(char) for char in text)
+    return any(unicodedata.category(char)[0] in "LN" or _is_emoji(char) for char in text)
 
 
-def _is_symbol(char: str) -> bool:
+def _is_emoji(char: str) -> bool:
     return unicodedata.category(char) == "So"
 
 

@@ -30,6 +30,7 @@ def parse(text: str, *, now: datetime, zone: tzinfo) -> ParsedQuery:
 
     Takes any string, and no more than a few milliseconds for it.
     """
+    text = text.rstrip()
     head = _cut(text)
     collected = _Collected(Clock(now, zone))
     for token in tokens_of(read_characters(head)):
@@ -49,8 +50,10 @@ def _cut(text: str) -> str:
 
 
 def _rest(text: str, start: int) -> Token:
-    chars = read_characters(text[start : start + MOST_CHARS])
-    return Token("", chars.written(0, len(chars.text)), start, len(text))
+    rest = text[start : start + MOST_CHARS]
+    chars = read_characters(rest)
+    spaces = len(rest) - len(rest.lstrip())
+    return Token("", chars.written(0, len(chars.text)), start + spaces, len(text))
 
 
 class _Collected:

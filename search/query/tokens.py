@@ -1,7 +1,7 @@
 """A query cut into words, quoted phrases and qualifiers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.query.characters import Characters, can_be_found
 from search.query.vocabulary import Qualifier, qualifier_prefix
@@ -59,9 +59,27 @@ def _read(chars: Characters, at: int) -> tuple[Token | None, int]:
     if closing is not None:
         value = chars.written(opening + 1, closing)
         return _token(chars, at, closing + 1, prefix, value=value, quoted=True), closing + 1
-    if prefix == _EXCLUDED and (found := _excluded_after_quote(chars, end)):
-        return _token(chars, at, found, prefix, value=chars.written(end + 1, found)), found
+    if prefix.length and end < len(chars.text) and chars.is_quote(end):
+        return _with_open_quote(chars, at, end, prefix)
     return _token_without_value(chars, at, end, prefix) if end > at else None, end
+
+
+def _with_open_quote(
+    chars: Characters, at: int, quote: int, prefix: _Prefix
+) -> tuple[Token | None, int]:
+    """
+    Read -"word and channel:"name, whose quotes are never closed.
+
+    Whoever typed the first wants less of it: looking for the word would be the opposite.
+    """
+    if prefix.qualifier:
+        token = _token(chars, at, quote + 1, prefix, value="")
+        return replace(token, unclosed=True), quote + 1
+    end = _end_of_word(chars, quote + 1)
+    value = chars.syntax[quote + 1 : end]
+    if value and _prefix(f"-{value}") == _EXCLUDED:
+        return _token(chars, at, end, prefix, value=chars.written(quote + 1, end)), end
+    return _token_without_value(chars, at, quote, prefix), quote
 
 
 def _prefix(syntax: str) -> _Prefix:
@@ -74,17 +92,6 @@ def _prefix(syntax: str) -> _Prefix:
     return _Prefix(0, negated=False)
 
 
-def _excluded_after_quote(chars: Characters, quote: int) -> int | None:
-    """
-    Where the word ends in -"word, whose quote is never closed.
-
-    Whoever typed that wants less of it: looking for the word would be the opposite.
-    """
-    end = _end_of_word(chars, quote + 1)
-    plain = "-" + chars.syntax[quote + 1 : end]
-    return end if len(plain) > 1 and _prefix(plain) == _EXCLUDED else None
-
-
 def _token(
     chars: Characters, at: int, end: int, prefix: _Prefix, *, value: str, quoted: bool = False
 ) -> Token:
@@ -94,13 +101,11 @@ def _token(
 
 
 def _token_without_value(chars: Characters, at: int, end: int, prefix: _Prefix) -> Token:
-    """A lone minus, which is a word, or a qualifier without a value."""
+    """Take a lone minus for a word, and a qualifier for one without a value."""
     start, stop = chars.place(at, end)
     written = chars.written(at, end)
-    unclosed = end < len(chars.text) and chars.is_quote(end)
-    if prefix.qualifier is None:
-        return Token(written, written, start, stop)
-    return Token("", written, start, stop, prefix.qualifier, unclosed=unclosed)
+    value = "" if prefix.qualifier else written
+    return Token(value, written, start, stop, prefix.qualifier)
 
 
 def _end_of_word(chars: Characters, at: int) -> int:

@@ -1,6 +1,8 @@
 """What people type, and what is searched then."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +16,7 @@ from search.query.parsed import ChannelBy, ChannelReference, ParsedQuery
 from search.query.printing import print_query
 from search.query.problems import ProblemCode, explain
 
+ROOT = Path(__file__).resolve().parents[2]
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 26, 22, 30, tzinfo=UTC)
 """In Moscow it is Friday, 27 November, already."""
@@ -434,3 +437,30 @@ class TestLimits:
     def test_megabytes_are_refused_quickly(self):
         assert codes("слово " * 1_000_000) == ["too_long"]
         assert codes('"' * 1_000_000) == ["too_long"]
+
+
+class TestDocumentation:
+    @pytest.mark.parametrize("page", ["docs/search-query.md", "docs/ru/search-query.md"])
+    def test_every_name_code_and_limit_is_explained(self, page):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        names = [
+            f"`{name}:`"
+            for qualifier, others in vocabulary.QUALIFIERS.items()
+            for name in (qualifier, *others)
+        ]
+        values = [f"`is:{state}`" for state in vocabulary.STATES]
+        values += [f"`has:{one}`" for one in (*vocabulary.FILES, *vocabulary.PARTS)]
+        limits = [f"{MOST_CHARS:,}".replace(",", " "), str(MOST_ITEMS)]
+
+        everything = [*names, *values, *limits, *(f"`{code}`" for code in ProblemCode)]
+        assert not [one for one in everything if one not in text]
+
+    def test_every_example_means_the_same_in_both_languages(self):
+        text = (ROOT / "docs/search-query.md").read_text(encoding="utf-8")
+        rows = re.findall(r"^\| `((?:is|has):\w+)` \| ([^|]+) \|", text, re.MULTILINE)
+
+        assert len(rows) > 20
+        for english, others in rows:
+            name = english.partition(":")[0]
+            for other in re.findall(r"`(\w+)`", others):
+                assert read(f"{name}:{other}") == read(english) != ParsedQuery()

@@ -36,11 +36,11 @@ syntax = st.sampled_from(
     [*'-–—#:"«»“”„「」()@/.,;+', " ", "  ", "\n", "\x00", "\u200b", "\u200d", "\u202e", "\ufeff",
      "：", "＃", "－", "＂", "−", "\ud800", "\udfff", "\u0301", "\u0338", "й", "и\u0306", "ё", "👨", "5", "ab"]
 )  # fmt: skip
-anything = st.text(st.characters(exclude_categories=()), max_size=12)
+anything = st.text(st.characters(exclude_categories=()), max_size=6)
 qualifiers = st.builds("{}{}:{}{}".format, st.sampled_from(["", "-", " "]), names, values, syntax)
 conditions = st.builds("{}{}:{}".format, st.sampled_from(["", "-"]), names.filter(bool), closed)
-hostile = st.lists(syntax | anything | qualifiers, max_size=25).map("".join)
-spaced = st.lists(qualifiers | anything | syntax, max_size=25).map(" ".join)
+hostile = st.lists(syntax | anything | qualifiers, max_size=10).map("".join)
+spaced = st.lists(qualifiers | anything | syntax, max_size=10).map(" ".join)
 long_ones = st.builds("{}{}".format, hostile, spaced).map(lambda text: text * 40)
 texts = hostile | spaced | long_ones
 
@@ -127,14 +127,14 @@ def test_words_are_words(words):
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(syntax | plain_words | qualifiers, max_size=12).map("".join))
+@given(st.lists(syntax | plain_words | qualifiers, max_size=8).map("".join))
 def test_the_normal_form_of_the_text_makes_no_difference(text):
     assert read(unicodedata.normalize("NFD", text)) == read(unicodedata.normalize("NFC", text))
 
 
 @settings(max_examples=EXAMPLES)
 @given(
-    st.lists(syntax | plain_words | qualifiers, max_size=12),
+    st.lists(syntax | plain_words | qualifiers, max_size=8),
     st.sampled_from("\u200b\u200f\u2066\u00ad"),
 )
 def test_invisible_characters_make_no_difference(parts, invisible):
@@ -152,7 +152,8 @@ def test_invisible_characters_make_no_difference(parts, invisible):
 def test_the_order_of_conditions_makes_no_difference(two_orders):
     one, other = (read(" ".join(some)) for some in two_orders)
 
-    assert (one.filters, one.excluded) == (other.filters, other.excluded)
+    assert one.filters == other.filters
+    assert one.excluded.filters == other.excluded.filters
 
 
 @settings(max_examples=EXAMPLES)

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 from typing import Any
 
-from search.query.characters import read_characters
 from search.query.dates import Clock
 from search.query.items import LISTS, MOMENTS, WORDS, Item, Kind
 from search.query.parsed import Excluded, Filters, ParsedQuery
 from search.query.printing import write
 from search.query.problems import Problem, ProblemCode
-from search.query.tokens import Token, tokens_of
-from search.query.values import problem_of, read_qualifier
-from search.query.words import read_words
+from search.query.reading.characters import read_characters
+from search.query.reading.tokens import Token, tokens_of
+from search.query.reading.values import problem_of, read_qualifier
+from search.query.reading.words import read_words
 
 MOST_CHARS = 1000
 """Of the text, and of the canonical text, which may be longer: от: is two characters, from: five."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from search.query.characters import QUOTES, syntax_of
 from search.query.dates import write_period
 from search.query.items import LISTS, MOMENTS, WORDS, Item, Kind
 from search.query.parsed import ChannelBy, ChannelReference, ParsedQuery
+from search.query.reading.characters import QUOTES, syntax_of
 
 _BARE = re.compile(r"\w(?:[\w.@+&/-]*\w)?")
 _PRINTED = ('"', "«", "“", "「")

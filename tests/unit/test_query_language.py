@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils.translation import gettext, override
 
 from media import selectors
 from media.sources.port import MediaKind
@@ -14,7 +15,7 @@ from search.query.message_reference import MessageReference
 from search.query.parse import MOST_CHARS, MOST_ITEMS, parse
 from search.query.parsed import ChannelBy, ChannelReference, ParsedQuery
 from search.query.printing import print_query
-from search.query.problems import ProblemCode, explain
+from search.query.problems import Problem, ProblemCode, explain
 
 ROOT = Path(__file__).resolve().parents[2]
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -281,6 +282,17 @@ class TestQualifiers:
         [problem] = read("is:so").problems
 
         assert "meme, forward, edited, pinned, reply, album" in explain(problem).remedy
+
+    @pytest.mark.parametrize("code", ProblemCode)
+    def test_every_problem_is_explained_in_russian(self, code):
+        problem = Problem(code, 0, 4, "100%", "has", ("text", "link"), 50)
+
+        with override("ru"):
+            said = explain(problem, translate=gettext)
+
+        assert re.search("[а-я]{3}", said.message)
+        assert re.search("[а-я]{3}", said.remedy)
+        assert "%" not in said.message.replace("100%", "") + said.remedy
 
     def test_a_quoted_qualifier_is_words(self):
         assert canonical('"has:video"') == '"has:video"'

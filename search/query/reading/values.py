@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
-from search.query.characters import can_be_found
 from search.query.dates import Clock, read_period
 from search.query.items import Item, Kind
 from search.query.parsed import ChannelBy, ChannelReference, Period
 from search.query.problems import Problem, ProblemCode
-from search.query.tokens import Token
+from search.query.reading.characters import can_be_found
+from search.query.reading.tokens import Token
 from search.query.vocabulary import FILES, LANGUAGES, PARTS, STATES, Qualifier, named
 
 SHOWN_CHARS = 60

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from search.query.characters import is_of_word, syntax_of
 from search.query.items import Item, Kind
-from search.query.tokens import Token
+from search.query.reading.characters import is_of_word, syntax_of
+from search.query.reading.tokens import Token
 
 _AFTER_A_TAG = ".,;:!?)]}…"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from search.query.characters import Characters, can_be_found
+from search.query.reading.characters import Characters, can_be_found
 from search.query.vocabulary import Qualifier, qualifier_prefix
 
 

@@ -78,7 +78,7 @@ def visible(queryset: QuerySet[Row], user: User, action: Action = Action.VIEW) -
         return queryset if allows(grants.everywhere, action) else queryset.none()
     # As text: events know tenants as text, and UUIDs are compared with both.
     ids = [str(pk) for pk in grants.tenant_ids(action)]
-    if path.count("__") and _is_many(queryset.model, path):
+    if _leads_to_many(queryset.model, path):
         rows = queryset.model._base_manager.filter(**{f"{path}__in": ids})  # noqa: SLF001
         return queryset.filter(pk__in=rows.values("pk"))
     return queryset.filter(**{f"{path}__in": ids})
@@ -104,9 +104,16 @@ def _read(user: User) -> Grants:
     return Grants(None, {tenant_id: ALLOWED[Role(role)] for tenant_id, role in rows})
 
 
-def _is_many(model: type[Model], path: str) -> bool:
-    first = model._meta.get_field(path.split("__", maxsplit=1)[0])  # noqa: SLF001 - Django's public name
-    return bool(first.one_to_many or first.many_to_many)
+def _leads_to_many(model: type[Model], path: str) -> bool:
+    """Whether a row can have several tenants, of which a join would repeat it."""
+    for name in path.split("__"):
+        if name == "pk":
+            return False
+        field = model._meta.get_field(name)  # noqa: SLF001 - Django's public name
+        if field.one_to_many or field.many_to_many:
+            return True
+        model = field.related_model or model
+    return False
 
 
 def forget_grants(user: Any) -> None:

@@ -7,6 +7,9 @@ class AccountsConfig(AppConfig):
     verbose_name = _("accounts")
 
     def ready(self) -> None:
+        from accounts.sign_in import receivers  # noqa: PLC0415 - needs the models of all apps
+
+        receivers.connect()
         from accounts.audit import edited, of_events  # noqa: PLC0415 - models are ready only now
 
         edited.follow_all()

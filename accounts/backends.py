@@ -11,7 +11,7 @@ from accounts import access, permission_table
 
 class RoleBackend(ModelBackend):
     """
-    Passwords as Django checks them; permissions by role and never by user or group.
+    Permissions by role and never by user or group. `accounts.sign_in.backend` checks passwords.
 
     Asked without an object, a permission is there if it holds in some tenant (for models of the
     installation: in every tenant); with an object, if it holds in the tenant of that object.

@@ -8,12 +8,17 @@ from django.utils import timezone
 
 from accounts.audit import pruning
 from accounts.rate_limits import limiter
+from accounts.sign_in import sessions
+from accounts.sign_in.guesses import limits
 from accounts.tokens import revoke
 
 
 def clear_sessions(**_: Any) -> str:
-    """Delete expired sessions, which Django itself never does."""
+    """Delete expired sessions, which Django itself never does, and limits that count no more."""
+    now = timezone.now()
     call_command("clearsessions")
+    sessions.forget_ended(now=now)
+    limits.prune(now=now)
     return "expired sessions deleted"
 
 

@@ -14,6 +14,7 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant.console import roles  # noqa: PLC0415 - see above
         from telegram_assistant.health import host  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
+        from telegram_assistant.security import file_rights, sessions  # noqa: F401, PLC0415 - as above
 
         _follow_the_scheduler()
         # After django-q2's migrations: its tables are the ones that this writes to.
@@ -21,6 +22,7 @@ class TelegramAssistantConfig(AppConfig):
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        sessions.connect()
         roles.register()
 
 

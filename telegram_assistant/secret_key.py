@@ -2,11 +2,18 @@
 
 import os
 import secrets
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
+
+from telegram_assistant.config import deployment
+
+OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
+OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_or_make(var_dir: Path) -> str:
@@ -15,17 +22,24 @@ def read_or_make(var_dir: Path) -> str:
     try:
         if not path.exists():
             _write_once(path, secrets.token_urlsafe(50))
-        return path.read_text()
+        if path.stat().st_mode & OF_OTHERS:  # restored or copied by somebody careless
+            path.chmod(OWNER_ONLY)
+        key = path.read_text()
     except OSError as error:
         raise ImproperlyConfigured(
             f"VAR_DIR: {path} cannot be written and read ({error.strerror});"
             " set VAR_DIR to a folder that this user can write to, or set DJANGO_SECRET_KEY"
         ) from error
+    if deployment.key_objection(key):
+        raise ImproperlyConfigured(
+            f"VAR_DIR: what {path} holds is too short for a key; delete it, and a new one is made"
+        )
+    return key
 
 
 def _write_once(path: Path, content: str) -> None:
     """Write a file atomically, with mode 0600; of several processes the first one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
         draft.write(content)
         draft.flush()

@@ -11,6 +11,7 @@ from telegram_assistant import config, secret_key
 from telegram_assistant.logs import setup as log_setup
 from telegram_assistant.logs.secrets import secrets_of
 from telegram_assistant.metrics import folder as metrics_folder
+from telegram_assistant.security import content_policy
 
 django_stubs_ext.monkeypatch()
 
@@ -26,20 +27,37 @@ SECRET_KEY = (
     if ENV.web.django_secret_key
     else secret_key.read_or_make(VAR_DIR)
 )
-DEBUG = ENV.web.debug
+DEBUG, DEPLOYED = ENV.web.debug, ENV.web.deployed
 ALLOWED_HOSTS = ENV.web.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENV.web.csrf_trusted_origins
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = ENV.web.https_only
-SECURE_HSTS_SECONDS = int(timedelta(days=30).total_seconds()) if ENV.web.https_only else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.web.https_only else None
+IS_HTTPS = ENV.web.is_https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = int(ENV.web.hsts_for.total_seconds())
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ENV.web.hsts_subdomains
+# A proxy on this host is believed by gunicorn; one elsewhere only where the installation says so.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.api.trusted_proxies else None
 SECURE_REDIRECT_EXEMPT = [r"^metrics$", r"^health"]  # asked on this host, behind the proxy
+# Preloading (W021) is asked of the makers of browsers, for a whole domain and nearly for good: it
+# is for the owner of the domain to decide, not for a program. W005: HSTS_SUBDOMAINS says no.
+SILENCED_SYSTEM_CHECKS = ["security.W021"] + ["security.W005"] * (not ENV.web.hsts_subdomains)
+# Browsers take a cookie with this prefix from this very host only, and through HTTPS.
+COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_HTTPONLY = True  # no page of ours reads it: forms and Swagger UI carry the token
+# Not Strict: whoever follows a link to the console from a chat would seem to be signed out.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that a link which sets a password is good for
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": content_policy.directives(
+        pictures_from=content_policy.bucket_origins(ENV.s3), https=IS_HTTPS
+    )
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a request's body, of whichever kind
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes any
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-]
 
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -55,9 +73,17 @@ INSTALLED_APPS = [
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "auditlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "telegram_assistant.console.apps.ConsoleConfig",
     "django.contrib.auth",
+    "django.contrib.humanize",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -67,6 +93,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "telegram_assistant.api.trace.TraceMiddleware",
     "telegram_assistant.logs.access.AccessMiddleware",
+    "telegram_assistant.security.headers.HeadersMiddleware",
+    "telegram_assistant.security.policy_middleware.PolicyMiddleware",
+    "telegram_assistant.security.body_limit.BodyLimitMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -80,6 +109,8 @@ MIDDLEWARE = [
     "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sign_in.middleware.SignInMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "telegram_assistant.urls"
@@ -94,6 +125,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
             ],
         },
     },
@@ -112,6 +144,55 @@ CACHES = {
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Signing in -------------------------------------------------------------------------------
+SIGN_IN = ENV.sign_in
+OIDC = ENV.oidc
+EMAIL = ENV.email
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.Backend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},  # 8 characters
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.KnownPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.PasswordChangeNoticed"},
+]
+SESSION_COOKIE_AGE = int(timedelta(days=SIGN_IN.session_days).total_seconds())
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.SignInAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up; the door asks for these two
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # a session has one length, and no box to tick
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
+ACCOUNT_FORMS = {"change_password": "accounts.sign_in.pages.forms.PasswordForm"}
+# `accounts.sign_in.guesses.limits` limits guesses, exactly. django-allauth's limits count in a cache: they
+# stay where no guess is limited, and are off where they would keep out whom ours lets in, such as
+# the owner of an account behind the address of an attacker.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+MFA_RATE_LIMITS = {"webauthn_login": None}
+MFA_ADAPTER = "accounts.sign_in.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.sign_in.second_factor.CodeForm",
+    "reauthenticate": "accounts.sign_in.second_factor.ConfirmationForm",
+    "add_webauthn": "accounts.sign_in.second_factor.PasskeyForm",
+    "edit_webauthn": "accounts.sign_in.second_factor.RenamePasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody's address is verified here
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.identities.IdentityAdapter"
+SOCIALACCOUNT_PROVIDERS = OIDC.providers()
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL.configured else 'dummy'}.EmailBackend"
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER = EMAIL.host, EMAIL.port, EMAIL.host_user
+EMAIL_HOST_PASSWORD = EMAIL.host_password.get_secret_value()
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.security == "starttls", EMAIL.security == "tls"
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = EMAIL.sender
 
 # --- Audit ------------------------------------------------------------------------------------
 # django-auditlog compares rows and tells `accounts.AuditEntry`, which is no model of its own.
@@ -136,6 +217,7 @@ STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is absent
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no business with our scripts
 OBJECTS_DIR = VAR_DIR / "objects"
 
 # --- This product ------------------------------------------------------------------------
@@ -156,8 +238,6 @@ API_TOKEN_LIFETIME = timedelta(days=ENV.api.api_token_days)
 API_TOKEN_MAX_LIFETIME = timedelta(days=ENV.api.api_token_max_days)
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - the name of a model
 REST_KNOX = {"TOKEN_TTL": API_TOKEN_LIFETIME, "TOKEN_PREFIX": "ta_"}
-LOGIN_URL = "rest_framework:login"
-LOGIN_REDIRECT_URL = "api-docs"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.tokens.authentication.CountedToken",  # the first one words the 401
@@ -167,7 +247,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["telegram_assistant.api.json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "telegram_assistant.api.pages.BrowsableAPI",
     ],
     "DEFAULT_PAGINATION_CLASS": "telegram_assistant.api.pagination.PageNumbers",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts.sign_in.pages import console as doors
 from telegram_assistant.console import api_tokens, my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
@@ -22,7 +23,12 @@ urlpatterns = [
         admin.site.admin_view(partial(api_tokens.view, site=admin.site)),
         name=api_tokens.NAME,
     ),
+    # Instead of the console's own: there is one door.
+    path("admin/login/", doors.login),
+    path("admin/logout/", doors.logout),
+    path("admin/password_change/", doors.password_change),
     path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.sign_in.pages.urls")),
     path("health", health.summary, name="health"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

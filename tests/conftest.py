@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.gigachat_fixtures",
     "tests.s3_fixtures",
     "tests.log_fixtures",
+    "tests.browser_fixtures",
     "tests.real_s3",
     "tests.shares",
     "tests.vision_fixtures",

@@ -1,5 +1,5 @@
 """The console's pages of accounts. Importing a module registers its pages."""
 
-from accounts.admin import audit, tenants, tokens, users
+from accounts.admin import audit, sessions, tenants, tokens, users
 
-__all__ = ["audit", "tenants", "tokens", "users"]
+__all__ = ["audit", "sessions", "tenants", "tokens", "users"]

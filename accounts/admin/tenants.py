@@ -41,6 +41,7 @@ class TenantAdmin(BigTableAdmin[Tenant]):
     form = TenantForm
     list_display = ("name", "limit", "created_at")
     search_fields = ("name",)
+    ordering = ("name",)  # also of the lookups on other pages, which come in pages
     readonly_fields = ("id", "created_at")
     fields = ("id", "name", "limit_bytes", "settings", "created_at")
     inlines = (MembershipInline,)

@@ -2,16 +2,18 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.access import Action, visible
 from accounts.models import Membership, User
 from accounts.preferences import FIELDS, offer_choices
+from accounts.sign_in import second_factor
 from events.console import ReadOnlyInline
 
 
@@ -52,6 +54,19 @@ class AccountAdmin(UserAdmin[User]):
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     inlines = (MembershipsOfUser,)
+    actions = ("remove_second_factors",)
 
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
+
+    @admin.action(
+        description=_("Remove the second factor of those who have lost it"),
+        permissions=["remove_second_factors"],
+    )
+    def remove_second_factors(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        removed = sum(second_factor.remove_all_of(request, user) for user in chosen)
+        text = ngettext("%d factor removed.", "%d factors removed.", removed) % removed
+        messages.success(request, text)
+
+    def has_remove_second_factors_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)

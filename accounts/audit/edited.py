@@ -14,5 +14,5 @@ def follow_all() -> None:
         relations=["groups", "user_permissions"],
     )
     follow(Tenant)
-    follow(Membership)
+    follow(Membership, events={"role": "role.changed"})
     follow(Group, relations=["permissions"])

@@ -37,6 +37,7 @@ _DECLARED = (
     Event("sign_in.succeeded", _("Signed in")),
     Event("sign_in.failed", _("Sign-in failed"), refusal=True),
     Event("sign_in.limited", _("Too many attempts to sign in"), refusal=True),
+    Event("sign_in.refused", _("Sign-in refused"), refusal=True),
     Event("sign_out", _("Signed out")),
     Event("access.refused", _("Access refused"), refusal=True),
     Event("password.changed", _("Password changed")),
@@ -49,7 +50,6 @@ _DECLARED = (
     Event("account.linked", _("Account of an identity provider linked")),
     Event("account.unlinked", _("Account of an identity provider unlinked")),
     Event("session.ended", _("Session ended")),
-    Event("sessions.ended", _("Sessions ended")),
     # Tokens of the API.
     Event("token.issued", _("Token issued")),
     Event("token.revoked", _("Token revoked")),

@@ -8,6 +8,7 @@ itself what it did.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from auditlog.registry import auditlog
@@ -26,9 +27,14 @@ PEOPLE: Final = frozenset({ActorKind.USER, ActorKind.TOKEN})
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """`by_people`: the installation itself writes such rows as well, which is not recorded."""
+    """
+    `by_people`: the installation itself writes such rows as well, which is not recorded.
+
+    `events`: fields whose change has an event of its own.
+    """
 
     by_people: bool
+    events: Mapping[str, str]
 
 
 _followed: dict[type[models.Model], Followed] = {}
@@ -41,15 +47,17 @@ def follow(
     hide: Collection[str] = (),
     relations: Collection[str] = (),
     by_people: bool = False,
+    events: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """
     Record changes of the model's rows: not of `leave_out`, of `hide` only that there was one.
 
-    `relations` are many-to-many fields. Idempotent.
+    `relations` are many-to-many fields; `events` are codes by the field whose change they tell of,
+    in place of row.changed. Idempotent.
     """
     if model in _followed:
         return
-    _followed[model] = Followed(by_people)
+    _followed[model] = Followed(by_people, events)
     auditlog.register(
         model,
         exclude_fields=list(leave_out),
@@ -77,11 +85,17 @@ def _changed(
     before = {field: pair[0] for field, pair in changes.items() if field in own}
     after = {field: pair[1] for field, pair in changes.items() if field in own}
     rows.record(
-        _EVENTS[action],
+        _event(sender, action, after),
         target=row,
         before=None if action == AuditEntry.Action.CREATE else before,
         after=None if action == AuditEntry.Action.DELETE else after,
     )
+
+
+def _event(model: type[models.Model], action: int, after: Mapping[str, Any]) -> str:
+    own = _followed[model].events if model in _followed else {}
+    named = [code for field, code in own.items() if field in after]
+    return named[0] if named and action == AuditEntry.Action.UPDATE else _EVENTS[action]
 
 
 def _relation_changed(

@@ -5,6 +5,7 @@ from collections import Counter
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -60,7 +61,7 @@ class OutboxEventAdmin(ReadOnlyAdmin[OutboxEvent]):
             for state in DeliveryState
             if counts[state]
         ]
-        return SafeString(" ".join(marks)) if marks else EMPTY
+        return format_html_join(" ", "{}", ((one,) for one in marks)) or EMPTY
 
     @admin.display(description=_("trace id"), ordering="trace_id")
     def trace(self, event: OutboxEvent) -> SafeString:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, FloatField, Q, Value
 from django.db.models.functions import Coalesce, Left, Ln
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.tenant_rows import TenantRows
 from media.models.channel import Channel
@@ -200,7 +201,7 @@ class Post(models.Model):
 
 
 class MediaRole(models.TextChoices):
-    PRIMARY = "primary", _("primary")
+    PRIMARY = "primary", pgettext_lazy("file of a post", "primary")
     ATTACHMENT = "attachment", _("attachment")
     THUMBNAIL = "thumbnail", _("thumbnail")
 

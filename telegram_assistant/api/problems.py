@@ -79,6 +79,15 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _plain(400, "bad_request", "The request was refused.")
 
 
+def too_large(request: HttpRequest) -> HttpResponse:
+    """Answer a body that is refused before any view, in the form that the address is asked for."""
+    if not _is_api(request):
+        return HttpResponse(
+            _TooLarge.default_detail, status=413, content_type="text/plain; charset=utf-8"
+        )
+    return _plain(413, _TooLarge.default_code, _TooLarge.default_detail)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: answers a failure outside of any view, which Django has logged."""
     if not _is_api(request):

@@ -9,6 +9,7 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
 from telegram_assistant.config.vision import Albums, Vision
@@ -21,10 +22,13 @@ __all__ = [
     "Api",
     "Audit",
     "Cleanup",
+    "Email",
     "Environment",
     "GigaChat",
     "Limits",
     "Metrics",
+    "Oidc",
+    "SignIn",
     "Vision",
     "Web",
     "read",

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
@@ -24,6 +25,9 @@ class Environment:
     albums: Albums
     metrics: Metrics
     api: Api
+    sign_in: SignIn
+    oidc: Oidc
+    email: Email
     audit: Audit
 
 
@@ -37,6 +41,9 @@ def read() -> Environment:
         "albums": Albums,
         "metrics": Metrics,
         "api": Api,
+        "sign_in": SignIn,
+        "oidc": Oidc,
+        "email": Email,
         "audit": Audit,
     }
     values: dict[str, Any] = {}

@@ -1,5 +1,7 @@
 """Variables of the web server, the workers, the database and the metrics."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,9 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from telegram_assistant.config import deployment
 from telegram_assistant.config.source import BASE_DIR, source
 
 Names = Annotated[list[str], NoDecode]
@@ -22,9 +25,11 @@ class Web(BaseSettings):
 
     django_secret_key: SecretStr | None = None
     debug: bool = False
-    allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
+    deployed: bool = False
+    allowed_hosts: Names = list(deployment.LOOPBACK)
     csrf_trusted_origins: Names = []
     https_only: bool = False
+    hsts_subdomains: bool = True
     time_zone: str = "Europe/Moscow"
     language_code: str = "ru"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
@@ -60,6 +65,37 @@ class Web(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _fit_for_others(self) -> "Web":
+        if found := list(self._objections()):
+            raise ValueError("\n  ".join(found))
+        return self
+
+    def _objections(self) -> Iterator[str]:
+        if not self.deployed:
+            return
+        yield from deployment.objections(
+            debug=self.debug,
+            allowed_hosts=self.allowed_hosts,
+            trusted_origins=self.csrf_trusted_origins,
+        )
+        if "https_only" in self.model_fields_set and not self.https_only:
+            yield "HTTPS_ONLY: is off, but DEPLOYED means HTTPS; leave it out"
+        if key := self.django_secret_key:
+            objection = deployment.key_objection(key.get_secret_value())
+            yield from [f"DJANGO_SECRET_KEY: {objection}"] if objection else []
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the installation through HTTPS only."""
+        return self.https_only or self.deployed
+
+    @property
+    def hsts_for(self) -> timedelta:
+        """How long browsers remember that: a year, or a month where it is being tried out."""
+        days = 365 if self.deployed else 30
+        return timedelta(days=days if self.is_https else 0)
 
     def database(self) -> dict[str, Any]:
         """Build Django's DATABASES entry from DATABASE_URL, or for the embedded server."""

@@ -21,7 +21,7 @@ ORDER: Final = (
     "storage_quota.StoredObject", "storage_quota.Reservation",
     "storage_quota.IntegrityCheck", "storage_quota.IntegrityFinding", "storage_quota.Orphan", "storage_quota.BucketState",
     "django_q.Schedule", "django_q.OrmQ", "django_q.Failure", "django_q.Success",
-    "accounts.AuditEntry", "accounts.Tenant", "accounts.Membership", "accounts.User", "accounts.ApiToken",
+    "accounts.AuditEntry", "accounts.Tenant", "accounts.Membership", "accounts.User", "accounts.BrowserSession", "accounts.ApiToken",
 )  # fmt: skip
 """Order of the models on the first page; models that are not named come last."""
 

@@ -1,5 +1,6 @@
 """The console's page on which everybody in it changes the own preferences."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.db import transaction
@@ -27,5 +28,10 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         with translation.override(saved.language or translation.get_language()):
             messages.success(request, str(_("Your settings are saved.")))
         return HttpResponseRedirect(reverse(NAME))
-    context = {**site.each_context(request), "title": _("My settings"), "form": form}
+    context = {
+        **site.each_context(request),
+        "title": _("My settings"),
+        "form": form,
+        "identity_providers": bool(settings.SOCIALACCOUNT_PROVIDERS),
+    }
     return TemplateResponse(request, "console/my_settings.html", context)

@@ -33,6 +33,7 @@ def register() -> None:
         Action.ADMINISTER,
         "accounts.view_apitoken",
         "accounts.view_auditentry",
+        "accounts.view_browsersession",
         "accounts.view_user",
         "accounts.view_membership",
         "accounts.add_membership",

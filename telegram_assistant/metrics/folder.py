@@ -28,6 +28,8 @@ role = "worker"
 
 def prepare(var_dir: Path) -> Path:
     """Make the folder of this role and host, and show for the life of the process that it is used."""
+    for private in (var_dir, var_dir / "metrics"):  # other users of the host stay out
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = var_dir / "metrics" / role / host()
     folder.mkdir(parents=True, exist_ok=True)
     os.environ[VARIABLE] = str(folder)

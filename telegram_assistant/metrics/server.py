@@ -21,10 +21,18 @@ logger = logging.getLogger(__name__)
 TRY_EVERY: Final = 1.0
 """Seconds between two attempts to get a port that is in use, and looks at the supervisor."""
 
+HEADERS: Final = (
+    ("Server", "metrics"),  # wsgiref's own names its version and Python's
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
+
 
 class Handler(WSGIRequestHandler):
     timeout = 10
     """Seconds for a request to arrive; a slow client would block the only thread."""
+    server_version, sys_version = "metrics", ""
+    """Of the header `Server` where a request is no HTTP: no versions."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
         logger.debug(format, *args)
@@ -74,10 +82,12 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
         body, content_type = exposition.page(environ.get("HTTP_ACCEPT", ""))
     finally:
         connections.close_all()
-    start_response("200 OK", [("Content-Type", content_type)])
+    start_response("200 OK", [("Content-Type", content_type), *HEADERS])
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _refuse(status: HTTPStatus, start_response: StartResponse) -> Iterable[bytes]:
-    start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")])
+    start_response(
+        f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS]
+    )
     return [f"{status.phrase}\n".encode()]

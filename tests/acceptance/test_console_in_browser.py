@@ -1,38 +1,19 @@
 """The console as a person uses it: a real browser, a real server, real pictures."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from events.console import list_of
 from events.models import DeadLetter, Delivery, DeliveryState
 from media.models import Post
 from tests import factories as make
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="SKIPPED LOUDLY: there is no chromium to drive"),
-    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
-]
-
-
-@pytest.fixture(scope="module")
-def browser(django_db_setup: None) -> Iterator[Browser]:
-    """Playwright's loop runs in this thread, our queries beside it: Django is told so."""
-    with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
-        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+# Nobody ran collectstatic here.
+pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
 
 
 @pytest.fixture
@@ -46,9 +27,9 @@ def page(browser: Browser, live_server, tmp_path: Path) -> Iterator[Page]:
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto("/admin/")
-    page.fill("#id_username", "admin")
-    page.fill("#id_password", "right horse")
-    page.click("[type=submit]")
+    page.fill("input[name=login]", "admin")
+    page.fill("input[name=password]", "right horse")
+    page.press("input[name=password]", "Enter")
     expect(page.locator("#user-tools")).to_contain_text("admin")
     yield page
     page.screenshot(path=tmp_path / "last.png", full_page=True)

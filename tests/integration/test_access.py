@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from accounts import access, permission_table, permissions
 from accounts.access import Action, Restriction
-from accounts.models import Membership, Role, Tenant, User
+from accounts.models import BrowserSession, Membership, Role, Tenant, User
 from events.models import OutboxEvent
 from storage_quota.models import BucketState
 from tests import factories as make
@@ -151,6 +151,17 @@ def test_every_model_of_a_tenant_is_found_through_its_path(alices):
             assert list(access.visible(model._default_manager.all(), user)[:1]) in ([], [alices], [
                 model._default_manager.first()
             ])  # fmt: skip
+
+
+def test_a_member_of_two_tenants_is_one_row_and_so_is_his_session(alices, bobs):
+    user, administrator = (make.member("administrator", alices, bobs) for _ in range(2))
+    BrowserSession.objects.create(user=user, session_key="x" * 32, ip="::1")
+
+    users = access.visible(User.objects.filter(pk=user.pk), administrator, Action.ADMINISTER)
+    sessions = access.visible(BrowserSession.objects.all(), administrator, Action.ADMINISTER)
+
+    assert [row.pk for row in users] == [user.pk]
+    assert len(sessions) == 1
 
 
 def test_a_model_with_a_tenant_has_a_path():

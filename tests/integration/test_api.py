@@ -322,7 +322,7 @@ class TestDescription:
         answer = client.get("/api/docs/")
 
         assert answer.status_code == 302
-        assert answer["Location"].startswith("/api/auth/login/")
+        assert answer["Location"].startswith("/accounts/login/")
         assert client.get(answer["Location"]).status_code == 200
 
     def test_the_page_needs_no_other_host(self, operator):

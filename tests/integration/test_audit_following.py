@@ -22,7 +22,6 @@ pytestmark = [
 ]
 
 RECORDED_OTHERWISE = {
-    "authtoken.TokenProxy": "its key is its id; accounts.ApiToken takes its place",
     "accounts.ApiToken": "token.issued and token.revoked",
 }
 """Pages where something can be added or deleted, and is recorded by an event of its own."""
@@ -118,6 +117,18 @@ def test_the_members_of_a_tenant_are_told_from_its_page_as_well(root) -> None:
 
     [entry] = entries(object_kind="accounts.membership")
     assert entry.event == "row.added"
+
+
+def test_another_role_is_an_event_of_its_own(root) -> None:
+    tenant = make.tenant("t")
+    membership = Membership.objects.get(user=make.member("viewer", tenant))
+
+    membership.role = "administrator"
+    membership.save()
+
+    [entry] = entries(event="role.changed")
+    assert (entry.before, entry.after) == ({"role": "viewer"}, {"role": "administrator"})
+    assert entry.tenant == tenant
 
 
 def test_rows_chosen_in_a_list_and_deleted_are_told_one_by_one(root) -> None:

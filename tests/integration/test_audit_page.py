@@ -150,8 +150,17 @@ class TestWhoSeesIt:
         own = _entry(tenant=acme)
         bob = self._browser("bob", **{role: acme})
 
-        assert bob.get(list_of(AuditEntry)).status_code == 403
+        assert bob.get(list_of(AuditEntry), {"q": "hush"}).status_code == 403
+        refused = AuditEntry.objects.get(event="access.refused")
+        assert refused.actor_name == "bob"
+        assert refused.after == {"method": "GET", "path": list_of(AuditEntry)}
         assert bob.get(page_of(AuditEntry, own.pk)).status_code in {403, 404}
+
+    def test_a_stranger_fills_nothing(self, client) -> None:
+        client.get(list_of(AuditEntry))
+        client.post("/api/v1/storage/cleanup", {}, content_type="application/json")
+
+        assert not AuditEntry.objects.filter(event="access.refused").exists()
 
     def test_an_administrator_is_offered_no_account_of_another_tenant(self, acme, other) -> None:
         alice = self._browser("alice of acme", administrator=acme)

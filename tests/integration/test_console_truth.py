@@ -9,12 +9,13 @@ from html import unescape
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import models
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.translation import override
 
-from accounts.models import ApiToken, Membership, Tenant, User
+from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant, User
 from albums.models import MediaGroup
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
@@ -98,6 +99,14 @@ def _paid() -> PaidAnalysis:
     )  # fmt: skip
 
 
+def _session() -> None:
+    store = SessionStore()
+    store.create()
+    BrowserSession.objects.create(
+        user=make.superuser(), session_key=store.session_key, ip="203.0.113.9", user_agent="Firefox"
+    )
+
+
 FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Channel: lambda: make.post(of=make.channel()),
     Post: _post,
@@ -137,6 +146,10 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Tenant: make.tenant,
     Membership: lambda: Membership.objects.create(user=make.superuser(), tenant=make.tenant()),
     User: make.superuser,
+    BrowserSession: _session,
+    AuditEntry: lambda: AuditEntry.objects.create(
+        event="budget.reset", actor_kind="system", actor_name="-", at=MOMENT
+    ),
     ApiToken: lambda: token_of(member(make.tenant())),
 }
 
@@ -154,7 +167,7 @@ def reader(client: Client) -> Client:
 def _pages(client: Client, model: type[models.Model]) -> dict[str, str]:
     """The list of a model and the page of one of its rows, every time of which is MOMENT."""
     FILLERS[model]()
-    for other in FILLERS:
+    for other in FILLERS.keys() - {AuditEntry}:  # which cannot be changed
         times = [
             field.name
             for field in other._meta.get_fields()
@@ -167,7 +180,8 @@ def _pages(client: Client, model: type[models.Model]) -> dict[str, str]:
 
 
 def _reader(model: type[models.Model]) -> dict[str, object]:
-    return {"username": "reader"} if model is User else {}
+    """The rows that the fillers did not make: of the reader, and the record of what they made."""
+    return {User: {"username": "reader"}, AuditEntry: {"actor_name": ""}}.get(model, {})
 
 
 def _visible(html: str) -> str:
@@ -302,7 +316,7 @@ def test_the_state_of_the_breaker_is_a_state(state, text):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
     html = client.get(
-        reverse("admin:login"), headers={"Accept-Language": language}
+        reverse("account_login"), headers={"Accept-Language": language}
     ).content.decode()
 
     asked = {"ru": "Имя пользователя", "en": "Username"}[language]

@@ -105,6 +105,61 @@ class TestDefaults:
         assert (env.web.time_zone, env.web.q_workers, env.s3.region) == ("Asia/Omsk", 2, "ru-9")
 
 
+class TestDeployed:
+    FIT = {"DEPLOYED": "1", "ALLOWED_HOSTS": "archive.example,127.0.0.1"}  # noqa: RUF012 - not changed
+
+    def test_one_variable_is_enough_for_https(self, read):
+        web = read(**self.FIT).web
+
+        assert web.is_https
+        assert web.hsts_for.days == 365
+
+    def test_https_may_be_tried_out_without_it(self, read):
+        web = read(HTTPS_ONLY="1").web
+
+        assert web.is_https
+        assert web.hsts_for.days == 30
+
+    def test_neither_means_no_https(self, read):
+        assert not read().web.is_https
+        assert not read().web.hsts_for
+
+    @pytest.mark.parametrize(
+        ("name", "value", "remedy"),
+        [
+            ("DEBUG", "1", "leave it out"),
+            ("ALLOWED_HOSTS", "*", "list the names"),
+            ("ALLOWED_HOSTS", "archive.example,*", "list the names"),
+            ("ALLOWED_HOSTS", "", "list the names"),
+            ("ALLOWED_HOSTS", "localhost,127.0.0.1", "list the names"),
+            ("HTTPS_ONLY", "false", "leave it out"),
+            ("DJANGO_SECRET_KEY", SECRET, "leave DJANGO_SECRET_KEY out"),
+            ("DJANGO_SECRET_KEY", "x" * 60, "secrets.token_urlsafe"),
+            ("CSRF_TRUSTED_ORIGINS", "http://archive.example", "https://"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_with_its_remedy(self, complaint, name, value, remedy):
+        told = complaint(**{**self.FIT, name: value})
+
+        assert f"  {name}: " in told
+        assert remedy in told
+        assert SECRET not in told
+
+    def test_hosts_left_at_the_default_are_refused(self, complaint):
+        assert "ALLOWED_HOSTS: " in complaint(DEPLOYED="1")
+
+    def test_everything_that_does_not_fit_is_told_at_once(self, complaint):
+        told = complaint(DEPLOYED="1", DEBUG="1", DJANGO_SECRET_KEY="short")
+
+        assert [line.partition(":")[0].strip() for line in told.splitlines()[1:]] == [
+            "DEBUG", "ALLOWED_HOSTS", "DJANGO_SECRET_KEY",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("value", ["1", "true"])
+    def test_on_one_machine_nothing_of_it_is_asked(self, read, value):
+        assert read(DEBUG=value, ALLOWED_HOSTS="*", DJANGO_SECRET_KEY="short").web.debug
+
+
 class TestBadValues:
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -444,6 +499,31 @@ class TestPlaces:
         assert read(ALLOWED_HOSTS=text).web.allowed_hosts == hosts
 
 
+class TestSigningIn:
+    def test_nothing_configured_means_neither_mail_nor_an_identity_provider(self, read):
+        env = read()
+
+        assert not env.email.configured
+        assert not env.oidc.configured
+        assert env.oidc.providers() == {}
+
+    def test_a_provider_of_identities_is_configured_whole_or_not_at_all(self, read, complaint):
+        assert "belong together" in complaint(OIDC_ISSUER_URL="https://id.example")
+
+        env = read(OIDC_CLIENT_ID="archive", OIDC_CLIENT_SECRET=SECRET)
+        [app] = env.oidc.providers()["openid_connect"]["APPS"]
+        assert app["settings"] == {"server_url": "https://id.example"}
+
+    @pytest.mark.parametrize("url", ["http://id.example", "ftp://id.example", "id.example"])
+    def test_it_is_asked_with_tls_only(self, complaint, url):
+        assert "https://" in complaint(
+            OIDC_ISSUER_URL=url, OIDC_CLIENT_ID="archive", OIDC_CLIENT_SECRET=SECRET
+        )
+
+    def test_a_mail_server_needs_a_sender(self, complaint):
+        assert "EMAIL_SENDER" in complaint(EMAIL_HOST="mail.example")
+
+
 class TestSecrets:
     def test_no_message_repeats_a_value(self, complaint):
         wrong = {name: SECRET for name in variables() if name not in FREE_TEXT}
@@ -481,6 +561,8 @@ FREE_TEXT = {
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",
     "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
+    "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME",
+    "EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_SENDER",
 }  # fmt: skip
 """Variables whose value may be any text."""
 

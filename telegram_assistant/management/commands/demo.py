@@ -83,9 +83,13 @@ def _seconds(summary: ImportSummary, tallies: dict[str, Tally]) -> dict[str, flo
 
 
 def _ensure_admin() -> str | None:
-    """Create the admin user and return its password; None if there is an admin user already."""
+    """
+    Create the admin user and return its password; None if there is an admin user already.
+
+    None is made with DEPLOYED either: nobody would be asked to replace a password drawn by chance.
+    """
     users = get_user_model()
-    if users.objects.filter(is_superuser=True).exists():
+    if settings.DEPLOYED or users.objects.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
     users.objects.create_superuser("admin", password=password)
@@ -97,6 +101,7 @@ def _how_to_open(password: str | None) -> str:
         f"  name      admin\n  password  {password}\n"
         if password
         else "  sign in as the existing admin user; for a new password: make password\n"
+        "  if there is none: python manage.py createsuperuser\n"
     )
     return (
         "\nThe console: run `make serve` (web server and workers together) and open\n"

@@ -1,0 +1,1 @@
+"""Signing in: the one door of console and API documentation, its limits, and its sessions."""

@@ -1,0 +1,1 @@
+"""Guesses at passwords and codes: counted, limited, and told apart by browser."""

@@ -1,0 +1,1 @@
+"""Pages of signing in, and the addresses of all of them."""

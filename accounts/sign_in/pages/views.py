@@ -1,0 +1,52 @@
+"""Pages of signing in that django-allauth does not have, or has otherwise."""
+
+from allauth.account import views as allauth_views
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from accounts.sign_in import sessions
+
+
+def password_reset(request: HttpRequest) -> HttpResponseBase:
+    """Offer a link by e-mail if a mail server is configured; otherwise say who can help."""
+    if settings.EMAIL.configured:
+        answer: HttpResponseBase = allauth_views.password_reset(request)
+        return answer
+    return render(request, "account/password_reset_help.html")
+
+
+@login_required
+def no_password(request: HttpRequest) -> HttpResponse:
+    """Tell somebody who signs in with an identity provider why there is no password to change."""
+    return render(request, "account/no_password.html")
+
+
+@never_cache
+@login_required
+def my_sessions(request: HttpRequest) -> HttpResponse:
+    """List the own sessions; POST ends one (`session`) or all others (`others`)."""
+    own = sessions.of(request.user)
+    if request.method == "POST":
+        current = request.session.session_key
+        others = own.exclude(session_key=current)
+        for session in [get_object_or_404(others, pk=pk) for pk in _chosen(request)] or others:
+            sessions.end(request, session)
+        messages.success(request, _("The sessions have ended."))
+        return HttpResponseRedirect(reverse("usersessions_list"))
+    return render(request, "usersessions/sessions.html", {"sessions": own})
+
+
+def _chosen(request: HttpRequest) -> list[int]:
+    text = request.POST.get("session", "")
+    return [int(text)] if text.isdecimal() and len(text) < 19 else []  # noqa: PLR2004 - fits a bigint
+
+
+def no_access(request: HttpRequest) -> HttpResponse:
+    """Tell somebody who has signed in that the account may see nothing yet, and what to do."""
+    return render(request, "account/no_access.html", status=403)

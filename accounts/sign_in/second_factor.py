@@ -1,0 +1,113 @@
+"""Authenticator apps, recovery codes and passkeys: limits, storage, and who must have one."""
+
+import base64
+import secrets
+from typing import Any, Final
+
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from accounts import access
+from accounts.access import Action
+from accounts.models import User
+from accounts.sign_in import journal
+from accounts.sign_in.guesses import attempts
+
+_SALT: Final = "accounts.sign_in.second_factor"
+PRODUCT: Final = "Telegram Assistant"
+FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""What counts as a second factor; recovery codes only stand in for one of these."""
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Secrets of authenticator apps are stored encrypted: a copy of the database opens no account."""
+
+    def get_totp_issuer(self) -> str:
+        return PRODUCT
+
+    def _get_site_name(self) -> str:
+        return PRODUCT
+
+    def encrypt(self, text: str) -> str:
+        return _keys().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Decrypt; without the key of that time, return a secret that nobody's codes are made of."""
+        try:
+            return _keys().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def _keys() -> MultiFernet:
+    """Derive a key from each secret key of the installation; the first one encrypts."""
+    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    derived = [salted_hmac(_SALT, "", secret=key, algorithm="sha256").digest() for key in known]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
+
+
+class _Limited:
+    """A form with a code, which is checked only if `attempts` lets it."""
+
+    user: User
+
+    def clean_code(self) -> Any:
+        attempt = attempts.code(context.request, self.user)
+        code = super().clean_code()  # type: ignore[misc]
+        attempt.succeeded()
+        return code
+
+
+class CodeForm(_Limited, AuthenticateForm):
+    """The second step of signing in."""
+
+
+class ConfirmationForm(_Limited, ReauthenticateForm):
+    """A code instead of the password, where a signed-in user confirms who they are."""
+
+
+class PasskeyForm(AddWebAuthnForm):
+    """A new passkey, with which one may sign in without a password unless one says otherwise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name of the key")
+        self.fields["passwordless"].initial = True
+
+
+class RenamePasskeyForm(EditWebAuthnForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name of the key")
+
+
+def is_missing(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether the installation demands a second factor of `user`, and there is none."""
+    if not _is_demanded(user):
+        return False
+    return not Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+
+
+def _is_demanded(user: AbstractBaseUser | AnonymousUser) -> bool:
+    demanded_of = settings.SIGN_IN.require_second_factor
+    if demanded_of == "administrators":
+        return access.may_anywhere(user, Action.ADMINISTER)
+    return bool(demanded_of == "all")
+
+
+def remove_all_of(request: HttpRequest, user: User) -> int:
+    """Remove every factor of somebody who has lost them; returns how many there were."""
+    factors = list(Authenticator.objects.filter(user=user))
+    for factor in factors:
+        factor.delete()
+        journal.changed(request, user, "second_factor.removed", kind=factor.type)
+    return len(factors)

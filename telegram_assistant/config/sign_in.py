@@ -1,0 +1,92 @@
+"""Variables of signing in: limits, second factor, an identity provider, and the mail server."""
+
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+from telegram_assistant.config.source import source
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+class SignIn(BaseSettings):
+    """Reads SIGN_IN_SESSION_DAYS, SIGN_IN_REQUIRE_SECOND_FACTOR and the allowances of failures."""
+
+    model_config = source("SIGN_IN_")
+
+    session_days: int = Field(default=14, ge=1, le=90)
+    require_second_factor: Literal["none", "administrators", "all"] = "none"
+    account_failures: int = Field(default=5, ge=3, le=20)
+    address_failures: int = Field(default=50, ge=5, le=1000)
+
+
+class Oidc(BaseSettings):
+    """Reads OIDC_ISSUER_URL, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME, OIDC_MATCH_EMAIL."""
+
+    model_config = source("OIDC_")
+
+    issuer_url: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    name: str = "SSO"
+    match_email: bool = False
+
+    @field_validator("issuer_url")
+    @classmethod
+    def _secure(cls, value: str) -> str:
+        address = urlsplit(value)
+        if value and address.scheme != "https" and address.hostname not in LOCAL:
+            raise ValueError("must begin with https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        given = {bool(self.issuer_url), bool(self.client_id), bool(self.client_secret)}
+        if len(given) > 1:
+            raise ValueError(
+                "OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together:"
+                " set all three or none"
+            )
+        return self
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.issuer_url)
+
+    def providers(self) -> dict[str, Any]:
+        """Build SOCIALACCOUNT_PROVIDERS of django-allauth; empty if nothing is configured."""
+        if not self.configured:
+            return {}
+        app = {
+            "provider_id": "oidc",
+            "name": self.name,
+            "client_id": self.client_id,
+            "secret": self.client_secret.get_secret_value(),
+            "settings": {"server_url": self.issuer_url},
+        }
+        return {"openid_connect": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
+
+
+class Email(BaseSettings):
+    """Reads EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_SECURITY, …"""
+
+    model_config = source("EMAIL_")
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65535)
+    host_user: str = ""
+    host_password: SecretStr = SecretStr("")
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str = ""
+
+    @model_validator(mode="after")
+    def _with_a_sender(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("EMAIL_SENDER: is needed with EMAIL_HOST, such as archive@example.org")
+        return self
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.host)

@@ -1,0 +1,1 @@
+"""What is said to browsers with every answer, what of a request is not even read, rights of files."""

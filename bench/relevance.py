@@ -17,7 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from statistics import fmean
@@ -39,8 +39,8 @@ from search.embeddings.port import Encoder, Vector  # noqa: E402
 from search.fusion import WINDOW  # noqa: E402
 from search.index.port import Scope  # noqa: E402
 from search.index.postgresql.index import PostgresIndex  # noqa: E402
-from search.query_terms import Query, plain_query  # noqa: E402
-from search.services import find, index_meaning, index_words  # noqa: E402
+from search.query_terms import Query  # noqa: E402
+from search.services import asked, find, index_meaning, index_words  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
@@ -142,7 +142,8 @@ def _run(stage: str, queries: Sequence[Judged], names: dict[UUID, str], scope: S
 
 
 def _find(stage: str, text: str, scope: Scope) -> Iterator[UUID]:
-    query, index = plain_query(text), PostgresIndex()
+    read = asked.read(text, scope.tenants, now=timezone.now(), zone=UTC)
+    query, scope, index = read.query, read.scope, PostgresIndex()
     if stage == "plain":
         yield from _plain(text)
     elif stage == "words":

@@ -1,27 +1,31 @@
 """What is asked for, after the query language has been read."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from search.documents import tags_in
-
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that every hit fulfils; None and empty ask for nothing. Lists: any of them."""
+    """
+    Conditions on posts; empty and None ask for nothing.
+
+    Of several values of one field any fits, but of `has` and `tags` all have to. Senders are
+    compared without regard to case; `periods` are from a moment to just before another one.
+    """
 
     channels: tuple[UUID, ...] = ()
-    album: int | None = None
+    albums: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     is_meme: bool | None = None
-    has: tuple[str, ...] = ()  # all of them: text, link, media, photo, video, document, …
-    tags: tuple[str, ...] = ()  # all of them, without #, lower-case
+    has: tuple[str, ...] = ()  # text, link, media, forward, album, hashtag
+    files: tuple[str, ...] = ()  # photo, video, document, …
+    tags: tuple[str, ...] = ()  # without #, as `documents.tags_in` has them
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     posted_from: datetime | None = None
     posted_before: datetime | None = None
+    periods: tuple[tuple[datetime, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +45,3 @@ class Query:
     def text(self) -> str:
         """What the query means, for an encoder: its words, phrases and tags."""
         return " ".join((*self.words, *self.phrases, *self.tags))
-
-
-_TERM = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
-
-
-def plain_query(text: str) -> Query:
-    """Read words, "phrases", #tags and -excluded; nothing is refused, qualifiers are words here."""
-    found: dict[str, list[str]] = {"words": [], "phrases": [], "tags": [], "excluded": []}
-    for minus, phrase, word in _TERM.findall(text):
-        term = (phrase or word).strip()
-        if not any(map(str.isalnum, term)):
-            continue
-        if minus:
-            found["excluded"].append(term)
-        elif phrase:
-            found["phrases"].append(term)
-        elif tags := tags_in(term):
-            found["tags"].extend(tags)
-        else:
-            found["words"].append(term)
-    return Query(
-        words=tuple(found["words"]),
-        phrases=tuple(found["phrases"]),
-        tags=tuple(found["tags"]),
-        excluded=tuple(found["excluded"]),
-    )

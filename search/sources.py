@@ -54,7 +54,7 @@ class IndexedPost:
 
     @property
     def has(self) -> list[str]:
-        """What the post has, as it is asked for: text, link, media, forward and the kind of its file."""
+        """What the post has, as it is asked for: text, link, forward, … and the kind of its file."""
         post, seen = self.post, self.enrichment
         picture_text = bool(seen and seen.vision_ocr_text.strip())
         found = {
@@ -63,6 +63,7 @@ class IndexedPost:
             "media": post.has_media,
             "forward": post.is_forward,
             "album": self.album is not None,
+            "hashtag": bool(self.document.tags),
             post.media_kind: bool(post.media_kind),
         }
         return sorted(name for name, true in found.items() if true and name)

@@ -17,11 +17,13 @@ class Scope:
     """
     Where is looked: in the posts of these tenants that fulfil the filters.
 
-    Without tenants nothing is found: there is no scope that means every tenant.
+    Of `excluded`, each single value excludes the posts that have it; it has no `posted_from` and
+    `posted_before`. Without tenants nothing is found: there is no scope that means every tenant.
     """
 
     tenants: tuple[UUID, ...]
     filters: Filters = field(default_factory=Filters)
+    excluded: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,12 @@ class Index(Protocol):
     """
     Finds posts. The hits are the best `limit`, best first, equal ones newest first.
 
-    `by_meaning` raises VectorsUnavailable where there are none.
+    `newest` is for queries that have conditions and nothing to look for. `by_meaning` raises VectorsUnavailable where there are none.
     """
 
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits: ...
+
+    def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits: ...
 
     def by_meaning(
         self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int

@@ -21,6 +21,8 @@ class ProblemCode(StrEnum):
     EMPTY_PERIOD = "empty_period"
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    NOT_INDEXED = "not_indexed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Problem:
     what stands there, without invisible characters, cut when it is long. `qualifier` is the
     English name, where there is one; `choices` are the values that would have been right, where
     they are few; `limit` the figure that was exceeded.
+
+    What is found out by whoever searches (`unknown_channel`, `not_indexed`) has the place 0 to 0,
+    and `text` is the condition as it is printed.
     """
 
     code: ProblemCode
@@ -96,6 +101,14 @@ _TEXTS = {
     ProblemCode.TOO_MANY: (
         gettext_noop("The query has too many parts; “%(text)s” and what follows was left out."),
         gettext_noop("Shorten it to %(limit)d words and qualifiers."),
+    ),
+    ProblemCode.UNKNOWN_CHANNEL: (
+        gettext_noop("“%(text)s”: you see no such channel."),
+        gettext_noop("Write its @username, its id, or words of its title in quotes."),
+    ),
+    ProblemCode.NOT_INDEXED: (
+        gettext_noop("“%(text)s” was not applied: the index does not know this of posts."),
+        gettext_noop("Leave it out, and look through the hits."),
     ),
 }
 

@@ -2,16 +2,22 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from uuid import UUID
 
+from django.utils import timezone
+
+from accounts import time_zones
 from accounts.access import User, tenants_of
 from search.embeddings.chosen import encoder
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
 from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit
 from search.index.postgresql.index import PostgresIndex
-from search.query_terms import Query
+from search.query.problems import Problem
+from search.query_terms import Filters, Query
+from search.services import asked
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +47,7 @@ class Hits:
 
     `replaced` has words of the query for which others were looked for, too; `lexemes` are all stems
     that were looked for, for highlighting. `degraded` says in words
-    what did not work; empty where everything did.
+    what did not work; empty where everything did. `problems` are those of the text that was read.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -49,17 +55,45 @@ class Hits:
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lexemes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
-def search(user: User, query: Query, *, limit: int = 10, offset: int = 0) -> Hits:
-    """Find posts that `user` may see. Pages of one query fit together, see `fusion.WINDOW`."""
-    scope = Scope(tuple(tenants_of(user).values_list("pk", flat=True)), query.filters)
-    return find(query, scope, limit=limit, offset=offset)
+def search(user: User, text: str, *, limit: int = 10, offset: int = 0) -> Hits:
+    """
+    Find posts that `user` may see, by a text in the query language.
+
+    Pages of one query fit together, see `fusion.WINDOW`.
+    """
+    tenants = tuple(tenants_of(user).values_list("pk", flat=True))
+    zone = time_zones.find(getattr(user, "time_zone", ""))
+    return find_text(text, tenants, zone=zone, limit=limit, offset=offset)
+
+
+def find_text(
+    text: str,
+    tenants: Sequence[UUID],
+    *,
+    zone: tzinfo | None = None,
+    limit: int,
+    offset: int = 0,
+) -> Hits:
+    """
+    Find posts of `tenants`; for those who have asked `accounts.access` already.
+
+    Dates are those of `zone`, by default of the current one.
+    """
+    zone = zone or timezone.get_current_timezone()
+    read = asked.read(text, tenants, now=timezone.now(), zone=zone)
+    found = find(read.query, read.scope, limit=limit, offset=offset)
+    return replace(found, problems=read.problems)
 
 
 def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
-    """Find posts in `scope`; for those who have asked `accounts.access` already."""
-    by_words = _index.by_words(query, scope, limit=WINDOW)
+    """Find posts in `scope`; with conditions alone, the newest that fulfil them."""
+    if not scope.tenants:
+        return Hits()
+    look = _index.by_words if query.text or not _has_conditions(query, scope) else _index.newest
+    by_words = look(query, scope, limit=WINDOW)
     by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
     return Hits(
@@ -71,10 +105,14 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     )
 
 
+def _has_conditions(query: Query, scope: Scope) -> bool:
+    return bool(query.excluded) or Filters() != scope.filters or Filters() != scope.excluded
+
+
 def _by_meaning(
     query: Query, scope: Scope, by_words: Sequence[WordHit]
 ) -> tuple[list[VectorHit], tuple[str, ...]]:
-    if not query.text or not scope.tenants:
+    if not query.text:
         return [], ()
     try:
         found = _nearest(query, scope, by_words)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 from io import StringIO
 from types import SimpleNamespace
 
@@ -22,8 +22,8 @@ from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
 from search.index.postgresql import vector_table
 from search.models import SearchDocument, SearchWord
-from search.query_terms import Filters, Query, plain_query
-from search.services import find
+from search.query_terms import Filters, Query
+from search.services import asked, find
 from search.services.highlight import highlight
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
@@ -65,7 +65,8 @@ def ask(channel):
 
     def _(text, *, tenants=None, limit=10, **filters):
         scope = Scope((channel.tenant_id,) if tenants is None else tenants, Filters(**filters))
-        return [hit.post_id for hit in find.find(plain_query(text), scope, limit=limit).hits]
+        query = asked.read(text, scope.tenants, now=timezone.now(), zone=UTC).query
+        return [hit.post_id for hit in find.find(query, scope, limit=limit).hits]
 
     return _
 
@@ -110,7 +111,7 @@ class TestByWords:
     def test_a_mistyped_word_finds_the_right_one_and_says_so(self, write, channel):
         found, _ = write("Ставки по ипотеке", "Погода")
 
-        hits = find.find(plain_query("ипатека"), Scope((channel.tenant_id,)), limit=1)
+        hits = find.find_text("ипатека", (channel.tenant_id,), limit=1)
 
         assert hits.hits[0].post_id == found.pk
         assert hits.replaced == {"ипатека": ("ипотек",)}
@@ -178,7 +179,7 @@ class TestByMeaning:
         found, _ = write("кошка спит", "погода")
         monkeypatch.setattr(vector_table, "exists", lambda: False)
 
-        hits = find.find(plain_query("кошка"), Scope((channel.tenant_id,)), limit=5)
+        hits = find.find_text("кошка", (channel.tenant_id,), limit=5)
 
         assert [hit.post_id for hit in hits.hits] == [found.pk]
         assert "extension vector" in hits.degraded[0]
@@ -187,7 +188,7 @@ class TestByMeaning:
         found, _ = write("кошка спит", "погода")
         encoder.failure = "the model is away"
 
-        hits = find.find(plain_query("кошка"), Scope((channel.tenant_id,)), limit=5)
+        hits = find.find_text("кошка", (channel.tenant_id,), limit=5)
 
         assert [hit.post_id for hit in hits.hits] == [found.pk]
         assert hits.degraded == ("only by words: the model is away",)
@@ -199,7 +200,7 @@ class TestByMeaning:
         chosen.use(None)
         settings.SEARCH = SimpleNamespace(encoder="none")
 
-        hits = find.find(plain_query("кошка"), Scope((channel.tenant_id,)), limit=5)
+        hits = find.find_text("кошка", (channel.tenant_id,), limit=5)
 
         assert [hit.post_id for hit in hits.hits] == [found.pk]
         assert hits.degraded == ("only by words: SEARCH_ENCODER is none",)
@@ -243,7 +244,7 @@ class TestByMeaning:
     def test_a_hit_says_why(self, write, channel):
         write("Кошка спит #дом", "погода")
 
-        [hit, *_] = find.find(plain_query("кошки #дом"), Scope((channel.tenant_id,)), limit=5).hits
+        [hit, *_] = find.find_text("кошки #дом", (channel.tenant_id,), limit=5).hits
 
         assert hit.words == ("кошки", "дом")
         assert hit.tags == ("дом",)
@@ -256,17 +257,17 @@ class TestTenants:
         [own] = write("кошка спит", of=mine)
         write("кошка спит", "кошка", of=other)
 
-        hits = find.search(make.member(Role.VIEWER, mine.tenant), plain_query("кошка питомец"))
+        hits = find.search(make.member(Role.VIEWER, mine.tenant), "кошка питомец")
 
         assert [hit.post_id for hit in hits.hits] == [own.pk]
-        assert find.search(AnonymousUser(), plain_query("кошка")).hits == ()
-        assert len(find.search(make.superuser(), plain_query("кошка")).hits) == 3
+        assert find.search(AnonymousUser(), "кошка").hits == ()
+        assert len(find.search(make.superuser(), "кошка").hits) == 3
 
     def test_words_of_another_tenant_correct_nothing(self, write, ask, channel):
         write("Погода", of=channel)
         write("Ставки по ипотеке", of=make.channel())
 
-        hits = find.find(plain_query("ипатека"), Scope((channel.tenant_id,)), limit=5)
+        hits = find.find_text("ипатека", (channel.tenant_id,), limit=5)
 
         assert hits.replaced == {}
 
@@ -301,7 +302,7 @@ class TestFilters:
         items = Post.objects.filter(album_item__group=group)
         index(*items, make.post(of=channel, content="Поход"))
 
-        assert set(ask("поход", album=group.pk)) == set(items.values_list("pk", flat=True))
+        assert set(ask("поход", albums=(group.pk,))) == set(items.values_list("pk", flat=True))
         assert len(ask("Эльбрус")) == 4  # by meaning the other one, too
         assert set(ask("Эльбрус")[:3]) == set(items.values_list("pk", flat=True))
 
@@ -309,10 +310,10 @@ class TestFilters:
 class TestOrder:
     def test_pages_of_a_query_fit_together_and_stay(self, write, channel):
         write(*[f"кот {n % 3}" for n in range(30)])
-        scope = Scope((channel.tenant_id,))
+        tenants = (channel.tenant_id,)
 
         def page(offset, limit):
-            hits = find.find(plain_query("кот"), scope, limit=limit, offset=offset).hits
+            hits = find.find_text("кот", tenants, limit=limit, offset=offset).hits
             return [hit.post_id for hit in hits]
 
         whole = page(0, 30)
@@ -325,7 +326,7 @@ class TestOrder:
         hits = find.find(Query(words=("кот",)), Scope((channel.tenant_id,)), limit=2).hits
 
         assert hits[0].score >= hits[1].score
-        by_words = find._index.by_words(plain_query("кот"), Scope((channel.tenant_id,)), limit=2)
+        by_words = find._index.by_words(Query(words=("кот",)), Scope((channel.tenant_id,)), limit=2)
         assert [hit.post_id for hit in by_words.hits] == ids(new, old)
 
 

@@ -1,5 +1,7 @@
 """The document of a post and the words of queries: pure functions, from the user's side."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,10 @@ from search.documents import (
 )
 from search.fragments import CHARS, START, STOP, fragment_of
 from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
-from search.query_terms import Query, plain_query
+from search.index.port import Scope
+from search.query.parsed import Part, State
+from search.query_terms import Filters, Query
+from search.services import asked
 from search.words import corrections, distance, similarity, trigrams
 
 ANY_TEXT = st.text(max_size=300)
@@ -95,20 +100,54 @@ class TestTags:
         assert tags_in(text) == tags
 
 
-class TestPlainQuery:
-    def test_words_phrases_tags_and_exclusions_are_told_apart(self):
-        read = plain_query('кот "красное пятно" #Горы -собака -"злая собака" - ""')
+class TestAsked:
+    def read(self, text):
+        return asked.read(text, [], now=datetime(2026, 11, 26, tzinfo=UTC), zone=UTC)
 
-        assert read == Query(
+    def test_words_phrases_tags_and_exclusions_are_told_apart(self):
+        read = self.read('кот "красное пятно" #Тёплый -собака -"злая собака" -#Осень - "" :) "!"')
+
+        assert read.query == Query(
             words=("кот",),
             phrases=("красное пятно",),
-            tags=("горы",),
+            tags=("теплый",),
             excluded=("собака", "злая собака"),
         )
+        assert read.scope.excluded == Filters(tags=("осень",))
+        assert read.problems == ()
+
+    def test_qualifiers_become_conditions(self):
+        read = self.read(
+            "album:7 from:Анна is:meme is:forward has:video has:photo has:link has:hashtag lang:ru"
+            " tag:Горы after:2026-11 before:2026-12 on:2026-11-05 -has:voice -album:8 -is:album"
+        )
+
+        assert read.scope.filters == Filters(
+            albums=(7,), senders=("Анна",), is_meme=True, has=("forward", "hashtag", "link"),
+            files=("photo", "video"), tags=("горы",), languages=("ru",),
+            posted_from=datetime(2026, 11, 1, tzinfo=UTC),
+            posted_before=datetime(2026, 12, 1, tzinfo=UTC),
+            periods=((datetime(2026, 11, 5, tzinfo=UTC), datetime(2026, 11, 6, tzinfo=UTC)),),
+        )  # fmt: skip
+        assert read.scope.excluded == Filters(albums=(8,), has=("album",), files=("voice",))
+        assert read.problems == ()
+
+    @pytest.mark.parametrize(
+        "text",
+        [*(f"is:{state}" for state in State), *(f"has:{part}" for part in Part), "-has:poll"],
+    )
+    def test_each_condition_is_applied_or_a_problem(self, text):
+        read = self.read(text)
+
+        applied = Scope((), read.scope.filters, read.scope.excluded) != Scope(())
+        assert applied != bool(read.problems)
+        assert [problem.text for problem in read.problems] in ([], [text])
 
     @given(ANY_TEXT)
     def test_no_text_is_refused(self, text):
-        assert isinstance(plain_query(text), Query)
+        read = self.read(text.replace("channel:", "").replace("канал:", ""))
+
+        assert isinstance(read.query, Query)
 
 
 class TestCorrections:

@@ -12,6 +12,9 @@ class PostgresIndex:
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         return ranking.by_words(query, scope, limit=limit)
 
+    def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        return ranking.newest(query, scope, limit=limit)
+
     def by_meaning(
         self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
     ) -> list[VectorHit]:

@@ -41,6 +41,12 @@ def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
     return WordHits([_hit(row, terms, whole) for row in rows], _replaced(terms), lexemes)
 
 
+def newest(query: Query, scope: Scope, *, limit: int) -> WordHits:
+    """Return the newest of the posts that may be hits."""
+    rows = matching(scope, query).order_by("-posted_at", "pk").values_list("pk", flat=True)
+    return WordHits([WordHit(post_id, score=0.0) for post_id in rows[:limit]])
+
+
 def _hit(row: tuple[Any, ...], terms: Sequence[Term], whole: float) -> WordHit:
     post_id, score, tags, *ranks = row
     matched = [term for term, rank in zip(terms, ranks, strict=True) if rank > 0]

@@ -1,6 +1,7 @@
 import json
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,10 @@ from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from media.models import Post
-from search.fragments import Fragment
 from search.fusion import WINDOW
-from search.index.port import Scope
-from search.query_terms import plain_query
-from search.services.find import Hit, Hits, find
-from search.services.highlight import highlight
+from search.query.problems import Problem, explain
+from search.services.find import Hit, Hits, find_text
+from search.services.shown import Shown, shown
 
 
 class Command(ActingCommand):
@@ -28,26 +27,26 @@ class Command(ActingCommand):
     help = "Search the archive by words and by meaning."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("query", nargs="+", help='words, "phrases", #tags, -excluded')
+        parser.add_argument(
+            "query", nargs="+", help='words, "phrases", #tags, -excluded, channel:NAME, …'
+        )
         parser.add_argument("--tenant", help="name or id (default: all)")
         parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        query = plain_query(" ".join(options["query"]))
-        found = find(query, Scope(_tenants(options["tenant"])), limit=options["limit"])
-        posts = Post.objects.select_related("channel").in_bulk([hit.post_id for hit in found.hits])
-        shown = [(hit, posts[hit.post_id]) for hit in found.hits if hit.post_id in posts]
-        texts = [post.content or post.picture_words or post.other_words for _hit, post in shown]
-        fragments = highlight(texts, found.lexemes)
+        text = " ".join(options["query"])
+        found = find_text(text, _tenants(options["tenant"]), limit=options["limit"])
         if options["json"]:
-            self.stdout.write(json.dumps(_report(found, shown, fragments), ensure_ascii=False))
+            report = _report(found, shown(found))
+            self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
-            self._print(found, shown, fragments)
+            self._print(found, shown(found))
 
-    def _print(
-        self, found: Hits, shown: Sequence[tuple[Hit, Post]], fragments: Sequence[Fragment]
-    ) -> None:
+    def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
+        for problem in found.problems:
+            explanation = explain(problem, translate=_)
+            self.stderr.write(f"{explanation.message} {explanation.remedy}")
         for reason in found.degraded:
             self.stderr.write(reason)
         for word, others in found.replaced.items():
@@ -55,11 +54,12 @@ class Command(ActingCommand):
                 _("%(word)s: also looked for %(others)s")
                 % {"word": word, "others": ", ".join(others)}
             )
-        for (hit, post), fragment in zip(shown, fragments, strict=True):
+        for one in hits:
+            post = one.post
             self.stdout.write(f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}")
-            self.stdout.write(f"    {' '.join(fragment.text.split())}")
-            self.stdout.write(f"    {_why(hit)}")
-        if not shown:
+            self.stdout.write(f"    {' '.join(one.fragment.text.split())}")
+            self.stdout.write(f"    {_why(one.hit)}")
+        if not hits:
             self.stdout.write(_("Nothing was found."))
 
 
@@ -82,28 +82,39 @@ def _why(hit: Hit) -> str:
     return "; ".join(reasons)
 
 
-def _report(
-    found: Hits, shown: Sequence[tuple[Hit, Post]], fragments: Sequence[Fragment]
-) -> dict[str, Any]:
+def _report(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:
     return {
         "found": found.found,
         "replaced": {word: list(others) for word, others in found.replaced.items()},
         "degraded": list(found.degraded),
-        "hits": [
-            {
-                "post_id": str(hit.post_id),
-                "channel": str(post.channel),
-                "url": post.telegram_post_url,
-                "posted_at": post.posted_at.isoformat(),
-                "score": round(hit.score, 6),
-                "words": list(hit.words),
-                "tags": list(hit.tags),
-                "distance": hit.distance,
-                "text": fragment.text,
-                "spans": [list(span) for span in fragment.spans],
-            }
-            for (hit, post), fragment in zip(shown, fragments, strict=True)
-        ],
+        "problems": [_problem(problem) for problem in found.problems],
+        "hits": [_row(one) for one in hits],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code.value,
+        "start": problem.start,
+        "end": problem.end,
+        "text": problem.text,
+        **asdict(explain(problem, translate=_)),
+    }
+
+
+def _row(one: Shown) -> dict[str, Any]:
+    hit, post = one.hit, one.post
+    return {
+        "post_id": str(hit.post_id),
+        "channel": str(post.channel),
+        "url": post.telegram_post_url,
+        "posted_at": post.posted_at.isoformat(),
+        "score": round(hit.score, 6),
+        "words": list(hit.words),
+        "tags": list(hit.tags),
+        "distance": hit.distance,
+        "text": one.fragment.text,
+        "spans": [list(span) for span in one.fragment.spans],
     }
 
 

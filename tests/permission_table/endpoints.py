@@ -31,6 +31,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/search": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,

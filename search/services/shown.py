@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from media.models import MediaRole, Post, PostMedia
 from search.fragments import Fragment
@@ -36,6 +37,15 @@ def shown(found: Hits) -> list[Shown]:
         Shown(hit, posts[hit.post_id], fragment, counts.get(hit.post_id, 0))
         for hit, fragment in zip(hits, fragments, strict=True)
     ]
+
+
+def why(hit: Hit) -> str:
+    """Say why a post was found; empty where only conditions were asked for."""
+    reasons = [_("words: %s") % ", ".join(hit.words)] if hit.words else []
+    reasons += [_("tags: %s") % ", ".join(f"#{tag}" for tag in hit.tags)] if hit.tags else []
+    if hit.distance is not None:
+        reasons.append(_("distance of meaning: %.2f") % hit.distance)
+    return "; ".join(reasons)
 
 
 def _text(post: Post) -> str:

@@ -227,6 +227,41 @@ def test_no_query_is_an_error_or_shows_a_post_of_others(bob, channel, other):
     check()
 
 
+class TestPage:
+    def test_it_shows_hits_remarks_and_the_next_page(self, bob, channel, other):
+        posts = [write(channel, f"<b>снег</b> {number}") for number in range(11)]
+        write(other, "снег чужой")
+
+        page = bob.get("/admin/find/", {"q": "снег"}).content.decode()
+        last = bob.get("/admin/find/", {"q": "снег", "p": "2"}).content.decode()
+
+        shown = [[pk for pk in posts if f"/media/post/{pk}/" in one] for one in (page, last)]
+        assert [len(one) for one in shown] == [10, 1]
+        assert "чужой" not in page + last
+        assert "<b>снег" not in page + last
+        assert "<mark>снег</mark>" in last
+        assert "p=1" in last
+        assert "p=3" not in last
+
+    def test_what_was_not_applied_is_said_and_the_text_is_kept(self, bob, channel):
+        write(channel, "снег")
+
+        page = bob.get("/admin/find/", {"q": 'снег is:pinned "><script>'}).content.decode()
+
+        assert "is:pinned" in page
+        assert '"><script>' not in page
+        assert 'class="warning"' in page
+
+    @pytest.mark.parametrize("number", ["0", "-1", "x", "999", "9" * 500, "²"])
+    def test_any_number_of_a_page_will_do(self, bob, channel, number):
+        write(channel, "снег")
+
+        assert bob.get("/admin/find/", {"q": "снег\x00", "p": number}).status_code == 200
+
+    def test_the_index_of_the_console_leads_to_it(self, bob):
+        assert 'href="/admin/find/"' in bob.get("/admin/").content.decode()
+
+
 def test_the_command_prints_problems_with_their_remedy(channel):
     write(channel, "снег")
     out, err = StringIO(), StringIO()

@@ -45,6 +45,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/docs/": OWN_ACCOUNT,
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
+    "admin/find/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,

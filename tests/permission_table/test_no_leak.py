@@ -32,6 +32,7 @@ def _addresses(world: World) -> Iterator[str]:
     yield f"/api/v1/storage/usage/{world.tenants['A'].pk}"
     yield f"/api/v1/vision/posts?{urlencode({'q': WORDS['A']})}"
     yield f"/api/v1/search?{urlencode({'q': WORDS['A']})}"
+    yield f"/admin/find/?{urlencode({'q': WORDS['A']})}"
 
 
 @pytest.mark.parametrize("name", ["administrator"])

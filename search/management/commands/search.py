@@ -17,8 +17,8 @@ from events.errors import DomainError
 from media.models import Post
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
-from search.services.find import Hit, Hits, find_text
-from search.services.shown import Shown, shown
+from search.services.find import Hits, find_text
+from search.services.shown import Shown, shown, why
 
 
 class Command(ActingCommand):
@@ -58,7 +58,7 @@ class Command(ActingCommand):
             post = one.post
             self.stdout.write(f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}")
             self.stdout.write(f"    {' '.join(one.fragment.text.split())}")
-            self.stdout.write(f"    {_why(one.hit)}")
+            self.stdout.write(f"    {why(one.hit)}")
         if not hits:
             self.stdout.write(_("Nothing was found."))
 
@@ -71,15 +71,6 @@ def _tenants(name: str | None) -> tuple[UUID, ...]:
     except DomainError as refusal:
         raise CommandError(str(refusal)) from refusal
     return tuple(acting.seen(Tenant.objects.all()).values_list("pk", flat=True))
-
-
-def _why(hit: Hit) -> str:
-    """Say why a post was found."""
-    reasons = [_("words: %s") % ", ".join(hit.words)] if hit.words else []
-    reasons += [_("tags: %s") % ", ".join(f"#{tag}" for tag in hit.tags)] if hit.tags else []
-    if hit.distance is not None:
-        reasons.append(_("distance of meaning: %.2f") % hit.distance)
-    return "; ".join(reasons)
 
 
 def _report(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:

@@ -178,6 +178,7 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 MFA_RATE_LIMITS = {"webauthn_login": None}
 MFA_ADAPTER = "accounts.sign_in.second_factor.SecondFactorAdapter"
 MFA_FORMS = {
+    "activate_totp": "accounts.sign_in.second_factor.AppForm",
     "authenticate": "accounts.sign_in.second_factor.CodeForm",
     "reauthenticate": "accounts.sign_in.second_factor.ConfirmationForm",
     "add_webauthn": "accounts.sign_in.second_factor.PasskeyForm",

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from accounts.access import Action, visible
 from accounts.models import ApiToken, Membership, User
 from accounts.preferences import FIELDS, offer_choices
-from accounts.sign_in import second_factor
+from accounts.sign_in import second_factor, sessions
 from events.console import ReadOnlyInline
 
 
@@ -60,6 +60,13 @@ class AccountAdmin(UserAdmin[User]):
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Show what Django shows of a password's hash, which is a part of it, to superusers only."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or request.user.is_superuser:
+            return fieldsets
+        return [(None, {"fields": ("username",)}), *fieldsets[1:]]
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Tokens are revoked and not deleted, but with their user they go."""
         rows, counts, refused, protected = super().get_deleted_objects(objs, request)
@@ -75,6 +82,12 @@ class AccountAdmin(UserAdmin[User]):
         if self.get_object(request, unquote(id)) is None:
             raise Http404(_("There is no such row."))
         return super().user_change_password(request, id, form_url)
+
+    def save_model(self, request: HttpRequest, obj: User, *rest: Any) -> None:
+        """Save; closing an account ends its sessions, which would else live on when it is opened."""
+        super().save_model(request, obj, *rest)
+        if not obj.is_active:
+            sessions.end_all_of(obj)
 
     @admin.action(
         description=_("Remove the second factor of those who have lost it"),

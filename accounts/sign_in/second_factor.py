@@ -8,6 +8,8 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -73,6 +75,15 @@ class CodeForm(_Limited, AuthenticateForm):
 
 class ConfirmationForm(_Limited, ReauthenticateForm):
     """A code instead of the password, where a signed-in user confirms who they are."""
+
+
+class AppForm(ActivateTOTPForm):
+    """A new authenticator app. Its first code proves that it works, and opens nothing afterwards."""
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()
+        TOTP(Authenticator(user=self.user))._mark_code_used(code)  # noqa: SLF001 - allauth has no other
+        return code
 
 
 class PasskeyForm(AddWebAuthnForm):

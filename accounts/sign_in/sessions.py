@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import access
 from accounts.access import Action
 from accounts.client_address import client_address
-from accounts.models import BrowserSession, User
+from accounts.models import BrowserSession, Membership, User
 from accounts.sign_in import journal
 
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -63,13 +63,17 @@ def visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSessio
     """
     Select the sessions that `user` may see and end.
 
-    Of everybody, for a superuser; for an administrator of a tenant, of its members who are no
-    superusers.
+    Of everybody, for a superuser; for an administrator, of those who are no superusers and
+    members of tenants only that he administers: whoever names somebody a member of his own must
+    not be able to sign him out of all others.
     """
     sessions = access.visible(alive(now=timezone.now()), user, Action.ADMINISTER)
     if getattr(user, "is_superuser", False):
         return sessions
-    return sessions.filter(user__is_superuser=False)
+    administered = access.tenants_of(user, Action.ADMINISTER).values("pk")
+    elsewhere = Membership.objects.exclude(tenant__in=administered).values("user")
+    others = sessions.filter(user__is_superuser=False).exclude(user__in=elsewhere)
+    return others | sessions.filter(user=user.pk)
 
 
 def of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[BrowserSession]:

@@ -1,5 +1,6 @@
 """The app of the console: its site, and names for the apps of others."""
 
+import importlib
 from typing import Final
 
 from django.apps import apps
@@ -27,3 +28,4 @@ class ConsoleConfig(AdminConfig):
         for label, (one, many) in SCHEDULER.items():
             meta = apps.get_model(label)._meta  # noqa: SLF001 - Django's public name for it
             meta.verbose_name, meta.verbose_name_plural = one, many
+        importlib.import_module("telegram_assistant.console.schedules_page")  # needs the others

@@ -5,10 +5,11 @@ from typing import Any, Final
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ModelAdmin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelChoiceField
 from django.http import (
     Http404,
@@ -82,6 +83,19 @@ class TenantPages(ModelAdmin[Any]):
         except PermissionDenied as refusal:
             raise self._refused(request, object_id) from refusal
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse to count by columns that the page does not show, which Django would answer."""
+        column = lookup.split(LOOKUP_SEP, maxsplit=1)[0]
+        is_hidden = request and column in _columns(self.opts) and column not in self._shown(request)
+        return not is_hidden and super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    def _shown(self, request: HttpRequest) -> set[str]:
+        """Return the names of what the list, its filters and the pages of its rows show."""
+        filters = (_parameter(one) for one in self.get_list_filter(request))
+        fields = flatten_fieldsets(self.fieldsets or [(None, {"fields": self.fields or ()})])
+        key = self.opts.pk.name if self.opts.pk else "pk"
+        return {key, self.date_hierarchy or "", *filters, *self.get_list_display(request), *fields}
+
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
@@ -110,6 +124,17 @@ class TenantPages(ModelAdmin[Any]):
 
     def _permission(self, verb: str) -> str:
         return f"{self.opts.app_label}.{get_permission_codename(verb, self.opts)}"
+
+
+def _columns(opts: Any) -> set[str]:
+    """Return the names of the model's own columns, but for those that name another row by its id."""
+    return {field.name for field in opts.concrete_fields if not field.is_relation}
+
+
+def _parameter(filter_: Any) -> str:
+    """Return how the address names a filter: by its column, or as it says itself."""
+    named = filter_[0] if isinstance(filter_, list | tuple) else filter_
+    return str(getattr(named, "parameter_name", named)).split(LOOKUP_SEP)[0]
 
 
 class VisibleChoices(admin.RelatedFieldListFilter):

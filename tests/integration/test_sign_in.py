@@ -169,6 +169,8 @@ class TestWhatIsWrittenDown:
             totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))
         )
         client.post("/accounts/2fa/totp/activate/", {"code": code})
+        app = totp.TOTP(Authenticator.objects.get(type="totp"))
+        assert not app.validate_code(code)  # it has been used
         key = client.session.session_key
         client.post("/admin/logout/")
 

@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts import access
 from accounts.sign_in.pages import views
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Lead to the page of signing in, and from there back; who is signed in already may not enter."""
-    if request.user.is_authenticated:
+    """Lead to the page of signing in, and from there back; who is signed in already goes there at once."""
+    if request.user.is_authenticated and not access.may_anywhere(request.user):
         return views.no_access(request)
     wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
     here = {request.get_host()}

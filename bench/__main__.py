@@ -19,6 +19,7 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "relevance",
     "scrape",
     "vision",
 )  # fmt: skip

@@ -62,6 +62,7 @@ AUTH_USER_MODEL = "accounts.User"
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
+    "search",
     "albums",
     "vision",
     "media",
@@ -227,6 +228,7 @@ LIMITS = ENV.s3.limits()
 CLEANUP = ENV.s3.cleanup()
 VISION = ENV.vision
 GIGACHAT = ENV.gigachat
+SEARCH = ENV.search
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

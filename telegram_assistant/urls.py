@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import api_tokens, my_settings
+from telegram_assistant.console import api_tokens, find_posts, my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -13,6 +13,11 @@ handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path(
+        "admin/find/",
+        admin.site.admin_view(partial(find_posts.view, site=admin.site)),
+        name=find_posts.NAME,
+    ),
     path(
         "admin/my-settings/",
         admin.site.admin_view(partial(my_settings.view, site=admin.site)),
@@ -34,6 +39,7 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
+    path("api/v1/search", include("search.api.urls")),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left

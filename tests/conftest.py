@@ -18,6 +18,8 @@ from hypothesis import settings as hypothesis_settings
 
 from events import liveness, subscriptions
 from events.delivery import worker
+from search.embeddings import chosen
+from search.embeddings.fake import FakeEncoder
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests import factories as make
@@ -134,6 +136,14 @@ def objects_dir(settings, tmp_path: Path) -> Path:
     """Each test has a bucket of its own."""
     settings.OBJECTS_DIR = tmp_path / "objects"
     return settings.OBJECTS_DIR
+
+
+@pytest.fixture(autouse=True)
+def _no_model_is_loaded() -> Iterator[FakeEncoder]:
+    """Drained queues of search encode with a fake; the model has tests of its own."""
+    before = chosen.use(fake := FakeEncoder())
+    yield fake
+    chosen.use(before)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
@@ -28,6 +29,7 @@ __all__ = [
     "Limits",
     "Metrics",
     "Oidc",
+    "Search",
     "SignIn",
     "Vision",
     "Web",

@@ -40,6 +40,7 @@ class Product:
             "DATABASE_URL": url,
             "PYTHONPATH": str(ROOT),
             "METRICS_PORT": str(self.metrics_port),
+            "SEARCH_ENCODER": "none",  # a model in each worker would be the most expensive part
             **self.extra,
         }
 

@@ -23,6 +23,7 @@ OUR_APPS = (
     "albums",
     "events",
     "media",
+    "search",
     "storage_quota",
     "telegram_assistant",
     "vision",
@@ -35,6 +36,7 @@ OF_EVERYTHING = {
     ("emergency_s3_cleanup", "crawl", "--dry-run"): Role.OPERATOR,
     ("events", "stats"): Role.OPERATOR,
     ("reanalyze", "--all"): Role.OPERATOR,
+    ("rebuild_index",): Role.OPERATOR,
     ("sync_lifecycle", "--show"): Role.OPERATOR,
     ("verify_storage", "--dry-run"): Role.OPERATOR,
 }
@@ -43,6 +45,8 @@ OF_A_TENANT = {
     ("diag_vision", "stats", "--tenant-id", "{}"): Role.VIEWER,
     ("diag_vision", "budget", "--reset", "--tenant-id", "{}"): Role.OPERATOR,
     ("reanalyze", "--tenant", "{}"): Role.OPERATOR,
+    ("rebuild_index", "--tenant", "{}"): Role.OPERATOR,
+    ("search", "word", "--tenant", "{}"): Role.VIEWER,
     ("import_export", "{export}", "--tenant", "{}", "--problems-ok"): Role.OPERATOR,
 }
 ENOUGH = {Role.VIEWER: set(Role), Role.OPERATOR: {Role.OPERATOR, Role.ADMINISTRATOR}}

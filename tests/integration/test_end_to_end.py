@@ -70,8 +70,9 @@ LINES = (
 
 
 @contextmanager
-def working(queues=("vision", "vision_backfill", "default")):
-    """Serve the queues from threads, as a worker process does."""
+def working(queues=()):
+    """Serve the queues, all without any, from threads, as a worker process does."""
+    queues = queues or subscriptions.queues()
     ending = threading.Event()
 
     def serve(queue):

@@ -31,6 +31,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/search": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,
@@ -44,6 +45,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/docs/": OWN_ACCOUNT,
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
+    "admin/find/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,

@@ -1,6 +1,7 @@
 """The API, media files, metrics and health, by everybody, about own, foreign and missing things."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.permission_table.oracle import (
     Asker,
 )
 from tests.permission_table.survey import Survey
-from tests.permission_table.world import SHARED_PICTURE, World
+from tests.permission_table.world import SHARED_PICTURE, WORDS, World
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -99,6 +100,27 @@ def test_lists_and_sums_have_the_rows_of_ones_own_tenants(console: Console, worl
             survey.expect(asker, address, reply, expected)
             if seen:
                 survey.equal((asker.name, address), _json(reply)[name], count)
+
+    survey.check()
+
+
+def test_the_search_has_the_posts_of_ones_own_tenants(console: Console, world: World):
+    """Conditions alone select every post; words, those that have them."""
+    from media.models import Post  # noqa: PLC0415
+
+    survey = Survey(world)
+    for asker in ASKERS:
+        seen = [world.tenants[one].pk for one in TENANTS if asker.may(VIEW, one)]
+        ids = {str(pk) for pk in Post.objects.filter(tenant__in=seen).values_list("pk", flat=True)}
+        may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
+        expected = may if seen or may is LOGIN else oracle.FORBIDDEN
+        for query in ("since:1970", f"{WORDS['A']} {WORDS['B']}", f"channel:{WORDS['B']}"):
+            reply = console.get(asker.name, f"/api/v1/search?{urlencode({'q': query})}&limit=100")
+            survey.expect(asker, query, reply, expected)
+            found = {hit["post_id"] for hit in _json(reply)["hits"]} if seen else set()
+            survey.equal((asker.name, query, "foreign"), found - ids, set())
+            if query == "since:1970":
+                survey.equal((asker.name, query), found, ids)
 
     survey.check()
 

@@ -30,10 +30,13 @@ FIELDS_THAT_NAME_ROWS = {
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
-    "MediaVisionSerializer", "VisionStatsSerializer",
+    "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
-ROOMS = {"accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events"}
+ROOMS = {
+    "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
+    "search",
+}  # fmt: skip
 
 
 def _walk(patterns: Any, before: str = "") -> Iterator[tuple[str, Any]]:

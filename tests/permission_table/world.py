@@ -21,6 +21,8 @@ from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Te
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from events.models import DeadLetter
 from media.models import MediaObject, Post
+from search.services.index_meaning import index_meaning
+from search.services.index_words import index_words
 from storage_quota import keys
 from storage_quota.models import (
     BucketState,
@@ -150,6 +152,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
     for one in (media[0], media[3]):
         _paid(tenant, one, post, state="done", analysis=_analysis(word))
     _plant(tenant, word)
+    _index(tenant)
     for row in rows.values():
         row.refresh_from_db()
     return rows
@@ -178,6 +181,13 @@ def token_of(user: Any, *, scope: str, tenant: Tenant | None, name: str) -> tupl
         expiry=timezone.now() + timedelta(days=9), name=name, scope=scope, tenant=tenant,
     )  # fmt: skip
     return token, secret
+
+
+def _index(tenant: Tenant) -> None:
+    """Make the posts of a tenant known to the search."""
+    posts = list(Post.objects.filter(tenant=tenant).values_list("pk", flat=True))
+    index_words(posts, now=make.NOW)
+    index_meaning(posts)
 
 
 def _about(maker: Any, tenant: Tenant) -> Any:

@@ -16,7 +16,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as translate
 from django.utils.translation import ngettext, override
 
-ROOMS = ["accounts", "events", "media", "vision", "albums", "storage_quota", "telegram_assistant"]
+ROOMS = [
+    "accounts",
+    "events",
+    "media",
+    "vision",
+    "albums",
+    "search",
+    "storage_quota",
+    "telegram_assistant",
+]
 MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"}
 WITH_CONTEXT = {"pgettext", "pgettext_lazy"}
 FOLDER = settings.BASE_DIR / "telegram_assistant" / "locale" / "ru" / "LC_MESSAGES"
@@ -132,12 +141,13 @@ def _catalogs_of_others() -> list[Path]:
 
 
 NOUNS = {
-    "album", "classification", "error", "media", "meme", "pictures", "text recognition", "thumbnail",
+    "album", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
+    "thumbnail",
 }  # fmt: skip
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
-    "API tokens", "My settings", "My tokens", "channels", "duration, s", "new posts", "problems",
+    "API tokens", "My settings", "My tokens", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 
 

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from search.api import views
+
+urlpatterns = [path("", views.SearchView.as_view(), name="search")]

@@ -1,0 +1,31 @@
+"""/api/v1/search: posts of the caller's tenants, by words, meaning and conditions."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions.rest import IsMember
+from search.api.serializers import FoundSerializer, SearchQuerySerializer
+from search.services.find import search
+from search.services.shown import shown
+
+
+@extend_schema(tags=["search"])
+class SearchView(APIView):
+    """
+    Posts of the caller's tenants by a text in the query language, the best first.
+
+    No text is refused: what was not understood or could not be applied is in `problems`, and the
+    rest is searched. What did not work meanwhile is in `degraded`.
+    """
+
+    permission_classes = (IsMember,)
+
+    @extend_schema(parameters=[SearchQuerySerializer], responses=FoundSerializer)
+    def get(self, request: Request) -> Response:
+        form = SearchQuerySerializer(data=request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        found = search(request.user, asked["q"], limit=asked["limit"], offset=asked["offset"])
+        return Response(FoundSerializer(found, context={"shown": shown(found)}).data)

@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils.translation import pgettext_lazy
+
+
+class SearchConfig(AppConfig):
+    name = "search"
+    verbose_name = pgettext_lazy("room", "Search")  # without context it is Django's button
+
+    def ready(self) -> None:
+        from search import handlers  # noqa: F401, PLC0415 - registers itself; models are ready only now
+        from search.index.postgresql.vector_table import create_after_migrations  # noqa: PLC0415 - see above
+
+        post_migrate.connect(create_after_migrations, sender=self)

@@ -1,0 +1,121 @@
+"""
+The document of a post: what is indexed about it. Pure functions of what is known about the post.
+
+Two texts come of a post. `WeightedWords` is everything by which it is found by words. The passage
+is what an encoder turns into a vector: short, without links, the beginning of each part.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
+from media.posts.word_forms import folded
+
+POST_CHARS = 2000
+DESCRIPTION_CHARS = 500
+OCR_CHARS = 300
+"""What of each part is embedded (CONTRACT §12.1)."""
+
+_LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE)
+_TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
+_YO = str.maketrans("ёЁ", "еЕ")
+_NUL = "\x00"
+MOST_TAGS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is known about a post; empty where nothing is."""
+
+    text: str = ""
+    other_words: str = ""
+    picture_words: str = ""
+    description: str = ""
+    labels: Sequence[str] = ()
+    ocr_text: str = ""
+    album_caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    What is indexed about a post.
+
+    `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
+    weight. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
+    embed; empty where there is nothing to understand. Hashes are SHA-256, hexadecimal.
+    """
+
+    words: str
+    caption: str
+    pictures: str
+    others: str
+    tags: tuple[str, ...]
+    passage: str
+
+    @property
+    def text_hash(self) -> str:
+        """The hash of the passage: while it is equal, the vector is."""
+        return _hash(self.passage)
+
+    @property
+    def document_hash(self) -> str:
+        """The hash of everything that is indexed by words."""
+        return _hash("\0".join((self.words, self.caption, self.pictures, self.others, *self.tags)))
+
+
+def document_of(sources: Sources) -> Document:
+    """Compose the document of a post. Every item of an album inherits the album's caption."""
+    inherited = "" if sources.album_caption == sources.text else sources.album_caption
+    pictures = sources.picture_words or "\n".join(
+        filter(None, (sources.description, ", ".join(sources.labels), sources.ocr_text))
+    )
+    return Document(
+        words=searched_form(sources.text)[:TEXT_CHARS],
+        caption=searched_form(inherited)[:TEXT_CHARS],
+        pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
+        others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
+        tags=tags_in(f"{sources.text}\n{inherited}"),
+        passage=_passage(sources, inherited),
+    )
+
+
+def searched_form(text: str) -> str:
+    """A text as it is indexed and asked for: `word_forms.folded`, ё as е, no NUL."""
+    return folded(text).translate(_YO).replace(_NUL, " ")
+
+
+def tags_in(text: str) -> tuple[str, ...]:
+    """The #tags of a text in order, without #, lower-case, each once; #1 is a number, not a tag."""
+    found = _TAG.findall(searched_form(text).lower()) if "#" in text else []
+    return tuple(dict.fromkeys(found))[:MOST_TAGS]
+
+
+def without_links(text: str) -> str:
+    """A text on one line without links, which mean nothing to an encoder."""
+    return " ".join(_LINK.sub(" ", folded(text).replace(_NUL, " ")).split())
+
+
+def cut_at_word(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`, whole words where there are any."""
+    if len(text) <= limit:
+        return text
+    head, space, _ = text[: limit + 1].rpartition(" ")
+    return head if space else text[:limit]
+
+
+def _passage(sources: Sources, inherited: str) -> str:
+    text = sources.text if sources.text.strip() else inherited
+    seen = " ".join(filter(None, (sources.description, ", ".join(sources.labels))))
+    parts = (
+        cut_at_word(without_links(text[: POST_CHARS * 4]), POST_CHARS),
+        cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
+        cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
+    )
+    return "\n".join(filter(None, parts))
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

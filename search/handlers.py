@@ -1,0 +1,71 @@
+"""
+Subscriptions of search: whatever changes what is known of a post brings its index up to date.
+
+Handlers read the post as it is now, so events may come in any order, twice, and late.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from events.errors import RetryLater
+from events.schemas import (
+    AlbumParsedEventV1,
+    Event,
+    PostParsedEventV1,
+    VisionAnalyzedEventV1,
+)
+from events.subscriptions import Mode, subscribe
+from search.embeddings import chosen
+from search.embeddings.port import EncoderUnavailable
+from search.index.port import VectorsUnavailable
+from search.services.index_meaning import index_meaning
+from search.services.index_words import index_words
+
+WORDS_BATCH, MEANING_BATCH = 200, 50
+"""Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
+WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
+"""Nothing is wrong with the post: an operator installs what is missing."""
+
+
+def write_words(events: Sequence[Event], *, now: datetime) -> str:
+    return f"{index_words(_posts(events), now=now)} changed"
+
+
+def write_meaning(events: Sequence[Event], **_: Any) -> str:
+    if not chosen.configured():
+        return "no encoder"  # `rebuild_index` makes vectors once there is one
+    try:
+        return f"{index_meaning(_posts(events))} encoded"
+    except VectorsUnavailable:
+        return "no vectors here"  # `rebuild_index` makes them once there is the extension
+    except EncoderUnavailable as error:
+        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+
+
+def _posts(events: Sequence[Event]) -> list[UUID]:
+    """The posts that the events are about, each once; an album is about its items."""
+    named = [
+        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
+    ]
+    albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
+    items = [UUID(post_id) for event in albums for post_id in event.post_ids]
+    return list(dict.fromkeys((*named, *items)))
+
+
+def register() -> None:
+    for schema, what in (
+        (PostParsedEventV1, "parsed"),
+        (VisionAnalyzedEventV1, "analyzed"),
+        (AlbumParsedEventV1, "album"),
+    ):
+        add = partial(subscribe, schema, mode=Mode.PROJECTION)
+        add(name=f"search.words_{what}", queue="search", batch=WORDS_BATCH)(write_words)
+        add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(
+            write_meaning
+        )
+
+
+register()

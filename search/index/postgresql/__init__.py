@@ -1,0 +1,1 @@
+"""The index in PostgreSQL: full text, and vectors where the extension is."""

@@ -1,0 +1,56 @@
+"""The condition that every hit fulfils: tenants first, then filters, phrases and exclusions."""
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Q, QuerySet
+
+from search.documents import searched_form
+from search.index.port import Scope
+from search.models import SearchDocument
+from search.query_terms import Filters, Query
+
+
+def matching(scope: Scope, query: Query) -> QuerySet[SearchDocument]:
+    """Select the documents that may be hits, whatever their rank."""
+    rows = SearchDocument.objects.filter(tenant__in=scope.tenants)
+    rows = rows.filter(*_conditions(scope.filters), *_moments(scope.filters))
+    rows = rows.filter(*(~one for one in _conditions(scope.excluded)))
+    for phrase in query.phrases:
+        rows = rows.filter(words=_phrase(phrase))
+    for term in query.excluded:
+        rows = rows.filter(~Q(words=_phrase(term)))
+    return rows.order_by()
+
+
+def _conditions(filters: Filters) -> Iterator[Q]:
+    """A condition per field of which any value fits, and per value where all have to."""
+    lists = {
+        "channel__in": filters.channels,
+        "album_id__in": filters.albums,
+        "has__overlap": filters.files,
+        "classification__in": filters.classes,
+        "lang__in": filters.languages,
+    }
+    yield from (Q(**{lookup: list(values)}) for lookup, values in lists.items() if values)
+    if filters.senders:
+        yield reduce(or_, (Q(sender__iexact=one) for one in filters.senders))
+    if filters.periods:
+        yield reduce(or_, (Q(posted_at__gte=a, posted_at__lt=b) for a, b in filters.periods))
+    if filters.is_meme is not None:
+        yield Q(is_meme=filters.is_meme)
+    yield from (Q(has__contains=[one]) for one in filters.has)
+    yield from (Q(tags__contains=[one]) for one in filters.tags)
+
+
+def _moments(filters: Filters) -> Iterator[Q]:
+    if filters.posted_from:
+        yield Q(posted_at__gte=filters.posted_from)
+    if filters.posted_before:
+        yield Q(posted_at__lt=filters.posted_before)
+
+
+def _phrase(text: str) -> SearchQuery:
+    return SearchQuery(searched_form(text), config="russian", search_type="phrase")

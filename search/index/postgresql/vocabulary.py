@@ -1,0 +1,150 @@
+"""The words of a query as lexemes of the index: corrected, in both scripts, with their weight."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from search.documents import searched_form
+from search.words import MIN_CORRECTED, STOP_WORDS, corrections, same_script
+
+MOST_LEXEMES = 32
+"""Of a query; a pasted page is no better found by all of its words."""
+MOST_COMPARED = 20_000
+"""Words that a mistyped one is compared with: those in most posts first."""
+_LENGTH_DIFFERENCE = 3
+_STEM = 5
+_ALL_POSTS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """
+    A lexeme of the query. `lexemes` are what is looked for: itself, corrections, other script.
+
+    `word` is the word as typed, `posts` how many of `of` posts have any of `lexemes`, at most;
+    `weight` is its inverse document frequency.
+    """
+
+    word: str
+    lexeme: str
+    lexemes: tuple[str, ...]
+    posts: int
+    of: int
+    weight: float
+
+
+def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
+    """
+    Return the terms of a query; three short queries, and one for each word to correct.
+
+    A term that is not in the index has no lexemes, and the weight of the rarest word.
+    """
+    pairs = _lexemes([word for word in words if word.lower() not in STOP_WORDS])
+    if not pairs:
+        return []
+    lexemes = [lexeme for _, lexeme in pairs]
+    counts = _counts([*lexemes, _ALL_POSTS], tenants)
+    of, sounding = counts.get(_ALL_POSTS, 0), _sounding_alike(lexemes, tenants)
+    terms = []
+    for word, lexeme in pairs:
+        found = {lexeme: counts[lexeme]} if lexeme in counts else _corrected(lexeme, tenants)
+        found |= sounding.get(lexeme, {})
+        posts = sum(found.values())
+        weight = _inverse_frequency(posts, of)
+        terms.append(Term(word, lexeme, tuple(found), posts, of, weight))
+    return terms
+
+
+def _inverse_frequency(posts: int, of: int) -> float:
+    """The weight of BM25, never negative."""
+    return math.log(1 + (max(of, posts) - posts + 0.5) / (posts + 0.5))
+
+
+def _lexemes(words: Sequence[str]) -> list[tuple[str, str]]:
+    """The words with their lexemes, each lexeme once, in order."""
+    rows = _rows(
+        "SELECT n, lexeme FROM unnest(%s::text[]) WITH ORDINALITY AS w (form, n),"
+        " unnest(to_tsvector('russian', form)) ORDER BY n, positions",
+        [[searched_form(word) for word in words]],
+    )
+    first: dict[str, str] = {}
+    for number, lexeme in rows:
+        first.setdefault(lexeme, words[number - 1])
+    return [(word, lexeme) for lexeme, word in first.items()][:MOST_LEXEMES]
+
+
+def _counts(lexemes: Iterable[str], tenants: Sequence[UUID]) -> dict[str, int]:
+    return dict(
+        _rows(
+            "SELECT word, sum(posts)::bigint FROM search_words"
+            " WHERE tenant_id = ANY(%s) AND word = ANY(%s) AND posts > 0 GROUP BY word",
+            [list(tenants), list(lexemes)],
+        )
+    )
+
+
+_SOUNDING_ALIKE = """
+    WITH asked AS (
+        SELECT lexeme, search_sound(lexeme) COLLATE "C" AS sound FROM unnest(%(lexemes)s::text[]) AS lexeme
+    ), meant AS (
+        SELECT lexeme, unnest(ARRAY[sound, CASE WHEN length(sound) > %(stem)s THEN left(sound, -1) END,
+            CASE WHEN length(sound) > %(stem)s + 1 THEN left(sound, -2) END]) AS sound FROM asked
+    )
+    SELECT lexeme, word, posts FROM meant JOIN search_words ON search_sound(word) = sound
+    WHERE tenant_id = ANY(%(tenants)s) AND posts > 0
+    UNION
+    SELECT lexeme, word, posts FROM asked JOIN search_words
+        ON search_sound(word) > sound AND search_sound(word) < sound || chr(1114109)
+    WHERE tenant_id = ANY(%(tenants)s) AND posts > 0
+        AND length(sound) >= %(stem)s AND length(search_sound(word)) <= length(sound) + 2
+"""
+"""
+The stems of a name differ by up to two letters between the scripts: of телеграм it is телегр.
+Short ones have to sound the same to the end.
+"""
+
+
+def _sounding_alike(lexemes: Sequence[str], tenants: Sequence[UUID]) -> dict[str, dict[str, int]]:
+    """Words of the other script that sound like a lexeme: питон for python, by lexeme."""
+    long = [lexeme for lexeme in lexemes if len(lexeme) >= MIN_CORRECTED]
+    parameters = {"lexemes": long, "tenants": list(tenants), "stem": _STEM}
+    found: dict[str, dict[str, int]] = {}
+    for lexeme, word, posts in sorted(_rows(_SOUNDING_ALIKE, parameters)):
+        if not same_script(lexeme, word):
+            words = found.setdefault(lexeme, {})
+            words[word] = words.get(word, 0) + posts
+    return found
+
+
+def _corrected(lexeme: str, tenants: Sequence[UUID]) -> dict[str, int]:
+    if len(lexeme) < MIN_CORRECTED or any(map(str.isdigit, lexeme)):
+        return {}
+    first = lexeme[0]
+    rows: dict[str, int] = dict(
+        _rows(
+            "SELECT word, sum(posts)::bigint FROM search_words"
+            " WHERE tenant_id = ANY(%s) AND word >= %s AND word < %s"
+            " AND length(word) BETWEEN %s AND %s AND posts > 0"
+            " GROUP BY word ORDER BY 2 DESC, 1 LIMIT %s",
+            [
+                list(tenants),
+                first,
+                chr(ord(first) + 1),
+                len(lexeme) - _LENGTH_DIFFERENCE,
+                len(lexeme) + _LENGTH_DIFFERENCE,
+                MOST_COMPARED,
+            ],
+        )
+    )
+    return {word: rows[word] for word in corrections(lexeme, rows)}
+
+
+def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

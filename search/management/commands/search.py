@@ -1,0 +1,119 @@
+import json
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from accounts import acting
+from accounts.access import Action
+from accounts.management.acting_command import ActingCommand
+from accounts.models import Tenant
+from accounts.tenants import find_tenant
+from events.errors import DomainError
+from media.models import Post
+from search.fusion import WINDOW
+from search.query.problems import Problem, explain
+from search.services.find import Hits, find_text
+from search.services.shown import Shown, shown, why
+
+
+class Command(ActingCommand):
+    of_one_tenant = True
+    needs = Action.VIEW
+    help = "Search the archive by words and by meaning."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "query", nargs="+", help='words, "phrases", #tags, -excluded, channel:NAME, …'
+        )
+        parser.add_argument("--tenant", help="name or id (default: all)")
+        parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        text = " ".join(options["query"])
+        found = find_text(text, _tenants(options["tenant"]), limit=options["limit"])
+        if options["json"]:
+            report = _report(found, shown(found))
+            self.stdout.write(json.dumps(report, ensure_ascii=False))
+        else:
+            self._print(found, shown(found))
+
+    def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
+        for problem in found.problems:
+            explanation = explain(problem, translate=_)
+            self.stderr.write(f"{explanation.message} {explanation.remedy}")
+        for reason in found.degraded:
+            self.stderr.write(reason)
+        for word, others in found.replaced.items():
+            self.stderr.write(
+                _("%(word)s: also looked for %(others)s")
+                % {"word": word, "others": ", ".join(others)}
+            )
+        for one in hits:
+            post = one.post
+            self.stdout.write(f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}")
+            self.stdout.write(f"    {' '.join(one.fragment.text.split())}")
+            self.stdout.write(f"    {why(one.hit)}")
+        if not hits:
+            self.stdout.write(_("Nothing was found."))
+
+
+def _tenants(name: str | None) -> tuple[UUID, ...]:
+    """The tenant that is named, or all that may be seen."""
+    try:
+        if name:
+            return (find_tenant(name).pk,)
+    except DomainError as refusal:
+        raise CommandError(str(refusal)) from refusal
+    return tuple(acting.seen(Tenant.objects.all()).values_list("pk", flat=True))
+
+
+def _report(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:
+    return {
+        "found": found.found,
+        "replaced": {word: list(others) for word, others in found.replaced.items()},
+        "degraded": list(found.degraded),
+        "problems": [_problem(problem) for problem in found.problems],
+        "hits": [_row(one) for one in hits],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code.value,
+        "start": problem.start,
+        "end": problem.end,
+        "text": problem.text,
+        **asdict(explain(problem, translate=_)),
+    }
+
+
+def _row(one: Shown) -> dict[str, Any]:
+    hit, post = one.hit, one.post
+    return {
+        "post_id": str(hit.post_id),
+        "channel": str(post.channel),
+        "url": post.telegram_post_url,
+        "posted_at": post.posted_at.isoformat(),
+        "score": round(hit.score, 6),
+        "words": list(hit.words),
+        "tags": list(hit.tags),
+        "distance": hit.distance,
+        "text": one.fragment.text,
+        "spans": [list(span) for span in one.fragment.spans],
+    }
+
+
+def _address(post: Post) -> str:
+    return post.telegram_post_url or f"#{post.telegram_message_id}"
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= WINDOW:
+        raise ArgumentTypeError(_("a number from 1 to %d") % WINDOW)
+    return int(text)

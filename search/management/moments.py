@@ -1,0 +1,21 @@
+"""Dates and times as arguments of commands."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime, time
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+
+def moment(text: str) -> datetime:
+    """Parse a date, which is its first moment, or a time; without a time zone, in the server's."""
+    try:
+        day = parse_date(text)
+        found = datetime.combine(day, time()) if day else parse_datetime(text)
+        if found and timezone.is_naive(found):
+            found = timezone.make_aware(found)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
+    return found

@@ -1,0 +1,47 @@
+"""What is asked for, after the query language has been read."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """
+    Conditions on posts; empty and None ask for nothing.
+
+    Of several values of one field any fits, but of `has` and `tags` all have to. Senders are
+    compared without regard to case; `periods` are from a moment to just before another one.
+    """
+
+    channels: tuple[UUID, ...] = ()
+    albums: tuple[int, ...] = ()
+    senders: tuple[str, ...] = ()
+    is_meme: bool | None = None
+    has: tuple[str, ...] = ()  # text, link, media, forward, album, hashtag
+    files: tuple[str, ...] = ()  # photo, video, document, …
+    tags: tuple[str, ...] = ()  # without #, as `documents.tags_in` has them
+    classes: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    posted_from: datetime | None = None
+    posted_before: datetime | None = None
+    periods: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """
+    `words` as typed, any of which makes a hit; `phrases` all of which a hit has; `tags` of #tag
+    terms, whose posts come first; `excluded` words and phrases that no hit has.
+    """
+
+    words: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+
+    @property
+    def text(self) -> str:
+        """What the query means, for an encoder: its words, phrases and tags."""
+        return " ".join((*self.words, *self.phrases, *self.tags))

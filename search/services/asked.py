@@ -1,0 +1,118 @@
+"""What a text asks of the index: the query language, and the channels that whoever asks may see."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from uuid import UUID
+
+from search.documents import searched_form
+from search.index.port import Scope
+from search.query import parsed as language
+from search.query.items import Item, Kind
+from search.query.parse import parse
+from search.query.parsed import ChannelReference, ParsedQuery, Part, State
+from search.query.printing import write
+from search.query.problems import Problem, ProblemCode
+from search.query_terms import Filters, Query
+from search.services.named_channels import find_channels
+
+_INDEXED_STATES = {State.FORWARD: "forward", State.ALBUM: "album"}
+_INDEXED_PARTS = {
+    Part.TEXT: "text", Part.LINK: "link", Part.MEDIA: "media", Part.HASHTAG: "hashtag",
+}  # fmt: skip
+"""What the documents of the index have in `has`; `is:meme` has a column."""
+
+Named = Mapping[ChannelReference, tuple[UUID, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query for the index, and what of the text could not be understood or applied."""
+
+    query: Query
+    scope: Scope
+    problems: tuple[Problem, ...] = ()
+
+
+def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> Asked:
+    """
+    Read a text for a search in the posts of `tenants`; any text will do.
+
+    `now` is aware; dates are those of `zone`. Where only channels are asked for that `tenants` do
+    not have, the scope has no tenants: nothing can be found.
+    """
+    parsed = parse(_storable(text), now=now, zone=zone)
+    wanted, unwanted = parsed.filters, parsed.excluded.filters
+    named = find_channels((*wanted.channels, *unwanted.channels), tenants)
+    filters = _filters(wanted, named)
+    is_nowhere = bool(wanted.channels) and not filters.channels
+    return Asked(
+        query=_query(parsed),
+        scope=Scope(
+            () if is_nowhere else tuple(tenants),
+            filters,
+            _filters(unwanted, named, tags=parsed.excluded.tags),
+        ),
+        problems=(*parsed.problems, *_not_applied(parsed, named)),
+    )
+
+
+def _storable(text: str) -> str:
+    """The text with all places kept, without what no database takes: halves of pairs, and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+
+
+def _query(parsed: ParsedQuery) -> Query:
+    """Words without letters and digits are left out: the index has none."""
+    excluded = parsed.excluded
+    return Query(
+        words=_spoken(parsed.terms),
+        phrases=_spoken(parsed.phrases),
+        tags=_tags(parsed.tags),
+        excluded=_spoken((*excluded.terms, *excluded.phrases)),
+    )
+
+
+def _spoken(terms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(term for term in terms if any(map(str.isalnum, term)))
+
+
+def _tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """In the form that the index has."""
+    return tuple(dict.fromkeys(searched_form(tag).lower() for tag in tags))
+
+
+def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = ()) -> Filters:
+    has = (_INDEXED_STATES.get(state) for state in given.states)
+    parts = (_INDEXED_PARTS.get(part) for part in given.parts)
+    return Filters(
+        channels=tuple(pk for reference in given.channels for pk in named[reference]),
+        albums=given.albums,
+        senders=given.authors,
+        is_meme=True if State.MEME in given.states else None,
+        has=tuple(name for name in (*has, *parts) if name),
+        files=tuple(file.value for file in given.files),
+        tags=_tags((*given.labels, *tags)),
+        languages=given.languages,
+        posted_from=given.posted_from,
+        posted_before=given.posted_before,
+        periods=tuple((period.start, period.end) for period in given.periods),
+    )
+
+
+def _not_applied(parsed: ParsedQuery, named: Named) -> Iterator[Problem]:
+    for given, negated in ((parsed.filters, False), (parsed.excluded.filters, True)):
+        for reference in given.channels:
+            if not named[reference]:
+                item = Item(Kind.CHANNEL, reference, negated)
+                yield _problem(ProblemCode.UNKNOWN_CHANNEL, item, "channel")
+        for state in given.states:
+            if state not in _INDEXED_STATES and state != State.MEME:
+                yield _problem(ProblemCode.NOT_INDEXED, Item(Kind.STATE, state, negated), "is")
+        for part in given.parts:
+            if part not in _INDEXED_PARTS:
+                yield _problem(ProblemCode.NOT_INDEXED, Item(Kind.PART, part, negated), "has")
+
+
+def _problem(code: ProblemCode, item: Item, qualifier: str) -> Problem:
+    return Problem(code, 0, 0, write(item), qualifier=qualifier)

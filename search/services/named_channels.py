@@ -1,0 +1,43 @@
+"""The channels that a query names, among those that may be seen."""
+
+import re
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from media.models import Channel
+from search.query.parsed import ChannelBy, ChannelReference
+from search.query.vocabulary import keyword
+
+_WORD = re.compile(r"\w+")
+_MARK = "100"
+"""Telegram's programs write it before the id of a channel, and a minus before both."""
+
+
+def find_channels(
+    references: Sequence[ChannelReference], tenants: Iterable[UUID]
+) -> dict[ChannelReference, tuple[UUID, ...]]:
+    """Ids of the channels of these tenants by reference; an empty tuple where there are none."""
+    if not references:
+        return {}
+    channels = list(Channel.objects.filter(tenant__in=list(tenants)).order_by("pk"))
+    return {
+        reference: tuple(channel.pk for channel in channels if _is(channel, reference))
+        for reference in references
+    }
+
+
+def _is(channel: Channel, reference: ChannelReference) -> bool:
+    if reference.by == ChannelBy.ID:
+        digits = str(abs(channel.tg_channel_id))
+        return reference.value.removeprefix("-") in {digits, digits.removeprefix(_MARK)}
+    name, username = keyword(reference.value), keyword(channel.username)
+    if reference.by == ChannelBy.USERNAME:
+        return name == username
+    return name == username or (
+        bool(_words(name)) and _words(name) in _words(keyword(channel.title))
+    )
+
+
+def _words(text: str) -> str:
+    """The words of a text, with a blank before and after each."""
+    return "".join(f" {word} " for word in _WORD.findall(text))

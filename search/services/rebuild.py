@@ -1,0 +1,49 @@
+"""Building the index again, newest posts first, while it serves."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from media.models import Post
+from search.services.index_meaning import index_meaning
+from search.services.index_words import index_words
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A batch that is done: its posts, the documents that changed, the texts that were encoded."""
+
+    posts: int
+    changed: int
+    encoded: int
+    reached: datetime
+
+
+def rebuild(
+    posts: QuerySet[Post], *, with_meaning: bool, clock: Callable[[], datetime]
+) -> Iterator[Rebuilt]:
+    """
+    Bring the index of `posts` up to date in batches; what is right already costs a comparison.
+
+    Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
+    with the posts before `reached`.
+    """
+    for batch, reached in _batches(posts):
+        changed = index_words(batch, now=clock())
+        encoded = index_meaning(batch) if with_meaning else 0
+        yield Rebuilt(len(batch), changed, encoded, reached)
+
+
+def _batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+    rows = posts.order_by("-posted_at", "-pk").values_list("pk", "posted_at")
+    found = list(rows[:BATCH])
+    while found:
+        last_id, last_at = found[-1]
+        yield [pk for pk, _ in found], last_at
+        older = Q(posted_at__lt=last_at) | Q(posted_at=last_at, pk__lt=last_id)
+        found = list(rows.filter(older)[:BATCH])

@@ -1,0 +1,92 @@
+"""What the rooms below know of posts, read for the index by a constant number of queries."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from albums.models import MediaGroupItem
+from media.models import Post
+from search.documents import Document, Sources, document_of
+from vision.models import EnrichmentKind, PostEnrichment
+
+_COLUMNS = (
+    "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
+    "has_media", "media_kind", "post_author", "is_forward", "grouped_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class IndexedPost:
+    """A post with everything that its document is made of."""
+
+    post: Post
+    enrichment: PostEnrichment | None
+    album: MediaGroupItem | None
+
+    @cached_property
+    def document(self) -> Document:
+        seen = self.enrichment
+        return document_of(
+            Sources(
+                text=self.post.content,
+                other_words=self.post.other_words,
+                picture_words=self.post.picture_words,
+                description=seen.vision_description if seen else "",
+                labels=self._classification.get("tags") or [],
+                ocr_text=seen.vision_ocr_text if seen else "",
+                album_caption=self.album.group.caption_text if self.album else "",
+            )
+        )
+
+    @property
+    def album_id(self) -> int | None:
+        return self.album.group_id if self.album else None
+
+    @property
+    def classification(self) -> str:
+        return str(self._classification.get("type") or "")
+
+    @property
+    def is_meme(self) -> bool:
+        return bool(self.enrichment and self.enrichment.vision_is_meme)
+
+    @property
+    def has(self) -> list[str]:
+        """What the post has, as it is asked for: text, link, forward, … and the kind of its file."""
+        post, seen = self.post, self.enrichment
+        picture_text = bool(seen and seen.vision_ocr_text.strip())
+        found = {
+            "text": bool(post.content.strip()) or picture_text,
+            "link": bool(post.urls),
+            "media": post.has_media,
+            "forward": post.is_forward,
+            "album": self.album is not None,
+            "hashtag": bool(self.document.tags),
+            post.media_kind: bool(post.media_kind),
+        }
+        return sorted(name for name, true in found.items() if true and name)
+
+    @property
+    def _classification(self) -> dict[str, Any]:
+        return (self.enrichment.vision_classification if self.enrichment else None) or {}
+
+
+def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
+    """Read those of the posts that exist, in no particular order."""
+    posts = Post.objects.filter(pk__in=post_ids).only(*_COLUMNS)
+    analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
+        "post_id",
+        "vision_description",
+        "vision_ocr_text",
+        "vision_classification",
+        "vision_is_meme",
+    )
+    enrichments = {row.post_id: row for row in analyzed}
+    items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")
+    albums = {item.post_id: item for item in items}
+    for post in posts:
+        # A post that has left its album may be read before the album is collected again.
+        album = albums.get(post.pk) if post.grouped_id is not None else None
+        yield IndexedPost(post, enrichments.get(post.pk), album)

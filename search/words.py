@@ -1,0 +1,79 @@
+"""Words of queries: which say nothing, and which were meant. Pure functions."""
+
+from collections.abc import Iterable
+from typing import Final
+
+STOP_WORDS: Final = frozenset(
+    """
+    почему зачем отчего какой какая какое какие какого какую каких который которая которое которые
+    это эта этот эти этого является ли ваш наш свой чей сколько откуда куда
+    what which who whom whose why how when where does did is are
+    """.split()  # noqa: SIM905 - forty quoted words are not read by anybody
+)
+"""Words of questions that `russian` keeps: they are in many posts and say nothing of their topic."""
+
+MIN_CORRECTED = 4
+MOST_CORRECTIONS = 3
+_LONG = 8
+_SAME_START, _ALIKE, _SIMILAR = 4, 0.45, 0.3
+
+
+def corrections(word: str, vocabulary: Iterable[str]) -> list[str]:
+    """
+    The words of `vocabulary` that were probably meant by `word`, nearest first.
+
+    They have its first letter, and differ by one edit, from 8 letters on by two; exchanging two
+    neighbors is one edit. Words with the same first 4 letters may differ more. The thresholds are
+    those measured with the relevance set (PGX in its README).
+    """
+    if len(word) < MIN_CORRECTED:
+        return []
+    grams, letters = trigrams(word), sorted(word)
+    allowed = 2 if len(word) >= _LONG else 1
+    found = []
+    for other in vocabulary:
+        if other[:1] != word[:1] or other == word:
+            continue
+        alike = similarity(grams, trigrams(other))
+        # An exchange changes half of the trigrams of a short word, and none of its letters.
+        if alike < _SIMILAR and (len(other) != len(word) or sorted(other) != letters):
+            continue
+        edits = distance(word, other)
+        near_start = other[:_SAME_START] == word[:_SAME_START] and alike >= _ALIKE
+        if edits <= allowed or near_start:
+            found.append((edits, -alike, other))
+    return [other for _, _, other in sorted(found)[:MOST_CORRECTIONS]]
+
+
+def trigrams(word: str) -> frozenset[str]:
+    """All runs of three characters, the word padded as pg_trgm does."""
+    padded = f"  {word} "
+    return frozenset([padded[i : i + 3] for i in range(len(padded) - 2)])
+
+
+def similarity(first: frozenset[str], second: frozenset[str]) -> float:
+    common = len(first & second)
+    return common / (len(first) + len(second) - common)
+
+
+def distance(first: str, second: str) -> int:
+    """The edits between two words: insert, delete, replace, exchange two neighbors."""
+    before: list[int] = []
+    last = list(range(len(second) + 1))
+    for i, letter in enumerate(first, start=1):
+        row = [i]
+        for j, other in enumerate(second, start=1):
+            best = min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]
+
+
+def same_script(first: str, second: str) -> bool:
+    return _is_latin(first) == _is_latin(second)
+
+
+def _is_latin(word: str) -> bool:
+    return any("a" <= letter <= "z" for letter in word)

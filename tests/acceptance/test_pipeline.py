@@ -62,6 +62,7 @@ def similarity(one: str, other: str) -> float:
     return SequenceMatcher(None, *squeeze, autojunk=False).ratio()
 
 
+@pytest.mark.long
 def test_real_workers_take_the_sample_channel_through_the_whole_pipeline(product):
     imported = product.json("import_export", SAMPLE)
     product.start_workers()

@@ -86,6 +86,7 @@ def test_the_shop_with_its_photos_comes_in_completely(product, telegram):
     assert sum(MediaObject.objects.values_list("refs_count", flat=True)) == 110
 
 
+@pytest.mark.long
 def test_the_film_channel_and_its_later_exports_are_one_channel(product, telegram):
     first = product.json("import_export", telegram / "ru_films_textonly" / "ChatExport_2026-06-17")
     later = [

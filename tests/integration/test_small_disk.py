@@ -243,6 +243,7 @@ def _user_of_postgres() -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_installation_whose_whole_disk_fills_up_goes_on_when_there_is_room(tmp_path):
     """Rows, journal and objects on one disk, as on a small server."""
     folder = export(tmp_path / "export", 150, text="слово " * 2000)

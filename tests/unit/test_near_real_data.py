@@ -30,6 +30,7 @@ EVERY = 6
 TELEGRAM = 1280
 
 pytestmark = [
+    pytest.mark.long,  # hundreds of pictures are decoded and turned into many copies
     pytest.mark.real_data,
     pytest.mark.skipif(
         not (DATA / "near_duplicates" / "pairs.json").is_file(),

@@ -105,6 +105,7 @@ def readings(read):
     return list(zip(truths, texts, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("lang", "name"), [("rus", "Russian"), ("eng", "English")])
 def test_characters_are_read_at_least_as_well_as_by_bare_tesseract(readings, report, lang, name):
     known = [(t, text) for t, text in readings if t["lang"] == lang and t["text"]]
@@ -116,6 +117,7 @@ def test_characters_are_read_at_least_as_well_as_by_bare_tesseract(readings, rep
     assert ours >= bare
 
 
+@pytest.mark.long
 def test_phrases_are_found_at_least_as_often_as_by_bare_tesseract(readings, report):
     known = [(t, text) for t, text in readings if t["must_contain"]]
 
@@ -132,6 +134,7 @@ def test_phrases_are_found_at_least_as_often_as_by_bare_tesseract(readings, repo
     assert total - len(missing) >= bare
 
 
+@pytest.mark.long
 def test_a_black_picture_gives_no_text(readings):
     assert [text for truth, text in readings if truth["lang"] == "none"] == [""]
 

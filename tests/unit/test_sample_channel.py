@@ -281,7 +281,7 @@ def test_a_text_without_formatting_is_a_plain_string():
     assert markup.text_of(markup.entities("")) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_drawing_again_gives_the_same_export(root, expected, tmp_path):
     pytest.importorskip("av", reason="PyAV is needed to encode the video: pip install av")
     if not FONTS_DIR.exists():

@@ -124,7 +124,7 @@ def _photograph(
     )  # fmt: skip
     page = context.new_page()
     page.goto("/admin/")
-    page.fill("#id_username", "admin")
+    page.fill("#id_login", "admin")
     page.fill("#id_password", password)
     page.click("[type=submit]")
     expect(page.locator(".console-figures")).to_be_visible()

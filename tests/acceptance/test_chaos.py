@@ -156,6 +156,7 @@ def end_backends():
 
 
 class TestKills:
+    @pytest.mark.long
     def test_whichever_single_process_is_killed_work_goes_on(self, cluster, slack, capsys):
         seconds = {}
         killed = [
@@ -219,6 +220,7 @@ class TestKills:
         assert wait_until(lambda: in_session(killed.pid) == [], seconds=GOES_ON + 2 * slack)
         seconds_until_handled(publish("rows", "outside"), within=GOES_ON + 3 * slack)
 
+    @pytest.mark.long
     def test_what_a_killed_worker_had_in_hand_goes_on_within_twenty_seconds(self, cluster, slack):
         [number] = publish("outside", work=3)
         assert wait_until(Delivery.objects.filter(state="leased").exists, seconds=10, step=0.01)

@@ -160,6 +160,7 @@ def test_captions_of_memes_are_read(read, report):
     assert accuracy >= 0.85
 
 
+@pytest.mark.long
 def test_every_format_gives_a_result_or_a_clear_refusal(read):
     files = sorted((DATA / "formats").iterdir())
 

@@ -92,8 +92,8 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     """Find posts in `scope`; with conditions alone, the newest that fulfil them."""
     if not scope.tenants:
         return Hits()
-    look = _index.by_words if query.text or not _has_conditions(query, scope) else _index.newest
-    by_words = look(query, scope, limit=WINDOW)
+    retrieve = _index.by_words if query.text or not _has_conditions(query, scope) else _index.newest
+    by_words = retrieve(query, scope, limit=WINDOW)
     by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
     return Hits(

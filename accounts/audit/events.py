@@ -82,6 +82,10 @@ _DECLARED = (
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
+    Event("saved_search.saved", _("Search saved")),
+    Event("saved_search.changed", _("Saved search changed")),
+    Event("saved_search.deleted", _("Saved search deleted")),
+    Event("question.asked", _("Question answered by a provider")),
 )
 
 EVENTS = {event.code: event for event in _DECLARED}

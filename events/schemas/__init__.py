@@ -12,6 +12,7 @@ from events.schemas.posts_vision_analyzed_v1 import (
     VisionResult,
 )
 from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
@@ -19,6 +20,7 @@ ALL: tuple[type[Event], ...] = (
     VisionAnalyzedEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    SearchMatchedEventV1,
     DeadLetterEventV1,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "Event",
     "MediaFile",
     "PostParsedEventV1",
+    "SearchMatchedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",
     "VisionResult",

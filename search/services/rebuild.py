@@ -25,16 +25,22 @@ class Rebuilt:
 
 
 def rebuild(
-    posts: QuerySet[Post], *, with_meaning: bool, clock: Callable[[], datetime]
+    posts: QuerySet[Post],
+    *,
+    with_meaning: bool,
+    clock: Callable[[], datetime],
+    write_words: Callable[..., int] = index_words,
 ) -> Iterator[Rebuilt]:
     """
     Bring the index of `posts` up to date in batches; what is right already costs a comparison.
+
+    `write_words` writes the documents of a batch, and may do more by what changes.
 
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
     for batch, reached in _batches(posts):
-        changed = index_words(batch, now=clock())
+        changed = write_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
 

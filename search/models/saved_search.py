@@ -44,7 +44,7 @@ class SavedSearch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.pk)  # the audit keeps it, and what a user looks for is nobody else's
 
 
 class SearchMatch(models.Model):

@@ -6,17 +6,17 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership, Scope, User
-from events.delivery.run import deliver_batch
+from events.delivery import worker
 from events.models import OutboxEvent
-from events.schemas import PostParsedEventV1
-from events.subscriptions import registered
+from events.outbox.publishing import publish
 from media.models import Post
+from media.posts import post_events
 from search.models import SavedSearch, SearchDocument, SearchMatch
 from search.saved import keep
 from search.saved.follow import index_and_match
@@ -230,20 +230,11 @@ class TestOnce:
     def test_by_its_event(self, channel, anna):
         kept = save(anna, "снег")
         post = make.post(of=channel, content="снег")
-        event = make.event(
-            topic=PostParsedEventV1.topic,
-            payload={
-                "idempotency_key": "k", "tenant_id": str(channel.tenant_id),
-                "post_id": str(post.pk), "channel_id": str(channel.pk),
-                "telegram_message_id": 1, "posted_at": timezone.now().isoformat(),
-            },
-        )  # fmt: skip
-        make.delivery(of=event, subscriber="search.words_parsed", queue="search")
-        [subscription] = [s for s in registered() if s.name == "search.words_parsed"]
+        with transaction.atomic():
+            publish(post_events.parsed(post, channel, [], first=True, trace_id="t1"))
 
-        done = deliver_batch(subscription)
+        worker.drain("search")
 
-        assert done.done == 1
         assert matched(kept) == {post.pk}
 
     def test_if_the_index_cannot_be_written_nothing_is_told(self, channel, anna, monkeypatch):
@@ -403,7 +394,7 @@ class TestCost:
     def test_the_statements_do_not_grow_with_the_number_of_searches(self, channel, anna):
         def statements():
             post = make.post(of=channel, content="снег")
-            with CaptureQueriesContext(connection, ) as made:
+            with CaptureQueriesContext(connection) as made:
                 index_and_match([post.pk], now=timezone.now())
             return len(made)
 

@@ -58,6 +58,7 @@ ACTIONS = {
 READS = "changes nothing"
 COMMANDS = {
     "api_token": "token.issued",
+    "ask": "question.asked",
     "audit": READS,
     "demo": "import.started",
     "diag_locks": READS,
@@ -73,6 +74,7 @@ COMMANDS = {
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
+    "saved_search": "saved_search.saved",
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
     "verify_storage": "repair.started",
@@ -80,8 +82,12 @@ COMMANDS = {
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "AskView": "question.asked",
     "CleanupView": "cleanup.started",
     "QuotaCheckView": READS,
+    "SavedSearchView": "saved_search.changed",
+    "SavedSearchesView": "saved_search.saved",
+    "SeenView": "says what of the own has been seen",
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
 ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}

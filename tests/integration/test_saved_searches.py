@@ -517,3 +517,97 @@ class TestApi:
     @pytest.mark.parametrize("pk", ["x", "00000000-0000-0000-0000-000000000007", "9" * 500])
     def test_an_odd_id(self, client, pk):
         assert client.get(f"{API}/{pk}").status_code in {404, 422}
+
+
+class TestConsole:
+    def test_saving_from_the_search_page(self, client, channel):
+        page = client.get("/admin/find/?q=снег+горы").content.decode()
+        assert "/admin/saved-searches/?q=%D1%81%D0%BD%D0%B5%D0%B3%20%D0%B3%D0%BE%D1%80%D1%8B" in page
+
+        form = client.get("/admin/saved-searches/?q=снег+горы").content.decode()
+        assert 'value="снег горы"' in form
+        client.post("/admin/saved-searches/", {"q": "снег горы", "name": "<b>Зима</b>"})
+        write(channel, "в горах снег <script>")
+
+        home = client.get("/admin/", headers={"Accept-Language": "en"}).content.decode()
+        assert "1 new match" in home
+        listed = client.get("/admin/saved-searches/").content.decode()
+        assert "<b>Зима" not in listed
+        assert "<strong>1</strong>" in listed
+        kept = SavedSearch.objects.get()
+        matches = client.get(f"/admin/saved-searches/{kept.pk}/").content.decode()
+        assert "&lt;script&gt;" in matches
+        client.post(f"/admin/saved-searches/{kept.pk}/")
+        assert "new match" not in client.get(
+            "/admin/", headers={"Accept-Language": "en"}
+        ).content.decode()
+
+    def test_pausing_resuming_deleting(self, client, anna):
+        kept = save(anna, "снег")
+        for action, paused in (("pause", True), ("resume", False)):
+            client.post("/admin/saved-searches/", {"do": action, "id": str(kept.pk)})
+            kept.refresh_from_db()
+            assert kept.is_paused == paused
+
+        client.post("/admin/saved-searches/", {"do": "delete", "id": str(kept.pk)})
+
+        assert not SavedSearch.objects.exists()
+
+    def test_a_refusal_is_said(self, client):
+        answer = client.post("/admin/saved-searches/", {"q": "снег after:завтрева"}, follow=True)
+
+        assert "after:завтрева" in answer.content.decode()
+        assert not SavedSearch.objects.exists()
+
+    @pytest.mark.parametrize("do", ["pause", "resume", "delete"])
+    def test_nobody_touches_those_of_others(self, client, channel, do):
+        kept = save(make.member("viewer", channel.tenant), "снег")
+
+        answers = [
+            client.post("/admin/saved-searches/", {"do": do, "id": one})
+            for one in (str(kept.pk), "00000000-0000-0000-0000-000000000007", "x", "")
+        ]
+
+        assert [answer.status_code for answer in answers] == [404] * 4
+        assert client.get(f"/admin/saved-searches/{kept.pk}/").status_code == 404
+        assert client.post(f"/admin/saved-searches/{kept.pk}/").status_code == 404
+        assert not SavedSearch.objects.get().is_paused
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(self, anna):
+        def _(*arguments, user=anna):
+            out = StringIO()
+            who = ["--as", user.username] if user else []
+            call_command("saved_search", *who, *arguments, stdout=out, stderr=StringIO())
+            return out.getvalue()
+
+        return _
+
+    def test_everything(self, run, channel):
+        made = json.loads(run("add", "снег", "горы", "--name", "Зима", "--json"))
+        post = write(channel, "в горах снег")
+
+        [listed] = json.loads(run("list", "--json"))["searches"]
+        assert (listed["q"], listed["unseen"], listed["matches"]) == ("снег горы", 1, 1)
+        assert "Зима" in run("list")
+        shown = json.loads(run("matches", made["id"], "--unseen", "--mark-seen", "--json"))
+        assert [one["post_id"] for one in shown["matches"]] == [str(post.pk)]
+        assert json.loads(run("matches", made["id"], "--unseen", "--json"))["matches"] == []
+        assert "Горные новости" in run("matches", made["id"])
+        assert json.loads(run("pause", made["id"], "--json"))["paused"] is True
+        assert json.loads(run("resume", made["id"], "--json"))["paused"] is False
+        assert json.loads(run("delete", made["id"], "--json")) == {"deleted": made["id"]}
+        assert json.loads(run("list", "--json")) == {"searches": []}
+
+    def test_refusals(self, run, channel):
+        foreign = save(make.member("viewer", channel.tenant), "снег")
+
+        with pytest.raises(CommandError, match="--as"):
+            run("list", user=None)
+        with pytest.raises(CommandError, match="no saved search"):
+            run("delete", str(foreign.pk))
+        with pytest.raises(CommandError):
+            run("add", "и")
+        assert SavedSearch.objects.count() == 1

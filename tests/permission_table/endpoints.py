@@ -32,6 +32,11 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/detailed": API,
     "metrics": API,
     "api/v1/search": API,
+    "api/v1/search/ask": API,
+    "api/v1/search/saved": API,
+    "api/v1/search/saved/<str:pk>": API,
+    "api/v1/search/saved/<str:pk>/matches": API,
+    "api/v1/search/saved/<str:pk>/seen": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,
@@ -46,6 +51,9 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/ask/": CONSOLE,
+    "admin/saved-searches/": CONSOLE,
+    "admin/saved-searches/<uuid:pk>/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
@@ -143,6 +151,10 @@ CALLS: Final = (
         lambda w, t: {
             "tenant_id": str(_tenant(w, t)), "size_bytes": 1, "content_type": "media",
         },
+    ),
+    Call(
+        "ask", "POST", _fixed(f"{_V1}/search/ask"), _OWN,
+        lambda w, t: {"question": "anything", "tenant_id": str(_tenant(w, t))},
     ),
     Call("post", "GET", lambda w, t: f"{_V1}/vision/posts/{_post(w, t)}", _OWN),
     Call("picture", "GET", lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}", _OWN),

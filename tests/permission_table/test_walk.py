@@ -26,11 +26,13 @@ FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
+    "AskSerializer.tenant_id": "ask",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

@@ -23,7 +23,7 @@ from search.api.saved_serializers import (
 )
 from search.models import SavedSearch, SearchMatch
 from search.saved import keep
-from search.saved.matches import mark_seen, matches_of, saved_searches
+from search.saved.matches import Counted, mark_seen, matches_of, saved_searches
 
 
 class OwnSearches(APIView):
@@ -31,7 +31,7 @@ class OwnSearches(APIView):
 
     permission_classes = (IsMember, MayWriteOwn)
 
-    def own(self, pk: str) -> SavedSearch:
+    def own(self, pk: str) -> Counted:
         found = saved_searches(self.request.user).filter(pk=parse_uuid(pk)).first()
         if found is None:
             raise NotFound
@@ -47,7 +47,8 @@ class SavedSearchesView(OwnSearches):
 
     @extend_schema(responses=SavedSearchSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return Response(SavedSearchSerializer(saved_searches(request.user), many=True).data)
+        rows: Any = saved_searches(request.user)
+        return Response(SavedSearchSerializer(rows, many=True).data)
 
     @extend_schema(request=SaveSerializer, responses={201: SavedSearchSerializer})
     def post(self, request: Request) -> Response:

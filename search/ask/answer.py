@@ -83,7 +83,7 @@ class Answer:
         )
 
 
-class _Unanswered(Exception):  # noqa: N818 - no failure: passages are an answer
+class _Unanswered(Exception):
     """There are only passages, for this reason."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -147,9 +147,7 @@ def _answered(
     if written.is_refused:
         raise _Unanswered(Reason.REFUSED)
     texts = {one.number: one.text for one in passages}
-    return written, check(
-        written.text, texts, instructions=prompt.INSTRUCTIONS, mark=mark
-    )
+    return written, check(written.text, texts, instructions=prompt.INSTRUCTIONS, mark=mark)
 
 
 def _provider() -> TextProvider:

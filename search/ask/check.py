@@ -33,8 +33,51 @@ _END = re.compile(
     r"(?=\s+[\"«“(]?(?:[^\W\d_]|[0-9]|\[)|\s*$)"
 )
 _SHORT = frozenset(
-    "г гг в вв ул д стр рис им т е др пр руб коп млн млрд тыс см св проф акад ср напр тел"
-    " mr mrs ms dr st no vs e.g i.e jr sr inc approx т.е т.д т.п т.к н.э".split()  # noqa: SIM905 - forty quoted words are not read by anybody
+    [
+        "г",
+        "гг",
+        "в",
+        "вв",
+        "ул",
+        "д",
+        "стр",
+        "рис",
+        "им",
+        "т",
+        "е",
+        "др",
+        "пр",
+        "руб",
+        "коп",
+        "млн",
+        "млрд",
+        "тыс",
+        "см",
+        "св",
+        "проф",
+        "акад",
+        "ср",
+        "напр",
+        "тел",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "st",
+        "no",
+        "vs",
+        "e.g",
+        "i.e",
+        "jr",
+        "sr",
+        "inc",
+        "approx",
+        "т.е",
+        "т.д",
+        "т.п",
+        "т.к",
+        "н.э",
+    ]
 )
 """After these a full stop ends no sentence, unless a citation follows it."""
 _WORD = re.compile(r"\w+")
@@ -120,7 +163,7 @@ def _of_line(line: str) -> Iterator[str]:
 
 def _is_short(word: str) -> bool:
     """Whether a full stop after this word may be that of an abbreviation or of an initial."""
-    bare = word.lstrip("\"«“(").lower()
+    bare = word.lstrip('"«“(').lower()
     return bare in _SHORT or (len(bare) == 1 and bare.isalpha())
 
 

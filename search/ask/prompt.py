@@ -37,7 +37,9 @@ def content_of(question: str, passages: Sequence[Passage], *, mark: str) -> str:
 
 def _passage(one: Passage, mark: str) -> str:
     channel = _plain(one.channel).translate(_LINE)
-    head = f'<отрывок-{mark} номер="{one.number}" дата="{one.posted_at:%Y-%m-%d}" канал="{channel}">'
+    head = (
+        f'<отрывок-{mark} номер="{one.number}" дата="{one.posted_at:%Y-%m-%d}" канал="{channel}">'
+    )
     return f"{head}\n{_plain(one.text)}\n</отрывок-{mark}>"
 
 

@@ -80,7 +80,9 @@ def _followed(post_ids: Sequence[UUID], *, now: datetime) -> Followed:
     rows = SavedSearch.objects.filter(owners, is_paused=False, user__is_active=True)
     searches = {row.pk: row for row in rows.select_related("user").distinct()} if tenants else {}
     users = {row.user_id: row.user for row in searches.values()}
-    scopes = {pk: tuple(tenants_of(user).values_list("pk", flat=True)) for pk, user in users.items()}
+    scopes = {
+        pk: tuple(tenants_of(user).values_list("pk", flat=True)) for pk, user in users.items()
+    }
     asked = [(row.text, scopes[row.user_id], _zone(row.user)) for row in searches.values()]
     return Followed(searches, dict(zip(searches, demands(asked, now=now), strict=True)))
 
@@ -112,9 +114,7 @@ def _tell(
     publish_many(list(_events(fresh, now=now)))
 
 
-def _is_new(
-    kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool
-) -> bool:
+def _is_new(kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool) -> bool:
     """
     Whether the match came about since the search was saved.
 

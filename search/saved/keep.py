@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, time_zones
-from accounts.access import tenants_of
-from accounts.models import User
+from accounts import models as account_models
+from accounts.access import User, tenants_of
 from events.errors import DomainError
 from search.models import SavedSearch, SearchDocument
 from search.models.saved_search import NAME_MAX_LENGTH
@@ -50,9 +50,9 @@ def save(user: User, text: str, *, name: str = "", now: datetime) -> SavedSearch
     text, name = _stored(text), _stored(name)
     _check(user, text, now=now)
     with transaction.atomic():
-        _check_number(user, text)
+        owner = _check_number(user, text)
         kept = SavedSearch.objects.create(
-            user_id=user.pk, name=_name(name, text), text=text, since=now, created_at=now
+            user=owner, name=_name(name, text), text=text, since=now, created_at=now
         )
         audit.record("saved_search.saved", target=kept)
     return kept
@@ -102,7 +102,7 @@ def demand_of(user: User, text: str, *, now: datetime) -> Demand:
 
 
 def _read(user: User, text: str, tenants: Sequence[UUID], *, now: datetime) -> Demand:
-    zone = time_zones.find(user.time_zone) or timezone.get_default_timezone()
+    zone = time_zones.find(getattr(user, "time_zone", "")) or timezone.get_default_timezone()
     [demand] = demands([(text, tenants, zone)], now=now)
     return demand
 
@@ -126,16 +126,17 @@ def _check_width(demand: Demand) -> None:
     newest = list(rows.values_list("pk", flat=True)[:LOOKED_AT])
     found = demand.documents().filter(pk__in=newest).count() if newest else 0
     if len(newest) >= FEWEST and found > WIDE * len(newest):
-        text = _(
-            "Too wide: %(found)d of the newest %(of)d posts match. Add a word or a condition."
-        )
+        text = _("Too wide: %(found)d of the newest %(of)d posts match. Add a word or a condition.")
         raise SavedSearchRefused("too_wide", text % {"found": found, "of": len(newest)})
 
 
-def _check_number(user: User, text: str, *, without: SavedSearch | None = None) -> None:
-    """In the user's turn, so that two requests at once do not both pass."""
-    User.objects.select_for_update().get(pk=user.pk)
-    others = SavedSearch.objects.filter(user_id=user.pk)
+def _check_number(
+    user: User, text: str, *, without: SavedSearch | None = None
+) -> account_models.User:
+    """Lock the user's row, so that two requests at once do not both pass, and return it."""
+    pk: Any = user.pk
+    owner = account_models.User.objects.select_for_update().get(pk=pk)
+    others = SavedSearch.objects.filter(user=owner)
     if without:
         others = others.exclude(pk=without.pk)
     if others.filter(text=text).exists():
@@ -143,6 +144,7 @@ def _check_number(user: User, text: str, *, without: SavedSearch | None = None) 
     if others.count() >= MOST_SAVED:
         text = _("You have %(count)d saved searches, the most there can be. Delete one first.")
         raise SavedSearchRefused("too_many", text % {"count": MOST_SAVED})
+    return owner
 
 
 def _stored(text: str) -> str:

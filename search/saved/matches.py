@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypedDict
 
 from django.db.models import Count, Q, QuerySet
+from django_stubs_ext import WithAnnotations
 
 from accounts.access import User, visible
 from search.models import SavedSearch, SearchMatch
 
 
-def saved_searches(user: User) -> QuerySet[SavedSearch]:
+class Counts(TypedDict):
+    """Numbers of matches."""
+
+    total: int
+    unseen: int
+
+
+Counted = WithAnnotations[SavedSearch, Counts]
+
+
+def saved_searches(user: User) -> QuerySet[Counted]:
     """
     The user's own, the newest first, each with its numbers of `total` and `unseen` matches.
 

@@ -37,7 +37,7 @@ def _answer(request: HttpRequest, question: str) -> Answer | None:
     try:
         count_question(user.pk)
     except Throttled as refusal:
-        seconds = round(refusal.wait or 1)
+        seconds = round(getattr(refusal, "wait", None) or 1)
         text = _("Too many questions; ask again in %(seconds)s s.")
         messages.error(request, text % {"seconds": seconds})
         return None

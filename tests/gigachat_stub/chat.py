@@ -115,9 +115,7 @@ def _file(state: State, file_id: str, *, client: str | None) -> StoredFile:
     return file
 
 
-def _content(
-    request: dict[str, Any], digests: list[str], fault: Fault | None
-) -> tuple[str, str]:
+def _content(request: dict[str, Any], digests: list[str], fault: Fault | None) -> tuple[str, str]:
     """Return the content and finish_reason."""
     digest = digests[0] if digests else "00" * 32
     usual = answers.as_json(digest) if digests else questions.answer(request["messages"])

@@ -318,9 +318,7 @@ def _request(channel, gigachat):
     messages = gigachat.state.questions[-1]["messages"]
     provider = get_gigachat_text(seconds=30.0)
     TokenBudget.objects.all().delete()
-    return text_ceiling(
-        provider, TextRequest(messages[0]["content"], messages[1]["content"], 600)
-    )
+    return text_ceiling(provider, TextRequest(messages[0]["content"], messages[1]["content"], 600))
 
 
 class TestApi:
@@ -427,7 +425,12 @@ class TestConsoleAndCommand:
         assert (report["status"], report["answer"]) == ("answered", "Снег выпал в пятницу. [1]")
         assert "Снег выпал в пятницу. [1]" in run()
         assert json.loads(run("--json", "--as", viewer.username))["reason"] == "not_allowed"
-        assert json.loads(run("--json", "--as", make.member("viewer", make.tenant()).username))["passages"] == []
+        assert (
+            json.loads(run("--json", "--as", make.member("viewer", make.tenant()).username))[
+                "passages"
+            ]
+            == []
+        )
         assert json.loads(run("--json", "--tenant", channel.tenant.name))["status"] == "answered"
 
 

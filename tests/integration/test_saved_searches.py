@@ -522,7 +522,9 @@ class TestApi:
 class TestConsole:
     def test_saving_from_the_search_page(self, client, channel):
         page = client.get("/admin/find/?q=снег+горы").content.decode()
-        assert "/admin/saved-searches/?q=%D1%81%D0%BD%D0%B5%D0%B3%20%D0%B3%D0%BE%D1%80%D1%8B" in page
+        assert (
+            "/admin/saved-searches/?q=%D1%81%D0%BD%D0%B5%D0%B3%20%D0%B3%D0%BE%D1%80%D1%8B" in page
+        )
 
         form = client.get("/admin/saved-searches/?q=снег+горы").content.decode()
         assert 'value="снег горы"' in form
@@ -538,9 +540,10 @@ class TestConsole:
         matches = client.get(f"/admin/saved-searches/{kept.pk}/").content.decode()
         assert "&lt;script&gt;" in matches
         client.post(f"/admin/saved-searches/{kept.pk}/")
-        assert "new match" not in client.get(
-            "/admin/", headers={"Accept-Language": "en"}
-        ).content.decode()
+        assert (
+            "new match"
+            not in client.get("/admin/", headers={"Accept-Language": "en"}).content.decode()
+        )
 
     def test_pausing_resuming_deleting(self, client, anna):
         kept = save(anna, "снег")

@@ -90,9 +90,7 @@ def _written_off(
         )
         if not reserved.tokens:
             raise NotAsked(reserved.refused_by or IN_USE)
-        budget.write_off(
-            tenant_id=tenant.pk, day=budget.day_of(now), reserved=reserved.tokens
-        )
+        budget.write_off(tenant_id=tenant.pk, day=budget.day_of(now), reserved=reserved.tokens)
         return reserved.tokens
 
 

@@ -14,7 +14,7 @@ from accounts.models import User
 from events.errors import DomainError
 from search.models import SavedSearch, SearchMatch
 from search.saved import keep
-from search.saved.matches import mark_seen, matches_of, saved_searches
+from search.saved.matches import Counted, mark_seen, matches_of, saved_searches
 
 MOST_SHOWN = 100
 
@@ -106,22 +106,22 @@ class Command(ActingCommand):
         self.stdout.write(json.dumps(report, ensure_ascii=False))
 
 
-def _own(user: User, options: dict[str, Any]) -> SavedSearch:
+def _own(user: User, options: dict[str, Any]) -> Counted:
     found = saved_searches(user).filter(pk=options["id"]).first()
     if found is None:
         raise CommandError(_("There is no saved search %(id)s.") % {"id": options["id"]})
     return found
 
 
-def _row(one: SavedSearch) -> dict[str, Any]:
+def _row(one: Counted) -> dict[str, Any]:
     return {
         "id": str(one.pk),
         "name": one.name,
         "q": one.text,
         "paused": one.is_paused,
         "since": one.since.isoformat(),
-        "matches": one.total,  # type: ignore[attr-defined]  # annotated by saved_searches()
-        "unseen": one.unseen,  # type: ignore[attr-defined]
+        "matches": one.total,
+        "unseen": one.unseen,
     }
 
 

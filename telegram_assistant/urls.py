@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
+from search.api.mcp_views import McpView
 from telegram_assistant.console import api_tokens, ask, find_posts, my_settings, saved_searches
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
@@ -55,6 +56,7 @@ urlpatterns = [
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/search", include("search.api.urls")),
+    path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import Count, Q, QuerySet
 from django_stubs_ext import WithAnnotations
@@ -18,7 +18,10 @@ class Counts(TypedDict):
     unseen: int
 
 
-Counted = WithAnnotations[SavedSearch, Counts]
+if TYPE_CHECKING:
+    Counted = WithAnnotations[SavedSearch, Counts]
+else:  # only the plugin of mypy can make the class
+    Counted = SavedSearch
 
 
 def saved_searches(user: User) -> QuerySet[Counted]:

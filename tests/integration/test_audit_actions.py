@@ -71,6 +71,7 @@ COMMANDS = {
     "events": "tasks.replayed",
     "import_export": "import.started",
     "local": "stops the database",
+    "mcp": "question.asked",
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
@@ -84,6 +85,7 @@ COMMANDS = {
 WRITING_VIEWS = {
     "AskView": "question.asked",
     "CleanupView": "cleanup.started",
+    "McpView": "question.asked",
     "QuotaCheckView": READS,
     "SavedSearchView": "saved_search.changed",
     "SavedSearchesView": "saved_search.saved",

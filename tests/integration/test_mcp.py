@@ -1,6 +1,7 @@
 """The archive through the SDK's own client: five tools, bound to whoever asks, that write nothing."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from accounts.rate_limits.rate import Rates, parse
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from tests import factories as make
+from tests.acceptance.product import Product
+from tests.processes import ROOT
 from tests.tokens import token_of
 
 mcp = pytest.importorskip("mcp", reason="requirements/mcp.txt is an extra")
@@ -259,3 +262,28 @@ def test_the_client_of_the_sdk_over_http(live_server, channel, anna):
 
     assert names == TOOLS
     assert len(found["hits"]) == 1
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_the_command_speaks_over_stdin_and_stdout_for_a_user(channel, anna, tmp_path):
+    write(channel, "снег")
+    write(make.channel(), "снег")
+    command = mcp.StdioServerParameters(
+        command=sys.executable,
+        args=[str(ROOT / "manage.py"), "mcp", "--as", anna.username],
+        env=Product(tmp_path).environment,
+        cwd=str(ROOT),
+    )
+
+    async def asked():
+        async with mcp.Client(command) as client:
+            names = {tool.name for tool in (await client.list_tools()).tools}
+            result = await client.call_tool("search", {"query": "снег"})
+            return names, json.loads(result.content[0].text)
+
+    names, found = async_to_sync(asked)()
+
+    assert names == TOOLS
+    assert len(found["hits"]) == 1
+    assert "SEARCH_ENCODER is none" in found["degraded"][0]

@@ -31,6 +31,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/mcp": API,  # shows what the tools of tests/integration/test_mcp.py show
     "api/v1/search": API,
     "api/v1/search/ask": API,
     "api/v1/search/saved": API,

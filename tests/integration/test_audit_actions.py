@@ -75,7 +75,9 @@ COMMANDS = {
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
+    "rebuild_index": "changes no rows of people",
     "saved_search": "saved_search.saved",
+    "search": READS,
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
     "verify_storage": "repair.started",
@@ -92,7 +94,9 @@ WRITING_VIEWS = {
     "SeenView": "says what of the own has been seen",
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
-ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}
+ROOMS = {
+    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+}  # fmt: skip
 
 
 @pytest.fixture

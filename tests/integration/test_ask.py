@@ -236,6 +236,14 @@ class TestOnlyPassages:
         assert asked(channel).reason is Reason.PAUSED
         assert gigachat.stats()["answers"] == 0
 
+    def test_a_half_open_breaker_is_closed_by_an_answer(self, channel, gigachat):
+        write(channel, "Снег выпал")
+        earlier = timezone.now() - timezone.timedelta(minutes=5)
+        ProviderHealth.objects.create(provider="gigachat", open_until=earlier, failures=9)
+
+        assert asked(channel).status is Status.ANSWERED
+        assert ProviderHealth.objects.get().open_until is None
+
     @pytest.mark.parametrize(
         ("fault", "reason", "lost"),
         [

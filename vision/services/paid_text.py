@@ -64,15 +64,20 @@ def write_text(provider: TextProvider, request: TextRequest, tenant: Tenant) -> 
         _correct(provider, tenant, None, assumed=reserved, now=now)
         raise
     _correct(provider, tenant, written.usage, assumed=reserved, now=now)
+    circuit_breaker.succeeded(provider.name)
     return written
 
 
 def _check_provider(provider: TextProvider, *, now: datetime) -> None:
-    """Ask nobody who is paused or whose breaker is open; no probe is made by this."""
+    """
+    Ask nobody who is paused, or whose breaker is open.
+
+    Half open it may be asked: an archive without waiting pictures has nobody else who would probe.
+    """
     row = ProviderHealth.objects.filter(provider=provider.name).first()
     if row and row.paused_until and row.paused_until > now:
         raise NotAsked(row.pause_reason or "paused")
-    if circuit_breaker.state(row, now=now) in {"open", "half_open"}:
+    if circuit_breaker.state(row, now=now) == "open":
         raise NotAsked(circuit_breaker.CIRCUIT_OPEN)
 
 

@@ -609,7 +609,7 @@ class TestCommand:
 
         with pytest.raises(CommandError, match="--as"):
             run("list", user=None)
-        with pytest.raises(CommandError, match="no saved search"):
+        with pytest.raises(CommandError, match=str(foreign.pk)):
             run("delete", str(foreign.pk))
         with pytest.raises(CommandError):
             run("add", "и")

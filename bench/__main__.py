@@ -20,6 +20,7 @@ BENCHES = (
     "ocr",
     "quota",
     "relevance",
+    "saved",
     "scrape",
     "vision",
 )  # fmt: skip

@@ -11,8 +11,9 @@ import pptx
 import xlsxwriter
 from PIL import Image, ImageDraw, ImageFont
 
-PDF, DOCX = "application/pdf", (
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PDF, DOCX = (
+    "application/pdf",
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
 )
 
 
@@ -93,7 +94,9 @@ def scan(*pages: str) -> bytes:
     pictures = []
     for text in pages:
         picture = Image.new("L", (1240, 1754), "white")
-        ImageDraw.Draw(picture).multiline_text((120, 200), text, fill="black", font=font, spacing=24)
+        ImageDraw.Draw(picture).multiline_text(
+            (120, 200), text, fill="black", font=font, spacing=24
+        )
         pictures.append(picture)
     out = io.BytesIO()
     pictures[0].save(out, "PDF", resolution=150, save_all=True, append_images=pictures[1:])

@@ -9,7 +9,16 @@ from vision.documents.findings import Refusal, Refused
 
 HEAD: Final = 1024
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_NOT_READ: Final = (b"{\\rtf", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"MZ", b"\x7fELF", b"BZh", b"\xfd7zXZ")
+_NOT_READ: Final = (
+    b"{\\rtf",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"MZ",
+    b"\x7fELF",
+    b"BZh",
+    b"\xfd7zXZ",
+)
 _MOST_ENTRIES: Final = 10_000
 
 

@@ -78,9 +78,7 @@ def _has_picture(page: Any) -> bool:
     return any(True for _ in page.get_objects(filter=kinds, max_depth=2))
 
 
-def _draw(
-    document: pdfium.PdfDocument, numbers: list[int], folder: Path, output: Output
-) -> None:
+def _draw(document: pdfium.PdfDocument, numbers: list[int], folder: Path, output: Output) -> None:
     if len(numbers) > output.limits.ocr_pages:
         output.cut(Cut.SCANS)
     for number, name in _drawn(document, numbers[: output.limits.ocr_pages], folder):

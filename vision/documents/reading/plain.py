@@ -15,7 +15,9 @@ from vision.documents.reading.office import CELLS
 from vision.documents.reading.output import Output
 
 _HEAD: Final = 4096
-_HTML: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML: Final = re.compile(
+    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
 _DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
 _DELIMITERS: Final = "\t;,|"

@@ -151,9 +151,7 @@ def with_parts(archive: bytes, parts: Mapping[str, bytes]) -> bytes:
 
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_LAUGHS = "".join(
-    f'<!ENTITY l{n} "{("&l%d;" % (n - 1)) * 10 if n else "laughs "}">' for n in range(9)
-)
+_LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "laughs "}">' for n in range(9))
 
 
 def word_of_entities(kind: str) -> bytes:

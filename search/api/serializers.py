@@ -49,7 +49,7 @@ class FileHitSerializer(serializers.Serializer[FileHit]):
     media_id = serializers.UUIDField()
     name = serializers.CharField(help_text="as the post names the file, or empty")
     page = serializers.IntegerField(allow_null=True, help_text="null: the format has no pages")
-    label = serializers.CharField(help_text="name of the sheet, or empty")
+    sheet = serializers.CharField(source="label", help_text="name of the sheet, or empty")
 
 
 class HitSerializer(serializers.Serializer[Shown]):

@@ -28,7 +28,13 @@ _TYPES = (
 )
 _VECTOR = " || ".join(
     f"setweight(to_tsvector('russian', {column}), '{weight}')"
-    for column, weight in (("words", "A"), ("caption", "B"), ("pictures", "C"), ("others", "D"), ("files", "C"))
+    for column, weight in (
+        ("words", "A"),
+        ("caption", "B"),
+        ("pictures", "C"),
+        ("others", "D"),
+        ("files", "C"),
+    )
 )
 _CHANGED = " OR ".join(
     f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS[1:]

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from media.models import MediaRole, Post, PostMedia
 from search.fragments import Fragment
-from search.services.found_in_files import FileHit, found_in_files
 from search.services.find import Hit, Hits
+from search.services.found_in_files import FileHit, found_in_files
 from search.services.highlight import highlight
 
 _VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)

@@ -37,6 +37,7 @@ from tests.tokens import member, token_of
 from vision.admin.usage import STATES
 from vision.models import (
     CallCost,
+    DocumentText,
     PaidAnalysis,
     PictureDistinction,
     PictureHash,
@@ -115,6 +116,7 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     PostEnrichment: _post,
     ImportRun: lambda: make.import_run(problems=2),
     ImportProblem: lambda: make.import_run(problems=1),
+    DocumentText: make.document,
     PictureHash: make.near_duplicate,
     PictureDistinction: make.distinction,
     OutboxEvent: make.dead_letter,

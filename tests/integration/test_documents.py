@@ -100,7 +100,9 @@ def reads(monkeypatch):
 
 class TestOnePost:
     def test_a_pdf_is_read_page_by_page(self, read, apart):
-        post = read(made.pdf("On the first page is a beaver", "On the second page is a badger"), made.PDF)
+        post = read(
+            made.pdf("On the first page is a beaver", "On the second page is a badger"), made.PDF
+        )
 
         row = DocumentText.objects.get()
         assert (row.outcome, row.reason, row.format, row.pages) == (
@@ -166,7 +168,12 @@ class TestOnePost:
         ("body", "mime", "status", "reason"),
         [
             (made.ENCRYPTED_PDF, made.PDF, "error", "encrypted_document"),
-            (made.pdf("cut off somewhere in the middle")[:300], made.PDF, "error", "broken_document"),
+            (
+                made.pdf("cut off somewhere in the middle")[:300],
+                made.PDF,
+                "error",
+                "broken_document",
+            ),
             (b"PK\x05\x06" + bytes(18), "application/zip", "ok", "format_not_read"),
             (made.pdf(""), made.PDF, "ok", "document_without_text"),
         ],

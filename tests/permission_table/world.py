@@ -125,6 +125,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         make.enrichment(item.post)
     delivery, dead = (_about(maker, tenant) for maker in (make.delivery, make.dead_letter))
     run = make.import_run(owner=tenant, problems=2)
+    document = make.document(media=media[1], text=f"{word} in a document")
     rows: Rows = {
         "accounts.tenant": tenant,
         "media.channel": channel,
@@ -134,6 +135,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "media.importproblem": run.problems.first(),
         "albums.mediagroup": album,
         "vision.postenrichment": enrichment,
+        "vision.documenttext": document,
         "vision.picturehash": make.near_duplicate(owner=tenant),
         "vision.picturedistinction": make.distinction(owner=tenant),
         "vision.paidanalysis": _paid(tenant, media[1], post),

@@ -71,8 +71,8 @@ def read_documents_again(
 
 def _ask(model_admin: ModelAdmin[Any], request: HttpRequest, ids: list[UUID], ask: Any) -> None:
     if len(ids) > MOST:
-        text = _("More than %(most)d at a time are not possible.")
-        model_admin.message_user(request, text % {"most": MOST}, messages.ERROR)
+        too_many = _("More than %(most)d at a time are not possible.")
+        model_admin.message_user(request, too_many % {"most": MOST}, messages.ERROR)
         return
     try:
         count = ask(ids, now=timezone.now())

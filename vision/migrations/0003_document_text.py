@@ -6,96 +6,259 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('media', '0002_triggers'),
-        ('vision', '0002_triggers'),
+        ("media", "0002_triggers"),
+        ("vision", "0002_triggers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DocumentPage',
+            name="DocumentPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(verbose_name='position')),
-                ('page', models.PositiveIntegerField(blank=True, null=True, verbose_name='page')),
-                ('label', models.CharField(blank=True, default='', max_length=200, verbose_name='sheet')),
-                ('text', models.TextField(verbose_name='text')),
-                ('is_recognized', models.BooleanField(default=False, verbose_name='recognized by OCR')),
-                ('words', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector(models.Func(models.F('text'), models.Value('ёЁ'), models.Value('еЕ'), function='translate', output_field=models.TextField()), config='russian'), output_field=django.contrib.postgres.search.SearchVectorField())),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(verbose_name="position")),
+                ("page", models.PositiveIntegerField(blank=True, null=True, verbose_name="page")),
+                (
+                    "label",
+                    models.CharField(blank=True, default="", max_length=200, verbose_name="sheet"),
+                ),
+                ("text", models.TextField(verbose_name="text")),
+                (
+                    "is_recognized",
+                    models.BooleanField(default=False, verbose_name="recognized by OCR"),
+                ),
+                (
+                    "words",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector(
+                            models.Func(
+                                models.F("text"),
+                                models.Value("ёЁ"),
+                                models.Value("еЕ"),
+                                function="translate",
+                                output_field=models.TextField(),
+                            ),
+                            config="russian",
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'page of a document',
-                'verbose_name_plural': 'pages of documents',
-                'db_table': 'document_pages',
+                "verbose_name": "page of a document",
+                "verbose_name_plural": "pages of documents",
+                "db_table": "document_pages",
             },
         ),
         migrations.CreateModel(
-            name='DocumentText',
+            name="DocumentText",
             fields=[
-                ('media_object', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='document_text', serialize=False, to='media.mediaobject', verbose_name='media object')),
-                ('state', models.CharField(choices=[('requested', 'to be read'), ('claimed', 'being read'), ('done', 'done')], default='requested', max_length=16, verbose_name='state')),
-                ('outcome', models.CharField(blank=True, choices=[('', 'not known yet'), ('analyzed', 'read'), ('partial', 'read in part'), ('skipped', 'skipped'), ('failed', 'failed')], default='', max_length=16, verbose_name='outcome')),
-                ('reason', models.CharField(blank=True, default='', max_length=50, verbose_name='reason')),
-                ('details', models.CharField(blank=True, default='', max_length=200, verbose_name='details')),
-                ('format', models.CharField(blank=True, default='', max_length=16, verbose_name='format')),
-                ('pages', models.PositiveIntegerField(blank=True, help_text='of the file, or its slides or sheets', null=True, verbose_name='pages')),
-                ('pages_recognized', models.PositiveIntegerField(default=0, verbose_name='pages recognized by OCR')),
-                ('chars', models.PositiveIntegerField(default=0, verbose_name='characters read')),
-                ('text_hash', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('seconds', models.FloatField(blank=True, null=True, verbose_name='duration, s')),
-                ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read at')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('claim_id', models.UUIDField(blank=True, editable=False, null=True)),
-                ('claimed_by', models.UUIDField(blank=True, editable=False, null=True)),
-                ('claimed_until', models.DateTimeField(blank=True, null=True, verbose_name='in work until')),
+                (
+                    "media_object",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="document_text",
+                        serialize=False,
+                        to="media.mediaobject",
+                        verbose_name="media object",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "to be read"),
+                            ("claimed", "being read"),
+                            ("done", "done"),
+                        ],
+                        default="requested",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "not known yet"),
+                            ("analyzed", "read"),
+                            ("partial", "read in part"),
+                            ("skipped", "skipped"),
+                            ("failed", "failed"),
+                        ],
+                        default="",
+                        max_length=16,
+                        verbose_name="outcome",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, default="", max_length=50, verbose_name="reason"),
+                ),
+                (
+                    "details",
+                    models.CharField(
+                        blank=True, default="", max_length=200, verbose_name="details"
+                    ),
+                ),
+                (
+                    "format",
+                    models.CharField(blank=True, default="", max_length=16, verbose_name="format"),
+                ),
+                (
+                    "pages",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="of the file, or its slides or sheets",
+                        null=True,
+                        verbose_name="pages",
+                    ),
+                ),
+                (
+                    "pages_recognized",
+                    models.PositiveIntegerField(default=0, verbose_name="pages recognized by OCR"),
+                ),
+                ("chars", models.PositiveIntegerField(default=0, verbose_name="characters read")),
+                (
+                    "text_hash",
+                    models.CharField(blank=True, default="", editable=False, max_length=64),
+                ),
+                ("seconds", models.FloatField(blank=True, null=True, verbose_name="duration, s")),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="read at")),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("claim_id", models.UUIDField(blank=True, editable=False, null=True)),
+                ("claimed_by", models.UUIDField(blank=True, editable=False, null=True)),
+                (
+                    "claimed_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="in work until"),
+                ),
             ],
             options={
-                'verbose_name': 'text of a document',
-                'verbose_name_plural': 'texts of documents',
-                'db_table': 'document_texts',
+                "verbose_name": "text of a document",
+                "verbose_name_plural": "texts of documents",
+                "db_table": "document_texts",
             },
         ),
         migrations.RemoveConstraint(
-            model_name='postenrichment',
-            name='chk_enrichment_kind',
+            model_name="postenrichment",
+            name="chk_enrichment_kind",
         ),
         migrations.AlterField(
-            model_name='postenrichment',
-            name='kind',
-            field=models.CharField(choices=[('vision', 'vision'), ('vision_ocr', 'text recognition'), ('crawl', 'crawled pages'), ('tags', 'tags'), ('classify', 'classification'), ('general', 'general'), ('document_text', 'texts of documents')], max_length=16, verbose_name='kind'),
+            model_name="postenrichment",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("vision", "vision"),
+                    ("vision_ocr", "text recognition"),
+                    ("crawl", "crawled pages"),
+                    ("tags", "tags"),
+                    ("classify", "classification"),
+                    ("general", "general"),
+                    ("document_text", "texts of documents"),
+                ],
+                max_length=16,
+                verbose_name="kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='postenrichment',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['vision', 'vision_ocr', 'crawl', 'tags', 'classify', 'general', 'document_text'])), name='chk_enrichment_kind'),
+            model_name="postenrichment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            "vision",
+                            "vision_ocr",
+                            "crawl",
+                            "tags",
+                            "classify",
+                            "general",
+                            "document_text",
+                        ],
+                    )
+                ),
+                name="chk_enrichment_kind",
+            ),
         ),
         migrations.AddIndex(
-            model_name='documenttext',
-            index=models.Index(condition=models.Q(('state', 'claimed')), fields=['claimed_until'], name='document_text_in_work'),
+            model_name="documenttext",
+            index=models.Index(
+                condition=models.Q(("state", "claimed")),
+                fields=["claimed_until"],
+                name="document_text_in_work",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='documenttext',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'claimed', 'done'])), name='document_text_state_known'),
+            model_name="documenttext",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["requested", "claimed", "done"])),
+                name="document_text_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='documenttext',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'analyzed', 'partial', 'skipped', 'failed'])), name='document_text_outcome_known'),
+            model_name="documenttext",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("outcome__in", ["", "analyzed", "partial", "skipped", "failed"])
+                ),
+                name="document_text_outcome_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='documenttext',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('claim_id__isnull', False), ('claimed_by__isnull', False), ('claimed_until__isnull', False), ('state', 'claimed')), models.Q(models.Q(('state', 'claimed'), _negated=True), ('claim_id__isnull', True), ('claimed_by__isnull', True), ('claimed_until__isnull', True)), _connector='OR'), name='document_text_claim_is_whole'),
+            model_name="documenttext",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("claim_id__isnull", False),
+                        ("claimed_by__isnull", False),
+                        ("claimed_until__isnull", False),
+                        ("state", "claimed"),
+                    ),
+                    models.Q(
+                        models.Q(("state", "claimed"), _negated=True),
+                        ("claim_id__isnull", True),
+                        ("claimed_by__isnull", True),
+                        ("claimed_until__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="document_text_claim_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='documenttext',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(models.Q(('outcome', ''), _negated=True), ('read_at__isnull', False)), _connector='OR'), name='document_text_done_has_outcome'),
+            model_name="documenttext",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "done"), _negated=True),
+                    models.Q(models.Q(("outcome", ""), _negated=True), ("read_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="document_text_done_has_outcome",
+            ),
         ),
         migrations.AddField(
-            model_name='documentpage',
-            name='document',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='vision.documenttext', verbose_name='document'),
+            model_name="documentpage",
+            name="document",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="parts",
+                to="vision.documenttext",
+                verbose_name="document",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='documentpage',
-            constraint=models.UniqueConstraint(fields=('document', 'position'), name='document_page_once'),
+            model_name="documentpage",
+            constraint=models.UniqueConstraint(
+                fields=("document", "position"), name="document_page_once"
+            ),
         ),
     ]

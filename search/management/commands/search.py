@@ -118,7 +118,7 @@ def _file(found: FileHit) -> dict[str, Any]:
         "media_id": str(found.media_id),
         "name": found.name,
         "page": found.page,
-        "label": found.label,
+        "sheet": found.label,
     }
 
 

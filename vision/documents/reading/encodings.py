@@ -41,7 +41,7 @@ def _as_utf16(raw: bytes) -> str | None:
     """UTF-16 without a mark: of each pair, one byte is that of Latin or Cyrillic."""
     for order, high in (("utf-16-le", 1), ("utf-16-be", 0)):
         page = raw[high:_SAMPLE:2]
-        if page and sum(byte in {0, 4} for byte in page) > 0.8 * len(page):  # noqa: PLR2004
+        if page and sum(byte in {0, 4} for byte in page) > 0.8 * len(page):
             return raw[: len(raw) // 2 * 2].decode(order, "replace")
     return None
 

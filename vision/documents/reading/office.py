@@ -7,7 +7,9 @@ from typing import Any, Final
 import docx
 import pptx
 import python_calamine as calamine
+from docx.oxml import parse_xml
 from docx.oxml.ns import qn
+from pptx.oxml.ns import qn as slide_qn
 
 from vision.documents.findings import Cut, Refusal, Refused
 from vision.documents.reading.output import Output
@@ -30,7 +32,7 @@ def read_word(path: Path, output: Output) -> None:
 def _paragraphs_of_part(part: Any) -> Iterator[str]:
     root = getattr(part, "element", None)
     if root is None:  # python-docx knows no footnotes: the part is bytes
-        root = docx.oxml.parse_xml(part.blob)
+        root = parse_xml(part.blob)
     return _paragraphs(root)
 
 
@@ -74,8 +76,8 @@ def _of_slide(slide: Any) -> Iterator[str]:
     if slide.has_notes_slide:
         roots.append(slide.notes_slide.shapes.element)
     for root in roots:
-        for paragraph in root.iter(pptx.oxml.ns.qn("a:p")):
-            yield "".join(t.text or "" for t in paragraph.iter(pptx.oxml.ns.qn("a:t")))
+        for paragraph in root.iter(slide_qn("a:p")):
+            yield "".join(t.text or "" for t in paragraph.iter(slide_qn("a:t")))
 
 
 def read_tables(path: Path, output: Output) -> None:

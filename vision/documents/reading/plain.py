@@ -16,17 +16,23 @@ from vision.documents.reading.output import Output
 
 _HEAD: Final = 4096
 _HTML: Final = re.compile(
-    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+    r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
-_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.I)
+_CHARSET: Final = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE
+)
 _DELIMITERS: Final = "\t;,|"
 _LINES: Final = 20
 _UNSEEN: Final = frozenset({"script", "style", "noscript", "template", "svg", "head", "math"})
 _BLOCKS: Final = frozenset(
-    "address article aside blockquote br dd div dl dt fieldset figcaption figure footer form h1 h2 h3"
-    " h4 h5 h6 header hr li main nav ol p pre section table tbody td th tr ul title option".split()
-)
+    {
+        "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "fieldset",
+        "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr",
+        "li", "main", "nav", "ol", "option", "p", "pre", "section", "table", "tbody", "td", "th",
+        "title", "tr", "ul",
+    }
+)  # fmt: skip
 BYTES_PER_CHAR: Final = 40
 """Of HTML, with its scripts and pictures; of plain text four are the most."""
 

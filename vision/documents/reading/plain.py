@@ -48,7 +48,7 @@ def read(path: Path, output: Output) -> None:
         output.text(html_text(_by_its_charset(raw) or text))
     elif delimiter := delimiter_of(text[:_HEAD]):
         output.format("csv")
-        output.text("\n".join(_rows(text, delimiter)))
+        output.text(_table(text, delimiter))
     else:
         output.format("text")
         output.text(text)
@@ -109,7 +109,14 @@ def delimiter_of(head: str) -> str:
     return ""
 
 
+def _table(text: str, delimiter: str) -> str:
+    """The rows of a table; as it stands where only its beginning looked like one."""
+    try:
+        return "\n".join(_rows(text, delimiter))
+    except csv.Error:
+        return text
+
+
 def _rows(text: str, delimiter: str) -> Iterator[str]:
-    csv.field_size_limit(len(text) + 1)
     for row in csv.reader(io.StringIO(text), delimiter=delimiter):
         yield CELLS.join([cell.strip() for cell in row if cell.strip()])

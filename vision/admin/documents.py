@@ -28,8 +28,8 @@ from events.console import (
 from events.errors import DomainError
 from media.admin import MediaObjectAdmin, PostAdmin
 from media.models import MediaObject, Post, media_object_id
-from vision.models import DocumentText
-from vision.reasons import OUTCOMES, explain
+from vision.models import DocumentText, ReadingOutcome
+from vision.reasons import explain
 from vision.services import request_documents
 
 PERMISSION: Final = "vision.change_documenttext"
@@ -57,7 +57,7 @@ def _row(tenant_id: Any, decision: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_OUTCOMES: Final = OUTCOMES | {"analyzed": _("read"), "partial": _("read in part")}
+_OUTCOMES: Final = dict(ReadingOutcome.choices)
 
 
 @admin.action(description=_("Read the documents again"))

@@ -252,7 +252,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="parts",
                 to="vision.documenttext",
-                verbose_name="document",
+                verbose_name="text of a document",
             ),
         ),
         migrations.AddConstraint(

@@ -124,7 +124,7 @@ class DocumentPage(models.Model):
         on_delete=models.CASCADE,
         related_name="parts",
         db_index=False,  # the constraint has one
-        verbose_name=_("document"),
+        verbose_name=_("text of a document"),
     )
     position = models.PositiveIntegerField(_("position"))
     page = models.PositiveIntegerField(_("page"), null=True, blank=True)

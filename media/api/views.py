@@ -39,7 +39,9 @@ class PostsView(APIView):
 
     permission_classes = (IsMember,)
 
-    @extend_schema(parameters=[PostPageSerializer], responses=PostsSerializer)
+    @extend_schema(
+        operation_id="posts_list", parameters=[PostPageSerializer], responses=PostsSerializer
+    )
     def get(self, request: Request) -> Response:
         wanted = _wanted(request)
         cursor, size = wanted.pop("cursor", ""), wanted.pop("page_size")

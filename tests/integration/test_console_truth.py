@@ -329,7 +329,7 @@ def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
 
 PROPER = {"API", "GigaChat", "Tesseract", "OCR", "JSON", "Telegram"}
 NAMES = {
-    "actor", "channel", "error_code", "model", "provider", "queue", "subscriber", "tenant", "topic",
+    "actor", "channel", "error_code", "format", "model", "provider", "queue", "subscriber", "tenant", "topic",
 }  # fmt: skip
 """Filters by names, which commands and settings take as they are; a name has no translation."""
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")

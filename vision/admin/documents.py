@@ -19,6 +19,7 @@ from events.console import (
     EMPTY,
     ReadOnlyAdmin,
     ReadOnlyStack,
+    in_words,
     internal_link,
     page_of,
     rendered,
@@ -88,6 +89,10 @@ def _ask(model_admin: ModelAdmin[Any], request: HttpRequest, ids: list[UUID], as
     model_admin.message_user(request, text % {"count": count}, level)
 
 
+def _in_words(code: str) -> str:
+    return str(explain(code))
+
+
 class DocumentFields:
     """The displayed fields of a text, for its page and for the inline in the page of the file."""
 
@@ -135,7 +140,7 @@ class DocumentTextAdmin(DocumentFields, ReadOnlyAdmin[DocumentText]):
         "name", "result", "why", "format", "pages", "pages_recognized", "chars", "read",
     )  # fmt: skip
     list_display_links = ("name",)
-    list_filter = ("state", "outcome", "reason", "format")
+    list_filter = ("state", "outcome", ("reason", in_words(_in_words)), "format")
     search_fields = ("=media_object__file_sha256",)
     search_help_text = _("A SHA-256")
     ordering = ("-read_at", "media_object")

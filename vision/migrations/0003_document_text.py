@@ -226,7 +226,6 @@ class Migration(migrations.Migration):
                         models.Q(("state", "claimed"), _negated=True),
                         ("claim_id__isnull", True),
                         ("claimed_by__isnull", True),
-                        ("claimed_until__isnull", True),
                     ),
                     _connector="OR",
                 ),

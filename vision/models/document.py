@@ -86,10 +86,7 @@ class DocumentText(models.Model):
                     claimed_by__isnull=False,
                     claimed_until__isnull=False,
                 )
-                | (
-                    ~Q(state="claimed")
-                    & Q(claim_id__isnull=True, claimed_by__isnull=True, claimed_until__isnull=True)
-                ),
+                | (~Q(state="claimed") & Q(claim_id__isnull=True, claimed_by__isnull=True)),
                 name="document_text_claim_is_whole",
             ),
             models.CheckConstraint(

@@ -14,6 +14,7 @@ from media.models import Post
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from tests import factories as make
+from tests.plans import plan_with_one_index
 from tests.tokens import member, token_of
 
 pytestmark = pytest.mark.django_db
@@ -292,3 +293,22 @@ def test_the_description_of_the_api_has_the_members_of_rooms_above(viewer):
     assert {p["name"] for p in parameters} == {
         "channel_id", "tenant_id", "since", "until", "has", "cursor", "page_size",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "index"), [("channel", "idx_posts_channel"), ("tenant", "idx_posts_tenant")]
+)
+def test_a_page_is_read_from_an_index_in_its_order(channel, column, index):
+    make.post(of=channel)
+    statement = (
+        f"SELECT id FROM posts WHERE {column}_id = %s AND posted_at <= %s"  # noqa: S608 - a column of ours
+        " AND (posted_at < %s OR id < %s) ORDER BY posted_at DESC, id DESC LIMIT 51"
+    )
+    owner = channel.pk if column == "channel" else channel.tenant_id
+
+    plan = plan_with_one_index(
+        statement, owner, make.NOW, make.NOW, channel.pk, table="posts", index=index
+    )
+    assert f"using {index}" in plan
+    assert "Sort" not in plan
+    assert f"Index Cond: (({column}_id" in plan

@@ -19,8 +19,8 @@ from vision.documents.findings import Refusal
 from vision.documents.result import DocumentResult, refused
 from vision.models import DocumentPage, DocumentText, ReadingState
 
-LEASE: Final = timedelta(minutes=20)
-"""Longer than reading and recognition may take together, the last page included."""
+LEASE: Final = timedelta(minutes=30)
+"""Longer than the most that can be configured: reading 5 minutes, recognition 10, its last page 10."""
 SOON: Final = timedelta(seconds=5)
 MOST_ATTEMPTS: Final = 4
 

@@ -42,9 +42,8 @@ def _paragraphs(root: Any) -> Iterator[str]:
 
 
 def _runs(paragraph: Any) -> Iterator[str]:
-    texts = {qn("w:t"), qn("w:delText")}
     for element in paragraph.iter():
-        if element.tag in texts:
+        if element.tag == qn("w:t"):  # and not w:delText, which its author has deleted
             yield element.text or ""
         elif element.tag in {qn("w:tab"), qn("w:br"), qn("w:cr")}:
             yield " "

@@ -10,7 +10,10 @@ from media.models import Post
 from search.services.shown import Shown
 
 CHARS: Final = 1000
-"""Of a post; a longer one is shown from its beginning, and around the words that were found."""
+"""
+Of a post; a longer one is shown from its beginning, and around the words that were found. Where those
+are in a document, that part of it is shown as well.
+"""
 _APART: Final = " … "
 
 
@@ -56,9 +59,12 @@ def _text(hit: Shown) -> str:
     post, fragment = hit.post, hit.fragment
     whole = "\n".join(filter(None, (post.content.strip(), post.picture_words.strip())))
     whole = whole or post.other_words.strip()
+    around = fragment.text.strip()
+    if hit.file is not None:  # found in a document of the post, whose text is not in the post's
+        head = whole[: CHARS - len(around)].rstrip()
+        return f"{head}{_APART}{around}" if head else around
     if len(whole) <= CHARS:
         return whole
-    around = fragment.text.strip()
     if not fragment.cut_before or around in whole[:CHARS]:
         return whole[:CHARS].rstrip() + _APART.rstrip()
     head = whole[: CHARS - len(around)].rstrip()

@@ -27,12 +27,21 @@ FIELDS_THAT_NAME_ROWS = {
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
     "AskSerializer.tenant_id": "ask",
+    "PostFilterSerializer.channel_id": "posts, files and channels",
+    "PostFilterSerializer.tenant_id": "posts, files and channels",
+    "PostPageSerializer.channel_id": "posts, files and channels",
+    "PostPageSerializer.tenant_id": "posts, files and channels",
+    "ChannelFilterSerializer.tenant_id": "posts, files and channels",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
     "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
+    "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
+    "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
+    "PostDocumentSerializer", "DecisionSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

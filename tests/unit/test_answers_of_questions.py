@@ -1,14 +1,22 @@
 """What of a model's answer is shown: whatever it was talked into, only what cites what it was given."""
 
 import time
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.models import Channel, Post
 from search.ask import prompt
 from search.ask.check import MOST_SENTENCES, check
+from search.ask.passages import passages_of
+from search.fragments import Fragment
+from search.services.find import Hit
+from search.services.found_in_files import FileHit
+from search.services.shown import Shown
 from tests.ask_passages import passage
+from tests.factories import NOW
 
 PASSAGES = {
     1: "Снег выпал 5 ноября, сообщает https://example.org/snow",
@@ -157,3 +165,27 @@ class TestWhatIsAsked:
 
         assert asked.count("<отрывок-m") == 1
         assert "[1]" not in asked
+
+
+class TestPassages:
+    def shown(self, text: str, around: str, *, in_file: bool = True) -> Shown:
+        post = Post(id=uuid.uuid4(), content=text, posted_at=NOW, channel=Channel(title="c"))
+        fragment = Fragment(around, cut_before=True)
+        file = FileHit(uuid.uuid4(), "report.pdf", 3, "", fragment) if in_file else None
+        return Shown(Hit(post.pk, 1.0), post, fragment, 1, file)
+
+    def test_what_was_found_in_a_document_is_shown_beside_the_text(self):
+        [one] = passages_of([self.shown("См. отчёт", "выручка выросла")], most=3)
+        [alone] = passages_of([self.shown("", "выручка выросла")], most=3)
+        [long] = passages_of([self.shown("я" * 5000, "выручка выросла")], most=3)
+
+        assert one.text == "См. отчёт … выручка выросла"
+        assert alone.text == "выручка выросла"
+        assert long.text.endswith("выручка выросла")
+        assert len(long.text) <= 1010
+
+    def test_a_long_text_is_shown_around_what_was_found(self):
+        [long] = passages_of([self.shown("я" * 5000, "снег", in_file=False)], most=3)
+
+        assert long.text.startswith("яяя")
+        assert long.text.endswith(" … снег")

@@ -42,7 +42,7 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
     except VectorsUnavailable:
         return "no vectors here"  # `rebuild_index` makes them once there is the extension
     except EncoderUnavailable as error:
-        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+        raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
 
 def _posts(events: Sequence[Event]) -> list[UUID]:

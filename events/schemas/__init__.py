@@ -4,6 +4,7 @@ from events.schemas.album_assembled_v1 import AlbumAssembledEventV1
 from events.schemas.albums_parsed_v1 import AlbumParsedEventV1
 from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
+from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
@@ -19,6 +20,7 @@ ALL: tuple[type[Event], ...] = (
     VisionAnalyzedEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    PostIndexedEventV1,
     DeadLetterEventV1,
 )
 
@@ -30,6 +32,7 @@ __all__ = [
     "DeadLetterEventV1",
     "Event",
     "MediaFile",
+    "PostIndexedEventV1",
     "PostParsedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",

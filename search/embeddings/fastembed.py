@@ -32,7 +32,9 @@ class FastEmbedEncoder(RequestedEncoder):
     def _request(self, texts: Sequence[str]) -> list[Vector]:
         with self._lock:
             model = self._loaded()
-            vectors = [vector.tolist() for vector in model.embed(list(texts), batch_size=len(texts))]
+            vectors = [
+                vector.tolist() for vector in model.embed(list(texts), batch_size=len(texts))
+            ]
         return vectors_of([{"embedding": v} for v in vectors], texts=len(texts))
 
     def _loaded(self) -> Any:
@@ -43,15 +45,21 @@ class FastEmbedEncoder(RequestedEncoder):
     def _load(self) -> Any:
         file = next((name for name in _FILES if (self._folder / name).is_file()), None)
         if file is None:
-            raise EncoderUnavailable(f"{self._folder} has no model.onnx: check SEARCH_FASTEMBED_FOLDER")
+            raise EncoderUnavailable(
+                f"{self._folder} has no model.onnx: check SEARCH_FASTEMBED_FOLDER"
+            )
         try:
             from fastembed import TextEmbedding  # noqa: PLC0415 - optional, and 200 MB
 
             return _made(TextEmbedding, self._folder, file, self._pooling)
         except ImportError as error:
-            raise EncoderUnavailable(f"SEARCH_ENCODER=fastembed needs the package: {_INSTALL}") from error
+            raise EncoderUnavailable(
+                f"SEARCH_ENCODER=fastembed needs the package: {_INSTALL}"
+            ) from error
         except (OSError, RuntimeError, ValueError) as error:
-            raise EncoderUnavailable(f"the model in {self._folder} cannot be loaded: {error}") from error
+            raise EncoderUnavailable(
+                f"the model in {self._folder} cannot be loaded: {error}"
+            ) from error
 
 
 def _made(kind: Any, folder: Path, file: str, pooling: str) -> Any:

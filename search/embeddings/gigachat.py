@@ -38,7 +38,12 @@ class GigaChatEncoder(RequestedEncoder):
             verify_ssl=given.verify_ssl,
             ca_bundle_file=given.ca_bundle_file,
         )
-        return GigaChatEmbeddings(connection, model=self.paid_model, setting="SEARCH_GIGACHAT_MODEL")
+        return GigaChatEmbeddings(
+            connection, model=self.paid_model, setting="SEARCH_GIGACHAT_MODEL"
+        )
+
+    def close(self) -> None:
+        self._embeddings.close()
 
     def _request(self, texts: Sequence[str]) -> list[Vector]:
         if not self._settings.configured:

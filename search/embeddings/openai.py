@@ -57,6 +57,9 @@ class OpenAiEncoder(RequestedEncoder):
             raise EncoderUnavailable(f"check SEARCH_OPENAI_URL: {odd}") from odd
         return client(policy, max_connections=4)
 
+    def close(self) -> None:
+        self._client.close()
+
     def _request(self, texts: Sequence[str]) -> list[Vector]:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         asked = {"model": self._model, "input": list(texts), "encoding_format": "float"}

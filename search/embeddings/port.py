@@ -19,6 +19,10 @@ class EncoderUnavailable(Exception):
         self.after = after
 
 
+class NothingLeft(EncoderUnavailable):
+    """Whoever pays has not enough left for this request; for a smaller one it may be."""
+
+
 class TextsRefused(EncoderUnavailable):
     """The encoder takes this request for wrong: for its texts, or for how it is configured."""
 

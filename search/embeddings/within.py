@@ -47,9 +47,7 @@ def query_vector(encoder: Encoder, text: str, *, seconds: float) -> Vector:
     return vector
 
 
-def _in_thread(
-    call: Callable[[], list[Vector]], state: _State, *, seconds: float
-) -> list[Vector]:
+def _in_thread(call: Callable[[], list[Vector]], state: _State, *, seconds: float) -> list[Vector]:
     with state.lock:
         if state.running >= MOST_HANGING:
             raise EncoderUnavailable("the encoder hangs")
@@ -60,7 +58,7 @@ def _in_thread(
     def work() -> None:
         try:
             outcome.append(context.run(call))
-        except Exception as error:  # raised again by whoever waits
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
             outcome.append(error)
         finally:
             with state.lock:

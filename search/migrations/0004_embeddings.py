@@ -12,7 +12,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="EmbeddingModel",
             fields=[
-                ("name", models.CharField(max_length=300, primary_key=True, serialize=False, verbose_name="model")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=300, primary_key=True, serialize=False, verbose_name="model"
+                    ),
+                ),
                 ("specification", models.JSONField(default=dict, verbose_name="settings")),
                 ("dimension", models.PositiveIntegerField(default=0, verbose_name="dimension")),
                 ("serves", models.BooleanField(default=False, verbose_name="serves")),
@@ -24,15 +29,26 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "models of the search",
                 "db_table": "search_models",
                 "constraints": [
-                    models.UniqueConstraint(condition=models.Q(("serves", True)), fields=("serves",), name="search_model_one_serves"),
-                    models.UniqueConstraint(condition=models.Q(("is_wanted", True)), fields=("is_wanted",), name="search_model_one_is_wanted"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("serves", True)),
+                        fields=("serves",),
+                        name="search_model_one_serves",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_wanted", True)),
+                        fields=("is_wanted",),
+                        name="search_model_one_is_wanted",
+                    ),
                 ],
             },
         ),
         migrations.CreateModel(
             name="WaitingPost",
             fields=[
-                ("post_id", models.UUIDField(primary_key=True, serialize=False, verbose_name="post")),
+                (
+                    "post_id",
+                    models.UUIDField(primary_key=True, serialize=False, verbose_name="post"),
+                ),
                 ("posted_at", models.DateTimeField(verbose_name="posted at")),
                 ("since", models.DateTimeField(verbose_name="waits since")),
                 (
@@ -51,7 +67,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "posts without vectors",
                 "db_table": "search_waiting_posts",
                 "indexes": [
-                    models.Index(fields=["-posted_at", "post_id"], name="idx_search_waiting_newest"),
+                    models.Index(
+                        fields=["-posted_at", "post_id"], name="idx_search_waiting_newest"
+                    ),
                     models.Index(fields=["tenant", "since"], name="idx_search_waiting_tenant"),
                     models.Index(fields=["since"], name="idx_search_waiting_since"),
                 ],

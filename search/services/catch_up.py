@@ -14,10 +14,12 @@ from events.subscriptions import registered
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.postgresql import kept_vectors, vector_table, waiting
-from search.services import models_in_use
 from search.services.index_meaning import index_meaning
+from search.services.meaning import models_in_use
 
 BATCH: Final = 50
+SECONDS: Final = 60.0
+"""Of a batch, for each of two models."""
 QUEUE: Final = "search_meaning"
 
 
@@ -56,9 +58,7 @@ def catch_up(*, clock: Callable[[], datetime], proceed: Callable[[], bool]) -> C
     return done
 
 
-def _encode(
-    done: CaughtUp, *, clock: Callable[[], datetime], proceed: Callable[[], bool]
-) -> None:
+def _encode(done: CaughtUp, *, clock: Callable[[], datetime], proceed: Callable[[], bool]) -> None:
     stuck: set[UUID] = set()
     while proceed():
         if _events_are_due(now=clock()):
@@ -68,7 +68,7 @@ def _encode(
         posts = [post_id for post_id in newest if post_id not in stuck]
         if not posts:
             return
-        index_meaning(posts)
+        index_meaning(posts, seconds=SECONDS)
         # Of these the text changed meanwhile; the event of that brings the other.
         still = waiting.still(posts)
         stuck |= still

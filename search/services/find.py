@@ -16,8 +16,9 @@ from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordH
 from search.index.postgresql.index import PostgresIndex
 from search.query.problems import Problem
 from search.query_terms import Filters, Query
-from search.services import asked, query_vector
-from search.services.query_vector import AskedVector
+from search.services import asked
+from search.services.meaning import query_vector
+from search.services.meaning.query_vector import AskedVector
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from search.embeddings import chosen
 from search.embeddings.port import Encoder, EncoderUnavailable
 from search.index.postgresql import kept_vectors, vector_table, waiting
 from search.models import EmbeddingModel
-from search.services import models_in_use
-from search.services.encode_posts import EncodedTexts, encode
+from search.services.meaning import models_in_use
+from search.services.meaning.encode_posts import EncodedTexts, encode
 from search.sources import IndexedPost
 
 logger = logging.getLogger(__name__)
@@ -23,38 +23,44 @@ logger = logging.getLogger(__name__)
 TURN = "search.vectors"
 
 
-def index_meaning(post_ids: Sequence[UUID]) -> int:
+def index_meaning(post_ids: Sequence[UUID], *, seconds: float | None = None) -> int:
     """
     Give these posts the vectors of their present texts; returns how many texts were encoded.
 
     Encoding takes the time, so no transaction is open meanwhile. Afterwards a vector is written
     only if the text is still the one that was encoded: the event of a later edit brings the other.
     While another model serves, its vectors are kept up to date as well, as far as it answers.
-    Raises VectorsUnavailable, and EncoderUnavailable when what was encoded before is written.
+    Each model is given `seconds` at most, where that is given. Raises VectorsUnavailable, and
+    EncoderUnavailable when what was encoded before is written.
     """
     vector_table.require()
     wanted, now = chosen.encoder(), timezone.now()
     models_in_use.adopt_first(wanted, now=now)
-    done = _bring_up(post_ids, wanted, now=now)
+    done = _bring_up(post_ids, wanted, now=now, seconds=seconds)
     if (old := models_in_use.predecessor_of(wanted)) is not None:
-        _bring_up_former(post_ids, old, now=now)
+        _bring_up_former(post_ids, old, now=now, seconds=seconds)
     if done.failure is not None:
         raise done.failure
     return done.encoded
 
 
-def _bring_up(post_ids: Sequence[UUID], encoder: Encoder, *, now: datetime) -> EncodedTexts:
+def _bring_up(
+    post_ids: Sequence[UUID], encoder: Encoder, *, now: datetime, seconds: float | None
+) -> EncodedTexts:
     without = _without_vector(post_ids, encoder.name)
-    done = encode(without, encoder, now=now)
+    done = encode(without, encoder, now=now, seconds=seconds)
     hashes = {one.post.pk: one.document.text_hash for one in without}
     _write(post_ids, hashes, done.vectors, encoder.name)
     return done
 
 
-def _bring_up_former(post_ids: Sequence[UUID], old: EmbeddingModel, *, now: datetime) -> None:
+def _bring_up_former(
+    post_ids: Sequence[UUID], old: EmbeddingModel, *, now: datetime, seconds: float | None
+) -> None:
     """Nobody finds a post by a text that it had, so a vector that cannot be renewed is removed."""
     try:
-        failure = _bring_up(post_ids, chosen.former(old.name, old.specification), now=now).failure
+        encoder = chosen.former(old.name, old.specification)
+        failure = _bring_up(post_ids, encoder, now=now, seconds=seconds).failure
     except EncoderUnavailable as error:
         failure = error
     if failure is not None:

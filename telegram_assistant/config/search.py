@@ -45,7 +45,7 @@ class Search(BaseSettings):
 
     @model_validator(mode="after")
     def _encoder_is_whole(self) -> "Search":
-        needed = {
+        needed: dict[str, dict[str, Any]] = {
             "openai": {
                 "SEARCH_OPENAI_URL": self.openai_url,
                 "SEARCH_OPENAI_MODEL": self.openai_model,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -66,7 +67,7 @@ def oldest_age() -> float:
     return max(0.0, (timezone.now() - since).total_seconds()) if since else 0.0
 
 
-def _add(which: str, model: str, *, now: datetime, **parameters: object) -> None:
-    values = {"now": now, "model": model, "no_text": NO_TEXT, **parameters}
+def _add(which: str, model: str, *, now: datetime, **parameters: Any) -> None:
+    values: dict[str, Any] = {"now": now, "model": model, "no_text": NO_TEXT, **parameters}
     with connection.cursor() as cursor:
         cursor.execute(_ADD.format(which=which), values)

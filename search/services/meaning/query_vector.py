@@ -8,12 +8,13 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from search import metrics
 from search.embeddings import chosen, paying
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
 from search.embeddings.requested import RequestedEncoder
 from search.embeddings.within import query_vector
 from search.index.postgresql import kept_vectors, vector_table
-from search.services import models_in_use, payers
+from search.services.meaning import models_in_use, payers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ def _paid(encoder: Encoder, text: str, tenants: Sequence[UUID]) -> Vector:
 
 
 def _in_time(encoder: Encoder, text: str) -> Vector:
-    vector = query_vector(encoder, text, seconds=settings.SEARCH.query_timeout_sec)
+    try:
+        vector = query_vector(encoder, text, seconds=settings.SEARCH.query_timeout_sec)
+    except EncoderUnavailable:
+        metrics.FAILURES.labels("query").inc()
+        raise
     models_in_use.check_dimension(encoder.name, len(vector))
     return vector

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from accounts.models import Tenant
 from events.errors import RetryLater
-from search.embeddings.port import EncoderUnavailable
+from search.embeddings.port import EncoderUnavailable, NothingLeft
 from vision.services.paid_texts import Bill, TokensRefused, paid_texts
 
-PATIENCE: Final = timedelta(minutes=2)
+PATIENCE: Final = timedelta(minutes=1)
 """How long posts wait for a place among the provider's calls."""
 PATIENCE_OF_QUERIES: Final = timedelta(seconds=1)
 MOST_ASKED: Final = 5
@@ -37,6 +37,8 @@ class TenantPays:
                         patience=PATIENCE,
                     )
                 )
+            except TokensRefused as refused:
+                raise NothingLeft(str(refused), after=refused.after) from refused
             except RetryLater as wait:
                 raise EncoderUnavailable(str(wait), after=wait.after) from wait
             yield bill
@@ -72,9 +74,7 @@ def _first_bill(stack: ExitStack, tenants: Sequence[UUID], text: str, *, model: 
     rows = Tenant.objects.filter(pk__in=list(tenants)).order_by("pk")[:MOST_ASKED]
     refusal: Any = "no tenant is searched"
     for tenant in rows:
-        paid = paid_texts(
-            tenant, [text], model=model, is_recent=True, patience=PATIENCE_OF_QUERIES
-        )
+        paid = paid_texts(tenant, [text], model=model, is_recent=True, patience=PATIENCE_OF_QUERIES)
         try:
             return stack.enter_context(paid)
         except TokensRefused as refused:

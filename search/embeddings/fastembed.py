@@ -27,7 +27,12 @@ class FastEmbedEncoder(RequestedEncoder):
     def __init__(self, *, folder: Path, pooling: str, how: Preparation) -> None:
         super().__init__(kind="fastembed", model=f"{folder.name}:{pooling}", how=how)
         self._folder, self._pooling = folder, pooling
-        self._lock, self._pid, self._model = Lock(), 0, None
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Also in a child: a lock that another thread of the parent held would never be free."""
+        self._lock, self._model = Lock(), None
 
     def _request(self, texts: Sequence[str]) -> list[Vector]:
         with self._lock:
@@ -38,8 +43,8 @@ class FastEmbedEncoder(RequestedEncoder):
         return vectors_of([{"embedding": v} for v in vectors], texts=len(texts))
 
     def _loaded(self) -> Any:
-        if self._pid != os.getpid():
-            self._model, self._pid = self._load(), os.getpid()
+        if self._model is None:
+            self._model = self._load()
         return self._model
 
     def _load(self) -> Any:

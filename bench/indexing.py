@@ -72,7 +72,9 @@ def _with_vectors() -> report.Figure:
 
     turns = in_turn(indexed, alone, rounds=ROUNDS)
     ours, encoder = turns.seconds
-    print(f"   {BATCH / ours:.1f} posts/s with vectors, the encoder alone {BATCH / encoder:.1f} texts/s")
+    print(
+        f"   {BATCH / ours:.1f} posts/s with vectors, the encoder alone {BATCH / encoder:.1f} texts/s"
+    )
     return report.Figure(
         "indexing: posts/s with vectors against the encoder alone", 1 / turns.ratio, at_least=0.8
     )
@@ -98,7 +100,9 @@ def _rebuilt(number: int) -> report.Figure:
             called += 1
         started = time.perf_counter()
     rates = done / spent["rebuild"], called / spent["single"]
-    print(f"   rebuild {rates[0]:.0f} posts/s by words ({done}), one by one {rates[1]:.0f} ({called})")
+    print(
+        f"   rebuild {rates[0]:.0f} posts/s by words ({done}), one by one {rates[1]:.0f} ({called})"
+    )
     return report.Figure(
         "indexing: rebuild in batches against one call per post", rates[0] / rates[1], at_least=10
     )

@@ -6,9 +6,12 @@ from accounts import tenants
 from events import health
 from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
+from events.postgresql import advisory_locks
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import RequestedEncoder
+from search.services import catch_up, index_meaning, index_words
+from search.services.meaning import models_in_use
 from search.services.meaning.query_vector import encoded
 from search.services.status import status
 
@@ -19,6 +22,9 @@ ENCODER_REMEDY = "check SEARCH_ENCODER and what it needs; see docs/search.md"
 
 
 def register() -> None:
+    advisory_locks.register_names(
+        lambda: (index_words.TURN, index_meaning.TURN, models_in_use.TURN, catch_up.TURN)
+    )
     needs = postgresql.CHECK
     health.register(
         "search", index_follows, scope=Scope.DETAILED, remedy=postgresql.REMEDY, needs=needs

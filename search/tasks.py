@@ -6,9 +6,8 @@ from typing import Any, Final
 from django.utils import timezone
 
 from events.postgresql.advisory_locks import try_held
-from search.services.catch_up import catch_up
+from search.services.catch_up import TURN, catch_up
 
-TURN: Final = "search.catch_up"
 SECONDS: Final = 40.0
 """Scheduled each minute: what is not done is done a minute later."""
 

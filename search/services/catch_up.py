@@ -17,6 +17,7 @@ from search.index.postgresql import kept_vectors, vector_table, waiting
 from search.services.index_meaning import index_meaning
 from search.services.meaning import models_in_use
 
+TURN: Final = "search.catch_up"
 BATCH: Final = 50
 SECONDS: Final = 60.0
 """Of a batch, for each of two models."""
@@ -53,7 +54,7 @@ def catch_up(*, clock: Callable[[], datetime], proceed: Callable[[], bool]) -> C
     except EncoderUnavailable as error:
         done.ended = str(error)
     done.serves = models_in_use.change_over()
-    done.retired = models_in_use.retire()
+    done.retired = models_in_use.retire(proceed)
     done.pruned = kept_vectors.prune(most=settings.SEARCH.kept_vectors)
     return done
 

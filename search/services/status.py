@@ -57,6 +57,7 @@ def lags() -> Iterator[Lag]:
                 yield Lag(tenant_id, index, min(posts, COUNTED), max(0.0, seconds))
 
 
+MOST_COUNTED: Final = 100_000
 LATE: Final = timedelta(hours=1)
 """A post that has waited longer is a fault: nothing that works takes as long."""
 
@@ -66,7 +67,7 @@ class Status:
     """
     `encoder` is that of the settings, `serves` the model whose vectors queries are compared with.
 
-    `waiting` counts the posts without a vector of the wanted model. `no_meaning` says why nothing is
+    `waiting` counts the posts without a vector of the wanted model, up to `MOST_COUNTED`. `no_meaning` says why nothing is
     found by meaning, empty where that works as far as the database tells.
     """
 
@@ -101,7 +102,7 @@ def status() -> Status:
     return Status(
         encoder=chosen.encoder().name,
         serves=serving.name if serving else "",
-        waiting=WaitingPost.objects.count(),
+        waiting=WaitingPost.objects.all()[:MOST_COUNTED].count(),
         no_meaning=_no_meaning(),
         lags=tuple(lags()),
     )

@@ -17,7 +17,7 @@ from media.models import Post
 from search import handlers, tasks
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
-from search.embeddings.port import EncoderUnavailable
+from search.embeddings.port import EncoderUnavailable, NothingLeft
 from search.gauges import SearchCollector
 from search.index.postgresql import kept_vectors, vector_table
 from search.models import EmbeddingModel, SearchDocument, WaitingPost
@@ -553,9 +553,9 @@ class TestPaid:
 
     def test_the_budget_is_never_exceeded_and_says_so(self, channel, gigachat, settings):
         self.limit(settings, 300)
-        posts = [make.post(of=channel, content=f"текст номер {n} " * 3) for n in range(40)]
+        posts = [make.post(of=channel, content=f"текст номер {n} " * 3) for n in range(16)]
         words(*posts)
-        for _ in range(3):
+        for _ in range(2):
             with pytest.raises(EncoderUnavailable, match="daily_limit"):
                 index_meaning([post.pk for post in posts])
 
@@ -568,7 +568,11 @@ class TestPaid:
         self.limit(settings, 900)
         posts = [make.post(of=channel, content=f"{uuid4()} текст") for n in range(24)]
         words(*posts)
-        together(*[lambda part=posts[n::4]: index_meaning([p.pk for p in part]) for n in range(4)])
+        raised = together(
+            *[lambda part=posts[n::4]: index_meaning([p.pk for p in part]) for n in range(4)]
+        )
+
+        assert {type(error) for error in raised} <= {EncoderUnavailable, NothingLeft}
 
         assert self.spent()[0][0] <= 900
         assert self.spent()[0][0] == gigachat.state.stats()["tokens"]["embedding_tokens"]

@@ -1,8 +1,9 @@
 """Encoders of other programs: whatever they answer becomes right vectors, or a reason in words."""
 
+import json
 import math
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -326,6 +327,58 @@ class TestAFolder:
 
         with pytest.raises(EncoderUnavailable, match=r"pip install -r requirements/fastembed\.txt"):
             encoder.encode_queries(["кот"])
+
+
+TINY = (
+    "CAg68wQKLQoFdGFibGUKCWlucHV0X2lkcxIRbGFzdF9oaWRkZW5fc3RhdGUiBkdhdGhlchIBZyrQAwgHCBAQAUIFdGFibGVK"
+    "wANsvwA+f0YHvr3yIz/f1dY9oSEJv/0iuT556aY/5nNyP/4nNL9V+aG/6o4fv25FKT1OzRTA7ApgvgN6n7/gdTu/j1QLvxjy"
+    "ob49wdI+FHGFP5eeA75G6K4/M0oqvyH5sz7SSWc/hYnAPfhVPr8y9mu/ClvqvtV6YT4rO4G/HzJWvuILI77bdAo/ms9bPmnz"
+    "tT5QYSe/cLkEvp6ySD/AKL8/Dymhv0HIwT+lRaw/BgRIP7pmhz5+uqC+bKC6P7/p+j/5m+Y/UlWoP5H6tj4vqpq/+vORu74O"
+    "KD8H6aS/cE3KPhgX3D7bLzI/LZGXv1dlKb9xdN++EryVv5uj3j8D6P2+tW6oPp9jhL49r8o/lwGpP2YjIj9OBg3AVRxVPQ8G"
+    "Lz/QgYA/KC8ev6s36T/iA6m/51kpv3Bfbz9+7Ug9MycAQC0LQT4CGSK/AVDBvq2qi78Gi6O/pmIhP0jHFD8atKU/2C1Bv6w0"
+    "2D97JJO+NobJPxuW3b6iSDy/vcd/PqgGhD/iCyO+23QKP5rPWz5p87U+UGEnv3C5BL6eskg/wCi/Pw8pob9ByME/pUWsPwYE"
+    "SD+6Zoc+frqgvmyguj+/6fo/Wh0KCWlucHV0X2lkcxIQCg4IBxIKCgMSAWIKAxIBc1oiCg5hdHRlbnRpb25fbWFzaxIQCg4I"
+    "BxIKCgMSAWIKAxIBc2IpChFsYXN0X2hpZGRlbl9zdGF0ZRIUChIIARIOCgMSAWIKAxIBcwoCCBBCBAoAEBE="
+)
+"""A model of ONNX that looks up 16 numbers for each of seven words; cat and кошка have the same."""
+WORDS = ("[PAD]", "[UNK]", "кошка", "спит", "погода", "море", "cat")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The model as a folder."""
+    tokenizer = {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
+        "normalizer": None, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "WordLevel", "vocab": {word: n for n, word in enumerate(WORDS)},
+            "unk_token": "[UNK]",
+        },
+    }  # fmt: skip
+    files = {
+        "tokenizer.json": tokenizer,
+        "config.json": {"pad_token_id": 0},
+        "tokenizer_config.json": {"model_max_length": 128, "pad_token": "[PAD]"},
+        "special_tokens_map.json": {"pad_token": "[PAD]"},
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    (tmp_path / "model.onnx").write_bytes(b64decode(TINY))
+    return tmp_path
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_folder_is_run_by_fastembed(folder, pooling):
+    """Where requirements/fastembed.txt is installed."""
+    pytest.importorskip("fastembed", reason="SKIPPED LOUDLY: fastembed is not installed")
+    encoder = FastEmbedEncoder(folder=folder, pooling=pooling, how=HOW)
+
+    cat, same, *_ = vectors = encoder.encode_passages(["cat", "кошка", "погода море", "", "спит"])
+
+    assert encoder.dimension == 16
+    assert cat == pytest.approx(same)
+    assert all(math.hypot(*vector) == pytest.approx(1) for vector in vectors)
 
 
 class TestWithinItsTime:

@@ -6,6 +6,7 @@ given one when the model was chosen; until then its predecessor does, whose vect
 that. What new posts wait for has no part in it: both models' posts wait alike.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ from search.index.postgresql import vector_table, waiting
 from search.models import EmbeddingModel
 
 TURN: Final = "search.models"
-REMOVED_AT_ONCE: Final = 5_000
+REMOVED_AT_ONCE: Final = 20_000
 
 
 def adopt(encoder: Encoder, *, now: datetime) -> EmbeddingModel:
@@ -92,11 +93,17 @@ def change_over() -> str:
         return wanted.name
 
 
-def retire() -> int:
-    """Remove some vectors of models that neither serve nor are wanted; returns how many models went."""
+def retire(proceed: Callable[[], bool]) -> int:
+    """
+    Remove the vectors of models that neither serve nor are wanted, while `proceed` says so.
+
+    Returns how many models are gone; what is left of others is removed by the next call.
+    """
     gone = 0
     for row in EmbeddingModel.objects.filter(serves=False, is_wanted=False):
-        if vector_table.drop_model(row.name, most=REMOVED_AT_ONCE):
-            row.delete()
-            gone += 1
+        while not vector_table.drop_model(row.name, most=REMOVED_AT_ONCE):
+            if not proceed():
+                return gone
+        row.delete()
+        gone += 1
     return gone

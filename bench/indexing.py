@@ -2,7 +2,7 @@
 `python -m bench.indexing`: how fast posts get into the index, and how much the index costs of that.
 
 The posts are those of ../shared/data/search. *With vectors*: batches of posts go through what events
-call, words and vectors, in turn with the same encoder encoding other passages of the same posts
+call, words and vectors, in turn with the same encoder encoding the passages of the same posts
 alone; the ratio is that of the texts a second. *Rebuild*: 100 000 posts (those of the set over and
 over, each with a word of its own) are indexed by words by `rebuild_index`'s service, against one call
 per post, of which 300 are made, some after each tenth of the rebuild. Each event is published.
@@ -57,9 +57,10 @@ def main() -> int:
 
 
 def _with_vectors() -> report.Figure:
-    ids = _archive(BATCH * ROUNDS * 2)
-    batches = iter([ids[start : start + BATCH] for start in range(0, len(ids), BATCH)])
-    passages = iter([_passages(next(batches)) for _ in range(ROUNDS)])
+    ids = _archive(BATCH * ROUNDS)
+    of_rounds = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    passages = iter([_passages(batch) for batch in of_rounds])
+    batches = iter(of_rounds)
     chosen.encoder().encode_passages(["warm"])
 
     def indexed() -> float:

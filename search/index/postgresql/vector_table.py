@@ -58,7 +58,10 @@ _CREATE = (
     """
     CREATE OR REPLACE FUNCTION search_keep_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF current_setting('search.keeps_vectors', true) IS DISTINCT FROM 'no' THEN
+        IF current_setting('search.keeps_vectors', true) IS DISTINCT FROM 'no' AND EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = to_regclass('search_kept_vectors')
+            AND attname = 'vector' AND NOT attisdropped
+        ) THEN
             INSERT INTO search_kept_vectors (model, text_hash, vector)
             SELECT DISTINCT ON (model, text_hash) model, text_hash, vector FROM removed
             ORDER BY model, text_hash

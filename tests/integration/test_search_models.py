@@ -557,7 +557,7 @@ class TestPaid:
         assert gigachat.state.stats()["calls"]["embeddings"] == 3
 
     def test_the_budget_is_never_exceeded_and_says_so(self, channel, gigachat, settings):
-        self.limit(settings, 300)
+        self.limit(settings, 150)
         posts = [make.post(of=channel, content=f"текст номер {n} " * 3) for n in range(16)]
         words(*posts)
         for _ in range(2):
@@ -565,7 +565,7 @@ class TestPaid:
                 index_meaning([post.pk for post in posts])
 
         used = self.spent()[0][0]
-        assert 0 < used <= 300
+        assert 0 < used <= 150
         assert used == gigachat.state.stats()["tokens"]["embedding_tokens"]
         assert "daily_limit" in ask(" ".join(f"слово{n}" for n in range(30)), channel).degraded[0]
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from events.outbox.publishing import publish_many
@@ -13,6 +13,7 @@ from search.documents import NO_TEXT
 from search.sources import IndexedPost
 
 Row = dict[str, Any]
+_TEXTS: Final = frozenset({"words", "caption", "pictures", "others"})
 
 
 def announce(
@@ -47,5 +48,7 @@ def _event(one: IndexedPost, row: Row, *, now: datetime) -> PostIndexedEventV1:
 
 
 def _version(one: IndexedPost, row: Row) -> str:
-    made_of = json.dumps([one.versions, row], sort_keys=True, default=str)
+    # The texts are in the hash of the document.
+    rest = {name: value for name, value in row.items() if name not in _TEXTS}
+    made_of = json.dumps([one.versions, rest], sort_keys=True, default=str)
     return hashlib.sha256(made_of.encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -13,6 +13,7 @@ from search import sources
 from search.embeddings import chosen
 from search.index.postgresql import vector_table, waiting
 from search.models import SearchDocument
+from search.russian import is_russian
 from search.services.announce import announce
 from search.sources import IndexedPost
 from vision.policy.language import detect
@@ -87,6 +88,10 @@ def _known_languages(post_ids: Sequence[UUID]) -> dict[tuple[UUID, str], str]:
     }
 
 
+def _language(text: str) -> str:
+    return "ru" if is_russian(text) else detect(text) or ""
+
+
 def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, Any]:
     post, document = one.post, one.document
     known = languages.get((post.pk, document.document_hash))
@@ -98,7 +103,7 @@ def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, 
         "posted_at": post.posted_at.isoformat(),
         "tags": list(document.tags),
         "has": one.has,
-        "lang": known if known is not None else detect(post.content[:LANGUAGE_CHARS]) or "",
+        "lang": known if known is not None else _language(post.content[:LANGUAGE_CHARS]),
         "sender": post.post_author,
         "is_meme": one.is_meme,
         "classification": one.classification,

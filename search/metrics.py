@@ -15,7 +15,7 @@ FAILURES: Final = counter(
     {"asked_for": ("posts", "query")},
 )
 
-# --- Read from the rows: see search.gauges ------------------------------------------------------
+# --- Read from the rows: see search.monitoring.gauges ------------------------------------------------------
 WAITING: Final = measured(
     "search_posts_waiting",
     "Posts that wait to be found by words, or by meaning; up to 1 000 of a tenant",

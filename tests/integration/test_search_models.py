@@ -18,15 +18,15 @@ from search import handlers, tasks
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.embeddings.port import EncoderUnavailable, NothingLeft
-from search.gauges import SearchCollector
 from search.index.postgresql import kept_vectors, vector_table
 from search.models import EmbeddingModel, SearchDocument, WaitingPost
+from search.monitoring.gauges import SearchCollector
+from search.monitoring.status import status
 from search.services import find, rebuild
 from search.services.catch_up import catch_up
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from search.services.meaning import models_in_use
-from search.services.status import status
 from tests import factories as make
 from tests.concurrency import together
 from vision.limits.budget import day_of

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from search import checks
 from search.embeddings import paying
 from search.embeddings.answers import unit, vectors_of
 from search.embeddings.fake import FakeEncoder
@@ -20,6 +19,7 @@ from search.embeddings.openai import OpenAiEncoder
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import Preparation
 from search.embeddings.within import MOST_HANGING, query_vector
+from search.monitoring import checks
 from telegram_assistant.config import GigaChat, Search
 from tests.embedding_server import EmbeddingServer
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.access import Action
 from accounts.management.acting_command import ActingCommand
 from events.management.tables import table
-from search.services.status import Status, status
+from search.monitoring.status import Status, status
 
 
 class Command(ActingCommand):

@@ -10,10 +10,10 @@ from events.postgresql import advisory_locks
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import RequestedEncoder
+from search.monitoring.status import status
 from search.services import catch_up, index_meaning, index_words
 from search.services.meaning import models_in_use
 from search.services.meaning.query_vector import encoded
-from search.services.status import status
 
 REMEDY = (
     "see that workers of the queues search and search_meaning run, and `manage.py search_status`"

@@ -6,7 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from search import metrics
-from search.services.status import lags
+from search.monitoring.status import lags
 
 
 class SearchCollector(Collector):

@@ -23,6 +23,10 @@ class Migration(migrations.Migration):
                 ("serves", models.BooleanField(default=False, verbose_name="serves")),
                 ("is_wanted", models.BooleanField(default=False, verbose_name="wanted")),
                 ("wanted_since", models.DateTimeField(verbose_name="wanted since")),
+                (
+                    "checked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="checked at"),
+                ),
             ],
             options={
                 "verbose_name": "model of the search",

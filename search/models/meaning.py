@@ -15,7 +15,8 @@ class EmbeddingModel(models.Model):
 
     `serves`: queries are compared with its vectors. `is_wanted`: it is the one of the settings; until
     its vectors cover the archive, its predecessor serves. `specification` is what is needed to
-    make its encoder again. `dimension` is 0 before its first vector.
+    make its encoder again. `dimension` is 0 before its first vector. `checked_at`: all posts without its
+    vector were made to wait then; empty where that is to be done.
     """
 
     name = models.CharField(_("model"), max_length=300, primary_key=True)
@@ -24,6 +25,7 @@ class EmbeddingModel(models.Model):
     serves = models.BooleanField(_("serves"), default=False)
     is_wanted = models.BooleanField(_("wanted"), default=False)
     wanted_since = models.DateTimeField(_("wanted since"))
+    checked_at = models.DateTimeField(_("checked at"), null=True, blank=True)
 
     class Meta:
         db_table = "search_models"

@@ -44,9 +44,10 @@ def catch_up(*, clock: Callable[[], datetime], proceed: Callable[[], bool]) -> C
     done = CaughtUp()
     if not chosen.configured():
         done.ended = "SEARCH_ENCODER is none"
-        return done
-    if missing := vector_table.create():
+    elif missing := vector_table.create():
         done.ended = missing
+    if done.ended:
+        models_in_use.nothing_is_encoded()
         return done
     models_in_use.adopt(chosen.encoder(), now=clock())
     try:

@@ -294,6 +294,38 @@ class TestWaiting:
         assert models() == {"fake": 16}
 
 
+class TestAfterAPause:
+    def test_posts_of_a_time_without_an_encoder_get_their_vectors_afterwards(
+        self, write, channel, settings
+    ):
+        write("погода")
+        usual = settings.SEARCH
+        settings.SEARCH = usual.model_copy(update={"encoder": "none"})
+        tasks.embed_waiting()
+        words(make.post(of=channel, content="кошка"))
+        assert not WaitingPost.objects.exists()
+        settings.SEARCH = usual
+
+        assert tasks.embed_waiting().startswith("1 posts")
+        assert models() == {"fake": 2}
+
+    def test_vectors_that_are_gone_with_the_extension_are_made_again(self, write):
+        write("погода", "кошка")
+        with connection.cursor() as cursor:
+            cursor.execute("DROP EXTENSION vector CASCADE")
+
+        assert tasks.embed_waiting().startswith("2 posts")
+
+    def test_a_vector_that_is_lost_is_found_missing_within_a_day(self, write):
+        write("погода", "кошка")
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM search_vectors")
+        assert tasks.embed_waiting().startswith("0 posts")
+        EmbeddingModel.objects.update(checked_at=timezone.now() - timezone.timedelta(days=2))
+
+        assert tasks.embed_waiting().startswith("2 posts")
+
+
 class TestAnotherModel:
     def change(self, new, old):
         chosen.use(new, instead_of={"fake": old})

@@ -55,6 +55,7 @@ _CREATE = (
     )
     """,
     "CREATE INDEX idx_search_kept_vectors_age ON search_kept_vectors (kept_at)",
+    "UPDATE search_models SET checked_at = NULL",  # all posts are without a vector now
     """
     CREATE OR REPLACE FUNCTION search_keep_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

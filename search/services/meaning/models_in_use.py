@@ -7,7 +7,7 @@ that. What new posts wait for has no part in it: both models' posts wait alike.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from search.embeddings.port import Encoder, EncoderUnavailable
 from search.index.postgresql import vector_table, waiting
 from search.models import EmbeddingModel
 
+CHECKED_EVERY: Final = timedelta(days=1)
 TURN: Final = "search.models"
 REMOVED_AT_ONCE: Final = 20_000
 
@@ -26,11 +27,13 @@ def adopt(encoder: Encoder, *, now: datetime) -> EmbeddingModel:
     """
     Let the encoder of the settings be the wanted one; all posts without its vector wait for it.
 
-    The first one serves at once. Called by the jobs of one installation, never by each worker: while
+    That is looked for again each day, and when texts were not encoded for a while. The first one serves
+    at once. Called by the jobs of one installation, never by each worker: while
     a release is rolled out, two settings would call for each other's vectors in turn.
     """
     wanted = EmbeddingModel.objects.filter(is_wanted=True).first()
-    if wanted is not None and wanted.name == encoder.name:
+    is_new = wanted is None or wanted.name != encoder.name
+    if wanted and wanted.checked_at and not is_new and now - wanted.checked_at < CHECKED_EVERY:
         return wanted
     with transaction.atomic():
         in_turn(TURN)
@@ -40,11 +43,17 @@ def adopt(encoder: Encoder, *, now: datetime) -> EmbeddingModel:
             pk=encoder.name,
             defaults={"wanted_since": now, "dimension": encoder.dimension, "serves": is_first},
         )
-        found.is_wanted, found.wanted_since = True, now
+        found.is_wanted, found.checked_at = True, now
+        found.wanted_since = now if is_new else found.wanted_since
         found.specification = chosen.specification()
         found.save()
         waiting.add_all(encoder.name, now=now)
     return found
+
+
+def nothing_is_encoded() -> None:
+    """Remember that posts come in that nobody lets wait: they are looked for when that ends."""
+    EmbeddingModel.objects.filter(checked_at__isnull=False).update(checked_at=None)
 
 
 def adopt_first(encoder: Encoder, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
+    DocumentsReadEventV1,
     Event,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
@@ -32,6 +33,9 @@ WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
 
 
+ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
+
+
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
     return f"{index_words(_posts(events), now=now)} changed"
 
@@ -49,9 +53,7 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
-    named = [
-        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
-    ]
+    named = [UUID(e.post_id) for e in events if isinstance(e, ABOUT_A_POST)]
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
@@ -61,6 +63,7 @@ def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
+        (DocumentsReadEventV1, "documents"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

@@ -8,12 +8,13 @@ from typing import Any, Final
 from django.db import connection
 
 from events.metrics.scrape import COUNTED
+from events.subscriptions import registered
 from search.embeddings import chosen
 from search.index.postgresql import vector_table
 from search.models import EmbeddingModel, WaitingPost
 
 WORDS, MEANING = "words", "meaning"
-_SUBSCRIBERS: Final = ["search.words_parsed", "search.words_analyzed", "search.words_album"]
+_QUEUE_OF_WORDS: Final = "search"
 
 # Along the partial index of open tasks, and never more of it than so many of a subscriber.
 _OF_WORDS = """
@@ -49,7 +50,8 @@ class Lag:
 
 def lags() -> Iterator[Lag]:
     """Yield a lag for each tenant and index that has one."""
-    parameters: dict[str, Any] = {"names": _SUBSCRIBERS, "most": COUNTED}
+    names = [subscription.name for subscription in registered(queue=_QUEUE_OF_WORDS)]
+    parameters: dict[str, Any] = {"names": names, "most": COUNTED}
     with connection.cursor() as cursor:
         for index, sql in ((WORDS, _OF_WORDS), (MEANING, _OF_MEANING)):
             cursor.execute(sql, parameters)

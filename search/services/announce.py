@@ -13,7 +13,7 @@ from search.documents import NO_TEXT
 from search.sources import IndexedPost
 
 Row = dict[str, Any]
-_TEXTS: Final = frozenset({"words", "caption", "pictures", "others"})
+_TEXTS: Final = frozenset({"words", "caption", "pictures", "others", "files"})
 
 
 def announce(

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_sign_in"),
         ("media", "0002_triggers"),
-        ("search", "0002_vocabulary"),
+        ("search", "0004_embeddings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

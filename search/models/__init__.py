@@ -5,7 +5,15 @@ The table of vectors is no model, see `search.index.postgresql.vector_table`.
 """
 
 from search.models.document import SearchDocument
+from search.models.meaning import EmbeddingModel, WaitingPost
 from search.models.saved_search import SavedSearch, SearchMatch
 from search.models.vocabulary import SearchWord
 
-__all__ = ["SavedSearch", "SearchDocument", "SearchMatch", "SearchWord"]
+__all__ = [
+    "EmbeddingModel",
+    "SavedSearch",
+    "SearchDocument",
+    "SearchMatch",
+    "SearchWord",
+    "WaitingPost",
+]

@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
+
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
@@ -20,14 +22,17 @@ from events.schemas import (
 from events.subscriptions import Mode, subscribe
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
-from search.index.port import VectorsUnavailable
+from search.index.port import IndexUnavailable, VectorsUnavailable
 from search.services.index_meaning import index_meaning
+from search.services.index_qdrant import index_qdrant
 from search.services.index_words import index_words
 
-WORDS_BATCH, MEANING_BATCH = 200, 50
+WORDS_BATCH, MEANING_BATCH, QDRANT_BATCH = 200, 50, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
+WAIT_FOR_QDRANT: Final = timedelta(minutes=1)
+"""It is down, and the search answers from PostgreSQL meanwhile."""
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -43,6 +48,22 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
         return "no vectors here"  # `rebuild_index` makes them once there is the extension
     except EncoderUnavailable as error:
         raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+
+
+def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
+    """In the queue of meaning: what one of the two has encoded, the other finds."""
+    if not settings.QDRANT.configured:
+        return "no Qdrant"
+    try:
+        return f"{index_qdrant(_posts(events), now=now)} changed"
+    except IndexUnavailable as error:
+        raise RetryLater(str(error), after=WAIT_FOR_QDRANT) from error
+    except EncoderUnavailable as error:
+        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+
+
+def _has_qdrant(_: Any) -> bool:
+    return bool(settings.QDRANT.configured)
 
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
@@ -66,6 +87,12 @@ def register() -> None:
         add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(
             write_meaning
         )
+        add(
+            name=f"search.qdrant_{what}",
+            queue="search_meaning",
+            batch=QDRANT_BATCH,
+            when=_has_qdrant,
+        )(write_qdrant)
 
 
 register()

@@ -13,15 +13,14 @@ from accounts.access import User, tenants_of
 from search.embeddings.chosen import encoder
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
-from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit
-from search.index.postgresql.index import PostgresIndex
+from search.index import chosen
+from search.index.chosen import Answering
+from search.index.port import Scope, VectorHit, VectorsUnavailable, WordHit
 from search.query.problems import Problem
 from search.query_terms import Filters, Query
 from search.services import asked
 
 logger = logging.getLogger(__name__)
-
-_index: Index = PostgresIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +91,17 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     """Find posts in `scope`; with conditions alone, the newest that fulfil them."""
     if not scope.tenants:
         return Hits()
-    retrieve = _index.by_words if query.text or not _has_conditions(query, scope) else _index.newest
+    index = chosen.answering()
+    retrieve = index.by_words if query.text or not _has_conditions(query, scope) else index.newest
     by_words = retrieve(query, scope, limit=WINDOW)
-    by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
+    by_meaning, degraded = _by_meaning(index, query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
     return Hits(
         hits=tuple(ranked[offset : offset + limit]),
         found=len(ranked),
         replaced=by_words.replaced,
         lexemes=by_words.lexemes,
-        degraded=degraded,
+        degraded=(*index.degraded, *degraded),
     )
 
 
@@ -110,26 +110,28 @@ def _has_conditions(query: Query, scope: Scope) -> bool:
 
 
 def _by_meaning(
-    query: Query, scope: Scope, by_words: Sequence[WordHit]
+    index: Answering, query: Query, scope: Scope, by_words: Sequence[WordHit]
 ) -> tuple[list[VectorHit], tuple[str, ...]]:
     if not query.text:
         return [], ()
     try:
-        found = _nearest(query, scope, by_words)
+        found = _nearest(index, query, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
         return [], (f"only by words: {error}",)
     return found, ()
 
 
-def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[VectorHit]:
+def _nearest(
+    index: Answering, query: Query, scope: Scope, by_words: Sequence[WordHit]
+) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
     [vector] = encoder().encode_queries([query.text])
     model = encoder().name
-    first = _index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    first = index.by_meaning(query, vector, model, scope, limit=WINDOW)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
-    moved = towards(vector, _index.vectors_of(best, model))
-    return _index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
+    moved = towards(vector, index.vectors_of(best, model))
+    return index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
 
 
 def fuse(by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit]) -> list[Hit]:

@@ -10,5 +10,7 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         from search import handlers  # noqa: F401, PLC0415 - registers itself; models are ready only now
         from search.index.postgresql.vector_table import create_after_migrations  # noqa: PLC0415 - see above
+        from search.services import verify  # noqa: PLC0415 - see above
 
         post_migrate.connect(create_after_migrations, sender=self)
+        verify.register()

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -29,8 +30,14 @@ PAUSE_SECONDS: Final = 30.0
 """After a failure Qdrant is not asked for so long: each search would wait for it again."""
 Answer = TypeVar("Answer")
 
-_paused_until = 0.0
-_reason = ""
+
+@dataclass(slots=True)
+class _Pause:
+    until: float = 0.0
+    reason: str = ""
+
+
+_pause: Final = _Pause()
 
 
 def written() -> list[WritableIndex]:
@@ -55,8 +62,8 @@ class Answering:
         self._first = first
         self._postgresql = PostgresIndex()
         self.degraded: tuple[str, ...] = ()
-        if first and time.monotonic() < _paused_until:
-            self._give_up(_reason)
+        if first and time.monotonic() < _pause.until:
+            self._give_up(_pause.reason)
 
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         return self._ask(lambda index: index.by_words(query, scope, limit=limit))
@@ -98,7 +105,7 @@ class Answering:
             try:
                 return ask(self._first)
             except IndexUnavailable as error:
-                _pause(str(error))
+                _pause.until, _pause.reason = time.monotonic() + PAUSE_SECONDS, str(error)
                 self._give_up(str(error))
             except (IndexRefused, VectorsUnavailable) as error:
                 self._give_up(str(error))
@@ -112,10 +119,4 @@ class Answering:
 
 def resume() -> None:
     """Ask Qdrant again at once, as after a rebuild and between tests."""
-    global _paused_until
-    _paused_until = 0.0
-
-
-def _pause(reason: str) -> None:
-    global _paused_until, _reason
-    _paused_until, _reason = time.monotonic() + PAUSE_SECONDS, reason
+    _pause.until = 0.0

@@ -118,22 +118,34 @@ class Index(Protocol):
     ) -> list[Match]: ...
 
 
-class Rebuild(Protocol):
-    """An index that is built anew while the one before serves; `finish` lets it serve instead."""
+class Target(Protocol):
+    """
+    Where posts are written.
+
+    `upsert` writes what differs, in one request, and returns how many differed. `delete` forgets
+    posts, those too that it never knew.
+    """
 
     def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int: ...
 
+    def delete(self, post_ids: Sequence[UUID]) -> None: ...
+
+
+class Rebuild(Target, Protocol):
+    """An index that is built anew while the one before serves; `finish` lets it serve instead."""
+
     def missing(self, post_ids: Sequence[UUID]) -> list[UUID]: ...
+
+    def ids(self, *, after: UUID | None, limit: int) -> list[UUID]: ...
 
     def finish(self) -> None: ...
 
 
-class WritableIndex(Index, Protocol):
+class WritableIndex(Index, Target, Protocol):
     """
     The half of the port that writes.
 
-    `upsert` writes what differs, in one request, and returns how many differed. `delete` forgets
-    posts, those too that it never knew. `fingerprints` are of what is stored, to be compared with
+    `fingerprints` are of what is stored, to be compared with
     `fingerprint` of what should be; both are of vectors too, unless `space` is None. `ids` are a
     tenant's, in order of the id, after `after`. `known_vectors` are those that need not be made
     again, by hash of the text; it is asked with the hash of each post's text. Each method may raise
@@ -141,10 +153,6 @@ class WritableIndex(Index, Protocol):
     """
 
     name: str
-
-    def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int: ...
-
-    def delete(self, post_ids: Sequence[UUID]) -> None: ...
 
     def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]: ...
 

@@ -10,7 +10,7 @@ from events.errors import RetryLater
 from search import sources
 from search.embeddings import chosen
 from search.index.entry import Entry, Space
-from search.index.port import WritableIndex
+from search.index.port import Target, WritableIndex
 from search.index.postgresql import vector_table
 from search.index.postgresql.index import PostgresIndex
 from search.index.qdrant.index import QdrantIndex
@@ -20,21 +20,24 @@ from search.services.index_meaning import index_meaning
 MOST_ROUNDS: Final = 5
 
 
-def index_qdrant(post_ids: Sequence[UUID], *, now: datetime) -> int:
+def index_qdrant(post_ids: Sequence[UUID], *, now: datetime, into: Target | None = None) -> int:
     """
     Bring the points of these posts up to date; returns how many changed.
+
+    `into` is a collection that is being built; without it, all of them are written.
 
     Qdrant has no transaction with PostgreSQL, so what was written is compared with what is true by
     then, and written again where it differs: two writers, or a post deleted meanwhile, leave
     nothing old behind. A writer that is killed before it compares leaves its delivery to another.
     Raises IndexUnavailable and IndexRefused, RetryLater where posts change without an end.
     """
-    index, left, changed = QdrantIndex(), list(dict.fromkeys(post_ids)), 0
+    index = QdrantIndex()
+    target, left, changed = into or index, list(dict.fromkeys(post_ids)), 0
     for _ in range(MOST_ROUNDS):
         entries = complete_entries(left, index)
         gone = set(left) - {entry.post_id for entry in entries}
-        index.delete(sorted(gone))
-        changed += index.upsert(entries, now=now)
+        target.delete(sorted(gone))
+        changed += target.upsert(entries, now=now)
         left = _outdated(entries, gone)
         if not left:
             return changed

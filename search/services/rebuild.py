@@ -33,13 +33,14 @@ def rebuild(
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
-    for batch, reached in _batches(posts):
+    for batch, reached in batches(posts):
         changed = index_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
 
 
-def _batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+def batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+    """Ids of the posts, newest first, with the moment that each batch reaches."""
     rows = posts.order_by("-posted_at", "-pk").values_list("pk", "posted_at")
     found = list(rows[:BATCH])
     while found:

@@ -109,5 +109,13 @@ class InPlace:
         there = SearchDocument.objects.filter(pk__in=post_ids).values_list("pk", flat=True)
         return list(set(post_ids) - set(there))
 
+    def delete(self, post_ids: Sequence[UUID]) -> None:
+        self._index.delete(post_ids)
+
+    def ids(self, *, after: UUID | None, limit: int) -> list[UUID]:
+        rows = SearchDocument.objects.order_by("pk")
+        rows = rows.filter(pk__gt=after) if after else rows
+        return list(rows.values_list("pk", flat=True)[:limit])
+
     def finish(self) -> None:
         pass

@@ -50,12 +50,12 @@ class Collection:
         there = {UUID(str(one.id)) for one in self._read(post_ids, with_payload=False)}
         return [post_id for post_id in post_ids if post_id not in there]
 
-    def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
-        """Ids in their order; `after` itself is not one of them."""
+    def ids(self, tenant: UUID | None, *, after: UUID | None, limit: int) -> list[UUID]:
+        """Ids in their order, of a tenant or of all; `after` itself is not one of them."""
         with answering():
             found, _ = client().scroll(
                 self.name,
-                scroll_filter=_tenant(tenant),
+                scroll_filter=_tenant(tenant) if tenant else None,
                 limit=limit + 1,
                 offset=str(after) if after else None,
                 with_payload=False,

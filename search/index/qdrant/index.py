@@ -142,6 +142,13 @@ class Building:
     def missing(self, post_ids: Sequence[UUID]) -> list[UUID]:
         return self.collection.missing(post_ids)
 
+    def delete(self, post_ids: Sequence[UUID]) -> None:
+        self.collection.delete(post_ids)
+
+    def ids(self, *, after: UUID | None, limit: int) -> list[UUID]:
+        """Ids of all tenants."""
+        return self.collection.ids(None, after=after, limit=limit)
+
     def finish(self) -> None:
         collections.let_serve(self.collection.name)
 

@@ -25,7 +25,7 @@ def by_words(name: str, query: Query, scope: Scope, *, limit: int) -> WordHits:
     every = terms_of((*query.words, *query.phrases, *query.tags), scope.tenants)
     terms = [term for term in every if term.lexemes]
     lexemes = tuple(lexeme for term in terms for lexeme in term.lexemes)
-    found = {}
+    found: dict[Any, tuple[Any, float]] = {}
     if query.tags:
         tagged = of_scope(scope)
         tagged["must"].append({"key": "tags", "match": {"any": list(query.tags)}})

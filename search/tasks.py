@@ -1,0 +1,45 @@
+"""Queue entry points."""
+
+import logging
+from typing import Any, Final
+
+from django.utils import timezone
+
+from accounts.models import Tenant
+from events import projections
+from search.embeddings.port import EncoderUnavailable
+from search.index.port import IndexUnavailable
+from search.services import tombstones
+
+logger = logging.getLogger(__name__)
+
+COMPARED: Final = 5000
+"""Posts of each tenant and index that a day's comparison looks at: some seconds of work."""
+
+
+def bury(**_: Any) -> str:
+    """Let Qdrant forget the posts that are gone; scheduled each minute."""
+    try:
+        return f"{tombstones.bury(now=timezone.now())} posts forgotten"
+    except (IndexUnavailable, EncoderUnavailable) as error:  # the notes stay, and wait
+        return f"postponed: {error}"[:200]
+
+
+def verify_projections(**_: Any) -> str:
+    """
+    Compare counts, and some of the posts, with each index; scheduled daily.
+
+    Differences are a warning in the log. Nothing is repaired: `manage.py verify_projections` is.
+    """
+    wrong, compared = 0, 0
+    for projection in projections.registered():
+        for tenant in Tenant.objects.values_list("pk", flat=True):
+            try:
+                found = projection.compare(tenant, most=COMPARED)
+            except projections.CannotCompare as error:
+                return f"could not compare {projection.name}: {error}"[:200]
+            wrong += max(found.unresolved, abs(found.expected - found.stored))
+            compared += found.compared
+    if wrong:
+        logger.warning("%d differences between the archive and its projections", wrong)
+    return f"{compared} posts compared, {wrong} differences"

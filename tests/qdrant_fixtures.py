@@ -1,0 +1,39 @@
+"""Qdrant for tests: its client's local mode, and the server that QDRANT_TEST_URL names."""
+
+import os
+import warnings
+
+import pytest
+from qdrant_client import QdrantClient
+
+from search.index import chosen
+from search.index.qdrant import client, collections
+from telegram_assistant.config import Qdrant
+
+
+@pytest.fixture
+def qdrant(settings):
+    """An empty Qdrant in this process, as QDRANT_URL would name it."""
+    settings.QDRANT = Qdrant(url="http://127.0.0.1:6333", collection="telegram_posts")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+        local = QdrantClient(":memory:", force_disable_check_same_thread=True)
+        before = client.use(local)
+        chosen.resume()
+        yield local
+        client.use(before)
+        chosen.resume()
+
+
+@pytest.fixture
+def qdrant_server(settings):
+    """A collection of its own on a real server."""
+    url = os.environ.get("QDRANT_TEST_URL")
+    if not url:
+        pytest.skip("SKIPPED LOUDLY: QDRANT_TEST_URL names no server of Qdrant")
+    settings.QDRANT = Qdrant(url=url, collection=f"test_{os.getpid()}")
+    chosen.resume()
+    yield client.client()
+    for name in collections.every():
+        collections.drop(name)
+    chosen.resume()

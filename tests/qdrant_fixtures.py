@@ -9,6 +9,7 @@ from qdrant_client import QdrantClient
 from search.index import chosen
 from search.index.qdrant import client, collections
 from telegram_assistant.config import Qdrant
+from tests import qdrant_stub
 
 
 @pytest.fixture
@@ -26,12 +27,25 @@ def qdrant(settings):
 
 
 @pytest.fixture
+def qdrant_http(settings):
+    """Qdrant's REST API at an address: the client's own HTTP, through the guard."""
+    with qdrant_stub.serve() as (stub, url):
+        settings.QDRANT = Qdrant(url=url, collection="telegram_posts")
+        client.forget()
+        chosen.resume()
+        yield stub
+        client.forget()
+        chosen.resume()
+
+
+@pytest.fixture
 def qdrant_server(settings):
     """A collection of its own on a real server."""
     url = os.environ.get("QDRANT_TEST_URL")
     if not url:
         pytest.skip("SKIPPED LOUDLY: QDRANT_TEST_URL names no server of Qdrant")
     settings.QDRANT = Qdrant(url=url, collection=f"test_{os.getpid()}")
+    client.forget()
     chosen.resume()
     yield client.client()
     for name in collections.every():

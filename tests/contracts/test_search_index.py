@@ -36,7 +36,7 @@ def encoder():
     chosen.use(before)
 
 
-@pytest.fixture(params=["postgresql", "qdrant", "qdrant_server"])
+@pytest.fixture(params=["postgresql", "qdrant_http", "qdrant_server"])
 def index(request):
     if request.param == "postgresql":
         return PostgresIndex()

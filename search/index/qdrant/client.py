@@ -10,7 +10,6 @@ import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, Final
 
 from django.conf import settings
@@ -60,9 +59,17 @@ def use(replacement: Any) -> Any:
     return before
 
 
+def forget() -> None:
+    """Connect anew at the next request, as after a change of the address."""
+    global _own
+    if _own is not None and _own_pid == os.getpid():
+        _own.close()
+    _own = None
+
+
 def models() -> Any:
     """Qdrant's types of requests."""
-    return _package("qdrant_client.models")
+    return _package().models
 
 
 @contextmanager
@@ -72,8 +79,8 @@ def answering() -> Iterator[None]:
 
     A ValueError is how the local mode refuses what a server refuses with HTTP 400.
     """
-    errors = _package("qdrant_client.http.exceptions")
-    busy = _package("qdrant_client.common.client_exceptions").QdrantException
+    package = _package()
+    errors, busy = package.http.exceptions, package.common.client_exceptions.QdrantException
     try:
         yield
     except errors.ResponseHandlingException as error:
@@ -87,7 +94,7 @@ def answering() -> Iterator[None]:
 
 
 def _new() -> Any:
-    package, given = _package("qdrant_client"), settings.QDRANT
+    package, given = _package(), settings.QDRANT
     policy = purposes.vectors(given.url, seconds=WRITE_SECONDS)
     with warnings.catch_warnings():
         # In a network of containers a key is sent without TLS; the operator wrote the address.
@@ -103,14 +110,18 @@ def _new() -> Any:
         )
 
 
-def _package(name: str) -> Any:
+def _package() -> Any:
     try:
-        return import_module(name)
+        # Half a second and 40 MB, only where there is a Qdrant.
+        import qdrant_client.common.client_exceptions  # noqa: PLC0415
+        import qdrant_client.http.exceptions  # noqa: PLC0415
+        import qdrant_client.models  # noqa: PLC0415
     except ImportError as error:
         raise IndexUnavailable(
             "QDRANT_URL is set, and the package qdrant-client is not installed:"
             " pip install -r requirements/qdrant.txt"
         ) from error
+    return qdrant_client
 
 
 def _unreached(source: Exception) -> str:

@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from search.index.entry import Entry, Space, fingerprint
-from search.index.qdrant.words import SparseWords
+from search.index.qdrant.sparse import SparseWords
 
 WORDS: Final = "words"
 """The name of the sparse vector."""

@@ -10,7 +10,7 @@ from search.index.postgresql.vocabulary import Term, replaced_of, terms_of
 from search.index.qdrant.client import answering, client, models
 from search.index.qdrant.conditions import of_scope, of_tenants
 from search.index.qdrant.points import WORDS
-from search.index.qdrant.words import asked, dimension
+from search.index.qdrant.sparse import asked, dimension
 from search.query_terms import Query
 
 _PAYLOAD = ["posted_at", "tags"]

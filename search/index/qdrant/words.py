@@ -1,45 +1,21 @@
-"""
-Words as sparse vectors: what a lexeme weighs in a post, of which BM25 is made with the server's IDF.
-
-Lexemes are those of PostgreSQL, which stems; a lexeme's dimension is a hash of it.
-"""
+"""The lexemes of documents, which PostgreSQL finds: it stems."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import connection
 
 from search.documents import Document
 from search.index.postgresql.writing import LEXEMES
+from search.index.qdrant.sparse import WEIGHTS, SparseWords, weighed
 
-_WEIGHTS: Final = {"A": 1.0, "B": 0.8, "C": 0.6, "D": 0.4}
-"""Of text, caption of the album, words of pictures, other words: as PostgreSQL ranks them."""
-_K1: Final = 1.2
-_B: Final = 0.5
-_USUAL_LENGTH: Final = 40
-"""Occurrences of lexemes in a usual post: a constant, so that no post's weights depend on others."""
 _SPLIT: Final = (
     "SELECT n, lexeme, weights FROM"  # noqa: S608 - constants
     " (SELECT n, words, caption, pictures, others FROM jsonb_to_recordset(%s::jsonb)"
     " AS given (n int, words text, caption text, pictures text, others text)) AS texts,"
     f" unnest({LEXEMES})"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SparseWords:
-    """Dimensions, rising, and the weight of each."""
-
-    indices: tuple[int, ...]
-    values: tuple[float, ...]
-
-
-def dimension(lexeme: str) -> int:
-    """The dimension of a lexeme: 32 bits of a hash."""
-    return int.from_bytes(sha256(lexeme.encode("utf-8", "surrogatepass")).digest()[:4])
 
 
 def sparse_words(documents: Sequence[Document]) -> list[SparseWords]:
@@ -52,23 +28,5 @@ def sparse_words(documents: Sequence[Document]) -> list[SparseWords]:
     with connection.cursor() as cursor:
         cursor.execute(_SPLIT, [json.dumps(texts, ensure_ascii=False)])
         for n, lexeme, weights in cursor.fetchall():
-            found[n][lexeme] = sum(_WEIGHTS[weight] for weight in weights)
+            found[n][lexeme] = sum(WEIGHTS[weight] for weight in weights)
     return [weighed(occurrences) for occurrences in found]
-
-
-def weighed(occurrences: dict[str, float]) -> SparseWords:
-    """BM25 without IDF: each further occurrence counts for less, and for less in a long post."""
-    length = sum(occurrences.values()) / _USUAL_LENGTH
-    values: dict[int, float] = {}
-    for lexeme, count in occurrences.items():
-        value = count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
-        place = dimension(lexeme)
-        values[place] = max(values.get(place, 0.0), round(value, 5))
-    places = sorted(values)
-    return SparseWords(tuple(places), tuple(values[place] for place in places))
-
-
-def asked(lexemes: Iterable[str]) -> SparseWords:
-    """The words of a query: each counts by its IDF alone."""
-    places = sorted(set(map(dimension, lexemes)))
-    return SparseWords(tuple(places), (1.0,) * len(places))

@@ -22,6 +22,7 @@ from events.schemas import (
 from events.subscriptions import Mode, subscribe
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
+from search.index.chosen import outage
 from search.index.port import IndexUnavailable, VectorsUnavailable
 from search.services.index_meaning import index_meaning
 from search.services.index_qdrant import index_qdrant
@@ -31,8 +32,9 @@ WORDS_BATCH, MEANING_BATCH, QDRANT_BATCH = 200, 50, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
-WAIT_FOR_QDRANT: Final = timedelta(minutes=1)
-"""It is down, and the search answers from PostgreSQL meanwhile."""
+SHORTEST_WAIT: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+"""For Qdrant, while the search answers from PostgreSQL."""
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -54,12 +56,22 @@ def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
     """In the queue of meaning: what one of the two has encoded, the other finds."""
     if not settings.QDRANT.configured:
         return "no Qdrant"
+    if outage.lasts:  # one batch has found out, the others need not
+        raise RetryLater(outage.reason, after=_wait_for_qdrant())
     try:
-        return f"{index_qdrant(_posts(events), now=now)} changed"
+        changed = index_qdrant(_posts(events), now=now)
     except IndexUnavailable as error:
-        raise RetryLater(str(error), after=WAIT_FOR_QDRANT) from error
+        outage.begin(str(error))
+        raise RetryLater(str(error), after=_wait_for_qdrant()) from error
     except EncoderUnavailable as error:
         raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+    outage.end()
+    return f"{changed} changed"
+
+
+def _wait_for_qdrant() -> timedelta:
+    """The longer it has been down, the longer: what waits is looked at again each time."""
+    return min(max(outage.age, SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def _has_qdrant(_: Any) -> bool:

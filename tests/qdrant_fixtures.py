@@ -20,10 +20,10 @@ def qdrant(settings):
         warnings.filterwarnings("ignore", message="Payload indexes have no effect")
         local = QdrantClient(":memory:", force_disable_check_same_thread=True)
         before = client.use(local)
-        chosen.resume()
+        chosen.outage.end()
         yield local
         client.use(before)
-        chosen.resume()
+        chosen.outage.end()
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def qdrant_http(settings):
     with qdrant_stub.serve() as (stub, url):
         settings.QDRANT = Qdrant(url=url, collection="telegram_posts")
         client.forget()
-        chosen.resume()
+        chosen.outage.end()
         yield stub
         client.forget()
-        chosen.resume()
+        chosen.outage.end()
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def qdrant_server(settings):
         pytest.skip("SKIPPED LOUDLY: QDRANT_TEST_URL names no server of Qdrant")
     settings.QDRANT = Qdrant(url=url, collection=f"test_{os.getpid()}")
     client.forget()
-    chosen.resume()
+    chosen.outage.end()
     yield client.client()
     for name in collections.every():
         collections.drop(name)
-    chosen.resume()
+    chosen.outage.end()

@@ -19,10 +19,13 @@ class Stub:
     def __init__(self) -> None:
         self.local = QdrantClient(":memory:", force_disable_check_same_thread=True)
         self.failing, self.silent, self.key, self.requests = 0, 0.0, "", []
-        self.after = None  # called with method and path when a request has been carried out
+        self.url, self.after = (
+            "",
+            None,
+        )  # called with method and path when a request has been carried out
         self.lock = threading.Lock()
 
-    def answer(self, method, path, body):
+    def answer(self, method, path, body):  # noqa: PLR0911, PLR0912 - a table of addresses
         parts = path.strip("/").split("/")
         with self.lock:
             match method, parts:
@@ -129,7 +132,8 @@ def serve():
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield server.stub, f"http://127.0.0.1:{server.server_port}"
+        server.stub.url = f"http://127.0.0.1:{server.server_port}"
+        yield server.stub, server.stub.url
     finally:
         server.shutdown()
         server.server_close()

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -32,12 +33,34 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
-class _Pause:
-    until: float = 0.0
+class Outage:
+    """What this process knows of a failure of Qdrant; `since` and `until` are monotonic seconds."""
+
     reason: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+    def begin(self, reason: str) -> None:
+        """Note a failure; Qdrant is not asked for `PAUSE_SECONDS`."""
+        now = time.monotonic()
+        self.since = self.since if self.reason else now
+        self.reason, self.until = reason, now + PAUSE_SECONDS
+
+    def end(self) -> None:
+        self.reason, self.until = "", 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether Qdrant is not to be asked yet."""
+        return time.monotonic() < self.until
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the first failure without an answer since was."""
+        return timedelta(seconds=time.monotonic() - self.since if self.reason else 0)
 
 
-_pause: Final = _Pause()
+outage: Final = Outage()
 
 
 def written() -> list[WritableIndex]:
@@ -62,8 +85,8 @@ class Answering:
         self._first = first
         self._postgresql = PostgresIndex()
         self.degraded: tuple[str, ...] = ()
-        if first and time.monotonic() < _pause.until:
-            self._give_up(_pause.reason)
+        if first and outage.lasts:
+            self._give_up(outage.reason)
 
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         return self._ask(lambda index: index.by_words(query, scope, limit=limit))
@@ -105,7 +128,7 @@ class Answering:
             try:
                 return ask(self._first)
             except IndexUnavailable as error:
-                _pause.until, _pause.reason = time.monotonic() + PAUSE_SECONDS, str(error)
+                outage.begin(str(error))
                 self._give_up(str(error))
             except (IndexRefused, VectorsUnavailable) as error:
                 self._give_up(str(error))
@@ -115,8 +138,3 @@ class Answering:
         logger.warning("PostgreSQL answers: %s", reason)
         self._first = None
         self.degraded = (f"PostgreSQL answers: {reason}",)
-
-
-def resume() -> None:
-    """Ask Qdrant again at once, as after a rebuild and between tests."""
-    _pause.until = 0.0

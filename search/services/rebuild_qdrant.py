@@ -30,7 +30,7 @@ def rebuild_qdrant(
     if building:
         _complete(building, clock)
         building.finish()
-        chosen.resume()
+        chosen.outage.end()
 
 
 def _complete(building: Building, clock: Callable[[], datetime]) -> None:

@@ -10,6 +10,7 @@ import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -24,9 +25,17 @@ _BAD_KEY: Final = {401, 403}
 _MAYBE_LATER: Final = {404, 408, 409, 429}
 """A collection may be missing because a rebuild has just replaced it."""
 
-_replacement: Any = None
-_own: Any = None
-_own_pid = 0
+
+@dataclass(slots=True)
+class _Held:
+    """The client of the process `pid`, which a fork leaves to its parent; in tests, another one."""
+
+    own: Any = None
+    pid: int = 0
+    replacement: Any = None
+
+
+_held: Final = _Held()
 
 
 class _Transport(GuardedTransport):
@@ -44,27 +53,24 @@ class _Transport(GuardedTransport):
 
 def client() -> Any:
     """Return the client of this process; nothing is imported or connected before."""
-    global _own, _own_pid
-    if _replacement is not None:
-        return _replacement
-    if _own is None or _own_pid != os.getpid():
-        _own, _own_pid = _new(), os.getpid()
-    return _own
+    if _held.replacement is not None:
+        return _held.replacement
+    if _held.own is None or _held.pid != os.getpid():
+        _held.own, _held.pid = _new(), os.getpid()
+    return _held.own
 
 
 def use(replacement: Any) -> Any:
     """Replace the client of this process, None: by none; returns the replacement before."""
-    global _replacement
-    before, _replacement = _replacement, replacement
+    before, _held.replacement = _held.replacement, replacement
     return before
 
 
 def forget() -> None:
     """Connect anew at the next request, as after a change of the address."""
-    global _own
-    if _own is not None and _own_pid == os.getpid():
-        _own.close()
-    _own = None
+    if _held.own is not None and _held.pid == os.getpid():
+        _held.own.close()
+    _held.own = None
 
 
 def models() -> Any:

@@ -30,12 +30,12 @@ class Qdrant(BaseSettings):
         """Add Qdrant's port where there is none, as its own clients do."""
         if not url:
             return url
+        origin = origin_of(url) if "://" in url else None  # raises OddHost, which is a ValueError
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if origin is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(_EXAMPLE)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(f"an address only, the key stands in QDRANT_API_KEY; {_EXAMPLE}")
-        origin = origin_of(url)  # raises OddHost, which is a ValueError
         if parts.port is None:
             return f"{origin._replace(port=PORT)}{parts.path.rstrip('/')}"
         return url.rstrip("/")

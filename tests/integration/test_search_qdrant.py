@@ -585,10 +585,10 @@ class TestRebuild:
         assert [hit.post_id for hit in ask("кошка", channel).hits] == ids(post)
 
     def test_without_qdrant_it_says_so(self):
-        assert command("rebuild_index", "--only", "qdrant") == (
-            1,
-            "There is no Qdrant: set QDRANT_URL.",
-        )
+        code, text = command("rebuild_index", "--only", "qdrant")
+
+        assert code == 1
+        assert "QDRANT_URL" in text
 
 
 class TestVerify:

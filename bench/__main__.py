@@ -19,6 +19,7 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "rebuild",
     "relevance",
     "scrape",
     "vision",

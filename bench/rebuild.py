@@ -35,6 +35,7 @@ from search.embeddings import chosen  # noqa: E402
 from search.embeddings.fake import FakeEncoder  # noqa: E402
 from search.index.postgresql import vector_table  # noqa: E402
 from search.index.qdrant import collections  # noqa: E402
+from search.models import SearchDocument  # noqa: E402
 from search.services.rebuild import rebuild  # noqa: E402
 from search.services.rebuild_qdrant import rebuild_qdrant  # noqa: E402
 from telegram_assistant.config import Qdrant  # noqa: E402
@@ -55,20 +56,22 @@ def main() -> int:
     with database.fresh():
         figures = _of_postgresql(count)
         url = os.environ.get("QDRANT_TEST_URL")
-        figures += _of_qdrant(url) if url else [_skipped("qdrant: batches against single posts")]
+        figures += _of_qdrant(url) if url else [_skipped("qdrant: batches against single")]
     return report.close(figures)
 
 
 def _of_postgresql(count: int) -> list[Figure]:
-    posts = _fill(count)
+    tenant = _fill(count)
     vector_table.create()
-    single = _rate(SINGLE, _one_by_one(SINGLE))
-    rows = Post.objects.filter(tenant=posts)
-    batches = _rate(
-        count - SINGLE, rebuild(_without(SINGLE), with_meaning=True, clock=timezone.now)
-    )
-    again = _rate(count, rebuild(rows, with_meaning=True, clock=timezone.now))
-    return _figures("postgresql", single, batches, again, posts.pk)
+    found = []
+    for meaning, name in ((False, "postgresql, words"), (True, "postgresql, words and meaning")):
+        SearchDocument.objects.all().delete()
+        single = _rate(SINGLE, _one_by_one(SINGLE, meaning=meaning))
+        rest = Post.objects.filter(telegram_message_id__gt=SINGLE)
+        batches = _rate(count - SINGLE, rebuild(rest, with_meaning=meaning, clock=timezone.now))
+        found += _ratio(name, single, batches)
+    again = rebuild(Post.objects.all(), with_meaning=True, clock=timezone.now)
+    return [*found, *_afterwards("postgresql", _rate(count, again), tenant.pk)]
 
 
 def _of_qdrant(url: str) -> list[Figure]:
@@ -81,21 +84,26 @@ def _of_qdrant(url: str) -> list[Figure]:
         batches = _rate(count, rebuild_qdrant(Post.objects.all(), whole=True, clock=timezone.now))
         some = Post.objects.filter(posted_at__lte=NEWEST)
         again = _rate(count, rebuild_qdrant(some, whole=False, clock=timezone.now))
-        return _figures("qdrant", single, batches, again, tenant)
+        return [*_ratio("qdrant", single, batches), *_afterwards("qdrant", again, tenant)]
     finally:
         for name in collections.every():
             collections.drop(name)
 
 
-def _figures(name: str, single: float, batches: float, again: float, tenant: Any) -> list[Figure]:
+def _ratio(name: str, single: float, batches: float) -> list[Figure]:
+    return [
+        Figure(f"{name}: batches against single", batches / single, at_least=LEAST_RATIO),
+        Figure(f"{name}: in batches", batches, unit="/s"),
+        Figure(f"{name}: one call per post", single, unit="/s"),
+    ]
+
+
+def _afterwards(name: str, again: float, tenant: Any) -> list[Figure]:
     [projection] = [one for one in projections.registered() if one.name == f"search.{name}"]
     started = time.monotonic()
     found = projection.compare(tenant)
     compared = found.compared / (time.monotonic() - started)
     return [
-        Figure(f"{name}: batches against single posts", batches / single, at_least=LEAST_RATIO),
-        Figure(f"{name}: in batches", batches, unit="/s"),
-        Figure(f"{name}: one call per post", single, unit="/s"),
         Figure(f"{name}: once more, nothing to write", again, unit="/s"),
         Figure(f"{name}: compared", compared, unit="/s"),
         Figure(f"{name}: posts that differ", found.unresolved, at_most=0, at_least=0),
@@ -128,14 +136,10 @@ def _fill(count: int) -> Any:
     return channel.tenant
 
 
-def _without(newest: int) -> Any:
-    return Post.objects.filter(telegram_message_id__gt=newest)
-
-
-def _one_by_one(count: int) -> Iterator[object]:
+def _one_by_one(count: int, *, meaning: bool) -> Iterator[object]:
     for number in range(1, count + 1):
         one = Post.objects.filter(telegram_message_id=number)
-        yield from rebuild(one, with_meaning=True, clock=timezone.now)
+        yield from rebuild(one, with_meaning=meaning, clock=timezone.now)
 
 
 def _in_qdrant_one_by_one(count: int) -> Iterator[object]:

@@ -16,9 +16,10 @@ from qdrant_client.http.exceptions import ResponseHandlingException
 
 from events.delivery import worker
 from events.errors import RetryLater
+from events.health import Status
 from events.models import Delivery
 from media.models import Post
-from search import handlers, tasks
+from search import handlers, health, tasks
 from search.embeddings import chosen
 from search.index import chosen as indexes
 from search.index.port import IndexRefused, IndexUnavailable
@@ -467,6 +468,31 @@ class TestAddress:
     @staticmethod
     def _url(stub):
         return stub.url
+
+
+class TestDoctor:
+    def found(self):
+        [finding] = health.answers()
+        return finding.status, finding.detail
+
+    def test_it_is_there(self, qdrant):
+        assert self.found() == (Status.OK, "http://127.0.0.1:6333: telegram_posts__1 serves")
+
+    def test_there_is_none(self):
+        assert self.found()[0] is Status.SKIPPED
+
+    def test_away_it_is_a_warning_for_searches_are_answered(self, qdrant, monkeypatch):
+        down(monkeypatch, qdrant)
+
+        status, text = self.found()
+
+        assert status is Status.WARNING
+        assert "QDRANT_URL" in text
+
+    def test_it_has_no_collection_yet(self, qdrant):
+        collections.drop(collections.serving())
+
+        assert "rebuild_index" in self.found()[1]
 
 
 class TestRebuild:

@@ -1,18 +1,23 @@
 """What is said to Qdrant: filters, points and words, as JSON and without a server."""
 
+import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
+from media.models import Post
 from search.documents import Sources, document_of
 from search.index.entry import Entry, Space
 from search.index.port import Scope
 from search.index.qdrant import points, sparse
 from search.index.qdrant.conditions import can_answer, of_scope
+from search.payload import payload_of
 from search.query.filters.conditions import FIELDS
 from search.query_terms import Filters, Query
+from search.sources import IndexedPost
+from vision.models import PostEnrichment
 
 TENANT, OTHER, POST = UUID(int=1), UUID(int=2), UUID(int=3)
 MOMENT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -121,3 +126,30 @@ class TestWords:
         assert weight(2) - weight(1) > weight(4) - weight(3)
         assert weight(1) > weight(1, others=200)
         assert weight(1.0) > weight(0.4)  # a word of the text, and one of a link
+
+
+class TestPayload:
+    def test_of_the_longest_post_it_stays_below_64_kb(self):
+        tags = " ".join(f"#{n}{'ж' * 300}" for n in range(50)) + " ".join(
+            f"#ж{n}{'я' * 120}" for n in range(200)
+        )
+        post = Post(id=POST, tenant_id=TENANT, channel_id=OTHER, telegram_message_id=1, posted_at=MOMENT,
+                    created_at=MOMENT, content=tags + "я" * 100_000)  # fmt: skip
+        words = [f"{n}{'ж' * 126}" for n in range(90)] + ["ж" * 10_000]
+        seen = PostEnrichment(
+            vision_classification={"type": "photo", "tags": words},
+            data={
+                "labels": words,
+                "objects": words,
+                "dominant_colors": words,
+                "scene": "ж" * 9_000,
+            },
+        )
+
+        found = payload_of(IndexedPost(post, seen, None))
+
+        assert len(json.dumps(found, ensure_ascii=False).encode()) < 64 * 1024
+        assert len(found["text_short"]) == 500
+        assert (len(found["vision"]["labels"]), len(found["vision"]["objects"])) == (20, 10)
+        assert found["vision"]["scene"] is None
+        assert found["content_length"] == len(post.content)

@@ -1,15 +1,18 @@
-"""Qdrant for tests: its client's local mode, and the server that QDRANT_TEST_URL names."""
+"""
+Qdrant for tests: its client's local mode, and the server that QDRANT_TEST_URL names.
+
+The client is imported where it is used: that takes a second, in each process of a run.
+"""
 
 import os
 import warnings
+from importlib import import_module
 
 import pytest
-from qdrant_client import QdrantClient
 
 from search.index import chosen
 from search.index.qdrant import client, collections
 from telegram_assistant.config import Qdrant
-from tests import qdrant_stub
 
 
 @pytest.fixture
@@ -18,7 +21,9 @@ def qdrant(settings):
     settings.QDRANT = Qdrant(url="http://127.0.0.1:6333", collection="telegram_posts")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Payload indexes have no effect")
-        local = QdrantClient(":memory:", force_disable_check_same_thread=True)
+        local = import_module("qdrant_client").QdrantClient(
+            ":memory:", force_disable_check_same_thread=True
+        )
         before = client.use(local)
         chosen.outage.end()
         yield local
@@ -29,7 +34,7 @@ def qdrant(settings):
 @pytest.fixture
 def qdrant_http(settings):
     """Qdrant's REST API at an address: the client's own HTTP, through the guard."""
-    with qdrant_stub.serve() as (stub, url):
+    with import_module("tests.qdrant_stub").serve() as (stub, url):
         settings.QDRANT = Qdrant(url=url, collection="telegram_posts")
         client.forget()
         chosen.outage.end()

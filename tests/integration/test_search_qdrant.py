@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import timedelta
+from importlib import import_module
 from io import StringIO
 
 import pytest
@@ -12,7 +13,6 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from qdrant_client.http.exceptions import ResponseHandlingException
 
 from events.delivery import worker
 from events.errors import RetryLater
@@ -96,22 +96,24 @@ def command(name, *arguments):
     return 0, out.getvalue()
 
 
+def no_answer():
+    """What the client raises where nobody listens."""
+    errors = import_module("qdrant_client.http.exceptions")
+    return errors.ResponseHandlingException(ConnectionError("Connection refused"))
+
+
+READS = ("get_aliases", "get_collections", "query_points", "scroll", "retrieve")
+
+
 def down(monkeypatch, qdrant, *methods):
-    """Qdrant does not answer; returns how to end that."""
-    refused = ResponseHandlingException(ConnectionError("Connection refused"))
+    """From now on Qdrant does not answer; or only these methods of the client do not."""
+    refused = no_answer()
 
     def fail(*_, **__):
         raise refused
 
-    with monkeypatch.context():
-        for method in methods or (
-            "get_aliases",
-            "get_collections",
-            "query_points",
-            "scroll",
-            "retrieve",
-        ):
-            monkeypatch.setattr(qdrant, method, fail)
+    for method in methods or READS:
+        monkeypatch.setattr(qdrant, method, fail)
 
 
 class TestEvents:
@@ -213,6 +215,25 @@ class TestWriters:
 
         assert points()[str(post.pk)][1]["text_short"] == "собака"
         assert len(times) == 2
+
+    def test_a_slow_writer_of_the_old_text_does_not_undo_a_quick_one_of_the_new(
+        self, qdrant, channel, monkeypatch
+    ):
+        post = make.post(of=channel, content="кошка")
+        upsert, written = qdrant.upsert, []
+
+        def overtaken(name, found, **options):
+            written.append(found[0].payload["text_short"])
+            if len(written) == 1:
+                Post.objects.filter(pk=post.pk).update(content="собака")
+                index_qdrant([post.pk], now=timezone.now())  # another worker
+            return upsert(name, found, **options)
+
+        monkeypatch.setattr(qdrant, "upsert", overtaken)
+        index_qdrant([post.pk], now=timezone.now())
+
+        assert written == ["кошка", "собака", "собака"]  # the last one mends the first
+        assert points()[str(post.pk)][1]["text_short"] == "собака"
 
     def test_a_post_deleted_while_it_is_written_leaves_no_point(self, qdrant, channel, monkeypatch):
         post = make.post(of=channel, content="кошка")
@@ -527,7 +548,7 @@ class TestRebuild:
         def interrupted(*arguments, **options):
             times.append(1)
             if len(times) == 3:
-                raise ResponseHandlingException(ConnectionError("Connection refused"))
+                raise no_answer()
             return upsert(*arguments, **options)
 
         with monkeypatch.context() as patch:

@@ -15,6 +15,7 @@ from django.conf import settings
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
+    DocumentsReadEventV1,
     Event,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
@@ -35,6 +36,9 @@ WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 SHORTEST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 """For Qdrant, while the search answers from PostgreSQL."""
+
+
+ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -80,9 +84,7 @@ def _has_qdrant(_: Any) -> bool:
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
-    named = [
-        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
-    ]
+    named = [UUID(e.post_id) for e in events if isinstance(e, ABOUT_A_POST)]
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
@@ -92,6 +94,7 @@ def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
+        (DocumentsReadEventV1, "documents"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

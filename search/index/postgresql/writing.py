@@ -19,13 +19,19 @@ _COLUMNS = (
 _TYPES = (
     "post_id uuid, tenant_id uuid, channel_id uuid, album_id bigint, posted_at timestamptz,"
     " tags text[], has text[], lang text, sender text, is_meme boolean, classification text,"
-    " document_hash text, text_hash text, words text, caption text, pictures text, others text"
+    " document_hash text, text_hash text, words text, caption text, pictures text, others text, files text"
 )
 LEXEMES = " || ".join(
     f"setweight(to_tsvector('russian', {column}), '{weight}')"
-    for column, weight in (("words", "A"), ("caption", "B"), ("pictures", "C"), ("others", "D"))
+    for column, weight in (
+        ("words", "A"),
+        ("caption", "B"),
+        ("pictures", "C"),
+        ("others", "D"),
+        ("files", "C"),
+    )
 )
-"""The tsvector of a document's four texts, which are columns."""
+"""The tsvector of a document's texts, which are columns."""
 _CHANGED = " OR ".join(
     f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS[1:]
 )
@@ -126,4 +132,5 @@ def _row(entry: Entry) -> dict[str, Any]:
         "caption": document.caption,
         "pictures": document.pictures,
         "others": document.others,
+        "files": document.files,
     }

@@ -12,8 +12,8 @@ from search.index.qdrant.sparse import WEIGHTS, SparseWords, weighed
 
 _SPLIT: Final = (
     "SELECT n, lexeme, weights FROM"  # noqa: S608 - constants
-    " (SELECT n, words, caption, pictures, others FROM jsonb_to_recordset(%s::jsonb)"
-    " AS given (n int, words text, caption text, pictures text, others text)) AS texts,"
+    " (SELECT n, words, caption, pictures, others, files FROM jsonb_to_recordset(%s::jsonb)"
+    " AS given (n int, words text, caption text, pictures text, others text, files text)) AS texts,"
     f" unnest({LEXEMES})"
 )
 
@@ -21,7 +21,14 @@ _SPLIT: Final = (
 def sparse_words(documents: Sequence[Document]) -> list[SparseWords]:
     """The words of documents, by one query."""
     texts = [
-        {"n": n, "words": d.words, "caption": d.caption, "pictures": d.pictures, "others": d.others}
+        {
+            "n": n,
+            "words": d.words,
+            "caption": d.caption,
+            "pictures": d.pictures,
+            "others": d.others,
+            "files": d.files,
+        }
         for n, d in enumerate(documents)
     ]
     found: list[dict[str, float]] = [{} for _ in documents]

@@ -34,6 +34,7 @@ JOBS = (
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
     Job("search.bury", "search.tasks.bury", minutes=1),
     Job("search.verify_projections", "search.tasks.verify_projections", minutes=24 * 60),
+    Job("search.embed_waiting", "search.tasks.embed_waiting", minutes=1),
 )
 
 

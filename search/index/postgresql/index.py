@@ -66,7 +66,7 @@ class PostgresIndex:
         changed = writing.upsert_documents(entries, now=now)
         if vector_table.exists():
             writing.upsert_vectors(entries)
-        return changed
+        return len(changed)
 
     def delete(self, post_ids: Sequence[UUID]) -> None:
         """A trigger takes the vectors along."""

@@ -20,6 +20,7 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "rebuild",
     "relevance",
     "saved",
     "scrape",

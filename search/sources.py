@@ -14,7 +14,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
     "has_media", "media_kind", "post_author", "is_forward", "grouped_id",
-    "revision",
+    "revision", "telegram_message_id", "created_at",
 )  # fmt: skip
 
 
@@ -86,8 +86,12 @@ class IndexedPost:
         return (self.enrichment.vision_classification if self.enrichment else None) or {}
 
 
-def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
-    """Read those of the posts that exist, in no particular order."""
+def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[IndexedPost]:
+    """
+    Read those of the posts that exist, in no particular order.
+
+    `with_data` also reads `PostEnrichment.data`, which only payloads need.
+    """
     posts = Post.objects.filter(pk__in=post_ids).only(*_COLUMNS)
     analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
         "post_id",
@@ -96,6 +100,7 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
         "vision_classification",
         "vision_is_meme",
         "vision_analyzed_at",
+        *(("data",) if with_data else ()),
     )
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")

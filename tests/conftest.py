@@ -36,6 +36,7 @@ pytest_plugins = [
     "tests.real_s3",
     "tests.shares",
     "tests.vision_fixtures",
+    "tests.qdrant_fixtures",
 ]
 
 SHARED_DATA = Path(

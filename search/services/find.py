@@ -12,8 +12,9 @@ from accounts import time_zones
 from accounts.access import User, tenants_of
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
-from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit
-from search.index.postgresql.index import PostgresIndex
+from search.index import chosen
+from search.index.chosen import Answering
+from search.index.port import Scope, VectorHit, VectorsUnavailable, WordHit
 from search.query.problems import Problem
 from search.query_terms import Filters, Query
 from search.services import asked
@@ -21,8 +22,6 @@ from search.services.meaning import query_vector
 from search.services.meaning.query_vector import AskedVector
 
 logger = logging.getLogger(__name__)
-
-_index: Index = PostgresIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +92,17 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     """Find posts in `scope`; with conditions alone, the newest that fulfil them."""
     if not scope.tenants:
         return Hits()
-    retrieve = _index.by_words if query.text or not _has_conditions(query, scope) else _index.newest
+    index = chosen.answering()
+    retrieve = index.by_words if query.text or not _has_conditions(query, scope) else index.newest
     by_words = retrieve(query, scope, limit=WINDOW)
-    by_meaning, degraded = _by_meaning(query, scope, by_words.hits)
+    by_meaning, degraded = _by_meaning(index, query, scope, by_words.hits)
     ranked = fuse(by_words.hits, by_meaning)
     return Hits(
         hits=tuple(ranked[offset : offset + limit]),
         found=len(ranked),
         replaced=by_words.replaced,
         lexemes=by_words.lexemes,
-        degraded=degraded,
+        degraded=(*index.degraded, *degraded),
     )
 
 
@@ -111,13 +111,13 @@ def _has_conditions(query: Query, scope: Scope) -> bool:
 
 
 def _by_meaning(
-    query: Query, scope: Scope, by_words: Sequence[WordHit]
+    index: Answering, query: Query, scope: Scope, by_words: Sequence[WordHit]
 ) -> tuple[list[VectorHit], tuple[str, ...]]:
     if not query.text:
         return [], ()
     try:
         asked_vector = query_vector.encoded(query.text, scope.tenants)
-        found = _nearest(query, asked_vector, scope, by_words)
+        found = _nearest(index, query, asked_vector, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
         return [], (f"only by words: {error}",)
@@ -125,14 +125,18 @@ def _by_meaning(
 
 
 def _nearest(
-    query: Query, by: AskedVector, scope: Scope, by_words: Sequence[WordHit]
+    index: Answering,
+    query: Query,
+    by: AskedVector,
+    scope: Scope,
+    by_words: Sequence[WordHit],
 ) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
     vector, model = by.vector, by.model
-    first = _index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    first = index.by_meaning(query, vector, model, scope, limit=WINDOW)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
-    moved = towards(vector, _index.vectors_of(best, model))
-    return _index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
+    moved = towards(vector, index.vectors_of(best, model))
+    return index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
 
 
 def fuse(by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit]) -> list[Hit]:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
@@ -26,6 +27,7 @@ class Environment:
     gigachat: GigaChat
     albums: Albums
     search: Search
+    qdrant: Qdrant
     metrics: Metrics
     api: Api
     sign_in: SignIn
@@ -44,6 +46,7 @@ def read() -> Environment:
         "gigachat": GigaChat,
         "albums": Albums,
         "search": Search,
+        "qdrant": Qdrant,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,

@@ -82,6 +82,7 @@ COMMANDS = {
     "search": READS,
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
+    "verify_projections": "writes what can be made again",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
 }

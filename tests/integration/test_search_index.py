@@ -21,6 +21,7 @@ from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
 from search.index.postgresql import vector_table
+from search.index.postgresql.index import PostgresIndex
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
@@ -326,7 +327,9 @@ class TestOrder:
         hits = find.find(Query(words=("кот",)), Scope((channel.tenant_id,)), limit=2).hits
 
         assert hits[0].score >= hits[1].score
-        by_words = find._index.by_words(Query(words=("кот",)), Scope((channel.tenant_id,)), limit=2)
+        by_words = PostgresIndex().by_words(
+            Query(words=("кот",)), Scope((channel.tenant_id,)), limit=2
+        )
         assert [hit.post_id for hit in by_words.hits] == ids(new, old)
 
 

@@ -19,6 +19,7 @@ WAYS_OUT = {
     "boto3": set(),
     "storages": {"storage_quota/object_store/s3/client.py"},
     "gigachat": {"vision/providers/gigachat/"},
+    "qdrant_client": {"search/index/qdrant/client.py"},
     "urllib.request": {f"{GUARD}proxies.py"},
     "http.client": set(),
     "requests": {f"{GUARD}requests_session.py"},

@@ -16,6 +16,7 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from media.models import Post
 from search.fusion import WINDOW
+from search.management import filter_check
 from search.query.problems import Problem, explain
 from search.services.find import Hits, find_text
 from search.services.found_in_files import FileHit, place
@@ -25,17 +26,35 @@ from search.services.shown import Shown, shown, why
 class Command(ActingCommand):
     of_one_tenant = True
     needs = Action.VIEW
-    help = "Search the archive by words and by meaning."
+    help = (
+        "Search the archive by words and by meaning. The one word check-filters checks the filters"
+        f" of the index instead; {filter_check.CODES}."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "query", nargs="+", help='words, "phrases", #tags, -excluded, channel:NAME, …'
+            "query",
+            nargs="+",
+            help='words, "phrases", #tags, -excluded, channel:NAME, …; or check-filters',
         )
         parser.add_argument("--tenant", help="name or id (default: all)")
         parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
+        parser.add_argument(
+            "--album", type=int, metavar="ID", help="for check-filters (default: the newest album)"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["query"] == [filter_check.NAME]:
+            return filter_check.run(
+                _tenants(options["tenant"]),
+                album=options["album"],
+                as_json=options["json"],
+                write=self.stdout.write,
+            )
+        return self._search(options)
+
+    def _search(self, options: dict[str, Any]) -> None:
         text = " ".join(options["query"])
         found = find_text(text, _tenants(options["tenant"]), limit=options["limit"])
         if options["json"]:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from albums.models import MediaGroup, MediaGroupItem
-from albums.services import assemble, collect, overdue
+from albums.services import assemble, claims, collect, overdue
 from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import AlbumAssembledEventV1
@@ -327,13 +327,13 @@ class TestAssembling:
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk
-        claim = assemble._claim
+        claim = claims.claim
 
         def after_another_analysis(*args, **kwargs):
             PostEnrichment.objects.filter(post=album[1]).update(vision_ocr_text="позже")
             return claim(*args, **kwargs)
 
-        monkeypatch.setattr(assemble, "_claim", after_another_analysis)
+        monkeypatch.setattr(claims, "claim", after_another_analysis)
 
         assemble.assemble_album(group_id=group, now=now)
 
@@ -346,7 +346,7 @@ class TestAssembling:
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk
-        theirs = now + 2 * assemble.CLAIM
+        theirs = now + 2 * claims.CLAIM
 
         def slow(assembly):
             MediaGroup.objects.update(claimed_until=theirs)

@@ -56,6 +56,7 @@ urlpatterns = [
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/", include("media.api.urls")),
+    path("api/v1/", include("albums.api.urls")),
     path("api/v1/search", include("search.api.urls")),
     path("api/v1/search/", include("search.api.urls_below")),
     path("api/v1/mcp", McpView.as_view(), name="mcp"),

@@ -1,7 +1,8 @@
 """What every item of an album inherits: its caption, which one message has, and the hashtags in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from media.models import Post
@@ -15,7 +16,9 @@ class AlbumCaption:
     hashtags: tuple[str, ...] = ()
 
 
-NO_CAPTION = AlbumCaption()
+NO_CAPTION: Final = AlbumCaption()
+Album = tuple[UUID, int | None]
+"""The id of a channel, and the number of a group in it."""
 
 
 def caption_of(members: Iterable[Post]) -> AlbumCaption:
@@ -24,26 +27,30 @@ def caption_of(members: Iterable[Post]) -> AlbumCaption:
     return next(with_text, NO_CAPTION)
 
 
-def captions_of(posts: Sequence[Post]) -> dict[UUID, AlbumCaption]:
+def captions_of(posts: Iterable[Post]) -> dict[UUID, AlbumCaption]:
     """The caption that each post inherits, by one query; posts of no album are left out."""
-    items = [post for post in posts if post.grouped_id is not None]
-    found: dict[tuple[UUID, int | None], list[Post]] = {}
-    for member in _members_with_text(items):
-        found.setdefault((member.channel_id, member.grouped_id), []).append(member)
-    return {
-        post.pk: caption_of(found.get((post.channel_id, post.grouped_id), ())) for post in items
-    }
+    albums = {p.pk: (p.channel_id, p.grouped_id) for p in posts if p.grouped_id is not None}
+    found = captions(albums.values())
+    return {pk: found.get(album, NO_CAPTION) for pk, album in albums.items()}
 
 
-def _members_with_text(items: Sequence[Post]) -> Iterable[Post]:
-    if not items:
+def captions(albums: Iterable[Album]) -> dict[Album, AlbumCaption]:
+    """The captions of these albums, by one query; albums without one are left out."""
+    wanted = set(albums)
+    members: dict[Album, list[Post]] = {}
+    for post in _posts_with_text(wanted):
+        members.setdefault((post.channel_id, post.grouped_id), []).append(post)
+    return {album: caption_of(posts) for album, posts in members.items() if album in wanted}
+
+
+def _posts_with_text(albums: Collection[Album]) -> Iterable[Post]:
+    if not albums:
         return ()
-    # By channel and group: along the index of posts of albums. Groups of one number in two
-    # channels are told apart by whoever sorts them.
-    members = Post.objects.filter(
-        channel__in={post.channel_id for post in items},
-        grouped_id__in={post.grouped_id for post in items},
-    ).exclude(content="")
-    return members.order_by("telegram_message_id").only(
-        "channel_id", "grouped_id", "content", "hashtags", "telegram_message_id"
+    # Along the index of posts of albums. Two channels may have groups of one number: the caller
+    # tells them apart.
+    posts = Post.objects.filter(
+        channel__in={channel for channel, _ in albums},
+        grouped_id__in={group for _, group in albums},
     )
+    columns = ("channel_id", "grouped_id", "content", "hashtags", "telegram_message_id")
+    return posts.exclude(content="").order_by("telegram_message_id").only(*columns)

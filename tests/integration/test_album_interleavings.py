@@ -8,7 +8,6 @@ compared with is the same album, assembled in order.
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -274,8 +273,8 @@ _usual = {
 
 
 @pytest.fixture
-def place(store, archive) -> Iterator[make.Archive]:
-    yield archive
+def place(store, archive) -> make.Archive:
+    return archive
 
 
 @settings(max_examples=12, **_usual)

@@ -167,6 +167,21 @@ def test_the_gauge_shows_an_album_while_it_is_in_assembly_and_no_longer(archive,
     assert progress() == {}
 
 
+def test_the_outcome_of_a_picture_that_was_replaced_is_still_pending(album):
+    """The summary does not have it either: the gauge and the assembler count alike."""
+    worker.drain("default")
+    group = MediaGroup.objects.get()
+    item = group.items.get(position=1)
+    old, new = item.media_object, make.media_object(owner=group.tenant)
+    make.enrichment(item.post, decisions=[make.decision(old)])
+    seen = progress()
+    group.items.filter(pk=item.pk).update(media_object=new, sha256=new.file_sha256)
+
+    assert (seen[str(group.pk), "analyzed"], seen[str(group.pk), "pending"]) == (1, 2)
+    replaced = progress()
+    assert (replaced[str(group.pk), "analyzed"], replaced[str(group.pk), "pending"]) == (0, 3)
+
+
 def test_of_many_albums_in_assembly_those_that_wait_longest_have_a_series(now, monkeypatch):
     monkeypatch.setattr(gauges, "SHOWN", 2)
     channel = make.channel()

@@ -85,4 +85,4 @@ def _report(command: BaseCommand, outcomes: dict[int, str], *, as_json: bool) ->
     else:
         command.stdout.write(_("There is nothing to assemble."))
     if failed := sum(outcome.startswith("not assembled") for outcome in outcomes.values()):
-        raise CommandError(_("Not assembled: %d albums") % failed)
+        raise CommandError(_("Albums not assembled: %d") % failed)

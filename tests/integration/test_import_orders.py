@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from accounts.models import Tenant
 from albums.models import MediaGroup
 from events.delivery import worker
-from media.models import Channel, Post
+from media.models import Channel, MediaObject, Post
 from media.posts import post_row
 from media.services import imports
 from media.services.pipeline import batches
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOT_OF_THE_ARCHIVE = {
     "id", "tenant_id", "channel_id", "as_of", "telegram_post_url",  # checked apart, or derived
-    "revision", "source_fingerprint",  # how it came, not what it is
+    "revision", "source_fingerprint", "said_as",  # how it came, not what it is
 }  # fmt: skip
 
 
@@ -186,7 +186,7 @@ class TestOlderExports:
         assert found["posts"][1]["reactions_count"] == 5
         assert in_order([between, last, first], "last first") == found
 
-    def test_a_file_that_an_older_export_shows_differently_is_not_even_stored(self, tmp_path):
+    def test_a_file_that_an_older_export_shows_differently_is_kept_for_its_version_only(self, tmp_path):
         def export(name, number, color):
             history = channel_history.Export(
                 channel_history.History(random.Random(1)), tmp_path / name
@@ -201,8 +201,10 @@ class TestOlderExports:
 
         summary = run(old, tenant)
 
-        assert (summary.counts["unchanged"], summary.counts["media_stored"]) == (1, 0)
-        assert Post.objects.get().media.get().refs_count == 1
+        assert (summary.counts["unchanged"], summary.counts["media_stored"]) == (1, 1)
+        post = Post.objects.get()
+        assert post.media.get().refs_count == 2  # by the post and its latest version
+        assert MediaObject.objects.exclude(pk__in=post.media.all()).get().refs_count == 1
 
     def test_a_second_import_of_a_newer_export_writes_nothing(self, tmp_path):
         raws = [message(n, text=str(n)) for n in range(1, 4)]

@@ -7,6 +7,7 @@ Nothing else follows from the mark: no file is deleted, no quota given back.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -55,7 +56,7 @@ def cover(source: ChannelSource, *, after_id: int | None, ids: Sequence[int], wh
     if not source.is_complete or not ids:
         return
     first = ids[0] if after_id is None else after_id
-    if not whole or list(ids) != sorted(set(ids)) or first > ids[0]:
+    if not whole or list(ids) != sorted(ids) or first > ids[0]:
         ChannelSource.objects.filter(pk=source.pk).update(is_complete=False)
         return
     known = source.covered_from, source.covered_to
@@ -86,7 +87,7 @@ def settle(channel: Channel, *, after_id: int | None, ids: Sequence[int]) -> Cou
     counts: Counter[str] = Counter()
     if not ids or not _may_lack_posts(channel):
         return counts
-    given = {
+    given: dict[str, Any] = {
         "deleted": PostSource.DELETED,
         "channel": channel.pk,
         "first": min(ids) if after_id is None else min(after_id, *ids),

@@ -1,17 +1,15 @@
 """Write what a source said of posts: one statement for a batch, whatever its size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from media.models import Channel, ChannelSource, PostSource
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """
     A source had a post, with these counts; None is what it does not say.
 
@@ -72,7 +70,7 @@ WITH given AS (
         IS DISTINCT FROM (known.views, known.forwards, known.replies, known.reactions)
 )
 SELECT count(*) FROM said
-"""
+"""  # noqa: S608 - names of ours
 _SEEN = """
 INSERT INTO post_sources (post_id, source_id, version, gaps, first_seen_at, last_seen_at)
 SELECT id, %s, %s, 0, %s, %s FROM posts
@@ -93,17 +91,16 @@ def record(
     """
     if not said:
         return 0
-    columns = [_column(said, name) for name in _COLUMNS]
+    # What all leave out is sent as no column at all: `unnest` fills it up.
+    columns = [
+        None if all(value is None for value in column) else list(column)
+        for column in zip(*said, strict=True)
+    ]
+    parameters: list[Any] = [*columns, channel.pk, source.pk, at, at]
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, [*columns, channel.pk, source.pk, at, at])
+        cursor.execute(_RECORD, parameters)
         [(count,)] = cursor.fetchall()
     return int(count)
-
-
-def _column(said: Sequence[Observation], name: str) -> list[object] | None:
-    """The values of a column; none at all where all are None, which `unnest` fills up."""
-    values = list(map(attrgetter(name), said))
-    return None if all(value is None for value in values) else values
 
 
 def record_seen(

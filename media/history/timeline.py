@@ -97,9 +97,7 @@ def versions(posted_at: datetime, said: Iterable[Said]) -> list[Version]:
     return _merged(found)
 
 
-def _points(
-    posted_at: datetime, said: Iterable[Said]
-) -> list[tuple[datetime, datetime, Said]]:
+def _points(posted_at: datetime, said: Iterable[Said]) -> list[tuple[datetime, datetime, Said]]:
     """Each time at which a content was seen, in the order of the history."""
     points = [
         (one.edited_at or posted_at, at, contents.canonical(one.content), one.source, number, one)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from media.posts.content import FORMATTING
 from media.models import MediaRole, MediaState
+from media.posts.content import FORMATTING
 from media.posts.parsed_message import Shown
 from media.posts.post_extra import ZONE, extra_of, fields_of
 from media.posts.post_row import PostRow

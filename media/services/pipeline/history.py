@@ -1,7 +1,5 @@
 """Keep what the source said of the posts of a batch, in the transaction that writes them."""
 
-from datetime import datetime
-
 from media.history import absence, observations
 from media.history.observations import Observation
 from media.history.origins import Origin, save_source
@@ -11,10 +9,10 @@ from media.services.pipeline.confirm import PostsChanged
 from media.services.pipeline.plan import BatchPlan
 from media.sources.port import Message
 
+_AS_STORED: tuple[str | None, int | None] = (None, None)
 
-def record(
-    channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretch, now: datetime
-) -> None:
+
+def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretch) -> None:
     """
     Note that the source had these posts, as what, and which of the channel it has no more.
 
@@ -36,14 +34,14 @@ def record(
 
 
 def _observed(message: Message, plan: BatchPlan, fingerprint: str | None = None) -> Observation:
-    version, gaps = plan.said.get(message.message_id, (None, None))
+    version, gaps = plan.said.get(message.message_id, _AS_STORED)
     return Observation(
-        message_id=message.message_id,
-        fingerprint=fingerprint,
-        version=version,
-        gaps=gaps,
-        views=message.views,
-        forwards=message.forwards,
-        replies=message.replies,
-        reactions=sum([r.count for r in message.reactions]) if message.reactions else None,
+        message.message_id,
+        fingerprint,
+        version,
+        gaps,
+        message.views,
+        message.forwards,
+        message.replies,
+        sum([r.count for r in message.reactions]) if message.reactions else None,
     )

@@ -121,7 +121,6 @@ def finish(batch: InFlight) -> BatchOutcome:
                     batch.plan,
                     origin=batch.origin,
                     stretch=batch.stretch,
-                    now=batch.now,
                 )
         except (MediaVanished, PostsChanged, services.ReservationExpired):
             uploads.release()

@@ -57,7 +57,7 @@ def import_batches(
         try:
             for batch in batches:
                 pending = _pending_contents(queue)
-                started = _start(source, batch, channel_of, pool, pending, run)
+                started = _start(source, batch, channel_of, pool, pending=pending, run=run)
                 queue.append((batch, started))
                 if len(queue) > 1:
                     yield (done := _finish_oldest(queue))
@@ -87,6 +87,7 @@ def _start(
     batch: Batch,
     channel_of: Callable[[Chat], Channel],
     pool: Executor,
+    *,
     pending: frozenset[str],
     run: ImportRun | None,
 ) -> InFlight | None:

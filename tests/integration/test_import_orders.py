@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts.models import Tenant
 from albums.models import MediaGroup
 from events.delivery import worker
+from media.history.read import history_of
 from media.models import Channel, MediaObject, Post
 from media.posts import post_row
 from media.services import imports
@@ -49,6 +50,7 @@ def archive(tenant: Tenant) -> dict:
                     "position", "role", "media_object__file_sha256"
                 )
             ),
+            **history(post),
         }
     albums = MediaGroup.objects.filter(tenant=tenant, items_count__gt=0)
     return {
@@ -63,6 +65,24 @@ def archive(tenant: Tenant) -> dict:
             )
             for album in albums
         },
+    }
+
+
+def history(post: Post) -> dict:
+    """What the post was at any instant, and what is said of the sources that had it."""
+    found = history_of(post)
+    last = found.deletions[-1] if found.deletions else None
+    is_gone = last is not None and last.until is None
+    assert (post.deleted_at, post.deletion) == ((last.since, last.how) if is_gone else (None, ""))
+    for version in found.versions:
+        for sha256 in version.content.get("files", ()):
+            assert MediaObject.objects.get(tenant=post.tenant, file_sha256=sha256).refs_count
+    return {
+        "versions": [
+            (v.shown_from, v.is_exact, dict(v.content), sorted(v.sources)) for v in found.versions
+        ],
+        "deletions": found.deletions,
+        "counts": [(c.at, c.reactions) for c in found.counts],
     }
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from media.history.counts import Counted, counts_of
-from media.history.origins import without_reading
+from media.history.counts.readings import Counted, counts_of
+from media.history.record.origins import without_reading
 from media.history.timeline import (
     Deleted,
     Event,

@@ -1,8 +1,8 @@
 """Keep what the source said of the posts of a batch, in the transaction that writes them."""
 
-from media.history import absence, observations
-from media.history.observations import Observation
-from media.history.origins import Origin, save_source
+from media.history.record import absence, observations
+from media.history.record.observations import Observation
+from media.history.record.origins import Origin, save_source
 from media.models import Channel
 from media.services.pipeline.batches import Stretch
 from media.services.pipeline.confirm import PostsChanged

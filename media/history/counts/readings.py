@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from media.history.schedule import bucket_of, due_after
+from media.history.counts.schedule import bucket_of, due_after
 from media.models import Channel, CountsDue, Post, PostCounts, PostSource
 
 METRICS: Final = ("views", "forwards", "replies", "reactions")

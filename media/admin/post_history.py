@@ -106,4 +106,5 @@ def _deleted(one: Deleted) -> str:
     said = text % short_time(one.since)
     if one.until is None:
         return said
-    return f"{said} {gettext('Seen again at %s.') % short_time(one.until)}"
+    seen_again = gettext("Seen again at %s.") % short_time(one.until)
+    return f"{said} {seen_again}"

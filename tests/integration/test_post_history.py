@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,8 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from accounts import tenants
+from events.errors import RetryLater
 from media.history.channels import changes_of
 from media.history.counts import readings
+from media.history.counts.fake import FakeCounts
 from media.history.counts.growth import Day, fastest_growing
 from media.history.counts.readings import Reading
 from media.history.read import history_of
@@ -37,8 +40,9 @@ from media.models import (
 from media.posts import post_row
 from media.services import imports
 from media.services.pipeline import batches, history, in_flight
+from media.services.pipeline.upload import upload_pool
 from media.sources.export import ExportSource
-from media.sources.port import Chat
+from media.sources.port import Chat, Message
 from tests import channel_history
 from tests import factories as make
 from tests.unit.exports import NOT_INCLUDED, chat, message, write
@@ -379,15 +383,9 @@ class TestLive:
         assert channel.states.filter(source__kind="live").count() == 1
 
 
-class Counts:
-    """A `CountsSource`: what it says grows with time."""
-
-    def __init__(self, now):
-        self.now, self.asked = now, []
-
-    def read_counts(self, channel, message_ids):
-        self.asked.append(sorted(message_ids))
-        return iter([Reading(n, views=int(self.now().timestamp()) - START) for n in message_ids])
+def counts_at(now) -> FakeCounts:
+    """Says one view for each second since a message with the id 0 was posted."""
+    return FakeCounts(lambda _: int(now.timestamp()) - START)
 
 
 class TestCounts:
@@ -395,18 +393,12 @@ class TestCounts:
     def post(self):
         return make.post(at=when(0), telegram_message_id=0)
 
-    def read(self, channel, times):
-        for now in times:
-            readings.read_due(Counts(lambda now=now: now), channel, now=now)
-
     def test_they_are_read_by_the_schedule_and_never_more_often(self, post):
         readings.follow([post], now=post.posted_at)
         asked = []
         for minute in range(0, 24 * 60, 5):
             now = post.posted_at + timedelta(minutes=minute)
-            asked += [minute] * readings.read_due(
-                Counts(lambda now=now: now), post.channel, now=now
-            )
+            asked += [minute] * readings.read_due(counts_at(now), post.channel, now=now)
 
         assert asked[:6] == [10, 20, 30, 40, 50, 60]
         assert len(asked) <= 25
@@ -427,7 +419,7 @@ class TestCounts:
     def test_a_post_that_is_gone_is_not_asked_about(self, post):
         readings.follow([post], now=when(0))
         Post.objects.update(deleted_at=when(1), deletion="live")
-        source = Counts(timezone.now)
+        source = counts_at(when(9000))
 
         assert readings.read_due(source, post.channel, now=when(9000)) == 0
         assert source.asked == []
@@ -438,12 +430,54 @@ class TestCounts:
         readings.follow(posts, now=when(0))
         CountsDue.objects.filter(post=posts[4]).update(due_at=when(-100))
 
-        source = Counts(lambda: when(9000))
+        source = counts_at(when(9000))
         readings.read_due(source, post.channel, now=when(9000), most=2)
 
         assert 5 in source.asked[0]
         assert CountsDue.objects.filter(due_at__lte=when(9000)).count() == 3
         assert readings.channels_due(now=when(9000)) == [post.channel_id]
+
+    def test_what_was_read_before_telegram_asks_for_patience_is_kept(self, post):
+        posts = [make.post(of=post.channel, at=when(0), telegram_message_id=n) for n in (1, 2)]
+        readings.follow(posts, now=when(0))
+
+        def busy(number):
+            if number == last[0]:
+                raise RetryLater("flood", after=timedelta(minutes=5))
+            return 7
+
+        due = CountsDue.objects.order_by("due_at")
+        CountsDue.objects.filter(post=posts[1]).update(due_at=when(-100))
+        last = [1]
+        with pytest.raises(RetryLater):
+            readings.read_due(FakeCounts(busy), post.channel, now=when(9000))
+
+        assert [row.post_id for row in due.filter(due_at__lte=when(9000))] == [posts[0].pk]
+        assert PostCounts.objects.get().post == posts[1]
+
+    def test_a_message_that_is_not_there_any_more_is_asked_about_later(self, post):
+        readings.follow([post], now=when(0))
+
+        assert readings.read_due(FakeCounts(lambda _: None), post.channel, now=when(9000)) == 0
+        assert not CountsDue.objects.filter(due_at__lte=when(9000)).exists()
+
+    def test_what_comes_in_live_is_a_reading_and_is_read_again(self, run, post):
+        channel, at = post.channel, when(30)
+        said = [Message(5, when(0), text="a", views=n, fingerprint=str(n)) for n in (3, 8)]
+        for number, one in enumerate(said):
+            now = at + timedelta(minutes=number)
+            origin = live_origin("7900", now=now)
+            with upload_pool() as pool:
+                started = in_flight.start(
+                    None, channel=channel, messages=[one], pool=pool, now=now, origin=origin,
+                    as_of=f"{now:%Y-%m-%dT%H:%M:%S}Z/5",
+                )  # fmt: skip
+                in_flight.finish(started)
+
+        found = history_of(the_post(5))
+        assert [(c.at, c.views) for c in found.counts] == [(at + timedelta(minutes=1), 8)]
+        assert [v.sources for v in found.versions] == [["live:7900"]]
+        assert CountsDue.objects.filter(post=the_post(5)).exists()
 
     def test_the_fastest_growing_of_a_day(self, post):
         day = Day(when(0) + timedelta(days=3), when(0) + timedelta(days=4))
@@ -488,12 +522,10 @@ class TestCounts:
 
     @pytest.mark.parametrize("zone", ["UTC", "Europe/Moscow", "Pacific/Apia"])
     def test_a_day_is_one_of_the_time_zone(self, zone):
-        from zoneinfo import ZoneInfo
-
         day = Day.of(datetime(2026, 3, 29, tzinfo=UTC).date(), ZoneInfo(zone))
 
-        assert day.start.utcoffset() == ZoneInfo(zone).utcoffset(datetime(2026, 3, 29))
-        assert (day.start.hour, day.end.day) == (0, 30)
+        assert day.start.utcoffset() == day.start.tzinfo.utcoffset(day.start)
+        assert (day.start.hour, day.start.day, day.end.day) == (0, 29, 30)
 
 
 class TestCommandsAndApi:

@@ -4,6 +4,7 @@ import json
 import logging
 import random
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import StringIO
@@ -332,6 +333,27 @@ class TestLive:
         assert (the_post(2).deleted_at, the_post(2).deletion) == (when(60), "live")
         assert history_of(the_post(2)).at(when(59)).shown is Shown.VERSION
 
+    def test_edits_that_come_in_one_by_one_are_versions_and_exports_fit_in_between(self, run):
+        channel = make.channel(
+            owner=tenants.default_tenant(), tg_channel_id=-1002447843635, kind="public_channel"
+        )
+        for said, edited in (("a", None), ("b", 40), ("a", 50)):
+            self.receive(channel, Message(1, when(1), text=said, edited_at=edited and when(edited)))
+        run([text(1, "between", edited=45), text(9, "z", edited=47)])
+
+        assert texts() == [(when(1), "a"), (when(40), "b"), (when(45), "between"), (when(50), "a")]
+        assert the_post().content == "a"
+
+    def receive(self, channel, one):
+        now = one.edited_at or one.posted_at
+        with upload_pool() as pool:
+            started = in_flight.start(
+                None, channel=channel, messages=[replace(one, fingerprint=now.isoformat())],
+                pool=pool, now=now, origin=live_origin("7900", now=now),
+                as_of=f"{now:%Y-%m-%dT%H:%M:%S}Z/1",
+            )  # fmt: skip
+            in_flight.finish(started)
+
     def test_a_later_export_that_has_it_takes_the_mark_away(self, run):
         run([text(n, "a") for n in (1, 2, 3)])
         live.record_deletions(
@@ -581,7 +603,7 @@ class TestCommandsAndApi:
             edited.channel, [1], origin=live_origin("7900", now=when(70)), at=when(70)
         )
 
-        with timezone.override("UTC"):
+        with timezone.override("UTC"), translation.override("en"):
             assert "причал №3" in self.show("prichal/1", "--at", when(69).isoformat())
             assert "Deleted in Telegram at 2026-" in self.show("prichal/1")
             assert "not posted yet" in self.show("prichal/1", "--at", "2020-01-01")
@@ -635,7 +657,7 @@ class TestConsole:
         assert "<del>причал</del><ins>мостки</ins>" in page
         assert "Вечер &lt;b&gt;" in page
         gone = looker.get(f"/admin/media/post/{the_post(2).pk}/change/").content.decode()
-        assert "not later than" in gone
+        assert "Удалён в Telegram, не позже" in gone
 
     def test_lists_tell_deleted_and_edited_posts(self, run, looker):
         run([text(n, f"текст{n}") for n in (1, 2, 3)])

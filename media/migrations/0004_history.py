@@ -398,5 +398,14 @@ class Migration(migrations.Migration):
             model_name="postversion",
             constraint=models.UniqueConstraint(fields=("post", "key"), name="post_version_once"),
         ),
+        migrations.AlterField(
+            model_name="mediaobject",
+            name="refs_count",
+            field=models.PositiveIntegerField(
+                default=0,
+                help_text="of posts and of their versions; kept by triggers",
+                verbose_name="references",
+            ),
+        ),
         migrations.RunSQL(TRIGGERS, NO_TRIGGERS),
     ]

@@ -55,13 +55,14 @@ class UsedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         rules = {"0": Q(refs_count=0), "1": Q(refs_count__gt=0), "2": Q(refs_count__gt=1)}
-        found = queryset.filter(rules.get(self.value() or "", Q()))
+        found: QuerySet[Any] = queryset.filter(rules.get(self.value() or "", Q()))
         if self.value() != "2":
             return found
         # Versions of one post count as well: only posts make several of them.
         shown = PostMedia.objects.filter(media_object=OuterRef("pk")).order_by()
         counts = shown.values("media_object").annotate(n=Count("pk")).values("n")
-        return found.alias(posts_count=Subquery(counts)).filter(posts_count__gt=1)
+        several: QuerySet[Any] = found.alias(posts_count=Subquery(counts))
+        return several.filter(posts_count__gt=1)
 
 
 @admin.register(MediaObject)

@@ -23,7 +23,7 @@ DROP TRIGGER post_version_media_inserted ON post_version_media;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("media", "0002_triggers"),
+        ("media", "0003_posts_by_owner"),
     ]
 
     operations = [

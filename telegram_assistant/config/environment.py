@@ -14,7 +14,7 @@ from telegram_assistant.config.history import History
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
-from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
 
@@ -23,6 +23,7 @@ class Environment:
     web: Web
     s3: S3
     vision: Vision
+    documents: Documents
     gigachat: GigaChat
     albums: Albums
     history: History
@@ -41,6 +42,7 @@ def read() -> Environment:
         "web": Web,
         "s3": S3,
         "vision": Vision,
+        "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
         "history": History,

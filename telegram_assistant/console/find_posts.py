@@ -14,6 +14,7 @@ from search.fragments import Fragment
 from search.fusion import WINDOW
 from search.query.problems import explain
 from search.services.find import Hits, search
+from search.services.found_in_files import place
 from search.services.shown import Shown, shown, why
 
 NAME = "find_posts"
@@ -28,6 +29,8 @@ class Line:
     shown: Shown
     text: SafeString
     why: str
+    place: str = ""
+    """In which file and on which page the text stands; empty where it is the post's."""
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
@@ -38,12 +41,17 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "title": _("Search posts"),
         "text": text,
         "found": found,
-        "lines": [Line(one, marked(one.fragment), why(one.hit)) for one in shown(found)],
+        "lines": [_line(one) for one in shown(found)],
         "remarks": _remarks(found),
         "before": page - 1,
         "next": page + 1 if found.found > page * PER_PAGE else 0,
     }
     return TemplateResponse(request, "console/find_posts.html", context)
+
+
+def _line(one: Shown) -> Line:
+    where = place(one.file) if one.file else ""
+    return Line(one, marked(one.fragment), why(one.hit), where)
 
 
 def _page(text: str) -> int:

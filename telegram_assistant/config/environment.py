@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -26,6 +27,7 @@ class Environment:
     documents: Documents
     gigachat: GigaChat
     albums: Albums
+    history: History
     search: Search
     qdrant: Qdrant
     metrics: Metrics
@@ -45,6 +47,7 @@ def read() -> Environment:
         "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
+        "history": History,
         "search": Search,
         "qdrant": Qdrant,
         "metrics": Metrics,

@@ -71,6 +71,7 @@ COMMANDS = {
     "e2e_vision": "trial.started",
     "emergency_s3_cleanup": "cleanup.started",
     "events": "tasks.replayed",
+    "growth": READS,
     "import_export": "import.started",
     "local": "stops the database",
     "mcp": "question.asked",
@@ -85,6 +86,7 @@ COMMANDS = {
     "verify_projections": "writes what can be made again",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
+    "show_post": READS,
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {

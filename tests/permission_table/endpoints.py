@@ -32,6 +32,10 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/detailed": API,
     "metrics": API,
     "api/v1/mcp": API,  # shows what the tools of tests/integration/test_mcp.py show
+    "api/v1/posts/<str:post_id>/at": API,
+    "api/v1/posts/<str:post_id>/versions": API,
+    "api/v1/posts/<str:post_id>/counts": API,
+    "api/v1/growth": API,
     "api/v1/search": API,
     "api/v1/search/ask": API,
     "api/v1/search/saved": API,
@@ -60,6 +64,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "admin/ask/": CONSOLE,
     "admin/saved-searches/": CONSOLE,
     "admin/saved-searches/<uuid:pk>/": CONSOLE,
+    "admin/growth/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
@@ -163,6 +168,9 @@ CALLS: Final = (
         "ask", "POST", _fixed(f"{_V1}/search/ask"), _OWN,
         lambda w, t: {"question": "anything", "tenant_id": str(_tenant(w, t))},
     ),
+    Call("post at", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/at?time=2027-01-01", _OWN),
+    Call("post versions", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/versions", _OWN),
+    Call("post counts", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/counts", _OWN),
     Call("post", "GET", lambda w, t: f"{_V1}/vision/posts/{_post(w, t)}", _OWN),
     Call("picture", "GET", lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}", _OWN),
     Call(

@@ -42,6 +42,8 @@ ONLY_ANSWERS = {
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
     "PostDocumentSerializer", "DecisionSerializer",
+    "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
+    "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

@@ -1,6 +1,6 @@
 """The condition that every hit fulfils: tenants first, then filters, phrases and exclusions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
 
@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from search.documents import searched_form
 from search.index.port import Scope
+from search.index.postgresql.lexemes import any_of
 from search.models import SearchDocument
 from search.query_terms import Filters, Query
 
@@ -23,6 +24,17 @@ def matching(scope: Scope, query: Query) -> QuerySet[SearchDocument]:
     for term in query.excluded:
         rows = rows.filter(~Q(words=_phrase(term)))
     return rows.order_by()
+
+
+def having_any(
+    rows: QuerySet[SearchDocument], lexemes: Sequence[str], tags: Sequence[str]
+) -> QuerySet[SearchDocument]:
+    """Select the documents that have any of these lexemes or tags."""
+    # A cast takes lexemes as they are; Django's queries would take them for words and stem them.
+    return rows.extra(
+        where=["search_documents.words @@ %s::tsquery OR search_documents.tags && %s::text[]"],
+        params=[any_of(lexemes), list(tags)],
+    )
 
 
 def _conditions(filters: Filters) -> Iterator[Q]:

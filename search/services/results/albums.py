@@ -10,8 +10,10 @@ from albums.models import MediaGroupItem
 from search.index.port import Scope
 from search.index.postgresql.conditions import having_any, matching
 from search.query_terms import Query
-from search.services.hits import AlbumMatch, Hit
+from search.services.results.hits import AlbumMatch, Hit
 
+Key = UUID | int
+"""Of what is one hit: the id of a post, or of an album."""
 NAMED_SCORE = 1.0
 """More than any rank gives: a post that is named by its link is the answer."""
 
@@ -41,14 +43,31 @@ def of(post_ids: Sequence[UUID], scope: Scope) -> dict[UUID, Item]:
 def put_first(
     named: Sequence[UUID], ranked: Sequence[Hit], groups: Mapping[UUID, Item]
 ) -> list[Hit]:
-    """Put the named posts before the other hits; one that is of an album is its hit."""
+    """Put the posts that were named before the other hits; one that is of an album is its hit."""
     known = {hit.post_id: hit for hit in ranked}
-    first = [_named(known.get(pk) or Hit(pk, 0.0), groups) for pk in named]
-    taken = {hit.album.album_id if hit.album else hit.post_id for hit in first}
-    rest = [
-        hit for hit in ranked if (hit.album.album_id if hit.album else hit.post_id) not in taken
-    ]
-    return [*first, *rest]
+    first = (replace(known.get(pk) or Hit(pk, 0.0), score=NAMED_SCORE, named=True) for pk in named)
+    return put_before([_with_album(hit, groups) for hit in first], ranked)
+
+
+def one_each(hits: Sequence[Hit], groups: Mapping[UUID, Item]) -> list[Hit]:
+    """The first hit of each album, with the number of hits that it stands for."""
+    first: dict[Key, Hit] = {}
+    for hit in (_with_album(hit, groups) for hit in hits):
+        known = first.setdefault(key_of(hit), hit)
+        if known is not hit and known.album:
+            album = replace(known.album, matching=known.album.matching + 1)
+            first[key_of(hit)] = replace(known, album=album)
+    return list(first.values())
+
+
+def put_before(first: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    """Both in order, without those of the others that `first` has, be it by another item."""
+    taken = {key_of(hit) for hit in first}
+    return [*first, *(hit for hit in others if key_of(hit) not in taken)]
+
+
+def key_of(hit: Hit) -> Key:
+    return hit.album.album_id if hit.album else hit.post_id
 
 
 def with_matching(
@@ -60,10 +79,9 @@ def with_matching(
     return tuple(_counted(hit, counts, query) for hit in hits)
 
 
-def _named(hit: Hit, groups: Mapping[UUID, Item]) -> Hit:
+def _with_album(hit: Hit, groups: Mapping[UUID, Item]) -> Hit:
     item = groups.get(hit.post_id)
-    album = hit.album or (AlbumMatch(item.album_id) if item else None)
-    return replace(hit, score=NAMED_SCORE, named=True, album=album)
+    return replace(hit, album=AlbumMatch(item.album_id)) if item and not hit.album else hit
 
 
 def _counts(

@@ -16,17 +16,17 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 def reciprocal_ranks(
-    lists: Iterable[Sequence[tuple[Item, float]]], *, k: int = K, window: int = WINDOW
+    lists: Iterable[Sequence[tuple[Item, float]]], *, k: int = K
 ) -> dict[Item, float]:
     """
-    Return the sum of weight / (k + rank) over the first `window` of each list; ranks start at 1.
+    Return the sum of weight / (k + rank) over the lists of items with weights; ranks start at 1.
 
     A weight says how much of the query the item answers by itself, 0 to 1: the best of a list of
     posts that have one of its five words is not as good as the best of those that have all.
     """
     scores: dict[Item, float] = {}
     for ranked in lists:
-        for rank, (item, weight) in enumerate(ranked[:window], start=1):
+        for rank, (item, weight) in enumerate(ranked[:WINDOW], start=1):
             scores[item] = scores.get(item, 0.0) + weight / (k + rank)
     return scores
 

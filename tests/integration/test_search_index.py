@@ -303,8 +303,9 @@ class TestFilters:
         index(*items, make.post(of=channel, content="Поход"))
 
         assert set(ask("поход", albums=(group.pk,))) == set(items.values_list("pk", flat=True))
-        assert len(ask("Эльбрус")) == 4  # by meaning the other one, too
-        assert set(ask("Эльбрус")[:3]) == set(items.values_list("pk", flat=True))
+        found = ask("Эльбрус")
+        assert len(found) == 2  # the album is one hit; by meaning the other post, too
+        assert found[0] in set(items.values_list("pk", flat=True))
 
 
 class TestOrder:

@@ -32,6 +32,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/detailed": API,
     "metrics": API,
     "api/v1/search": API,
+    "api/v1/search/similar": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,
@@ -150,6 +151,7 @@ CALLS: Final = (
         "picture of a tenant", "GET",
         lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}?tenant_id={_tenant(w, t)}", _OWN,
     ),
+    Call("similar", "GET", lambda w, t: f"{_V1}/search/similar?post={_post(w, t)}", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
 )  # fmt: skip

@@ -31,6 +31,8 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
+    "AlbumSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

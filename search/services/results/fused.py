@@ -1,7 +1,6 @@
 """One list of hits of two: by reciprocal ranks, one hit per album."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from search.fusion import reciprocal_ranks
@@ -12,6 +11,8 @@ from search.services.results.hits import AlbumMatch, Hit
 _NO_ALBUMS: Mapping[UUID, Item] = {}
 AS_NEAR = 0.01
 """Items of an album match as well by meaning as the best one, if they are hardly farther away."""
+FAR = 2.0
+"""No cosine distance is greater."""
 
 
 def fuse(
@@ -24,7 +25,7 @@ def fuse(
 
     Of equal ones the newer comes first: the lists have them in that order. `groups` are the posts
     that are items of albums: of an album each list counts the best item, and the hit is the item
-    that is the best by both.
+    that matches best.
     """
     lists = _Lists(by_words, by_meaning, groups)
     hits = {key: lists.hit(key, score) for key, score in lists.scores().items()}
@@ -48,9 +49,8 @@ class _Lists:
             [(hit.post_id, 1.0) for hit in by_meaning],
         )
         self._places = _places([self._key(hit.post_id) for hit in by_words])
-        self._each = reciprocal_ranks(self._ranked, window=max(map(len, self._ranked)))
         self._members: dict[Key, list[UUID]] = {}
-        for post_id in self._each:
+        for post_id in dict.fromkeys(one for ranked in self._ranked for one, _ in ranked):
             self._members.setdefault(self._key(post_id), []).append(post_id)
 
     def scores(self) -> dict[Key, float]:
@@ -87,18 +87,20 @@ class _Lists:
 
     def _best(self, members: Sequence[UUID]) -> UUID:
         """The item that matches best; of those that match as well, the first one of the album."""
-        best = max(members, key=lambda one: (len(self._match(one).tags), self._each[one]))
-        equal = [one for one in members if self._match(one) == self._match(best)]
-        if len(equal) == 1:
-            return best
-        return min(equal, key=lambda one: (self._groups[one].position, str(one)))
+        if len(members) == 1:
+            return members[0]
+        farthest = min(self._distances.get(one, FAR) for one in members) + AS_NEAR
+        return max(members, key=lambda one: self._match(one, near=farthest))
 
-    def _match(self, post_id: UUID) -> "_Match":
-        by_words = self._words.get(post_id)
-        distance = self._distances.get(post_id)
-        if by_words is None:
-            return _Match(None, (), distance)
-        return _Match(by_words.score, tuple(by_words.tags), distance)
+    def _match(self, post_id: UUID, *, near: float) -> tuple[float, ...]:
+        """
+        How well an item matches, compared with others of its album.
+
+        By words before meaning: whoever typed a word looks for the item that has it.
+        """
+        by_words, distance = self._words.get(post_id), self._distances.get(post_id, FAR)
+        tags, score = (len(by_words.tags), by_words.score) if by_words else (0, 0.0)
+        return tags, score, min(0.0, near - distance), -self._groups[post_id].position
 
     def _as_near(self, post_id: UUID, key: Key) -> int:
         """How many items match as well by meaning, at least one."""
@@ -107,15 +109,6 @@ class _Lists:
             return 1
         others = (self._distances.get(one) for one in self._members[key])
         return sum(one is not None and one <= distance + AS_NEAR for one in others)
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """How an item matches: items that match equally are told apart by their place alone."""
-
-    score: float | None
-    tags: tuple[str, ...]
-    distance: float | None
 
 
 def _places(keys: Sequence[Key]) -> dict[Key, int]:

@@ -82,16 +82,16 @@ def _seen(post: Post, known: Known) -> Iterator[HitText]:
     if row is None:
         return
     analyses = row.data.get("analyses") if isinstance(row.data, dict) else None
-    if not isinstance(analyses, dict) or not analyses:  # analyzed before these were kept
+    analyzed = analyses if isinstance(analyses, dict) else {}
+    pictures = [one for one in known.pictures.get(post.pk, ()) if one.sha256 in analyzed]
+    for picture in pictures:
+        yield from _of_picture(analyzed[picture.sha256], picture)
+    if not pictures:  # analyzed before each picture's analysis was kept, or other pictures were
         yield HitText(Field.PICTURE_TEXT, row.vision_ocr_text)
         yield HitText(Field.DESCRIPTION, row.vision_description)
-        return
-    pictures = {picture.sha256: picture for picture in known.pictures.get(post.pk, ())}
-    for sha256, analysis in analyses.items():
-        yield from _of_picture(analysis, pictures.get(sha256))
 
 
-def _of_picture(analysis: Mapping[str, Any], picture: Picture | None) -> Iterator[HitText]:
+def _of_picture(analysis: Mapping[str, Any], picture: Picture) -> Iterator[HitText]:
     read = (analysis.get("ocr") or {}).get("text") or ""
     yield HitText(Field.PICTURE_TEXT, read, picture)
     parts = [analysis.get("description"), ", ".join(analysis.get("labels") or ())]

@@ -26,8 +26,16 @@ class PageSerializer(serializers.Serializer[Any]):
     )
 
 
+class AnyTextField(serializers.CharField):
+    """A text in which everything is allowed, NUL included: the query language has it for a space."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators = []
+
+
 class SearchQuerySerializer(PageSerializer):
-    q = serializers.CharField(
+    q = AnyTextField(
         trim_whitespace=False,  # places of problems are those of the text as given
         allow_blank=True,
         help_text='in the query language: words, "phrases", #tags, -excluded, channel:@durov, …',

@@ -24,10 +24,10 @@ LAST_PAGE = 2 * WINDOW // PER_PAGE
 EXAMPLES = (
     (_("snow mountains"), _("any of these words, or others of the same meaning")),
     (_('"first snow"'), _("exactly these words, one after the other")),
-    (_("#winter -advertising"), _("a hashtag; no post with this word")),
+    (_("#winter -advertising"), _("first posts with the hashtag, none with this word")),
     (_("has:photo after:7d"), _("with a photo, of the last week")),
     (_("is:forward has:link"), _("forwarded, and with a link")),
-    (_("https://t.me/durov/45"), _("the message of this link")),
+    ("https://t.me/durov/45", _("the message of this link")),
 )
 """What can be typed, and what it asks for."""
 
@@ -53,6 +53,7 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "asked": bool(text.strip() or like),
         "like": answer.like,
         "found": answer.found,
+        "best_of_more": answer.found.found >= WINDOW,
         "lines": [line_of(one) for one in shown(answer.found)],
         "remarks": answer.remarks,
         "examples": [(example, _link(q=example), meaning) for example, meaning in EXAMPLES],

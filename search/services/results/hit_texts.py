@@ -9,7 +9,7 @@ from uuid import UUID
 from albums.models import MediaGroupItem
 from media.models import MediaRole, Post, PostMedia
 from media.posts.searched_text import text_parts
-from vision.models import EnrichmentKind, PostEnrichment
+from vision.models import EnrichmentKind, PostEnrichment, VisionProviderName
 
 _VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 _OWN = "text"
@@ -94,8 +94,9 @@ def _seen(post: Post, known: Known) -> Iterator[HitText]:
 def _of_picture(analysis: Mapping[str, Any], picture: Picture) -> Iterator[HitText]:
     read = (analysis.get("ocr") or {}).get("text") or ""
     yield HitText(Field.PICTURE_TEXT, read, picture)
-    parts = [analysis.get("description"), ", ".join(analysis.get("labels") or ())]
-    yield HitText(Field.DESCRIPTION, "; ".join(filter(None, parts)), picture)
+    if analysis.get("provider") != VisionProviderName.OCR_FALLBACK:  # whose description is the text
+        parts = [analysis.get("description"), ", ".join(analysis.get("labels") or ())]
+        yield HitText(Field.DESCRIPTION, "; ".join(filter(None, parts)), picture)
 
 
 def _others(post: Post) -> Iterator[HitText]:

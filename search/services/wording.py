@@ -52,7 +52,7 @@ def further_matches(shown: Shown) -> Iterator[tuple[str, Match]]:
 def _names() -> dict[Field, str]:
     return {
         Field.CAPTION: _("caption of the album"),
-        Field.PICTURE_TEXT: _("text in the picture"),
+        Field.PICTURE_TEXT: _("read in the picture"),
         Field.DESCRIPTION: _("seen in the picture"),
         Field.OTHER: _("files, buttons, places"),
     }

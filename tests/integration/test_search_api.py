@@ -142,6 +142,23 @@ class TestConditions:
         assert ids(ask(bob, "снег -from:БОРИС")) == [anna]
         assert {*ids(ask(bob, 'снег from:борис from:"Анна Ёлкина"'))} == {anna, boris}
 
+    def test_whole_words_of_an_author_are_enough(self, bob, channel):
+        anna = write(channel, "снег", post_author="Анна-Мария Ёлкина (ред.)")
+        write(channel, "снег", post_author="Иоанна Елкинаева ред_")
+
+        for name in (
+            "анна",
+            "Ёлкина",
+            "ЕЛКИНА",
+            '"мария ёлкина"',
+            "ред.",
+            '"(ред.)"',
+            "анна-мария",
+        ):
+            assert ids(ask(bob, f"снег from:{name}")) == [anna], name
+        for name in ("анн", ".*", "|", r"\w+", "^", "(", "[а-я]+", '"ёлкина анна"', "***=а"):
+            assert ids(ask(bob, f"снег from:{name}")) == [], name
+
     def test_what_posts_have(self, bob, channel):
         text = write(channel, "снег")
         tagged = write(channel, "снег #зима")

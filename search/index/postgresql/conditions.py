@@ -48,7 +48,7 @@ def _conditions(filters: Filters) -> Iterator[Q]:
     }
     yield from (Q(**{lookup: list(values)}) for lookup, values in lists.items() if values)
     if filters.senders:
-        yield reduce(or_, (Q(sender__iexact=one) for one in filters.senders))
+        yield reduce(or_, (Q(sender__iregex=_whole_words(one)) for one in filters.senders))
     if filters.periods:
         yield reduce(or_, (Q(posted_at__gte=a, posted_at__lt=b) for a, b in filters.periods))
     if filters.is_meme is not None:
@@ -62,6 +62,15 @@ def _moments(filters: Filters) -> Iterator[Q]:
         yield Q(posted_at__gte=filters.posted_from)
     if filters.posted_before:
         yield Q(posted_at__lt=filters.posted_before)
+
+
+def _whole_words(name: str) -> str:
+    """The regular expression of PostgreSQL for a name, or a part of it that consists of whole words."""
+    escaped = (f"\\{char}" if not char.isalnum() and not char.isspace() else char for char in name)
+    written = "".join(
+        "[её]" if char in "её" else "[ЕЁ]" if char in "ЕЁ" else char for char in escaped
+    )
+    return rf"(^|\W){written}(\W|$)"
 
 
 def _phrase(text: str) -> SearchQuery:

@@ -106,6 +106,15 @@ def having_words(words: Sequence[str], scope: Scope) -> WordHits:
 def _by_words(query: Query, scope: Scope) -> WordHits:
     if query.looks_for_words or not _has_conditions(query, scope):
         return _index.by_words(query, scope, limit=DEPTH)
+    return _newest(query, scope)
+
+
+def _newest(query: Query, scope: Scope) -> WordHits:
+    """Look further back only where albums leave too few: far back is many rows to look through."""
+    found = _index.newest(query, scope, limit=DEPTH)
+    ids = [hit.post_id for hit in found.hits]
+    if len(ids) < DEPTH or albums.count_of_hits(ids, scope) >= WINDOW:
+        return found
     return _index.newest(query, scope, limit=DEPTH_OF_NEWEST)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import override
 
 from accounts.models import Membership, User
 from media.models import Channel, MediaRole, Post
+from search.services import find
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from tests import factories as make
@@ -198,6 +199,18 @@ class TestConditions:
         assert said == "снег channel:@Mountains has:photo -дождь"
         assert ask(bob, said)["understood"] == said
 
+    @pytest.mark.parametrize(
+        "query", ["есть:текст -дождь", "«снег в горах» с:2026", "t.me/mountains/45 снег", "-это:репост"]
+    )  # fmt: skip
+    def test_what_was_understood_finds_the_same(self, bob, channel, query):
+        for number, text in enumerate(["снег в горах", "дождь", "снег", "горы"]):
+            write(channel, text, telegram_message_id=43 + number, is_forward=number == 0)
+
+        body = ask(bob, query)
+
+        assert body["hits"]
+        assert ids(ask(bob, body["understood"])) == ids(body)
+
 
 class TestAlbums:
     def test_an_album_is_one_hit_that_names_its_matching_item(self, bob, channel):
@@ -250,6 +263,13 @@ class TestAlbums:
             assert [one for page in pages for one in page] == whole
             assert str(single.pk) in whole
             assert len(whole) == 13
+
+    def test_conditions_alone_look_behind_albums(self, bob, channel, monkeypatch):
+        monkeypatch.setattr(find, "DEPTH", 20)
+        for _ in range(5):
+            album(channel, *["снег"] * 10)
+
+        assert ask(bob, "is:album")["found"] == 5
 
     def test_a_named_item_stands_for_its_album(self, bob, channel):
         items = album(channel, "снег", "дождь", "град")

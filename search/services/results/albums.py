@@ -40,6 +40,12 @@ def of(post_ids: Sequence[UUID], scope: Scope) -> dict[UUID, Item]:
     return {post_id: Item(album_id, position) for post_id, album_id, position in columns}
 
 
+def count_of_hits(post_ids: Sequence[UUID], scope: Scope) -> int:
+    """How many hits the posts are, one for each album."""
+    groups = of(post_ids, scope)
+    return len({groups[pk].album_id if pk in groups else pk for pk in post_ids})
+
+
 def put_first(
     named: Sequence[UUID], ranked: Sequence[Hit], groups: Mapping[UUID, Item]
 ) -> list[Hit]:

@@ -1,7 +1,9 @@
 """What a search shows: messages by link, one hit per album, matches in each text, similar posts."""
 
+import io
 import json
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,12 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
+from PIL import Image
 
 from accounts.models import Membership, User
+from events.delivery import worker
 from media.models import Channel, MediaRole, Post
 from search.services import find
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
+from search.services.similar.posts import By, similar_to
 from tests import factories as make
 from vision.duplicates import hash_index
 from vision.duplicates.phash import PHash
@@ -26,6 +31,7 @@ pytestmark = [
 ]
 
 API = "/api/v1/search"
+SAMPLE = Path("telegram_assistant/sample/ChatExport_2026-11-01/photos")
 SIMILAR = "/api/v1/search/similar"
 
 
@@ -47,6 +53,13 @@ def bob(channel):
     Membership.objects.create(user=user, tenant=channel.tenant)
     client.force_login(user)
     return client
+
+
+def compressed_again(path):
+    body = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.resize([side * 3 // 4 for side in picture.size]).save(body, "JPEG", quality=60)
+    return body.getvalue()
 
 
 def index(*posts):
@@ -434,6 +447,21 @@ class TestSimilar:
 
         assert ids(get(bob, SIMILAR, post=str(source.pk), by="picture")) == keys(copy)
         assert ids(get(bob, SIMILAR, post=str(copy.pk), by="picture")) == keys(source)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_without_a_paid_provider_copies_are_found_as_well(self, archive, ocr):
+        """Nothing is configured but Tesseract; Telegram compressed the second picture again."""
+        [photo] = SAMPLE.glob("photo_1@*.jpg")
+        [another] = SAMPLE.glob("photo_8@*.jpg")
+        post = archive.post(photo.read_bytes())
+        copy = archive.post(compressed_again(photo))
+        archive.post(another.read_bytes())
+
+        worker.drain("vision")
+
+        found = similar_to(post, by=By.PICTURE).hits
+        assert [hit.post_id for hit in found.hits] == [copy.pk]
+        assert found.hits[0].picture.distance <= 10
 
     def test_what_a_person_marked_as_distinct_is_no_copy(self, bob, channel):
         one, two = self.pictured(channel, 0b1111), self.pictured(channel, 0b111111)

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.models import Tenant
-from media.models import MediaRole, Post, PostMedia
+from media.models import MediaRole, Post, PostMedia, media_object_id
 from search.services.results.hits import SamePicture
 from vision.duplicates import hash_index
 from vision.duplicates.phash import PHash
@@ -53,15 +53,11 @@ def _alike(tenant: Tenant, sha256: str) -> Iterator[SamePicture]:
 
 
 def _posts(post: Post, alike: dict[str, SamePicture]) -> dict[UUID, SamePicture]:
-    rows = PostMedia.objects.filter(
-        post__tenant=post.tenant_id,
-        media_object__tenant=post.tenant_id,
-        media_object__file_sha256__in=list(alike),
-        role__in=_VISIBLE_ROLES,
-    ).exclude(post=post)
-    newest = rows.order_by("-post__posted_at", "post", "position")
-    columns = newest.values_list("post_id", "media_object__file_sha256")[:MOST_POSTS]
-    return _nearest_first([(post_id, alike[sha256]) for post_id, sha256 in columns])
+    media = {media_object_id(post.tenant_id, sha256): one for sha256, one in alike.items()}
+    rows = PostMedia.objects.filter(media_object__in=list(media), role__in=_VISIBLE_ROLES)
+    newest = rows.exclude(post=post).order_by("-post__posted_at", "post", "position")
+    columns = newest.values_list("post_id", "media_object_id")[:MOST_POSTS]
+    return _nearest_first([(post_id, media[media_id]) for post_id, media_id in columns])
 
 
 def _nearest_first(found: Sequence[tuple[UUID, SamePicture]]) -> dict[UUID, SamePicture]:

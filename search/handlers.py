@@ -13,6 +13,7 @@ from uuid import UUID
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
+    DocumentsReadEventV1,
     Event,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
@@ -28,6 +29,9 @@ WORDS_BATCH, MEANING_BATCH = 200, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
+
+
+ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -47,9 +51,7 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
-    named = [
-        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
-    ]
+    named = [UUID(e.post_id) for e in events if isinstance(e, ABOUT_A_POST)]
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
@@ -59,6 +61,7 @@ def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
+        (DocumentsReadEventV1, "documents"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

@@ -10,6 +10,7 @@ from events import trace
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
 from search.services.find import MOST_NAMED
+from search.services.found_in_files import FileHit
 from search.services.results.hit_texts import Field, Picture
 from search.services.results.hits import SamePicture
 from search.services.shown import Match, Shown
@@ -128,6 +129,15 @@ class AlbumSerializer(serializers.Serializer[Shown]):
     )
 
 
+class FileHitSerializer(serializers.Serializer[FileHit]):
+    """The document in which the words of a query stand."""
+
+    media_id = serializers.UUIDField()
+    name = serializers.CharField(help_text="as the post names the file, or empty")
+    page = serializers.IntegerField(allow_null=True, help_text="null: the format has no pages")
+    sheet = serializers.CharField(source="label", help_text="name of the sheet, or empty")
+
+
 class HitSerializer(serializers.Serializer[Shown]):
     post_id = serializers.UUIDField(source="post.pk")
     tenant_id = serializers.UUIDField(source="post.tenant_id")
@@ -138,10 +148,14 @@ class HitSerializer(serializers.Serializer[Shown]):
     posted_at = serializers.DateTimeField(source="post.posted_at")
     snippet = serializers.CharField(
         source="fragment.text",
-        help_text="of the text, else of the album's caption, of what is in pictures, or of files",
+        help_text="of the text, else of the album's caption, of what is in pictures, or of files;"
+        " or of a document, see `file`",
     )
     highlights = HIGHLIGHTS
     matches = MatchSerializer(many=True, help_text="each text that has words of the query")
+    file = FileHitSerializer(
+        allow_null=True, help_text="the document that the snippet is of; null: of the post"
+    )
     media_count = serializers.IntegerField()
     album = serializers.SerializerMethodField(
         help_text="null for a post of no album, and where the query names albums"

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from media.models import Post
 from search.fragments import Fragment
 from search.query.problems import Problem, explain
+from search.services.found_in_files import FileHit, place
 from search.services.results.hit_texts import Picture
 from search.services.results.hits import Hits
 from search.services.shown import Match, Shown
@@ -34,6 +35,8 @@ def lines(one: Shown) -> Iterator[str]:
     yield f"    {_on_one_line(one.fragment)}"
     for name, match in further_matches(one):
         yield f"    {name}: {_on_one_line(match.fragment)}"
+    if one.file:
+        yield f"    {place(one.file)}"
     if said := "; ".join(filter(None, (album_of(one), why(one)))):
         yield f"    {said}"
 
@@ -72,6 +75,7 @@ def _hit(one: Shown) -> dict[str, Any]:
         "pictures": [_picture(picture) for picture in one.matching_pictures],
         "album": _album(one),
         **_part(one.fragment),
+        "file": _file(one.file) if one.file else None,
         "matches": [_match(match) for match in one.matches],
     }
 
@@ -89,6 +93,15 @@ def _album(one: Shown) -> dict[str, int] | None:
 def _match(match: Match) -> dict[str, Any]:
     picture = _picture(match.picture) if match.picture else None
     return {"field": match.field.value, **_part(match.fragment), "picture": picture}
+
+
+def _file(found: FileHit) -> dict[str, Any]:
+    return {
+        "media_id": str(found.media_id),
+        "name": found.name,
+        "page": found.page,
+        "sheet": found.label,
+    }
 
 
 def _part(fragment: Fragment) -> dict[str, Any]:

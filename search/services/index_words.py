@@ -24,11 +24,17 @@ _COLUMNS = (
 _TYPES = (
     "post_id uuid, tenant_id uuid, channel_id uuid, album_id bigint, posted_at timestamptz,"
     " tags text[], has text[], lang text, sender text, is_meme boolean, classification text,"
-    " document_hash text, text_hash text, words text, caption text, pictures text, others text"
+    " document_hash text, text_hash text, words text, caption text, pictures text, others text, files text"
 )
 _VECTOR = " || ".join(
     f"setweight(to_tsvector('russian', {column}), '{weight}')"
-    for column, weight in (("words", "A"), ("caption", "B"), ("pictures", "C"), ("others", "D"))
+    for column, weight in (
+        ("words", "A"),
+        ("caption", "B"),
+        ("pictures", "C"),
+        ("others", "D"),
+        ("files", "C"),
+    )
 )
 _CHANGED = " OR ".join(
     f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS[1:]
@@ -96,4 +102,5 @@ def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, 
         "caption": document.caption,
         "pictures": document.pictures,
         "others": document.others,
+        "files": document.files,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 from albums.models import MediaGroup
 from media.models import Post
 from search.fragments import Fragment
+from search.services.found_in_files import FileHit, found_in_files
 from search.services.highlight import highlight
 from search.services.results import hit_texts
 from search.services.results.hit_texts import Field, HitText, Known, Picture
@@ -32,6 +33,9 @@ class Shown:
     `fragment` is of the post's text; where there is none, of the first text there is: the caption
     of its album, the words in its pictures or files. `matches` are the texts that have words of the
     query, each by itself. `pictures` are the files that the post shows.
+
+    Where the words are not in that text but in a document of the post, `fragment` is of the
+    document, and `file` names it and the page.
     """
 
     hit: Hit
@@ -40,6 +44,7 @@ class Shown:
     matches: tuple[Match, ...] = ()
     pictures: tuple[Picture, ...] = ()
     album: MediaGroup | None = None
+    file: FileHit | None = None
 
     @property
     def media_count(self) -> int:
@@ -63,7 +68,21 @@ def shown(found: Hits) -> list[Shown]:
     hits = [hit for hit in found.hits if hit.post_id in posts]
     texts = {hit.post_id: hit_texts.texts_of(posts[hit.post_id], known) for hit in hits}
     marked = _marked(texts, found.lexemes)
-    return [_shown(hit, posts[hit.post_id], marked[hit.post_id], known) for hit in hits]
+    posts_of_page = [posts[hit.post_id] for hit in hits]
+    files = found_in_files(_unexplained(posts_of_page, marked, found.lexemes), found.lexemes)
+    return [
+        _shown(hit, post, marked[post.pk], known, files.get(post.pk))
+        for hit, post in zip(hits, posts_of_page, strict=True)
+    ]
+
+
+def _unexplained(
+    posts: Sequence[Post], marked: Mapping[UUID, Sequence[Match]], lexemes: Sequence[str]
+) -> list[UUID]:
+    """The posts in whose shown text no word of the query stands."""
+    shown = {post_id: each[0].fragment if each else _EMPTY for post_id, each in marked.items()}
+    asked = (post for post in posts if lexemes or not post.content)
+    return [post.pk for post in asked if not shown[post.pk].spans]
 
 
 def _marked(
@@ -78,13 +97,17 @@ def _marked(
     }
 
 
-def _shown(hit: Hit, post: Post, marked: Sequence[Match], known: Known) -> Shown:
+def _shown(
+    hit: Hit, post: Post, marked: Sequence[Match], known: Known, file: FileHit | None
+) -> Shown:
     item = known.items.get(post.pk)
+    text = marked[0].fragment if marked else _EMPTY
     return Shown(
         hit=hit,
         post=post,
-        fragment=marked[0].fragment if marked else _EMPTY,
+        fragment=file.fragment if file else text,
         matches=tuple(match for match in marked if match.fragment.spans),
         pictures=tuple(known.pictures.get(post.pk, ())),
         album=item.group if item else None,
+        file=file,
     )

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from media.admin.pictures import thumbnail_address
 from media.models import Post
 from search.fragments import Fragment
+from search.services.found_in_files import place
 from search.services.shown import Shown
 from search.services.wording import album_of, further_matches, why
 
@@ -26,6 +27,8 @@ class Line:
     post: Post
     text: SafeString
     parts: tuple[tuple[str, SafeString], ...] = ()
+    place: str = ""
+    """In which file and on which page the text stands; empty where it is the post's."""
     album: str = ""
     why: str = ""
     picture: str = ""
@@ -37,6 +40,7 @@ def line_of(one: Shown) -> Line:
         post=one.post,
         text=marked(one.fragment),
         parts=tuple((name, marked(match.fragment)) for name, match in further_matches(one)),
+        place=place(one.file) if one.file else "",
         album=album_of(one),
         why=why(one),
         picture=thumbnail_address(pictures[0].media_id) if pictures else "",

@@ -27,6 +27,8 @@ from search.services.index_words import index_words
 
 WORDS_BATCH, MEANING_BATCH = 200, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
+ENCODING: Final = 60.0
+"""Seconds of a call for each of two models, besides the request that is being made then."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
 
@@ -42,11 +44,11 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
     if not chosen.configured():
         return "no encoder"  # `rebuild_index` makes vectors once there is one
     try:
-        return f"{index_meaning(_posts(events))} encoded"
+        return f"{index_meaning(_posts(events), seconds=ENCODING)} encoded"
     except VectorsUnavailable:
         return "no vectors here"  # `rebuild_index` makes them once there is the extension
     except EncoderUnavailable as error:
-        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+        raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
 
 def _posts(events: Sequence[Event]) -> list[UUID]:

@@ -14,7 +14,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
     "has_media", "media_kind", "post_author", "is_forward", "grouped_id", "is_edited",
-    "reply_to_message_id", "extra",
+    "reply_to_message_id", "extra", "revision",
 )  # fmt: skip
 
 
@@ -85,6 +85,16 @@ class IndexedPost:
         return sorted(name for name, true in found.items() if true and name)
 
     @property
+    def versions(self) -> tuple[object, ...]:
+        """What changes with each change of post, analysis and album, also with one that is undone."""
+        album, seen = self.album, self.enrichment
+        return (
+            self.post.revision,
+            seen.vision_analyzed_at if seen else None,
+            (album.group_id, album.group.revision) if album else None,
+        )
+
+    @property
     def _classification(self) -> dict[str, Any]:
         return (self.enrichment.vision_classification if self.enrichment else None) or {}
 
@@ -98,6 +108,7 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
         "vision_ocr_text",
         "vision_classification",
         "vision_is_meme",
+        "vision_analyzed_at",
     )
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")

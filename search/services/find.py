@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import time_zones
 from accounts.access import User, tenants_of
 from media.models import Post
-from search.embeddings.chosen import encoder
+from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, towards
 from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit, WordHits
@@ -20,6 +20,8 @@ from search.index.postgresql.conditions import matching
 from search.index.postgresql.index import PostgresIndex
 from search.query_terms import Filters, Query
 from search.services import asked
+from search.services.meaning import models_in_use, query_vector
+from search.services.meaning.query_vector import AskedVector
 from search.services.results import albums
 from search.services.results.fused import fuse
 from search.services.results.hits import Hit, Hits
@@ -92,7 +94,9 @@ def nearest_to(post_ids: Sequence[UUID], scope: Scope) -> list[VectorHit]:
 
     Empty where none has one. Raises EncoderUnavailable and VectorsUnavailable.
     """
-    model = encoder().name
+    wanted = chosen.encoder()
+    old = models_in_use.predecessor_of(wanted)
+    model = old.name if old else wanted.name
     vectors = _index.vectors_of(post_ids, model)[:1]
     found = [_index.by_meaning(Query(), one, model, scope, limit=DEPTH) for one in vectors]
     return [hit for hits in found for hit in hits]
@@ -155,11 +159,12 @@ def _by_meaning(
     if not query.text:
         return [], ()
     try:
-        found = _nearest(query, scope, by_words)
+        asked_vector = query_vector.encoded(query.text, scope.tenants)
+        found = _nearest(query, asked_vector, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
         return [], (only_by_words(str(error)),)
-    return found, ()
+    return found, (asked_vector.note,) if asked_vector.note else ()
 
 
 def only_by_words(reason: str) -> str:
@@ -167,10 +172,11 @@ def only_by_words(reason: str) -> str:
     return _("only by words: %s") % (reason and _(reason))
 
 
-def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[VectorHit]:
+def _nearest(
+    query: Query, by: AskedVector, scope: Scope, by_words: Sequence[WordHit]
+) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
-    [vector] = encoder().encode_queries([query.text])
-    model = encoder().name
+    vector, model = by.vector, by.model
     first = _index.by_meaning(query, vector, model, scope, limit=WINDOW)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, _index.vectors_of(best, model))

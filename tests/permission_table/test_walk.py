@@ -38,6 +38,8 @@ ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
     "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
+    "AlbumSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",

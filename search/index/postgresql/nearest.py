@@ -55,6 +55,7 @@ def nearest(
 
 def vectors_of(post_ids: Sequence[UUID], model: str) -> list[list[float]]:
     """The vectors of those of the posts that have one, in the order of the posts."""
+    vector_table.require()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT vector::text FROM unnest(%s::uuid[]) WITH ORDINALITY AS asked (post_id, n)"

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error, connection, transaction
+from django.utils.translation import gettext_noop
 
 from search.index.port import VectorsUnavailable
 
@@ -118,7 +119,7 @@ def require() -> None:
     """Raise VectorsUnavailable where there is no table."""
     if not exists():
         raise VectorsUnavailable(
-            "PostgreSQL has no extension vector, or `migrate` was not run since"
+            gettext_noop("PostgreSQL has no extension vector, or `migrate` was not run since")
         )
 
 

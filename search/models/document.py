@@ -64,7 +64,6 @@ class SearchDocument(models.Model):
         verbose_name_plural = _("search documents")
         indexes: ClassVar = [
             # fastupdate=False: every search would read through the pending list until a vacuum.
-            GinIndex(fields=["words"], name="idx_search_words", fastupdate=False),
             GinIndex(fields=["tags"], name="idx_search_tags", fastupdate=False),
             models.Index(fields=["tenant", "-posted_at", "post"], name="idx_search_newest"),
             models.Index(fields=["channel", "-posted_at", "post"], name="idx_search_channel"),

@@ -6,49 +6,68 @@ grows ever less with each further occurrence and is divided by 1 + the logarithm
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
 from search.index.port import Scope, WordHit, WordHits
+from search.index.postgresql import planning
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.lexemes import any_of, quoted
+from search.index.postgresql.keys import carrying, of_weeks, with_keys
+from search.index.postgresql.lexemes import quoted
+from search.index.postgresql.selection import Selection, any_word, half_of_the_words, having
 from search.index.postgresql.vocabulary import Term, terms_of
+from search.index.postgresql.weeks import Week, take, weeks_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
 CANDIDATES = 2000
 """Posts that are ranked. Where more have a common word, the newest of them are."""
+_ENOUGH = CANDIDATES // 4
+"""Posts with half of the words, from which on posts with a smaller part are not looked at."""
+_FURTHER = 4, 32
+"""How many times as many posts are looked at next, at least and at most."""
 _WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
 """Of other words, words of pictures, caption of the album, text."""
+
+Row = tuple[Any, ...]
+"""Id, date, score, candidates of which this is one, #tags of the query, a rank for each term."""
 
 
 def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
     """Return the best hits by words; those that carry a #tag of the query come first."""
-    words = (*query.words, *query.phrases, *query.tags)
-    asked = terms_of(words, scope.tenants) if scope.tenants else []
-    terms = [term for term in asked if term.lexemes]
-    if not terms and not query.tags:
-        return WordHits()
-    allowed, whole = matching(scope, query), sum(term.weight for term in asked)
-    sql, parameters = _ranked(terms, query.tags, allowed, limit=limit)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows = cursor.fetchall()
+    with planning.settings():
+        words = (*query.words, *query.phrases, *query.tags)
+        asked = terms_of(words, scope.tenants) if scope.tenants else []
+        terms = [term for term in asked if term.lexemes]
+        if not terms and not query.tags:
+            return WordHits()
+        rows = {row[0]: row for row in _Ranked(terms, query, scope, limit).rows()}
+    best = sorted(rows.values(), key=_order)[:limit]
+    whole = sum(term.weight for term in asked)
     lexemes = tuple(lexeme for term in terms for lexeme in term.lexemes)
-    return WordHits([_hit(row, terms, whole) for row in rows], _replaced(terms), lexemes)
+    return WordHits([_hit(row, terms, whole) for row in best], _replaced(terms), lexemes)
 
 
 def newest(query: Query, scope: Scope, *, limit: int) -> WordHits:
     """Return the newest of the posts that may be hits."""
-    rows = matching(scope, query).order_by("-posted_at", "pk").values_list("pk", flat=True)
-    return WordHits([WordHit(post_id, score=0.0) for post_id in rows[:limit]])
+    with planning.settings():
+        rows = with_keys(matching(scope, query), scope).order_by("-posted_at", "pk")
+        ids = list(rows.values_list("pk", flat=True)[:limit])
+    return WordHits([WordHit(post_id, score=0.0) for post_id in ids])
 
 
-def _hit(row: tuple[Any, ...], terms: Sequence[Term], whole: float) -> WordHit:
-    post_id, score, tags, *ranks = row
+def _order(row: Row) -> tuple[int, float, float, UUID]:
+    post_id, posted_at, score, _, carried, *_ = row
+    return -len(carried), -score, -posted_at.timestamp(), post_id
+
+
+def _hit(row: Row, terms: Sequence[Term], whole: float) -> WordHit:
+    post_id, _, score, _, tags, *ranks = row
     matched = [term for term, rank in zip(terms, ranks, strict=True) if rank > 0]
     return WordHit(
         post_id,
@@ -64,21 +83,120 @@ def _replaced(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
     return {word: found for word, found in others.items() if found}
 
 
-def _ranked(
-    terms: Sequence[Term], tags: Sequence[str], allowed: QuerySet[SearchDocument], *, limit: int
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The best rows of some candidates, and how many candidates these were."""
+
+    rows: list[Row] = field(default_factory=list)
+    of: int = 0
+
+    def __add__(self, other: "_Best") -> "_Best":
+        return _Best(self.rows + other.rows, self.of + other.of)
+
+
+class _Ranked:
+    """
+    The candidates of a query, ranked: however big the archive is, a bounded number of them.
+
+    All posts with a rare word; the newest with a tag; and the newest with half of the query's
+    common words, or, if those are few, with any of them.
+    """
+
+    def __init__(self, terms: Sequence[Term], query: Query, scope: Scope, limit: int) -> None:
+        self.terms, self.tags, self.limit = terms, list(query.tags), limit
+        self.allowed, self.scope = with_keys(matching(scope, query), scope), scope
+        self._weeks: list[Week] | None = None
+
+    def rows(self) -> list[Row]:
+        """The best `limit` of each choice; a post may come twice."""
+        rare = [term for term in self.terms if term.posts <= CANDIDATES // len(self.terms)]
+        common = [term for term in self.terms if term not in rare]
+        best = self._rank(self._having(any_word(rare))) if rare else _Best()
+        if self.tags:
+            where, parameters = carrying(self.tags)
+            tagged = self.allowed.extra(where=[where], params=parameters)
+            best += self._newest(tagged, self._share(tagged))
+        return (best + self._common(common)).rows if common else best.rows
+
+    def _common(self, terms: Sequence[Term]) -> _Best:
+        some, best = any_word(terms), _Best()
+        if len(terms) > 1 and sum(term.posts for term in terms) > CANDIDATES:
+            half = half_of_the_words(terms)
+            best = self._newest(self._having(half), half.share)
+        if best.of < _ENOUGH:
+            best += self._newest(self._having(some), some.share)
+        return best
+
+    def _newest(self, chosen: QuerySet[SearchDocument], share: float) -> _Best:
+        """
+        Go back in time until there are enough candidates, each time several times as far.
+
+        `share` is how many of all posts are probably chosen. Of so many weeks all chosen posts are
+        read and nothing else, which is what an index by date alone cannot do.
+        """
+        weeks, wanted = self._all_weeks(), CANDIDATES / max(share, 1e-9)
+        if wanted >= sum(week.posts for week in weeks):
+            return self._rank(chosen)
+        best = _Best()
+        while weeks and best.of < CANDIDATES // 2:
+            some, weeks = take(weeks, posts=wanted)
+            best += self._rank(of_weeks(chosen, [week.number for week in some]))
+            wanted = sum(week.posts for week in some) * _further(best.of)
+        return best
+
+    def _all_weeks(self) -> list[Week]:
+        if self._weeks is None:
+            self._weeks = weeks_of(self.scope.tenants, self.scope.filters)
+        return self._weeks
+
+    def _share(self, rows: QuerySet[SearchDocument]) -> float:
+        """The share of all posts that the planner expects among `rows`."""
+        expected = planning.expected_rows(*rows.values("pk").query.sql_with_params())
+        return min(1.0, expected / max(1, sum(week.posts for week in self._all_weeks())))
+
+    def _having(self, selection: Selection) -> QuerySet[SearchDocument]:
+        where, parameters = having(selection)
+        return self.allowed.extra(where=[where], params=parameters)
+
+    def _rank(self, rows: QuerySet[SearchDocument]) -> _Best:
+        """The best `limit` of the newest `CANDIDATES` of `rows`."""
+        sql, parameters = _ranking(self.terms, self.tags, rows, limit=self.limit)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            found = cursor.fetchall()
+        return _Best(found, found[0][3] if found else 0)
+
+
+def _further(found: int) -> float:
+    least, most = _FURTHER
+    return min(max((CANDIDATES - found) / max(found, 1), least), most)
+
+
+def _ranking(
+    terms: Sequence[Term], tags: Sequence[str], rows: QuerySet[SearchDocument], *, limit: int
 ) -> tuple[str, list[Any]]:
     ranks, rank_parameters = _ranks(terms)
-    candidates, candidate_parameters = _candidates(terms, tags, allowed)
+    candidates, candidate_parameters = _candidates(rows).query.sql_with_params()
     names = [f"r{number}" for number in range(len(terms))]
     score = " + ".join(f"{name} * %s" for name in names) or "0"
     sql = (
-        f"SELECT post_id, {score} AS score, carried{''.join(f', {name}' for name in names)}"  # noqa: S608 - no text of a query is in it
+        f"SELECT post_id, posted_at, {score} AS score, count(*) OVER (),"  # noqa: S608 - no text of a query is in it
+        f" carried{''.join(f', {name}' for name in names)}"
         f" FROM (SELECT post_id, posted_at, {_carried(tags)} AS carried{ranks}"
-        f" FROM ({candidates}) AS candidates) AS ranked"
+        # Joined with nothing, a long document is read and unpacked once, not once for each term.
+        f" FROM (SELECT post_id, posted_at, tags, words || ''::tsvector AS words"
+        f" FROM ({candidates}) AS candidates OFFSET 0) AS unpacked OFFSET 0) AS ranked"
         f" ORDER BY cardinality(carried) DESC, score DESC, posted_at DESC, post_id LIMIT %s"
     )
     weights, asked = [term.weight for term in terms], [list(tags)] if tags else []
     return sql, [*weights, *asked, *rank_parameters, *candidate_parameters, limit]
+
+
+def _candidates(rows: QuerySet[SearchDocument]) -> Any:
+    # By an expression, so that no index by date is walked through in search of a rare word.
+    by_date = ExpressionWrapper(F("posted_at") + timedelta(0), DateTimeField())
+    columns = ("post_id", "posted_at", "tags", "words")
+    return rows.order_by(by_date.desc(), "pk").values(*columns)[:CANDIDATES]
 
 
 def _carried(tags: Sequence[str]) -> str:
@@ -96,52 +214,3 @@ def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
         columns.append(f", greatest({', '.join(each)}) AS r{number}")
         parameters += [quoted(lexeme) for lexeme in term.lexemes]
     return "".join(columns), parameters
-
-
-def _candidates(
-    terms: Sequence[Term], tags: Sequence[str], allowed: QuerySet[SearchDocument]
-) -> tuple[str, list[Any]]:
-    """
-    All posts with a rare word, the newest with a tag, and the newest with any word; each once.
-
-    Bounded: ranking all posts with a common word would cost as much as there are posts.
-    """
-    rare = [term for term in terms if term.posts <= CANDIDATES // max(1, len(terms))]
-    common = [term for term in terms if term not in rare]
-    parts, rest = [], allowed
-    if rare:
-        parts.append(_having(allowed, rare))
-        rest = rest.extra(where=["NOT words @@ %s::tsquery"], params=[_any_of(rare)])
-    if tags:
-        parts.append(rest.filter(tags__overlap=list(tags)).order_by("-posted_at", "pk"))
-        rest = rest.exclude(tags__overlap=list(tags))
-    if common:
-        parts.append(_newest(_having(rest, common), common))
-    columns = ("post_id", "posted_at", "tags", "words")
-    compiled = [part.values(*columns)[:CANDIDATES].query.sql_with_params() for part in parts]
-    sql = " UNION ALL ".join(f"({text})" for text, _ in compiled)
-    return sql, [value for _, parameters in compiled for value in parameters]
-
-
-def _having(rows: QuerySet[SearchDocument], terms: Sequence[Term]) -> QuerySet[SearchDocument]:
-    return rows.extra(where=["words @@ %s::tsquery"], params=[_any_of(terms)])
-
-
-def _newest(rows: QuerySet[SearchDocument], terms: Sequence[Term]) -> QuerySet[SearchDocument]:
-    """
-    Order by date, newest first.
-
-    There are two ways: walk through the posts by date until there are enough, or collect all that
-    have the words and sort them. The planner takes the words for ever equally frequent; the
-    vocabulary knows better.
-    """
-    posts = sum(term.posts for term in terms)
-    if posts * posts >= CANDIDATES * terms[0].of:
-        return rows.order_by("-posted_at", "pk")
-    # The same order as an expression, by which no index can be walked.
-    by_date = ExpressionWrapper(F("posted_at") + timedelta(0), DateTimeField())
-    return rows.order_by(by_date.desc(), "pk")
-
-
-def _any_of(terms: Sequence[Term]) -> str:
-    return any_of(lexeme for term in terms for lexeme in term.lexemes)

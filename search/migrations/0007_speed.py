@@ -7,10 +7,12 @@ answers "this word, of this tenant, of these weeks" without reading a row too ma
 
 from django.db import migrations
 
-# search_keys: what a post is found by beside its words, as numbers. Weeks since 1970 are positive
-# and small, sample numbers (a 256th of all posts each) negative and small; all others are hashes,
-# and a search checks the row, too, since two of them may be equal. Calls no function of ours: an index
-# is built without a search_path.
+# search_keys: what a post is found by beside its words, as numbers. A search for one number is
+# fast, for a hundred of them it is not. So a post has its week since 1970, and of the 4, 16, 64 and
+# 256 weeks around it: any stretch of time is a few of these (`weeks.spans`). Negative and small
+# numbers are samples: -1 is that of a 256th of all posts, -2 of a 128th, to -8 of half of them. All
+# others are hashes, and a search checks the row, too, since two of them may be equal. The function
+# calls none of ours: an index is built without a search_path.
 #
 # search_counted: what search_words counts of a post. ' 2951' is a week, '' is every post.
 FORWARD = r"""
@@ -23,15 +25,24 @@ CREATE FUNCTION search_key(kind text, value text) RETURNS int LANGUAGE sql IMMUT
 $$;
 
 CREATE FUNCTION search_keys(
-    post_id uuid, tenant_id uuid, channel_id uuid, posted_at timestamptz, tags text[],
-    has text[], lang text, classification text
+    post_id uuid, tenant_id uuid, channel_id uuid, posted_at timestamptz, tags text[], has text[],
+    lang text, classification text, is_meme boolean
 ) RETURNS int[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT ARRAY[
-        floor(extract(epoch FROM posted_at AT TIME ZONE 'UTC') / 604800)::int,
-        -1 - get_byte(uuid_send(post_id), 15),
         hashtext('tenant ' || tenant_id), hashtext('channel ' || channel_id),
-        hashtext('lang ' || lang), hashtext('class ' || classification)
-    ] || ARRAY(SELECT hashtext('has ' || part) FROM unnest(has) AS part)
+        hashtext('lang ' || lang), hashtext('class ' || classification),
+        hashtext('meme ' || is_meme)
+    ]
+    || ARRAY(
+        SELECT level * 100000 + week / (4 ^ level)::int FROM generate_series(0, 4) AS level, (
+            SELECT floor(extract(epoch FROM posted_at AT TIME ZONE 'UTC') / 604800)::int AS week
+        ) AS moment
+    )
+    || ARRAY(
+        SELECT -1 - level FROM generate_series(0, 7) AS level
+        WHERE get_byte(uuid_send(post_id), 15) < 2 ^ level
+    )
+    || ARRAY(SELECT hashtext('has ' || part) FROM unnest(has) AS part)
     || ARRAY(SELECT hashtext('tag ' || tag) FROM unnest(tags) AS tag)
 $$;
 
@@ -72,7 +83,9 @@ INSERT INTO search_words (tenant_id, word, posts)
 
 -- fastupdate off: every search would read through the pending list until a vacuum.
 CREATE INDEX idx_search_words_keys ON search_documents USING gin (
-    words, search_keys(post_id, tenant_id, channel_id, posted_at, tags, has, lang, classification)
+    words, search_keys(
+        post_id, tenant_id, channel_id, posted_at, tags, has, lang, classification, is_meme
+    )
 ) WITH (fastupdate = off);
 
 CREATE INDEX idx_search_words_end ON search_words (tenant_id, left(word, 1), reverse(word));
@@ -88,5 +101,6 @@ class Migration(migrations.Migration):
     dependencies = [("search", "0002_vocabulary")]
     operations = [
         migrations.RemoveIndex("searchdocument", "idx_search_words"),
+        migrations.RemoveIndex("searchdocument", "idx_search_tags"),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

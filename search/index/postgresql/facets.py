@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
+from math import ceil, log2
 from typing import Final
 
 from django.core.exceptions import EmptyResultSet
@@ -26,7 +27,10 @@ from search.models import SearchDocument
 from search.query_terms import Query
 
 COUNTED = 5000
-"""Posts that are counted one by one; of a sample of as many a tenth is right to within 10 %."""
+"""
+Posts that are counted one by one. A sample has half of them at least: what is a tenth of the posts
+is right to within 12 % then, in 19 of 20 cases.
+"""
 _TRIED = 500
 """Posts of a first sample, which says how large the other may be."""
 
@@ -80,15 +84,15 @@ def count(query: Query, scope: Scope, facets: Sequence[Facet], *, zone: tzinfo) 
         return Counts(values={facet: () for facet in facets})
     with planning.settings():
         chosen = _chosen(query, scope)
-        samples = _samples(chosen)
-        rows = chosen if samples == SAMPLES else of_sample(chosen, samples)
-        posts, values = _count(rows, facets, str(zone))
-    times = SAMPLES / samples
+        halvings = _halvings(chosen, scope)
+        rows = with_keys(chosen, scope)
+        posts, values = _count(of_sample(rows, halvings) if halvings else rows, facets, str(zone))
+    times = 2**halvings
     return Counts(
-        posts=round(posts * times),
-        exact=samples == SAMPLES,
+        posts=posts * times,
+        exact=not halvings,
         values={
-            facet: [(value, round(number * times)) for value, number in values.get(facet, ())]
+            facet: [(value, number * times) for value, number in values.get(facet, ())]
             for facet in facets
         },
     )
@@ -96,7 +100,7 @@ def count(query: Query, scope: Scope, facets: Sequence[Facet], *, zone: tzinfo) 
 
 def _chosen(query: Query, scope: Scope) -> QuerySet[SearchDocument]:
     """The posts that are counted."""
-    rows = with_keys(matching(scope, query), scope)
+    rows = matching(scope, query)
     if not query.text:
         return rows
     terms = [term for term in terms_of((*query.words, *query.tags), scope.tenants) if term.lexemes]
@@ -111,20 +115,22 @@ def _chosen(query: Query, scope: Scope) -> QuerySet[SearchDocument]:
     return rows.extra(where=[where], params=[value for _, values in either for value in values])
 
 
-def _samples(chosen: QuerySet[SearchDocument]) -> int:
-    """How many of `SAMPLES` parts have about `COUNTED` of the posts; a small sample tells."""
+def _halvings(chosen: QuerySet[SearchDocument], scope: Scope) -> int:
+    """How often the posts are halved until `COUNTED` are left; a small sample tells."""
     expected = _expected(chosen)
     if expected <= COUNTED:
-        return SAMPLES
-    tried = max(1, SAMPLES * _TRIED // expected)
+        return 0
+    tried = min(SAMPLES, max(1, ceil(log2(expected / _TRIED))))
+    sample = of_sample(with_keys(chosen, scope), tried).values("pk")
+    sql, parameters = sample.query.sql_with_params()
     with connection.cursor() as cursor:
-        sql, parameters = of_sample(chosen, tried).values("pk").query.sql_with_params()
         cursor.execute(f"SELECT count(*) FROM ({sql}) AS sample", parameters)  # noqa: S608 - SQL of the ORM
         [found] = cursor.fetchone()
-    return max(1, min(SAMPLES, tried * COUNTED // max(found, 1)))
+    return min(SAMPLES, max(0, ceil(log2(max(1, found) * 2**tried / COUNTED))))
 
 
 def _expected(chosen: QuerySet[SearchDocument]) -> int:
+    """What the planner expects; without keys, which it would take for further conditions."""
     try:
         return planning.expected_rows(*chosen.values("pk").query.sql_with_params())
     except EmptyResultSet:

@@ -10,35 +10,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db.models import QuerySet
 
 from search.index.port import Scope
+from search.index.postgresql.weeks import spans, weeks_of
 from search.models import SearchDocument
 
-SAMPLES = 256
-"""Parts of equal size into which the last byte of their ids divides the posts of any choice."""
+SAMPLES = 8
+"""The smallest sample is half of a half and so on, so many times."""
 _OF_ROW = (
     "search_keys(search_documents.post_id, search_documents.tenant_id,"
     " search_documents.channel_id, search_documents.posted_at, search_documents.tags,"
-    " search_documents.has, search_documents.lang, search_documents.classification)"
+    " search_documents.has, search_documents.lang, search_documents.classification,"
+    " search_documents.is_meme)"
 )
+Rows = QuerySet[SearchDocument]
 
 
-def with_keys(rows: QuerySet[SearchDocument], scope: Scope) -> QuerySet[SearchDocument]:
-    """The same rows, found by their keys."""
+def with_keys(rows: Rows, scope: Scope, *, weeks: tuple[int, int] | None = None) -> Rows:
+    """The same rows, found by their keys; if weeks are given, only those from one to the other."""
     for kind, values in _any_of(scope):
         keys = ", ".join(["search_key(%s, %s)"] * len(values))
         parameters = [text for value in values for text in (kind, value)]
         rows = rows.extra(where=[f"{_OF_ROW} && ARRAY[{keys}]"], params=parameters)
-    return rows
+    dated = weeks or weeks_of(scope.filters)
+    return rows.extra(where=[f"{_OF_ROW} && %s::int[]"], params=[spans(*dated)]) if dated else rows
 
 
-def of_weeks(rows: QuerySet[SearchDocument], weeks: Sequence[int]) -> QuerySet[SearchDocument]:
-    """Those of some weeks, counted from 1970."""
-    return rows.extra(where=[f"{_OF_ROW} && %s::int[]"], params=[list(weeks)])
-
-
-def of_sample(rows: QuerySet[SearchDocument], samples: int) -> QuerySet[SearchDocument]:
-    """The first `samples` of `SAMPLES` parts; the same posts each time."""
-    numbers = [-1 - number for number in range(samples)]
-    return rows.extra(where=[f"{_OF_ROW} && %s::int[]"], params=[numbers])
+def of_sample(rows: Rows, halvings: int) -> Rows:
+    """A half of a half and so on of the rows, at most `SAMPLES` times; the same ones each time."""
+    return rows.extra(where=[f"{_OF_ROW} && ARRAY[%s]"], params=[halvings - 1 - SAMPLES])
 
 
 def carrying(tags: Sequence[str]) -> tuple[str, list[object]]:
@@ -60,6 +58,8 @@ def _any_of(scope: Scope) -> Iterator[tuple[str, list[str]]]:
     ):
         if values:
             yield kind, _texts(values)
+    if filters.is_meme is not None:
+        yield "meme", [str(filters.is_meme).lower()]
     yield from (("has", [part]) for part in filters.has)
     yield from (("tag", [tag]) for tag in filters.tags)
 

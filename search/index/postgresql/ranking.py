@@ -17,18 +17,20 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql import planning
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.keys import carrying, of_weeks, with_keys
+from search.index.postgresql.keys import carrying, with_keys
 from search.index.postgresql.lexemes import quoted
 from search.index.postgresql.selection import Selection, any_word, half_of_the_words, having
 from search.index.postgresql.vocabulary import Term, terms_of
-from search.index.postgresql.weeks import Week, take, weeks_of
+from search.index.postgresql.weeks import Week, newest_first, take, weeks_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
-CANDIDATES = 2000
+CANDIDATES = 1000
 """Posts that are ranked. Where more have a common word, the newest of them are."""
-_ENOUGH = CANDIDATES // 4
+_ENOUGH = CANDIDATES // 2
 """Posts with half of the words, from which on posts with a smaller part are not looked at."""
+_READ = 3 * CANDIDATES
+"""Posts of which the newest are found by reading all: looking for weeks costs as much."""
 _FURTHER = 4, 32
 """How many times as many posts are looked at next, at least and at most."""
 _WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
@@ -104,7 +106,7 @@ class _Ranked:
 
     def __init__(self, terms: Sequence[Term], query: Query, scope: Scope, limit: int) -> None:
         self.terms, self.tags, self.limit = terms, list(query.tags), limit
-        self.allowed, self.scope = with_keys(matching(scope, query), scope), scope
+        self.allowed, self.scope = matching(scope, query), scope
         self._weeks: list[Week] | None = None
 
     def rows(self) -> list[Row]:
@@ -115,7 +117,7 @@ class _Ranked:
         if self.tags:
             where, parameters = carrying(self.tags)
             tagged = self.allowed.extra(where=[where], params=parameters)
-            best += self._newest(tagged, self._share(tagged))
+            best += self._newest(tagged, self._share_of_tags())
         return (best + self._common(common)).rows if common else best.rows
 
     def _common(self, terms: Sequence[Term]) -> _Best:
@@ -135,31 +137,37 @@ class _Ranked:
         read and nothing else, which is what an index by date alone cannot do.
         """
         weeks, wanted = self._all_weeks(), CANDIDATES / max(share, 1e-9)
-        if wanted >= sum(week.posts for week in weeks):
+        if share * sum(week.posts for week in weeks) <= _READ:
             return self._rank(chosen)
         best = _Best()
         while weeks and best.of < CANDIDATES // 2:
             some, weeks = take(weeks, posts=wanted)
-            best += self._rank(of_weeks(chosen, [week.number for week in some]))
+            best += self._rank(chosen, weeks=(some[-1].number, some[0].number))
             wanted = sum(week.posts for week in some) * _further(best.of)
         return best
 
     def _all_weeks(self) -> list[Week]:
         if self._weeks is None:
-            self._weeks = weeks_of(self.scope.tenants, self.scope.filters)
+            dated = weeks_of(self.scope.filters)
+            self._weeks = newest_first(self.scope.tenants, dated)
         return self._weeks
 
-    def _share(self, rows: QuerySet[SearchDocument]) -> float:
-        """The share of all posts that the planner expects among `rows`."""
-        expected = planning.expected_rows(*rows.values("pk").query.sql_with_params())
+    def _share_of_tags(self) -> float:
+        """The share of all posts that the planner expects to have a tag of the query."""
+        rows = SearchDocument.objects.filter(tenant__in=self.scope.tenants)
+        tagged = rows.filter(tags__overlap=self.tags).values("pk")
+        expected = planning.expected_rows(*tagged.query.sql_with_params())
         return min(1.0, expected / max(1, sum(week.posts for week in self._all_weeks())))
 
     def _having(self, selection: Selection) -> QuerySet[SearchDocument]:
         where, parameters = having(selection)
         return self.allowed.extra(where=[where], params=parameters)
 
-    def _rank(self, rows: QuerySet[SearchDocument]) -> _Best:
+    def _rank(
+        self, rows: QuerySet[SearchDocument], *, weeks: tuple[int, int] | None = None
+    ) -> _Best:
         """The best `limit` of the newest `CANDIDATES` of `rows`."""
+        rows = with_keys(rows, self.scope, weeks=weeks)
         sql, parameters = _ranking(self.terms, self.tags, rows, limit=self.limit)
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

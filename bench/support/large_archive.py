@@ -21,6 +21,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 from django.db import connection
 
 from media.models import Channel
@@ -40,6 +41,7 @@ _PARTS = 4
 _CLASSES = ("",) * 6 + ("news", "meme", "screenshot", "photo")
 _LANGUAGES = ("ru",) * 19 + ("en",)
 _BATCH = 5000
+Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,20 @@ def given_texts() -> list[str]:
         return [json.loads(line)["text"] for line in lines]
 
 
+def encoded(encoder: Encoder) -> Vectors:
+    """The vectors of some of the real posts, a row each."""
+    texts = random.Random(0).sample(given_texts(), _ENCODED)
+    return np.array(encoder.encode_passages([without_links(text) for text in texts]), np.float32)
+
+
 def new_archive() -> Archive:
     """Create tenants and channels without posts."""
     owners = [make.tenant(f"scale {number}") for number in range(len(TENANTS))]
     channels = tuple(
         tuple(
-            make.channel(owner=owner, title=f"Channel {n} of {owner.name}", username=f"c{place}n{n}")
+            make.channel(
+                owner=owner, title=f"Channel {n} of {owner.name}", username=f"c{place}n{n}"
+            )
             for n in range(CHANNELS)
         )
         for place, owner in enumerate(owners)
@@ -77,7 +87,7 @@ def new_archive() -> Archive:
     return Archive(tuple(owner.pk for owner in owners), channels)
 
 
-def fill(archive: Archive, posts: int, base: "np.ndarray[Any, Any]", encoder: Encoder) -> None:
+def fill(archive: Archive, posts: int, base: Vectors, encoder: Encoder) -> None:
     """Replace the whole index by one of `posts` documents and vectors; `base` are real vectors."""
     drawn = random.Random(posts)
     ids = [UUID(int=drawn.getrandbits(128), version=4) for _ in range(posts)]
@@ -96,12 +106,6 @@ def fill(archive: Archive, posts: int, base: "np.ndarray[Any, Any]", encoder: En
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("RESET maintenance_work_mem")
         cursor.execute("VACUUM ANALYZE search_documents, search_words, search_vectors")
-
-
-def real_vectors(encoder: Encoder) -> "np.ndarray[Any, Any]":
-    """The vectors of some of the real posts, a row each."""
-    texts = random.Random(0).sample(given_texts(), _ENCODED)
-    return np.array(encoder.encode_passages([without_links(text) for text in texts]), np.float32)
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
@@ -217,7 +221,7 @@ def _copy_vectors(
     archive: Archive,
     ids: Sequence[UUID],
     owners: Sequence[int],
-    base: "np.ndarray[Any, Any]",
+    base: Vectors,
     model: str,
 ) -> None:
     """In PostgreSQL's binary format, since numbers as text would take most of the time."""
@@ -246,9 +250,7 @@ def _copy_vectors(
         copy.write(b"\xff\xff")
 
 
-def _drawn_vectors(
-    base: "np.ndarray[Any, Any]", count: int
-) -> Iterator[tuple[int, "np.ndarray[Any, Any]"]]:
+def _drawn_vectors(base: Vectors, count: int) -> Iterator[tuple[int, Vectors]]:
     drawn = np.random.default_rng(count)
     centred = base - base.mean(axis=0)
     for start in range(0, count, _BATCH):

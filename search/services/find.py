@@ -22,6 +22,8 @@ from search.services import asked
 logger = logging.getLogger(__name__)
 
 _index: Index = PostgresIndex()
+_FIRST_LOOK = 5 * FEEDBACK
+"""Nearest posts of which, with those found by words, the best are chosen that pull the query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[Ve
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
     [vector] = encoder().encode_queries([query.text])
     model = encoder().name
-    first = _index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    first = _index.by_meaning(query, vector, model, scope, limit=_FIRST_LOOK)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, _index.vectors_of(best, model))
     return _index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []

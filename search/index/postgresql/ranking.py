@@ -17,7 +17,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql import planning
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.keys import carrying, with_keys
+from search.index.postgresql.keys import Keys, carrying
 from search.index.postgresql.lexemes import quoted
 from search.index.postgresql.selection import Selection, any_word, half_of_the_words, having
 from search.index.postgresql.vocabulary import Term, terms_of
@@ -56,10 +56,18 @@ def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
 
 
 def newest(query: Query, scope: Scope, *, limit: int) -> WordHits:
-    """Return the newest of the posts that may be hits."""
+    """
+    Return the newest of the posts that may be hits.
+
+    Where many are, going through all posts by date soon meets enough of them; where few are, they
+    are found by their keys. The planner takes a key for a further condition and knows less.
+    """
+    rows = matching(scope, query)
     with planning.settings():
-        rows = with_keys(matching(scope, query), scope).order_by("-posted_at", "pk")
-        ids = list(rows.values_list("pk", flat=True)[:limit])
+        expected = planning.expected_rows(*rows.values("pk").query.sql_with_params())
+        if expected**2 < limit * planning.rows_in("search_documents"):
+            rows = Keys(scope).find(rows)
+        ids = list(rows.order_by("-posted_at", "pk").values_list("pk", flat=True)[:limit])
     return WordHits([WordHit(post_id, score=0.0) for post_id in ids])
 
 
@@ -106,7 +114,7 @@ class _Ranked:
 
     def __init__(self, terms: Sequence[Term], query: Query, scope: Scope, limit: int) -> None:
         self.terms, self.tags, self.limit = terms, list(query.tags), limit
-        self.allowed, self.scope = matching(scope, query), scope
+        self.allowed, self.scope, self.keys = matching(scope, query), scope, Keys(scope)
         self._weeks: list[Week] | None = None
 
     def rows(self) -> list[Row]:
@@ -136,7 +144,7 @@ class _Ranked:
         `share` is how many of all posts are probably chosen. Of so many weeks all chosen posts are
         read and nothing else, which is what an index by date alone cannot do.
         """
-        weeks, wanted = self._all_weeks(), CANDIDATES / max(share, 1e-9)
+        weeks, wanted = self._all_weeks(), 2 * CANDIDATES / max(share, 1e-9)
         if share * sum(week.posts for week in weeks) <= _READ:
             return self._rank(chosen)
         best = _Best()
@@ -167,7 +175,7 @@ class _Ranked:
         self, rows: QuerySet[SearchDocument], *, weeks: tuple[int, int] | None = None
     ) -> _Best:
         """The best `limit` of the newest `CANDIDATES` of `rows`."""
-        rows = with_keys(rows, self.scope, weeks=weeks)
+        rows = self.keys.find(rows, weeks=weeks)
         sql, parameters = _ranking(self.terms, self.tags, rows, limit=self.limit)
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

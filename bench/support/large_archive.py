@@ -92,13 +92,14 @@ def fill(archive: Archive, posts: int, base: Vectors, encoder: Encoder) -> None:
     drawn = random.Random(posts)
     ids = [UUID(int=drawn.getrandbits(128), version=4) for _ in range(posts)]
     owners = drawn.choices(range(len(TENANTS)), TENANTS, k=posts)
+    tenants = [archive.tenants[owner] for owner in owners]
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE search_documents, search_words, search_vectors")
         cursor.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
         cursor.execute("SET maintenance_work_mem = '2GB'")
         later = _drop_indexes(cursor)
         _copy_documents(cursor, archive, ids, owners, drawn)
-        _copy_vectors(cursor, archive, ids, owners, base, encoder.name)
+        _copy_vectors(cursor, ids, tenants, base, encoder.name)
         _count_words(cursor)
         for statement in later:
             cursor.execute(statement)
@@ -217,12 +218,7 @@ def _count_words(cursor: Any) -> None:
 
 
 def _copy_vectors(
-    cursor: Any,
-    archive: Archive,
-    ids: Sequence[UUID],
-    owners: Sequence[int],
-    base: Vectors,
-    model: str,
+    cursor: Any, ids: Sequence[UUID], tenants: Sequence[UUID], base: Vectors, model: str
 ) -> None:
     """In PostgreSQL's binary format, since numbers as text would take most of the time."""
     row = np.dtype([
@@ -231,7 +227,6 @@ def _copy_vectors(
         ("hash_length", ">i4"), ("hash", "S32"), ("vector_length", ">i4"), ("dimension", ">i2"),
         ("unused", ">i2"), ("vector", ">f2", base.shape[1]),
     ])  # fmt: skip
-    tenants = np.array([np.void(tenant.bytes) for tenant in archive.tenants])
     with cursor.copy(
         "COPY search_vectors (post_id, model, tenant_id, text_hash, vector) FROM STDIN (FORMAT binary)"
     ) as copy:
@@ -243,7 +238,7 @@ def _copy_vectors(
             rows["model_length"], rows["model"] = len(model), model
             rows["hash_length"], rows["hash"] = 32, [one.hex for one in some]
             rows["id"] = [np.void(one.bytes) for one in some]
-            rows["tenant"] = tenants[list(owners[start : start + _BATCH])]
+            rows["tenant"] = [np.void(one.bytes) for one in tenants[start : start + _BATCH]]
             rows["dimension"], rows["vector_length"] = base.shape[1], 4 + 2 * base.shape[1]
             rows["vector"] = vectors
             copy.write(rows.tobytes())

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
 from search.services.find import Hits
@@ -25,6 +26,9 @@ class SearchQuerySerializer(serializers.Serializer[Any]):
         max_value=2 * WINDOW,
         default=0,
         help_text=f"hits that are skipped; there are at most {2 * WINDOW}",
+    )
+    facets = FacetNames(
+        required=False, default="", allow_blank=True, help_text=f"what to count, of {NAMES}"
     )
 
 
@@ -90,11 +94,17 @@ class FoundSerializer(serializers.Serializer[Hits]):
         child=serializers.CharField(), help_text="what did not work; empty where everything did"
     )
     problems = ProblemSerializer(many=True)
+    facets = serializers.SerializerMethodField(help_text="null where `facets` asks for none")
     trace_id = serializers.SerializerMethodField(help_text="of this request, as in `X-Trace-ID`")
 
     @extend_schema_field(HitSerializer(many=True))
     def get_hits(self, _: Hits) -> Any:
         return HitSerializer(self.context["shown"], many=True).data
+
+    @extend_schema_field(FacetsSerializer(allow_null=True))
+    def get_facets(self, _: Hits) -> Any:
+        counted = self.context["facets"]
+        return FacetsSerializer(counted).data if counted else None
 
     def get_trace_id(self, _: Hits) -> str:
         return trace.current()

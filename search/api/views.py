@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions.rest import IsMember
 from search.api.serializers import FoundSerializer, SearchQuerySerializer
+from search.services.facets import facets_of
 from search.services.find import search
 from search.services.shown import shown
 
@@ -28,4 +29,6 @@ class SearchView(APIView):
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         found = search(request.user, asked["q"], limit=asked["limit"], offset=asked["offset"])
-        return Response(FoundSerializer(found, context={"shown": shown(found)}).data)
+        counted = facets_of(request.user, asked["q"], asked["facets"]) if asked["facets"] else None
+        context = {"shown": shown(found), "facets": counted}
+        return Response(FoundSerializer(found, context=context).data)

@@ -9,7 +9,7 @@ from django.db import migrations
 
 # search_keys: what a post is found by beside its words, as numbers. A search for one number is
 # fast, for a hundred of them it is not. So a post has its week since 1970, and of the 4, 16, 64 and
-# 256 weeks around it: any stretch of time is a few of these (`weeks.spans`). Negative and small
+# 256 weeks around it, from 1970 to 2048: any stretch of time is a few of these (`candidates.weeks.spans`). Negative and small
 # numbers are samples: -1 is that of a 256th of all posts, -2 of a 128th, to -8 of half of them. All
 # others are hashes, and a search checks the row, too, since two of them may be equal. The function
 # calls none of ours: an index is built without a search_path.
@@ -17,7 +17,7 @@ from django.db import migrations
 # search_counted: what search_words counts of a post. ' 2951' is a week, '' is every post.
 FORWARD = r"""
 CREATE FUNCTION search_week(moment timestamptz) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT floor(extract(epoch FROM moment AT TIME ZONE 'UTC') / 604800)::int
+    SELECT greatest(0, least(4095, floor(extract(epoch FROM moment AT TIME ZONE 'UTC') / 604800)::int))
 $$;
 
 CREATE FUNCTION search_key(kind text, value text) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -35,7 +35,9 @@ CREATE FUNCTION search_keys(
     ]
     || ARRAY(
         SELECT level * 100000 + week / (4 ^ level)::int FROM generate_series(0, 4) AS level, (
-            SELECT floor(extract(epoch FROM posted_at AT TIME ZONE 'UTC') / 604800)::int AS week
+            SELECT greatest(0, least(4095, floor(
+                extract(epoch FROM posted_at AT TIME ZONE 'UTC') / 604800
+            )::int)) AS week
         ) AS moment
     )
     || ARRAY(

@@ -23,7 +23,7 @@ class Value:
     """A value of a facet; `condition` is the text that asks for its posts in the query language."""
 
     value: str
-    label: str
+    name: str
     posts: int
     condition: str
 

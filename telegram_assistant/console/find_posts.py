@@ -15,6 +15,7 @@ from search.fusion import WINDOW
 from search.query.problems import explain
 from search.services.find import Hits, search
 from search.services.shown import Shown, shown, why
+from telegram_assistant.console import search_facets
 
 NAME = "find_posts"
 PER_PAGE = 10
@@ -40,6 +41,7 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "found": found,
         "lines": [Line(one, marked(one.fragment), why(one.hit)) for one in shown(found)],
         "remarks": _remarks(found),
+        "facets": search_facets.of(request.user, text) if text.strip() else None,
         "before": page - 1,
         "next": page + 1 if found.found > page * PER_PAGE else 0,
     }

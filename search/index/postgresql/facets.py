@@ -18,9 +18,9 @@ from django.db import connection
 
 from search.index.port import Scope
 from search.index.postgresql import planning
+from search.index.postgresql.candidates.keys import SAMPLES, Keys, Rows, carrying, of_sample, only
+from search.index.postgresql.candidates.selection import having, part_of_the_words
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.keys import SAMPLES, Keys, Rows, carrying, of_sample
-from search.index.postgresql.selection import half_of_the_words, having
 from search.index.postgresql.vocabulary import terms_of
 from search.query_terms import Query
 
@@ -29,6 +29,8 @@ COUNTED = 4000
 Posts that are counted one by one. A sample has half of them at least: what is a tenth of the posts
 is right to within 12 % then, in 19 of 20 cases.
 """
+_PART = 0.5
+"""Of the query, that the words of a counted post weigh."""
 _TRIED = 500
 """Posts of a first sample, which says how large the other may be."""
 
@@ -104,13 +106,13 @@ def _chosen(query: Query, scope: Scope) -> Rows:
     terms = [term for term in terms_of((*query.words, *query.tags), scope.tenants) if term.lexemes]
     either = []
     if terms:
-        either.append(having(half_of_the_words(terms)))
+        either.append(having(part_of_the_words(terms, _PART)))
     if query.tags:
         either.append(carrying(query.tags))
     if not either:  # phrases alone are conditions, and words that no post has find none
         return rows if query.phrases and not query.words else rows.none()
     where = " OR ".join(sql for sql, _ in either)
-    return rows.extra(where=[where], params=[value for _, values in either for value in values])
+    return only(rows, where, parameters=[value for _, values in either for value in values])
 
 
 def _halvings(expected: int, rows: Rows) -> int:

@@ -10,8 +10,8 @@ from django.db import connection
 
 from search.index.port import Scope, VectorHit
 from search.index.postgresql import planning, vector_table
+from search.index.postgresql.candidates.keys import Keys, Rows
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.keys import Keys, Rows
 from search.query_terms import Filters, Query
 
 _SEARCHED = 2
@@ -100,7 +100,8 @@ class _Wanted:
                 f"SELECT post_id, {distance} AS distance {rows} ORDER BY distance LIMIT %s",
                 [vector_table.as_text(self.vector), *parameters, self.limit],
             )
-            return cursor.fetchall()
+            rows_found: list[Found] = cursor.fetchall()
+        return rows_found
 
 
 def _vectors(model: str, tenants: Sequence[UUID], among: Rows | None) -> tuple[str, list[Any]]:

@@ -16,12 +16,17 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql import planning
+from search.index.postgresql.candidates.keys import Keys, carrying, only
+from search.index.postgresql.candidates.selection import (
+    Selection,
+    any_word,
+    having,
+    part_of_the_words,
+)
+from search.index.postgresql.candidates.weeks import Week, newest_first, take, weeks_of
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.keys import Keys, carrying
 from search.index.postgresql.lexemes import quoted
-from search.index.postgresql.selection import Selection, any_word, half_of_the_words, having
 from search.index.postgresql.vocabulary import Term, terms_of
-from search.index.postgresql.weeks import Week, newest_first, take, weeks_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
@@ -29,6 +34,7 @@ CANDIDATES = 1000
 """Posts that are ranked. Where more have a common word, the newest of them are."""
 _ENOUGH = CANDIDATES // 2
 """Posts with half of the words, from which on posts with a smaller part are not looked at."""
+_PART, _PAIR = 0.5, 2
 _READ = 3 * CANDIDATES
 """Posts of which the newest are found by reading all: looking for weeks costs as much."""
 _FURTHER = 4, 32
@@ -109,7 +115,7 @@ class _Ranked:
     The candidates of a query, ranked: however big the archive is, a bounded number of them.
 
     All posts with a rare word; the newest with a tag; and the newest with half of the query's
-    common words, or, if those are few, with any of them.
+    common words, or both of two; or, if those are few, with any of them.
     """
 
     def __init__(self, terms: Sequence[Term], query: Query, scope: Scope, limit: int) -> None:
@@ -124,15 +130,16 @@ class _Ranked:
         best = self._rank(self._having(any_word(rare))) if rare else _Best()
         if self.tags:
             where, parameters = carrying(self.tags)
-            tagged = self.allowed.extra(where=[where], params=parameters)
+            tagged = only(self.allowed, where, parameters=parameters)
             best += self._newest(tagged, self._share_of_tags())
         return (best + self._common(common)).rows if common else best.rows
 
     def _common(self, terms: Sequence[Term]) -> _Best:
         some, best = any_word(terms), _Best()
         if len(terms) > 1 and sum(term.posts for term in terms) > CANDIDATES:
-            half = half_of_the_words(terms)
-            best = self._newest(self._having(half), half.share)
+            # Each of two words may be half of the query, so that is no choice.
+            most = part_of_the_words(terms, _PART if len(terms) > _PAIR else 1.0)
+            best = self._newest(self._having(most), most.share)
         if best.of < _ENOUGH:
             best += self._newest(self._having(some), some.share)
         return best
@@ -169,7 +176,7 @@ class _Ranked:
 
     def _having(self, selection: Selection) -> QuerySet[SearchDocument]:
         where, parameters = having(selection)
-        return self.allowed.extra(where=[where], params=parameters)
+        return only(self.allowed, where, parameters=parameters)
 
     def _rank(
         self, rows: QuerySet[SearchDocument], *, weeks: tuple[int, int] | None = None

@@ -16,7 +16,9 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from media.models import Post
 from search.fusion import WINDOW
+from search.index.postgresql.facets import Facet
 from search.query.problems import Problem, explain
+from search.services.facets import Facets, facets_in
 from search.services.find import Hits, find_text
 from search.services.shown import Shown, shown, why
 
@@ -32,16 +34,23 @@ class Command(ActingCommand):
         )
         parser.add_argument("--tenant", help="name or id (default: all)")
         parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
+        parser.add_argument(
+            "--facets", type=_facets, default=(), help=f"count by these, of {', '.join(Facet)}"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         text = " ".join(options["query"])
-        found = find_text(text, _tenants(options["tenant"]), limit=options["limit"])
+        tenants, names = _tenants(options["tenant"]), options["facets"]
+        found = find_text(text, tenants, limit=options["limit"])
+        facets = facets_in(text, tenants, names) if names else None
         if options["json"]:
-            report = _report(found, shown(found))
+            report = _report(found, shown(found)) | ({"facets": asdict(facets)} if facets else {})
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
             self._print(found, shown(found))
+            if facets:
+                self._print_facets(facets)
 
     def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
         for problem in found.problems:
@@ -61,6 +70,21 @@ class Command(ActingCommand):
             self.stdout.write(f"    {why(one.hit)}")
         if not hits:
             self.stdout.write(_("Nothing was found."))
+
+    def _print_facets(self, facets: Facets) -> None:
+        mark = "" if facets.exact else "≈ "
+        self.stdout.write(_("posts with these words: %s") % f"{mark}{facets.posts}")
+        for facet, values in facets.values.items():
+            self.stdout.write(f"{facet}:")
+            for one in values:
+                self.stdout.write(f"    {mark}{one.posts} {one.name} ({one.condition})")
+
+
+def _facets(text: str) -> tuple[Facet, ...]:
+    try:
+        return tuple(dict.fromkeys(Facet(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise ArgumentTypeError(_("of %s, divided by commas") % ", ".join(Facet)) from error
 
 
 def _tenants(name: str | None) -> tuple[UUID, ...]:

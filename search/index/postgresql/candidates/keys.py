@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from search.index.port import Scope
 from search.index.postgresql import planning
-from search.index.postgresql.weeks import spans, weeks_of
+from search.index.postgresql.candidates.weeks import spans, weeks_of
 from search.models import SearchDocument
 
 _GOOD_PART = 0.2
@@ -41,16 +41,21 @@ class Keys:
 
     def find(self, rows: Rows, *, weeks: tuple[int, int] | None = None) -> Rows:
         """The same rows, found by their keys; if weeks are given, only those from one to the other."""
-        found = rows.extra(where=self._where, params=self._parameters)
+        found = only(rows, *self._where, parameters=self._parameters)
         dated = weeks or self._weeks
         if dated is None:
             return found
-        return found.extra(where=[f"{_OF_ROW} && %s::int[]"], params=[spans(*dated)])
+        return only(found, f"{_OF_ROW} && %s::int[]", parameters=[spans(*dated)])
 
 
 def of_sample(rows: Rows, halvings: int) -> Rows:
     """A half of a half and so on of the rows, at most `SAMPLES` times; the same ones each time."""
-    return rows.extra(where=[f"{_OF_ROW} && ARRAY[%s]"], params=[halvings - 1 - SAMPLES])
+    return only(rows, f"{_OF_ROW} && ARRAY[%s]", parameters=[halvings - 1 - SAMPLES])
+
+
+def only(rows: Rows, *conditions: str, parameters: Sequence[object]) -> Rows:
+    """The rows that fulfil conditions in SQL, which are constants with placeholders."""
+    return rows.extra(where=list(conditions), params=list(parameters))  # noqa: S610 - see above
 
 
 def carrying(tags: Sequence[str]) -> tuple[str, list[object]]:

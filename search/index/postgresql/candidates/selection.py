@@ -29,15 +29,15 @@ def any_word(terms: Sequence[Term]) -> Selection:
     return Selection(any_of(lexeme for term in terms for lexeme in term.lexemes), min(1.0, share))
 
 
-def half_of_the_words(terms: Sequence[Term]) -> Selection:
+def part_of_the_words(terms: Sequence[Term], part: float) -> Selection:
     """
-    Posts with words that weigh half of the query: what has less answers a small part of it.
+    Posts with words that weigh at least this part of the query; 1.0 is all words.
 
     The share is between that of independent words, since words of one query are not, and that of
     any word.
     """
     heaviest = sorted(terms, key=lambda term: -term.weight)[:_MOST_COMBINED]
-    need = sum(term.weight for term in heaviest) / 2
+    need = sum(term.weight for term in heaviest) * part
     text, share = _at_least(need, heaviest)
     return Selection(text or any_word(terms).tsquery, (share * any_word(terms).share) ** 0.5)
 

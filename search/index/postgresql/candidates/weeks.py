@@ -60,7 +60,8 @@ def weeks_of(filters: Filters) -> tuple[int, int] | None:
 
 
 def _number(moment: datetime) -> int:
-    return max(0, min(_LAST, int((moment - _EPOCH).total_seconds() // _WEEK)))
+    week = int((moment - _EPOCH).total_seconds() // _WEEK)
+    return max(0, min(_LAST, week))
 
 
 def spans(first: int, last: int) -> list[int]:

@@ -21,6 +21,7 @@ BENCHES = (
     "quota",
     "relevance",
     "scrape",
+    "search_scale",
     "vision",
 )  # fmt: skip
 

@@ -69,7 +69,7 @@ class Percentiles:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000, help="the greater size")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     if not (DATA / "corpus.jsonl.gz").exists():
         sys.exit(f"no relevance set in {DATA}: set SHARED_DATA_DIR")

@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVELS = 5
 _LEVEL = 100_000
 """What `search_keys` adds to the numbers of each level."""
-_LAST = 4 ** (_LEVELS + 1) - 1
+_LAST = 4095
 """A week in the year 2048."""
 
 
@@ -61,7 +61,7 @@ def weeks_of(filters: Filters) -> tuple[int, int] | None:
 
 def _number(moment: datetime) -> int:
     week = int((moment - _EPOCH).total_seconds() // _WEEK)
-    return max(0, min(_LAST, week))
+    return min(max(week, 0), _LAST)
 
 
 def spans(first: int, last: int) -> list[int]:

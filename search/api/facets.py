@@ -41,7 +41,7 @@ class FacetsSerializer(serializers.Serializer[Facets]):
 
     posts = serializers.IntegerField()
     exact = serializers.BooleanField(
-        help_text=f"false: extrapolated from a sample of {COUNTED // 2} to {COUNTED} posts"
+        help_text=f"false: extrapolated from a sample of some {COUNTED // 2} to {COUNTED} posts"
     )
     values = serializers.DictField(
         child=ValueSerializer(many=True),

@@ -27,7 +27,7 @@ from search.query_terms import Query
 COUNTED = 4000
 """
 Posts that are counted one by one. A sample has half of them at least: what is a tenth of the posts
-is right to within 12 % then, in 19 of 20 cases.
+is right to within 14 % then, in 19 of 20 cases.
 """
 _PART = 0.5
 """Of the query, that the words of a counted post weigh."""

@@ -7,16 +7,16 @@ grows ever less with each further occurrence and is divided by 1 + the logarithm
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
+from django.db.models import QuerySet
 
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql import planning
 from search.index.postgresql.candidates.keys import Keys, carrying, only
+from search.index.postgresql.candidates.ranked import newest_of, ranked
 from search.index.postgresql.candidates.selection import (
     Selection,
     any_word,
@@ -25,7 +25,6 @@ from search.index.postgresql.candidates.selection import (
 )
 from search.index.postgresql.candidates.weeks import Week, newest_first, take, weeks_of
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.lexemes import quoted
 from search.index.postgresql.vocabulary import Term, terms_of
 from search.models import SearchDocument
 from search.query_terms import Query
@@ -39,9 +38,6 @@ _READ = 3 * CANDIDATES
 """Posts of which the newest are found by reading all: looking for weeks costs as much."""
 _FURTHER = 4, 32
 """How many times as many posts are looked at next, at least and at most."""
-_WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
-"""Of other words, words of pictures, caption of the album, text."""
-
 Row = tuple[Any, ...]
 """Id, date, score, candidates of which this is one, #tags of the query, a rank for each term."""
 
@@ -183,7 +179,9 @@ class _Ranked:
     ) -> _Best:
         """The best `limit` of the newest `CANDIDATES` of `rows`."""
         rows = self.keys.find(rows, weeks=weeks)
-        sql, parameters = _ranking(self.terms, self.tags, rows, limit=self.limit)
+        sql, parameters = ranked(
+            self.terms, self.tags, newest_of(rows, CANDIDATES), limit=self.limit
+        )
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             found = cursor.fetchall()
@@ -193,47 +191,3 @@ class _Ranked:
 def _further(found: int) -> float:
     least, most = _FURTHER
     return min(max((CANDIDATES - found) / max(found, 1), least), most)
-
-
-def _ranking(
-    terms: Sequence[Term], tags: Sequence[str], rows: QuerySet[SearchDocument], *, limit: int
-) -> tuple[str, list[Any]]:
-    ranks, rank_parameters = _ranks(terms)
-    candidates, candidate_parameters = _candidates(rows).query.sql_with_params()
-    names = [f"r{number}" for number in range(len(terms))]
-    score = " + ".join(f"{name} * %s" for name in names) or "0"
-    sql = (
-        f"SELECT post_id, posted_at, {score} AS score, count(*) OVER (),"  # noqa: S608 - no text of a query is in it
-        f" carried{''.join(f', {name}' for name in names)}"
-        f" FROM (SELECT post_id, posted_at, {_carried(tags)} AS carried{ranks}"
-        # Joined with nothing, a long document is read and unpacked once, not once for each term.
-        f" FROM (SELECT post_id, posted_at, tags, words || ''::tsvector AS words"
-        f" FROM ({candidates}) AS candidates OFFSET 0) AS unpacked OFFSET 0) AS ranked"
-        f" ORDER BY cardinality(carried) DESC, score DESC, posted_at DESC, post_id LIMIT %s"
-    )
-    weights, asked = [term.weight for term in terms], [list(tags)] if tags else []
-    return sql, [*weights, *asked, *rank_parameters, *candidate_parameters, limit]
-
-
-def _candidates(rows: QuerySet[SearchDocument]) -> Any:
-    # By an expression, so that no index by date is walked through in search of a rare word.
-    by_date = ExpressionWrapper(F("posted_at") + timedelta(0), DateTimeField())
-    columns = ("post_id", "posted_at", "tags", "words")
-    return rows.order_by(by_date.desc(), "pk").values(*columns)[:CANDIDATES]
-
-
-def _carried(tags: Sequence[str]) -> str:
-    """Those tags of the query that a document has."""
-    if not tags:
-        return "'{}'::text[]"
-    return "ARRAY(SELECT unnest(tags) INTERSECT SELECT unnest(%s::text[]) ORDER BY 1)"
-
-
-def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
-    """A column per term: the greatest rank of its lexemes, since any of them may be meant."""
-    columns, parameters = [], []
-    for number, term in enumerate(terms):
-        each = [f"ts_rank({_WEIGHTS}, words, %s::tsquery, 1)"] * len(term.lexemes)
-        columns.append(f", greatest({', '.join(each)}) AS r{number}")
-        parameters += [quoted(lexeme) for lexeme in term.lexemes]
-    return "".join(columns), parameters

@@ -15,6 +15,7 @@ BENCHES = (
     "bus",
     "cleanup",
     "imports",
+    "indexing",
     "memory",
     "near",
     "ocr",

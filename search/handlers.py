@@ -13,6 +13,7 @@ from uuid import UUID
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
+    DocumentsReadEventV1,
     Event,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
@@ -26,8 +27,13 @@ from search.services.index_words import index_words
 
 WORDS_BATCH, MEANING_BATCH = 200, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
+ENCODING: Final = 60.0
+"""Seconds of a call for each of two models, besides the request that is being made then."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
+
+
+ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -38,18 +44,16 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
     if not chosen.configured():
         return "no encoder"  # `rebuild_index` makes vectors once there is one
     try:
-        return f"{index_meaning(_posts(events))} encoded"
+        return f"{index_meaning(_posts(events), seconds=ENCODING)} encoded"
     except VectorsUnavailable:
         return "no vectors here"  # `rebuild_index` makes them once there is the extension
     except EncoderUnavailable as error:
-        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+        raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
 
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
-    named = [
-        UUID(e.post_id) for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)
-    ]
+    named = [UUID(e.post_id) for e in events if isinstance(e, ABOUT_A_POST)]
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
@@ -59,6 +63,7 @@ def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
+        (DocumentsReadEventV1, "documents"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

@@ -227,6 +227,7 @@ S3 = ENV.s3
 LIMITS = ENV.s3.limits()
 CLEANUP = ENV.s3.cleanup()
 VISION = ENV.vision
+DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)

@@ -80,6 +80,7 @@ _DECLARED = (
     Event("pictures.retried", _("Analysis of pictures requested again")),
     Event("pictures.distinct", _("Pictures marked as distinct")),
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
+    Event("documents.requested", _("Reading of documents requested")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
 )

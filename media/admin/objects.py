@@ -1,11 +1,12 @@
 """The console's pages of media objects: type, posts that show it, and its bytes."""
 
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -76,6 +77,7 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
     search_fields = ("file_sha256",)
     search_help_text = _("The beginning of a SHA-256, six digits at least")
     ordering = ("-last_seen_at", "id")
+    inlines: ClassVar[Any] = ()
     fields = (
         "preview",
         "mime",
@@ -92,6 +94,11 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
         "first_seen_at",
         "last_seen_at",
     )
+
+    @classmethod
+    def extend(cls, *, inlines: Iterable[type[InlineModelAdmin[Any, MediaObject]]]) -> None:
+        """Add inlines of rooms above, which this room must not import."""
+        cls.inlines = (*cls.inlines, *inlines)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaObject]:
         return super().get_queryset(request).select_related("tenant")

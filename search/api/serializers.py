@@ -11,6 +11,7 @@ from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
 from search.services.find import Hits
+from search.services.found_in_files import FileHit
 from search.services.shown import Shown
 
 
@@ -46,6 +47,15 @@ class ReasonsSerializer(serializers.Serializer[Any]):
     )
 
 
+class FileHitSerializer(serializers.Serializer[FileHit]):
+    """The document in which the words of a query stand."""
+
+    media_id = serializers.UUIDField()
+    name = serializers.CharField(help_text="as the post names the file, or empty")
+    page = serializers.IntegerField(allow_null=True, help_text="null: the format has no pages")
+    sheet = serializers.CharField(source="label", help_text="name of the sheet, or empty")
+
+
 class HitSerializer(serializers.Serializer[Shown]):
     post_id = serializers.UUIDField(source="post.pk")
     tenant_id = serializers.UUIDField(source="post.tenant_id")
@@ -54,12 +64,16 @@ class HitSerializer(serializers.Serializer[Shown]):
     url = serializers.CharField(source="post.telegram_post_url", help_text="in Telegram, or empty")
     posted_at = serializers.DateTimeField(source="post.posted_at")
     snippet = serializers.CharField(
-        source="fragment.text", help_text="of the text, else of the words in pictures or files"
+        source="fragment.text",
+        help_text="of the text, else of the words in pictures or files, or of a document, see `file`",
     )
     highlights = serializers.ListField(
         source="fragment.spans",
         child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
         help_text="[start, end] of each matching word in the snippet, in characters (code points)",
+    )
+    file = FileHitSerializer(
+        allow_null=True, help_text="the document that the snippet is of; null: of the post"
     )
     media_count = serializers.IntegerField()
     score = serializers.FloatField(source="hit.score")

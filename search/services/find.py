@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from accounts import time_zones
 from accounts.access import User, tenants_of
-from search.embeddings.chosen import encoder
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
 from search.index.port import Index, Scope, VectorHit, VectorsUnavailable, WordHit
@@ -18,6 +17,8 @@ from search.index.postgresql.index import PostgresIndex
 from search.query.problems import Problem
 from search.query_terms import Filters, Query
 from search.services import asked
+from search.services.meaning import query_vector
+from search.services.meaning.query_vector import AskedVector
 
 logger = logging.getLogger(__name__)
 
@@ -117,17 +118,19 @@ def _by_meaning(
     if not query.text:
         return [], ()
     try:
-        found = _nearest(query, scope, by_words)
+        asked_vector = query_vector.encoded(query.text, scope.tenants)
+        found = _nearest(query, asked_vector, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
         return [], (f"only by words: {error}",)
-    return found, ()
+    return found, (asked_vector.note,) if asked_vector.note else ()
 
 
-def _nearest(query: Query, scope: Scope, by_words: Sequence[WordHit]) -> list[VectorHit]:
+def _nearest(
+    query: Query, by: AskedVector, scope: Scope, by_words: Sequence[WordHit]
+) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
-    [vector] = encoder().encode_queries([query.text])
-    model = encoder().name
+    vector, model = by.vector, by.model
     first = _index.by_meaning(query, vector, model, scope, limit=_FIRST_LOOK)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, _index.vectors_of(best, model))

@@ -1,7 +1,7 @@
 """Writing the documents of posts: the words by which they are found."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +10,11 @@ from django.db import connection, transaction
 
 from events.postgresql.advisory_locks import in_turn
 from search import sources
+from search.embeddings import chosen
+from search.index.postgresql import vector_table, waiting
 from search.models import SearchDocument
+from search.russian import is_russian
+from search.services.announce import announce
 from search.sources import IndexedPost
 from vision.policy.language import detect
 
@@ -24,11 +28,17 @@ _COLUMNS = (
 _TYPES = (
     "post_id uuid, tenant_id uuid, channel_id uuid, album_id bigint, posted_at timestamptz,"
     " tags text[], has text[], lang text, sender text, is_meme boolean, classification text,"
-    " document_hash text, text_hash text, words text, caption text, pictures text, others text"
+    " document_hash text, text_hash text, words text, caption text, pictures text, others text, files text"
 )
 _VECTOR = " || ".join(
     f"setweight(to_tsvector('russian', {column}), '{weight}')"
-    for column, weight in (("words", "A"), ("caption", "B"), ("pictures", "C"), ("others", "D"))
+    for column, weight in (
+        ("words", "A"),
+        ("caption", "B"),
+        ("pictures", "C"),
+        ("others", "D"),
+        ("files", "C"),
+    )
 )
 _CHANGED = " OR ".join(
     f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS[1:]
@@ -38,7 +48,7 @@ _UPSERT = (
     f" SELECT {', '.join(_COLUMNS)}, {_VECTOR}, %s FROM jsonb_to_recordset(%s::jsonb) AS row ({_TYPES})"
     " ON CONFLICT (post_id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "words", "indexed_at"))
-    + f" WHERE {_CHANGED}"
+    + f" WHERE {_CHANGED} RETURNING post_id"
 )
 
 
@@ -57,7 +67,16 @@ def index_words(post_ids: Sequence[UUID], *, now: datetime) -> int:
         rows = [_row(one, languages) for one in found]
         with connection.cursor() as cursor:
             cursor.execute(_UPSERT, [now, json.dumps(rows, ensure_ascii=False)])
-            return int(cursor.rowcount)
+            changed = {pk for (pk,) in cursor.fetchall()}
+        _let_wait(changed, now=now)
+        announce(found, rows, changed, now=now)
+        return len(changed)
+
+
+def _let_wait(changed: Collection[UUID], *, now: datetime) -> None:
+    """For their vectors, which are written by another queue."""
+    if changed and chosen.configured() and vector_table.exists():
+        waiting.add(list(changed), chosen.encoder().name, now=now)
 
 
 def _forget_missing(post_ids: Sequence[UUID], found: Sequence[IndexedPost]) -> None:
@@ -75,6 +94,10 @@ def _known_languages(post_ids: Sequence[UUID]) -> dict[tuple[UUID, str], str]:
     }
 
 
+def _language(text: str) -> str:
+    return "ru" if is_russian(text) else detect(text) or ""
+
+
 def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, Any]:
     post, document = one.post, one.document
     known = languages.get((post.pk, document.document_hash))
@@ -86,7 +109,7 @@ def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, 
         "posted_at": post.posted_at.isoformat(),
         "tags": list(document.tags),
         "has": one.has,
-        "lang": known if known is not None else detect(post.content[:LANGUAGE_CHARS]) or "",
+        "lang": known if known is not None else _language(post.content[:LANGUAGE_CHARS]),
         "sender": post.post_author,
         "is_meme": one.is_meme,
         "classification": one.classification,
@@ -96,4 +119,5 @@ def _row(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> dict[str, 
         "caption": document.caption,
         "pictures": document.pictures,
         "others": document.others,
+        "files": document.files,
     }

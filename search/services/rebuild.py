@@ -7,9 +7,12 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from events import backfill
 from media.models import Post
+from search.embeddings import chosen
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
+from search.services.meaning import models_in_use
 
 BATCH = 500
 
@@ -33,10 +36,15 @@ def rebuild(
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
+    if with_meaning:
+        models_in_use.adopt(chosen.encoder(), now=clock())
     for batch, reached in _batches(posts):
-        changed = index_words(batch, now=clock())
+        with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
+            changed = index_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
+    if with_meaning:
+        models_in_use.change_over()
 
 
 def _batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from media.models import MediaRole, Post, PostMedia
 from search.fragments import Fragment
 from search.services.find import Hit, Hits
+from search.services.found_in_files import FileHit, found_in_files
 from search.services.highlight import highlight
 
 _VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
@@ -17,12 +18,18 @@ _VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`fragment` is of the post's text; where there is none, of the words in its pictures or files."""
+    """
+    `fragment` is of the post's text; where there is none, of the words in its pictures or files.
+
+    Where the words are not in that text but in a document of the post, it is of the document, and
+    `file` names it and the page.
+    """
 
     hit: Hit
     post: Post
     fragment: Fragment
     media_count: int
+    file: FileHit | None = None
 
 
 def shown(found: Hits) -> list[Shown]:
@@ -33,10 +40,23 @@ def shown(found: Hits) -> list[Shown]:
     hits = [hit for hit in found.hits if hit.post_id in posts]
     fragments = highlight([_text(posts[hit.post_id]) for hit in hits], found.lexemes)
     counts = _media_counts(ids)
+    unexplained = [
+        hit.post_id
+        for hit, fragment in zip(hits, fragments, strict=True)
+        if not fragment.spans and (found.lexemes or not posts[hit.post_id].content)
+    ]
+    files = found_in_files(unexplained, found.lexemes)
     return [
-        Shown(hit, posts[hit.post_id], fragment, counts.get(hit.post_id, 0))
+        _shown(hit, posts[hit.post_id], fragment, counts, files.get(hit.post_id))
         for hit, fragment in zip(hits, fragments, strict=True)
     ]
+
+
+def _shown(
+    hit: Hit, post: Post, fragment: Fragment, counts: dict[UUID, int], file: FileHit | None
+) -> Shown:
+    count = counts.get(hit.post_id, 0)
+    return Shown(hit, post, file.fragment if file else fragment, count, file)
 
 
 def why(hit: Hit) -> str:

@@ -13,7 +13,7 @@ from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
-from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Api",
     "Audit",
     "Cleanup",
+    "Documents",
     "Email",
     "Environment",
     "GigaChat",

@@ -13,7 +13,7 @@ from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
-from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
 
@@ -22,6 +22,7 @@ class Environment:
     web: Web
     s3: S3
     vision: Vision
+    documents: Documents
     gigachat: GigaChat
     albums: Albums
     search: Search
@@ -39,6 +40,7 @@ def read() -> Environment:
         "web": Web,
         "s3": S3,
         "vision": Vision,
+        "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
         "search": Search,

@@ -14,6 +14,7 @@ from search.fragments import Fragment
 from search.fusion import WINDOW
 from search.query.problems import explain
 from search.services.find import Hits, search
+from search.services.found_in_files import place
 from search.services.shown import Shown, shown, why
 from telegram_assistant.console import search_facets
 
@@ -29,6 +30,8 @@ class Line:
     shown: Shown
     text: SafeString
     why: str
+    place: str = ""
+    """In which file and on which page the text stands; empty where it is the post's."""
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
@@ -39,13 +42,18 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "title": _("Search posts"),
         "text": text,
         "found": found,
-        "lines": [Line(one, marked(one.fragment), why(one.hit)) for one in shown(found)],
+        "lines": [_line(one) for one in shown(found)],
         "remarks": _remarks(found),
         "facets": search_facets.of(request.user, text) if text.strip() else None,
         "before": page - 1,
         "next": page + 1 if found.found > page * PER_PAGE else 0,
     }
     return TemplateResponse(request, "console/find_posts.html", context)
+
+
+def _line(one: Shown) -> Line:
+    where = place(one.file) if one.file else ""
+    return Line(one, marked(one.fragment), why(one.hit), where)
 
 
 def _page(text: str) -> int:

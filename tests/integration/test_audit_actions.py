@@ -46,6 +46,8 @@ ACTIONS = {
     "forget": "call_cost.forgotten",
     "mark_distinct": "pictures.distinct",
     "remove_second_factors": "second_factor.removed",
+    "read_again": "documents.requested",
+    "read_documents_again": "documents.requested",
     "replay": "tasks.replayed",
     "reset_usage": "budget.reset",
     "resubmit_task": SIGNALS,
@@ -230,6 +232,16 @@ class TestConsole:
 
         assert (entry.event, entry.tenant) == ("pictures.retried", archive.tenant)
         assert entry.after == {"pictures": 1, "sha256": ["a" * 64]}
+
+    def test_asking_for_documents_again(self, act, archive) -> None:
+        post = archive.post(b"a text", mime="text/plain", kind="document", tell=False)
+        row = make.document(media=post.post_media.get().media_object)
+
+        of_file, of_post = _only(act("read_again", row)), _only(act("read_documents_again", post))
+
+        assert of_file.event == of_post.event == "documents.requested"
+        assert of_file.tenant == of_post.tenant == archive.tenant
+        assert of_file.after == {"documents": 1, "sha256": [row.media_object.file_sha256]}
 
     def test_accepting_and_adopting_orphans(self, act, store, tenant, checked, later) -> None:
         key = medium(tenant, b"the last copy")

@@ -32,6 +32,11 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/detailed": API,
     "metrics": API,
     "api/v1/search": API,
+    "api/v1/posts": API,
+    "api/v1/posts/<str:post_id>": API,
+    "api/v1/channels": API,
+    "api/v1/channels/<str:channel_id>": API,
+    "api/v1/media/<str:media_id>/content": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,
@@ -129,6 +134,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 
 _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
+_media = _key("media.mediaobject")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
 _V1: Final = "/api/v1"
@@ -150,6 +156,9 @@ CALLS: Final = (
         "picture of a tenant", "GET",
         lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}?tenant_id={_tenant(w, t)}", _OWN,
     ),
+    Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
+    Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
+    Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
 )  # fmt: skip

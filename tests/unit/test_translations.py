@@ -142,7 +142,7 @@ def _catalogs_of_others() -> list[Path]:
 
 NOUNS = {
     "album", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
-    "thumbnail",
+    "texts of documents", "thumbnail",
 }  # fmt: skip
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {

@@ -20,6 +20,7 @@ from search.index.postgresql.facets import Facet
 from search.query.problems import Problem, explain
 from search.services.facets import Facets, facets_in
 from search.services.find import Hits, find_text
+from search.services.found_in_files import FileHit, place
 from search.services.shown import Shown, shown, why
 
 
@@ -68,6 +69,8 @@ class Command(ActingCommand):
             self.stdout.write(f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}")
             self.stdout.write(f"    {' '.join(one.fragment.text.split())}")
             self.stdout.write(f"    {why(one.hit)}")
+            if one.file:
+                self.stdout.write(f"    {place(one.file)}")
         if not hits:
             self.stdout.write(_("Nothing was found."))
 
@@ -130,6 +133,16 @@ def _row(one: Shown) -> dict[str, Any]:
         "distance": hit.distance,
         "text": one.fragment.text,
         "spans": [list(span) for span in one.fragment.spans],
+        "file": _file(one.file) if one.file else None,
+    }
+
+
+def _file(found: FileHit) -> dict[str, Any]:
+    return {
+        "media_id": str(found.media_id),
+        "name": found.name,
+        "page": found.page,
+        "sheet": found.label,
     }
 
 

@@ -10,22 +10,24 @@ from search.index.postgresql.lexemes import quoted
 from search.index.postgresql.vocabulary import Term
 from search.models import SearchDocument
 
+Candidates = QuerySet[SearchDocument, Any]
 _WEIGHTS = "'{0.4, 0.6, 0.8, 1.0}'::float4[]"
 """Of other words, words of pictures, caption of the album, text."""
 
 
-def newest_of(rows: QuerySet[SearchDocument], most: int) -> QuerySet[SearchDocument, Any]:
+def newest_of(rows: QuerySet[SearchDocument], most: int) -> Candidates:
     """The newest of the rows, with what `ranked` needs of them."""
     # By an expression, so that no index by date is walked through in search of a rare word.
     by_date = ExpressionWrapper(F("posted_at") + timedelta(0), DateTimeField())
     columns = ("post_id", "posted_at", "tags", "words")
-    return rows.order_by(by_date.desc(), "pk").values(*columns)[:most]
+    newest: Candidates = rows.order_by(by_date.desc(), "pk").values(*columns)[:most]
+    return newest
 
 
 def ranked(
     terms: Sequence[Term],
     tags: Sequence[str],
-    candidates: QuerySet[SearchDocument, Any],
+    candidates: Candidates,
     *,
     limit: int,
 ) -> tuple[str, list[Any]]:

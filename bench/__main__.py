@@ -21,6 +21,7 @@ BENCHES = (
     "ocr",
     "quota",
     "relevance",
+    "saved",
     "scrape",
     "search_scale",
     "vision",

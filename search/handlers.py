@@ -22,8 +22,8 @@ from events.subscriptions import Mode, subscribe
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import VectorsUnavailable
+from search.saved.follow import index_and_match
 from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
 
 WORDS_BATCH, MEANING_BATCH = 200, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
@@ -37,7 +37,7 @@ ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEv
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
-    return f"{index_words(_posts(events), now=now)} changed"
+    return f"{index_and_match(_posts(events), now=now)} changed"
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:

@@ -15,6 +15,7 @@ from events.schemas.posts_vision_analyzed_v1 import (
     VisionResult,
 )
 from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
@@ -24,6 +25,7 @@ ALL: tuple[type[Event], ...] = (
     DocumentsReadEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    SearchMatchedEventV1,
     PostIndexedEventV1,
     DeadLetterEventV1,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "MediaFile",
     "PostIndexedEventV1",
     "PostParsedEventV1",
+    "SearchMatchedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",
     "VisionResult",

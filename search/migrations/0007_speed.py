@@ -100,7 +100,7 @@ DELETE FROM search_words WHERE word LIKE ' %';
 
 
 class Migration(migrations.Migration):
-    dependencies = [("search", "0004_embeddings")]
+    dependencies = [("search", "0006_saved_searches")]
     operations = [
         migrations.RemoveIndex("searchdocument", "idx_search_words"),
         migrations.RemoveIndex("searchdocument", "idx_search_tags"),

@@ -28,10 +28,16 @@ class Rebuilt:
 
 
 def rebuild(
-    posts: QuerySet[Post], *, with_meaning: bool, clock: Callable[[], datetime]
+    posts: QuerySet[Post],
+    *,
+    with_meaning: bool,
+    clock: Callable[[], datetime],
+    write_words: Callable[..., int] = index_words,
 ) -> Iterator[Rebuilt]:
     """
     Bring the index of `posts` up to date in batches; what is right already costs a comparison.
+
+    `write_words` writes the documents of a batch, and may do more by what changes.
 
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
@@ -40,7 +46,7 @@ def rebuild(
         models_in_use.adopt(chosen.encoder(), now=clock())
     for batch, reached in _batches(posts):
         with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
-            changed = index_words(batch, now=clock())
+            changed = write_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
     if with_meaning:

@@ -60,6 +60,7 @@ ACTIONS = {
 READS = "changes nothing"
 COMMANDS = {
     "api_token": "token.issued",
+    "ask": "question.asked",
     "audit": READS,
     "demo": "import.started",
     "diag_locks": READS,
@@ -72,9 +73,13 @@ COMMANDS = {
     "events": "tasks.replayed",
     "import_export": "import.started",
     "local": "stops the database",
+    "mcp": "question.asked",
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
+    "rebuild_index": "changes no rows of people",
+    "saved_search": "saved_search.saved",
+    "search": READS,
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
     "verify_storage": "repair.started",
@@ -82,11 +87,18 @@ COMMANDS = {
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "AskView": "question.asked",
     "CleanupView": "cleanup.started",
+    "McpView": "question.asked",
     "QuotaCheckView": READS,
+    "SavedSearchView": "saved_search.changed",
+    "SavedSearchesView": "saved_search.saved",
+    "SeenView": "says what of the own has been seen",
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
-ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}
+ROOMS = {
+    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+}  # fmt: skip
 
 
 @pytest.fixture

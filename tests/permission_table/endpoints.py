@@ -31,7 +31,13 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/mcp": API,  # shows what the tools of tests/integration/test_mcp.py show
     "api/v1/search": API,
+    "api/v1/search/ask": API,
+    "api/v1/search/saved": API,
+    "api/v1/search/saved/<str:pk>": API,
+    "api/v1/search/saved/<str:pk>/matches": API,
+    "api/v1/search/saved/<str:pk>/seen": API,
     "api/v1/posts": API,
     "api/v1/posts/<str:post_id>": API,
     "api/v1/channels": API,
@@ -51,6 +57,9 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/ask/": CONSOLE,
+    "admin/saved-searches/": CONSOLE,
+    "admin/saved-searches/<uuid:pk>/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
@@ -149,6 +158,10 @@ CALLS: Final = (
         lambda w, t: {
             "tenant_id": str(_tenant(w, t)), "size_bytes": 1, "content_type": "media",
         },
+    ),
+    Call(
+        "ask", "POST", _fixed(f"{_V1}/search/ask"), _OWN,
+        lambda w, t: {"question": "anything", "tenant_id": str(_tenant(w, t))},
     ),
     Call("post", "GET", lambda w, t: f"{_V1}/vision/posts/{_post(w, t)}", _OWN),
     Call("picture", "GET", lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}", _OWN),

@@ -26,6 +26,7 @@ FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
+    "AskSerializer.tenant_id": "ask",
     "PostFilterSerializer.channel_id": "posts, files and channels",
     "PostFilterSerializer.tenant_id": "posts, files and channels",
     "PostPageSerializer.channel_id": "posts, files and channels",
@@ -36,6 +37,7 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",

@@ -18,6 +18,7 @@ from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.postgresql import vector_table
 from search.management.moments import moment
+from search.saved.follow import index_and_match
 from search.services.rebuild import Rebuilt, rebuild
 
 
@@ -56,7 +57,9 @@ class Command(ActingCommand):
     def _batches(self, posts: QuerySet[Post], *, meaning: bool) -> Iterator[Rebuilt]:
         reached = ""
         try:
-            for done in rebuild(posts, with_meaning=meaning, clock=timezone.now):
+            for done in rebuild(
+                posts, with_meaning=meaning, clock=timezone.now, write_words=index_and_match
+            ):
                 reached = done.reached.isoformat()
                 yield done
         except EncoderUnavailable as error:

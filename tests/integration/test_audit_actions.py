@@ -79,7 +79,7 @@ COMMANDS = {
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
     "rebuild_index": "changes no rows of people",
-    "search_status": "only answers",
+    "search_status": READS,
     "saved_search": "saved_search.saved",
     "search": READS,
     "sync_lifecycle": "lifecycle.written",

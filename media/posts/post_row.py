@@ -172,6 +172,7 @@ def _extra(message: Message) -> dict[str, Any]:
         "height": attachment.height,
         "duration_seconds": attachment.duration_seconds,
         "spoiler": attachment.spoiler,
+        "file_id": attachment.file_id,
     }
     media = {k: v for k, v in declared.items() if v}
     extra = message.extra | ({"media": media} if media else {})

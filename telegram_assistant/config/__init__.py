@@ -13,6 +13,7 @@ from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -31,6 +32,7 @@ __all__ = [
     "Oidc",
     "Search",
     "SignIn",
+    "Telegram",
     "Vision",
     "Web",
     "read",

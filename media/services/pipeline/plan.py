@@ -155,7 +155,8 @@ def _parse(
 ) -> ParsedMessage:
     parsed = ParsedMessage(message, as_of=plan.as_of)
     if not _has_newer_file(before, message, plan.as_of):
-        states = [_read(source, parsed, file, plan.outcome) for file in message.attachments]
+        files = [file for file in message.attachments if not file.is_stored]
+        states = [_read(source, parsed, file, plan.outcome) for file in files]
         parsed.state = state_of_all(states)
     return parsed
 

@@ -5,11 +5,24 @@ from media.models.ids import channel_id, media_object_id, post_id
 from media.models.imports import ImportProblem, ImportRun
 from media.models.media_object import MAX_MEDIA_BYTES, MediaObject
 from media.models.post import SEARCHED_WORDS, MediaRole, MediaState, Post, PostMedia, PostSighting
+from media.models.telegram import (
+    AccountState,
+    ChannelFeed,
+    ChannelGap,
+    FeedState,
+    GapReason,
+    TelegramAccount,
+)
 
 __all__ = [
     "MAX_MEDIA_BYTES",
     "SEARCHED_WORDS",
+    "AccountState",
     "Channel",
+    "ChannelFeed",
+    "ChannelGap",
+    "FeedState",
+    "GapReason",
     "ImportProblem",
     "ImportRun",
     "MediaObject",
@@ -18,6 +31,7 @@ __all__ = [
     "Post",
     "PostMedia",
     "PostSighting",
+    "TelegramAccount",
     "channel_id",
     "media_object_id",
     "post_id",

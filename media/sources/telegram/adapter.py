@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from telethon import events, functions, utils
 from telethon.tl import types
 
+from media.sources.port import Problem
 from media.sources.telegram.caller import Caller, translated
 from media.sources.telegram.client import Client, make_client
 from media.sources.telegram.downloads import Downloads
@@ -84,9 +85,12 @@ class TelethonAccess:
 
     def close(self) -> None:
         try:
-            self._run(cast("Any", self._client.disconnect()))
+            self._run(self._disconnect())
         finally:
             self._thread.close()
+
+    async def _disconnect(self) -> None:
+        await self._client.disconnect()
 
     def _run(self, coroutine: Any) -> Any:
         return self._thread.run(coroutine, timeout=_CALL_SECONDS)
@@ -130,8 +134,7 @@ class TelethonAccess:
         entity = next((one for one in full.chats if one.id == chat_id), None)
         if not isinstance(entity, types.Channel) or entity.left is None:
             raise ChannelClosed
-        newest = await self._history(entity, offset_id=0, limit=1)
-        return _card(entity, full.full_chat, newest.messages)
+        return _card(entity, full.full_chat, await self._newest_id(entity) or 0)
 
     async def _history(self, peer: Any, **more: int) -> Any:
         plain = {"offset_id": 0, "add_offset": 0, "limit": 0, "max_id": 0, "min_id": 0, "hash": 0}
@@ -160,17 +163,30 @@ class TelethonAccess:
         return result
 
     async def _first_since(self, peer: Peer, moment: datetime) -> int | None:
-        # Telegram gives messages before a date: the newest of them is the last one not wanted.
-        request = functions.messages.GetHistoryRequest(
-            _input(peer), offset_id=0, offset_date=moment, add_offset=0, limit=1, max_id=0,
-            min_id=0, hash=0,
-        )  # fmt: skip
-        before = await self._ask(request)
-        last = before.messages[0].id if before.messages else 0
+        # By halves, not by `offset_date`: that counts backwards, is exclusive, and not every
+        # server keeps to it. Ids grow with time.
+        channel, low = _input(peer), 0
+        high = (await self._newest_id(channel)) or 0
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._first_after(channel, middle)
+            if found is None or found.date >= moment:
+                high = middle
+            else:
+                low = found.id
+        first = await self._first_after(channel, low)
+        return first.id if first is not None and first.date >= moment else None
+
+    async def _first_after(self, channel: Any, message_id: int) -> Any:
         found = await self._history(
-            _input(peer), offset_id=last + 1, add_offset=-1, limit=1, min_id=last
+            channel, offset_id=message_id + 1, add_offset=-1, limit=1, min_id=message_id
         )
-        return min((m.id for m in found.messages if m.id > last), default=None)
+        later = [m for m in found.messages if m.id > message_id]
+        return later[0] if later else None
+
+    async def _newest_id(self, channel: Any) -> int | None:
+        found = await self._history(channel, limit=1)
+        return found.messages[0].id if found.messages else None
 
     async def _listen(self, put: Callable[[LiveEvent], None]) -> None:
         client = self._client
@@ -180,8 +196,7 @@ class TelethonAccess:
             if not isinstance(event.message.peer_id, types.PeerChannel):
                 return
             names = Names(filter(None, [await event.get_chat(), *_origins(event.message)]))
-            if (shaped := shape(event.message, names)) is not None:
-                fetched = read_live(shaped.value, shaped.beside, shaped.files)
+            if (fetched := _fetched(event.message, names)) is not None:
                 put(Seen(utils.get_peer_id(event.message.peer_id), fetched, edited))
 
         async def posted(event: Any) -> None:
@@ -209,8 +224,18 @@ def _origins(message: Any) -> Iterable[Any]:
 def _read(found: Any, messages: Iterable[Any]) -> Iterable[Fetched]:
     names = Names([*found.chats, *found.users])
     for message in messages:
-        if (shaped := shape(message, names)) is not None:
-            yield read_live(shaped.value, shaped.beside, shaped.files)
+        if (fetched := _fetched(message, names)) is not None:
+            yield fetched
+
+
+def _fetched(message: Any, names: Names) -> Fetched | None:
+    """Read a message; one of a kind that nobody foresaw is a problem, not the end of the page."""
+    try:
+        shaped = shape(message, names)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        detail = f"{type(error).__name__}: a shape that no version of Telegram had"
+        return Fetched(message.id, Problem("invalid_message", detail, message.id))
+    return read_live(shaped.value, shaped.beside, shaped.files) if shaped else None
 
 
 def _input(peer: Peer) -> types.InputPeerChannel:
@@ -226,7 +251,7 @@ def _channel_of(chats: Iterable[Any], peer: Any) -> types.Channel:
     return found
 
 
-def _card(entity: types.Channel, full: Any, newest: Sequence[Any]) -> ChannelCard:
+def _card(entity: types.Channel, full: Any, top_id: int) -> ChannelCard:
     names = [n.username for n in entity.usernames or () if n.active]
     username = entity.username or next(iter(names), "")
     visibility = "public" if username else "private"
@@ -235,6 +260,6 @@ def _card(entity: types.Channel, full: Any, newest: Sequence[Any]) -> ChannelCar
         title=entity.title,
         kind=f"{visibility}_{_KIND[bool(entity.broadcast)]}",
         username=username,
-        top_id=newest[0].id if newest else 0,
+        top_id=top_id,
         members=full.participants_count,
     )

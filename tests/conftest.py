@@ -35,6 +35,7 @@ pytest_plugins = [
     "tests.real_s3",
     "tests.shares",
     "tests.vision_fixtures",
+    "tests.telegram_fake",
 ]
 
 SHARED_DATA = Path(

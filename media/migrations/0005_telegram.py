@@ -5,84 +5,209 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_sign_in'),
-        ('media', '0002_triggers'),
+        ("accounts", "0004_sign_in"),
+        ("media", "0002_triggers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TelegramAccount',
+            name="TelegramAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, verbose_name='name')),
-                ('state', models.CharField(choices=[('new', 'not signed in'), ('code', 'waits for the code'), ('password', 'waits for the password'), ('ready', 'signed in'), ('signed_out', 'signed out by Telegram')], default='new', max_length=16, verbose_name='state')),
-                ('session', models.BinaryField(blank=True, default=b'')),
-                ('pending', models.BinaryField(blank=True, default=b'')),
-                ('rests_until', models.DateTimeField(blank=True, null=True, verbose_name='rests until')),
-                ('rest_reason', models.CharField(blank=True, default='', max_length=64, verbose_name='reason of the rest')),
-                ('signed_in_at', models.DateTimeField(blank=True, null=True, verbose_name='signed in at')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='telegram_accounts', to='accounts.tenant', verbose_name='tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="name")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "not signed in"),
+                            ("code", "waits for the code"),
+                            ("password", "waits for the password"),
+                            ("ready", "signed in"),
+                            ("signed_out", "signed out by Telegram"),
+                        ],
+                        default="new",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("session", models.BinaryField(blank=True, default=b"")),
+                ("pending", models.BinaryField(blank=True, default=b"")),
+                (
+                    "rests_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="rests until"),
+                ),
+                (
+                    "rest_reason",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="reason of the rest"
+                    ),
+                ),
+                (
+                    "signed_in_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="signed in at"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="telegram_accounts",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account of Telegram',
-                'verbose_name_plural': 'accounts of Telegram',
-                'db_table': 'telegram_accounts',
+                "verbose_name": "account of Telegram",
+                "verbose_name_plural": "accounts of Telegram",
+                "db_table": "telegram_accounts",
             },
         ),
         migrations.CreateModel(
-            name='ChannelFeed',
+            name="ChannelFeed",
             fields=[
-                ('channel', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='feed', serialize=False, to='media.channel', verbose_name='channel')),
-                ('access_hash', models.BigIntegerField(editable=False)),
-                ('state', models.CharField(choices=[('followed', 'followed'), ('closed', 'cannot be read any more')], default='followed', max_length=16, verbose_name='state')),
-                ('cursor', models.BigIntegerField(default=0, verbose_name='read up to')),
-                ('top_id', models.BigIntegerField(default=0, verbose_name='newest message')),
-                ('rests_until', models.DateTimeField(blank=True, null=True, verbose_name='rests until')),
-                ('rest_reason', models.CharField(blank=True, default='', max_length=64, verbose_name='reason of the rest')),
-                ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read at')),
-                ('added_at', models.DateTimeField(auto_now_add=True, verbose_name='added at')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='feeds', to='media.telegramaccount', verbose_name='account of Telegram')),
+                (
+                    "channel",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="feed",
+                        serialize=False,
+                        to="media.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                ("access_hash", models.BigIntegerField(editable=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("followed", "followed"), ("closed", "cannot be read any more")],
+                        default="followed",
+                        max_length=16,
+                        verbose_name="state",
+                    ),
+                ),
+                ("cursor", models.BigIntegerField(default=0, verbose_name="read up to")),
+                ("top_id", models.BigIntegerField(default=0, verbose_name="newest message")),
+                (
+                    "rests_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="rests until"),
+                ),
+                (
+                    "rest_reason",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="reason of the rest"
+                    ),
+                ),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="read at")),
+                ("added_at", models.DateTimeField(auto_now_add=True, verbose_name="added at")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="feeds",
+                        to="media.telegramaccount",
+                        verbose_name="account of Telegram",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'channel read from Telegram',
-                'verbose_name_plural': 'channels read from Telegram',
-                'db_table': 'telegram_feeds',
+                "verbose_name": "channel read from Telegram",
+                "verbose_name_plural": "channels read from Telegram",
+                "db_table": "telegram_feeds",
             },
         ),
         migrations.CreateModel(
-            name='ChannelGap',
+            name="ChannelGap",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_id', models.BigIntegerField(verbose_name='first message')),
-                ('last_id', models.BigIntegerField(verbose_name='last message')),
-                ('reason', models.CharField(choices=[('history', 'history that is still to be read'), ('not_wanted', 'older than was asked for'), ('failed', 'could not be read')], max_length=16, verbose_name='reason')),
-                ('code', models.CharField(blank=True, default='', max_length=64, verbose_name='code')),
-                ('detail', models.CharField(blank=True, default='', max_length=1000, verbose_name='detail')),
-                ('runs', models.PositiveIntegerField(default=0, verbose_name='failed runs')),
-                ('last_run', models.UUIDField(editable=False, null=True)),
-                ('noticed_at', models.DateTimeField(auto_now_add=True, verbose_name='noticed at')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='media.channel', verbose_name='channel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("first_id", models.BigIntegerField(verbose_name="first message")),
+                ("last_id", models.BigIntegerField(verbose_name="last message")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("history", "history that is still to be read"),
+                            ("not_wanted", "older than was asked for"),
+                            ("failed", "could not be read"),
+                        ],
+                        max_length=16,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="code"),
+                ),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, default="", max_length=1000, verbose_name="detail"
+                    ),
+                ),
+                ("runs", models.PositiveIntegerField(default=0, verbose_name="failed runs")),
+                ("last_run", models.UUIDField(editable=False, null=True)),
+                ("noticed_at", models.DateTimeField(auto_now_add=True, verbose_name="noticed at")),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="gaps",
+                        to="media.channel",
+                        verbose_name="channel",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'gap of a channel',
-                'verbose_name_plural': 'gaps of channels',
-                'db_table': 'telegram_gaps',
-                'constraints': [models.UniqueConstraint(fields=('channel', 'reason', 'first_id'), name='telegram_gap_once'), models.CheckConstraint(condition=models.Q(('first_id__lte', models.F('last_id'))), name='telegram_gap_is_a_range'), models.CheckConstraint(condition=models.Q(('reason__in', ['history', 'not_wanted', 'failed'])), name='telegram_gap_reason_known')],
+                "verbose_name": "gap of a channel",
+                "verbose_name_plural": "gaps of channels",
+                "db_table": "telegram_gaps",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel", "reason", "first_id"), name="telegram_gap_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("first_id__lte", models.F("last_id"))),
+                        name="telegram_gap_is_a_range",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason__in", ["history", "not_wanted", "failed"])),
+                        name="telegram_gap_reason_known",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='telegramaccount',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='telegram_account_once'),
+            model_name="telegramaccount",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "name"), name="telegram_account_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='telegramaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['new', 'code', 'password', 'ready', 'signed_out'])), name='telegram_account_state_known'),
+            model_name="telegramaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["new", "code", "password", "ready", "signed_out"])
+                ),
+                name="telegram_account_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channelfeed',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['followed', 'closed'])), name='telegram_feed_state_known'),
+            model_name="channelfeed",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["followed", "closed"])),
+                name="telegram_feed_state_known",
+            ),
         ),
     ]

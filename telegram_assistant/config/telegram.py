@@ -58,7 +58,10 @@ class Telegram(BaseSettings):
 
     @model_validator(mode="after")
     def _whole(self) -> "Telegram":
-        pair = {"TELEGRAM_API_ID": self.api_id, "TELEGRAM_API_HASH": self.api_hash.get_secret_value()}
+        pair = {
+            "TELEGRAM_API_ID": self.api_id,
+            "TELEGRAM_API_HASH": self.api_hash.get_secret_value(),
+        }
         missing = [name for name, value in pair.items() if not value]
         if len(missing) == 1:
             raise ValueError(f"Telegram is half configured: set {missing[0]} too")

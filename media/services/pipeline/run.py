@@ -21,8 +21,7 @@ from media.services.pipeline.channels import save_channel
 from media.services.pipeline.in_flight import InFlight, finish, start
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.upload import upload_pool
-from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Problem
+from media.sources.port import Chat, Problem, Source
 
 _REFUSALS = (
     DataError,
@@ -40,7 +39,7 @@ _Queue = deque[tuple[Batch, InFlight | None]]
 
 
 def import_batches(
-    source: ExportSource, batches: Iterable[Batch], *, tenant: Tenant
+    source: Source, batches: Iterable[Batch], *, tenant: Tenant
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
     Import the batches; yield each with its outcome once its rows are committed.
@@ -80,7 +79,7 @@ def _pending_contents(queue: _Queue) -> frozenset[str]:
 
 
 def _start(
-    source: ExportSource,
+    source: Source,
     batch: Batch,
     channel_of: Callable[[Chat], Channel],
     pool: Executor,

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.sources.port import Problem
@@ -34,13 +34,19 @@ class Stretch:
     run: UUID = field(default_factory=uuid4)
     held: int | None = None
     """The first message of this run that failed and may not be passed yet."""
+    settled: int = 0
+    """All up to here was settled in this run, whatever the cursor says."""
 
-    def settle(self, read_to: int, failed: Mapping[int, Problem], read: Collection[int]) -> None:
+    def __post_init__(self) -> None:
+        self.settled = self.after
+
+    def settle(self, read_to: int, failed: Mapping[int, Problem]) -> None:
         """Note what came of the messages up to `read_to`, and let the cursor grow."""
         with transaction.atomic():
             # The row of the channel's feed is the lock of all that is noted here.
             ChannelFeed.objects.select_for_update().get(pk=self.feed.pk)
-            _forget(self.feed, read)
+            _forget(self.feed, self.settled + 1, read_to, failed)
+            self.settled = max(self.settled, read_to)
             for message_id in sorted(failed):
                 runs = _note_failure(self, message_id, failed[message_id])
                 if runs < RUNS_BEFORE_PASSING and self.held is None:
@@ -78,7 +84,7 @@ def _note_failure(stretch: Stretch, message_id: int, problem: Problem) -> int:
         first_id=message_id,
         defaults={"last_id": message_id},
     )
-    _of_earlier_runs(gap, stretch.run).update(
+    ChannelGap.objects.filter(pk=gap.pk).exclude(last_run=stretch.run).update(
         runs=F("runs") + 1,
         last_run=stretch.run,
         code=problem.code[:64],
@@ -88,13 +94,9 @@ def _note_failure(stretch: Stretch, message_id: int, problem: Problem) -> int:
     return gap.runs
 
 
-def _of_earlier_runs(gap: ChannelGap, run: UUID) -> QuerySet[ChannelGap]:
-    """The row, unless this very run has counted its failure already."""
-    return ChannelGap.objects.filter(pk=gap.pk).filter(Q(last_run=None) | ~Q(last_run=run))
-
-
-def _forget(feed: ChannelFeed, read: Collection[int]) -> None:
-    """What failed once and was read now is no gap any more."""
-    failed = ChannelGap.objects.filter(channel=feed.pk, reason=GapReason.FAILED)
-    if read:
-        failed.filter(first_id__in=list(read)).delete()
+def _forget(feed: ChannelFeed, first: int, last: int, failed: Collection[int]) -> None:
+    """What failed before and does not any more is no gap: it was read, or Telegram has it not."""
+    listed = ChannelGap.objects.filter(
+        channel=feed.pk, reason=GapReason.FAILED, first_id__range=(first, last)
+    )
+    listed.exclude(first_id__in=list(failed)).delete()

@@ -43,7 +43,7 @@ def seal(secret: str) -> bytes:
     return _fernet().encrypt(secret.encode())
 
 
-def unseal(sealed: bytes) -> str:
+def unseal(sealed: bytes | memoryview) -> str:
     """Decrypt; an empty value stays empty. Raises SessionKeyMissing and SessionUnreadable."""
     if not sealed:
         return ""

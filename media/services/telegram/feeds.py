@@ -1,18 +1,33 @@
 """The channels that are read from Telegram: adding one, and what Telegram says of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
+from accounts.models import Tenant
+from events.errors import DomainError
 from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.pipeline.channels import save_channel
 from media.sources.port import Chat
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
+from media.sources.telegram.references import parse_reference
+
+
+class FeedUnknown(DomainError):
+    """No channel of this name is read from Telegram."""
+
+    code: ClassVar[str] = "feed_unknown"
+    http_status: ClassVar[int] = 404
+
+    def __init__(self) -> None:
+        super().__init__("No channel of this name is read from Telegram: see `channels status`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +122,31 @@ def _note_history(channel: Channel, top_id: int, since_id: int) -> None:
         ChannelGap.objects.create(
             channel=channel, first_id=since_id, last_id=top_id, reason=GapReason.HISTORY
         )
+
+
+def find(tenant: Tenant, text: str = "") -> list[ChannelFeed]:
+    """The feeds of a tenant, or the one that is named. Raises FeedUnknown."""
+    feeds = ChannelFeed.objects.select_related("channel__tenant", "account")
+    feeds = feeds.filter(channel__tenant=tenant).order_by("channel__title", "pk")
+    if not text:
+        return list(feeds)
+    reference = parse_reference(text)
+    found = feeds.filter(channel__username__iexact=reference.name or "-")
+    if reference.tg_channel_id is not None:
+        found = feeds.filter(channel__tg_channel_id=reference.tg_channel_id)
+    if not found:
+        raise FeedUnknown
+    return list(found)
+
+
+def pause(feed: ChannelFeed, *, paused: bool) -> None:
+    """Read a channel no more, or again."""
+    with transaction.atomic():
+        feed.channel.is_active = not paused
+        feed.channel.save(update_fields=["is_active"])
+        event = "channel.paused" if paused else "channel.resumed"
+        audit.record(event, target=feed.channel, tenant=feed.channel.tenant)
+
+
+def note_deleted(feed: ChannelFeed, message_ids: Sequence[int], *, at: datetime) -> None:
+    """Mark these posts as deleted."""

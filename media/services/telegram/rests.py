@@ -30,10 +30,12 @@ class Resting(DomainError):
 def put_to_rest(who: Rester, *, seconds: float, reason: str, now: datetime) -> None:
     """Let nobody ask for it before this time; a longer rest that is known stays."""
     until = now + min(timedelta(seconds=seconds + 1), LONGEST)
-    type(who)._default_manager.filter(pk=who.pk).update(  # type: ignore[attr-defined]
-        # The later of both, decided in the database: two processes may hear of a wait at once.
-        rests_until=Greatest("rests_until", until), rest_reason=reason[:64]
-    )  # fmt: skip
+    # The later of both, decided in the database: two processes may hear of a wait at once.
+    values = {"rests_until": Greatest("rests_until", until), "rest_reason": reason[:64]}
+    if isinstance(who, TelegramAccount):
+        TelegramAccount.objects.filter(pk=who.pk).update(**values)
+    else:
+        ChannelFeed.objects.filter(pk=who.pk).update(**values)
     who.refresh_from_db(fields=["rests_until", "rest_reason"])
     metrics.FLOOD_WAIT.inc(seconds)
 

@@ -7,6 +7,7 @@ from media.models import Channel, MediaState
 from media.services.pipeline.plan import posts_of
 from media.sources.port import Attachment, Message
 
+_TRIED_AGAIN = (MediaState.UNREADABLE, MediaState.QUOTA_EXCEEDED)
 _FILE_ID = '["media", "file_id"]'
 
 
@@ -38,8 +39,11 @@ def needed(channel: Channel, messages: Sequence[Message]) -> set[str]:
     paths: set[str] = set()
     for message in messages:
         before = stored.get(message.message_id)
-        is_unchanged = before is not None and before.fingerprint == message.fingerprint
-        if is_unchanged and before is not None and before.state != MediaState.UNREADABLE:
+        if (
+            before
+            and before.fingerprint == message.fingerprint
+            and before.state not in _TRIED_AGAIN
+        ):
             continue
         for file in message.attachments:
             if not file.is_stored:

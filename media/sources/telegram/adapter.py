@@ -1,10 +1,10 @@
 """The port of Telegram on Telethon."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from telethon import events, functions, utils
 from telethon.tl import types
@@ -33,6 +33,7 @@ from media.sources.telegram.references import Reference, parse_reference
 from media.sources.telegram.shape.message import shape
 from media.sources.telegram.shape.peers import Names
 
+Result = TypeVar("Result")
 _KIND: Final = {True: "channel", False: "supergroup"}
 _CALL_SECONDS: Final = 600
 """Longer than the waits that are absorbed: only a client that hangs takes so long."""
@@ -92,7 +93,7 @@ class TelethonAccess:
     async def _disconnect(self) -> None:
         await self._client.disconnect()
 
-    def _run(self, coroutine: Any) -> Any:
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return self._thread.run(coroutine, timeout=_CALL_SECONDS)
 
     async def _connect(self, endpoint: Endpoint, session: str) -> Client:
@@ -116,7 +117,9 @@ class TelethonAccess:
         async for dialog in self._client.iter_dialogs():
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
                 return await self._look(dialog.entity)
-        raise ReferenceUnknown("the account is not a member of a channel with this id: use its name")
+        raise ReferenceUnknown(
+            "the account is not a member of a channel with this id: use its name"
+        )
 
     async def _join(self, invite: str) -> ChannelCard:
         """Look behind an invite link; join where only members may read."""

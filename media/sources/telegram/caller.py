@@ -84,7 +84,7 @@ def translated() -> Iterator[None]:
         raise SignedOut from None
     except errors.RPCError as error:
         raise TelegramRefused(f"Telegram refused: {_name(error)}") from None
-    except (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+    except (TimeoutError, ConnectionError, OSError, asyncio.IncompleteReadError) as error:
         raise Unreachable(f"no connection to Telegram ({_name(error)})") from None
     except ValueError as error:  # Telethon's word for six server errors in a row, among others
         raise TelegramRefused(f"Telegram did not answer ({_name(error)})") from None

@@ -87,11 +87,11 @@ def _transport(endpoint: Endpoint) -> Any:
 
 
 def _guarded(base: Any, policy: Policy) -> Any:
-    async def connect(self: Any, timeout: float | None = None, ssl: Any = None) -> None:
+    async def connect(self: Any, **more: Any) -> None:
         policy.admit_connection(self._ip, self._port)
         if not self._ip.rpartition(".")[2].isalpha():  # servers are addresses, proxies may be names
             policy.admit_address(self._ip, self._port, self._ip)
-        await base._connect(self, timeout=timeout, ssl=ssl)  # noqa: SLF001 - Telethon's own hook
+        await base._connect(self, **more)  # noqa: SLF001 - Telethon's own hook
 
     return type(f"Guarded{base.__name__}", (base,), {"_connect": connect})
 

@@ -67,10 +67,7 @@ class Downloads:
         return found
 
     async def _whole(self, file: RemoteFile, target: Path) -> str:
-        digest, size = _hashed(target)
-        if size > file.size_bytes:
-            target.unlink()
-            digest, size = hashlib.sha256(), 0
+        digest, size = _so_far(target, file.size_bytes)
         if size < file.size_bytes:
             with target.open("ab") as out:
                 async for chunk in self._chunks(file, offset=size):
@@ -80,7 +77,7 @@ class Downloads:
         # Telethon takes a short answer for the end of the file, and compares no size.
         if size != file.size_bytes:
             raise DownloadFailed(f"{size} bytes came of {file.size_bytes}")
-        return digest.hexdigest()
+        return str(digest.hexdigest())
 
     async def _chunks(self, file: RemoteFile, *, offset: int) -> AsyncIterator[bytes]:
         # Telegram gives parts that begin at a multiple of their size.
@@ -115,8 +112,10 @@ def location_of(handle: Handle) -> Any:
     return kind(media.id, media.access_hash, media.file_reference, size)
 
 
-def _hashed(target: Path) -> tuple[Any, int]:
-    """The hash so far and the size of what an earlier try has left."""
+def _so_far(target: Path, whole: int) -> tuple[Any, int]:
+    """The hash and the size of what an earlier try has left; more than the whole is another file."""
+    if target.exists() and target.stat().st_size > whole:
+        target.unlink()
     digest, size = hashlib.sha256(), 0
     if target.exists():
         with target.open("rb") as file:

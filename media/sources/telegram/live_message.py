@@ -9,7 +9,7 @@ from posixpath import basename
 from typing import Any, Final
 
 from media.sources.export.messages.convert import Draft, convert, reading
-from media.sources.port import Attachment, Forward, Message, Problem, ServiceMessage
+from media.sources.port import Attachment, Forward, Message, Problem
 from media.sources.telegram.port import Fetched, RemoteFile
 
 _READING: Final = 1
@@ -46,12 +46,13 @@ def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ..
     """Read a message in the shape of an export. Never raises: a bad one is a Problem."""
     sizes = {file.path: file.size_bytes for file in files}
     found = convert(value, zone=UTC, size_of=sizes.get)
+    message_id = int(value["id"])
     if isinstance(found, Draft):
-        found = _with_more(found.finish(beside.grouped_id), beside, files)
-    message_id = found.message_id if isinstance(found, Message | ServiceMessage) else value["id"]
+        message = _with_more(found.finish(beside.grouped_id), beside, files)
+        return Fetched(message_id, message, files)
     if isinstance(found, Problem):
-        found = replace(found, message_id=message_id)
-    return Fetched(message_id, found, files)
+        return Fetched(message_id, replace(found, message_id=message_id))
+    return Fetched(message_id, found)
 
 
 def _with_more(message: Message, beside: Beside, files: tuple[RemoteFile, ...]) -> Message:

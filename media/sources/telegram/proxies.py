@@ -72,7 +72,9 @@ def _of_link(parts: SplitResult) -> Proxy:
     """Read a link as people pass it on: tg://proxy?server=…&port=…&secret=…."""
     query = {key: values[0] for key, values in parse_qs(parts.query).items()}
     port = query.get("port", "")
-    return _mtproto(query.get("server"), int(port) if port.isdecimal() else None, query.get("secret", ""))
+    return _mtproto(
+        query.get("server"), int(port) if port.isdecimal() else None, query.get("secret", "")
+    )
 
 
 def _mtproto(host: str | None, port: int | None, secret: str) -> Proxy:
@@ -104,7 +106,9 @@ def _decoded(secret: str) -> bytes:
     try:
         return base64.b64decode(secret + "=" * (-len(secret) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise ProxyRefused(f"the secret of the MTProto proxy is neither hex nor base64: {WAY_OUT}") from None
+        raise ProxyRefused(
+            f"the secret of the MTProto proxy is neither hex nor base64: {WAY_OUT}"
+        ) from None
 
 
 def _place(host: str | None, port: int | None) -> tuple[str, int]:

@@ -7,7 +7,9 @@ from typing import Final
 from media.sources.telegram.failures import ReferenceUnknown
 
 _HOSTS: Final = r"(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/"
-_NAME: Final = re.compile(rf"(?:@|{_HOSTS}(?:s/)?)?([A-Za-z][A-Za-z0-9_]{{3,31}})(?:/\d+)?/?(?:\?.*)?")
+_NAME: Final = re.compile(
+    rf"(?:@|{_HOSTS}(?:s/)?)?([A-Za-z][A-Za-z0-9_]{{3,31}})(?:/\d+)?/?(?:\?.*)?"
+)
 _INVITE: Final = re.compile(rf"(?:{_HOSTS}|tg://join\?invite=)(?:joinchat/|\+)?([\w-]{{16,}})/?")
 _PRIVATE: Final = re.compile(rf"{_HOSTS}c/(\d{{1,12}})(?:/\d+)*/?(?:\?.*)?")
 _ID: Final = re.compile(r"-100(\d{1,12})|(\d{1,12})")

@@ -10,23 +10,31 @@ from media.sources.telegram.shape.text import words
 def extras_of(media: Any) -> dict[str, Any]:
     """The keys of a medium that is no file; those of an unknown one are none."""
     match media:
+        case types.MessageMediaGeo() | types.MessageMediaGeoLive() | types.MessageMediaVenue():
+            return _place(media)
+        case types.MessageMediaGiveaway() | types.MessageMediaGiveawayResults():
+            return _giveaway(media)
+        case types.MessageMediaGame() | types.MessageMediaInvoice():
+            return _offer(media)
+    return _list(media)
+
+
+def _list(media: Any) -> dict[str, Any]:
+    match media:
         case types.MessageMediaPoll():
             return {"poll": _poll(media)}
         case types.MessageMediaToDo():
             return {"todo_list": _todo(media.todo)}
         case types.MessageMediaContact():
             return {"contact_information": {}}  # that there is one; who it is stays in Telegram
-        case types.MessageMediaGeo() | types.MessageMediaGeoLive() | types.MessageMediaVenue():
-            return _place(media)
-        case types.MessageMediaGame():
-            return {"game_title": media.game.title, "game_description": media.game.description}
-        case types.MessageMediaInvoice():
-            names = ("title", "description", "currency")
-            told = {name: getattr(media, name) for name in names}
-            return {"invoice_information": told | {"amount": media.total_amount}}
-        case types.MessageMediaGiveaway() | types.MessageMediaGiveawayResults():
-            return _giveaway(media)
     return {}
+
+
+def _offer(media: Any) -> dict[str, Any]:
+    if isinstance(media, types.MessageMediaGame):
+        return {"game_title": media.game.title, "game_description": media.game.description}
+    told = {name: getattr(media, name) for name in ("title", "description", "currency")}
+    return {"invoice_information": told | {"amount": media.total_amount}}
 
 
 def _poll(media: types.MessageMediaPoll) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from telethon.tl import types
 from media.sources.telegram.port import RemoteFile
 
 _THUMBNAIL: Final = "thumbnail"
+_PLAYED: Final = (types.DocumentAttributeVideo, types.DocumentAttributeAudio)
 
 
 @dataclass(slots=True)
@@ -68,7 +69,9 @@ def _add_document(files: Files, media: types.MessageMediaDocument) -> None:
         return
     told = {type(attribute): attribute for attribute in document.attributes}
     name = getattr(told.get(types.DocumentAttributeFilename), "file_name", "")
-    path = f"files/{files.message_id}_{document.id}{guess_extension(document.mime_type or '') or ''}"
+    path = (
+        f"files/{files.message_id}_{document.id}{guess_extension(document.mime_type or '') or ''}"
+    )
     files.keys |= {
         "file": files.add(path, document.size, str(document.id), Handle(document)),
         "file_size": document.size,
@@ -88,19 +91,16 @@ def _kind(told: dict[type, Any]) -> dict[str, Any]:
     """`media_type` and what goes with it, in the order in which Telegram Desktop asks."""
     if sticker := told.get(types.DocumentAttributeSticker):
         return {"media_type": "sticker", "sticker_emoji": sticker.alt}
-    video = told.get(types.DocumentAttributeVideo)
-    if video and video.round_message:
-        return {"media_type": "video_message"}
-    if types.DocumentAttributeAnimated in told:
+    video, audio = (told.get(kind) for kind in _PLAYED)
+    if types.DocumentAttributeAnimated in told and not (video and video.round_message):
         return {"media_type": "animation"}
     if video:
-        return {"media_type": "video_file"}
-    if audio := told.get(types.DocumentAttributeAudio):
-        if audio.voice:
-            return {"media_type": "voice_message"}
-        track = {"performer": audio.performer, "title": audio.title}
-        return {"media_type": "audio_file"} | {key: text for key, text in track.items() if text}
-    return {}
+        return {"media_type": "video_message" if video.round_message else "video_file"}
+    if audio is None:
+        return {}
+    track = {"performer": audio.performer, "title": audio.title}
+    kind = {"media_type": "voice_message" if audio.voice else "audio_file"}
+    return kind | {key: text for key, text in track.items() if text}
 
 
 def _measures(told: dict[type, Any]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _measures(told: dict[type, Any]) -> dict[str, Any]:
     for kind in (types.DocumentAttributeVideo, types.DocumentAttributeImageSize):
         if shown := told.get(kind):
             found |= {"width": shown.w, "height": shown.h}
-    for kind in (types.DocumentAttributeVideo, types.DocumentAttributeAudio):
+    for kind in _PLAYED:
         if played := told.get(kind):
             found["duration_seconds"] = played.duration
     return found

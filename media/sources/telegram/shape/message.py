@@ -109,7 +109,11 @@ def _reaction(reaction: Any, count: int) -> dict[str, Any]:
         case types.ReactionEmoji():
             return {"type": "emoji", "count": count, "emoji": reaction.emoticon}
         case types.ReactionCustomEmoji():
-            return {"type": "custom_emoji", "count": count, "document_id": str(reaction.document_id)}
+            return {
+                "type": "custom_emoji",
+                "count": count,
+                "document_id": str(reaction.document_id),
+            }
         case types.ReactionPaid():
             return {"type": "paid", "count": count}
     return {"type": "empty", "count": count}
@@ -135,4 +139,4 @@ def _beside(message: types.Message) -> Beside:
 def _topic(reply: types.MessageReplyHeader | None) -> int | None:
     if reply is None or not reply.forum_topic:
         return None
-    return reply.reply_to_top_id or reply.reply_to_msg_id
+    return int(reply.reply_to_top_id or reply.reply_to_msg_id)

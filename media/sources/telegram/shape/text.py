@@ -44,9 +44,7 @@ def text_parts(text: str, entities: Sequence[_Entity] | None) -> list[dict[str, 
     units = text.encode("utf-16-le", errors="surrogatepass")
     length = len(units) // 2
     owner = _owners(entities or (), length)
-    return [
-        _part(entity, _text(units, begin, end)) for entity, begin, end in _runs(owner, length)
-    ]
+    return [_part(entity, _text(units, begin, end)) for entity, begin, end in _runs(owner, length)]
 
 
 def _owners(entities: Sequence[_Entity], length: int) -> list[_Entity | None]:

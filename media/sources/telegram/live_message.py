@@ -8,6 +8,7 @@ from hashlib import sha256
 from posixpath import basename
 from typing import Any, Final
 
+from media.sources.export.json_stream.repair import clean
 from media.sources.export.messages.convert import Draft, convert, reading
 from media.sources.port import Attachment, Forward, Message, Problem
 from media.sources.telegram.port import Fetched, RemoteFile
@@ -45,7 +46,8 @@ def age(at: datetime, top_id: int) -> str:
 def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ...] = ()) -> Fetched:
     """Read a message in the shape of an export. Never raises: a bad one is a Problem."""
     sizes = {file.path: file.size_bytes for file in files}
-    found = convert(value, zone=UTC, size_of=sizes.get)
+    # Telegram sends any character, also those that PostgreSQL does not hold.
+    found = convert(clean(value), zone=UTC, size_of=sizes.get)
     message_id = int(value["id"])
     if isinstance(found, Draft):
         message = _with_more(found.finish(beside.grouped_id), beside, files)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_sign_in"),
-        ("media", "0002_triggers"),
+        ("media", "0004_history"),
     ]
 
     operations = [

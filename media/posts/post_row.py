@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from media.models import Channel, post_id
-from media.posts import searched_text
+from media.posts import content, searched_text
 from media.posts.parsed_message import ParsedMessage
-from media.sources.port import Forward, Message
+from media.sources.port import Formatting, Forward, Message
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_FORWARDED = Forward()
@@ -60,6 +60,7 @@ class PostRow:
     forward_date: datetime | None
     extra: dict[str, Any]
     source_fingerprint: str
+    said_as: str
     as_of: str
     run_id: int | None
     older_fields: dict[str, str]
@@ -114,10 +115,17 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         **_forward(message.forward),
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
+        said_as=content.said_as(gaps_of(parsed)),
         as_of=parsed.as_of,
         run_id=message.run_id,
         older_fields={},
     )
+
+
+def gaps_of(parsed: ParsedMessage) -> int:
+    """What the source does not say of the content, as bits."""
+    gaps = 0 if parsed.message.attachment is None or parsed.blobs else content.FILES_GAP
+    return gaps if parsed.message.formatting is not None else gaps | content.FORMATTING_GAP
 
 
 def _forward(forward: Forward | None) -> dict[str, Any]:
@@ -162,6 +170,18 @@ def _content_hash(text: str) -> str:
 
 
 def _extra(message: Message) -> dict[str, Any]:
+    extra = _with_media(message)
+    if message.formatting:
+        extra = {**extra, content.FORMATTING: [_span(span) for span in message.formatting]}
+    return extra
+
+
+def _span(span: Formatting) -> list[int | str]:
+    value = [span.value] if span.value else []
+    return [span.start, span.length, span.kind, *value]
+
+
+def _with_media(message: Message) -> dict[str, Any]:
     attachment = message.attachment
     if attachment is None:
         return message.extra

@@ -136,7 +136,7 @@ def import_export(
         log_context.about(tenant_id=tenant.pk),
         closing(read_ahead(read_batches(source, limit=limit))) as batches,
         closing(_asked(batches, summary, ask)) as asked,
-        closing(_outcomes(source, asked, tenant=tenant, dry_run=dry_run)) as outcomes,
+        closing(_outcomes(source, asked, tenant=tenant, run=run)) as outcomes,
     ):
         for batch, outcome in outcomes:
             add_up(batch, outcome, run=run, summary=summary)
@@ -206,10 +206,10 @@ def _record_end(run: ImportRun, summary: ImportSummary, *, whole: bool, at: date
 
 
 def _outcomes(
-    source: ExportSource, batches: Iterator[Batch], *, tenant: Tenant, dry_run: bool
+    source: ExportSource, batches: Iterator[Batch], *, tenant: Tenant, run: ImportRun | None
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
-    if not dry_run:
-        return import_batches(source, batches, tenant=tenant)
+    if run is not None:
+        return import_batches(source, batches, tenant=tenant, run=run)
     return ((batch, preview(source, batch, tenant=tenant)) for batch in batches)
 
 

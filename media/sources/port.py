@@ -58,6 +58,21 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Formatting:
+    """
+    How a piece of the text is shown, from `start`, in characters (code points, not UTF-16).
+
+    `kind` is one of bold, italic, underline, strikethrough, code, spoiler, blockquote, text_link
+    (`value`: the address), pre (the language), custom_emoji (the id of its file).
+    """
+
+    start: int
+    length: int
+    kind: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Forward:
     """Where a forwarded post came from. Both are empty when Telegram hides or lost the source."""
 
@@ -131,6 +146,8 @@ class Message:
     links: tuple[str, ...] = ()
     mentions: tuple[str, ...] = ()
     hashtags: tuple[str, ...] = ()
+    formatting: tuple[Formatting, ...] | None = None
+    """None where the source may lack some of it."""
     forward: Forward | None = None
     reply_to_message_id: int | None = None
     reply_to_chat_id: int | None = None

@@ -9,6 +9,7 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
@@ -27,6 +28,7 @@ __all__ = [
     "Email",
     "Environment",
     "GigaChat",
+    "History",
     "Limits",
     "Metrics",
     "Oidc",

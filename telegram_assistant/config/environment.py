@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
@@ -25,6 +26,7 @@ class Environment:
     vision: Vision
     gigachat: GigaChat
     albums: Albums
+    history: History
     search: Search
     metrics: Metrics
     api: Api
@@ -43,6 +45,7 @@ def read() -> Environment:
         "vision": Vision,
         "gigachat": GigaChat,
         "albums": Albums,
+        "history": History,
         "search": Search,
         "metrics": Metrics,
         "api": Api,

@@ -11,6 +11,8 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
+from media.history.live import record_channel, record_deletions, record_private
+from media.history.origins import Origin, live_origin
 from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.pipeline.channels import save_channel
 from media.sources.port import Chat
@@ -87,8 +89,11 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     except ChannelClosed as closed:
         close(feed, closed)
         raise
-    save_channel(chat_of(card, timezone.now()), tenant=feed.channel.tenant)
+    now = timezone.now()
+    chat = chat_of(card, now)
+    feed.channel = save_channel(chat, tenant=feed.channel.tenant)
     _take_name(feed.channel, card)
+    record_channel(feed.channel, origin=origin_of(feed, now), chat=chat)
     feed.top_id = max(feed.top_id, card.top_id)
     ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
     return card
@@ -98,6 +103,7 @@ def close(feed: ChannelFeed, why: ChannelClosed) -> None:
     """Note that the channel cannot be read any more; what is stored of it stays."""
     feed.state, feed.rest_reason = FeedState.CLOSED, why.why[:64]
     feed.save(update_fields=["state", "rest_reason"])
+    record_private(feed.channel, origin=origin_of(feed, timezone.now()))
 
 
 def peer_of(feed: ChannelFeed) -> Peer:
@@ -148,5 +154,13 @@ def pause(feed: ChannelFeed, *, paused: bool) -> None:
         audit.record(event, target=feed.channel, tenant=feed.channel.tenant)
 
 
-def note_deleted(feed: ChannelFeed, message_ids: Sequence[int], *, at: datetime) -> None:
-    """Mark these posts as deleted."""
+def note_deleted(feed: ChannelFeed, message_ids: Sequence[int], *, at: datetime) -> int:
+    """Mark these posts as deleted; they stay in the archive. Return how many were not marked."""
+    if not message_ids:
+        return 0
+    return record_deletions(feed.channel, message_ids, origin=origin_of(feed, at), at=at)
+
+
+def origin_of(feed: ChannelFeed, at: datetime) -> Origin:
+    """The account as the history of the channel knows it."""
+    return live_origin(feed.account.name, now=at)

@@ -13,7 +13,7 @@ from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, ingest, rests
+from media.services.telegram import counting, encryption, ingest, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
@@ -94,6 +94,8 @@ def _read_feed(
 ) -> None:
     try:
         ingest.read_channel(access, feed, order)
+        if not order.history:
+            counting.read_due(access, feed, stop=order.stop)
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):
         raise  # of the whole account

@@ -10,7 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from media import metrics
+from media.history.origins import live_origin
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.services import imports
 from media.services.imports import ImportSummary
@@ -18,7 +21,7 @@ from media.services.pipeline.batches import BATCH_FILE_BYTES, Batch
 from media.services.pipeline.plan import PROBLEM_CODES, BatchOutcome
 from media.services.pipeline.read_ahead import read_ahead
 from media.services.pipeline.run import import_batches
-from media.services.telegram import feeds, stored_files
+from media.services.telegram import counting, feeds, stored_files
 from media.services.telegram.cursors import Stretch
 from media.services.telegram.live_source import LiveSource
 from media.sources.port import UNSUPPORTED, Chat, Message, Problem, ServiceMessage
@@ -38,6 +41,7 @@ class LiveBatch(Batch):
     files: list[RemoteFile] = field(default_factory=list)
 
     def add(self, one: Fetched) -> None:
+        self.stretch.add(one.message_id)
         match one.record:
             case Message():
                 self.messages.append(one.record)
@@ -139,6 +143,7 @@ def settle(
     }
     imports.add_up(batch, outcome, run=None, summary=summary)
     metrics.count_failed(failed.values())
+    counting.follow(stretch.feed, batch.messages, now=timezone.now())
     stretch.settle(batch.read_to, failed)
 
 
@@ -189,7 +194,8 @@ def cut(
 ) -> Iterator[LiveBatch]:
     """A page is one batch, or several where its files are many bytes; no album is cut."""
     chat = feed_chat(feed, page)
-    batch = LiveBatch(chat=chat)
+    origin = live_origin(feed.account.name, now=page.at, chat=chat)
+    batch = LiveBatch(chat=chat, origin=origin)
     album: int | None = None
     for one in page.fetched:
         grouped = one.record.grouped_id if isinstance(one.record, Message) else None
@@ -197,7 +203,7 @@ def cut(
         if is_full and (grouped is None or grouped != album):
             batch.read_to = one.message_id - 1
             yield batch
-            batch = LiveBatch(chat=chat)
+            batch = LiveBatch(chat=chat, origin=origin)
         album = grouped
         batch.add(one)
     batch.read_to = page.read_to

@@ -38,9 +38,11 @@ def age(at: datetime, top_id: int) -> str:
     """
     The age of what was read at that moment, as `Chat.as_of` has it.
 
-    An export is as old as its latest message; what was read here is as old as the reading.
+    An export is as old as its latest message; what was read here is as old as the reading, to the
+    microsecond: an edit may follow a message within the second. An export of the same second is
+    newer, as it was made after that.
     """
-    return f"{at:%Y-%m-%dT%H:%M:%S}Z/{top_id:013d}/{reading():03d}"
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z/{top_id:013d}/{reading():03d}"
 
 
 def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ...] = ()) -> Fetched:

@@ -17,7 +17,7 @@ from media.models import Post
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.postgresql import vector_table
-from search.management.moments import moment
+from events.management.moments import moment
 from search.services.rebuild import Rebuilt, rebuild
 
 

@@ -21,6 +21,7 @@ BENCHES = (
     "quota",
     "relevance",
     "scrape",
+    "telegram",
     "vision",
 )  # fmt: skip
 

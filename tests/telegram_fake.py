@@ -46,11 +46,12 @@ class FakeMessage:
     edited: datetime | None = None
     value: dict[str, Any] = field(default_factory=dict)
     beside: Beside = field(default_factory=Beside)
+    remote: RemoteFile | None = None
 
     @property
     def file(self) -> RemoteFile | None:
         if self.body is None:
-            return None
+            return self.remote
         file_id = sha256(self.body).hexdigest()[:16]
         path = f"photos/{self.message_id}_{file_id}.jpg"
         return RemoteFile(path, self.message_id, len(self.body), file_id, self.body)
@@ -62,7 +63,8 @@ class FakeMessage:
         }  # fmt: skip
         if self.edited:
             value["edited_unixtime"] = str(int(self.edited.timestamp()))
-        if file := self.file:
+        file = self.file
+        if file and self.body is not None:
             value |= {"photo": file.path, "photo_file_size": file.size_bytes}
         return read_live(value | self.value, self.beside, (file,) if file else ())
 

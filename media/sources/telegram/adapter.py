@@ -194,6 +194,8 @@ class TelethonAccess:
     async def _listen(self, put: Callable[[LiveEvent], None]) -> None:
         client = self._client
         client.reconnected = lambda: put(Reconnected())
+        # The end of all tries to reconnect: the next request says so.
+        client.disconnected.add_done_callback(lambda _: put(Reconnected()))
 
         async def seen(event: Any, *, edited: bool) -> None:
             if not isinstance(event.message.peer_id, types.PeerChannel):

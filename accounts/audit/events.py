@@ -67,6 +67,7 @@ _DECLARED = (
     Event("channel.followed", _("Channel is read from Telegram")),
     Event("channel.paused", _("Channel paused")),
     Event("channel.resumed", _("Channel resumed")),
+    Event("gaps.wanted", _("Gaps of a channel are to be read")),
     Event("event.published", _("Event published by hand")),
     Event("events.pruned", _("Old events deleted by hand")),
     Event("trial.started", _("End-to-end test started")),

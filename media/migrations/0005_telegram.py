@@ -158,6 +158,7 @@ class Migration(migrations.Migration):
                 ),
                 ("runs", models.PositiveIntegerField(default=0, verbose_name="failed runs")),
                 ("last_run", models.UUIDField(editable=False, null=True)),
+                ("is_wanted", models.BooleanField(default=False, editable=False)),
                 ("noticed_at", models.DateTimeField(auto_now_add=True, verbose_name="noticed at")),
                 (
                     "channel",

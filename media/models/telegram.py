@@ -146,6 +146,8 @@ class ChannelGap(models.Model):
     detail = models.CharField(_("detail"), max_length=1000, blank=True, default="")
     runs = models.PositiveIntegerField(_("failed runs"), default=0)
     last_run = models.UUIDField(null=True, editable=False)
+    is_wanted = models.BooleanField(default=False, editable=False)
+    """Whether somebody asked for another try of a failed message."""
     noticed_at = models.DateTimeField(_("noticed at"), auto_now_add=True)
 
     objects = TenantRows()

@@ -37,6 +37,13 @@ class Telegram(BaseSettings):
     def _left_empty(cls, value: Any) -> Any:
         return None if value == "" else value
 
+    @field_validator("test_dc_public_key")
+    @classmethod
+    def _there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.expanduser().is_file():
+            raise ValueError("there is no such file; name a PEM file with the key of the server")
+        return value
+
     @field_validator("session_key")
     @classmethod
     def _keys(cls, value: SecretStr) -> SecretStr:
@@ -67,8 +74,6 @@ class Telegram(BaseSettings):
             raise ValueError(f"Telegram is half configured: set {missing[0]} too")
         if bool(self.test_dc) != (self.test_dc_public_key is not None):
             raise ValueError("TELEGRAM_TEST_DC and TELEGRAM_TEST_DC_PUBLIC_KEY need each other")
-        if self.test_dc_public_key and not self.test_dc_public_key.expanduser().is_file():
-            raise ValueError("TELEGRAM_TEST_DC_PUBLIC_KEY: there is no such file")
         return self
 
     @property

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from accounts import audit
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.services.imports import ImportSummary
 from media.services.telegram import ingest, rests
@@ -16,15 +18,41 @@ from media.sources.telegram.port import PAGE_MESSAGES, TelegramAccess
 
 
 def want(gaps: Sequence[ChannelGap]) -> int:
-    """Have these stretches read as history: what was not wanted is wanted now."""
+    """
+    Have the next pass read these: what was not wanted is wanted now, what failed is tried again.
+
+    Return how many there are; history is wanted anyway.
+    """
     with transaction.atomic():
-        chosen = [gap.pk for gap in gaps if gap.reason == GapReason.NOT_WANTED]
-        return ChannelGap.objects.filter(pk__in=chosen).update(reason=GapReason.HISTORY)
+        for gap in gaps:
+            if gap.reason == GapReason.NOT_WANTED:
+                ChannelGap.objects.filter(pk=gap.pk).update(reason=GapReason.HISTORY)
+        failed = [gap.pk for gap in gaps if gap.reason == GapReason.FAILED]
+        ChannelGap.objects.filter(pk__in=failed).update(is_wanted=True)
+        for channel in {gap.channel for gap in gaps}:
+            audit.record("gaps.wanted", target=channel, tenant=channel.tenant)
+    return len(gaps)
+
+
+def is_anything_wanted(feed: ChannelFeed) -> bool:
+    """Whether history is to be read, or a failed message tried again."""
+    listed = ChannelGap.objects.filter(channel=feed.pk)
+    return listed.filter(Q(reason=GapReason.HISTORY) | Q(is_wanted=True)).exists()
+
+
+def retry_wanted(access: TelegramAccess, feed: ChannelFeed, order: Order) -> None:
+    """Try those failed messages again that somebody wants; once, whatever comes of it."""
+    failed = ChannelGap.objects.filter(channel=feed.pk, reason=GapReason.FAILED, is_wanted=True)
+    ids = list(failed.order_by("first_id").values_list("first_id", flat=True)[:PAGE_MESSAGES])
+    if ids:
+        ChannelGap.objects.filter(channel=feed.pk, first_id__in=ids).update(is_wanted=False)
+        read_ids(access, feed, ids, order.summary)
 
 
 def fill(access: TelegramAccess, feed: ChannelFeed, order: Order) -> ImportSummary:
     """Read everything that is listed as a gap of the channel: history, and what has failed."""
-    want(list(ChannelGap.objects.filter(channel=feed.pk, reason=GapReason.NOT_WANTED)))
+    wanted = ChannelGap.objects.filter(channel=feed.pk, reason=GapReason.NOT_WANTED)
+    want(list(wanted.select_related("channel__tenant")))
     retry_failed(access, feed, order)
     order.news = False
     return ingest.read_channel(access, feed, order)

@@ -13,7 +13,7 @@ from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import counting, encryption, ingest, rests
+from media.services.telegram import counting, encryption, gaps, ingest, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
@@ -84,7 +84,7 @@ def _work(
     feeds = list(feeds)
     for is_history in (False, True):
         for feed in feeds:
-            wanted = bool(ingest.history_of(feed)) if is_history else news
+            wanted = gaps.is_anything_wanted(feed) if is_history else news
             if wanted and not late():
                 yield Order(news=not is_history, history=is_history, stop=late), feed
 
@@ -94,7 +94,9 @@ def _read_feed(
 ) -> None:
     try:
         ingest.read_channel(access, feed, order)
-        if not order.history:
+        if order.history:
+            gaps.retry_wanted(access, feed, order)
+        else:
             counting.read_due(access, feed, stop=order.stop)
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):

@@ -75,10 +75,10 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
     fields = readonly_fields
     actions = ("pause", "resume_reading", "read_gaps")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **more: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, *rest: Any, **more: Any) -> Any:
         if obj is None:
             more["form"] = FeedForm
-        return super().get_form(request, obj, **more)
+        return super().get_form(request, obj, *rest, **more)
 
     def get_fields(self, request: HttpRequest, obj: ChannelFeed | None = None) -> Any:
         return self.fields if obj else ("account", "reference", "since", "confirmed")

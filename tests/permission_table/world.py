@@ -211,7 +211,9 @@ def _analysis(word: str) -> dict[str, Any]:
 
 
 def _of_telegram(tenant: Tenant, channel: Channel, word: str) -> Rows:
-    account = TelegramAccount.objects.create(tenant=tenant, name=f"{word} {channel.pk}"[:64])
+    account = TelegramAccount.objects.create(
+        tenant=tenant, name=f"{word} {channel.pk}"[:64], state="ready"
+    )
     feed = ChannelFeed.objects.create(channel=channel, account=account, access_hash=1)
     gap = ChannelGap.objects.create(
         channel=channel, first_id=1, last_id=2, reason="failed", detail=word

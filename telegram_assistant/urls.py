@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import api_tokens, find_posts, my_settings
+from telegram_assistant.console import api_tokens, find_posts, growth, my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -17,6 +17,11 @@ urlpatterns = [
         "admin/find/",
         admin.site.admin_view(partial(find_posts.view, site=admin.site)),
         name=find_posts.NAME,
+    ),
+    path(
+        "admin/growth/",
+        admin.site.admin_view(partial(growth.view, site=admin.site)),
+        name=growth.NAME,
     ),
     path(
         "admin/my-settings/",

@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,17 @@ def _passwords_cost_nothing() -> Iterator[None]:
         yield
 
 
+_numbers = count()
+
+
 @pytest.fixture(autouse=True)
-def objects_dir(settings, tmp_path: Path) -> Path:
-    """Each test has a bucket of its own."""
-    settings.OBJECTS_DIR = tmp_path / "objects"
+def objects_dir(settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    Each test has a bucket of its own, made by whoever puts something into it.
+
+    A `tmp_path` for each would be looked for among those of all tests before it.
+    """
+    settings.OBJECTS_DIR = tmp_path_factory.getbasetemp() / f"bucket{next(_numbers)}" / "objects"
     return settings.OBJECTS_DIR
 
 

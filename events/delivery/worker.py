@@ -121,35 +121,20 @@ def _turn_of_threads(subscription: Subscription, *, proceed: Proceed, observe: O
     A thread that finds nothing due stays as long as another one works: a delivery that becomes
     due meanwhile must not wait for the end of a long call.
     """
-    total = Tally()
-    guard = threading.Lock()
-    busy = subscription.threads
+    total, guard, team = Tally(), threading.Lock(), _Team(subscription, proceed)
 
     def observe_locked(subscription: Subscription, tally: Tally) -> None:
         with guard:
             total.add(tally)
             observe(subscription, tally)
 
-    def change_busy(change: int) -> bool:
-        """Count this thread as idle (-1) or busy (+1); True if all threads are idle."""
-        nonlocal busy
-        with guard:
-            busy += change
-            return busy == 0
-
-    def work_once() -> bool:
-        """Work until nothing is due; True if all threads are idle then, also after an error."""
-        try:
-            _work(subscription, proceed=proceed, observe=observe_locked)
-        finally:
-            all_idle = change_busy(-1)
-        return all_idle
-
     def work() -> None:
         try:
-            while not work_once() and proceed():
-                time.sleep(POLL_EVERY)
-                change_busy(+1)
+            while team.has_work():
+                try:
+                    _work(subscription, proceed=proceed, observe=observe_locked)
+                finally:
+                    team.is_done()
         finally:
             connections.close_all()  # Django closes only those of its own threads
 
@@ -157,6 +142,54 @@ def _turn_of_threads(subscription: Subscription, *, proceed: Proceed, observe: O
         for future in [pool.submit(work) for _ in range(subscription.threads)]:
             future.result()
     return total
+
+
+class _Team:
+    """The threads of a turn: how many work, and one of the others that looks for work for all."""
+
+    def __init__(self, subscription: Subscription, proceed: Proceed) -> None:
+        self._subscription, self._proceed = subscription, proceed
+        self._to_begin = self._busy = subscription.threads
+        self._guard, self._watch = threading.Lock(), threading.Lock()
+
+    def has_work(self) -> bool:
+        """
+        Wait until something may be due; False once there is nothing to wait for.
+
+        Whoever was told True calls `is_done` afterwards.
+        """
+        if self._begins():
+            return True
+        with self._watch:
+            while self._any_busy() and self._proceed():
+                if self._any_due():
+                    self._change_busy(+1)
+                    return True
+                time.sleep(POLL_EVERY)
+        return False
+
+    def is_done(self) -> None:
+        self._change_busy(-1)
+
+    def _any_due(self) -> bool:
+        try:
+            return claims.anything_due([self._subscription], now=timezone.now())
+        except CONNECTION_BROKEN:
+            return True  # perhaps: whoever works replaces the connection
+
+    def _begins(self) -> bool:
+        """Each thread looks for itself once: the turn began because something is due."""
+        with self._guard:
+            self._to_begin -= 1
+            return self._to_begin >= 0
+
+    def _any_busy(self) -> bool:
+        with self._guard:
+            return self._busy > 0
+
+    def _change_busy(self, change: int) -> None:
+        with self._guard:
+            self._busy += change
 
 
 def waiting() -> QuerySet[Delivery]:

@@ -25,7 +25,7 @@ class PostUnknown(DomainError):
         what = f"{count} posts are" if count else "There is no post that is"
         super().__init__(
             f"{what} called {reference!r}; name one by its id, by its link (https://t.me/name/12),"
-            " or by its channel and number (name/12, -1001234567890/12, or the title/12)"
+            " or by its channel and number (name/12, 1001234567890/12, or the title/12)"
         )
 
 
@@ -52,8 +52,8 @@ def _channel(match: re.Match[str]) -> Q:
     name = match["channel"].removeprefix("@")
     if match["c"] and name.isdigit():
         return Q(channel__tg_channel_id=-int(f"100{name[:15]}"))
-    if re.fullmatch(r"-\d{1,18}", name):
-        return Q(channel__tg_channel_id=int(name))
+    if re.fullmatch(r"-\d{1,18}|100\d{9,15}", name):  # in a shell a minus begins an option
+        return Q(channel__tg_channel_id=-abs(int(name)))
     try:
         return Q(channel=UUID(name))
     except ValueError:

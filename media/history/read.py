@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from media.history.counts import Counted, counts_of
-from media.history.origins import without_reading
+from media.history.counts.readings import Counted, counts_of
+from media.history.record.origins import without_reading
 from media.history.timeline import (
     Deleted,
     Event,
@@ -56,13 +56,14 @@ class Moment:
 
 
 def history_of(post: Post) -> PostHistory:
-    """Read the history of a post, in five queries whatever its length."""
+    """Read the history of a post, in six queries whatever its length."""
     sources = list(ChannelSource.objects.filter(channel=post.channel_id))
     rows = list(PostSource.objects.filter(post=post))
     by_key = {one.key: one for one in PostVersion.objects.filter(post=post)}
     said = list(_said(post, rows, by_key, _latest_readings(sources)))
     if not said:
-        said = [Said(post.posted_at, post.posted_at, post.edited_at, _content(post, 0))]
+        content = _content(post, _files(post), gaps=0)
+        said = [Said(post.posted_at, post.posted_at, post.edited_at, content)]
     return PostHistory(
         post=post,
         versions=versions(post.posted_at, said),
@@ -78,13 +79,14 @@ def _said(
     sources: dict[int, str],
 ) -> Iterator[Said]:
     seen = set()
+    files = _files(post)
     for row in rows:
         if row.source_id not in sources:
             continue
         if (version := by_key.get(row.version)) is not None:
             content, edited_at = version.content, version.edited_at
         elif not row.version:
-            content, edited_at = _content(post, row.gaps), post.edited_at
+            content, edited_at = _content(post, files, gaps=row.gaps), post.edited_at
         else:
             continue  # seen or deleted, which says nothing of the content
         seen.add(row.version)
@@ -108,14 +110,16 @@ def source_name(source: ChannelSource) -> str:
     return f"{source.kind}:{name}"
 
 
-def _content(post: Post, gaps: int) -> Content:
+def _files(post: Post) -> list[str]:
+    if not post.has_media:
+        return []
     files = post.post_media.exclude(role=MediaRole.THUMBNAIL).order_by("position")
+    return list(files.values_list("media_object__file_sha256", flat=True))
+
+
+def _content(post: Post, files: Sequence[str], *, gaps: int) -> Content:
     return content_of(
-        text=post.content,
-        extra=post.extra,
-        media_kind=post.media_kind,
-        files=files.values_list("media_object__file_sha256", flat=True) if post.has_media else (),
-        gaps=gaps,
+        text=post.content, extra=post.extra, media_kind=post.media_kind, files=files, gaps=gaps
     )
 
 

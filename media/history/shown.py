@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from media.history.counts import METRICS, Counted
-from media.history.growth import Grown
+from media.history.counts.growth import Grown
+from media.history.counts.readings import METRICS, Counted
 from media.history.read import Moment, PostHistory
 from media.history.timeline import Deleted, Shown, Version
 from media.models import MediaObject, Post

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 def lines_of(report: Mapping[str, Any]) -> Iterator[str]:
     """Lines of what `media.history.shown` says of an instant, or of all versions."""
     yield f"{report['channel']} {report['url'] or '#' + str(report['telegram_message_id'])}"
-    yield f"{_('posted at')} {_time(report['posted_at'])}"
+    yield " ".join([_("posted at"), _time(report["posted_at"])])
     if "versions" not in report:
         yield from _moment(report)
         return
     for number, version in enumerate(report["versions"], start=1):
-        yield f"\n{_('version')} {number}"
+        yield "\n" + _("version %d") % number
         yield from _version(version)
     for deleted in report["deletions"]:
         yield f"\n{_deleted(deleted)}"
@@ -42,7 +42,7 @@ def _version(version: Mapping[str, Any]) -> Iterator[str]:
     since = _("shown from") if version["is_exact"] else _("first seen at")
     yield f"{since} {_time(version['shown_from'])}"
     yield f"SHA-256 {version['hash']}"
-    yield f"{_('known from')} {', '.join(version['sources'])}"
+    yield " ".join([_("known from"), ", ".join(version["sources"])])
     if version["media_kind"]:
         yield f"{version['media_kind']}: {_files(version['media'])}"
     yield from (f"    {line}" for line in (version["text"] or "").splitlines())
@@ -61,7 +61,8 @@ def _deleted(deleted: Mapping[str, Any]) -> str:
     said = text % _time(deleted["since"])
     if deleted["until"] is None:
         return said
-    return f"{said} {_('Seen again at %s.') % _time(deleted['until'])}"
+    seen_again = _("Seen again at %s.") % _time(deleted["until"])
+    return f"{said} {seen_again}"
 
 
 def _time(at: datetime) -> str:

@@ -194,7 +194,7 @@ class PostVersionMedia(models.Model):
 
 class PostCounts(models.Model):
     """
-    The last reading of a post's counts within a bucket of its age (`media.history.schedule`).
+    The last reading of a post's counts within a bucket of its age (`media.history.counts.schedule`).
 
     One row for each bucket: so the history of a post is bounded, and thins out with its age.
     """

@@ -60,12 +60,12 @@ class PostRow:
     forward_date: datetime | None
     extra: dict[str, Any]
     source_fingerprint: str
-    said_as: str
     as_of: str
     run_id: int | None
     older_fields: dict[str, str]
     fingerprint: str = ""
     revision: int = 0
+    said_as: str = ""
 
     @property
     def other_words(self) -> str:
@@ -115,10 +115,10 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         **_forward(message.forward),
         extra=_extra(message),
         source_fingerprint=message.fingerprint,
-        said_as=content.said_as(gaps_of(parsed)),
         as_of=parsed.as_of,
         run_id=message.run_id,
         older_fields={},
+        said_as=content.said_as(gaps_of(parsed)),
     )
 
 

@@ -74,6 +74,7 @@ COMMANDS = {
     "e2e_vision": "trial.started",
     "emergency_s3_cleanup": "cleanup.started",
     "events": "tasks.replayed",
+    "growth": READS,
     "import_export": "import.started",
     "ingest_channel": "import.started",
     "local": "stops the database",
@@ -86,6 +87,7 @@ COMMANDS = {
     "task_cluster": "a part of qcluster",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
+    "show_post": READS,
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {

@@ -188,6 +188,10 @@ def reader(client: Client) -> Client:
     return client
 
 
+WITH_A_TIME = {Post: {"deletion": "absent"}}
+"""Columns that go with one of a time."""
+
+
 def _pages(client: Client, model: type[models.Model]) -> dict[str, str]:
     """The list of a model and the page of one of its rows, every time of which is MOMENT."""
     FILLERS[model]()
@@ -197,7 +201,7 @@ def _pages(client: Client, model: type[models.Model]) -> dict[str, str]:
             for field in other._meta.get_fields()
             if isinstance(field, models.DateTimeField)
         ]
-        other.objects.update(**dict.fromkeys(times, MOMENT))
+        other.objects.update(**dict.fromkeys(times, MOMENT), **WITH_A_TIME.get(other, {}))
     row = model._default_manager.exclude(**_reader(model)).first()
     addresses = (list_of(model), page_of(model, row.pk))
     return {address: client.get(address).content.decode() for address in addresses}

@@ -206,7 +206,9 @@ class TestOlderExports:
         assert found["posts"][1]["reactions_count"] == 5
         assert in_order([between, last, first], "last first") == found
 
-    def test_a_file_that_an_older_export_shows_differently_is_kept_for_its_version_only(self, tmp_path):
+    def test_a_file_that_an_older_export_shows_differently_is_kept_for_its_version_only(
+        self, tmp_path
+    ):
         def export(name, number, color):
             history = channel_history.Export(
                 channel_history.History(random.Random(1)), tmp_path / name

@@ -31,6 +31,10 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/posts/<str:post_id>/at": API,
+    "api/v1/posts/<str:post_id>/versions": API,
+    "api/v1/posts/<str:post_id>/counts": API,
+    "api/v1/growth": API,
     "api/v1/search": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
@@ -46,6 +50,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/growth/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
@@ -144,6 +149,9 @@ CALLS: Final = (
             "tenant_id": str(_tenant(w, t)), "size_bytes": 1, "content_type": "media",
         },
     ),
+    Call("post at", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/at?time=2027-01-01", _OWN),
+    Call("post versions", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/versions", _OWN),
+    Call("post counts", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/counts", _OWN),
     Call("post", "GET", lambda w, t: f"{_V1}/vision/posts/{_post(w, t)}", _OWN),
     Call("picture", "GET", lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}", _OWN),
     Call(

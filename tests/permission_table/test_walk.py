@@ -31,6 +31,8 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "FileSerializer", "PostSerializer", "MomentSerializer", "VersionsSerializer",
+    "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

@@ -45,6 +45,7 @@ SHARED_PICTURE: Final = make.picture("teal", size=(33, 44))
 UNPLANTED: Final = {
     ("accounts.tenant", "settings"), ("accounts.user", "password"), ("accounts.user", "username"),
     ("accounts.user", "time_zone"), ("events.outboxevent", "tenant_id"), ("media.mediaobject", "s3_key"),
+    ("media.postsource", "version"), ("media.postversion", "key"), ("media.channelsource", "name"),
     ("storage_quota.storedobject", "mime"), ("storage_quota.storedobject", "content_encoding"),
 }  # fmt: skip
 """Fields that would stop working with a word in them."""
@@ -117,6 +118,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
     shared = SHARED_PICTURE + b"again" * days_later
     media.append(make.media_object(owner=tenant, body=shared, stored=True))
     post = make.post(of=channel, media=[media[0], media[3]])
+    make.history(post, text=f"{word} before", at=make.NOW + timedelta(days=days_later))
     album = make.album(of=channel, pictures=media[1:3])
     enrichment = make.enrichment(
         post, decisions=[make.decision(media[0])], features_hash=media[0].file_sha256

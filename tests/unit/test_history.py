@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.history import mass_deletions
-from media.history.origins import moment_of, without_reading
-from media.history.schedule import bucket_of, due_after, next_reading
+from media.history.counts.schedule import bucket_of, due_after, next_reading
+from media.history.record import mass_deletions
+from media.history.record.origins import moment_of, without_reading
 from media.history.timeline import (
     Deleted,
     Event,
@@ -149,9 +149,7 @@ def _at_random(chance: random.Random) -> dict:
 class TestHash:
     def test_it_is_that_of_the_documented_json(self):
         made = content("Привет", formatting=[[0, 6, "bold"]], media="photo", files=[A])
-        text = (
-            '{"files":["' + A + '"],"formatting":[[0,6,"bold"]],"media":"photo","text":"Привет"}'
-        )
+        text = '{"files":["' + A + '"],"formatting":[[0,6,"bold"]],"media":"photo","text":"Привет"}'
 
         assert contents.content_hash(made) == sha256(text.encode()).hexdigest()
         assert json.loads(text) == made

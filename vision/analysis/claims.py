@@ -97,20 +97,29 @@ def lock_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis
 
     It takes over what makes the request important (recent, posted later); the caller saves it.
     """
-    row, created = PaidAnalysis.objects.select_for_update().get_or_create(
+    rows = _rows(request, provider).select_for_update()
+    row = rows.first() or _made(request, provider, rows)
+    row.is_recent = row.is_recent or request.is_recent
+    row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
+    if request.is_reanalysis and row.state in UNCLAIMED:
+        row.wait_reason = backlog.REANALYSIS
+    return row
+
+
+def _made(
+    request: AnalysisRequest, provider: VisionProvider, rows: QuerySet[PaidAnalysis]
+) -> PaidAnalysis:
+    new = PaidAnalysis(
         tenant_id=request.post.tenant_id,
         sha256=request.sha256,
         provider=provider.name,
         model=provider.model,
         schema_version=SCHEMA_VERSION,
-        defaults={"is_recent": request.is_recent, "posted_at": request.post.posted_at},
+        is_recent=request.is_recent,
+        posted_at=request.post.posted_at,
     )
-    if not created:
-        row.is_recent = row.is_recent or request.is_recent
-        row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
-    if request.is_reanalysis and row.state in UNCLAIMED:
-        row.wait_reason = backlog.REANALYSIS
-    return row
+    PaidAnalysis.objects.bulk_create([new], ignore_conflicts=True)  # or by whom was faster
+    return rows.get()
 
 
 def free_if_stale(row: PaidAnalysis, *, now: datetime) -> None:

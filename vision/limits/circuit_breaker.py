@@ -68,8 +68,10 @@ def succeeded(provider: str) -> None:
     metrics.BREAKER_CALLS.labels(provider, "success").inc()
     # Nothing is written while all is well: an update at each answer would make workers queue.
     failing = ProviderHealth.objects.filter(provider=provider, failures__gt=0)
-    was_open = failing.filter(open_until__isnull=False).exists()
-    if failing.update(failures=0, open_until=None, probe_until=None) and was_open:
+    row = failing.first()
+    if row is None:
+        return
+    if failing.update(failures=0, open_until=None, probe_until=None) and row.open_until:
         metrics.BREAKER_TRANSITIONS.labels(provider, "closed").inc()
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.utils import timezone
 from rest_framework import serializers
 
-from media.history.counts import METRICS
-from media.history.growth import MOST_POSTS
+from media.history.counts.growth import MOST_POSTS
+from media.history.counts.readings import METRICS
 from media.history.timeline import Shown
 from media.models import Deletion
 

@@ -19,7 +19,7 @@ from media.api.history.serializers import (
     VersionsSerializer,
 )
 from media.history import shown
-from media.history.growth import Day, fastest_growing
+from media.history.counts.growth import Day, fastest_growing
 from media.history.read import PostHistory, history_of
 from media.models import Post
 

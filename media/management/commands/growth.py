@@ -16,8 +16,8 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK
 from media.history import shown
-from media.history.counts import METRICS
-from media.history.growth import MOST_POSTS, Day, Grown, fastest_growing
+from media.history.counts.growth import MOST_POSTS, Day, Grown, fastest_growing
+from media.history.counts.readings import METRICS
 
 
 class Command(ActingCommand):

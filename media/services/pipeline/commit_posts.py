@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from events import trace
 from events.postgresql import copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
-from media.history.diverge import Meeting, settle_versions
+from media.history.record.diverge import Meeting, settle_versions
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
 from media.posts.parsed_message import ParsedMessage, Shown

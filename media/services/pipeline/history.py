@@ -1,12 +1,16 @@
 """Keep what the source said of the posts of a batch, in the transaction that writes them."""
 
-from media.history import absence, observations
-from media.history.observations import Observation
-from media.history.origins import Origin, save_source
-from media.models import Channel
+from collections.abc import Callable, Sequence
+
+from media.history.counts import readings
+from media.history.counts.readings import Reading
+from media.history.record import absence, observations
+from media.history.record.observations import Observation
+from media.history.record.origins import Origin, save_source
+from media.models import Channel, SourceKind
 from media.services.pipeline.batches import Stretch
 from media.services.pipeline.confirm import PostsChanged
-from media.services.pipeline.plan import BatchPlan
+from media.services.pipeline.plan import BatchPlan, posts_of
 from media.sources.port import Message
 
 _AS_STORED: tuple[str | None, int | None] = (None, None)
@@ -19,10 +23,16 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
     Raises PostsChanged where a post is no more as it was when the batch was planned.
     """
     source = save_source(channel, origin)
-    said = [_observed(parsed.message, plan) for parsed in plan.messages]
-    said += [_observed(message, plan, message.fingerprint) for message in plan.unchanged]
+    # What Telegram says of counts now is a reading of its own, of which many may follow.
+    counts = _no_counts if origin.kind == SourceKind.LIVE else _counts
+    said = [_observed(parsed.message, plan, counts) for parsed in plan.messages]
+    said += [_observed(message, plan, counts, message.fingerprint) for message in plan.unchanged]
     if observations.record(channel, source, said, at=origin.moment) < len(said):
         raise PostsChanged
+    if origin.kind == SourceKind.LIVE:
+        _read_counts(
+            channel, [*(parsed.message for parsed in plan.messages), *plan.unchanged], origin
+        )
     ids = {one.message_id for one in said}
     observations.record_seen(
         channel, source, [i for i in stretch.ids if i not in ids], at=origin.moment
@@ -33,15 +43,33 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
     plan.outcome.counts.update(changed)
 
 
-def _observed(message: Message, plan: BatchPlan, fingerprint: str | None = None) -> Observation:
+Counts = tuple[int | None, int | None, int | None, int | None]
+
+
+def _counts(message: Message) -> Counts:
+    """Views, forwards, replies and reactions, as far as the source says them."""
+    reactions = sum([r.count for r in message.reactions]) if message.reactions else None
+    return message.views, message.forwards, message.replies, reactions
+
+
+def _no_counts(_message: Message) -> Counts:
+    return None, None, None, None
+
+
+def _observed(
+    message: Message,
+    plan: BatchPlan,
+    counts: Callable[[Message], Counts],
+    fingerprint: str | None = None,
+) -> Observation:
     version, gaps = plan.said.get(message.message_id, _AS_STORED)
-    return Observation(
-        message.message_id,
-        fingerprint,
-        version,
-        gaps,
-        message.views,
-        message.forwards,
-        message.replies,
-        sum([r.count for r in message.reactions]) if message.reactions else None,
-    )
+    return Observation(message.message_id, fingerprint, version, gaps, *counts(message))
+
+
+def _read_counts(channel: Channel, messages: Sequence[Message], origin: Origin) -> None:
+    """Keep the counts as a reading, and have them read again by the schedule."""
+    ids = [message.message_id for message in messages]
+    posts = {post.telegram_message_id: post for post in posts_of(channel, ids)}
+    found = [Reading(message.message_id, *_counts(message)) for message in messages]
+    readings.record(posts, found, at=origin.moment)
+    readings.follow(posts.values(), now=origin.moment)

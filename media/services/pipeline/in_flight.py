@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from media import metrics
-from media.history.origins import Origin, export_origin
+from media.history.record.origins import Origin, export_origin
 from media.models import Channel
 from media.services.pipeline import history
 from media.services.pipeline.batches import Stretch

@@ -15,7 +15,7 @@ from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedF
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.describe import describe
-from media.history.origins import export_origin
+from media.history.record.origins import export_origin
 from media.models import Channel, ImportRun
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel

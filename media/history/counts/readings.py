@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from media.history.schedule import bucket_of, due_after
+from events.errors import RetryLater
+from media.history.counts.schedule import bucket_of, due_after
 from media.models import Channel, CountsDue, Post, PostCounts, PostSource
 
 METRICS: Final = ("views", "forwards", "replies", "reactions")
@@ -126,7 +127,8 @@ def read_due(source: CountsSource, channel: Channel, *, now: datetime, most: int
     """
     Read the counts of the posts of a channel that are due, the longest due first; return how many.
 
-    Safe to interrupt and to repeat: what was read is kept, the rest stays due.
+    Safe to interrupt and to repeat: what was read is kept, the rest stays due. Raises RetryLater
+    where the source does.
     """
     due = CountsDue.objects.filter(
         post__channel=channel, post__deleted_at__isnull=True, due_at__lte=now
@@ -137,10 +139,17 @@ def read_due(source: CountsSource, channel: Channel, *, now: datetime, most: int
     }
     if not posts:
         return 0
-    readings = list(source.read_counts(channel, list(posts)))
-    count = record(posts, readings, at=now)
+    found: list[Reading] = []
+    try:
+        for reading in source.read_counts(channel, list(posts)):
+            found.append(reading)  # noqa: PERF402 - what was read before a failure counts
+    except RetryLater:
+        read = [posts[one.message_id] for one in found if one.message_id in posts]
+        record(posts, found, at=now)
+        _postpone(read, now=now)
+        raise
     _postpone(posts.values(), now=now)
-    return count
+    return record(posts, found, at=now)
 
 
 def _postpone(posts: Iterable[Post], *, now: datetime) -> None:

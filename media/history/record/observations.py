@@ -109,6 +109,14 @@ def record_seen(
     """Keep that the source has these posts, of which it could not be read what they are."""
     if not message_ids:
         return
-    given = [source.pk, PostSource.SEEN, at, at, channel.pk, list(message_ids), source.pk]
+    given: list[Any] = [
+        source.pk,
+        PostSource.SEEN,
+        at,
+        at,
+        channel.pk,
+        list(message_ids),
+        source.pk,
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_SEEN, given)

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
-from media.history import mass_deletions
+from media.history.record import mass_deletions
 from media.models import Channel, ChannelSource, PostSource
 
 _SETTLE = """

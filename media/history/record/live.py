@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from media.history import absence
-from media.history.origins import Origin, save_source, save_state
+from media.history.record import absence
+from media.history.record.origins import Origin, save_source, save_state
 from media.models import Channel, ChannelSource, ChannelState, PostSource
 from media.sources.port import Chat
 

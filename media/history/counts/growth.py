@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import Tenant
-from media.history.counts import METRICS
+from media.history.counts.readings import METRICS
 from media.models import Post
 
 MOST_POSTS: Final = 100

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from media.history.origins import Origin
+from media.history.record.origins import Origin
 from media.sources.export.source import ExportSource
 from media.sources.port import (
     UNSUPPORTED,

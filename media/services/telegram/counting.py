@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from media.history import counts
-from media.history.counts import Reading
+from media.history.counts import readings as counts
+from media.history.counts.readings import Reading
 from media.models import Channel, ChannelFeed
 from media.services.pipeline.plan import posts_of
 from media.services.telegram.feeds import peer_of

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
-from media.history.live import record_channel, record_deletions, record_private
-from media.history.origins import Origin, live_origin
+from media.history.record.live import record_channel, record_deletions, record_private
+from media.history.record.origins import Origin, live_origin
 from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.pipeline.channels import save_channel
 from media.sources.port import Chat

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from media import metrics
-from media.history.origins import live_origin
+from media.history.record.origins import live_origin
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.services import imports
 from media.services.imports import ImportSummary

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts import access
 from accounts.access import Action
@@ -104,7 +105,7 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
     def has_read_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("media.change_channelfeed"))
 
-    @admin.display(description=_("active"), boolean=True)
+    @admin.display(description=pgettext_lazy("channel", "active"), boolean=True)
     def is_active(self, feed: ChannelFeed) -> bool:
         return feed.channel.is_active
 

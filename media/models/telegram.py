@@ -144,7 +144,7 @@ class ChannelGap(models.Model):
     reason = models.CharField(_("reason"), max_length=16, choices=GapReason.choices)
     code = models.CharField(_("code"), max_length=64, blank=True, default="")
     detail = models.CharField(_("detail"), max_length=1000, blank=True, default="")
-    runs = models.PositiveIntegerField(_("failed runs"), default=0)
+    runs = models.PositiveIntegerField(_("runs in which it failed"), default=0)
     last_run = models.UUIDField(null=True, editable=False)
     is_wanted = models.BooleanField(default=False, editable=False)
     """Whether somebody asked for another try of a failed message."""

@@ -111,8 +111,8 @@ def _product(endpoint: Any, session: str, reference: str) -> float:
         bucket.mkdir()
         with use(FileStore(bucket)), telegram.connected(account) as access:
             began = time.perf_counter()
-            feed = ingest.add(access, account, reference).feed
-            ingest.read_channel(access, feed, Order())
+            added = ingest.add(access, account, reference)
+            ingest.read_channel(access, added.feed, Order(), card=added.card)
             seconds = time.perf_counter() - began
     stored = Post.objects.filter(tenant=tenant, media_state="stored").count()
     assert stored == PHOTOS

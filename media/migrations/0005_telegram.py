@@ -156,7 +156,10 @@ class Migration(migrations.Migration):
                         blank=True, default="", max_length=1000, verbose_name="detail"
                     ),
                 ),
-                ("runs", models.PositiveIntegerField(default=0, verbose_name="runs in which it failed")),
+                (
+                    "runs",
+                    models.PositiveIntegerField(default=0, verbose_name="runs in which it failed"),
+                ),
                 ("last_run", models.UUIDField(editable=False, null=True)),
                 ("is_wanted", models.BooleanField(default=False, editable=False)),
                 ("noticed_at", models.DateTimeField(auto_now_add=True, verbose_name="noticed at")),

@@ -79,11 +79,12 @@ class Command(ActingCommand):
                     "first_id": found.first_id,
                     "messages_at_most": found.messages_at_most,
                 }
-            feed = ingest.add(access, account, options["channel"], since=since).feed
+            followed = ingest.add(access, account, options["channel"], since=since)
+            feed = followed.feed
             name = f"telegram: {feed.channel.username or feed.channel.title}"
             with _Bar() as bar:
                 self._order.observe = bar.show
-                ingest.read_recorded(access, feed, self._order, name=name)
+                ingest.read_recorded(access, feed, self._order, name=name, card=followed.card)
         return {"dry_run": False, **self._order.summary.as_dict()}
 
     def _print_problems(self, summary: ImportSummary) -> None:

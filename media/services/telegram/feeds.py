@@ -34,9 +34,10 @@ class FeedUnknown(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A channel that is followed now; `is_new` where it was not before."""
+    """A channel that is followed now, as Telegram describes it; `is_new`: it was not before."""
 
     feed: ChannelFeed
+    card: ChannelCard
     is_new: bool
 
 
@@ -79,7 +80,8 @@ def follow(
             feed.account, feed.access_hash = account, card.peer.access_hash
             feed.state = FeedState.FOLLOWED
             feed.save(update_fields=["account", "access_hash", "state"])
-    return Followed(feed, is_new)
+    remember(feed, card, at=at)
+    return Followed(feed, card, is_new)
 
 
 def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
@@ -89,14 +91,18 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     except ChannelClosed as closed:
         close(feed, closed)
         raise
-    now = timezone.now()
-    chat = chat_of(card, now)
+    remember(feed, card, at=timezone.now())
+    return card
+
+
+def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
+    """Keep what Telegram says of the channel: its title and name, and that it had others before."""
+    chat = chat_of(card, at)
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
     _take_name(feed.channel, card)
-    record_channel(feed.channel, origin=origin_of(feed, now), chat=chat)
+    record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
     feed.top_id = max(feed.top_id, card.top_id)
     ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
-    return card
 
 
 def close(feed: ChannelFeed, why: ChannelClosed) -> None:

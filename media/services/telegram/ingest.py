@@ -92,15 +92,19 @@ def add(
     return feeds.follow(account, card, since_id=first)
 
 
-def read_channel(access: TelegramAccess, feed: ChannelFeed, order: Order) -> ImportSummary:
+def read_channel(
+    access: TelegramAccess, feed: ChannelFeed, order: Order, *, card: ChannelCard | None = None
+) -> ImportSummary:
     """
     Read the news of the channel, then its history, as far as the order says.
+
+    `card` is what Telegram has just said of the channel; without it, it is asked.
 
     Raises BeingRead, Resting, and TelegramRefused where Telegram refuses.
     """
     rests.require_awake(feed)
     with _alone(feed), _told(feed):
-        card = feeds.look(access, feed)
+        card = card or feeds.look(access, feed)
         if order.news:
             feed.refresh_from_db()
             news = Stretch(feed, after=feed.cursor, until=max(card.top_id, feed.cursor))
@@ -116,7 +120,12 @@ def read_channel(access: TelegramAccess, feed: ChannelFeed, order: Order) -> Imp
 
 
 def read_recorded(
-    access: TelegramAccess, feed: ChannelFeed, order: Order, *, name: str
+    access: TelegramAccess,
+    feed: ChannelFeed,
+    order: Order,
+    *,
+    name: str,
+    card: ChannelCard | None = None,
 ) -> ImportSummary:
     """Read the channel as an import that the console lists; `name` says of what."""
     started = timezone.now()
@@ -129,7 +138,7 @@ def read_recorded(
             save()
 
         order.observe = observed
-        return read_channel(access, feed, order)
+        return read_channel(access, feed, order, card=card)
 
 
 def history_of(feed: ChannelFeed) -> list[ChannelGap]:

@@ -5,7 +5,8 @@ While one batch is written, the files of the next are on their way, and the page
 for. A batch that is committed moves the cursor; whatever ends a run, the next one goes on there.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,14 @@ from media.sources.telegram.port import PAGE_MESSAGES, Fetched, Page, RemoteFile
 
 FAILURES = frozenset({*PROBLEM_CODES.values(), "invalid_message", "unstorable"})
 """Problems by which the archive lacks what Telegram has; broken pictures are not among them."""
+
+FIRST_FILE_BYTES = 2 * 1024**2
+"""
+Files of the first batch; each later one may have twice as many. While a batch is written, the next
+ones are downloaded, so the writing begins early and is paid for seldom.
+"""
+AHEAD_MESSAGES, AHEAD_FILE_BYTES = 2 * PAGE_MESSAGES, 48 * 1024**2
+"""So much is on its way ahead of the batch in hand: the disk holds no more, whatever the channel."""
 
 
 @dataclass(slots=True)
@@ -163,23 +172,30 @@ def _expected(
     source: LiveSource, feed: ChannelFeed, pages: Iterable[Page], refusals: list[TelegramRefused]
 ) -> Generator[LiveBatch, None, None]:
     """
-    Cut the pages into batches; the files of one are asked for before the one before is used.
+    Cut the pages into batches; their files are asked for well before a batch is used.
 
     Where Telegram refuses a page, the batches end, and the refusal is kept for the caller: what
     came before it is imported first.
     """
-    waiting: LiveBatch | None = None
+    waiting: deque[LiveBatch] = deque()
+    most_bytes = FIRST_FILE_BYTES
     try:
         for page in pages:
-            for batch in cut(feed, page):
+            for batch in cut(feed, page, most_bytes=most_bytes):
                 prepare(source, feed, batch)
-                if waiting is not None:
-                    yield waiting
-                waiting = batch
+                waiting.append(batch)
+                most_bytes = min(2 * most_bytes, BATCH_FILE_BYTES)
+            while _are_enough(waiting):
+                yield waiting.popleft()
     except TelegramRefused as refused:
         refusals.append(refused)
-    if waiting is not None:
-        yield waiting
+    yield from waiting
+
+
+def _are_enough(waiting: Collection[LiveBatch]) -> bool:
+    """Whether so much is on its way that the oldest batch can be taken."""
+    messages = sum(len(batch.messages) for batch in waiting)
+    return messages > AHEAD_MESSAGES or sum(b.file_bytes for b in waiting) > AHEAD_FILE_BYTES
 
 
 def prepare(source: LiveSource, feed: ChannelFeed, batch: LiveBatch) -> None:

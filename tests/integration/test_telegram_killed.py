@@ -64,8 +64,8 @@ def check(messages: int, read, kills: int, root: Path) -> None:
         assert all(store.head(key) for key in keys)
 
 
-def test_three_kills(read, tmp_path):
-    check(40, read, 3, tmp_path / "objects")
+def test_two_kills(read, tmp_path):
+    check(30, read, 2, tmp_path / "objects")
 
 
 @pytest.mark.long

@@ -43,7 +43,7 @@ class Command(ActingCommand):
             account = self._step(options)
         except DomainError as refusal:
             raise CommandError(str(refusal), returncode=CANNOT_WORK) from refusal
-        self.stdout.write(f"{account.name}: {account.get_state_display()}")
+        self.stdout.write(f"{account.name}: {_WORDS[AccountState(account.state)]}")
 
     def _step(self, options: dict[str, Any]) -> TelegramAccount:
         tenant = find_tenant(options["tenant"])
@@ -93,3 +93,10 @@ class Command(ActingCommand):
 
 
 _WAITING = (AccountState.CODE, AccountState.PASSWORD)
+_WORDS = {
+    AccountState.NEW: "not signed in",
+    AccountState.CODE: "waits for the code: call again with --code",
+    AccountState.PASSWORD: "waits for the password: call again with --password",
+    AccountState.READY: "signed in",
+    AccountState.SIGNED_OUT: "signed out by Telegram",
+}

@@ -112,7 +112,11 @@ def _paid() -> PaidAnalysis:
 def _feed() -> ChannelFeed:
     channel = make.channel()
     account = TelegramAccount.objects.create(
-        tenant=channel.tenant, name="main", state="ready", rests_until=MOMENT, signed_in_at=MOMENT
+        tenant=channel.tenant,
+        name="главный",
+        state="ready",
+        rests_until=MOMENT,
+        signed_in_at=MOMENT,
     )
     ChannelGap.objects.create(channel=channel, first_id=1, last_id=5, reason="history")
     return ChannelFeed.objects.create(

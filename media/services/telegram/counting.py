@@ -29,7 +29,8 @@ class LiveCounts:
 def follow(feed: ChannelFeed, messages: Sequence[Message], *, now: datetime) -> None:
     """Have the counts of these posts read again from now on."""
     if messages:
-        counts.follow(posts_of(feed.channel, [m.message_id for m in messages]), now=now)
+        posts = posts_of(feed.channel, [m.message_id for m in messages]).only("posted_at")
+        counts.follow(posts, now=now)
 
 
 def read_due(

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from media import metrics
@@ -152,8 +153,9 @@ def settle(
     }
     imports.add_up(batch, outcome, run=None, summary=summary)
     metrics.count_failed(failed.values())
-    counting.follow(stretch.feed, batch.messages, now=timezone.now())
-    stretch.settle(batch.read_to, failed)
+    with transaction.atomic():  # one commit for both
+        counting.follow(stretch.feed, batch.messages, now=timezone.now())
+        stretch.settle(batch.read_to, failed)
 
 
 def _pages(

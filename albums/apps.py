@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +14,15 @@ class AlbumsConfig(AppConfig):
         from albums.services import assemble  # noqa: PLC0415 - models are ready only now
         from events import metrics  # noqa: PLC0415 - see above
         from events.delivery import recovery  # noqa: PLC0415 - see above
+        from media.api import parts  # noqa: PLC0415 - see above
 
+        parts.register("album", _album)
         recovery.register("albums", assemble.release_claims_of_gone_workers)
         metrics.register(AlbumCollector())
         health.register()
+
+
+def _album() -> Any:
+    from albums import post_part  # noqa: PLC0415 - a worker needs no serializers
+
+    return post_part.album()

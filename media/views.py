@@ -116,7 +116,11 @@ def file_name(media: MediaObject) -> str:
     posts = Post.objects.filter(
         post_media__media_object=media, post_media__role=MediaRole.PRIMARY
     ).exclude(media_name="")
-    given = posts.order_by().values_list("media_name", flat=True).first() or ""
+    return safe_name(posts.order_by().values_list("media_name", flat=True).first() or "", media)
+
+
+def safe_name(given: str, media: MediaObject) -> str:
+    """The name without misleading characters, or one made of the file's hash."""
     if not any(char.isalnum() for char in given):
         given = f"{media.file_sha256[:12]}.{keys.extension(media.mime)}"
     return get_valid_filename(given).lstrip("._-")[-NAME_CHARS:]

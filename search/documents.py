@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
 from media.posts.word_forms import folded
@@ -16,7 +17,9 @@ from media.posts.word_forms import folded
 POST_CHARS = 2000
 DESCRIPTION_CHARS = 500
 OCR_CHARS = 300
-"""What of each part is embedded (CONTRACT §12.1)."""
+"""What of each part is embedded (CONTRACT §12.1); of documents as much as of text in pictures."""
+FILES_CHARS = 100_000
+"""What of the texts of documents is found by words: a row of the index holds 1 MB of lexemes."""
 
 _LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE)
 _TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
@@ -35,6 +38,7 @@ class Sources:
     description: str = ""
     labels: Sequence[str] = ()
     ocr_text: str = ""
+    file_text: str = ""
     album_caption: str = ""
 
 
@@ -44,7 +48,7 @@ class Document:
     What is indexed about a post.
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
-    weight. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
+    weight; `files` are the texts of documents, which weigh as much as `pictures`. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
     embed; empty where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
 
@@ -52,6 +56,7 @@ class Document:
     caption: str
     pictures: str
     others: str
+    files: str
     tags: tuple[str, ...]
     passage: str
 
@@ -63,7 +68,9 @@ class Document:
     @property
     def document_hash(self) -> str:
         """The hash of everything that is indexed by words."""
-        return _hash("\0".join((self.words, self.caption, self.pictures, self.others, *self.tags)))
+        files = (self.files,) if self.files else ()  # the hash of a post without them stays
+        told = (self.words, self.caption, self.pictures, self.others, *self.tags, *files)
+        return _hash("\0".join(told))
 
 
 def document_of(sources: Sources) -> Document:
@@ -77,6 +84,7 @@ def document_of(sources: Sources) -> Document:
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
         others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
+        files=searched_form(sources.file_text[:FILES_CHARS])[:FILES_CHARS],
         tags=tags_in(f"{sources.text}\n{inherited}"),
         passage=_passage(sources, inherited),
     )
@@ -113,9 +121,14 @@ def _passage(sources: Sources, inherited: str) -> str:
         cut_at_word(without_links(text[: POST_CHARS * 4]), POST_CHARS),
         cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
         cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
+        cut_at_word(without_links(sources.file_text[: OCR_CHARS * 4]), OCR_CHARS),
     )
     return "\n".join(filter(None, parts))
 
 
 def _hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+NO_TEXT: Final = _hash("")
+"""The `text_hash` of a post in which there is nothing to understand."""

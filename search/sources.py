@@ -7,14 +7,25 @@ from typing import Any
 from uuid import UUID
 
 from albums.models import MediaGroupItem
-from media.models import Post
+from media.models import MediaRole, Post, PostMedia
 from search.documents import Document, Sources, document_of
 from vision.models import EnrichmentKind, PostEnrichment
 
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
-    "has_media", "media_kind", "post_author", "is_forward", "grouped_id",
+    "has_media", "media_kind", "post_author", "is_forward", "grouped_id", "is_edited",
+    "reply_to_message_id", "extra", "revision", "telegram_message_id", "created_at",
 )  # fmt: skip
+
+
+_IN_EXTRA = {
+    "poll": ("poll",),
+    "location": ("location", "place"),
+    "contact": ("contact",),
+    "game": ("game",),
+    "button": ("buttons",),
+}
+"""What `has:` asks for, by where `Post.extra` has it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class IndexedPost:
     post: Post
     enrichment: PostEnrichment | None
     album: MediaGroupItem | None
+    file_text: str = ""
 
     @cached_property
     def document(self) -> Document:
@@ -36,6 +48,7 @@ class IndexedPost:
                 description=seen.vision_description if seen else "",
                 labels=self._classification.get("tags") or [],
                 ocr_text=seen.vision_ocr_text if seen else "",
+                file_text=self.file_text,
                 album_caption=self.album.group.caption_text if self.album else "",
             )
         )
@@ -58,23 +71,40 @@ class IndexedPost:
         post, seen = self.post, self.enrichment
         picture_text = bool(seen and seen.vision_ocr_text.strip())
         found = {
-            "text": bool(post.content.strip()) or picture_text,
+            "text": bool(post.content.strip()) or picture_text or bool(self.file_text),
             "link": bool(post.urls),
             "media": post.has_media,
             "forward": post.is_forward,
             "album": self.album is not None,
             "hashtag": bool(self.document.tags),
+            "edited": post.is_edited,
+            "reply": post.reply_to_message_id is not None,
             post.media_kind: bool(post.media_kind),
+            **{name: any(map(post.extra.get, keys)) for name, keys in _IN_EXTRA.items()},
         }
         return sorted(name for name, true in found.items() if true and name)
+
+    @property
+    def versions(self) -> tuple[object, ...]:
+        """What changes with each change of post, analysis and album, also with one that is undone."""
+        album, seen = self.album, self.enrichment
+        return (
+            self.post.revision,
+            seen.vision_analyzed_at if seen else None,
+            (album.group_id, album.group.revision) if album else None,
+        )
 
     @property
     def _classification(self) -> dict[str, Any]:
         return (self.enrichment.vision_classification if self.enrichment else None) or {}
 
 
-def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
-    """Read those of the posts that exist, in no particular order."""
+def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[IndexedPost]:
+    """
+    Read those of the posts that exist, in no particular order.
+
+    `with_data` also reads `PostEnrichment.data`, which only payloads need.
+    """
     posts = Post.objects.filter(pk__in=post_ids).only(*_COLUMNS)
     analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
         "post_id",
@@ -82,11 +112,28 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
         "vision_ocr_text",
         "vision_classification",
         "vision_is_meme",
+        "vision_analyzed_at",
+        *(("data",) if with_data else ()),
     )
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")
     albums = {item.post_id: item for item in items}
+    files = files_of(post_ids)
     for post in posts:
         # A post that has left its album may be read before the album is collected again.
         album = albums.get(post.pk) if post.grouped_id is not None else None
-        yield IndexedPost(post, enrichments.get(post.pk), album)
+        yield IndexedPost(post, enrichments.get(post.pk), album, files.get(post.pk, ""))
+
+
+def files_of(post_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The texts of the documents that these posts show now, in their order."""
+    parts = (
+        PostMedia.objects.filter(post__in=post_ids, media_object__document_text__chars__gt=0)
+        .exclude(role=MediaRole.THUMBNAIL)
+        .order_by("post", "position", "media_object__document_text__parts__position")
+        .values_list("post", "media_object__document_text__parts__text")
+    )
+    found: dict[UUID, list[str]] = {}
+    for post_id, text in parts:
+        found.setdefault(post_id, []).append(text)
+    return {post_id: "\n".join(texts) for post_id, texts in found.items()}

@@ -5,7 +5,7 @@ A link is a secret, since it lets anybody read the object until it expires: it i
 or stored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -34,23 +34,46 @@ def presigned_url(*, tenant_id: UUID, key: str, now: datetime, filename: str = "
     None if that is 0 or the store has no links: the caller streams the object instead. Raises
     ObjectMissing, also for an object of another tenant.
     """
-    entry = StoredObject.objects.filter(key=key, tenant_id=tenant_id).first()
-    if entry is None:
+    entries = _entries(tenant_id, [key])
+    if not entries:
         raise ObjectMissing(key)
+    return _made(entries, {key: filename}, now=now).get(key)
+
+
+def presigned_urls(*, tenant_id: UUID, names: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """
+    Make links to objects of a tenant, by key; `names` has the file name of each, empty for the key's.
+
+    Left out are keys that are not the tenant's, and all of them where there are no links. Two
+    statements, however many keys there are.
+    """
+    return _made(_entries(tenant_id, names), names, now=now)
+
+
+def _made(
+    entries: Iterable[StoredObject], names: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
     expires = timedelta(seconds=settings.S3.presigned_url_ttl)
-    if not expires:
-        return None
+    found = {e.key: _signed(e, names[e.key], expires) for e in entries} if expires else {}
+    made = {key: link for key, link in found.items() if link is not None}
+    if made:
+        note_read(made, now=now)
+    return made
+
+
+def _entries(tenant_id: UUID, keys: Iterable[str]) -> list[StoredObject]:
+    return list(StoredObject.objects.filter(key__in=list(keys), tenant_id=tenant_id))
+
+
+def _signed(entry: StoredObject, filename: str, expires: timedelta) -> str | None:
     inline = entry.mime in INLINE_TYPES
-    link = get_store().presign(
-        key,
+    return get_store().presign(
+        entry.key,
         expires=expires,
-        filename=filename or key.rpartition("/")[2],
+        filename=filename or entry.key.rpartition("/")[2],
         mime=entry.mime if inline else DOWNLOAD,
         attachment=not inline,
     )
-    if link is not None:
-        note_read([key], now=now)
-    return link
 
 
 def note_read(keys: Iterable[str], *, now: datetime) -> None:

@@ -227,9 +227,11 @@ S3 = ENV.s3
 LIMITS = ENV.s3.limits()
 CLEANUP = ENV.s3.cleanup()
 VISION = ENV.vision
+DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
 TELEGRAM = ENV.telegram
+QDRANT = ENV.qdrant
 HISTORY = ENV.history
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""

@@ -37,6 +37,7 @@ pytest_plugins = [
     "tests.shares",
     "tests.vision_fixtures",
     "tests.telegram_fake",
+    "tests.qdrant_fixtures",
 ]
 
 SHARED_DATA = Path(

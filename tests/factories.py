@@ -42,10 +42,14 @@ from storage_quota.models import ContentType
 from vision.duplicates import distinctions, hash_index
 from vision.duplicates.phash import PHash
 from vision.models import (
+    DocumentPage,
+    DocumentText,
     EnrichmentKind,
     PictureDistinction,
     PictureHash,
     PostEnrichment,
+    ReadingOutcome,
+    ReadingState,
     VisionProviderName,
 )
 
@@ -227,6 +231,19 @@ def enrichment(
         "metadata": {"decisions": list(decisions)},
     }
     return PostEnrichment.objects.create(post=of, **(defaults | fields))
+
+
+def document(*, owner: Tenant | None = None, text: str = "", **fields: Any) -> DocumentText:
+    """A document that was read, with one page."""
+    text = text or f"document {next(_numbers)}"
+    media = fields.pop("media", None) or media_object(owner=owner, mime="application/pdf")
+    defaults = {
+        "state": ReadingState.DONE, "outcome": ReadingOutcome.ANALYZED, "reason": "document_read",
+        "format": "pdf", "pages": 1, "chars": len(text), "read_at": NOW, "seconds": 1 / 7,
+    }  # fmt: skip
+    row = DocumentText.objects.create(media_object=media, **(defaults | fields))
+    DocumentPage.objects.create(document=row, position=0, page=1, text=text)
+    return row
 
 
 def album(

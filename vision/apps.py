@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -10,14 +12,31 @@ class VisionConfig(AppConfig):
         from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
         from events.metrics import scrape  # noqa: PLC0415 - see above
-        from vision import checks, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
+        from media.api import parts  # noqa: PLC0415 - see above
+        from vision import checks, document_handlers, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
         from vision.analysis import claims  # noqa: PLC0415 - see above
+        from vision.documents import claims as readings  # noqa: PLC0415 - see above
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above
         from vision.limits import places  # noqa: PLC0415 - see above
         from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
 
+        parts.register("analysis", _analysis)
+        parts.register("documents", _documents)
         tenant_settings.register(OVERRIDE, problems_of_override)
         recovery.register("places", places.release_forgotten)
+        recovery.register("documents", readings.release_stale_claims)
         recovery.register("pictures", claims.release_stale_claims)
         scrape.register(VisionCollector())
         health.register()
+
+
+def _analysis() -> Any:
+    from vision.api import post_parts  # noqa: PLC0415 - a worker needs no serializers
+
+    return post_parts.analysis()
+
+
+def _documents() -> Any:
+    from vision.api import post_parts  # noqa: PLC0415 - see above
+
+    return post_parts.documents()

@@ -92,6 +92,21 @@ EVENT_SECONDS = histogram(
     buckets=(1, 5, 15, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600),
 )
 
+# --- Documents ------------------------------------------------------------------------------
+DOCUMENTS = counter(
+    "documents_read_total",
+    "Documents that were read or could not be, by outcome and format",
+    {
+        "outcome": ("analyzed", "partial", "skipped", "failed"),
+        "format": ("pdf", "docx", "pptx", "xlsx", "html", "csv", "text", "none"),
+    },
+)
+DOCUMENT_SECONDS = histogram(
+    "document_read_duration_seconds",
+    "Time of one document, from its claim to its text in the database",
+    buckets=(0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+)
+
 # --- Read from the rows: see vision.gauges ------------------------------------------------------
 BUDGET_SHARE = measured(
     "vision_budget_usage_gauge",

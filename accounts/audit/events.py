@@ -86,8 +86,13 @@ _DECLARED = (
     Event("pictures.retried", _("Analysis of pictures requested again")),
     Event("pictures.distinct", _("Pictures marked as distinct")),
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
+    Event("documents.requested", _("Reading of documents requested")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
+    Event("saved_search.saved", _("Search saved")),
+    Event("saved_search.changed", _("Saved search changed")),
+    Event("saved_search.deleted", _("Saved search deleted")),
+    Event("question.asked", _("Question answered by a provider")),
 )
 
 EVENTS = {event.code: event for event in _DECLARED}

@@ -30,6 +30,26 @@ def provider(urls: Iterable[str], *, setting: str, seconds: float) -> Policy:
     )
 
 
+def encoder(url: str, *, seconds: float, has_key: bool) -> Policy:
+    """
+    The encoder of texts: the address of its setting, where a key goes by TLS or stays here.
+
+    `seconds` are for one request with all of its answer. Raises OddHost.
+    """
+    return Policy(
+        purpose="encoder",
+        origins=frozenset({origin_of(url)}),
+        setting="SEARCH_OPENAI_URL",
+        private=True,
+        tls_elsewhere=has_key,
+        proxies="used",
+        most_bytes=32 * MIB,
+        connect_seconds=min(seconds, 10),
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )
+
+
 def bucket(endpoint_url: str, bucket_name: str, *, seconds: float = 60) -> Policy:
     """
     The object store: its endpoint, also with the bucket in front of it. Raises OddHost.
@@ -73,6 +93,25 @@ def identities(issuer_url: str) -> Policy:
         connect_seconds=5,
         read_seconds=10,
         total_seconds=15,
+    )
+
+
+def vectors(url: str, *, seconds: float) -> Policy:
+    """
+    Qdrant, a store of vectors: its one address, usually inside of this network. Raises OddHost.
+
+    `seconds` are for one request with all of its answer.
+    """
+    return Policy(
+        purpose="store of vectors",
+        origins=frozenset({origin_of(url)}),
+        setting="QDRANT_URL",
+        private=True,
+        proxies="used",
+        most_bytes=64 * MIB,
+        connect_seconds=3,
+        read_seconds=seconds,
+        total_seconds=seconds,
     )
 
 

@@ -4,6 +4,9 @@ from events.schemas.album_assembled_v1 import AlbumAssembledEventV1
 from events.schemas.albums_parsed_v1 import AlbumParsedEventV1
 from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
+from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsReadEventV1
+from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
+from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
@@ -12,13 +15,18 @@ from events.schemas.posts_vision_analyzed_v1 import (
     VisionResult,
 )
 from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
     VisionUploadedEventV1,
     VisionAnalyzedEventV1,
+    DocumentsRequestedEventV1,
+    DocumentsReadEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    SearchMatchedEventV1,
+    PostIndexedEventV1,
     DeadLetterEventV1,
 )
 
@@ -28,9 +36,14 @@ __all__ = [
     "AlbumParsedEventV1",
     "Classification",
     "DeadLetterEventV1",
+    "DocumentResult",
+    "DocumentsReadEventV1",
+    "DocumentsRequestedEventV1",
     "Event",
     "MediaFile",
+    "PostIndexedEventV1",
     "PostParsedEventV1",
+    "SearchMatchedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",
     "VisionResult",

@@ -21,7 +21,8 @@ class VisionUploadedEventV1(Event):
     """
     Media of a post are stored and wait for analysis (CONTRACT §1.4).
 
-    `reanalysis` names the run in which a person requested another analysis.
+    `reanalysis` names the run in which a person requested another analysis. `replaces`: the post
+    showed other media before.
     """
 
     topic: ClassVar[str] = "posts.vision.uploaded"
@@ -34,3 +35,4 @@ class VisionUploadedEventV1(Event):
     posted_at: UtcDatetime | None = None
     requires_vision: bool = True
     reanalysis: str = ""
+    replaces: bool = False

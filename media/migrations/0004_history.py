@@ -23,7 +23,7 @@ DROP TRIGGER post_version_media_inserted ON post_version_media;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("media", "0002_triggers"),
+        ("media", "0003_posts_by_owner"),
     ]
 
     operations = [
@@ -397,6 +397,15 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="postversion",
             constraint=models.UniqueConstraint(fields=("post", "key"), name="post_version_once"),
+        ),
+        migrations.AlterField(
+            model_name="mediaobject",
+            name="refs_count",
+            field=models.PositiveIntegerField(
+                default=0,
+                help_text="of posts and of their versions; kept by triggers",
+                verbose_name="references",
+            ),
         ),
         migrations.RunSQL(TRIGGERS, NO_TRIGGERS),
     ]

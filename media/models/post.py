@@ -80,10 +80,15 @@ class Post(models.Model):
         "accounts.Tenant",
         on_delete=models.PROTECT,
         related_name="posts",
+        db_index=False,  # idx_posts_tenant begins with it
         verbose_name=_("tenant"),
     )
     channel = models.ForeignKey(
-        Channel, on_delete=models.CASCADE, related_name="posts", verbose_name=_("channel")
+        Channel,
+        on_delete=models.CASCADE,
+        related_name="posts",
+        db_index=False,  # as idx_posts_channel does
+        verbose_name=_("channel"),
     )
     telegram_message_id = models.BigIntegerField(_("message id"))
     grouped_id = models.BigIntegerField(
@@ -210,6 +215,8 @@ class Post(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["-posted_at", "-id"], name="idx_posts_posted_at"),
+            models.Index(fields=["tenant", "-posted_at", "-id"], name="idx_posts_tenant"),
+            models.Index(fields=["channel", "-posted_at", "-id"], name="idx_posts_channel"),
             models.Index(
                 fields=["channel", "-posted_at"],
                 name="idx_posts_has_media_true",

@@ -80,4 +80,5 @@ def uploaded(
         ],
         uploaded_at=now,
         posted_at=post.posted_at,
+        replaces=not first,
     )

@@ -11,11 +11,12 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
+from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
 from telegram_assistant.config.telegram import Telegram
-from telegram_assistant.config.vision import Albums, Vision
+from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
 
@@ -24,10 +25,12 @@ class Environment:
     web: Web
     s3: S3
     vision: Vision
+    documents: Documents
     gigachat: GigaChat
     albums: Albums
     history: History
     search: Search
+    qdrant: Qdrant
     metrics: Metrics
     api: Api
     sign_in: SignIn
@@ -43,10 +46,12 @@ def read() -> Environment:
         "web": Web,
         "s3": S3,
         "vision": Vision,
+        "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
         "history": History,
         "search": Search,
+        "qdrant": Qdrant,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,

@@ -1,4 +1,4 @@
-"""Variables of picture analysis and of albums."""
+"""Variables of picture analysis, of documents and of albums."""
 
 from datetime import date
 from pathlib import Path
@@ -63,6 +63,21 @@ class Vision(BaseSettings):
         pairs = [part.rpartition("=") for part in self.vision_tokens_ceiling.split(",")]
         found = {name: int(tokens) for name, _, tokens in pairs if model.startswith(name)}
         return found[max(found, key=len)] if found else int(_CEILING)
+
+
+class Documents(BaseSettings):
+    """Reads FEATURE_DOCUMENT_TEXT_ENABLED and DOCUMENT_*."""
+
+    model_config = source()
+
+    feature_document_text_enabled: bool = True
+    document_max_pages: int = Field(default=300, ge=1, le=10_000)
+    document_max_chars: int = Field(default=100_000, ge=1000, le=100_000)
+    document_max_unpacked_mb: int = Field(default=200, ge=1, le=4096)
+    document_timeout_sec: float = Field(default=60, gt=0, le=300)
+    document_memory_mb: int = Field(default=1024, ge=256, le=65_536)
+    document_ocr_max_pages: int = Field(default=10, ge=0, le=1000)
+    document_ocr_timeout_sec: float = Field(default=240, gt=0, le=600)
 
 
 class Albums(BaseSettings):

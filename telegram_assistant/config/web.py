@@ -36,7 +36,7 @@ class Web(BaseSettings):
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")
     database_url: SecretStr | None = None
     var_dir: Path = BASE_DIR / "var"
-    q_workers: int = Field(default=5, ge=1, le=64)
+    q_workers: int = Field(default=6, ge=1, le=64)
 
     @field_validator("allowed_hosts", "csrf_trusted_origins", mode="before")
     @classmethod

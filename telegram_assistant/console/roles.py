@@ -23,6 +23,7 @@ def register() -> None:
         "media.change_channelfeed",
         "events.change_delivery",
         "vision.change_tokenbudget",
+        "vision.change_documenttext",
         "vision.add_picturedistinction",
         "storage_quota.change_orphan",
         "storage_quota.delete_storedobject",

@@ -50,6 +50,8 @@ ACTIONS = {
     "pause": "channel.paused",
     "read_gaps": "gaps.wanted",
     "remove_second_factors": "second_factor.removed",
+    "read_again": "documents.requested",
+    "read_documents_again": "documents.requested",
     "replay": "tasks.replayed",
     "reset_usage": "budget.reset",
     "resubmit_task": SIGNALS,
@@ -63,6 +65,7 @@ ACTIONS = {
 READS = "changes nothing"
 COMMANDS = {
     "api_token": "token.issued",
+    "ask": "question.asked",
     "audit": READS,
     "channels": "gaps.wanted",
     "demo": "import.started",
@@ -78,24 +81,36 @@ COMMANDS = {
     "import_export": "import.started",
     "ingest_channel": "import.started",
     "local": "stops the database",
+    "mcp": "question.asked",
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
+    "rebuild_index": "changes no rows of people",
+    "saved_search": "saved_search.saved",
+    "search": READS,
     "sync_lifecycle": "lifecycle.written",
     "telegram_listen": "takes what Telegram says",
     "telegram_login": "telegram.signed_in",
     "task_cluster": "a part of qcluster",
+    "verify_projections": "writes what can be made again",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
     "show_post": READS,
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "AskView": "question.asked",
     "CleanupView": "cleanup.started",
+    "McpView": "question.asked",
     "QuotaCheckView": READS,
+    "SavedSearchView": "saved_search.changed",
+    "SavedSearchesView": "saved_search.saved",
+    "SeenView": "says what of the own has been seen",
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
-ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}
+ROOMS = {
+    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -241,6 +256,16 @@ class TestConsole:
 
         assert (entry.event, entry.tenant) == ("pictures.retried", archive.tenant)
         assert entry.after == {"pictures": 1, "sha256": ["a" * 64]}
+
+    def test_asking_for_documents_again(self, act, archive) -> None:
+        post = archive.post(b"a text", mime="text/plain", kind="document", tell=False)
+        row = make.document(media=post.post_media.get().media_object)
+
+        of_file, of_post = _only(act("read_again", row)), _only(act("read_documents_again", post))
+
+        assert of_file.event == of_post.event == "documents.requested"
+        assert of_file.tenant == of_post.tenant == archive.tenant
+        assert of_file.after == {"documents": 1, "sha256": [row.media_object.file_sha256]}
 
     def test_accepting_and_adopting_orphans(self, act, store, tenant, checked, later) -> None:
         key = medium(tenant, b"the last copy")

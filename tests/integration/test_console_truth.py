@@ -47,6 +47,7 @@ from tests.tokens import member, token_of
 from vision.admin.usage import STATES
 from vision.models import (
     CallCost,
+    DocumentText,
     PaidAnalysis,
     PictureDistinction,
     PictureHash,
@@ -143,6 +144,7 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     PostEnrichment: _post,
     ImportRun: lambda: make.import_run(problems=2),
     ImportProblem: lambda: make.import_run(problems=1),
+    DocumentText: make.document,
     PictureHash: make.near_duplicate,
     PictureDistinction: make.distinction,
     OutboxEvent: make.dead_letter,
@@ -359,7 +361,7 @@ def test_the_sign_in_page_asks_for_no_name_in_telegram(client, language):
 
 PROPER = {"API", "GigaChat", "Tesseract", "OCR", "JSON", "Telegram"}
 NAMES = {
-    "actor", "channel", "error_code", "model", "provider", "queue", "subscriber", "tenant", "topic",
+    "actor", "channel", "error_code", "format", "model", "provider", "queue", "subscriber", "tenant", "topic",
 }  # fmt: skip
 """Filters by names, which commands and settings take as they are; a name has no translation."""
 LATIN_WORD = re.compile(r"[A-Za-z]{3,}")

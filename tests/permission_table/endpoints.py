@@ -31,11 +31,23 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/ready": ANYBODY,
     "health/detailed": API,
     "metrics": API,
+    "api/v1/mcp": API,  # shows what the tools of tests/integration/test_mcp.py show
     "api/v1/posts/<str:post_id>/at": API,
     "api/v1/posts/<str:post_id>/versions": API,
     "api/v1/posts/<str:post_id>/counts": API,
     "api/v1/growth": API,
     "api/v1/search": API,
+    "api/v1/search/ask": API,
+    "api/v1/search/saved": API,
+    "api/v1/search/saved/<str:pk>": API,
+    "api/v1/search/saved/<str:pk>/matches": API,
+    "api/v1/search/saved/<str:pk>/seen": API,
+    "api/v1/search/similar": API,
+    "api/v1/posts": API,
+    "api/v1/posts/<str:post_id>": API,
+    "api/v1/channels": API,
+    "api/v1/channels/<str:channel_id>": API,
+    "api/v1/media/<str:media_id>/content": API,
     "api/v1/storage/quota": API,
     "api/v1/storage/quota/check": API,
     "api/v1/storage/usage/<str:tenant_id>": API,
@@ -50,6 +62,9 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/ask/": CONSOLE,
+    "admin/saved-searches/": CONSOLE,
+    "admin/saved-searches/<uuid:pk>/": CONSOLE,
     "admin/growth/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
@@ -134,6 +149,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 
 _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
+_media = _key("media.mediaobject")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
 _V1: Final = "/api/v1"
@@ -149,6 +165,10 @@ CALLS: Final = (
             "tenant_id": str(_tenant(w, t)), "size_bytes": 1, "content_type": "media",
         },
     ),
+    Call(
+        "ask", "POST", _fixed(f"{_V1}/search/ask"), _OWN,
+        lambda w, t: {"question": "anything", "tenant_id": str(_tenant(w, t))},
+    ),
     Call("post at", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/at?time=2027-01-01", _OWN),
     Call("post versions", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/versions", _OWN),
     Call("post counts", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}/counts", _OWN),
@@ -158,6 +178,10 @@ CALLS: Final = (
         "picture of a tenant", "GET",
         lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}?tenant_id={_tenant(w, t)}", _OWN,
     ),
+    Call("similar", "GET", lambda w, t: f"{_V1}/search/similar?post={_post(w, t)}", _OWN),
+    Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
+    Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
+    Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
 )  # fmt: skip

@@ -128,12 +128,15 @@ KINDS: Final[dict[str, Kind]] = {
         actions={"pause": OPERATE, "resume_reading": OPERATE, "read_gaps": OPERATE},
     ),
     "media.channelgap": Kind(VIEW, actions={"fill": OPERATE}),
-    "media.post": Kind(VIEW, actions={"analyze_again": OPERATE}),
+    "media.post": Kind(
+        VIEW, actions={"analyze_again": OPERATE, "read_documents_again": OPERATE}
+    ),
     "media.mediaobject": Kind(VIEW),
     "media.importrun": Kind(VIEW),
     "media.importproblem": Kind(VIEW),
     "albums.mediagroup": Kind(VIEW),
     "vision.postenrichment": Kind(VIEW, actions={"analyze_posts_again": OPERATE}),
+    "vision.documenttext": Kind(VIEW, actions={"read_again": OPERATE}),
     "vision.picturehash": Kind(VIEW, actions={"mark_distinct": OPERATE}),
     "vision.picturedistinction": Kind(VIEW, actions={"withdraw": OPERATE}),
     "vision.paidanalysis": Kind(VIEW, actions={"retry": OPERATE}),

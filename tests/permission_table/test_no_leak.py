@@ -36,6 +36,8 @@ def _addresses(world: World) -> Iterator[str]:
         yield f"/admin/growth/?day=2026-11-22&by={metric}"
     yield f"/api/v1/search?{urlencode({'q': WORDS['A']})}"
     yield f"/admin/find/?{urlencode({'q': WORDS['A']})}"
+    post = world.row("media.post", "A").pk
+    yield from (f"/api/v1/search/similar?post={post}", f"/admin/find/?like={post}")
 
 
 @pytest.mark.parametrize("name", ["administrator"])

@@ -26,12 +26,25 @@ FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
+    "AskSerializer.tenant_id": "ask",
+    "PostFilterSerializer.channel_id": "posts, files and channels",
+    "PostFilterSerializer.tenant_id": "posts, files and channels",
+    "PostPageSerializer.channel_id": "posts, files and channels",
+    "PostPageSerializer.tenant_id": "posts, files and channels",
+    "ChannelFilterSerializer.tenant_id": "posts, files and channels",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
-    "FileSerializer", "PostSerializer", "MomentSerializer", "VersionsSerializer",
+    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
+    "AlbumSerializer",
+    "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
+    "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
+    "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
+    "PostDocumentSerializer", "DecisionSerializer",
+    "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
     "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""

@@ -117,7 +117,13 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
     media = [make.media_object(owner=tenant, body=body, stored=True) for body in bodies]
     shared = SHARED_PICTURE + b"again" * days_later
     media.append(make.media_object(owner=tenant, body=shared, stored=True))
-    post = make.post(of=channel, media=[media[0], media[3]])
+    document = make.document(
+        media=make.media_object(
+            owner=tenant, body=f"{word} {days_later}".encode(), mime="text/plain", stored=True
+        ),
+        text=f"{word} in a document",
+    )
+    post = make.post(of=channel, media=[media[0], media[3], document.media_object])
     make.history(post, text=f"{word} before", at=make.NOW + timedelta(days=days_later))
     album = make.album(of=channel, pictures=media[1:3])
     enrichment = make.enrichment(
@@ -137,6 +143,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "media.importproblem": run.problems.first(),
         "albums.mediagroup": album,
         "vision.postenrichment": enrichment,
+        "vision.documenttext": document,
         "vision.picturehash": make.near_duplicate(owner=tenant),
         "vision.picturedistinction": make.distinction(owner=tenant),
         "vision.paidanalysis": _paid(tenant, media[1], post),

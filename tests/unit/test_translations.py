@@ -142,13 +142,13 @@ def _catalogs_of_others() -> list[Path]:
 
 NOUNS = {
     "album", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
-    "thumbnail",
+    "texts of documents", "thumbnail",
 }  # fmt: skip
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
     "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
-    "API tokens", "My settings", "My tokens", "Search posts", "channels", "duration, s", "new posts", "problems",
+    "API tokens", "Ask the archive", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 
 

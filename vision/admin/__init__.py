@@ -1,5 +1,5 @@
 """The console's pages about analyses, their cost and duplicates."""
 
-from vision.admin import duplicates, enrichments, usage
+from vision.admin import documents, duplicates, enrichments, usage
 
-__all__ = ["duplicates", "enrichments", "usage"]
+__all__ = ["documents", "duplicates", "enrichments", "usage"]

@@ -27,6 +27,7 @@ from media.admin import PostAdmin
 from media.admin.pictures import post_thumbnail, thumbnail_address, with_media
 from media.models import MediaObject, MediaState, Post, media_object_id
 from media.selectors import find_posts
+from vision.admin.documents import documents_table
 from vision.admin.reanalyze import PERMISSION, analyze_again
 from vision.models import (
     EnrichmentKind,
@@ -90,6 +91,8 @@ class EnrichmentFields:
     def decisions(self, enrichment: PostEnrichment) -> SafeString | str:
         given = enrichment.metadata.get("decisions") or []
         tenant_id = enrichment.post.tenant_id
+        if enrichment.kind == EnrichmentKind.DOCUMENT_TEXT:
+            return documents_table(tenant_id, given)
         rows = [_row(tenant_id, one) for one in given if isinstance(one, dict)]
         return rendered("decisions.html", rows=rows) if rows else EMPTY
 

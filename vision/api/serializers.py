@@ -1,34 +1,16 @@
 """Serializers of the requests and responses of the vision endpoints."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from media.api.fields import MomentField
 from vision.api.queries import PROVIDERS
 from vision.models import PostEnrichment
 from vision.providers.port import Analysis, ClassificationType
-
-_BLANK_FOR_PLUS: Final = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)")
-
-
-class MomentField(serializers.DateTimeField):
-    """
-    A time in a query string; without a time zone, in the server's.
-
-    An unescaped plus of `+03:00` arrives as a blank: both are accepted.
-    """
-
-    def to_internal_value(self, value: Any) -> Any:
-        text = _BLANK_FOR_PLUS.sub(r"\1+\2", value) if isinstance(value, str) else value
-        try:
-            return super().to_internal_value(text).astimezone(UTC)
-        except OverflowError:
-            self.fail("overflow")
 
 
 class FilterSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
-"""Models of vision: enrichments of posts, paid analyses, budgets, duplicates, providers' health."""
+"""Models of vision: enrichments of posts, texts of documents, paid analyses, budgets, duplicates, providers' health."""
 
 from vision.models.budget import CallCost, TokenBudget
+from vision.models.document import DocumentPage, DocumentText, ReadingOutcome, ReadingState
 from vision.models.duplicates import PictureDistinction, PictureHash
 from vision.models.enrichment import (
     ANALYZED,
@@ -20,6 +21,8 @@ __all__ = [
     "AnalysisState",
     "CallCost",
     "ConcurrencyPlace",
+    "DocumentPage",
+    "DocumentText",
     "EnrichmentKind",
     "EnrichmentStatus",
     "PaidAnalysis",
@@ -27,6 +30,8 @@ __all__ = [
     "PictureHash",
     "PostEnrichment",
     "ProviderHealth",
+    "ReadingOutcome",
+    "ReadingState",
     "TokenBudget",
     "VisionProviderName",
 ]

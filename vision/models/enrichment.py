@@ -20,6 +20,7 @@ class EnrichmentKind(models.TextChoices):
     TAGS = "tags", _("tags")
     CLASSIFY = "classify", _("classification")
     GENERAL = "general", _("general")
+    DOCUMENT_TEXT = "document_text", _("texts of documents")
 
 
 class EnrichmentStatus(models.TextChoices):

@@ -42,14 +42,14 @@ class GrowthQuerySerializer(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=MOST_POSTS, default=10)
 
 
-class FileSerializer(serializers.Serializer[Any]):
+class HistoricFileSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     media_id = serializers.UUIDField(allow_null=True)
     mime = serializers.CharField(allow_null=True)
     size_bytes = serializers.IntegerField(allow_null=True)
 
 
-class PostSerializer(serializers.Serializer[Any]):
+class HistoricPostSerializer(serializers.Serializer[Any]):
     post_id = serializers.UUIDField()
     tenant_id = serializers.UUIDField()
     channel_id = serializers.UUIDField()
@@ -74,7 +74,7 @@ class VersionSerializer(serializers.Serializer[Any]):
         help_text="[start, length, type, value] in characters (code points); null: not known",
     )
     media_kind = serializers.CharField(allow_null=True, help_text="empty: it has no file")
-    media = FileSerializer(many=True, allow_null=True, help_text="null: not known")
+    media = HistoricFileSerializer(many=True, allow_null=True, help_text="null: not known")
     sources = serializers.ListField(child=serializers.CharField(), allow_null=True)
 
 
@@ -92,7 +92,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     reactions = serializers.IntegerField(allow_null=True)
 
 
-class MomentSerializer(PostSerializer, VersionSerializer):
+class MomentSerializer(HistoricPostSerializer, VersionSerializer):
     """A post as its channel showed it; of a deleted one, the version that was shown last."""
 
     time = serializers.DateTimeField()
@@ -104,16 +104,16 @@ class MomentSerializer(PostSerializer, VersionSerializer):
     counts = CountsSerializer(allow_null=True, help_text="the last that were read by then")
 
 
-class VersionsSerializer(PostSerializer):
+class VersionsSerializer(HistoricPostSerializer):
     versions = VersionSerializer(many=True)
     deletions = DeletionSerializer(many=True)
 
 
-class PostCountsSerializer(PostSerializer):
+class PostCountsSerializer(HistoricPostSerializer):
     counts = CountsSerializer(many=True)
 
 
-class GrownSerializer(PostSerializer):
+class GrownSerializer(HistoricPostSerializer):
     growth = serializers.IntegerField()
     value = serializers.IntegerField(help_text="at the last reading of the day")
     since = serializers.DateTimeField(allow_null=True, help_text="null: posted on that day")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -13,64 +14,63 @@ class Observation(NamedTuple):
     """
     A source had a post, with these counts; None is what it does not say.
 
-    Version and gaps (`PostSource`) are those in `Post.said_as`, unless they are given.
-    `fingerprint` is that which the post must still have for that, if any.
+    Post, version and gaps (`PostSource`) are given for a post that was just written. Otherwise they
+    are those in `Post.said_as`, as long as the post still has this fingerprint.
     """
 
     message_id: int
-    fingerprint: str | None = None
-    version: str | None = None
-    gaps: int | None = None
+    post_id: UUID | None
+    fingerprint: str | None
+    version: str | None
+    gaps: int | None
     views: int | None = None
     forwards: int | None = None
     replies: int | None = None
     reactions: int | None = None
 
 
-_COLUMNS = {
-    "message_id": "bigint",
-    "fingerprint": "text",
-    "version": "text",
-    "gaps": "smallint",
-    "views": "bigint",
-    "forwards": "bigint",
-    "replies": "bigint",
-    "reactions": "bigint",
-}
-_RECORD = f"""
-WITH given AS (
-    SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())})
-        AS given ({", ".join(_COLUMNS)})
-), said AS (
-    SELECT posts.id, posts.said_as, given.* FROM given JOIN posts ON posts.channel_id = %s
-        AND posts.telegram_message_id = given.message_id
-        AND (given.fingerprint IS NULL OR given.fingerprint = posts.source_fingerprint)
-), noted AS (
-    INSERT INTO post_sources AS known (post_id, source_id, version, gaps,
-        first_seen_at, last_seen_at, views, forwards, replies, reactions)
-    SELECT id, %s, coalesce(version, substr(said_as, 2)),
-        coalesce(gaps, nullif(left(said_as, 1), '')::smallint, 0), %s, %s,
-        views, forwards, replies, reactions
-    FROM said
-    ON CONFLICT (post_id, source_id, version) DO UPDATE SET
-        gaps = known.gaps & excluded.gaps,
-        first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
-        last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
-        views = greatest(known.views, excluded.views),
-        forwards = greatest(known.forwards, excluded.forwards),
-        replies = greatest(known.replies, excluded.replies),
-        reactions = greatest(known.reactions, excluded.reactions)
-    -- Not written anew where nothing changes: an export may be imported again and again.
-    WHERE known.gaps & excluded.gaps <> known.gaps
-        OR excluded.first_seen_at < known.first_seen_at
-        OR excluded.last_seen_at > known.last_seen_at
-        OR (greatest(known.views, excluded.views), greatest(known.forwards, excluded.forwards),
-            greatest(known.replies, excluded.replies),
-            greatest(known.reactions, excluded.reactions))
-        IS DISTINCT FROM (known.views, known.forwards, known.replies, known.reactions)
-)
-SELECT count(*) FROM said
+_KINDS = "bigint", "uuid", "text", "text", "smallint", "bigint", "bigint", "bigint", "bigint"
+_GIVEN = f"""
+SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _KINDS)})
+    AS given ({", ".join(Observation._fields)})
 """  # noqa: S608 - names of ours
+_NOTE = """
+INSERT INTO post_sources AS known (post_id, source_id, version, gaps,
+    first_seen_at, last_seen_at, views, forwards, replies, reactions)
+SELECT post_id, %s, version, gaps, %s, %s, views, forwards, replies, reactions FROM said
+ON CONFLICT (post_id, source_id, version) DO UPDATE SET
+    gaps = known.gaps & excluded.gaps,
+    first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+    last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
+    views = greatest(known.views, excluded.views),
+    forwards = greatest(known.forwards, excluded.forwards),
+    replies = greatest(known.replies, excluded.replies),
+    reactions = greatest(known.reactions, excluded.reactions)
+-- Not written anew where nothing changes: an export may be imported again and again.
+WHERE known.gaps & excluded.gaps <> known.gaps
+    OR excluded.first_seen_at < known.first_seen_at
+    OR excluded.last_seen_at > known.last_seen_at
+    OR (greatest(known.views, excluded.views), greatest(known.forwards, excluded.forwards),
+        greatest(known.replies, excluded.replies),
+        greatest(known.reactions, excluded.reactions))
+    IS DISTINCT FROM (known.views, known.forwards, known.replies, known.reactions)
+"""
+_WRITTEN = f"WITH said AS ({_GIVEN}) {_NOTE}"
+# OFFSET 0: else the planner reads all posts of the channel to join two thousand of them.
+_UNCHANGED = f"""
+WITH said AS (
+    SELECT posts.id AS post_id, substr(said_as, 2) AS version,
+        coalesce(nullif(left(said_as, 1), '')::smallint, 0) AS gaps,
+        given.views, given.forwards, given.replies, given.reactions
+    FROM ({_GIVEN}) AS given CROSS JOIN LATERAL (
+        SELECT id, said_as FROM posts WHERE posts.channel_id = %s
+            AND posts.telegram_message_id = given.message_id
+            AND posts.source_fingerprint = given.fingerprint
+        OFFSET 0
+    ) AS posts
+), noted AS ({_NOTE})
+SELECT count(*) FROM said
+"""  # noqa: S608 - statements of ours
 _SEEN = """
 INSERT INTO post_sources (post_id, source_id, version, gaps, first_seen_at, last_seen_at)
 SELECT id, %s, %s, 0, %s, %s FROM posts
@@ -81,26 +81,35 @@ ON CONFLICT DO NOTHING
 """
 
 
-def record(
+def record_written(source: ChannelSource, said: Sequence[Observation], *, at: datetime) -> None:
+    """
+    Keep that the source said this of posts that are just written; each post once.
+
+    Repeatable, as all here: what is known is only widened. The channel is locked.
+    """
+    if said:
+        parameters: list[Any] = [*_columns(said), source.pk, at, at]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITTEN, parameters)
+
+
+def record_unchanged(
     channel: Channel, source: ChannelSource, said: Sequence[Observation], *, at: datetime
 ) -> int:
-    """
-    Keep that the source said this of posts of the channel, which is locked; return of how many.
-
-    Each post once. Repeatable: what is known is only widened.
-    """
+    """Keep that the source had these posts as they are; return how many still are so."""
     if not said:
         return 0
-    # What all leave out is sent as no column at all: `unnest` fills it up.
-    columns = [
-        None if all(value is None for value in column) else list(column)
-        for column in zip(*said, strict=True)
-    ]
-    parameters: list[Any] = [*columns, channel.pk, source.pk, at, at]
+    parameters: list[Any] = [*_columns(said), channel.pk, source.pk, at, at]
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, parameters)
+        cursor.execute(_UNCHANGED, parameters)
         [(count,)] = cursor.fetchall()
     return int(count)
+
+
+def _columns(said: Sequence[Observation]) -> list[list[Any] | None]:
+    """The columns of the rows; what all leave out is no column at all: `unnest` fills it up."""
+    columns = (list(column) for column in zip(*said, strict=True))
+    return [None if column.count(None) == len(column) else column for column in columns]
 
 
 def record_seen(

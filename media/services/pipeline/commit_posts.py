@@ -13,6 +13,7 @@ from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.history.record.diverge import Meeting, settle_versions
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
+from media.posts.content import read_said_as
 from media.posts.parsed_message import ParsedMessage, Shown
 from media.posts.post_albums import Runs, assign_albums
 from media.posts.post_row import PostRow
@@ -126,7 +127,8 @@ def write_posts(
         trace_prefix=(trace.current() or trace.new())[:64],
     )
     merged = _changes(channel, plan.messages)
-    plan.said = settle_versions([change.meeting for change in merged if change.meeting])
+    met = settle_versions([change.meeting for change in merged if change.meeting])
+    plan.said = {one.row.telegram_message_id: _said(one.row, met) for one in merged}
     for change in _with_neighbors(channel, merged):
         count = changes.add(change)
         if not change.of_neighbor:
@@ -134,6 +136,14 @@ def write_posts(
     _write_rows(changes, now=now)
     _replace_media(changes)
     return changes.events
+
+
+def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> tuple[UUID, str, int]:
+    """The post, and as which version and with which gaps its source has it."""
+    if row.telegram_message_id in met:
+        return row.id, *met[row.telegram_message_id]
+    gaps, version = read_said_as(row.said_as)
+    return row.id, version, gaps
 
 
 def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change]:

@@ -1,6 +1,7 @@
 """Keep what the source said of the posts of a batch, in the transaction that writes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from uuid import UUID
 
 from media.history.counts import readings
 from media.history.counts.readings import Reading
@@ -13,8 +14,6 @@ from media.services.pipeline.confirm import PostsChanged
 from media.services.pipeline.plan import BatchPlan, posts_of
 from media.sources.port import Message
 
-_AS_STORED: tuple[str | None, int | None] = (None, None)
-
 
 def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretch) -> None:
     """
@@ -25,15 +24,23 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
     source = save_source(channel, origin)
     # What Telegram says of counts now is a reading of its own, of which many may follow.
     counts = _no_counts if origin.kind == SourceKind.LIVE else _counts
-    said = [_observed(parsed.message, plan, counts) for parsed in plan.messages]
-    said += [_observed(message, plan, counts, message.fingerprint) for message in plan.unchanged]
-    if observations.record(channel, source, said, at=origin.moment) < len(said):
+    written = [
+        Observation(one.message.message_id, *_said_as(plan, one.message), *counts(one.message))
+        for one in plan.messages
+    ]
+    unchanged = [
+        Observation(one.message_id, None, one.fingerprint, None, None, *counts(one))
+        for one in plan.unchanged
+    ]
+    observations.record_written(source, written, at=origin.moment)
+    found = observations.record_unchanged(channel, source, unchanged, at=origin.moment)
+    if found < len(unchanged):
         raise PostsChanged
     if origin.kind == SourceKind.LIVE:
         _read_counts(
             channel, [*(parsed.message for parsed in plan.messages), *plan.unchanged], origin
         )
-    ids = {one.message_id for one in said}
+    ids = {one.message_id for one in (*written, *unchanged)}
     observations.record_seen(
         channel, source, [i for i in stretch.ids if i not in ids], at=origin.moment
     )
@@ -56,14 +63,10 @@ def _no_counts(_message: Message) -> Counts:
     return None, None, None, None
 
 
-def _observed(
-    message: Message,
-    plan: BatchPlan,
-    counts: Callable[[Message], Counts],
-    fingerprint: str | None = None,
-) -> Observation:
-    version, gaps = plan.said.get(message.message_id, _AS_STORED)
-    return Observation(message.message_id, fingerprint, version, gaps, *counts(message))
+def _said_as(plan: BatchPlan, message: Message) -> tuple[UUID, None, str, int]:
+    """The post of a message, no fingerprint, and the version and gaps of what was said of it."""
+    post, version, gaps = plan.said[message.message_id]
+    return post, None, version, gaps
 
 
 def _read_counts(channel: Channel, messages: Sequence[Message], origin: Origin) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -61,8 +62,8 @@ class BatchPlan:
     messages: list[ParsedMessage] = field(default_factory=list)
     unchanged: list[Message] = field(default_factory=list)
     confirmed: dict[int, str] = field(default_factory=dict)
-    said: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """Of posts that were stored: as which version, with which gaps, the source has them."""
+    said: dict[int, tuple[UUID, str, int]] = field(default_factory=dict)
+    """Of posts that are written: post, key of the version and gaps of what the source says."""
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
 
     @property

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from search.index.port import Scope, VectorHit
 from search.index.postgresql import vector_table
 from search.index.postgresql.conditions import matching
+from search.models import SearchDocument
 from search.query_terms import Query
 
 _SEARCHED = 200
@@ -22,7 +24,19 @@ def by_meaning(
     vector_table.require()
     if not scope.tenants:
         return []
-    allowed, parameters = matching(scope, query).values("pk").query.sql_with_params()
+    return nearest(vector, model, scope.tenants, matching(scope, query), limit=limit)
+
+
+def nearest(
+    vector: Sequence[float],
+    model: str,
+    tenants: Sequence[UUID],
+    among: QuerySet[SearchDocument],
+    *,
+    limit: int,
+) -> list[VectorHit]:
+    """Return the nearest of the posts of these documents."""
+    allowed, parameters = among.values("pk").query.sql_with_params()
     size, text = len(vector), vector_table.as_text(vector)
     with transaction.atomic(), connection.cursor() as cursor:
         # Of the nearest of all posts none may be allowed: the index goes on until enough are.
@@ -33,7 +47,7 @@ def by_meaning(
             f" FROM search_vectors WHERE model = {vector_table.literal(model)}"
             f" AND tenant_id = ANY(%s) AND post_id IN ({allowed})"
             " ORDER BY distance LIMIT %s",
-            [text, list(scope.tenants), *parameters, limit],
+            [text, list(tenants), *parameters, limit],
         )
         rows = cursor.fetchall()
     return [VectorHit(post_id, distance) for post_id, distance in sorted(rows, key=_order)]
@@ -41,6 +55,7 @@ def by_meaning(
 
 def vectors_of(post_ids: Sequence[UUID], model: str) -> list[list[float]]:
     """The vectors of those of the posts that have one, in the order of the posts."""
+    vector_table.require()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT vector::text FROM unnest(%s::uuid[]) WITH ORDINALITY AS asked (post_id, n)"

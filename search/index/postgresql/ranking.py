@@ -15,7 +15,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 from search.index.port import Scope, WordHit, WordHits
 from search.index.postgresql.conditions import matching
 from search.index.postgresql.lexemes import any_of, quoted
-from search.index.postgresql.vocabulary import Term, terms_of
+from search.index.postgresql.vocabulary import Term, replaced_of, terms_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
@@ -38,7 +38,7 @@ def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
         cursor.execute(sql, parameters)
         rows = cursor.fetchall()
     lexemes = tuple(lexeme for term in terms for lexeme in term.lexemes)
-    return WordHits([_hit(row, terms, whole) for row in rows], _replaced(terms), lexemes)
+    return WordHits([_hit(row, terms, whole) for row in rows], replaced_of(terms), lexemes)
 
 
 def newest(query: Query, scope: Scope, *, limit: int) -> WordHits:
@@ -57,11 +57,6 @@ def _hit(row: tuple[Any, ...], terms: Sequence[Term], whole: float) -> WordHit:
         words=tuple(dict.fromkeys([term.word for term in matched])),
         tags=tuple(tags),
     )
-
-
-def _replaced(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
-    others = {term.word: tuple(x for x in term.lexemes if x != term.lexeme) for term in terms}
-    return {word: found for word, found in others.items() if found}
 
 
 def _ranked(

@@ -59,6 +59,12 @@ def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
     return terms
 
 
+def replaced_of(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
+    """Words for which others are looked for, too, by the word as typed."""
+    others = {term.word: tuple(x for x in term.lexemes if x != term.lexeme) for term in terms}
+    return {word: found for word, found in others.items() if found}
+
+
 def _inverse_frequency(posts: int, of: int) -> float:
     """The weight of BM25, never negative."""
     return math.log(1 + (max(of, posts) - posts + 0.5) / (posts + 0.5))

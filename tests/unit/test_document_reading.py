@@ -1,0 +1,369 @@
+"""What is read in documents, and that none of them harms whoever reads it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import made_documents as made
+from vision.documents import process
+from vision.documents.findings import Cut, Refusal, Refused
+from vision.documents.limits import PART_CHARS, Limits
+from vision.documents.process import Part, Reading
+from vision.documents.reading import __main__ as child
+from vision.documents.reading import encodings, pdf, plain
+from vision.documents.reading.output import Enough, Output, cleaned, parts_of
+from vision.documents.result import result_of
+
+LINES = "Уважаемые жильцы, в субботу отключат воду.\nПросим запастись ею заранее.\n"
+
+
+def read(tmp_path: Path, body: bytes, **limits) -> Reading:
+    """What the process would report, without the price of starting one."""
+    file, lines = tmp_path / "document", tmp_path / "lines.json"
+    file.write_bytes(body)
+    with lines.open("w") as out:
+        output = Output(Limits(**limits), to=out)
+        try:
+            child._read(file, tmp_path, output)
+            output.end()
+        except Refused as refusal:
+            output.refused(refusal.reason, str(refusal))
+        except Enough:
+            output.end()
+    return process._parsed(lines, tmp_path)
+
+
+def apart(tmp_path: Path, body: bytes, **limits) -> Reading:
+    """The same in a process of its own, as in earnest."""
+    file = tmp_path / "document"
+    file.write_bytes(body)
+    return process.read(file, tmp_path, Limits(**limits))
+
+
+def text(reading: Reading) -> str:
+    return "\n".join(part.text for part in reading.parts)
+
+
+class TestFormats:
+    def test_pdf_by_its_text_layer_with_the_number_of_each_page(self, tmp_path):
+        found = read(tmp_path, made.pdf("The first page of two", "The second page of two"))
+
+        assert [(p.page, p.text) for p in found.parts] == [
+            (1, "The first page of two"),
+            (2, "The second page of two"),
+        ]
+        assert (found.format, found.pages, found.is_whole) == ("pdf", 2, True)
+
+    def test_a_scan_becomes_a_picture_of_its_page(self, tmp_path):
+        found = read(tmp_path, made.scan("scan"))
+
+        [(page, picture)] = found.scans
+        assert (page, found.parts) == (1, [])
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    def test_a_huge_page_becomes_no_huge_picture(self, tmp_path):
+        body = made.pdf_of(
+            [b"<</Length 21>>stream\n0 0 9999 9999 re f  \nendstream"], box="0 0 200000 200000"
+        )
+
+        [(_, picture)] = read(tmp_path, body).scans
+        assert picture.stat().st_size < 200_000
+
+    def test_an_empty_page_is_no_scan(self, tmp_path):
+        found = read(tmp_path, made.pdf(""))
+
+        assert (found.scans, found.parts) == ([], [])
+        assert result_of(found).reason == "document_without_text"
+
+    def test_word_with_tables_and_headers(self, tmp_path):
+        body = made.word("Абзац о мостах", table=["ячейка", "другая"], header="Шапка")
+
+        found = read(tmp_path, body)
+        assert found.format == "docx"
+        assert {"Абзац о мостах", "ячейка", "другая", "Шапка"} <= set(text(found).split("\n"))
+
+    def test_slides_with_their_numbers_and_notes(self, tmp_path):
+        found = read(tmp_path, made.slides("Первый слайд", "Второй слайд", notes="заметка"))
+
+        assert [(p.page, p.text) for p in found.parts] == [
+            (1, "Первый слайд\nзаметка"),
+            (2, "Второй слайд\nзаметка"),
+        ]
+
+    def test_tables_by_sheet(self, tmp_path):
+        found = read(tmp_path, made.tables({"Цены": [["Яблоки", 12.5], ["Груши", 7]], "Пусто": []}))
+
+        assert (found.format, found.parts[0].label) == ("xlsx", "Цены")
+        assert found.parts[0].text == "Цены\nЯблоки | 12.5\nГруши | 7"
+
+    def test_html_as_its_reader_sees_it(self, tmp_path):
+        body = (
+            "<!DOCTYPE html><html><head><title>Двор</title><style>p{color:red}</style></head>"
+            "<body><script>var hidden = 1</script><h1>Заголовок</h1><p>один<br>два</p>после</body>"
+        )
+
+        found = read(tmp_path, body.encode())
+        assert found.format == "html"
+        assert text(found).split("\n") == ["Двор", "Заголовок", "один", "два", "после"]
+
+    def test_html_in_the_encoding_that_it_names(self, tmp_path):
+        body = '<html><head><meta charset="windows-1251"></head><body>Я</body></html>'
+
+        assert text(read(tmp_path, body.encode("cp1251"))) == "Я"
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_tables_of_separated_values(self, tmp_path, delimiter):
+        rows = [["имя", "город"], ["Анна", '"Тверь"'], ["Олег", "Омск"]]
+        body = "\r\n".join(delimiter.join(row) for row in rows)
+
+        found = read(tmp_path, body.encode())
+        assert (found.format, text(found).split("\n")[1]) == ("csv", "Анна | Тверь")
+
+    def test_prose_with_commas_is_no_table(self):
+        assert plain.delimiter_of(LINES) == ""
+
+    def test_the_name_and_the_type_say_nothing_the_bytes_do(self, tmp_path):
+        assert read(tmp_path, b"\n" + made.pdf("A text in a file called .txt")).format == "pdf"
+
+    @pytest.mark.parametrize(
+        "body", [b"Rar!\x1a\x07", b"{\\rtf1 text}", os.urandom(5000), b"MZ\x90\0"]
+    )
+    def test_what_is_no_document_is_skipped(self, tmp_path, body):
+        found = read(tmp_path, body)
+
+        assert found.refusal is Refusal.FORMAT_NOT_READ
+        assert result_of(found).outcome == "skipped"
+
+
+class TestEncodings:
+    @pytest.mark.parametrize(
+        "encoding",
+        ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1251", "koi8-r", "cp866"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("words", [LINES, LINES * 40, "Снег и лёд"])
+    def test_a_russian_text_is_read_in_whatever_encoding(self, encoding, words):
+        written = words.replace("ё", "е") if encoding in {"cp866", "koi8-r"} else words
+
+        assert encodings.decode(written.encode(encoding)) == written
+
+    def test_a_character_cut_in_half_costs_only_itself(self):
+        assert encodings.decode("снег".encode()[:-1]) == "сне"
+
+    def test_english_is_english(self):
+        assert encodings.decode("Café – naïve".encode("cp1252")).startswith("Caf")
+        assert encodings.decode(b"plain words") == "plain words"
+
+    def test_zeros_are_no_text(self):
+        assert encodings.decode(bytes(10_000)) is None
+
+    @pytest.mark.real_data
+    def test_real_posts_in_four_encodings(self, shared_data):
+        import gzip  # noqa: PLC0415
+
+        with gzip.open(shared_data / "search" / "corpus.jsonl.gz", "rt") as file:
+            rows = [json.loads(line) for line, _ in zip(file, range(300), strict=False)]
+        texts = [
+            t for t in (row.get("text", "")[:300] for row in rows) if sum(map(_cyrillic, t)) > 99
+        ]
+        right = total = 0
+        for name in ("cp1251", "koi8-r", "utf-16-le", "utf-8"):
+            for one in texts:
+                written = one.encode(name, "ignore").decode(name)
+                total += 1
+                right += encodings.decode(written.encode(name)) == written
+        assert total > 200
+        assert right / total > 0.99
+
+
+def _cyrillic(char: str) -> bool:
+    return "а" <= char.lower() <= "я"
+
+
+class TestText:
+    def test_words_broken_at_the_end_of_a_line_are_whole(self):
+        assert pdf.joined_words("програм-\nмирование") == "программирование"
+        assert pdf.joined_words("прог\x02\nрамма, soft\u00adware") == "программа, software"
+        assert pdf.joined_words("Санкт-\nПетербург, 5-\n6") == "Санкт-\nПетербург, 5-\n6"
+
+    def test_a_layer_of_signs_that_are_no_letters_is_none(self):
+        assert not pdf.has_text("\ue001\ue002 abcdefghijklmnopqrs" + "\ue003" * 20)
+        assert not pdf.has_text("12 / 40")
+        assert pdf.has_text("A line of a usual page")
+
+    def test_what_postgresql_and_json_cannot_hold_is_gone(self):
+        assert cleaned("a\0b\ud800c\r\n\n\n  d\t e ") == "a b c\nd e"
+        assert cleaned("и\u0306") == "й"
+
+    def test_parts_are_cut_at_words_and_lose_nothing(self):
+        words = " ".join(f"слово{n}" for n in range(5000))
+
+        parts = parts_of(words)
+        assert max(map(len, parts)) <= PART_CHARS
+        assert " ".join(parts) == words
+        assert parts_of("я" * (PART_CHARS + 1)) == ["я" * PART_CHARS, "я"]
+        assert parts_of("") == []
+
+
+class TestLimits:
+    def test_only_the_first_characters_are_read(self, tmp_path):
+        found = read(tmp_path, b"word " * 1000, chars=100)
+
+        assert len(text(found)) == 100
+        assert found.cuts == [Cut.CHARS]
+        assert result_of(found).outcome == "partial"
+
+    def test_exactly_as_many_as_allowed_are_whole(self, tmp_path):
+        assert read(tmp_path, b"x" * 100, chars=100).cuts == []
+
+    def test_only_the_first_pages_of_ten_thousand_are_read(self, tmp_path):
+        body = made.pdf(*[f"page number {n} of a long book" for n in range(10_000)])
+        started = time.process_time()
+
+        found = read(tmp_path, body, pages=20)
+        assert (found.pages, len(found.parts), found.cuts) == (10_000, 20, [Cut.PAGES])
+        assert time.process_time() - started < 2
+
+    def test_only_the_first_scans_are_drawn(self, tmp_path):
+        found = read(tmp_path, made.scan("a", "b"), ocr_pages=1)
+
+        assert ([page for page, _ in found.scans], found.cuts) == ([1], [Cut.SCANS])
+
+    def test_a_file_that_is_too_large_is_not_opened(self, tmp_path):
+        file = tmp_path / "sparse"
+        with file.open("wb") as sparse:
+            sparse.truncate(2**30)
+
+        found = process.read(file, tmp_path, Limits())
+        assert found.refusal is Refusal.TOO_LARGE
+
+    def test_an_archive_that_unpacks_to_more_than_is_allowed_is_not_unpacked(self, tmp_path):
+        body = made.with_parts(made.word("x"), {"word/media/picture.png": bytes(50 * 2**20)})
+
+        assert read(tmp_path, body, unpacked_bytes=2**20).refusal is Refusal.UNPACKS_TOO_LARGE
+
+
+class TestBroken:
+    def test_a_password_is_needed(self, tmp_path):
+        assert read(tmp_path, made.ENCRYPTED_PDF).refusal is Refusal.ENCRYPTED
+
+    def test_an_encrypted_file_of_an_office(self, tmp_path):
+        head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        body = head + bytes(512) + "EncryptedPackage".encode("utf-16-le")
+
+        assert read(tmp_path, body).refusal is Refusal.ENCRYPTED
+        assert read(tmp_path, head + bytes(512)).refusal is Refusal.FORMAT_NOT_READ
+
+    @pytest.mark.parametrize(
+        "body",
+        [made.pdf("cut off in the middle")[:300], made.word("x")[:2000], made.tables({"a": [["b"]]})[:999]],
+    )  # fmt: skip
+    def test_a_truncated_file_is_broken(self, tmp_path, body):
+        assert read(tmp_path, body).refusal is Refusal.BROKEN
+
+    def test_an_empty_file(self, tmp_path):
+        assert read(tmp_path, b"").refusal is Refusal.EMPTY
+
+
+class TestHarm:
+    """In processes of their own: what these do, they do to nobody else."""
+
+    def test_a_page_that_unpacks_to_gigabytes(self, tmp_path):
+        found = apart(tmp_path, made.pdf_bomb(300), memory_bytes=350 * 2**20)
+
+        assert found.refusal in {Refusal.CRASHED, Refusal.TOO_MUCH_MEMORY, None}
+        assert not found.parts
+
+    @pytest.mark.parametrize("kind", ["laughs", "file"])
+    def test_entities_neither_multiply_nor_read_files_of_this_machine(self, tmp_path, kind):
+        found = apart(tmp_path, made.word_of_entities(kind))
+
+        assert "root:" not in text(found)
+        assert len(text(found)) < 1000
+
+    def test_what_takes_too_long_is_killed_and_what_was_read_is_kept(self, tmp_path, monkeypatch):
+        _reader(
+            monkeypatch,
+            "import sys, time",
+            """sys.stdout.write('{"text": "kept", "page": 1, "label": ""}\\n{"text": "half')""",
+            "sys.stdout.flush()",
+            "time.sleep(60)",
+        )
+        started = time.monotonic()
+
+        found = apart(tmp_path, b"x", seconds=1.0)
+        assert time.monotonic() - started < 10
+        assert (found.refusal, text(found)) == (Refusal.TOO_SLOW, "kept")
+        assert result_of(found).outcome == "partial"
+
+    def test_nothing_of_the_environment_but_paths_reaches_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("DATABASE_URL", "postgres://secret")
+        _reader(monkeypatch, "import os, json; print(json.dumps({'text': ' '.join(os.environ), 'page': 1, 'label': ''}))")  # fmt: skip
+
+        assert "DATABASE_URL" not in text(apart(tmp_path, b"x"))
+
+    def test_a_bug_is_told_in_the_log_and_with_the_document(self, tmp_path, monkeypatch, caplog):
+        _reader(monkeypatch, "raise ZeroDivisionError('no way')")
+
+        found = apart(tmp_path, b"x")
+        assert (found.refusal, found.detail) == (Refusal.BROKEN, "ZeroDivisionError: no way")
+        assert "no way" in caplog.text
+
+    def test_it_ends_with_its_parent(self, tmp_path):
+        limits = Limits(seconds=30).as_text()
+        command = [
+            sys.executable,
+            "-s",
+            "-m",
+            "vision.documents.reading",
+            "x",
+            str(tmp_path),
+            limits,
+        ]
+
+        done = subprocess.run(
+            [*command, "1"], check=False, cwd=process._HOME, capture_output=True, timeout=30
+        )
+        assert (done.returncode, done.stdout) == (1, b"")  # 1 is not the process that started it
+
+
+def _reader(monkeypatch, *lines: str) -> None:
+    """Let the process run this instead of the reader."""
+    before = subprocess.Popen
+
+    def other(command, **more):
+        return before([command[0], "-c", "\n".join(lines)], **more)
+
+    monkeypatch.setattr(process.subprocess, "Popen", other)
+
+
+class TestOutcome:
+    def test_a_refusal_after_a_part_keeps_the_part(self):
+        found = result_of(Reading(parts=[Part("a")], refusal=Refusal.CRASHED, detail="signal 6"))
+
+        assert (found.outcome, found.reason, found.chars) == ("partial", "reader_crashed", 1)
+
+    def test_every_code_is_explained(self):
+        from vision import reasons  # noqa: PLC0415
+
+        codes = {*Refusal, *Cut, "document_read", "document_recognized", "document_without_text"}
+        assert not {str(code) for code in codes} - set(reasons._REASONS)
+
+    def test_the_hash_is_of_the_text_and_its_pages(self):
+        one = result_of(Reading(parts=[Part("a", 1)], is_whole=True))
+        two = result_of(Reading(parts=[Part("a", 2)], is_whole=True))
+
+        assert one.text_hash != two.text_hash
+        assert result_of(Reading(is_whole=True)).text_hash == ""
+
+
+def test_output_is_flushed_line_by_line():
+    stream = io.StringIO()
+    Output(Limits(), to=stream).text("a", page=3, label="Лист")
+
+    assert json.loads(stream.getvalue()) == {"text": "a", "page": 3, "label": "Лист"}

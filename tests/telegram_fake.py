@@ -127,6 +127,9 @@ class FakeAccess:
             raise ReferenceUnknown("Telegram knows no such channel")
         return self._card()
 
+    def join(self, peer: Peer) -> None:
+        self._ask("join")
+
     def look(self, peer: Peer) -> ChannelCard:
         self._ask("look")
         return self._card()

@@ -132,9 +132,7 @@ class RealWorld:
 
     def join(self, access: TelegramAccess) -> None:
         """Have the reader join: a server says what happens to members only."""
-        reader: Any = access
-        request = functions.channels.JoinChannelRequest(self.reference.removeprefix("@"))
-        reader._thread.run(reader._client(request), timeout=30)
+        access.join(access.resolve(self.reference).peer)
 
     def break_connection(self, access: TelegramAccess) -> None:
         """Cut the reader's connection, as a network does."""

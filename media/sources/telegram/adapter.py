@@ -60,6 +60,9 @@ class TelethonAccess:
     def resolve(self, reference: str) -> ChannelCard:
         return self._run(self._resolve(parse_reference(reference)))
 
+    def join(self, peer: Peer) -> None:
+        self._run(self._ask(functions.channels.JoinChannelRequest(_input(peer))))
+
     def look(self, peer: Peer) -> ChannelCard:
         return self._run(self._look(_input(peer)))
 

@@ -112,6 +112,10 @@ class TelegramAccess(Protocol):
         """Find a channel by @name, link, invite link or marked id."""
         ...
 
+    def join(self, peer: Peer) -> None:
+        """Become a member: Telegram says what happens in a channel to its members only."""
+        ...
+
     def look(self, peer: Peer) -> ChannelCard:
         """Ask again for what Telegram says of the channel."""
         ...

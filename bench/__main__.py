@@ -24,6 +24,7 @@ BENCHES = (
     "relevance",
     "saved",
     "scrape",
+    "search_scale",
     "telegram",
     "vision",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
 from search.services.find import MOST_NAMED
@@ -24,6 +25,9 @@ class PageSerializer(serializers.Serializer[Any]):
         max_value=2 * WINDOW,
         default=0,
         help_text=f"hits that are skipped; there are at most {2 * WINDOW}",
+    )
+    facets = FacetNames(
+        required=False, default="", allow_blank=True, help_text=f"what to count, of {NAMES}"
     )
 
 
@@ -214,6 +218,12 @@ class FoundSerializer(HitsSerializer):
     understood = serializers.CharField(
         help_text="the query as it was understood, in English names; it finds the same"
     )
+    facets = serializers.SerializerMethodField(help_text="null where `facets` asks for none")
+
+    @extend_schema_field(FacetsSerializer(allow_null=True))
+    def get_facets(self, _: Any) -> Any:
+        counted = self.context["facets"]
+        return FacetsSerializer(counted).data if counted else None
 
 
 class SimilarSerializer(HitsSerializer):

@@ -13,6 +13,7 @@ from search.api.serializers import (
     SimilarQuerySerializer,
     SimilarSerializer,
 )
+from search.services.facets import facets_of
 from search.services.find import search
 from search.services.shown import shown
 from search.services.similar.posts import UnknownPost, similar
@@ -35,7 +36,9 @@ class SearchView(APIView):
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         found = search(request.user, asked["q"], limit=asked["limit"], offset=asked["offset"])
-        return Response(FoundSerializer(found, context={"shown": shown(found)}).data)
+        counted = facets_of(request.user, asked["q"], asked["facets"]) if asked["facets"] else None
+        context = {"shown": shown(found), "facets": counted}
+        return Response(FoundSerializer(found, context=context).data)
 
 
 @extend_schema(tags=["search"])

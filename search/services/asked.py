@@ -110,6 +110,7 @@ def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = (
         has=(*states, *parts),
         files=tuple(file.value for file in given.files),
         tags=_tags((*given.labels, *tags)),
+        classes=given.classes,
         languages=given.languages,
         posted_from=given.posted_from,
         posted_before=given.posted_before,

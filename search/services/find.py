@@ -36,6 +36,8 @@ DEPTH_OF_NEWEST = 10 * WINDOW
 """Where conditions are all there is, every post of a channel may be of an album of ten."""
 MOST_NAMED = 20
 """Posts of one number, which every channel may have."""
+FIRST_LOOK = 5 * FEEDBACK
+"""Nearest posts of which, with those found by words, the best are chosen that pull the query."""
 
 
 def search(user: User, text: str, *, limit: int = 10, offset: int = 0) -> Hits:
@@ -182,7 +184,7 @@ def _nearest(
 ) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
     vector, model = by.vector, by.model
-    first = index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    first = index.by_meaning(query, vector, model, scope, limit=FIRST_LOOK)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, index.vectors_of(best, model))
     return index.by_meaning(query, moved, model, scope, limit=DEPTH) if first else []

@@ -16,6 +16,7 @@ from search.services.results.hits import Hits
 from search.services.shown import shown
 from search.services.similar.posts import UnknownPost, similar
 from search.services.wording import remarks
+from telegram_assistant.console import search_facets
 from telegram_assistant.console.found_posts import line_of
 
 NAME = "find_posts"
@@ -61,6 +62,7 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "pages": pages,
         "before": _link(q=text, like=like, p=page - 1) if page > 1 else "",
         "next": _link(q=text, like=like, p=page + 1) if page < pages else "",
+        "facets": search_facets.of(request.user, text) if text.strip() and not like else None,
     }
     return TemplateResponse(request, "console/find_posts.html", context)
 

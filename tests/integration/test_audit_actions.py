@@ -86,6 +86,7 @@ COMMANDS = {
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
     "rebuild_index": "changes no rows of people",
+    "search_status": READS,
     "saved_search": "saved_search.saved",
     "search": READS,
     "sync_lifecycle": "lifecycle.written",

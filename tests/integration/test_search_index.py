@@ -90,7 +90,9 @@ def vectors():
 
 
 def vocabulary():
-    return dict(SearchWord.objects.exclude(posts=0).values_list("word", "posts"))
+    """How many posts have each word; a number with a blank before it is a week."""
+    words = SearchWord.objects.exclude(posts=0).exclude(word__startswith=" ")
+    return dict(words.values_list("word", "posts"))
 
 
 class TestByWords:

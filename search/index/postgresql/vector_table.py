@@ -34,6 +34,8 @@ _CREATE = (
     """,
     # The same text again, forwarded or reposted, is not embedded again.
     "CREATE INDEX IF NOT EXISTS idx_search_vectors_text ON search_vectors (text_hash, model)",
+    # A tenant with few posts has them compared one by one, see `nearest`.
+    "CREATE INDEX IF NOT EXISTS idx_search_vectors_tenant ON search_vectors (tenant_id)",
     """
     CREATE OR REPLACE FUNCTION search_forget_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

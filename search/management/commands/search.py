@@ -1,6 +1,7 @@
 import json
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,9 @@ from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from search.fusion import WINDOW
+from search.index.postgresql.facets import Facet
 from search.management import filter_check, report
+from search.services.facets import Facets, facets_in
 from search.services.find import find_text
 from search.services.results.hits import Hits
 from search.services.shown import Shown, shown
@@ -47,6 +50,9 @@ class Command(ActingCommand):
         parser.add_argument(
             "--album", type=int, metavar="ID", help="for check-filters (default: the newest album)"
         )
+        parser.add_argument(
+            "--facets", type=_facets, default=(), help=f"count by these, of {', '.join(Facet)}"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,12 +68,15 @@ class Command(ActingCommand):
     def _search(self, options: dict[str, Any]) -> None:
         if bool(options["query"]) == bool(options["like"]):
             raise CommandError(_("Give either a query or --like."))
-        found = _found(options)
+        found, facets = _found(options), _counted(options)
         hits = shown(found)
         if options["json"]:
-            self.stdout.write(json.dumps(report.as_json(found, hits), ensure_ascii=False))
+            answer = report.as_json(found, hits) | ({"facets": asdict(facets)} if facets else {})
+            self.stdout.write(json.dumps(answer, ensure_ascii=False))
         else:
             self._print(found, hits)
+            if facets:
+                self._print_facets(facets)
 
     def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
         for remark in remarks(found):
@@ -77,6 +86,21 @@ class Command(ActingCommand):
                 self.stdout.write(line)
         if not hits:
             self.stdout.write(_("Nothing was found."))
+
+    def _print_facets(self, facets: Facets) -> None:
+        mark = "" if facets.exact else "≈ "
+        self.stdout.write(_("posts with these words: %s") % f"{mark}{facets.posts}")
+        for facet, values in facets.values.items():
+            self.stdout.write(f"{facet}:")
+            for one in values:
+                self.stdout.write(f"    {mark}{one.posts} {one.name} ({one.condition})")
+
+
+def _facets(text: str) -> tuple[Facet, ...]:
+    try:
+        return tuple(dict.fromkeys(Facet(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise ArgumentTypeError(_("of %s, divided by commas") % ", ".join(Facet)) from error
 
 
 def _found(options: dict[str, Any]) -> Hits:
@@ -88,6 +112,15 @@ def _found(options: dict[str, Any]) -> Hits:
     except UnknownPost as error:
         raise CommandError(str(error)) from error
     return similar_to(post, by=By(options["by"]), limit=limit).hits
+
+
+def _counted(options: dict[str, Any]) -> Facets | None:
+    if not options["facets"]:
+        return None
+    if options["like"]:
+        raise CommandError(_("--facets are those of a query, not of --like."))
+    text = " ".join(options["query"])
+    return facets_in(text, _tenants(options["tenant"]), options["facets"])
 
 
 def _tenants(name: str | None) -> tuple[UUID, ...]:

@@ -37,6 +37,7 @@ pytest_plugins = [
     "tests.real_s3",
     "tests.shares",
     "tests.vision_fixtures",
+    "tests.telegram_fake",
     "tests.qdrant_fixtures",
 ]
 

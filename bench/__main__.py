@@ -25,6 +25,8 @@ BENCHES = (
     "relevance",
     "saved",
     "scrape",
+    "search_scale",
+    "telegram",
     "vision",
 )  # fmt: skip
 

@@ -51,7 +51,9 @@ class PostgresIndex:
         vector_table.require()
         rows = typed_rows(SearchDocument.objects.filter(tenant__in=tenants).order_by(), filters)
         try:
-            hits = nearest.nearest(query_vector, model, tenants, rows, limit=limit)
+            hits = nearest.nearest(
+                query_vector, model, tenants, among=rows, by_keys=rows, limit=limit
+            )
         except EmptyResultSet:  # no row can fulfil the conditions
             return []
         found = sources.read([hit.post_id for hit in hits], with_data=True)

@@ -15,6 +15,7 @@ from events.schemas import (
     AlbumParsedEventV1,
     DocumentsReadEventV1,
     Event,
+    PostEnrichedEventV1,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
 )
@@ -33,7 +34,12 @@ WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
 
 
-ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
+ABOUT_A_POST: Final = (
+    PostParsedEventV1,
+    VisionAnalyzedEventV1,
+    DocumentsReadEventV1,
+    PostEnrichedEventV1,
+)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -64,6 +70,7 @@ def register() -> None:
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
         (DocumentsReadEventV1, "documents"),
+        (PostEnrichedEventV1, "enriched"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

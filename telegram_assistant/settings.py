@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
     "search",
     "albums",
+    "crawl",
     "vision",
     "media",
     "storage_quota",
@@ -230,6 +231,7 @@ VISION = ENV.vision
 DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
+CRAWL = ENV.crawl
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

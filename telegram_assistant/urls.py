@@ -40,6 +40,7 @@ urlpatterns = [
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/", include("media.api.urls")),
+    path("api/v1/", include("crawl.api.urls")),
     path("api/v1/search", include("search.api.urls")),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),

@@ -81,6 +81,7 @@ _DECLARED = (
     Event("pictures.distinct", _("Pictures marked as distinct")),
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
     Event("documents.requested", _("Reading of documents requested")),
+    Event("articles.requested", _("Fetching of articles requested")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
 )

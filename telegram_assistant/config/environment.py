@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
+from telegram_assistant.config.crawl import Crawl
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -25,6 +26,7 @@ class Environment:
     documents: Documents
     gigachat: GigaChat
     albums: Albums
+    crawl: Crawl
     search: Search
     metrics: Metrics
     api: Api
@@ -43,6 +45,7 @@ def read() -> Environment:
         "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
+        "crawl": Crawl,
         "search": Search,
         "metrics": Metrics,
         "api": Api,

@@ -19,6 +19,7 @@ def register() -> None:
     allow(
         Action.OPERATE,
         "media.change_channel",
+        "crawl.change_crawledpage",
         "events.change_delivery",
         "vision.change_tokenbudget",
         "vision.change_documenttext",

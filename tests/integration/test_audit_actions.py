@@ -43,6 +43,7 @@ ACTIONS = {
     "analyze_posts_again": "reanalysis.started",
     "delete_selected": SIGNALS,
     "end": "session.ended",
+    "fetch_again": "articles.requested",
     "forget": "call_cost.forgotten",
     "mark_distinct": "pictures.distinct",
     "remove_second_factors": "second_factor.removed",
@@ -61,6 +62,7 @@ READS = "changes nothing"
 COMMANDS = {
     "api_token": "token.issued",
     "audit": READS,
+    "crawl": "articles.requested",
     "demo": "import.started",
     "diag_locks": READS,
     "diag_s3": READS,
@@ -86,7 +88,16 @@ WRITING_VIEWS = {
     "QuotaCheckView": READS,
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
-ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}
+ROOMS = {
+    "accounts",
+    "albums",
+    "crawl",
+    "events",
+    "media",
+    "storage_quota",
+    "telegram_assistant",
+    "vision",
+}
 
 
 @pytest.fixture

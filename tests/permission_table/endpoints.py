@@ -34,6 +34,8 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/search": API,
     "api/v1/posts": API,
     "api/v1/posts/<str:post_id>": API,
+    "api/v1/articles": API,
+    "api/v1/articles/<str:article_id>": API,
     "api/v1/channels": API,
     "api/v1/channels/<str:channel_id>": API,
     "api/v1/media/<str:media_id>/content": API,
@@ -135,6 +137,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
 _media = _key("media.mediaobject")
+_article = _key("crawl.crawledpage")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
 _V1: Final = "/api/v1"
@@ -157,6 +160,7 @@ CALLS: Final = (
         lambda w, t: f"{_V1}/vision/media/{_sha256(w, t)}?tenant_id={_tenant(w, t)}", _OWN,
     ),
     Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
+    Call("article", "GET", lambda w, t: f"{_V1}/articles/{_article(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),

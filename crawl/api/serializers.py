@@ -76,7 +76,8 @@ class ArticleDetailSerializer(ArticleSerializer):
 
     @extend_schema_field(VersionSerializer(many=True))
     def get_versions(self, page: CrawledPage) -> Any:
-        return VersionSerializer(list(selectors.versions_of(page)), many=True).data
+        versions: Any = selectors.versions_of(page)
+        return VersionSerializer(versions, many=True).data
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_changes(self, page: CrawledPage) -> Any:

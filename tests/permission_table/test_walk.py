@@ -39,12 +39,13 @@ ONLY_ANSWERS = {
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
-    "PostDocumentSerializer", "DecisionSerializer",
+    "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
+    "VersionSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {
     "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
-    "search",
+    "search", "crawl",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from crawl.extraction.process import shared
 from crawl.fetchers import http
 from crawl.services import visit
 from events.delivery import worker
@@ -22,6 +23,7 @@ NAMES = {"site.example": ["127.0.0.1"], "other.example": ["127.0.0.1"]}
 def _site() -> Iterator[Site]:
     with Site() as site:
         yield site
+    shared.close()
 
 
 @pytest.fixture

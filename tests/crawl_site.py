@@ -76,9 +76,7 @@ class Site:
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.sent = 0
-        self._server = _Server(
-            ("127.0.0.1", 0), type("BoundHandler", (_Handler,), {"site": self})
-        )
+        self._server = _Server(("127.0.0.1", 0), type("BoundHandler", (_Handler,), {"site": self}))
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 

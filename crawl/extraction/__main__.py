@@ -6,6 +6,7 @@ A page is a line of JSON with `bytes`, `url` and `charset`, and then so many byt
 
 import contextlib
 import json
+import signal
 import sys
 from typing import Any
 
@@ -13,16 +14,22 @@ from crawl.extraction import confinement
 
 
 def main() -> None:
-    """Serve until stdin ends; arguments: bytes of memory, process id of the parent."""
-    confinement.confine(memory_bytes=int(sys.argv[1]), parent=int(sys.argv[2]))
+    """
+    Serve until stdin ends, as it does with the parent; arguments: bytes of memory, seconds for a page.
+
+    The seconds are for a parent that was killed: one that lives ends this process itself.
+    """
+    confinement.confine(memory_bytes=int(sys.argv[1]))
     from crawl.extraction.article import article_of  # noqa: PLC0415 - within the limits
 
     pages, articles = sys.stdin.buffer, sys.stdout.buffer
     while line := pages.readline():
         told = json.loads(line)
+        signal.alarm(int(sys.argv[2]))
         answer = _answer(article_of, pages.read(told["bytes"]), told)
         articles.write(json.dumps(answer).encode("ascii") + b"\n")
         articles.flush()
+        signal.alarm(0)
 
 
 def _answer(extract: Any, body: bytes, told: dict[str, Any]) -> dict[str, Any]:

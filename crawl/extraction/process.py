@@ -91,14 +91,18 @@ class Extractor:
         if self._served >= PAGES:
             self.close()
         # A fork inherits the parent's process, whose pipes are not its own.
-        if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
+        if self._process is not None and (
+            self._owner != os.getpid() or self._process.poll() is not None
+        ):
+            self.close()
+        if self._process is None:
             self._process, self._owner, self._served = self._start(), os.getpid(), 0
         return self._process
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-s", "-m", "crawl.extraction"]
         return subprocess.Popen(  # noqa: S603 - our own module
-            [*command, str(self._memory), str(os.getpid())],
+            [*command, str(self._memory), str(int(self._seconds) + 10)],
             cwd=_HOME,
             env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             stdin=subprocess.PIPE,

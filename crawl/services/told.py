@@ -56,8 +56,13 @@ def _read(pages: Sequence[CrawledPage]) -> list[PageVersion]:
 
 
 def _features(pages: Sequence[CrawledPage]) -> str:
-    told = [f"{page.url_hash}:{page.state}:{page.reason}:{page.version}" for page in pages]
+    told = [f"{p.url_hash}:{p.state}:{_trouble(p)}:{p.version}:{p.html_key}" for p in pages]
     return sha256("\n".join(told).encode()).hexdigest() if told else ""
+
+
+def _trouble(page: CrawledPage) -> str:
+    """Why a page was not read; how it was read is no news to its posts."""
+    return "" if page.state == PageState.READ else page.reason
 
 
 def _columns(

@@ -93,7 +93,7 @@ class TestArticle:
         crawl(harbor, now=timezone.now())
         worker.drain("search")
 
-        found = search("dispatcher storm", user=make.superuser(), now=timezone.now())
+        found = search(make.superuser(), "dispatcher storm")
 
         assert [hit.post_id for hit in _hits(found)] == [harbor.pk]
 
@@ -130,7 +130,7 @@ class TestArticle:
 
         assert list(harbor.crawled_pages.all()) == []
         assert [event.skipped for event in told(harbor)] == [False, True]
-        assert _hits(search("dispatcher", user=make.superuser(), now=timezone.now())) == []
+        assert _hits(search(make.superuser(), "dispatcher")) == ()
 
     def test_no_room_in_the_bucket_still_gives_the_text(self, site, harbor, settings):
         by_type = {**settings.LIMITS.by_type, "crawl": 0}
@@ -144,7 +144,7 @@ class TestArticle:
 
 
 def _raw(store, key: str) -> bytes:
-    with store.open(key) as stored:
+    with store.open(key, raw=True) as stored:
         return stored.read()
 
 
@@ -254,9 +254,7 @@ class TestTrouble:
             (Page(status=302, headers={"Location": "/loop"}), "refused", "too_many_redirects"),
         ],
     )
-    def test_it_is_an_outcome_and_no_retry_without_end(
-        self, site, settings, page, state, reason
-    ):
+    def test_it_is_an_outcome_and_no_retry_without_end(self, site, settings, page, state, reason):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_max_bytes": 4096})
         site.pages["/loop"] = page
         post = linking(site.url("/loop"))

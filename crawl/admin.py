@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -113,7 +114,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
     inlines: ClassVar[Any] = [PostsOfArticleInline, VersionsInline]
     fields = readonly_fields = (
         "link", "leads_to", "tenant", "state", "why", "details", "http_status", "gone", "checked",
-        "next_visit", "attempts", "claimed", "picture", "text", "changes",
+        "next_visit", "duration", "attempts", "claimed", "picture", "text", "changes",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CrawledPage]:
@@ -167,6 +168,10 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
     @admin.display(description=_("next visit"))
     def next_visit(self, page: CrawledPage) -> str:
         return short_time(page.due_at)
+
+    @admin.display(description=_("duration, s"))
+    def duration(self, page: CrawledPage) -> str:
+        return EMPTY if page.seconds is None else number_format(page.seconds, decimal_pos=1)
 
     @admin.display(description=_("in work until"))
     def claimed(self, page: CrawledPage) -> str:

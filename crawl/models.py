@@ -60,6 +60,7 @@ class CrawledPage(models.Model):
     html_key = models.CharField(_("HTML"), max_length=1024, blank=True, default="")
     markdown_key = models.CharField(_("Markdown"), max_length=1024, blank=True, default="")
     requested_at = models.DateTimeField(_("requested at"))
+    seconds = models.FloatField(_("duration, s"), null=True, blank=True)
     due_at = models.DateTimeField(_("next visit"), null=True, blank=True)
     checked_at = models.DateTimeField(_("checked at"), null=True, blank=True)
     gone_since = models.DateTimeField(_("gone since"), null=True, blank=True)
@@ -187,7 +188,7 @@ class PageMention(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.post_id)
+        return str(self.position + 1)
 
 
 class CrawlDomain(models.Model):

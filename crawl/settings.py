@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from crawl.policy import Rules
+from crawl.policy import DEFAULT_TAGS, Rules
 
 
 def is_on() -> bool:
@@ -14,7 +14,7 @@ def rules() -> Rules:
     """The rules of the policy."""
     one = settings.CRAWL
     return Rules(
-        tags=frozenset(one.names("crawl_trigger_tags")),
+        tags=frozenset(one.names("crawl_trigger_tags") or DEFAULT_TAGS),
         min_words=one.crawl_min_word_count,
         min_chars=one.crawl_min_text_length,
         denied=frozenset(one.names("crawl_deny_hosts")),

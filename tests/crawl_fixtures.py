@@ -9,7 +9,7 @@ import pytest
 
 from crawl.extraction.process import shared
 from crawl.fetchers import http
-from crawl.services import visit
+from crawl.services import follow, visit
 from events.delivery import worker
 from events.outbound import connections
 from media.models import Post
@@ -65,8 +65,6 @@ def linking(*urls: str, of: Any = None, text: str = "", **fields: Any) -> Post:
 
 def crawl(post: Post, *, now: datetime) -> None:
     """Follow the links of a post, and do what is due in the queue of crawling."""
-    from crawl.services import follow
-
     follow.follow_post(post.pk, tenant_id=post.tenant_id, now=now)
     worker.drain("crawl")
 

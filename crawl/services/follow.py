@@ -11,7 +11,7 @@ from django.db import transaction
 from crawl import claims, metrics
 from crawl.canonicalize import url_hash
 from crawl.models import CrawledPage, PageMention, PageState
-from crawl.policy import Decision, Said, decide, host_of
+from crawl.policy import POLICY_VERSION, Decision, Said, decide, host_of
 from crawl.services.told import tell
 from crawl.settings import rules
 from events import outbox
@@ -103,4 +103,5 @@ def _event(post: Post, decision: Decision, tags: Sequence[str]) -> PostCrawlEven
         urls=decision.urls,
         tags=list(tags),
         trigger_reason=str(decision.trigger),
+        metadata={"policy": POLICY_VERSION},
     )

@@ -24,13 +24,14 @@ NOT_MODIFIED: Final = 304
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state of a page after a visit, and why; `due_at` where it waits for another."""
+    """The state of a page after a visit, and why; `due_at` where it waits for another. `seconds` took the answer."""
 
     state: PageState
     reason: Reason
     details: str = ""
     http_status: int | None = None
     due_at: datetime | None = None
+    seconds: float | None = None
 
 
 def failure_of(answer: Answer, *, mimes: frozenset[str]) -> FetchFailed | None:

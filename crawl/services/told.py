@@ -112,6 +112,7 @@ def _event(
         original_word_count=len(post.content.split()),
         skipped=not read,
         skip_reason=None if read else next((page.reason for page in pages), "no_urls"),
+        crawl_duration_ms=round(sum(page.seconds or 0 for page in pages) * 1000),
         crawl_success=bool(read),
         policy_applied=POLICY_VERSION,
         quality_score=len(read) / len(pages) if pages else 0,

@@ -1,6 +1,7 @@
 """One visit of a page: claim → fetch, take apart, store → settle."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
@@ -72,10 +73,11 @@ def _visit_claimed(claim: Claim, *, now: datetime) -> str:
         seconds, status = time.monotonic() - started, answer.status
         if failure := failure_of(answer, mimes=MIMES):
             raise failure
-        outcome = _keep(claim, answer, now=now)
+        outcome = _keep(claim, answer, seconds, now=now)
     except FetchFailed as failure:
         seconds = time.monotonic() - started
         outcome = after_failure(claim.page, failure, status=status, now=now)
+        outcome = replace(outcome, seconds=seconds)
         _settle_failure(claim, outcome, now=now)
     metrics.LATENCY.labels(metrics.host_label(claim.page.host), outcome.state).observe(seconds)
     return str(outcome.state)
@@ -104,10 +106,12 @@ def _before_hop(first_host: str, now: datetime, url: str) -> None:
             raise FetchFailed(Reason.RATE_LIMITED, host, again=True, after=busy.after) from busy
 
 
-def _keep(claim: Claim, answer: Answer, *, now: datetime) -> Outcome:
+def _keep(claim: Claim, answer: Answer, seconds: float, *, now: datetime) -> Outcome:
     """Take the page apart and store it; the outcome is committed."""
     if answer.status == NOT_MODIFIED:
-        outcome = Outcome(PageState.READ, Reason.NOT_MODIFIED, http_status=answer.status)
+        outcome = Outcome(
+            PageState.READ, Reason.NOT_MODIFIED, http_status=answer.status, seconds=seconds
+        )
         _settle(claim, outcome, None, None, Stored(), now=now)
         count_when_committed(partial(metrics.CACHE_HITS.labels("not_modified").inc))
         return outcome
@@ -118,7 +122,7 @@ def _keep(claim: Claim, answer: Answer, *, now: datetime) -> Outcome:
     stored = store_page.put(claim.page, answer.body, article, now=now)
     reason = Reason.FETCHED if stored.html else Reason.NO_ROOM
     reason = reason if article.text else Reason.NO_ARTICLE
-    outcome = Outcome(PageState.READ, reason, http_status=answer.status)
+    outcome = Outcome(PageState.READ, reason, http_status=answer.status, seconds=seconds)
     _settle(claim, outcome, answer, article, stored, now=now)
     return outcome
 
@@ -172,6 +176,7 @@ def _settle_failure(claim: Claim, outcome: Outcome, *, now: datetime) -> None:
 def _write(page: CrawledPage, outcome: Outcome) -> None:
     page.state, page.reason, page.details = outcome.state, outcome.reason, outcome.details
     page.http_status, page.due_at = outcome.http_status, outcome.due_at
+    page.seconds = outcome.seconds
 
 
 def _tell_of(page: CrawledPage | None, outcome: Outcome, *, now: datetime) -> None:

@@ -7,11 +7,6 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.source import source
 
-_TAGS = (
-    "ai,искусственный интеллект,нейросети,machine learning,машинное обучение,generative ai,"
-    "генеративный интеллект,robotics,робототехника,computer vision,автоматизация,science,research"
-)
-
 
 class Crawl(BaseSettings):
     """Reads FEATURE_CRAWL_ENABLED, MAX_CONCURRENT_CRAWLS and CRAWL_* (CONTRACT §13)."""
@@ -31,7 +26,7 @@ class Crawl(BaseSettings):
     crawl_links_per_post: int = Field(default=10, ge=1, le=100)
     crawl_min_word_count: int = Field(default=50, ge=0, le=100_000)
     crawl_min_text_length: int = Field(default=200, ge=0, le=100_000)
-    crawl_trigger_tags: str = _TAGS
+    crawl_trigger_tags: str = ""
     crawl_deny_hosts: str = "localhost,127.0.0.1,t.me,telegram.me,telegram.dog"
     crawl_allow_hosts: str = ""
     crawl_user_agent: str = Field(

@@ -12,6 +12,7 @@ from django.db import connections as databases
 from django.utils import timezone
 
 from crawl import claims, metrics, selectors
+from crawl.eviction import unlink
 from crawl.extraction.process import Extractor, PageUnreadable
 from crawl.fetchers.port import FetchFailed
 from crawl.limits import budgets, hosts
@@ -225,8 +226,6 @@ class TestAgain:
         )
 
     def test_what_the_bucket_lost_is_fetched_as_a_whole(self, site, harbor):
-        from crawl.eviction import unlink
-
         crawl(harbor, now=timezone.now())
         page = page_at(site, "/harbor")
         unlink([page.html_key])

@@ -258,6 +258,8 @@ class CrawlHost(models.Model):
 
     class Meta:
         db_table = "crawl_hosts"
+        verbose_name = _("row of a host")
+        verbose_name_plural = _("rows of hosts")
 
     def __str__(self) -> str:
         return self.host
@@ -277,6 +279,8 @@ class RobotsFile(models.Model):
 
     class Meta:
         db_table = "crawl_robots_files"
+        verbose_name = _("robots.txt")
+        verbose_name_plural = _("robots.txt")
 
     def __str__(self) -> str:
         return self.origin

@@ -31,6 +31,8 @@ FIELDS_THAT_NAME_ROWS = {
     "PostPageSerializer.channel_id": "posts, files and channels",
     "PostPageSerializer.tenant_id": "posts, files and channels",
     "ChannelFilterSerializer.tenant_id": "posts, files and channels",
+    "ArticleFilterSerializer.tenant_id": "articles are those",
+    "ArticleFilterSerializer.post_id": "articles are those",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {

@@ -14,6 +14,7 @@ BENCHES = (
     "bucket",
     "bus",
     "cleanup",
+    "crawl",
     "imports",
     "indexing",
     "memory",

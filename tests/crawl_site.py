@@ -1,6 +1,7 @@
 """A web site on this machine that posts of tests point to; it says what was asked of it."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.site.asked.append(self.path)
+        self.site.times.append((self.path, time.monotonic()))
         self.site.headers.append(dict(self.headers))
         page = self.site.pages.get(self.path, Page(status=404, etag=False))
         tag = f'"{md5(page.body).hexdigest()}"'  # noqa: S324 - a name
@@ -75,6 +77,7 @@ class Site:
         self.pages: dict[str, Page] = {}
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.times: list[tuple[str, float]] = []
         self.sent = 0
         self._server = _Server(("127.0.0.1", 0), type("BoundHandler", (_Handler,), {"site": self}))
         self.port = self._server.server_port
@@ -87,6 +90,7 @@ class Site:
         self.pages.clear()
         self.asked.clear()
         self.headers.clear()
+        self.times.clear()
 
     def __enter__(self) -> Self:
         self._thread.start()

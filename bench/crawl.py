@@ -32,7 +32,7 @@ from events.outbound import connections  # noqa: E402
 from tests import factories as make  # noqa: E402
 from tests.crawl_site import Site, article  # noqa: E402
 
-PAGES, PER_MINUTE, SHARE = 1000, 300, 0.9
+PAGES, PER_MINUTE, SHARE = 1000, 180, 0.9
 HOST = "site.example"
 
 
@@ -47,7 +47,7 @@ def main() -> int:
         _posts(site, chosen.pages)
         seconds = _drained("requested")
         figures = [*_of_first(site, seconds, chosen), *_of_second(site, chosen.pages)]
-        visit.fetcher().close()
+        visit.forget_fetcher()
         shared.close()
     return report.close(figures)
 

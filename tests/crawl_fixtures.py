@@ -38,8 +38,7 @@ def site(_site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     )  # fmt: skip
     reach_this_machine(monkeypatch, _site.port)
     yield _site
-    visit.fetcher().close()
-    visit.fetcher.cache_clear()
+    visit.forget_fetcher()
 
 
 def reach_this_machine(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
@@ -54,7 +53,7 @@ def reach_this_machine(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         lambda: replace(original(), private=True, ports=frozenset({80, 443, port})),
     )
     monkeypatch.setattr(connections, "look_up", lambda host, _port: NAMES.get(host, [host]))
-    visit.fetcher.cache_clear()
+    visit.forget_fetcher()
 
 
 def linking(*urls: str, of: Any = None, text: str = "", **fields: Any) -> Post:

@@ -3,7 +3,8 @@
 import time
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
+from threading import Lock
 from typing import Final
 from uuid import UUID
 
@@ -31,10 +32,23 @@ from storage_quota.services import lock_existing
 _COUNTS_AS_AWAY: Final = frozenset({Reason.GONE, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})  # fmt: skip
 
 
-@lru_cache(maxsize=1)
+_lock: Final = Lock()
+_fetchers: Final[list[Fetcher]] = []
+
+
 def fetcher() -> Fetcher:
-    """The fetcher of this process, whose connections are opened with its first request."""
-    return HttpFetcher()
+    """The one fetcher of this process, whose connections are opened with its first request."""
+    with _lock:
+        if not _fetchers:
+            _fetchers.append(HttpFetcher())
+        return _fetchers[0]
+
+
+def forget_fetcher() -> None:
+    """Close it; the next visit gets one that knows the settings of then."""
+    with _lock:
+        while _fetchers:
+            _fetchers.pop().close()
 
 
 def visit(page_id: UUID, *, now: datetime) -> str:

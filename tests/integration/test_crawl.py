@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connections as databases
+from django.db import transaction
 from django.utils import timezone
 
 from crawl import claims, metrics, selectors
@@ -19,12 +20,13 @@ from crawl.limits import budgets, hosts
 from crawl.limits.hosts import HostBusy
 from crawl.models import CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
 from crawl.services import ask, follow, visit
-from events import liveness
+from events import liveness, outbox
 from events.console import list_of, page_of
 from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostEnrichedEventV1
+from media.posts import post_events
 from search.services.find import search
 from storage_quota.models import StoredObject
 from tests import factories as make
@@ -258,7 +260,7 @@ class TestTrouble:
         site.pages["/loop"] = page
         post = linking(site.url("/loop"))
 
-        visit.fetcher.cache_clear()
+        visit.forget_fetcher()
         crawl(post, now=timezone.now())
 
         row = page_at(site, "/loop")
@@ -554,3 +556,100 @@ class TestDoors:
 
         assert '"found": 1' in capsys.readouterr().out
         assert CrawledPage.objects.get(tenant=owner).state == "read"
+
+
+class TestASite:
+    def _crawled(self, site, count: int) -> None:
+        of = make.channel()
+        for number in range(count):
+            site.pages[f"/{number}"] = article(f"Storm {number}", HARBOR[1])
+            post = linking(site.url(f"/{number}"), of=of)
+            follow.follow_post(post.pk, tenant_id=post.tenant_id, now=timezone.now())
+        self._drain()
+
+    @staticmethod
+    def _drain() -> None:
+        while CrawledPage.objects.exclude(state="read").exists():
+            worker.drain("crawl")
+
+    def _is_downloaded_once_and_politely(self, site, settings, count: int) -> None:
+        settings.CRAWL = settings.CRAWL.model_copy(
+            update={"crawl_requests_per_minute": 900, "crawl_per_domain": 3}
+        )
+        self._crawled(site, count)
+        times = [at for path, at in site.times if path != "/robots.txt"]
+        sent = site.sent
+
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 6000})
+        CrawlHost.objects.all().delete()
+        ask.again(CrawledPage.objects.values_list("pk", flat=True), now=timezone.now())
+        self._drain()
+
+        assert len(times) == count
+        # A request may be late, and the next one in time: of several the mean counts.
+        assert times[-1] - times[0] >= 0.9 * (count - 1) / 15
+        assert site.sent == sent
+        assert {page.reason for page in CrawledPage.objects.all()} == {"not_modified"}
+
+    def test_a_few_pages(self, site, settings):
+        self._is_downloaded_once_and_politely(site, settings, 10)
+
+    @pytest.mark.long
+    def test_a_hundred_pages(self, site, settings):
+        self._is_downloaded_once_and_politely(site, settings, 100)
+
+
+class TestMetrics:
+    def test_each_is_counted_with_its_labels(self, site, harbor):
+        def counted() -> list[float]:
+            return [
+                one._value.get()
+                for one in (
+                    metrics.REQUESTS.labels("read", "fetched"),
+                    metrics.REQUESTS.labels("gone", "gone"),
+                    metrics.TRIGGERS.labels("crawl", "url_in_text"),
+                    metrics.TRIGGERS.labels("skip", "no_urls"),
+                    metrics.CACHE_HITS.labels("not_modified"),
+                )
+            ]
+
+        before = counted()
+        crawl(harbor, now=timezone.now())
+        crawl(linking(site.url("/nothing"), of=harbor.channel), now=timezone.now())
+        crawl(make.post(of=harbor.channel), now=timezone.now())
+        ask.again([page_at(site, "/harbor").pk], now=timezone.now())
+        worker.drain("crawl")
+
+        assert [new - old for new, old in zip(counted(), before, strict=True)] == [1, 1, 2, 1, 1]
+        labels = metrics.LATENCY.labels("site.example", "read")
+        assert labels._sum.get() > 0
+
+    def test_hosts_cannot_make_series_without_end(self):
+        names = {metrics.host_label(f"h{number}.example") for number in range(500)}
+
+        assert len(names) <= metrics.MOST_HOSTS + 1
+        assert metrics.OTHER in names
+        metrics._hosts.clear()
+
+
+class TestEvents:
+    def test_what_an_import_publishes_is_followed_and_shown(self, site, harbor, settings):
+        def publish(post):
+            with transaction.atomic():
+                outbox.publish(
+                    post_events.parsed(post, post.channel, [], first=True, trace_id="t" * 32)
+                )
+            return list(
+                Delivery.objects.filter(
+                    subscriber="crawl.follow", event__payload__post_id=str(post.pk)
+                )
+            )
+
+        assert len(publish(harbor)) == 1
+        assert publish(make.post()) == []
+        worker.drain("default")
+        worker.drain("crawl")
+        assert page_at(site, "/harbor").state == "read"
+
+        settings.CRAWL = settings.CRAWL.model_copy(update={"feature_crawl_enabled": False})
+        assert publish(linking(site.url("/other"))) == []

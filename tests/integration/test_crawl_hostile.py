@@ -108,10 +108,9 @@ def asked(server, monkeypatch, settings):
     monkeypatch.setattr(http, "policy", lambda: OneHost(**mine))
     monkeypatch.setattr(connections, "look_up", lambda host, _port: NAMES.get(host, [host]))
     server.asked.clear()
-    visit.fetcher.cache_clear()
+    visit.forget_fetcher()
     yield server.asked
-    visit.fetcher().close()
-    visit.fetcher.cache_clear()
+    visit.forget_fetcher()
 
 
 @pytest.fixture

@@ -21,8 +21,12 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "rebuild",
     "relevance",
+    "saved",
     "scrape",
+    "search_scale",
+    "telegram",
     "vision",
 )  # fmt: skip
 

@@ -5,7 +5,15 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import api_tokens, find_posts, my_settings
+from search.api.mcp_views import McpView
+from telegram_assistant.console import (
+    api_tokens,
+    ask,
+    find_posts,
+    growth,
+    my_settings,
+    saved_searches,
+)
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -17,6 +25,26 @@ urlpatterns = [
         "admin/find/",
         admin.site.admin_view(partial(find_posts.view, site=admin.site)),
         name=find_posts.NAME,
+    ),
+    path(
+        "admin/ask/",
+        admin.site.admin_view(partial(ask.view, site=admin.site)),
+        name=ask.NAME,
+    ),
+    path(
+        "admin/saved-searches/",
+        admin.site.admin_view(partial(saved_searches.view, site=admin.site)),
+        name=saved_searches.NAME,
+    ),
+    path(
+        "admin/saved-searches/<uuid:pk>/",
+        admin.site.admin_view(partial(saved_searches.matches, site=admin.site)),
+        name=saved_searches.MATCHES,
+    ),
+    path(
+        "admin/growth/",
+        admin.site.admin_view(partial(growth.view, site=admin.site)),
+        name=growth.NAME,
     ),
     path(
         "admin/my-settings/",
@@ -39,9 +67,11 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
+    path("api/v1/", include("media.api.history.urls")),
     path("api/v1/", include("media.api.urls")),
     path("api/v1/", include("crawl.api.urls")),
-    path("api/v1/search", include("search.api.urls")),
+    path("api/v1/", include("search.api.urls")),
+    path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left

@@ -17,6 +17,7 @@ from events.schemas.posts_vision_analyzed_v1 import (
     VisionResult,
 )
 from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
@@ -28,6 +29,7 @@ ALL: tuple[type[Event], ...] = (
     AlbumAssembledEventV1,
     PostCrawlEventV1,
     PostEnrichedEventV1,
+    SearchMatchedEventV1,
     PostIndexedEventV1,
     DeadLetterEventV1,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "PostEnrichedEventV1",
     "PostIndexedEventV1",
     "PostParsedEventV1",
+    "SearchMatchedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",
     "VisionResult",

@@ -28,26 +28,33 @@ class Rebuilt:
 
 
 def rebuild(
-    posts: QuerySet[Post], *, with_meaning: bool, clock: Callable[[], datetime]
+    posts: QuerySet[Post],
+    *,
+    with_meaning: bool,
+    clock: Callable[[], datetime],
+    write_words: Callable[..., int] = index_words,
 ) -> Iterator[Rebuilt]:
     """
     Bring the index of `posts` up to date in batches; what is right already costs a comparison.
+
+    `write_words` writes the documents of a batch, and may do more by what changes.
 
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
     if with_meaning:
         models_in_use.adopt(chosen.encoder(), now=clock())
-    for batch, reached in _batches(posts):
+    for batch, reached in batches(posts):
         with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
-            changed = index_words(batch, now=clock())
+            changed = write_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
     if with_meaning:
         models_in_use.change_over()
 
 
-def _batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+def batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+    """Ids of the posts, newest first, with the moment that each batch reaches."""
     rows = posts.order_by("-posted_at", "-pk").values_list("pk", "posted_at")
     found = list(rows[:BATCH])
     while found:

@@ -11,9 +11,12 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.crawl import Crawl
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
+from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -27,13 +30,16 @@ class Environment:
     gigachat: GigaChat
     albums: Albums
     crawl: Crawl
+    history: History
     search: Search
+    qdrant: Qdrant
     metrics: Metrics
     api: Api
     sign_in: SignIn
     oidc: Oidc
     email: Email
     audit: Audit
+    telegram: Telegram
 
 
 def read() -> Environment:
@@ -46,13 +52,16 @@ def read() -> Environment:
         "gigachat": GigaChat,
         "albums": Albums,
         "crawl": Crawl,
+        "history": History,
         "search": Search,
+        "qdrant": Qdrant,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,
         "oidc": Oidc,
         "email": Email,
         "audit": Audit,
+        "telegram": Telegram,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

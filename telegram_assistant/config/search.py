@@ -33,6 +33,11 @@ class Search(BaseSettings):
     fastembed_folder: Path | None = None
     fastembed_pooling: Literal["mean", "cls"] = "mean"
     kept_vectors: int = Field(default=20_000, ge=0, le=10_000_000)
+    answers: Literal["gigachat", "none"] = "gigachat"
+    answer_model: str = ""
+    answer_seconds: float = Field(default=30, gt=0, le=300)
+    answer_tokens: int = Field(default=600, ge=50, le=8000)
+    answer_passages: int = Field(default=8, ge=1, le=20)
 
     @field_validator("fastembed_folder", mode="before")
     @classmethod

@@ -20,6 +20,8 @@ def register() -> None:
         Action.OPERATE,
         "media.change_channel",
         "crawl.change_crawledpage",
+        "media.add_channelfeed",
+        "media.change_channelfeed",
         "events.change_delivery",
         "vision.change_tokenbudget",
         "vision.change_documenttext",
@@ -34,6 +36,9 @@ def register() -> None:
     allow(
         Action.ADMINISTER,
         "accounts.view_apitoken",
+        "media.view_telegramaccount",
+        "media.add_telegramaccount",
+        "media.change_telegramaccount",
         "accounts.view_auditentry",
         "accounts.view_browsersession",
         "accounts.view_user",

@@ -26,6 +26,7 @@ FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
+    "AskSerializer.tenant_id": "ask",
     "PostFilterSerializer.channel_id": "posts, files and channels",
     "PostFilterSerializer.tenant_id": "posts, files and channels",
     "PostPageSerializer.channel_id": "posts, files and channels",
@@ -38,11 +39,16 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
+    "AlbumSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
     "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
     "VersionSerializer",
+    "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
+    "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

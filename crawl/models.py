@@ -47,7 +47,9 @@ class CrawledPage(models.Model):
     url_hash = models.CharField(max_length=64, editable=False)
     host = models.CharField(_("host"), max_length=253)
     final_url = models.CharField(_("leads to"), max_length=2000, blank=True, default="")
-    title = models.CharField(_("title"), max_length=1000, blank=True, default="")
+    title = models.CharField(
+        pgettext_lazy("page", "title"), max_length=1000, blank=True, default=""
+    )
     state = models.CharField(
         _("state"), max_length=16, choices=PageState.choices, default=PageState.REQUESTED
     )
@@ -135,7 +137,9 @@ class PageVersion(models.Model):
     )
     number = models.PositiveIntegerField(_("version"))
     content_sha256 = models.CharField(max_length=64, editable=False)
-    title = models.CharField(_("title"), max_length=1000, blank=True, default="")
+    title = models.CharField(
+        pgettext_lazy("page", "title"), max_length=1000, blank=True, default=""
+    )
     author = models.CharField(_("author"), max_length=1000, blank=True, default="")
     published_on = models.DateField(_("published on"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=8, blank=True, default="")

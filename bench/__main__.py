@@ -15,6 +15,7 @@ BENCHES = (
     "bucket",
     "bus",
     "cleanup",
+    "crawl",
     "imports",
     "indexing",
     "memory",

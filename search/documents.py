@@ -18,8 +18,10 @@ POST_CHARS = 2000
 DESCRIPTION_CHARS = 500
 OCR_CHARS = 300
 """What of each part is embedded (CONTRACT §12.1); of documents as much as of text in pictures."""
+ARTICLE_CHARS = 1500
+"""The same of the pages that a post points to."""
 FILES_CHARS = 100_000
-"""What of the texts of documents is found by words: a row of the index holds 1 MB of lexemes."""
+"""What of the texts of documents and pages is found by words: a row of the index holds 1 MB of lexemes."""
 
 _LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE)
 _TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
@@ -39,6 +41,7 @@ class Sources:
     labels: Sequence[str] = ()
     ocr_text: str = ""
     file_text: str = ""
+    article_text: str = ""
     album_caption: str = ""
 
 
@@ -48,7 +51,8 @@ class Document:
     What is indexed about a post.
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
-    weight; `files` are the texts of documents, which weigh as much as `pictures`. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
+    weight; `files` are the texts of documents and of pages that the
+    post points to, which weigh as much as `pictures`. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
     embed; empty where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
 
@@ -84,10 +88,16 @@ def document_of(sources: Sources) -> Document:
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
         others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
-        files=searched_form(sources.file_text[:FILES_CHARS])[:FILES_CHARS],
+        files=_files(sources),
         tags=tags_in(f"{sources.text}\n{inherited}"),
         passage=_passage(sources, inherited),
     )
+
+
+def _files(sources: Sources) -> str:
+    """The texts of documents, then those of the pages that the post points to."""
+    told = "\n".join(filter(None, (sources.file_text, sources.article_text)))
+    return searched_form(told[:FILES_CHARS])[:FILES_CHARS]
 
 
 def searched_form(text: str) -> str:
@@ -122,6 +132,7 @@ def _passage(sources: Sources, inherited: str) -> str:
         cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
         cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
         cut_at_word(without_links(sources.file_text[: OCR_CHARS * 4]), OCR_CHARS),
+        cut_at_word(without_links(sources.article_text[: ARTICLE_CHARS * 4]), ARTICLE_CHARS),
     )
     return "\n".join(filter(None, parts))
 

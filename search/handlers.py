@@ -17,6 +17,7 @@ from events.schemas import (
     AlbumParsedEventV1,
     DocumentsReadEventV1,
     Event,
+    PostEnrichedEventV1,
     PostParsedEventV1,
     VisionAnalyzedEventV1,
 )
@@ -40,7 +41,12 @@ LONGEST_WAIT: Final = timedelta(minutes=10)
 """For Qdrant, while the search answers from PostgreSQL."""
 
 
-ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
+ABOUT_A_POST: Final = (
+    PostParsedEventV1,
+    VisionAnalyzedEventV1,
+    DocumentsReadEventV1,
+    PostEnrichedEventV1,
+)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -97,6 +103,7 @@ def register() -> None:
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
         (DocumentsReadEventV1, "documents"),
+        (PostEnrichedEventV1, "enriched"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from albums.models import MediaGroupItem
+from crawl import selectors as crawl
 from media.models import MediaRole, Post, PostMedia
 from search.documents import Document, Sources, document_of
 from vision.models import EnrichmentKind, PostEnrichment
@@ -36,6 +37,7 @@ class IndexedPost:
     enrichment: PostEnrichment | None
     album: MediaGroupItem | None
     file_text: str = ""
+    article_text: str = ""
 
     @cached_property
     def document(self) -> Document:
@@ -49,6 +51,7 @@ class IndexedPost:
                 labels=self._classification.get("tags") or [],
                 ocr_text=seen.vision_ocr_text if seen else "",
                 file_text=self.file_text,
+                article_text=self.article_text,
                 album_caption=self.album.group.caption_text if self.album else "",
             )
         )
@@ -118,11 +121,25 @@ def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[Index
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")
     albums = {item.post_id: item for item in items}
-    files = files_of(post_ids)
+    files, articles = files_of(post_ids), articles_of(post_ids)
     for post in posts:
         # A post that has left its album may be read before the album is collected again.
         album = albums.get(post.pk) if post.grouped_id is not None else None
-        yield IndexedPost(post, enrichments.get(post.pk), album, files.get(post.pk, ""))
+        yield IndexedPost(
+            post,
+            enrichments.get(post.pk),
+            album,
+            files.get(post.pk, ""),
+            articles.get(post.pk, ""),
+        )
+
+
+def articles_of(post_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Titles and texts of the pages that these posts point to, in the order of their links."""
+    found: dict[UUID, list[str]] = {}
+    for post_id, title, text in crawl.texts_of(post_ids):
+        found.setdefault(post_id, []).extend(filter(None, (title, text)))
+    return {post_id: "\n".join(texts) for post_id, texts in found.items()}
 
 
 def files_of(post_ids: Sequence[UUID]) -> dict[UUID, str]:

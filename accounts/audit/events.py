@@ -88,6 +88,7 @@ _DECLARED = (
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
     Event("documents.requested", _("Reading of documents requested")),
     Event("albums.reassembled", _("Assembly of albums requested again")),
+    Event("articles.requested", _("Fetching of articles requested")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
     Event("saved_search.saved", _("Search saved")),

@@ -19,6 +19,7 @@ def register() -> None:
     allow(
         Action.OPERATE,
         "media.change_channel",
+        "crawl.change_crawledpage",
         "media.add_channelfeed",
         "media.change_channelfeed",
         "events.change_delivery",

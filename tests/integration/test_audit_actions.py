@@ -43,6 +43,7 @@ ACTIONS = {
     "analyze_posts_again": "reanalysis.started",
     "delete_selected": SIGNALS,
     "end": "session.ended",
+    "fetch_again": "articles.requested",
     "fill": "gaps.wanted",
     "forget": "call_cost.forgotten",
     "forget_session": "telegram.signed_out",
@@ -68,6 +69,7 @@ COMMANDS = {
     "api_token": "token.issued",
     "ask": "question.asked",
     "audit": READS,
+    "crawl": "articles.requested",
     "channels": "gaps.wanted",
     "demo": "import.started",
     "diag_albums": "albums.reassembled",
@@ -112,7 +114,7 @@ WRITING_VIEWS = {
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
 ROOMS = {
-    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+    "accounts", "albums", "crawl", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
 }  # fmt: skip
 
 

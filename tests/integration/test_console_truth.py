@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant, User
 from albums.models import MediaGroup
+from crawl.models import CrawlDomain, CrawledPage
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
 from media.admin import import_summary
@@ -141,6 +142,10 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Post: _post,
     MediaObject: _post,
     MediaGroup: _post,
+    CrawledPage: lambda: make.article(of=make.post(), gone_since=MOMENT, due_at=MOMENT),
+    CrawlDomain: lambda: CrawlDomain.objects.create(
+        tenant=make.tenant(), host="pages.example", hour=MOMENT, used=2
+    ),
     PostEnrichment: _post,
     ImportRun: lambda: make.import_run(problems=2),
     ImportProblem: lambda: make.import_run(problems=1),

@@ -47,6 +47,8 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/posts/<str:post_id>": API,
     "api/v1/albums": API,
     "api/v1/albums/<str:album_id>": API,
+    "api/v1/articles": API,
+    "api/v1/articles/<str:article_id>": API,
     "api/v1/channels": API,
     "api/v1/channels/<str:channel_id>": API,
     "api/v1/media/<str:media_id>/content": API,
@@ -153,6 +155,7 @@ _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
 _media = _key("media.mediaobject")
 _album = _key("albums.mediagroup")
+_article = _key("crawl.crawledpage")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
 _V1: Final = "/api/v1"
@@ -184,6 +187,7 @@ CALLS: Final = (
     Call("similar", "GET", lambda w, t: f"{_V1}/search/similar?post={_post(w, t)}", _OWN),
     Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
     Call("album", "GET", lambda w, t: f"{_V1}/albums/{_album(w, t)}", _OWN),
+    Call("article", "GET", lambda w, t: f"{_V1}/articles/{_article(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),

@@ -167,6 +167,28 @@ def _filters(world: World, name: str, own: set[str]) -> list[tuple[str, set[str]
     return found
 
 
+def test_articles_are_those_of_ones_own_tenants(console: Console, world: World):
+    """Without filters, and with such as name a foreign tenant or post."""
+    survey = Survey(world)
+    for asker in ASKERS:
+        seen = [whose for whose in TENANTS if asker.may(VIEW, whose)]
+        may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
+        expected = may if seen or may is LOGIN else oracle.FORBIDDEN
+        asked = [("", seen)]
+        for whose in TENANTS:
+            post, tenant = world.row("media.post", whose), world.tenants[whose]
+            only = [one for one in seen if one == whose]
+            asked += [(f"?post_id={post.pk}", only), (f"?tenant_id={tenant.pk}", only)]
+        for query, owners in asked:
+            reply = console.get(asker.name, f"/api/v1/articles{query}")
+            survey.expect(asker, query, reply, expected)
+            rows = {str(world.row("crawl.crawledpage", one).pk) for one in owners}
+            found = {row["id"] for row in _json(reply)["results"]} if seen else set()
+            survey.equal((asker.name, query), found, rows)
+
+    survey.check()
+
+
 def test_of_a_picture_that_both_have_each_gets_the_own_analysis(console: Console, world: World):
     import hashlib  # noqa: PLC0415
 

@@ -34,6 +34,8 @@ FIELDS_THAT_NAME_ROWS = {
     "ChannelFilterSerializer.tenant_id": "posts, files and channels",
     "AlbumPageSerializer.channel_id": "posts, files, channels and albums",
     "AlbumPageSerializer.tenant_id": "posts, files, channels and albums",
+    "ArticleFilterSerializer.tenant_id": "articles are those",
+    "ArticleFilterSerializer.post_id": "articles are those",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
@@ -46,14 +48,15 @@ ONLY_ANSWERS = {
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
-    "PostDocumentSerializer", "DecisionSerializer",
+    "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
+    "VersionSerializer",
     "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
     "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {
     "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
-    "search",
+    "search", "crawl",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from knox.models import get_digest_token
 from accounts import audit
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
+from crawl.models import CrawlDomain
 from events.models import DeadLetter
 from media.models import Channel, ChannelFeed, ChannelGap, MediaObject, Post, TelegramAccount
 from search.services.index_meaning import index_meaning
@@ -147,6 +148,10 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "media.importrun": run,
         "media.importproblem": run.problems.first(),
         "albums.mediagroup": album,
+        "crawl.crawledpage": make.article(of=post, host=f"{word}.example"),
+        "crawl.crawldomain": CrawlDomain.objects.create(
+            tenant=tenant, host=f"{word}{days_later}.example", hour=make.NOW, used=3
+        ),
         "vision.postenrichment": enrichment,
         "vision.documenttext": document,
         "vision.picturehash": make.near_duplicate(owner=tenant),

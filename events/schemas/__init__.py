@@ -8,6 +8,7 @@ from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsRead
 from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
 from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
+from events.schemas.posts_tagged_v1 import PostTaggedEventV1, TaggingMetadata
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
     SkipReason,
@@ -23,6 +24,7 @@ ALL: tuple[type[Event], ...] = (
     VisionAnalyzedEventV1,
     DocumentsRequestedEventV1,
     DocumentsReadEventV1,
+    PostTaggedEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
     SearchMatchedEventV1,
@@ -43,8 +45,10 @@ __all__ = [
     "MediaFile",
     "PostIndexedEventV1",
     "PostParsedEventV1",
+    "PostTaggedEventV1",
     "SearchMatchedEventV1",
     "SkipReason",
+    "TaggingMetadata",
     "VisionAnalyzedEventV1",
     "VisionResult",
     "VisionUploadedEventV1",

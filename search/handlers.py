@@ -16,6 +16,7 @@ from events.schemas import (
     DocumentsReadEventV1,
     Event,
     PostParsedEventV1,
+    PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
 from events.subscriptions import Mode, subscribe
@@ -33,7 +34,12 @@ WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
 
 
-ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
+ABOUT_A_POST: Final = (
+    PostParsedEventV1,
+    VisionAnalyzedEventV1,
+    DocumentsReadEventV1,
+    PostTaggedEventV1,
+)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -71,6 +77,11 @@ def register() -> None:
         add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(
             write_meaning
         )
+    # Tags are no part of what is encoded.
+    subscribe(
+        PostTaggedEventV1, name="search.words_tagged", queue="search", mode=Mode.PROJECTION,
+        batch=WORDS_BATCH,
+    )(write_words)  # fmt: skip
 
 
 register()

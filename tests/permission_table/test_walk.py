@@ -32,6 +32,11 @@ FIELDS_THAT_NAME_ROWS = {
     "PostPageSerializer.channel_id": "posts, files and channels",
     "PostPageSerializer.tenant_id": "posts, files and channels",
     "ChannelFilterSerializer.tenant_id": "posts, files and channels",
+    "TagFilterSerializer.tenant_id": "tags of a tenant",
+    "MergeSerializer.tag_id": "merge tags",
+    "MergeSerializer.into_id": "merge tags",
+    "MakeRuleSerializer.tenant_id": "make a rule",
+    "MakeRuleSerializer.channel_id": "rule of a channel",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
@@ -41,7 +46,9 @@ ONLY_ANSWERS = {
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
-    "PostDocumentSerializer", "DecisionSerializer",
+    "PostDocumentSerializer", "DecisionSerializer", "TagSerializer", "PostTagSerializer",
+    "RuleSerializer", "PreviewSerializer", "MergedSerializer", "DecidedSerializer",
+    "AppliedSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

@@ -7,111 +7,289 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_sign_in'),
-        ('media', '0003_posts_by_owner'),
-        ('vision', '0003_document_text'),
+        ("accounts", "0004_sign_in"),
+        ("media", "0003_posts_by_owner"),
+        ("vision", "0003_document_text"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Tag',
+            name="Tag",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=64, verbose_name='tag')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('merged_into', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='synonyms', to='vision.tag', verbose_name='synonym of')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='accounts.tenant', verbose_name='tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=64, verbose_name="tag")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "merged_into",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="synonyms",
+                        to="vision.tag",
+                        verbose_name="synonym of",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tags",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tag',
-                'verbose_name_plural': 'tags',
-                'db_table': 'tags',
+                "verbose_name": "tag",
+                "verbose_name_plural": "tags",
+                "db_table": "tags",
             },
         ),
         migrations.CreateModel(
-            name='PostTag',
+            name="PostTag",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('origin', models.CharField(choices=[('person', 'a person'), ('hashtag', 'a hashtag of the text'), ('rule', 'a rule'), ('model', 'a tagger')], max_length=8, verbose_name='origin')),
-                ('category', models.CharField(blank=True, default='', max_length=64, verbose_name='category')),
-                ('confidence', models.FloatField(default=1.0, verbose_name='confidence')),
-                ('version', models.CharField(blank=True, default='', max_length=40, verbose_name='vision version')),
-                ('state', models.CharField(choices=[('accepted', 'accepted'), ('proposed', 'proposed'), ('dropped', 'dropped')], max_length=8, verbose_name='state')),
-                ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided at')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
-                ('post', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='post_tags', to='media.post', verbose_name='post')),
-                ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.tenant', verbose_name='tenant')),
-                ('tag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='post_tags', to='vision.tag', verbose_name='tag')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("person", "a person"),
+                            ("hashtag", "a hashtag of the text"),
+                            ("rule", "a rule"),
+                            ("model", "a tagger"),
+                        ],
+                        max_length=8,
+                        verbose_name="origin",
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="category"
+                    ),
+                ),
+                ("confidence", models.FloatField(default=1.0, verbose_name="confidence")),
+                (
+                    "version",
+                    models.CharField(
+                        blank=True, default="", max_length=40, verbose_name="vision version"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("accepted", "accepted"),
+                            ("proposed", "proposed"),
+                            ("dropped", "dropped"),
+                        ],
+                        max_length=8,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "decided_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="decided at"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="decided by",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="post_tags",
+                        to="media.post",
+                        verbose_name="post",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
+                (
+                    "tag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="post_tags",
+                        to="vision.tag",
+                        verbose_name="tag",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tag of a post',
-                'verbose_name_plural': 'tags of posts',
-                'db_table': 'post_tags',
+                "verbose_name": "tag of a post",
+                "verbose_name_plural": "tags of posts",
+                "db_table": "post_tags",
             },
         ),
         migrations.CreateModel(
-            name='TagRule',
+            name="TagRule",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('word', models.CharField(blank=True, default='', max_length=200, verbose_name='words')),
-                ('label', models.CharField(blank=True, default='', max_length=100, verbose_name='label of a picture')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
-                ('channel', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='media.channel', verbose_name='channel')),
-                ('tag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='vision.tag', verbose_name='tag')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tag_rules', to='accounts.tenant', verbose_name='tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "word",
+                    models.CharField(blank=True, default="", max_length=200, verbose_name="words"),
+                ),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, default="", max_length=100, verbose_name="label of a picture"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="media.channel",
+                        verbose_name="channel",
+                    ),
+                ),
+                (
+                    "tag",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="vision.tag",
+                        verbose_name="tag",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tag_rules",
+                        to="accounts.tenant",
+                        verbose_name="tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'rule for tags',
-                'verbose_name_plural': 'rules for tags',
-                'db_table': 'tag_rules',
+                "verbose_name": "rule for tags",
+                "verbose_name_plural": "rules for tags",
+                "db_table": "tag_rules",
             },
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='tag_name_once'),
+            model_name="tag",
+            constraint=models.UniqueConstraint(fields=("tenant", "name"), name="tag_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='tag_name_filled'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="tag_name_filled"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('merged_into__isnull', True), models.Q(('merged_into', models.F('id')), _negated=True), _connector='OR'), name='tag_no_synonym_of_itself'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("merged_into__isnull", True),
+                    models.Q(("merged_into", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="tag_no_synonym_of_itself",
+            ),
         ),
         migrations.AddIndex(
-            model_name='posttag',
-            index=models.Index(fields=['tenant', '-created_at', 'id'], name='idx_post_tag_newest'),
+            model_name="posttag",
+            index=models.Index(fields=["tenant", "-created_at", "id"], name="idx_post_tag_newest"),
         ),
         migrations.AddIndex(
-            model_name='posttag',
-            index=models.Index(condition=models.Q(('state', 'proposed')), fields=['tenant', '-confidence', 'id'], name='idx_post_tag_proposed'),
+            model_name="posttag",
+            index=models.Index(
+                condition=models.Q(("state", "proposed")),
+                fields=["tenant", "-confidence", "id"],
+                name="idx_post_tag_proposed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posttag',
-            constraint=models.UniqueConstraint(fields=('post', 'tag'), name='post_tag_once'),
+            model_name="posttag",
+            constraint=models.UniqueConstraint(fields=("post", "tag"), name="post_tag_once"),
         ),
         migrations.AddConstraint(
-            model_name='posttag',
-            constraint=models.CheckConstraint(condition=models.Q(('origin__in', ['person', 'hashtag', 'rule', 'model'])), name='post_tag_origin_known'),
+            model_name="posttag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("origin__in", ["person", "hashtag", "rule", "model"])),
+                name="post_tag_origin_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posttag',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['accepted', 'proposed', 'dropped'])), name='post_tag_state_known'),
+            model_name="posttag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["accepted", "proposed", "dropped"])),
+                name="post_tag_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posttag',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence__gte', 0), ('confidence__lte', 1)), name='post_tag_confidence_share'),
+            model_name="posttag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("confidence__gte", 0), ("confidence__lte", 1)),
+                name="post_tag_confidence_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posttag',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_at__isnull', False), models.Q(('origin', 'person'), ('state', 'dropped'), _connector='OR', _negated=True), _connector='OR'), name='post_tag_people_decide'),
+            model_name="posttag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_at__isnull", False),
+                    models.Q(
+                        ("origin", "person"), ("state", "dropped"), _connector="OR", _negated=True
+                    ),
+                    _connector="OR",
+                ),
+                name="post_tag_people_decide",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tagrule',
-            constraint=models.CheckConstraint(condition=models.Q(('channel__isnull', False), models.Q(('word', ''), _negated=True), models.Q(('label', ''), _negated=True), _connector='OR'), name='tag_rule_has_condition'),
+            model_name="tagrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("channel__isnull", False),
+                    models.Q(("word", ""), _negated=True),
+                    models.Q(("label", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="tag_rule_has_condition",
+            ),
         ),
     ]

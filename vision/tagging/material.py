@@ -87,7 +87,11 @@ def lock_name(tenant_id: UUID) -> str:
 
 def read(post_ids: Collection[UUID]) -> dict[UUID, KnownPost]:
     """Read those of the posts that exist."""
-    posts = list(Post.objects.filter(pk__in=post_ids).select_related("tenant").only(*_COLUMNS, "tenant__settings"))
+    posts = list(
+        Post.objects.filter(pk__in=post_ids)
+        .select_related("tenant")
+        .only(*_COLUMNS, "tenant__settings")
+    )
     rows: dict[tuple[UUID, str], PostEnrichment] = {
         (row.post_id, row.kind): row
         for row in PostEnrichment.objects.filter(
@@ -100,7 +104,9 @@ def read(post_ids: Collection[UUID]) -> dict[UUID, KnownPost]:
             post,
             rows.get((post.pk, EnrichmentKind.VISION)),
             rows.get((post.pk, EnrichmentKind.TAGS)),
-            [one for one in albums[_album_of(post)] if one.pk != post.pk] if post.grouped_id else (),
+            [one for one in albums[_album_of(post)] if one.pk != post.pk]
+            if post.grouped_id
+            else (),
         )
         for post in posts
     }

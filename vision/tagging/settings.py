@@ -16,7 +16,7 @@ def threshold(tenant: Tenant) -> float:
     """The confidence below which a tag of a tagger is a proposal."""
     section = tenant.settings.get(SECTION)
     value = section.get(KEY) if isinstance(section, dict) else None
-    return float(value) if _is_share(value) else THRESHOLD
+    return float(value) if value is not None and _is_share(value) else THRESHOLD
 
 
 def problems(value: Any) -> list[str]:

@@ -26,7 +26,8 @@ class Change:
     """
     What led to the tags of a post: `found` is what a tagger adds to the row, empty for a person.
 
-    `content_hash` is empty where no tagger looked at the text.
+    `content_hash` is empty where no tagger looked at the text. With `tell` it is published also
+    where the tags are the same: one of them got a synonym.
     """
 
     known: KnownPost
@@ -36,6 +37,7 @@ class Change:
     latency_ms: int | None = None
     metadata: TaggingMetadata = field(default_factory=TaggingMetadata)
     found: Mapping[str, Any] = field(default_factory=dict)
+    tell: bool = False
 
 
 def tags_hash(tags: Iterable[str]) -> str:
@@ -79,7 +81,7 @@ def _row(change: Change, tags: list[str], *, now: datetime) -> tuple[PostEnrichm
     known, old = change.known, change.known.state
     new = tags_hash(tags)
     is_first = change.trigger == "initial" and not old.get("told_initially")
-    is_news = is_first or old.get("tags_hash", tags_hash([])) != new
+    is_news = is_first or change.tell or old.get("tags_hash", tags_hash([])) != new
     data = {
         **old,
         **change.found,
@@ -94,7 +96,10 @@ def _row(change: Change, tags: list[str], *, now: datetime) -> tuple[PostEnrichm
         "told_initially": bool(old.get("told_initially")) or is_first,
     }
     if change.trigger == "vision_retag":
-        data |= {"retagged_at": now.isoformat(), "retagged_from_vision_version": old.get(TAGGED_FROM)}
+        data |= {
+            "retagged_at": now.isoformat(),
+            "retagged_from_vision_version": old.get(TAGGED_FROM),
+        }
     return _enrichment(change, data, now=now), is_news
 
 

@@ -23,6 +23,7 @@ BENCHES = (
     "relevance",
     "saved",
     "scrape",
+    "tagging",
     "vision",
 )  # fmt: skip
 

@@ -47,9 +47,9 @@ class Command(ActingCommand):
             self.stdout.write(json.dumps({"done": False, **found.as_dict()}))
             return
         rows = {
-            _("posts"): str(found.posts),
+            _("posts to tag"): str(found.posts),
             _("tagger"): f"{found.provider}, {found.model}",
-            _("tokens"): str(found.tokens),
+            _("tokens to pay"): str(found.tokens),
             _("roubles"): f"{found.roubles:.2f}",
         }
         note = _("Nothing has been tagged yet: repeat the command with --yes.")

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bench.support import database
 
@@ -25,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from bench.support import report  # noqa: E402
 from bench.support.report import Figure  # noqa: E402
+from bench.support.turns import in_turn, timed  # noqa: E402
 from events import outbox  # noqa: E402
 from events.delivery import recovery, worker  # noqa: E402
 from events.models import Delivery, OutboxEvent  # noqa: E402
@@ -34,9 +36,13 @@ from events.schemas import (  # noqa: E402
     VisionAnalyzedEventV1,
     VisionResult,
 )
+from events.subscriptions import unsubscribe  # noqa: E402
 from media.models import Post  # noqa: E402
 from media.posts import post_events  # noqa: E402
+from media.services import imports  # noqa: E402
+from media.sources.export import ExportSource  # noqa: E402
 from tests import factories as make  # noqa: E402
+from vision import tagging_handlers  # noqa: E402
 from vision.models import EnrichmentKind, PostEnrichment  # noqa: E402
 from vision.tagging import run  # noqa: E402
 from vision.tagging.local import LocalTagger  # noqa: E402
@@ -57,7 +63,7 @@ def main() -> int:
     texts = _texts()
     figures = [*_alone(texts), *_precision(texts)]
     with database.fresh():
-        figures += [*_whole(texts), *_cycle(texts)]
+        figures += [*_import(), *_whole(texts), *_cycle(texts)]
     return report.close(figures)
 
 
@@ -76,7 +82,9 @@ def _alone(texts: list[str]) -> list[Figure]:
             tagger.find(Material(text=text))
         rates.append(len(texts) / (time.process_time() - started))
     return [
-        Figure("tagging: posts a second and core, new words", rates[0], at_least=FEWEST, unit="1/s"),
+        Figure(
+            "tagging: posts a second and core, new words", rates[0], at_least=FEWEST, unit="1/s"
+        ),
         Figure("tagging: the same, known words", rates[1], unit="1/s"),
     ]
 
@@ -96,18 +104,49 @@ def _precision(texts: list[str]) -> list[Figure]:
     ]
 
 
+def _import() -> list[Figure]:
+    """A real export of 211 posts, into a new tenant each time, with and without tagging."""
+    export = next((DATA / "telegram" / "ru_films_textonly").iterdir())
+
+    def with_tagging() -> float:
+        tagging_handlers.register()
+        return timed(lambda: _imported(export))
+
+    def without() -> float:
+        unsubscribe(tagging_handlers.TAG)
+        return timed(lambda: _imported(export))
+
+    without(), with_tagging()
+    turns = in_turn(with_tagging, without, rounds=7)
+    tagging_handlers.register()
+    OutboxEvent.objects.all().delete()
+    return [
+        Figure(
+            "tagging: time of an import against one without", turns.ratio, at_most=1.1, unit="times"
+        )
+    ]
+
+
+def _imported(export: Path) -> None:
+    source = ExportSource(export, zone=ZoneInfo("Europe/Moscow"))
+    imports.import_export(source=source, path=export, tenant=make.tenant())
+
+
 def _whole(texts: list[str]) -> list[Figure]:
     """With the rows and the events, in batches as the worker takes them."""
     posts = _posts(texts[:POSTS])
     events = [_parsed(post) for post in posts]
-    started = time.perf_counter()
+    started, ours = time.perf_counter(), time.process_time()
     for start in range(0, POSTS, 100):
         run.tag_new(events[start : start + 100], now=timezone.now())
-    seconds = time.perf_counter() - started
+    seconds, ours = time.perf_counter() - started, time.process_time() - ours
     Post.objects.all().delete()
     OutboxEvent.objects.all().delete()
     return [
         Figure("tagging: posts a second with rows and events", POSTS / seconds, unit="1/s"),
+        Figure(
+            "tagging: the same, of a core of the worker", POSTS / ours, at_least=FEWEST, unit="1/s"
+        ),
     ]
 
 
@@ -143,7 +182,7 @@ def _cycle(texts: list[str]) -> list[Figure]:
 
 def _posts(texts: list[str]) -> list[Post]:
     channel = make.channel()
-    return [make.post(of=channel, content=text) for text in texts]
+    return [make.post(of=channel, content=text, has_media=True) for text in texts]
 
 
 def _parsed(post: Post) -> PostParsedEventV1:

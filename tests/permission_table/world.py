@@ -45,7 +45,8 @@ SHARED_PICTURE: Final = make.picture("teal", size=(33, 44))
 UNPLANTED: Final = {
     ("accounts.tenant", "settings"), ("accounts.user", "password"), ("accounts.user", "username"),
     ("accounts.user", "time_zone"), ("events.outboxevent", "tenant_id"), ("media.mediaobject", "s3_key"),
-    ("vision.tag", "name"), ("storage_quota.storedobject", "mime"), ("storage_quota.storedobject", "content_encoding"),
+    ("vision.tag", "name"), ("vision.tagrule", "word"), ("vision.tagrule", "label"),
+    ("storage_quota.storedobject", "mime"), ("storage_quota.storedobject", "content_encoding"),
 }  # fmt: skip
 """Fields that would stop working with a word in them."""
 SHORTEST: Final = 8

@@ -55,6 +55,7 @@ def register() -> None:
         batch=BATCH,
         when=_is_no_retag,
         on_failure=metrics.count_failed_tagging,
+        task="TaggingTask",
     )(tag)
     subscribe(
         VisionAnalyzedEventV1,
@@ -63,6 +64,7 @@ def register() -> None:
         mode=Mode.PROJECTION,
         batch=BATCH,
         on_failure=metrics.count_failed_retagging,
+        task="RetaggingTask",
     )(retag)
     subscribe(DeadLetterEventV1, name="vision.count_given_up_tagging", when=_is_ours)(
         count_dead_letter

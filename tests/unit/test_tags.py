@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.delivery import worker
 from search.documents import tags_in
 from vision.tagging.local import LocalTagger
 from vision.tagging.port import Material
@@ -89,6 +90,13 @@ class TestKeywords:
         answer = LocalTagger(min_chars=80).find(Material(text=text, has_media=media))
 
         assert len(answer.tags) == found
+
+
+def test_fact_082_a_worker_says_that_it_has_begun(caplog) -> None:
+    with caplog.at_level("INFO"):
+        worker.serve("tagging", proceed=lambda: False)
+
+    assert "RetaggingTask started successfully" in caplog.messages
 
 
 class TestVersions:

@@ -20,10 +20,13 @@ BENCHES = (
     "near",
     "ocr",
     "quota",
+    "rebuild",
     "relevance",
     "saved",
     "scrape",
+    "search_scale",
     "tagging",
+    "telegram",
     "vision",
 )  # fmt: skip
 

@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
+
 from events.errors import RetryLater
 from events.schemas import (
     AlbumParsedEventV1,
@@ -22,16 +24,21 @@ from events.schemas import (
 from events.subscriptions import Mode, subscribe
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
-from search.index.port import VectorsUnavailable
+from search.index.chosen import outage
+from search.index.port import IndexUnavailable, VectorsUnavailable
 from search.saved.follow import index_and_match
 from search.services.index_meaning import index_meaning
+from search.services.index_qdrant import index_qdrant
 
-WORDS_BATCH, MEANING_BATCH = 200, 50
+WORDS_BATCH, MEANING_BATCH, QDRANT_BATCH = 200, 50, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
 ENCODING: Final = 60.0
 """Seconds of a call for each of two models, besides the request that is being made then."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
+SHORTEST_WAIT: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+"""For Qdrant, while the search answers from PostgreSQL."""
 
 
 ABOUT_A_POST: Final = (
@@ -57,6 +64,32 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
         raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
 
+def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
+    """In the queue of meaning: what one of the two has encoded, the other finds."""
+    if not settings.QDRANT.configured:
+        return "no Qdrant"
+    if outage.lasts:  # one batch has found out, the others need not
+        raise RetryLater(outage.reason, after=_wait_for_qdrant())
+    try:
+        changed = index_qdrant(_posts(events), now=now)
+    except IndexUnavailable as error:
+        outage.begin(str(error))
+        raise RetryLater(str(error), after=_wait_for_qdrant()) from error
+    except EncoderUnavailable as error:
+        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+    outage.end()
+    return f"{changed} changed"
+
+
+def _wait_for_qdrant() -> timedelta:
+    """The longer it has been down, the longer: what waits is looked at again each time."""
+    return min(max(outage.age, SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def _has_qdrant(_: Any) -> bool:
+    return bool(settings.QDRANT.configured)
+
+
 def _posts(events: Sequence[Event]) -> list[UUID]:
     """The posts that the events are about, each once; an album is about its items."""
     named = [UUID(e.post_id) for e in events if isinstance(e, ABOUT_A_POST)]
@@ -77,11 +110,18 @@ def register() -> None:
         add(name=f"search.meaning_{what}", queue="search_meaning", batch=MEANING_BATCH)(
             write_meaning
         )
+        add(
+            name=f"search.qdrant_{what}",
+            queue="search_meaning",
+            batch=QDRANT_BATCH,
+            when=_has_qdrant,
+        )(write_qdrant)
     # Tags are no part of what is encoded.
-    subscribe(
-        PostTaggedEventV1, name="search.words_tagged", queue="search", mode=Mode.PROJECTION,
-        batch=WORDS_BATCH,
-    )(write_words)  # fmt: skip
+    add = partial(subscribe, PostTaggedEventV1, mode=Mode.PROJECTION)
+    add(name="search.words_tagged", queue="search", batch=WORDS_BATCH)(write_words)
+    add(name="search.qdrant_tagged", queue="search_meaning", batch=QDRANT_BATCH, when=_has_qdrant)(
+        write_qdrant
+    )
 
 
 register()

@@ -14,9 +14,19 @@ from vision.tagging.lookup import NO_TAGS, GivenTags, given_to
 
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
-    "has_media", "media_kind", "post_author", "is_forward", "grouped_id",
-    "revision",
+    "has_media", "media_kind", "post_author", "is_forward", "grouped_id", "is_edited",
+    "reply_to_message_id", "extra", "revision", "telegram_message_id", "created_at",
 )  # fmt: skip
+
+
+_IN_EXTRA = {
+    "poll": ("poll",),
+    "location": ("location", "place"),
+    "contact": ("contact",),
+    "game": ("game",),
+    "button": ("buttons",),
+}
+"""What `has:` asks for, by where `Post.extra` has it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,10 @@ class IndexedPost:
             "forward": post.is_forward,
             "album": self.album is not None,
             "hashtag": bool(tags_in(f"{post.content}\n{self._caption}")),
+            "edited": post.is_edited,
+            "reply": post.reply_to_message_id is not None,
             post.media_kind: bool(post.media_kind),
+            **{name: any(map(post.extra.get, keys)) for name, keys in _IN_EXTRA.items()},
         }
         return sorted(name for name, true in found.items() if true and name)
 
@@ -95,8 +108,12 @@ class IndexedPost:
         return (self.enrichment.vision_classification if self.enrichment else None) or {}
 
 
-def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
-    """Read those of the posts that exist, in no particular order."""
+def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[IndexedPost]:
+    """
+    Read those of the posts that exist, in no particular order.
+
+    `with_data` also reads `PostEnrichment.data`, which only payloads need.
+    """
     posts = Post.objects.filter(pk__in=post_ids).only(*_COLUMNS)
     analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
         "post_id",
@@ -105,6 +122,7 @@ def read(post_ids: Sequence[UUID]) -> Iterator[IndexedPost]:
         "vision_classification",
         "vision_is_meme",
         "vision_analyzed_at",
+        *(("data",) if with_data else ()),
     )
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")

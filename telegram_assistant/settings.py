@@ -230,6 +230,9 @@ VISION = ENV.vision
 DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
+TELEGRAM = ENV.telegram
+QDRANT = ENV.qdrant
+HISTORY = ENV.history
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

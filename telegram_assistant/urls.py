@@ -6,7 +6,14 @@ from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
 from search.api.mcp_views import McpView
-from telegram_assistant.console import api_tokens, ask, find_posts, my_settings, saved_searches
+from telegram_assistant.console import (
+    api_tokens,
+    ask,
+    find_posts,
+    growth,
+    my_settings,
+    saved_searches,
+)
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 from vision.api.tag_views import TagsView
@@ -36,6 +43,11 @@ urlpatterns = [
         name=saved_searches.MATCHES,
     ),
     path(
+        "admin/growth/",
+        admin.site.admin_view(partial(growth.view, site=admin.site)),
+        name=growth.NAME,
+    ),
+    path(
         "admin/my-settings/",
         admin.site.admin_view(partial(my_settings.view, site=admin.site)),
         name=my_settings.NAME,
@@ -56,9 +68,9 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
+    path("api/v1/", include("media.api.history.urls")),
     path("api/v1/", include("media.api.urls")),
-    path("api/v1/search", include("search.api.urls")),
-    path("api/v1/search/", include("search.api.urls_below")),
+    path("api/v1/", include("search.api.urls")),
     path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),

@@ -96,6 +96,25 @@ def identities(issuer_url: str) -> Policy:
     )
 
 
+def vectors(url: str, *, seconds: float) -> Policy:
+    """
+    Qdrant, a store of vectors: its one address, usually inside of this network. Raises OddHost.
+
+    `seconds` are for one request with all of its answer.
+    """
+    return Policy(
+        purpose="store of vectors",
+        origins=frozenset({origin_of(url)}),
+        setting="QDRANT_URL",
+        private=True,
+        proxies="used",
+        most_bytes=64 * MIB,
+        connect_seconds=3,
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )
+
+
 def crawler() -> Policy:
     """Pages that posts link to (CONTRACT §13, B9): whoever writes a post chooses the address."""
     return Policy(
@@ -110,6 +129,15 @@ def crawler() -> Policy:
         read_seconds=10,
         total_seconds=15,
     )
+
+
+def telegram(*, setting: str = "", private: bool = False) -> Policy:
+    """
+    Telegram itself: its servers say each other's addresses, and each of them is a public one.
+
+    `private`: the operator named a server or proxy in `setting`, which may be on this machine.
+    """
+    return Policy(purpose="Telegram", origins=None, setting=setting, ports=None, private=private)
 
 
 def own_api(url: str, *, seconds: float) -> Policy:

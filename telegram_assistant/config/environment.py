@@ -10,9 +10,12 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
+from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -25,13 +28,16 @@ class Environment:
     documents: Documents
     gigachat: GigaChat
     albums: Albums
+    history: History
     search: Search
+    qdrant: Qdrant
     metrics: Metrics
     api: Api
     sign_in: SignIn
     oidc: Oidc
     email: Email
     audit: Audit
+    telegram: Telegram
 
 
 def read() -> Environment:
@@ -43,13 +49,16 @@ def read() -> Environment:
         "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
+        "history": History,
         "search": Search,
+        "qdrant": Qdrant,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,
         "oidc": Oidc,
         "email": Email,
         "audit": Audit,
+        "telegram": Telegram,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

@@ -39,6 +39,7 @@ OF_EVERYTHING = {
     ("rebuild_index",): Role.OPERATOR,
     ("search_status",): Role.VIEWER,
     ("sync_lifecycle", "--show"): Role.OPERATOR,
+    ("verify_projections",): Role.OPERATOR,
     ("verify_storage", "--dry-run"): Role.OPERATOR,
 }
 OF_A_TENANT = {
@@ -48,6 +49,8 @@ OF_A_TENANT = {
     ("reanalyze", "--tenant", "{}"): Role.OPERATOR,
     ("rebuild_index", "--tenant", "{}"): Role.OPERATOR,
     ("search", "word", "--tenant", "{}"): Role.VIEWER,
+    ("search", "check-filters", "--tenant", "{}"): Role.VIEWER,
+    ("verify_projections", "--tenant", "{}"): Role.OPERATOR,
     ("import_export", "{export}", "--tenant", "{}", "--problems-ok"): Role.OPERATOR,
 }
 ENOUGH = {Role.VIEWER: set(Role), Role.OPERATOR: {Role.OPERATOR, Role.ADMINISTRATOR}}

@@ -563,12 +563,58 @@ FREE_TEXT = {
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",
     "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
+    "TELEGRAM_API_HASH",
     "SEARCH_QUERY_PREFIX", "SEARCH_PASSAGE_PREFIX", "SEARCH_GIGACHAT_MODEL", "SEARCH_OPENAI_MODEL",
     "SEARCH_OPENAI_API_KEY", "SEARCH_OPENAI_FORMER_API_KEY", "SEARCH_FASTEMBED_FOLDER",
-    "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME",
+    "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME", "QDRANT_API_KEY", "QDRANT_COLLECTION",
     "EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_SENDER",
 }  # fmt: skip
 """Variables whose value may be any text."""
+
+
+class TestQdrant:
+    def test_without_an_address_there_is_none(self, read):
+        qdrant = read().qdrant
+
+        assert not qdrant.configured
+        assert qdrant.collection == "telegram_posts"
+
+    @pytest.mark.parametrize(
+        ("given", "url"),
+        [
+            ("http://qdrant:6333", "http://qdrant:6333"),
+            ("http://qdrant:6333/", "http://qdrant:6333"),
+            ("http://qdrant", "http://qdrant:6333"),
+            ("https://Name.Cloud.Qdrant.io/", "https://name.cloud.qdrant.io:6333"),
+            ("http://[::1]", "http://[::1]:6333"),
+            ("https://example.org:443/vectors/", "https://example.org:443/vectors"),
+        ],
+    )
+    def test_an_address_without_a_port_has_qdrants(self, read, given, url):
+        assert read(QDRANT_URL=given).qdrant.url == url
+
+    @pytest.mark.parametrize(
+        "url",
+        ["qdrant:6333", "qdrant", "ftp://qdrant", "http://", "http://qdrant:port", "http://qdrant:99999",
+         "http://key:secret@qdrant:6333", "http://qdrant:6333?api-key=x", "http://2130706433:6333"],
+    )  # fmt: skip
+    def test_what_is_no_address_is_refused_by_name(self, complaint, url):
+        text = complaint(QDRANT_URL=url)
+
+        assert "QDRANT_URL: " in text
+        assert "secret" not in text
+
+    def test_a_key_without_an_address_is_a_mistake(self, complaint):
+        assert "QDRANT_API_KEY" in complaint(QDRANT_API_KEY=SECRET)
+
+    @pytest.mark.parametrize("name", ["посты", "a/b", "", "a" * 101, ".."])
+    def test_a_collection_is_a_simple_name(self, complaint, name):
+        assert "QDRANT_COLLECTION" in complaint(QDRANT_COLLECTION=name)
+
+    def test_the_key_is_hidden_where_settings_are_printed(self, read):
+        qdrant = read(QDRANT_URL="http://qdrant", QDRANT_API_KEY=SECRET).qdrant
+
+        assert SECRET not in repr(qdrant)
 
 
 @pytest.mark.parametrize(

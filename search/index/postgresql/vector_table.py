@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error, connection, transaction
+from django.utils.translation import gettext_noop
 
 from search.index.port import VectorsUnavailable
 
@@ -33,6 +34,8 @@ _CREATE = (
     """,
     # The same text again, forwarded or reposted, is not embedded again.
     "CREATE INDEX IF NOT EXISTS idx_search_vectors_text ON search_vectors (text_hash, model)",
+    # A tenant with few posts has them compared one by one, see `nearest`.
+    "CREATE INDEX IF NOT EXISTS idx_search_vectors_tenant ON search_vectors (tenant_id)",
     """
     CREATE OR REPLACE FUNCTION search_forget_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -118,7 +121,7 @@ def require() -> None:
     """Raise VectorsUnavailable where there is no table."""
     if not exists():
         raise VectorsUnavailable(
-            "PostgreSQL has no extension vector, or `migrate` was not run since"
+            gettext_noop("PostgreSQL has no extension vector, or `migrate` was not run since")
         )
 
 

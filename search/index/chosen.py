@@ -1,0 +1,140 @@
+"""Which indexes there are, and which one answers: Qdrant where it is configured, else PostgreSQL."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+
+from search.index.port import (
+    Index,
+    IndexRefused,
+    IndexUnavailable,
+    Match,
+    Scope,
+    VectorHit,
+    VectorsUnavailable,
+    WordHits,
+    WritableIndex,
+)
+from search.index.postgresql.index import PostgresIndex
+from search.index.qdrant.index import QdrantIndex
+from search.query_terms import Query
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 30.0
+"""After a failure Qdrant is not asked for so long: each search would wait for it again."""
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class Outage:
+    """What this process knows of a failure of Qdrant; `since` and `until` are monotonic seconds."""
+
+    reason: str = ""
+    since: float = 0.0
+    until: float = 0.0
+
+    def begin(self, reason: str) -> None:
+        """Note a failure; Qdrant is not asked for `PAUSE_SECONDS`."""
+        now = time.monotonic()
+        self.since = self.since if self.reason else now
+        self.reason, self.until = reason, now + PAUSE_SECONDS
+
+    def end(self) -> None:
+        self.reason, self.until = "", 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether Qdrant is not to be asked yet."""
+        return time.monotonic() < self.until
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the first failure without an answer since was."""
+        return timedelta(seconds=time.monotonic() - self.since if self.reason else 0)
+
+
+outage: Final = Outage()
+
+
+def written() -> list[WritableIndex]:
+    """Every index that is kept up to date; PostgreSQL always."""
+    qdrant: list[WritableIndex] = [QdrantIndex()] if settings.QDRANT.configured else []
+    return [PostgresIndex(), *qdrant]
+
+
+def answering() -> "Answering":
+    """The index for one search, which notes what did not work."""
+    return Answering(QdrantIndex() if settings.QDRANT.configured else None)
+
+
+class Answering:
+    """
+    Asks the first index, and PostgreSQL when it fails, for the rest of the search.
+
+    `degraded` says in words what failed; empty where nothing did.
+    """
+
+    def __init__(self, first: Index | None) -> None:
+        self._first = first
+        self._postgresql = PostgresIndex()
+        self.degraded: tuple[str, ...] = ()
+        if first and outage.lasts:
+            self._give_up(outage.reason)
+
+    def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        return self._ask(lambda index: index.by_words(query, scope, limit=limit))
+
+    def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        return self._ask(lambda index: index.newest(query, scope, limit=limit))
+
+    def by_meaning(
+        self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
+    ) -> list[VectorHit]:
+        return self._ask(lambda index: index.by_meaning(query, vector, model, scope, limit=limit))
+
+    def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
+        return self._ask(lambda index: index.vectors_of(post_ids, model))
+
+    def search_vectors(
+        self,
+        collection_name: str,
+        query_vector: Sequence[float],
+        limit: int = 10,
+        filter_conditions: Mapping[str, Any] | None = None,
+        *,
+        tenants: Sequence[UUID],
+        model: str,
+    ) -> list[Match]:
+        return self._ask(
+            lambda index: index.search_vectors(
+                collection_name,
+                query_vector,
+                limit,
+                filter_conditions,
+                tenants=tenants,
+                model=model,
+            )
+        )
+
+    def _ask(self, ask: Callable[[Index], Answer]) -> Answer:
+        if self._first is not None:
+            try:
+                return ask(self._first)
+            except IndexUnavailable as error:
+                outage.begin(str(error))
+                self._give_up(str(error))
+            except (IndexRefused, VectorsUnavailable) as error:
+                self._give_up(str(error))
+        return ask(self._postgresql)
+
+    def _give_up(self, reason: str) -> None:
+        logger.warning("PostgreSQL answers: %s", reason)
+        self._first = None
+        self.degraded = (f"PostgreSQL answers: {reason}",)

@@ -1,0 +1,163 @@
+"""
+Qdrant's client: the only home of the package `qdrant-client`, which is installed where it is used.
+
+It speaks HTTP through the guard of outbound requests. gRPC stays off: its threads do not survive a
+fork, and workers are forks.
+"""
+
+import os
+import ssl
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from events.outbound import OutboundRefused, Policy, purposes
+from events.outbound.transport import GuardedTransport
+from search.index.port import IndexRefused, IndexUnavailable
+
+READ_SECONDS: Final = 10
+WRITE_SECONDS: Final = 60
+_BAD_KEY: Final = {401, 403}
+_MAYBE_LATER: Final = {404, 408, 409, 429}
+"""A collection may be missing because a rebuild has just replaced it."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """The client of the process `pid`, which a fork leaves to its parent; in tests, another one."""
+
+    own: Any = None
+    pid: int = 0
+    replacement: Any = None
+
+
+_held: Final = _Held()
+
+
+class _Transport(GuardedTransport):
+    """Waits for a connection no longer than the policy says, whatever the whole request may take."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy, verify=ssl.create_default_context(), max_connections=10)
+        self._connect_seconds = policy.connect_seconds
+
+    def handle_request(self, request: Any) -> Any:
+        waits = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {**waits, "connect": self._connect_seconds}
+        return super().handle_request(request)
+
+
+def client() -> Any:
+    """Return the client of this process; nothing is imported or connected before."""
+    if _held.replacement is not None:
+        return _held.replacement
+    if _held.own is None or _held.pid != os.getpid():
+        _held.own, _held.pid = _new(), os.getpid()
+    return _held.own
+
+
+def use(replacement: Any) -> Any:
+    """Replace the client of this process, None: by none; returns the replacement before."""
+    before, _held.replacement = _held.replacement, replacement
+    return before
+
+
+def forget() -> None:
+    """Connect anew at the next request, as after a change of the address."""
+    if _held.own is not None and _held.pid == os.getpid():
+        _held.own.close()
+    _held.own = None
+
+
+def models() -> Any:
+    """Qdrant's types of requests."""
+    return _package().models
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """
+    Turn what the client raises inside into IndexUnavailable and IndexRefused, with a remedy.
+
+    A ValueError is how the local mode refuses what a server refuses with HTTP 400.
+    """
+    package = _package()
+    errors, busy = package.http.exceptions, package.common.client_exceptions.QdrantException
+    try:
+        yield
+    except errors.ResponseHandlingException as error:
+        raise IndexUnavailable(_unreached(error.source)) from error
+    except errors.UnexpectedResponse as error:
+        raise _refusal(error.status_code or 0, _said(error)) from error
+    except busy as error:
+        raise IndexUnavailable(f"Qdrant is busy: {error}") from error
+    except ValueError as error:
+        raise IndexRefused(f"Qdrant refuses the request: {error}") from error
+
+
+def _new() -> Any:
+    package, given = _package(), settings.QDRANT
+    policy = purposes.vectors(given.url, seconds=WRITE_SECONDS)
+    with warnings.catch_warnings():
+        # In a network of containers a key is sent without TLS; the operator wrote the address.
+        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+        return package.QdrantClient(
+            url=given.url,
+            api_key=given.api_key.get_secret_value() or None,
+            prefer_grpc=False,
+            check_compatibility=False,  # would ask in a thread of its own, past the guard
+            timeout=READ_SECONDS,
+            transport=_Transport(policy),
+            trust_env=False,
+        )
+
+
+def _package() -> Any:
+    try:
+        # Half a second and 40 MB, only where there is a Qdrant.
+        import qdrant_client.common.client_exceptions  # noqa: PLC0415
+        import qdrant_client.http.exceptions  # noqa: PLC0415
+        import qdrant_client.models  # noqa: PLC0415
+    except ImportError as error:
+        raise IndexUnavailable(
+            "QDRANT_URL is set, and the package qdrant-client is not installed:"
+            " pip install -r requirements/qdrant.txt"
+        ) from error
+    return qdrant_client
+
+
+def _unreached(source: Exception) -> str:
+    if isinstance(source, OutboundRefused):
+        return str(source)
+    what = f"{type(source).__name__}: {source}".strip().partition("\n")[0].removesuffix(":")
+    return (
+        f"Qdrant does not answer at {settings.QDRANT.url} ({what}): start it, or correct QDRANT_URL"
+    )
+
+
+def _refusal(status: int, said: str) -> Exception:
+    at = settings.QDRANT.url
+    if status in _BAD_KEY:
+        return IndexUnavailable(
+            f"Qdrant at {at} refuses the key (HTTP {status}): check QDRANT_API_KEY"
+        )
+    if not said:
+        return IndexUnavailable(
+            f"what answers at {at} is not Qdrant (HTTP {status}): check QDRANT_URL"
+        )
+    if status in _MAYBE_LATER or status >= 500:  # noqa: PLR2004 - the servers' own failures
+        return IndexUnavailable(f"Qdrant answers HTTP {status}: {said}")
+    return IndexRefused(f"Qdrant refuses the request (HTTP {status}): {said}")
+
+
+def _said(error: Any) -> str:
+    """What Qdrant gives as the reason; empty where the answer is none of Qdrant's."""
+    try:
+        status = error.structured()["status"]
+        return str(status["error"] if isinstance(status, dict) else status)[:300]
+    except (ValueError, KeyError, TypeError):
+        return ""

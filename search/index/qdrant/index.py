@@ -1,0 +1,195 @@
+"""
+The adapter of the port `Index` for Qdrant.
+
+What it finds is looked up in PostgreSQL before it is shown: a post that is gone, has been edited,
+or belongs to another tenant is left out, whatever Qdrant says. What Qdrant cannot do (phrases,
+excluded words) PostgreSQL answers, as fully as ever.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from search.index.collection import require_collection
+from search.index.entry import Entry, Space
+from search.index.port import (
+    IndexRefused,
+    Match,
+    Scope,
+    VectorHit,
+    VectorsUnavailable,
+    WordHits,
+)
+from search.index.postgresql.conditions import matching
+from search.index.postgresql.index import PostgresIndex
+from search.index.qdrant import collections, points, ranking
+from search.index.qdrant.client import answering, client, models
+from search.index.qdrant.collection import Collection
+from search.index.qdrant.conditions import can_answer, of_scope, of_tenants
+from search.query.filters.qdrant import qdrant_filter
+from search.query.filters.read import read_filters
+from search.query_terms import Query
+
+MORE: Final = 20
+"""Points asked for beyond the limit, in place of those that are gone or outdated."""
+Found = TypeVar("Found")
+
+
+class QdrantIndex:
+    name = "qdrant"
+
+    def __init__(self) -> None:
+        self._postgresql = PostgresIndex()
+
+    def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        if not scope.tenants or not can_answer(query, scope):
+            return self._postgresql.by_words(query, scope, limit=limit)
+        name = collections.require_serving()
+        found = ranking.by_words(name, query, scope, limit=limit + MORE)
+        hits = _standing(found.hits, lambda hit: hit.post_id, query, scope)
+        return WordHits(hits[:limit], found.replaced, found.lexemes)
+
+    def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
+        if not scope.tenants or not can_answer(query, scope):
+            return self._postgresql.newest(query, scope, limit=limit)
+        found = ranking.newest(collections.require_serving(), scope, limit=limit + MORE)
+        return WordHits(_standing(found, lambda hit: hit.post_id, query, scope)[:limit])
+
+    def by_meaning(
+        self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
+    ) -> list[VectorHit]:
+        if not scope.tenants or not can_answer(query, scope):
+            return self._postgresql.by_meaning(query, vector, model, scope, limit=limit)
+        found = _nearest(vector, model, of_scope(scope), limit=limit + MORE)
+        hits = [VectorHit(UUID(str(one.id)), 1 - one.score) for one in found]
+        hits.sort(key=lambda hit: (hit.distance, str(hit.post_id)))
+        return _standing(hits, lambda hit: hit.post_id, query, scope)[:limit]
+
+    def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
+        if not post_ids:
+            return []
+        found = Collection(collections.require_serving()).vectors(post_ids, model)
+        return [found[post_id] for post_id in post_ids if post_id in found]
+
+    def search_vectors(
+        self,
+        collection_name: str,
+        query_vector: Sequence[float],
+        limit: int = 10,
+        filter_conditions: Mapping[str, Any] | None = None,
+        *,
+        tenants: Sequence[UUID],
+        model: str,
+    ) -> list[Match]:
+        require_collection(collection_name)
+        asked = qdrant_filter(read_filters(filter_conditions))
+        if not tenants:
+            return []
+        asked["must"].insert(0, of_tenants(tenants))
+        found = _nearest(query_vector, model, asked, limit=limit + MORE, with_payload=True)
+        matches = [Match(UUID(str(one.id)), one.score, points.shown(one.payload)) for one in found]
+        scope = Scope(tuple(tenants))
+        return _standing(matches, lambda one: one.post_id, Query(), scope)[:limit]
+
+    def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int:
+        """Write to each collection; returns how many points of the last one differed."""
+        changed = [Collection(name).upsert(entries) for name in collections.every()]
+        return changed[-1] if changed else 0
+
+    def delete(self, post_ids: Sequence[UUID]) -> None:
+        for name in collections.every():
+            Collection(name).delete(post_ids)
+
+    def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]:
+        return Collection(collections.require_serving()).fingerprints(post_ids)
+
+    def fingerprint(self, entry: Entry, space: Space | None) -> str:
+        return points.expected(entry, space)
+
+    def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
+        name = collections.require_serving()
+        return Collection(name).ids(tenant, after=after, limit=limit)
+
+    def count(self, tenant: UUID) -> int:
+        return Collection(collections.require_serving()).count(tenant)
+
+    def known_vectors(self, texts: Mapping[UUID, str], space: Space) -> dict[str, list[float]]:
+        name = collections.serving()
+        if name is None or not texts or not collections.has_vectors(name, space):
+            return {}
+        return Collection(name).known_vectors(texts, space)
+
+    def rebuild(self, space: Space | None) -> "Building":
+        """Go on with the collection that was begun, if its vectors are of this model."""
+        now = collections.serving()
+        begun = [name for name in collections.every() if name != now]
+        usable = [n for n in begun if space is None or collections.has_vectors(n, space)]
+        for name in set(begun) - set(usable[-1:]):
+            collections.drop(name)
+        return Building(usable[-1] if usable else collections.create(space))
+
+
+class Building:
+    """A collection that is filled while the one before serves."""
+
+    def __init__(self, name: str) -> None:
+        self.collection = Collection(name)
+
+    def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int:
+        return self.collection.upsert(entries)
+
+    def missing(self, post_ids: Sequence[UUID]) -> list[UUID]:
+        return self.collection.missing(post_ids)
+
+    def delete(self, post_ids: Sequence[UUID]) -> None:
+        self.collection.delete(post_ids)
+
+    def ids(self, *, after: UUID | None, limit: int) -> list[UUID]:
+        """Ids of all tenants."""
+        return self.collection.ids(None, after=after, limit=limit)
+
+    def finish(self) -> None:
+        collections.let_serve(self.collection.name)
+
+
+def _nearest(
+    vector: Sequence[float],
+    model: str,
+    asked: dict[str, Any],
+    *,
+    limit: int,
+    with_payload: bool = False,
+) -> Any:
+    name = collections.require_serving()
+    space = Space(model, len(vector))
+    try:
+        with answering():
+            return (
+                client()
+                .query_points(
+                    name,
+                    query=list(vector),
+                    using=points.meaning(space),
+                    query_filter=models().Filter(**asked),
+                    limit=limit,
+                    with_payload=with_payload,
+                )
+                .points
+            )
+    except IndexRefused as error:
+        if collections.has_vectors(name, space):
+            raise
+        raise VectorsUnavailable(
+            f"Qdrant has no vectors of {model}: `manage.py rebuild_index` makes them"
+        ) from error
+
+
+def _standing(
+    hits: Iterable[Found], post_id: Callable[[Found], UUID], query: Query, scope: Scope
+) -> list[Found]:
+    """Those of the hits that are in PostgreSQL, too, and fulfil the conditions there."""
+    listed = list(hits)
+    rows = matching(scope, query).filter(pk__in=list(map(post_id, listed)))
+    standing = set(rows.values_list("pk", flat=True))
+    return [hit for hit in listed if post_id(hit) in standing]

@@ -1,0 +1,30 @@
+"""The check of Qdrant, for `/health/detailed` and `doctor`."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.conf import settings
+
+from events import health
+from events.health import Finding, Scope, ok, skipped, warning
+from search.index.port import IndexRefused, IndexUnavailable
+from search.index.qdrant import collections
+
+REMEDY: Final = "PostgreSQL answers meanwhile; afterwards Qdrant catches up by itself"
+
+
+def register() -> None:
+    health.register("qdrant", answers, scope=Scope.DETAILED, remedy=REMEDY)
+
+
+def answers() -> Iterator[Finding]:
+    """Ask which collection serves: one request."""
+    if not settings.QDRANT.configured:
+        yield skipped("QDRANT_URL is not set: PostgreSQL answers")
+        return
+    try:
+        name = collections.require_serving()
+    except (IndexUnavailable, IndexRefused) as error:
+        yield warning(str(error), REMEDY)  # a search is answered all the same
+    else:
+        yield ok(f"{settings.QDRANT.url}: {name} serves")

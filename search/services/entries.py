@@ -1,0 +1,60 @@
+"""Entries of the index: made of what is known of posts now."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from search.index.entry import Entry
+from search.models import SearchDocument
+from search.payload import payload_of
+from search.russian import is_russian
+from search.sources import IndexedPost
+from vision.policy.language import detect
+
+LANGUAGE_CHARS: Final = 500
+"""Enough to tell the language of a post, and the time is that of the characters."""
+
+
+def entries_of(found: Sequence[IndexedPost], *, with_payload: bool = False) -> list[Entry]:
+    """Build the entries, without vectors; payloads only where they are read."""
+    languages = _known_languages([one.post.pk for one in found])
+    return [
+        _entry(one, _language(one, languages), payload_of(one) if with_payload else {})
+        for one in found
+    ]
+
+
+def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
+    post = one.post
+    return Entry(
+        post_id=post.pk,
+        tenant_id=post.tenant_id,
+        channel_id=post.channel_id,
+        album_id=one.album_id,
+        posted_at=post.posted_at,
+        document=one.document,
+        has=tuple(one.has),
+        lang=lang,
+        sender=post.post_author,
+        is_meme=one.is_meme,
+        classification=one.classification,
+        payload=payload,
+    )
+
+
+def _language(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> str:
+    known = languages.get((one.post.pk, one.document.document_hash))
+    return known if known is not None else _told(one.post.content[:LANGUAGE_CHARS])
+
+
+def _told(text: str) -> str:
+    return "ru" if is_russian(text) else detect(text) or ""
+
+
+def _known_languages(post_ids: Sequence[UUID]) -> dict[tuple[UUID, str], str]:
+    """Languages by post and hash of its document: telling one takes longer than all the rest."""
+    rows = SearchDocument.objects.filter(pk__in=post_ids)
+    return {
+        (pk, document_hash): lang
+        for pk, document_hash, lang in rows.values_list("pk", "document_hash", "lang")
+    }

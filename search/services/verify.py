@@ -1,0 +1,128 @@
+"""Comparing the indexes with the archive: counts, and fingerprints post by post."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.utils import timezone
+
+from events import projections
+from events.projections import CannotCompare, Comparison
+from media.models import Post
+from search import sources
+from search.embeddings import chosen
+from search.embeddings.port import EncoderUnavailable
+from search.index.port import IndexRefused, IndexUnavailable, WritableIndex
+from search.index.postgresql import vector_table
+from search.index.postgresql.index import PostgresIndex
+from search.index.qdrant.index import QdrantIndex
+from search.services.entries import entries_of
+from search.services.index_meaning import index_meaning
+from search.services.index_qdrant import current_space, index_qdrant
+from search.services.index_words import index_words
+
+BATCH: Final = 500
+Repair = Callable[[Sequence[UUID]], None]
+
+
+def register() -> None:
+    """Register the indexes as projections."""
+    projections.register("search.postgresql", compare_postgresql)
+    projections.register("search.qdrant", compare_qdrant, exists=lambda: settings.QDRANT.configured)
+
+
+def compare_postgresql(tenant_id: UUID, **options: object) -> Comparison:
+    return _compare("search.postgresql", PostgresIndex(), _write_postgresql, tenant_id, **options)  # type: ignore[arg-type]
+
+
+def compare_qdrant(tenant_id: UUID, **options: object) -> Comparison:
+    return _compare("search.qdrant", QdrantIndex(), _write_qdrant, tenant_id, **options)  # type: ignore[arg-type]
+
+
+def _compare(
+    name: str,
+    index: WritableIndex,
+    write: Repair,
+    tenant_id: UUID,
+    *,
+    repair: bool = False,
+    most: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Comparison:
+    found = Comparison(name, tenant_id)
+    fix = write if repair else None
+    try:
+        found.expected = Post.objects.filter(tenant=tenant_id).count()
+        found.stored = index.count(tenant_id)
+        for ids in _batches(partial(_posts, tenant_id), most):
+            _compare_posts(found, index, ids, fix)
+            progress(len(ids))
+        for ids in _batches(partial(index.ids, tenant_id), most):
+            _find_extra(found, ids, fix)
+    except (IndexUnavailable, IndexRefused, EncoderUnavailable) as error:
+        raise CannotCompare(str(error)) from error
+    return found
+
+
+def _compare_posts(
+    found: Comparison, index: WritableIndex, ids: Sequence[UUID], fix: Repair | None
+) -> None:
+    found.compared += len(ids)
+    missing, different = _differing(index, ids)
+    found.note("missing", missing)
+    found.note("different", different)
+    if fix and (wrong := [*missing, *different]):
+        fix(wrong)
+        found.repaired += len(wrong) - sum(map(len, _differing(index, wrong)))
+
+
+def _differing(index: WritableIndex, ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """Those of the posts that the index does not have, and those that it has otherwise."""
+    space = current_space()
+    stored = index.fingerprints(ids, space)
+    read = list(sources.read(ids, with_data=True))
+    expected = {
+        entry.post_id: index.fingerprint(entry, space)
+        for entry in entries_of(read, with_payload=True)
+    }
+    missing = [pk for pk in expected if pk not in stored]
+    return missing, [pk for pk in expected if pk in stored and stored[pk] != expected[pk]]
+
+
+def _find_extra(found: Comparison, ids: Sequence[UUID], fix: Repair | None) -> None:
+    posts = Post.objects.filter(tenant=found.tenant_id, pk__in=ids)
+    extra = sorted(set(ids) - set(posts.values_list("pk", flat=True)))
+    found.note("extra", extra)
+    if fix and extra:
+        fix(extra)
+        found.repaired += len(extra)
+
+
+def _posts(tenant_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
+    rows = Post.objects.filter(tenant=tenant_id).order_by("pk")
+    rows = rows.filter(pk__gt=after) if after else rows
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def _batches(page: Callable[..., list[UUID]], most: int | None) -> Iterator[list[UUID]]:
+    """All ids in their order; with `most`, so many from a random place on."""
+    after, left = (uuid4() if most else None), most
+    while ids := page(after=after, limit=min(BATCH, left or BATCH)):
+        yield ids
+        after = ids[-1]
+        if left is not None:
+            left -= len(ids)
+            if left <= 0:
+                return
+
+
+def _write_postgresql(ids: Sequence[UUID]) -> None:
+    index_words(ids, now=timezone.now())
+    if chosen.configured() and vector_table.exists():
+        index_meaning(ids)
+
+
+def _write_qdrant(ids: Sequence[UUID]) -> None:
+    index_qdrant(ids, now=timezone.now())

@@ -27,6 +27,7 @@ BENCHES = (
     "saved",
     "scrape",
     "search_scale",
+    "tagging",
     "telegram",
     "vision",
 )  # fmt: skip

@@ -43,6 +43,8 @@ class Sources:
     file_text: str = ""
     article_text: str = ""
     album_caption: str = ""
+    tags: Sequence[str] = ()
+    removed_tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ class Document:
     What is indexed about a post.
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
-    weight; `files` are the texts of documents and of pages that the
-    post points to, which weigh as much as `pictures`. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
-    embed; empty where there is nothing to understand. Hashes are SHA-256, hexadecimal.
+    weight; `files` are the texts of documents and of pages that the post points to, which weigh as
+    much as `pictures`. `tags` are those of text and caption, without #, lower-case, and those that
+    the post was given, without those that a person removed. `passage` is the text to embed; empty
+    where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
 
     words: str
@@ -89,7 +92,7 @@ def document_of(sources: Sources) -> Document:
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
         others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
         files=_files(sources),
-        tags=tags_in(f"{sources.text}\n{inherited}"),
+        tags=_tags(sources, inherited),
         passage=_passage(sources, inherited),
     )
 
@@ -109,6 +112,13 @@ def tags_in(text: str) -> tuple[str, ...]:
     """The #tags of a text in order, without #, lower-case, each once; #1 is a number, not a tag."""
     found = _TAG.findall(searched_form(text).lower()) if "#" in text else []
     return tuple(dict.fromkeys(found))[:MOST_TAGS]
+
+
+def _tags(sources: Sources, inherited: str) -> tuple[str, ...]:
+    written = tags_in(f"{sources.text}\n{inherited}")
+    removed = frozenset(sources.removed_tags)
+    kept = [tag for tag in dict.fromkeys((*written, *sources.tags)) if tag not in removed]
+    return tuple(kept[:MOST_TAGS])
 
 
 def without_links(text: str) -> str:

@@ -19,6 +19,7 @@ from events.schemas import (
     Event,
     PostEnrichedEventV1,
     PostParsedEventV1,
+    PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
 from events.subscriptions import Mode, subscribe
@@ -46,6 +47,7 @@ ABOUT_A_POST: Final = (
     VisionAnalyzedEventV1,
     DocumentsReadEventV1,
     PostEnrichedEventV1,
+    PostTaggedEventV1,
 )
 
 
@@ -117,6 +119,12 @@ def register() -> None:
             batch=QDRANT_BATCH,
             when=_has_qdrant,
         )(write_qdrant)
+    # Tags are no part of what is encoded.
+    add = partial(subscribe, PostTaggedEventV1, mode=Mode.PROJECTION)
+    add(name="search.words_tagged", queue="search", batch=WORDS_BATCH)(write_words)
+    add(name="search.qdrant_tagged", queue="search_meaning", batch=QDRANT_BATCH, when=_has_qdrant)(
+        write_qdrant
+    )
 
 
 register()

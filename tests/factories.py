@@ -50,8 +50,12 @@ from vision.models import (
     PictureDistinction,
     PictureHash,
     PostEnrichment,
+    PostTag,
     ReadingOutcome,
     ReadingState,
+    Tag,
+    TagOrigin,
+    TagState,
     VisionProviderName,
 )
 
@@ -258,6 +262,15 @@ def article(
     if of:
         PageMention.objects.create(page=page, post=of)
     return page
+
+
+def proposal(of: Post, name: str = "proposed") -> PostTag:
+    """A tag that waits until somebody decides."""
+    tag, _ = Tag.objects.get_or_create(tenant=of.tenant, name=name)
+    return PostTag.objects.create(
+        tenant=of.tenant, post=of, tag=tag, origin=TagOrigin.MODEL, state=TagState.PROPOSED,
+        confidence=2 / 3,
+    )  # fmt: skip
 
 
 def document(*, owner: Tenant | None = None, text: str = "", **fields: Any) -> DocumentText:

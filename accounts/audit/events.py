@@ -94,6 +94,16 @@ _DECLARED = (
     Event("saved_search.saved", _("Search saved")),
     Event("saved_search.changed", _("Saved search changed")),
     Event("saved_search.deleted", _("Saved search deleted")),
+    Event("tag.added", _("Tag added to a post")),
+    Event("tag.removed", _("Tag removed from a post")),
+    Event("tags.accepted", _("Proposed tags accepted")),
+    Event("tags.dropped", _("Proposed tags dropped")),
+    Event("tags.merged", _("Tags merged")),
+    Event("tag_rule.made", _("Rule for tags made")),
+    Event("tag_rule.deleted", _("Rule for tags deleted")),
+    Event("tag_rule.applied", _("Rule for tags applied to posts")),
+    Event("retagging.started", _("Retagging of posts started")),
+    Event("retagging.ended", _("Retagging of posts ended")),
     Event("question.asked", _("Question answered by a provider")),
 )
 

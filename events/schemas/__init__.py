@@ -10,6 +10,7 @@ from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV
 from events.schemas.posts_enriched_v1 import PostEnrichedEventV1
 from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
+from events.schemas.posts_tagged_v1 import PostTaggedEventV1, TaggingMetadata
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
     SkipReason,
@@ -25,6 +26,7 @@ ALL: tuple[type[Event], ...] = (
     VisionAnalyzedEventV1,
     DocumentsRequestedEventV1,
     DocumentsReadEventV1,
+    PostTaggedEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
     PostCrawlEventV1,
@@ -49,8 +51,10 @@ __all__ = [
     "PostEnrichedEventV1",
     "PostIndexedEventV1",
     "PostParsedEventV1",
+    "PostTaggedEventV1",
     "SearchMatchedEventV1",
     "SkipReason",
+    "TaggingMetadata",
     "VisionAnalyzedEventV1",
     "VisionResult",
     "VisionUploadedEventV1",

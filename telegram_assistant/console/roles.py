@@ -27,6 +27,8 @@ def register() -> None:
         "vision.change_documenttext",
         "albums.change_mediagroup",
         "vision.add_picturedistinction",
+        "vision.change_posttag",
+        "vision.change_tagrule",
         "storage_quota.change_orphan",
         "storage_quota.delete_storedobject",
         "django_q.view_schedule",

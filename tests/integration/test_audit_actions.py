@@ -37,6 +37,9 @@ pytestmark = [
 
 SIGNALS = "row.deleted and row.added, by the signals of followed models"
 ACTIONS = {
+    "accept_tags": "tags.accepted",
+    "apply_rules": "tag_rule.applied",
+    "drop_tags": "tags.dropped",
     "accept": "orphans.accepted",
     "adopt": "orphan.adopted",
     "analyze_again": "reanalysis.started",
@@ -90,6 +93,7 @@ COMMANDS = {
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
     "rebuild_index": "changes no rows of people",
+    "retag": "retagging.started",
     "search_status": READS,
     "saved_search": "saved_search.saved",
     "search": READS,
@@ -104,6 +108,13 @@ COMMANDS = {
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "MergeView": "tags.merged",
+    "PostTagView": "tag.removed",
+    "PostTagsView": "tag.added",
+    "ProposalsView": "tags.accepted",
+    "RuleApplyView": "tag_rule.applied",
+    "RuleView": "tag_rule.deleted",
+    "RulesView": "tag_rule.made",
     "AskView": "question.asked",
     "CleanupView": "cleanup.started",
     "McpView": "question.asked",

@@ -53,10 +53,14 @@ from vision.models import (
     PictureDistinction,
     PictureHash,
     PostEnrichment,
+    PostTag,
     ProviderHealth,
+    Tag,
+    TagRule,
     TokenBudget,
 )
 from vision.providers.port import ErrorClass
+from vision.tagging import rules
 
 pytestmark = [
     pytest.mark.django_db,
@@ -155,6 +159,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     OutboxEvent: make.dead_letter,
     Delivery: make.dead_letter,
     DeadLetter: make.dead_letter,
+    Tag: lambda: make.proposal(make.post()),
+    PostTag: lambda: make.proposal(make.post()),
+    TagRule: lambda: rules.make(make.tenant(), "tag", word="слово"),
     TokenBudget: lambda: TokenBudget.objects.create(tenant=make.tenant(), day=MOMENT.date()),
     CallCost: lambda: CallCost.objects.create(
         provider="gigachat", model="GigaChat-2-Pro", most_tokens=2000

@@ -32,6 +32,8 @@ JSON = "application/json"
 def _call(console: Console, world: World, asker: Asker, call: Call, whose: str) -> Reply:
     more: dict[str, Any] = {"content_type": JSON} if call.method == "POST" else {}
     data = call.body(world, whose)
+    if call.method == "DELETE":
+        return console.delete(asker.name, call.address(world, whose))
     address = call.address(world, whose)
     if call.method == "POST":
         return console.post(asker.name, address, data, **more)
@@ -144,6 +146,32 @@ def test_posts_files_and_channels_are_those_of_ones_own_tenants(console: Console
                 survey.expect(asker, (name, query), reply, expected)
                 found = {str(row["id"]) for row in _json(reply)["results"]} if seen else set()
                 survey.equal((asker.name, name, query), found, rows if seen else set())
+
+    survey.check()
+
+
+def test_tags_proposals_and_rules_are_those_of_ones_own_tenants(console: Console, world: World):
+    from vision.models import PostTag, Tag, TagRule  # noqa: PLC0415
+
+    survey = Survey(world)
+    lists = (("tags", Tag), ("tags/proposals", PostTag), ("tags/rules", TagRule))
+    for asker in ASKERS:
+        seen = [world.tenants[one].pk for one in TENANTS if asker.may(VIEW, one)]
+        may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
+        expected = may if seen or may is LOGIN else oracle.FORBIDDEN
+        for name, model in lists:
+            own = {
+                str(pk) for pk in model.objects.filter(tenant__in=seen).values_list("pk", flat=True)
+            }
+            reply = console.get(asker.name, f"/api/v1/{name}?page_size=100")
+            survey.expect(asker, name, reply, expected)
+            if seen:
+                told = _json(reply)
+                rows = told if isinstance(told, list) else told["results"]
+                survey.equal((asker.name, name), {row["id"] for row in rows}, own)
+        foreign = console.get(asker.name, f"/api/v1/tags?tenant_id={world.tenants['B'].pk}")
+        if seen and not asker.may(VIEW, "B"):
+            survey.equal((asker.name, "tags of a tenant"), _json(foreign)["results"], [])
 
     survey.check()
 

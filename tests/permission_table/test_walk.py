@@ -36,6 +36,11 @@ FIELDS_THAT_NAME_ROWS = {
     "AlbumPageSerializer.tenant_id": "posts, files, channels and albums",
     "ArticleFilterSerializer.tenant_id": "articles are those",
     "ArticleFilterSerializer.post_id": "articles are those",
+    "TagFilterSerializer.tenant_id": "tags of a tenant",
+    "MergeSerializer.tag_id": "merge tags",
+    "MergeSerializer.into_id": "merge tags",
+    "MakeRuleSerializer.tenant_id": "make a rule",
+    "MakeRuleSerializer.channel_id": "rule of a channel",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
@@ -52,6 +57,9 @@ ONLY_ANSWERS = {
     "VersionSerializer",
     "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
     "PostCountsSerializer", "GrownSerializer",
+    "TagSerializer", "PostTagSerializer",
+    "RuleSerializer", "PreviewSerializer", "MergedSerializer", "DecidedSerializer",
+    "AppliedSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

@@ -32,12 +32,13 @@ JOBS = (
     Job("storage_quota.verify_storage", "storage_quota.tasks.verify_storage", minutes=60),
     Job("vision.retry_backlog", "vision.tasks.retry_backlog", minutes=1),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
+    Job("graph.note", "graph.tasks.note", minutes=1),
     Job("search.bury", "search.tasks.bury", minutes=1),
     Job("search.verify_projections", "search.tasks.verify_projections", minutes=24 * 60),
 )
 
 
-OURS = r"^(accounts|events|storage_quota|media|vision|albums|search)\."
+OURS = r"^(accounts|events|storage_quota|media|vision|albums|search|graph)\."
 """Pattern of the names of jobs of this or an earlier release."""
 
 

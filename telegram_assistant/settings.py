@@ -62,6 +62,7 @@ AUTH_USER_MODEL = "accounts.User"
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
+    "graph",
     "search",
     "albums",
     "vision",
@@ -231,6 +232,8 @@ DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
 QDRANT = ENV.qdrant
+NEO4J = ENV.neo4j
+GRAPH_DIR = VAR_DIR / "graph"
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

@@ -37,6 +37,7 @@ pytest_plugins = [
     "tests.shares",
     "tests.vision_fixtures",
     "tests.qdrant_fixtures",
+    "tests.graph_fixtures",
 ]
 
 SHARED_DATA = Path(

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.neo4j import Neo4j
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -28,6 +29,7 @@ class Environment:
     albums: Albums
     search: Search
     qdrant: Qdrant
+    neo4j: Neo4j
     metrics: Metrics
     api: Api
     sign_in: SignIn
@@ -47,6 +49,7 @@ def read() -> Environment:
         "albums": Albums,
         "search": Search,
         "qdrant": Qdrant,
+        "neo4j": Neo4j,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,

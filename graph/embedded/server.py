@@ -32,6 +32,8 @@ HEAP_MB: Final = 512
 SERVER: Final = "com.arcadedb.server.ArcadeDBServer"
 HOST: Final = "127.0.0.1"
 _thread_lock = threading.Lock()
+_children: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
+"""Servers that this process has started, by their pid; they may outlive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ def stop(folder: Path) -> None:
         return
     process = psutil.Process(found.pid)
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=STOP_SECONDS)
+    if child := _children.pop(found.pid, None):
+        child.wait(timeout=STOP_SECONDS)
+    else:
+        process.wait(timeout=STOP_SECONDS)
     (folder / "server.json").unlink(missing_ok=True)
 
 
@@ -87,6 +92,7 @@ def _start(folder: Path) -> Running:
             [_java(), f"@{options}", "-cp", f"{_package() / 'jars'}/*", SERVER],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    _children[child.pid] = child
     _wait_until_it_listens(child, port, folder)
     found = Running(child.pid, psutil.Process(child.pid).create_time(), port, password)
     _write_private(folder / "server.json", json.dumps(asdict(found)))

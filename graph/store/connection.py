@@ -8,6 +8,7 @@ only address that is ever connected to is the operator's, or that of the embedde
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ Result = TypeVar("Result")
 Rows = list[dict[str, Any]]
 CONNECT_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 15.0
+READY_SECONDS: Final = 30.0
 MOST_CONNECTIONS: Final = 10
 
 
@@ -105,11 +107,26 @@ def _connect() -> Any:
         telemetry_disabled=True,
     )
     try:
-        driver.verify_connectivity()
+        _wait_until_ready(driver, package.exceptions.Neo4jError)
     except BaseException:
         driver.close()
         raise
     return driver
+
+
+def _wait_until_ready(driver: Any, refusal: type[Exception]) -> None:
+    """The embedded server listens some seconds before it has its database."""
+    end = time.monotonic() + (READY_SECONDS if settings.NEO4J.embedded else 0)
+    while True:
+        try:
+            with driver.session(database=_address()[2]) as session:
+                session.run("RETURN 1").consume()
+        except refusal:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _address() -> tuple[str, tuple[str, str], str]:
@@ -124,15 +141,26 @@ def _address() -> tuple[str, tuple[str, str], str]:
 
 
 def _install(driver: Any) -> None:
-    import neomodel  # noqa: PLC0415 - half a second, only where there is a graph
+    from graph import nodes  # noqa: PLC0415 - half a second, only where there is a graph
 
-    from graph import nodes  # noqa: PLC0415 - see above
-
-    neomodel.config.database_name = _address()[2]
-    neomodel.db.set_connection(driver=driver)
-    for node in nodes.NODES:
-        neomodel.db.install_labels(node, quiet=True)
+    with driver.session(database=_address()[2]) as session:
+        for node in nodes.NODES:
+            for statement in _schema(node):
+                session.run(statement).consume()
     _held.has_labels = True
+
+
+def _schema(node: Any) -> Iterator[str]:
+    """What makes a label's unique keys and indexes, under neomodel's names for them."""
+    label = node.__label__
+    for name, column in node.defined_properties(aliases=False, rels=False).items():
+        if column.unique_index:
+            yield (
+                f"CREATE CONSTRAINT constraint_unique_{label}_{name} IF NOT EXISTS"
+                f" FOR (n:{label}) REQUIRE n.{name} IS UNIQUE"
+            )
+        elif column.index:
+            yield f"CREATE INDEX index_{label}_{name} IF NOT EXISTS FOR (n:{label}) ON (n.{name})"
 
 
 def _package() -> Any:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection as database
 
+from events.schemas import PostParsedEventV1
 from graph import client, keys
 from graph.facts import ALBUM, POST, Facts, Ref
 from graph.handlers import write as handle
@@ -174,13 +175,14 @@ class TestChanges:
         first = make.post(of=channel, telegram_message_id=10**6, hashtags=["а"])
         answer = make.post(of=channel, reply_to_message_id=10**6)
         index(posts(first, answer))
+        key = POST, str(first.pk)
         first.delete()
         notes.read_notes()
         told = dump(owner.pk)
         answer.delete()
         notes.read_notes()
 
-        assert told["nodes"][POST, str(first.pk)]["archived"] is False
+        assert told["nodes"][key]["archived"] is False
         assert not edges(told, "TAGGED_AS")
         assert dump(owner.pk)["nodes"] == {}
 
@@ -232,7 +234,7 @@ class TestChanges:
 class TestSeedsMethods:
     def test_albums_of_a_channel_are_the_newest_ones_newest_first(self, owner, channel):
         albums = [
-            make.album(of=channel, pictures=[make.media_object(owner=owner)], grouped_id=n,
+            make.album(of=channel, pictures=[make.media_object(owner=owner)],
                        posted_at=make.NOW + timedelta(hours=n % 7, minutes=n))
             for n in range(12)
         ]  # fmt: skip
@@ -303,7 +305,7 @@ class TestUnits:
         assert keys.text(make.tenant().pk, text) == ""
 
     @pytest.mark.parametrize("other", [
-        LONG.upper(), f"{LONG}!!!", f"{LONG}\n\nПодпишись: @channel https://t.me/channel #новости", LONG.replace("й", "й"),
+        LONG.upper(), f"{LONG}!!!", f"{LONG}\n\n👉 @channel https://t.me/channel #новости", LONG.replace("й", "й"),
     ])
     def test_a_text_is_the_same_whatever_is_put_around_it(self, other):
         tenant = make.tenant().pk
@@ -320,7 +322,7 @@ class TestUnits:
         assert keys.address(url) == form
 
 
-def test_without_a_graph_nothing_is_written_and_all_say_so(client):
+def test_without_a_graph_nothing_is_written_and_all_say_so():
     from graph.errors import GraphOff  # noqa: PLC0415
 
     post = make.post()
@@ -345,14 +347,6 @@ def test_a_graph_that_is_down_postpones_events_and_notes(no_graph_answers):
 
 
 def make_event(post):
-    from media.posts import post_events  # noqa: PLC0415
-
-    return post_events.parsed(post) if hasattr(post_events, "parsed") else _parsed(post)
-
-
-def _parsed(post):
-    from events.schemas import PostParsedEventV1  # noqa: PLC0415
-
     return PostParsedEventV1(
         idempotency_key="k", tenant_id=str(post.tenant_id), channel_id=str(post.channel_id),
         post_id=str(post.pk), posted_at=post.posted_at, tg_message_id=1, telegram_message_id=1,

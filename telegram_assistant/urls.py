@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import api_tokens, find_posts, my_settings
+from telegram_assistant.console import api_tokens, find_posts, graph_page, my_settings
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -17,6 +17,11 @@ urlpatterns = [
         "admin/find/",
         admin.site.admin_view(partial(find_posts.view, site=admin.site)),
         name=find_posts.NAME,
+    ),
+    path(
+        "admin/graph/",
+        admin.site.admin_view(partial(graph_page.view, site=admin.site)),
+        name=graph_page.NAME,
     ),
     path(
         "admin/my-settings/",
@@ -41,6 +46,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/", include("media.api.urls")),
     path("api/v1/search", include("search.api.urls")),
+    path("api/v1/graph/", include("graph.api.urls")),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left

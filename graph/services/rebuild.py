@@ -19,8 +19,9 @@ BATCH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A batch that is done: rows compared, changes made, and where to go on after it."""
+    """A batch of `posts` or `albums` that is done: rows compared, changes made, where to go on."""
 
+    what: str
     rows: int
     written: Written
     reached: datetime
@@ -36,9 +37,9 @@ def rebuild(
     GraphOff and GraphUnavailable.
     """
     for ids, reached in _batches(posts):
-        yield Rebuilt(len(ids), index(Changed(posts=ids), repair=repair), reached)
+        yield Rebuilt("posts", len(ids), index(Changed(posts=ids), repair=repair), reached)
     for numbers, reached in _batches(albums):
-        yield Rebuilt(len(numbers), index(Changed(albums=numbers), repair=repair), reached)
+        yield Rebuilt("albums", len(numbers), index(Changed(albums=numbers), repair=repair), reached)
 
 
 def _batches(rows: QuerySet[Any]) -> Iterator[tuple[list[Any], datetime]]:

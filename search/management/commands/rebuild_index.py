@@ -19,7 +19,7 @@ from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable
 from search.index.postgresql import vector_table
-from search.management.moments import moment
+from events.management.moments import moment
 from search.services.rebuild import Rebuilt, rebuild
 from search.services.rebuild_qdrant import rebuild_qdrant
 

@@ -14,6 +14,7 @@ BENCHES = (
     "bucket",
     "bus",
     "cleanup",
+    "graph",
     "imports",
     "memory",
     "near",

@@ -54,7 +54,7 @@ def write(facts: Facts, *, version: int, repair: bool = False) -> Written:
     """
     Make the graph say what `facts` say, unless it was told something newer than `version`.
 
-    What has the same fingerprint is left alone; with `repair` its edges are compared all the same.
+    What has the same fingerprint is left alone; with `repair` it is compared and written all the same.
     """
     return connection.write(lambda run: _write(run, facts, version, repair=repair))
 
@@ -64,9 +64,9 @@ def _write(run: Any, facts: Facts, version: int, *, repair: bool) -> Written:
     newer = {ref for ref, other in known.versions.items() if other > version}
     facts = facts.without(newer)
     prints = facts.fingerprints()
-    same = {ref for ref, one in prints.items() if known.fingerprints.get(ref) == one}
+    same = set() if repair else {r for r, p in prints.items() if known.fingerprints.get(r) == p}
     _touch(run, same, version)
-    changed = facts if repair else facts.without(same)
+    changed = facts.without(same)
     known.edges = _edges_of(run, known.versions.keys() & changed.owners.keys())
     stale, fresh = _difference(changed.edges, known.edges)
     done = Written(edges=len(fresh))

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from django.utils.translation import gettext
+
 from events.errors import DomainError
 
 
@@ -12,7 +14,9 @@ class GraphOff(DomainError):
     http_status: ClassVar[int] = 503
 
     def __init__(self) -> None:
-        super().__init__("there is no graph: set NEO4J_URL to a server's address, or to embedded")
+        super().__init__(
+            gettext("There is no graph: set NEO4J_URL to a server's address, or to embedded.")
+        )
 
 
 class GraphUnavailable(DomainError):

@@ -6,7 +6,7 @@ that is down postpones them, and nothing else.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -34,7 +34,7 @@ SHORTEST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 
 
-def write(events: Sequence[Event], *, now: datetime) -> str:
+def write(events: Sequence[Event], **_: Any) -> str:
     if not configured():
         return "no graph"  # `rebuild_graph` makes it once there is one
     if outage.lasts:  # one batch has found out, the others need not

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from events import trace
 from graph.queries.channels import Pair
-from graph.queries.spread import WAYS, Hop, Seen, Spread
+from graph.queries.spread import WAYS, Hop, Seen
 
 MOST: Final = 100
 
@@ -72,7 +72,9 @@ class AlbumMembersSerializer(GraphAnswerSerializer):
 
 
 class SeenSerializer(serializers.Serializer[Seen]):
-    post_id = serializers.CharField(source="key", help_text="of a channel, where only that is known")
+    post_id = serializers.CharField(
+        source="key", help_text="of a channel, where only that is known"
+    )
     channel_id = serializers.CharField(help_text="or empty")
     channel = serializers.CharField(help_text="title, or what a forward calls it")
     posted_at = serializers.CharField(help_text="UTC, or empty where it is not known")
@@ -85,7 +87,7 @@ class SeenSerializer(serializers.Serializer[Seen]):
 
 
 class HopSerializer(serializers.Serializer[Hop]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment] # a field of the answer
     target = serializers.CharField()
     ways = serializers.ListField(
         child=serializers.ChoiceField(WAYS),
@@ -112,7 +114,9 @@ class PairSerializer(serializers.Serializer[Pair]):
     pictures = serializers.IntegerField()
     texts = serializers.IntegerField()
     links = serializers.IntegerField()
-    first_earlier = serializers.IntegerField(help_text="things that the first had before the second")
+    first_earlier = serializers.IntegerField(
+        help_text="things that the first had before the second"
+    )
     second_earlier = serializers.IntegerField()
     forwards_to_second = serializers.IntegerField()
     forwards_to_first = serializers.IntegerField()
@@ -131,7 +135,9 @@ class SharedSerializer(GraphAnswerSerializer):
 class StepSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField(help_text="of the relation, such as HAS_IMAGE")
     forward = serializers.BooleanField(help_text="false: the relation leads the other way")
-    label = serializers.CharField(help_text="of the node that is reached, such as Post")
+    label = serializers.CharField(  # type: ignore[assignment] # a field of the answer
+        help_text="of the node that is reached, such as Post"
+    )
     key = serializers.CharField()
     name = serializers.CharField(help_text="a title, an address, a hash or a text")
 

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -135,12 +134,9 @@ def _wait_until_it_listens(child: "subprocess.Popen[bytes]", port: int, folder: 
                 f"the embedded graph has not started, see {folder / 'server.log'}:"
                 " remove what stands in its way, or set NEO4J_URL to a server of your own"
             )
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        if _listens(child.pid, port):
             return
+        time.sleep(0.1)
     child.kill()
     child.wait()
     raise GraphUnavailable(f"the embedded graph was not ready within {START_SECONDS} s")
@@ -161,10 +157,18 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
+def _listens(pid: int, port: int) -> bool:
+    try:
+        found = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses now; should somebody take it meanwhile, the server says so and ends."""
+    used = {one.laddr.port for one in psutil.net_connections("tcp") if one.laddr}
+    return secrets.choice([port for port in range(20_000, 32_000) if port not in used])
 
 
 def _java() -> str:

@@ -59,7 +59,10 @@ def get_album_posts(album_id: int, ordered: bool = True) -> list[Row]:  # noqa: 
 
 
 def _tagged(tag_keys: Sequence[str]) -> Iterable[Row]:
-    for pattern in ("(t)<-[:TAGGED_AS]-(p:Post)", "(t)<-[:HAS_LABEL]-(:ImageContent)<-[:HAS_IMAGE]-(p:Post)"):
+    for pattern in (
+        "(t)<-[:TAGGED_AS]-(p:Post)",
+        "(t)<-[:HAS_LABEL]-(:ImageContent)<-[:HAS_IMAGE]-(p:Post)",
+    ):
         yield from connection.ask(
             f"UNWIND $keys AS key MATCH (t:Tag {{key: key}}) MATCH {pattern}<-[:CONTAINS]-(a:Album)"
             " RETURN DISTINCT a.album_id AS album, t.name AS tag",

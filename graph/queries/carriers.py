@@ -85,9 +85,7 @@ def titles_of(channels: Iterable[str]) -> dict[str, str]:
         " c.username AS username, c.tg_channel_id AS number",
         keys=list(channels),
     )
-    return {
-        row["key"]: row["title"] or row["username"] or str(row["number"] or "") for row in rows
-    }
+    return {row["key"]: row["title"] or row["username"] or str(row["number"] or "") for row in rows}
 
 
 def _carriers(thing: Thing) -> Iterator[tuple[str, str]]:

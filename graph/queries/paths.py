@@ -98,7 +98,9 @@ def _steps(front: list[Ref], kinds: tuple[str, ...]) -> list[Step]:
     for ref in front:
         by_label[ref.label].append(ref.key)
     return [
-        Step(Ref(label, row["key"]), row["kind"], Ref(row["labels"][0], row["other"]), row["is_out"])
+        Step(
+            Ref(label, row["key"]), row["kind"], Ref(row["labels"][0], row["other"]), row["is_out"]
+        )
         for label, keys in by_label.items()
         for row in connection.ask(
             f"UNWIND $keys AS key MATCH (n:{label} {{key: key}})-[r:{'|'.join(kinds)}]-(m)"

@@ -136,9 +136,7 @@ def _note_ways(
                 seen[one].ways.add(FORWARD)
 
 
-def _hops(
-    seen: dict[str, Seen], things: Iterable[Thing], forwards: Iterable[Forward]
-) -> list[Hop]:
+def _hops(seen: dict[str, Seen], things: Iterable[Thing], forwards: Iterable[Forward]) -> list[Hop]:
     ways: dict[tuple[str, str], set[str]] = defaultdict(set)
     for forward in forwards:
         ways[forward.source, forward.copy].add(FORWARD)
@@ -150,7 +148,9 @@ def _hops(
                 same = thing.posts[one] == thing.posts[posts[0]]
                 ways[posts[0], one].add(_way(thing.label, is_same=same))
     return [
-        Hop(source, target, tuple(sorted(how, key=WAYS.index)), _between(seen[source], seen[target]))
+        Hop(
+            source, target, tuple(sorted(how, key=WAYS.index)), _between(seen[source], seen[target])
+        )
         for (source, target), how in sorted(ways.items(), key=lambda one: _order(seen, one[0]))
         if source in seen and target in seen
     ]

@@ -39,7 +39,9 @@ def rebuild(
     for ids, reached in _batches(posts):
         yield Rebuilt("posts", len(ids), index(Changed(posts=ids), repair=repair), reached)
     for numbers, reached in _batches(albums):
-        yield Rebuilt("albums", len(numbers), index(Changed(albums=numbers), repair=repair), reached)
+        yield Rebuilt(
+            "albums", len(numbers), index(Changed(albums=numbers), repair=repair), reached
+        )
 
 
 def _batches(rows: QuerySet[Any]) -> Iterator[tuple[list[Any], datetime]]:

@@ -126,9 +126,7 @@ def _add_references(facts: Facts, post: Ref, row: dict[str, Any]) -> None:
     if row["reply_to_message_id"] is not None:
         chat = row["reply_to_chat_id"]
         chat = row["channel__tg_channel_id"] if chat is None else chat
-        facts.connect(
-            REPLIES_TO, post, _mentioned(facts, tenant, chat, row["reply_to_message_id"])
-        )
+        facts.connect(REPLIES_TO, post, _mentioned(facts, tenant, chat, row["reply_to_message_id"]))
 
 
 def _mentioned(facts: Facts, tenant: UUID, chat: int, message: int | None) -> Ref:

@@ -70,12 +70,13 @@ def _write(run: Any, facts: Facts, version: int, *, repair: bool) -> Written:
     known.edges = _edges_of(run, known.versions.keys() & changed.owners.keys())
     stale, fresh = _difference(changed.edges, known.edges)
     done = Written(edges=len(fresh))
-    done.nodes = _merge_nodes(run, changed, fresh, prints, version, set(prints) - same)
+    new = {ref: one for ref, one in prints.items() if ref not in same}
+    done.nodes = _merge_nodes(run, changed, fresh, new, version)
     done.deleted = _delete_edges(run, stale)
     _merge_edges(run, fresh)
     gone = {ref for ref, told in facts.owners.items() if told is None and ref in known.versions}
     _demote(run, gone)
-    lone = {ref for ref in set(prints) - same if ref.label in _GOES_UNNEEDED}
+    lone = {ref for ref in new if ref.label in _GOES_UNNEEDED}
     done.deleted += _sweep(run, gone | lone | {_other(edge) for edge in stale})
     return done
 
@@ -143,17 +144,16 @@ def _merge_nodes(
     run: Any,
     facts: Facts,
     fresh: Mapping[Edge, Properties],
-    prints: Mapping[Ref, str],
+    new: Mapping[Ref, str],
     version: int,
-    changed: set[Ref],
 ) -> int:
-    """Write the owners that changed, and what new edges lead to where it is not there yet."""
-    needed = {ref for edge in fresh for ref in (edge.start, edge.end)} - changed
+    """Write the owners with `new` fingerprints, and what fresh edges lead to and is not there yet."""
+    needed = {ref for edge in fresh for ref in (edge.start, edge.end)} - new.keys()
     _merge_leaves(run, {ref: facts.leaves[ref] for ref in needed if ref in facts.leaves})
     rows: dict[str, list[Properties]] = defaultdict(list)
-    for ref in changed:
+    for ref, fingerprint in new.items():
         told = facts.owners[ref] or {}
-        props = told | {"version": version, "fingerprint": prints[ref]}
+        props = told | {"version": version, "fingerprint": fingerprint}
         rows[ref.label].append({"key": ref.key, "props": props})
     for label, some in rows.items():
         _do(
@@ -162,7 +162,7 @@ def _merge_nodes(
             " WITH n, row WHERE coalesce(n.version, 0) <= row.props.version SET n = row.props",
             rows=sorted(some, key=_key),
         )
-    return len(changed)
+    return len(new)
 
 
 def _merge_leaves(run: Any, leaves: Mapping[Ref, Properties]) -> None:
@@ -172,8 +172,7 @@ def _merge_leaves(run: Any, leaves: Mapping[Ref, Properties]) -> None:
     for label, some in rows.items():
         _do(
             run,
-            f"UNWIND $rows AS row MERGE (n:{label} {{key: row.key}})"
-            " ON CREATE SET n += row.props",
+            f"UNWIND $rows AS row MERGE (n:{label} {{key: row.key}}) ON CREATE SET n += row.props",
             rows=sorted(some, key=_key),
         )
 
@@ -186,9 +185,7 @@ def _merge_edges(run: Any, edges: Mapping[Edge, Properties]) -> None:
             {"start": edge.start.key, "end": edge.end.key, "props": told}
         )
     for (kind, start, end), some in rows.items():
-        pattern = (
-            f"(b)<-[r:{kind}]-(a)" if kind in INTO.get(end, ()) else f"(a)-[r:{kind}]->(b)"
-        )
+        pattern = f"(b)<-[r:{kind}]-(a)" if kind in INTO.get(end, ()) else f"(a)-[r:{kind}]->(b)"
         _do(
             run,
             f"UNWIND $rows AS row MATCH (a:{start} {{key: row.start}})"
@@ -200,9 +197,9 @@ def _merge_edges(run: Any, edges: Mapping[Edge, Properties]) -> None:
 def _delete_edges(run: Any, edges: Iterable[Edge]) -> int:
     rows: dict[tuple[str, str, str, bool], list[Properties]] = defaultdict(list)
     for edge in edges:
-        own, other = owner_of(edge), _other(edge)
-        rows[edge.kind, own.label, other.label, own == edge.start].append(
-            {"own": own.key, "other": other.key}
+        owner, end = owner_of(edge), _other(edge)
+        rows[edge.kind, owner.label, end.label, owner == edge.start].append(
+            {"own": owner.key, "other": end.key}
         )
     for (kind, own, other, is_out), some in rows.items():
         arrow = f"-[r:{kind}]->" if is_out else f"<-[r:{kind}]-"

@@ -59,7 +59,9 @@ def _spread(request: HttpRequest, text: str) -> dict[str, Any]:
         one["in_words"] = [str(WAYS[way]) for way in one["ways"]]
         one["after"] = _duration(one["after_seconds"])
         one["asked"] = one["key"] == str(post)
-        one["href"] = reverse("admin:media_post_change", args=[one["key"]]) if one["archived"] else ""
+        one["href"] = (
+            reverse("admin:media_post_change", args=[one["key"]]) if one["archived"] else ""
+        )
     return {"spread": found, "elements": _drawn_spread(found)}
 
 
@@ -111,7 +113,12 @@ def _drawn_spread(found: dict[str, Any]) -> list[dict[str, Any]]:
         for one in posts
     ]  # fmt: skip
     edges = [
-        _edge(one["source"], one["target"], ", ".join(str(WAYS[way]) for way in one["ways"]), arrow=True)
+        _edge(
+            one["source"],
+            one["target"],
+            ", ".join(str(WAYS[way]) for way in one["ways"]),
+            arrow=True,
+        )
         for one in found["hops"]
         if one["source"] in drawn and one["target"] in drawn
     ]
@@ -132,7 +139,9 @@ def _edge(
     source: str, target: str, name: str, *, arrow: bool = False, width: float = 1.5
 ) -> dict[str, Any]:
     ends = {"source": source, "target": target}
-    return {"data": {"id": f"{source} {target}", **ends, "name": name, "arrow": arrow, "width": width}}
+    return {
+        "data": {"id": f"{source} {target}", **ends, "name": name, "arrow": arrow, "width": width}
+    }
 
 
 def _name(pair: Pair, key: str) -> str:

@@ -23,6 +23,7 @@ OUR_APPS = (
     "albums",
     "events",
     "media",
+    "graph",
     "search",
     "storage_quota",
     "telegram_assistant",

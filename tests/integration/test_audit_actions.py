@@ -78,6 +78,9 @@ COMMANDS = {
     "sync_lifecycle": "lifecycle.written",
     "task_cluster": "a part of qcluster",
     "verify_projections": "writes what can be made again",
+    "rebuild_graph": "writes what can be made again",
+    "install_labels": "makes indexes of the graph, which say nothing",
+    "graph": "asks",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
 }

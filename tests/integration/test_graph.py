@@ -82,19 +82,22 @@ class TestNodes:
             " RETURN p.post_id AS post, img.is_meme AS meme, img.provider AS provider, t.name AS tag",
             sha=picture.file_sha256,
         )
-        assert found == [
-            {"post": str(post.pk), "meme": True, "provider": "gigachat", "tag": "cat"}
-        ]
+        assert found == [{"post": str(post.pk), "meme": True, "provider": "gigachat", "tag": "cat"}]
 
     def test_a_picture_that_was_read_has_the_provider_that_read_it(self, owner, channel):
         picture, other = make.media_object(owner=owner), make.media_object(owner=owner)
         post = make.post(of=channel, media=[picture, other])
-        make.enrichment(post, decisions=[make.decision(picture), make.decision(other, outcome="skipped")])
+        make.enrichment(
+            post, decisions=[make.decision(picture), make.decision(other, outcome="skipped")]
+        )
 
         index(posts(post))
         nodes = dump(owner.pk)["nodes"]
 
-        assert nodes["ImageContent", keys.picture(owner.pk, picture.file_sha256)]["provider"] == "ocr_fallback"
+        assert (
+            nodes["ImageContent", keys.picture(owner.pk, picture.file_sha256)]["provider"]
+            == "ocr_fallback"
+        )
         assert "provider" not in nodes["ImageContent", keys.picture(owner.pk, other.file_sha256)]
 
     def test_a_picture_that_shows_another_again_is_connected_with_it(self, owner, channel):
@@ -105,7 +108,9 @@ class TestNodes:
         index(posts(make.post(of=channel, media=[picture])))
         told = dump(owner.pk)
 
-        ends = [("ImageContent", keys.picture(owner.pk, one)) for one in (near.sha256, near.same_as)]
+        ends = [
+            ("ImageContent", keys.picture(owner.pk, one)) for one in (near.sha256, near.same_as)
+        ]
         assert edges(told, "LOOKS_LIKE") == {tuple(ends)}
 
     def test_replies_and_forwards_lead_to_posts_that_are_not_there_yet(self, owner, channel):
@@ -158,7 +163,11 @@ class TestChanges:
         picture = make.media_object(owner=owner)
         kept = make.post(of=channel, hashtags=["общее"])
         post = make.post(
-            of=channel, media=[picture], content=LONG, hashtags=["общее", "своё"], urls=["https://example.com/"]
+            of=channel,
+            media=[picture],
+            content=LONG,
+            hashtags=["общее", "своё"],
+            urls=["https://example.com/"],
         )
         index(posts(kept, post))
         post.post_media.all().delete()
@@ -190,7 +199,9 @@ class TestChanges:
         album = make.album(of=channel, pictures=[make.media_object(owner=owner) for _ in range(2)])
         client.create_album_node_and_relationships(album.pk)
         with database.cursor() as cursor:
-            cursor.execute("DELETE FROM media_group_items WHERE group_id = %s AND position = 1", [album.pk])
+            cursor.execute(
+                "DELETE FROM media_group_items WHERE group_id = %s AND position = 1", [album.pk]
+            )
             cursor.execute("SELECT kind, row_id FROM graph_notes")
             noted = cursor.fetchall()
 
@@ -253,7 +264,9 @@ class TestSeedsMethods:
             make.album(of=channel, pictures=[make.media_object(owner=owner) for _ in range(2)])
             for _ in range(2)
         )
-        members = [[item.post for item in album.items.order_by("position")] for album in (both, one)]
+        members = [
+            [item.post for item in album.items.order_by("position")] for album in (both, one)
+        ]
         for post, tag in zip(members[0], ("Technology", "business"), strict=True):
             Post.objects.filter(pk=post.pk).update(hashtags=[tag])
         Post.objects.filter(pk=members[1][0].pk).update(hashtags=["technology"])
@@ -283,12 +296,17 @@ class TestSeedsMethods:
         post = make.post(of=channel, urls=["https://example.com/news?utm_medium=x"])
 
         told = client.create_article_node(
-            owner.pk, "https://example.com/news", post_ids=[post.pk], title="Новость", crawled_at=None
+            owner.pk,
+            "https://example.com/news",
+            post_ids=[post.pk],
+            title="Новость",
+            crawled_at=None,
         )
 
         assert told
         assert graph.ask(
-            "MATCH (p:Post {key: $key})-[:REFERS_TO]->(a:Article) RETURN a.title AS title", key=str(post.pk)
+            "MATCH (p:Post {key: $key})-[:REFERS_TO]->(a:Article) RETURN a.title AS title",
+            key=str(post.pk),
         ) == [{"title": "Новость"}]
         assert not client.create_article_node(owner.pk, "https://nowhere.example/", post_ids=[])
 
@@ -300,24 +318,39 @@ class TestUnits:
 
         assert facts.edges == {}
 
-    @pytest.mark.parametrize("text", ["", "Доброе утро!", "#а #б #в #г #д #е #ж https://t.me/abc", "a b c d e f"])
+    @pytest.mark.parametrize(
+        "text", ["", "Доброе утро!", "#а #б #в #г #д #е #ж https://t.me/abc", "a b c d e f"]
+    )
     def test_what_is_too_short_is_no_text_that_spreads(self, text):
         assert keys.text(make.tenant().pk, text) == ""
 
-    @pytest.mark.parametrize("other", [
-        LONG.upper(), f"{LONG}!!!", f"{LONG}\n\n👉 @channel https://t.me/channel #новости", LONG.replace("й", "й"),
-    ])
+    @pytest.mark.parametrize(
+        "other",
+        [
+            LONG.upper(),
+            f"{LONG}!!!",
+            f"{LONG}\n\n👉 @channel https://t.me/channel #новости",
+            LONG.replace("й", "й"),
+        ],
+    )
     def test_a_text_is_the_same_whatever_is_put_around_it(self, other):
         tenant = make.tenant().pk
 
         assert keys.text(tenant, other) == keys.text(tenant, LONG) != ""
 
-    @pytest.mark.parametrize(("url", "form"), [
-        ("HTTP://www.Example.com:80/", "https://example.com"),
-        ("example.com/a?b=2&a=1&fbclid=x", "https://example.com/a?a=1&b=2"),
-        ("https://пример.рф/путь", "https://пример.рф/путь"),
-        ("tg://resolve?domain=x", ""), ("mailto:a@b.com", ""), ("tel:+7999", ""), ("https://[::1", ""), ("слово", ""),
-    ])
+    @pytest.mark.parametrize(
+        ("url", "form"),
+        [
+            ("HTTP://www.Example.com:80/", "https://example.com"),
+            ("example.com/a?b=2&a=1&fbclid=x", "https://example.com/a?a=1&b=2"),
+            ("https://пример.рф/путь", "https://пример.рф/путь"),
+            ("tg://resolve?domain=x", ""),
+            ("mailto:a@b.com", ""),
+            ("tel:+7999", ""),
+            ("https://[::1", ""),
+            ("слово", ""),
+        ],
+    )
     def test_an_address_has_one_form(self, url, form):
         assert keys.address(url) == form
 

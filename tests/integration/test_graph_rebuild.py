@@ -32,7 +32,9 @@ DO = st.one_of(
     st.tuples(st.just("reply"), st.sampled_from(NUMBERS), st.sampled_from((None, *NUMBERS))),
     st.tuples(st.just("forward"), st.sampled_from(NUMBERS), st.sampled_from((None, *NUMBERS))),
     st.tuples(st.just("pictures"), st.sampled_from(NUMBERS), st.sets(st.integers(0, 2))),
-    st.tuples(st.just("album"), st.sampled_from(NUMBERS), st.sets(st.sampled_from(NUMBERS), min_size=1)),
+    st.tuples(
+        st.just("album"), st.sampled_from(NUMBERS), st.sets(st.sampled_from(NUMBERS), min_size=1)
+    ),
     st.tuples(st.just("rename"), st.none(), st.text("абв", min_size=1, max_size=3)),
     st.tuples(st.just("recrawl"), st.none(), st.none()),
 )
@@ -46,7 +48,9 @@ class Day:
         self.channel = make.channel(owner=self.owner)
         self.pictures = [make.media_object(owner=self.owner) for _ in range(3)]
         near = make.near_duplicate(owner=self.owner)
-        self.pictures.append(type(self.pictures[0]).objects.get(tenant=self.owner, file_sha256=near.sha256))
+        self.pictures.append(
+            type(self.pictures[0]).objects.get(tenant=self.owner, file_sha256=near.sha256)
+        )
 
     def do(self, what, number, value):
         getattr(self, f"_{what}")(number, value)
@@ -99,9 +103,13 @@ class Day:
             tenant=self.owner, channel=self.channel, grouped_id=number, album_kind="photo", posted_at=make.NOW
         )  # fmt: skip
         MediaGroupItem.objects.filter(group=group).delete()
-        posts = Post.objects.filter(channel=self.channel, telegram_message_id__in=members, album_item=None)
+        posts = Post.objects.filter(
+            channel=self.channel, telegram_message_id__in=members, album_item=None
+        )
         for position, post in enumerate(posts.order_by("pk")):
-            MediaGroupItem.objects.create(group=group, post=post, position=position, media_kind="photo")
+            MediaGroupItem.objects.create(
+                group=group, post=post, position=position, media_kind="photo"
+            )
         notes.read_notes()
         index(Changed(albums=[group.pk]))
 
@@ -158,7 +166,9 @@ def world(graph):
 
 class TestVerifying:
     def compare(self, owner, **options):
-        return next(p for p in projections.registered() if p.name == "graph").compare(owner.pk, **options)
+        return next(p for p in projections.registered() if p.name == "graph").compare(
+            owner.pk, **options
+        )
 
     def test_a_graph_that_is_right_agrees(self, world):
         found = self.compare(world[0])
@@ -178,13 +188,20 @@ class TestVerifying:
             "MATCH (n:Post {key: $kept}) SET n.content = 'x'",
         ):
             connection.write(
-                lambda run, query=query: run.run(query, key=key, other=str(other.pk), kept=str(kept.pk)).consume()
+                lambda run, query=query: run.run(
+                    query, key=key, other=str(other.pk), kept=str(kept.pk)
+                ).consume()
             )
 
         found = self.compare(owner)
         repaired = self.compare(owner, repair=True)
 
-        assert set(found.examples) >= {f"missing {key}", f"extra {ghost_key}", f"different {other.pk}", f"different {kept.pk}"}
+        assert set(found.examples) >= {
+            f"missing {key}",
+            f"extra {ghost_key}",
+            f"different {other.pk}",
+            f"different {kept.pk}",
+        }
         assert found.unresolved >= 4
         assert repaired.unresolved == 0
         assert self.compare(owner).unresolved == 0
@@ -219,7 +236,9 @@ class TestCommands:
         out, _ = run("rebuild_graph", "--tenant", str(owner.pk), "--json")
 
         assert json.loads(out)["rows"] == 4
-        assert json.loads(run("rebuild_graph", "--tenant", str(owner.pk), "--json")[0])["nodes"] == 0
+        assert (
+            json.loads(run("rebuild_graph", "--tenant", str(owner.pk), "--json")[0])["nodes"] == 0
+        )
 
     def test_an_interrupted_rebuild_says_how_to_go_on_and_goes_on(self, world, monkeypatch):
         owner, channel, _ = world
@@ -238,7 +257,9 @@ class TestCommands:
             patch.setattr(rebuild, "index", interrupted)
             err = StringIO()
             with pytest.raises(KeyboardInterrupt):
-                call_command("rebuild_graph", "--tenant", str(owner.pk), stderr=err, stdout=StringIO())
+                call_command(
+                    "rebuild_graph", "--tenant", str(owner.pk), stderr=err, stdout=StringIO()
+                )
         run("rebuild_graph", "--tenant", str(owner.pk), *err.getvalue().split(": ", 1)[1].split())
 
         found = dump(owner.pk)["nodes"]
@@ -270,12 +291,36 @@ class TestCommands:
         with pytest.raises(CommandError):
             run("graph", "spread", "nothing")
 
+    @pytest.mark.parametrize("role", Role)
+    def test_with_a_user_they_do_no_more_than_he_may(self, world, role):
+        owner, other = world[0], make.tenant()
+        user, foreign = make.member(role, owner), make.post(of=make.channel(owner=other))
+        mine = Post.objects.filter(tenant=owner).first()
+        is_operator = role != Role.VIEWER
+
+        def allowed(*words):
+            try:
+                run(words[0], "--as", user.username, *words[1:])
+            except CommandError:
+                return False
+            return True
+
+        assert allowed("graph", "spread", str(mine.pk))
+        assert not allowed("graph", "spread", str(foreign.pk))
+        assert not allowed("graph", "path", str(mine.pk), str(foreign.pk))
+        assert allowed("graph", "channels", "--tenant", str(owner.pk))
+        assert not allowed("graph", "channels", "--tenant", str(other.pk))
+        assert allowed("rebuild_graph", "--tenant", str(owner.pk)) is is_operator
+        assert not allowed("rebuild_graph")
+        assert not allowed("rebuild_graph", "--tenant", str(other.pk))
+
     def test_keys_can_be_made_at_any_time(self, graph):
         assert run("install_labels")[0]
 
-    @pytest.mark.parametrize("words", [("rebuild_graph",), ("install_labels",), ("graph", "channels")])
+    @pytest.mark.parametrize(
+        "words", [("rebuild_graph",), ("install_labels",), ("graph", "channels")]
+    )
     def test_without_a_graph_they_say_what_to_set(self, words):
-        make.post()  # of somebody
         with pytest.raises(CommandError, match="NEO4J_URL"):
             run(*words)
 
@@ -295,7 +340,9 @@ class TestApi:
     def test_albums_and_their_posts(self, world, ask):
         _, channel, album = world
 
-        assert [one["album_id"] for one in ask(f"channels/{channel.pk}/albums")["albums"]] == [album.pk]
+        assert [one["album_id"] for one in ask(f"channels/{channel.pk}/albums")["albums"]] == [
+            album.pk
+        ]
         assert [one["position"] for one in ask(f"albums/{album.pk}/posts")["posts"]] == [0, 1]
         assert ask("albums?tags=а,б")["albums"] == []
         ask("albums", 422)
@@ -335,7 +382,9 @@ class TestPage:
         first, second = (item.post for item in world[2].items.order_by("position"))
 
         spread = client.get("/admin/graph/", {"post": first.telegram_post_url}).content.decode()
-        path = client.get("/admin/graph/", {"first": first.pk, "second": second.pk}).content.decode()
+        path = client.get(
+            "/admin/graph/", {"first": first.pk, "second": second.pk}
+        ).content.decode()
         shared = client.get("/admin/graph/").content.decode()
 
         assert 'id="graph-elements"' in spread

@@ -18,7 +18,22 @@ from vision.duplicates import hash_index
 from vision.duplicates.phash import PHash
 
 pytestmark = pytest.mark.django_db
-WORDS = "река мост город вечер поезд книга окно дорога камень письмо ветер рынок сад море".split()
+WORDS = [
+    "река",
+    "мост",
+    "город",
+    "вечер",
+    "поезд",
+    "книга",
+    "окно",
+    "дорога",
+    "камень",
+    "письмо",
+    "ветер",
+    "рынок",
+    "сад",
+    "море",
+]
 
 
 @dataclass
@@ -96,7 +111,9 @@ def generate(seed, *, channels=20, works=8):
                 stolen = f"{text.upper()}!!\n@{channel.username} https://t.me/{channel.username}"
                 work.copies[world.post(channel, text=stolen)] = "same_text"
             elif way == 2:
-                work.copies[world.post(channel, text=world.text(), picture=picture)] = "same_picture"
+                work.copies[world.post(channel, text=world.text(), picture=picture)] = (
+                    "same_picture"
+                )
             else:
                 same = world.post(channel, text=world.text(), picture=world.near(picture))
                 work.copies[same] = "near_picture"
@@ -127,7 +144,9 @@ def test_every_copy_is_found_and_none_is_invented(graph, seed):
         }
         forwards = {(hop.source, hop.target) for hop in found.hops if "forward" in hop.ways}
         assert forwards == {(str(of.pk), str(copy.pk)) for of, copy in work.forwards}
-        others = {(hop.source, hop.target): hop.ways for hop in found.hops if "forward" not in hop.ways}
+        others = {
+            (hop.source, hop.target): hop.ways for hop in found.hops if "forward" not in hop.ways
+        }
         assert others == {
             (str(work.first.pk), str(copy.pk)): (way,)
             for copy, way in work.copies.items()
@@ -166,13 +185,20 @@ def test_the_source_of_a_forward_need_not_be_in_the_archive(graph):
 def test_an_export_names_the_channel_of_a_forward_and_not_the_message(graph):
     channel = make.channel()
     copy = make.post(
-        of=channel, content="", is_forward=True, forward_from_chat_id=-100778, forward_from_name="Чужой"
+        of=channel,
+        content="",
+        is_forward=True,
+        forward_from_chat_id=-100778,
+        forward_from_name="Чужой",
     )
     index(Changed(posts=[copy.pk]))
 
     found = spread(copy.pk)
 
-    assert [(one.channel, one.archived) for one in found.posts] == [(channel.title, True), ("Чужой", False)]
+    assert [(one.channel, one.archived) for one in found.posts] == [
+        (channel.title, True),
+        ("Чужой", False),
+    ]
     assert found.posts[1].posted_at == ""
     assert found.hops[0].source == str(channel_id(channel.tenant_id, -100778))
     assert found.hops[0].seconds is None
@@ -182,7 +208,9 @@ def test_the_same_link_is_shown_and_leads_no_further(graph):
     channel = make.channel()
     link = "https://example.com/news"
     one = make.post(of=channel, content="", urls=[link])
-    two = make.post(of=channel, content="река мост город вечер поезд книга окно", urls=[f"{link}?utm_source=x"])
+    two = make.post(
+        of=channel, content="река мост город вечер поезд книга окно", urls=[f"{link}?utm_source=x"]
+    )
     three = make.post(of=channel, content="река мост город вечер поезд книга окно")
     index(Changed(posts=[one.pk, two.pk, three.pk]))
 
@@ -217,14 +245,16 @@ def test_channels_share_what_both_have_and_who_had_it_first_is_counted(graph):
     earlier = {both.first: both.first_earlier, both.second: both.second_earlier}
     assert earlier == {str(a.pk): 2, str(b.pk): 1}
     forwards = pairs[frozenset((str(a.pk), str(c.pk)))]
-    to_c = forwards.forwards_to_second if forwards.second == str(c.pk) else forwards.forwards_to_first
+    to_c = (
+        forwards.forwards_to_second if forwards.second == str(c.pk) else forwards.forwards_to_first
+    )
     assert (to_c, forwards.shared) == (1, 1)
     away = str(channel_id(owner.pk, -100779))
     assert pairs[frozenset((str(c.pk), away))].names[away] == "Чужой"
     assert len(pairs) == 3
-    assert {frozenset((one.first, one.second)) for one in shared_content([owner.pk], channel=b.pk)} == {
-        frozenset((str(a.pk), str(b.pk)))
-    }
+    assert {
+        frozenset((one.first, one.second)) for one in shared_content([owner.pk], channel=b.pk)
+    } == {frozenset((str(a.pk), str(b.pk)))}
     assert shared_content([make.tenant().pk]) == []
 
 
@@ -252,11 +282,10 @@ class TestPaths:
 
     def test_a_path_goes_through_several_posts_and_says_which_way_each_relation_leads(self, graph):
         channel = make.channel()
-        posts = [make.post(of=channel, telegram_message_id=50)]
-        for number in range(51, 54):
-            posts.append(
-                make.post(of=channel, telegram_message_id=number, reply_to_message_id=number - 1)
-            )
+        posts = [
+            make.post(of=channel, telegram_message_id=number, reply_to_message_id=number - 1)
+            for number in range(50, 54)
+        ]
         index(Changed(posts=[p.pk for p in posts]))
 
         found = find_path(posts[0].pk, posts[3].pk)

@@ -58,6 +58,8 @@ class Reply:
             return UNKNOWN  # named in a body, where 404 would be about the address
         if self.status == 503 and b'"unhealthy"' in self.body:
             return DONE  # no worker runs, and the asker may know
+        if self.status == 503 and b'"graph_off"' in self.body:
+            return DONE  # there is no graph, and the asker may know
         return {200: DONE, 302: DONE, 304: DONE, 403: FORBIDDEN, 404: UNKNOWN}[self.status]
 
     def unlike(self, other: "Reply", own_name: Any, its_name: Any) -> str:

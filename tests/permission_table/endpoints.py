@@ -32,6 +32,12 @@ ADDRESSES: Final[dict[str, str]] = {
     "health/detailed": API,
     "metrics": API,
     "api/v1/search": API,
+    "api/v1/graph/channels": API,
+    "api/v1/graph/channels/<str:channel_id>/albums": API,
+    "api/v1/graph/albums": API,
+    "api/v1/graph/albums/<int:album_id>/posts": API,
+    "api/v1/graph/posts/<str:post_id>/spread": API,
+    "api/v1/graph/path": API,
     "api/v1/posts": API,
     "api/v1/posts/<str:post_id>": API,
     "api/v1/channels": API,
@@ -51,6 +57,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/graph/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
     "admin/login/": ANYBODY,
@@ -133,7 +140,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 
 
 _OBJECTS: Final = (*TENANTS, NOBODY)
-_post, _channel = _key("media.post"), _key("media.channel")
+_post, _channel, _album = _key("media.post"), _key("media.channel"), _key("albums.mediagroup")
 _media = _key("media.mediaobject")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
@@ -158,6 +165,20 @@ CALLS: Final = (
     ),
     Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
+    Call("spread", "GET", lambda w, t: f"{_V1}/graph/posts/{_post(w, t)}/spread", _OWN),
+    Call(
+        "path", "GET",
+        lambda w, t: f"{_V1}/graph/path?first={_post(w, t)}&second={_post(w, t)}", _OWN,
+    ),
+    Call(
+        "albums of a channel", "GET",
+        lambda w, t: f"{_V1}/graph/channels/{_channel(w, t)}/albums", _OWN,
+    ),
+    Call(
+        "what channels share", "GET",
+        lambda w, t: f"{_V1}/graph/channels?channel_id={_channel(w, t)}", _OWN,
+    ),
+    Call("posts of an album", "GET", lambda w, t: f"{_V1}/graph/albums/{_album(w, t)}/posts", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),

@@ -24,6 +24,9 @@ MADE_BY_PAGES = {
 """What Django makes for each model; the last one leads to the page of a row."""
 FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
+    "PathQuerySerializer.first": "path",
+    "PathQuerySerializer.second": "path",
+    "SharedQuerySerializer.channel_id": "what channels share",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
     "PostFilterSerializer.channel_id": "posts, files and channels",
@@ -39,12 +42,15 @@ ONLY_ANSWERS = {
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
-    "PostDocumentSerializer", "DecisionSerializer",
+    "PostDocumentSerializer", "DecisionSerializer", "AlbumMemberSerializer", "AlbumMembersSerializer",
+    "GraphAlbumSerializer", "GraphAlbumsSerializer", "GraphAnswerSerializer", "HopSerializer",
+    "PairSerializer", "PathSerializer", "SeenSerializer", "SharedSerializer", "SpreadSerializer",
+    "StepSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {
     "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
-    "search",
+    "search", "graph",
 }  # fmt: skip
 
 

@@ -22,7 +22,9 @@ from media.models import Post
 class Command(ActingCommand):
     of_one_tenant = True
     needs = Action.VIEW
-    help = "Ask the graph how a post spread, which channels share content, or what connects two posts."
+    help = (
+        "Ask the graph how a post spread, which channels share content, or what connects two posts."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         subjects = parser.add_subparsers(dest="subject", required=True)

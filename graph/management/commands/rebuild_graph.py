@@ -15,9 +15,10 @@ from accounts.tenants import find_tenant
 from albums.models import MediaGroup
 from events.errors import DomainError, RetryLater
 from events.management.json_command import CANNOT_WORK
-from graph.errors import GraphOff, GraphUnavailable
 from events.management.moments import moment
+from graph.errors import GraphOff, GraphUnavailable
 from graph.services.rebuild import Rebuilt, rebuild
+from graph.store.connection import configured
 from graph.store.write import Written
 from media.models import Post
 
@@ -42,9 +43,15 @@ class Command(ActingCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            posts, albums = _rows(Post.objects.all(), options), _rows(MediaGroup.objects.all(), options)
+            posts, albums = (
+                _rows(Post.objects.all(), options),
+                _rows(MediaGroup.objects.all(), options),
+            )
+            if not configured():
+                raise GraphOff
         except DomainError as refusal:
-            raise CommandError(str(refusal)) from refusal
+            self.say_failed({"error": refusal.code, "detail": str(refusal)}, options)
+            raise CommandError(str(refusal), returncode=CANNOT_WORK) from refusal
         posts, albums = _before(posts, albums, options)
         written, rows = Written(), 0
         with tqdm(total=posts.count() + albums.count(), file=sys.stderr, disable=None) as bar:

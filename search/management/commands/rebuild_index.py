@@ -14,12 +14,12 @@ from accounts import acting
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
+from events.management.moments import moment
 from media.models import Post
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable
 from search.index.postgresql import vector_table
-from events.management.moments import moment
 from search.services.rebuild import Rebuilt, rebuild
 from search.services.rebuild_qdrant import rebuild_qdrant
 

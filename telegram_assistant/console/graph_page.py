@@ -23,7 +23,7 @@ NAME = "graph"
 MOST_PAIRS: Final = 50
 MOST_DRAWN: Final = 200
 WAYS: Final = {
-    "forward": _("forward"),
+    "forward": _("a forward"),
     "same_picture": _("same picture"),
     "near_picture": _("similar picture"),
     "same_text": _("same text"),

@@ -147,7 +147,7 @@ NOUNS = {
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
-    "API tokens", "My settings", "My tokens", "Search posts", "channels", "duration, s", "new posts", "problems",
+    "API tokens", "Graph", "My settings", "My tokens", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 
 

@@ -16,13 +16,17 @@ BENCHES = (
     "cleanup",
     "graph",
     "imports",
+    "indexing",
     "memory",
     "near",
     "ocr",
     "quota",
     "rebuild",
     "relevance",
+    "saved",
     "scrape",
+    "search_scale",
+    "telegram",
     "vision",
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 7, 1.8
 TABLES = (
     "channels", "media_objects", "posts", "post_media_map", "storage_quota_storedobject",
     "tenant_storage_usage", "events_outboxevent", "events_delivery", "import_runs",
+    "channel_sources", "channel_history", "post_sources",
 )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class Kept:
     def __init__(self, of: Encoder, folder: Path) -> None:
         self.of, self.folder = of, folder
         self.name, self.dimension, self.max_chars = of.name, of.dimension, of.max_chars
+        self.batch, self.is_remote = of.batch, of.is_remote
         folder.mkdir(parents=True, exist_ok=True)
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:

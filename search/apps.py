@@ -8,10 +8,15 @@ class SearchConfig(AppConfig):
     verbose_name = pgettext_lazy("room", "Search")  # without context it is Django's button
 
     def ready(self) -> None:
-        from search import handlers, health  # noqa: F401, PLC0415 - registers itself; models are ready only now
+        from events.metrics import scrape  # noqa: PLC0415 - models are ready only now
+        from search import handlers  # noqa: F401, PLC0415 - register themselves
         from search.index.postgresql.vector_table import create_after_migrations  # noqa: PLC0415 - see above
+        from search.monitoring import checks, health, qdrant  # noqa: F401, PLC0415 - see above
+        from search.monitoring.gauges import SearchCollector  # noqa: PLC0415 - see above
         from search.services import verify  # noqa: PLC0415 - see above
 
         post_migrate.connect(create_after_migrations, sender=self)
-        verify.register()
+        scrape.register(SearchCollector())
         health.register()
+        verify.register()
+        qdrant.register()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
 from media.posts.word_forms import folded
@@ -127,3 +128,7 @@ def _passage(sources: Sources, inherited: str) -> str:
 
 def _hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+NO_TEXT: Final = _hash("")
+"""The `text_hash` of a post in which there is nothing to understand."""

@@ -25,12 +25,14 @@ from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.chosen import outage
 from search.index.port import IndexUnavailable, VectorsUnavailable
+from search.saved.follow import index_and_match
 from search.services.index_meaning import index_meaning
 from search.services.index_qdrant import index_qdrant
-from search.services.index_words import index_words
 
 WORDS_BATCH, MEANING_BATCH, QDRANT_BATCH = 200, 50, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""
+ENCODING: Final = 60.0
+"""Seconds of a call for each of two models, besides the request that is being made then."""
 WAIT_FOR_ENCODER: Final = timedelta(minutes=5)
 """Nothing is wrong with the post: an operator installs what is missing."""
 SHORTEST_WAIT: Final = timedelta(minutes=1)
@@ -42,18 +44,18 @@ ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEv
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
-    return f"{index_words(_posts(events), now=now)} changed"
+    return f"{index_and_match(_posts(events), now=now)} changed"
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:
     if not chosen.configured():
         return "no encoder"  # `rebuild_index` makes vectors once there is one
     try:
-        return f"{index_meaning(_posts(events))} encoded"
+        return f"{index_meaning(_posts(events), seconds=ENCODING)} encoded"
     except VectorsUnavailable:
         return "no vectors here"  # `rebuild_index` makes them once there is the extension
     except EncoderUnavailable as error:
-        raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
+        raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
 
 def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:

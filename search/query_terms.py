@@ -18,7 +18,7 @@ class Filters:
     albums: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     is_meme: bool | None = None
-    has: tuple[str, ...] = ()  # text, link, media, forward, album, hashtag
+    has: tuple[str, ...] = ()  # text, link, media, forward, edited, poll, … as `sources` names it
     files: tuple[str, ...] = ()  # photo, video, document, …
     tags: tuple[str, ...] = ()  # without #, as `documents.tags_in` has them
     classes: tuple[str, ...] = ()
@@ -33,6 +33,9 @@ class Query:
     """
     `words` as typed, any of which makes a hit; `phrases` all of which a hit has; `tags` of #tag
     terms, whose posts come first; `excluded` words and phrases that no hit has.
+
+    `named` are ids of posts that the query names by link or number: they come before all others.
+    `unspoken` are those of `words` that mean nothing to an encoder, such as paths of links.
     """
 
     words: tuple[str, ...] = ()
@@ -40,8 +43,15 @@ class Query:
     tags: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
+    named: tuple[UUID, ...] = ()
+    unspoken: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """What the query means, for an encoder: its words, phrases and tags."""
-        return " ".join((*self.words, *self.phrases, *self.tags))
+        spoken = (word for word in self.words if word not in self.unspoken)
+        return " ".join((*spoken, *self.phrases, *self.tags))
+
+    @property
+    def looks_for_words(self) -> bool:
+        return bool(self.words or self.phrases or self.tags)

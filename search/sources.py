@@ -13,9 +13,19 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
-    "has_media", "media_kind", "post_author", "is_forward", "grouped_id", "telegram_message_id",
-    "created_at",
+    "has_media", "media_kind", "post_author", "is_forward", "grouped_id", "is_edited",
+    "reply_to_message_id", "extra", "revision", "telegram_message_id", "created_at",
 )  # fmt: skip
+
+
+_IN_EXTRA = {
+    "poll": ("poll",),
+    "location": ("location", "place"),
+    "contact": ("contact",),
+    "game": ("game",),
+    "button": ("buttons",),
+}
+"""What `has:` asks for, by where `Post.extra` has it."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +77,22 @@ class IndexedPost:
             "forward": post.is_forward,
             "album": self.album is not None,
             "hashtag": bool(self.document.tags),
+            "edited": post.is_edited,
+            "reply": post.reply_to_message_id is not None,
             post.media_kind: bool(post.media_kind),
+            **{name: any(map(post.extra.get, keys)) for name, keys in _IN_EXTRA.items()},
         }
         return sorted(name for name, true in found.items() if true and name)
+
+    @property
+    def versions(self) -> tuple[object, ...]:
+        """What changes with each change of post, analysis and album, also with one that is undone."""
+        album, seen = self.album, self.enrichment
+        return (
+            self.post.revision,
+            seen.vision_analyzed_at if seen else None,
+            (album.group_id, album.group.revision) if album else None,
+        )
 
     @property
     def _classification(self) -> dict[str, Any]:
@@ -89,6 +112,7 @@ def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[Index
         "vision_ocr_text",
         "vision_classification",
         "vision_is_meme",
+        "vision_analyzed_at",
         *(("data",) if with_data else ()),
     )
     enrichments = {row.post_id: row for row in analyzed}

@@ -1,21 +1,26 @@
 """Queue entry points."""
 
 import logging
+import time
 from typing import Any, Final
 
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events import projections
+from events.postgresql.advisory_locks import try_held
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexUnavailable
 from search.services import tombstones
+from search.services.catch_up import TURN, catch_up
 
 logger = logging.getLogger(__name__)
 
 COMPARED: Final = 5000
 """Posts of each index that a day's comparison looks at, of all tenants together: some seconds of work."""
 LEAST_COMPARED: Final = 20
+SECONDS: Final = 40.0
+"""Scheduled each minute: what is not done is done a minute later."""
 
 
 def bury(**_: Any) -> str:
@@ -46,3 +51,15 @@ def verify_projections(**_: Any) -> str:
     if wrong:
         logger.warning("%d differences between the archive and its projections", wrong)
     return f"{compared} posts compared, {wrong} differences"
+
+
+def embed_waiting(**_: Any) -> str:
+    """Give posts that wait their vectors; scheduled each minute."""
+    until = time.monotonic() + SECONDS
+    with try_held(TURN) as is_ours:
+        if not is_ours:
+            return "another one is at it"
+        done = catch_up(clock=timezone.now, proceed=lambda: time.monotonic() < until)
+    text = f"{done.posts} posts, {done.retired} models removed, {done.pruned} vectors pruned"
+    text += f"; {done.serves} serves now" if done.serves else ""
+    return text + (f"; ended: {done.ended}" if done.ended else "")

@@ -34,12 +34,15 @@ def corrections(word: str, vocabulary: Iterable[str]) -> list[str]:
     for other in vocabulary:
         if other[:1] != word[:1] or other == word:
             continue
+        same_start = other[:_SAME_START] == word[:_SAME_START]
+        if not same_start and abs(len(other) - len(word)) > allowed:
+            continue
         alike = similarity(grams, trigrams(other))
         # An exchange changes half of the trigrams of a short word, and none of its letters.
         if alike < _SIMILAR and (len(other) != len(word) or sorted(other) != letters):
             continue
         edits = distance(word, other)
-        near_start = other[:_SAME_START] == word[:_SAME_START] and alike >= _ALIKE
+        near_start = same_start and alike >= _ALIKE
         if edits <= allowed or near_start:
             found.append((edits, -alike, other))
     return [other for _, _, other in sorted(found)[:MOST_CORRECTIONS]]

@@ -231,9 +231,11 @@ VISION = ENV.vision
 DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
+TELEGRAM = ENV.telegram
 QDRANT = ENV.qdrant
 NEO4J = ENV.neo4j
 GRAPH_DIR = VAR_DIR / "graph"
+HISTORY = ENV.history
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""
 ALBUM_TIMEOUT = timedelta(minutes=ENV.albums.timeout_minutes)

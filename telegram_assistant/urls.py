@@ -5,7 +5,16 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
-from telegram_assistant.console import api_tokens, find_posts, graph_page, my_settings
+from search.api.mcp_views import McpView
+from telegram_assistant.console import (
+    api_tokens,
+    ask,
+    find_posts,
+    graph_page,
+    growth,
+    my_settings,
+    saved_searches,
+)
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 
@@ -19,9 +28,29 @@ urlpatterns = [
         name=find_posts.NAME,
     ),
     path(
+        "admin/ask/",
+        admin.site.admin_view(partial(ask.view, site=admin.site)),
+        name=ask.NAME,
+    ),
+    path(
+        "admin/saved-searches/",
+        admin.site.admin_view(partial(saved_searches.view, site=admin.site)),
+        name=saved_searches.NAME,
+    ),
+    path(
+        "admin/saved-searches/<uuid:pk>/",
+        admin.site.admin_view(partial(saved_searches.matches, site=admin.site)),
+        name=saved_searches.MATCHES,
+    ),
+    path(
         "admin/graph/",
         admin.site.admin_view(partial(graph_page.view, site=admin.site)),
         name=graph_page.NAME,
+    ),
+    path(
+        "admin/growth/",
+        admin.site.admin_view(partial(growth.view, site=admin.site)),
+        name=growth.NAME,
     ),
     path(
         "admin/my-settings/",
@@ -44,8 +73,10 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("health/detailed", health.DetailedView.as_view(), name="health-detailed"),
     path("metrics", MetricsView.as_view(), name="metrics"),
+    path("api/v1/", include("media.api.history.urls")),
     path("api/v1/", include("media.api.urls")),
-    path("api/v1/search", include("search.api.urls")),
+    path("api/v1/", include("search.api.urls")),
+    path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/graph/", include("graph.api.urls")),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),

@@ -62,6 +62,9 @@ def start_forgetful(data_dir: Path) -> None:
         own.execute("SELECT pg_reload_conf()")
 
 
+WITHOUT_MODEL = ("search_vectors", "search_kept_vectors")
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """
@@ -78,6 +81,9 @@ class Beginning:
     def now(cls) -> Self:
         with transaction.atomic(), connection.cursor() as cursor:
             tables = sorted(connection.introspection.django_table_names(only_existing=True))
+            tables += [
+                name for name in WITHOUT_MODEL if name in connection.introspection.table_names()
+            ]
             filled = {table: _rows(cursor, table) for table in _with_rows(cursor, tables)}
         return cls(tuple(table for table in tables if table not in filled), filled)
 

@@ -19,12 +19,19 @@ from events import outbox
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import (
     Channel,
+    ChannelSource,
+    ChannelState,
+    CountsDue,
     ImportProblem,
     ImportRun,
+    MassDeletion,
     MediaObject,
     MediaRole,
     Post,
+    PostCounts,
     PostMedia,
+    PostSource,
+    PostVersion,
     channel_id,
     media_object_id,
     post_id,
@@ -115,6 +122,41 @@ def show(
     return PostMedia.objects.create(
         post=of, media_object=media, position=position, role=role, uploaded_at=at
     )
+
+
+def history(of: Post, *, text: str = "before", at: datetime = NOW) -> ChannelSource:
+    """Two exports said different texts of a post, and Telegram its counts, a day apart."""
+    source: ChannelSource | None = None
+    shown = list(of.post_media.order_by("position"))
+    for number, said in enumerate((text, of.content)):
+        seen = at + timedelta(days=number)
+        source = ChannelSource.objects.create(
+            channel=of.channel, kind="export", name=f"{seen:%Y-%m-%dT%H:%M:%S}Z/1/4", moment=seen
+        )
+        ChannelState.objects.create(
+            channel=of.channel, source=source, seen_at=seen, title=f"{text} {number}"
+        )
+        version = PostVersion.objects.create(
+            post=of,
+            key=f"{number}" * 32,
+            edited_at=seen if number else None,
+            content={
+                "text": said,
+                "formatting": [],
+                "media": of.media_kind,
+                "files": [one.media_object.file_sha256 for one in shown],
+            },
+        )
+        for position, one in enumerate(shown):
+            version.version_media.create(media_object=one.media_object, position=position)
+        PostSource.objects.create(
+            post=of, source=source, version=version.key, first_seen_at=seen, last_seen_at=seen
+        )
+        PostCounts.objects.create(post=of, bucket=number, read_at=seen, views=10 * (number + 1))
+    CountsDue.objects.create(post=of, due_at=at)
+    MassDeletion.objects.create(channel=of.channel, first_at=at, last_at=at, posts=10, of_posts=20)
+    assert source
+    return source
 
 
 def media_object(

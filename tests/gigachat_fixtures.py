@@ -17,6 +17,8 @@ from vision import providers
 from vision.providers.gigachat.client import GigaChatConnection
 from vision.providers.gigachat.provider import GigaChatVision
 
+ANSWER_SECONDS = 30.0
+"""The default of SEARCH_ANSWER_SECONDS."""
 KEY = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
 
 
@@ -46,6 +48,9 @@ def gigachat(gigachat_stub: Stub, settings) -> Iterator[Stub]:
     if providers._gigachat.cache_info().currsize:
         providers.get_gigachat().close()
     providers._gigachat.cache_clear()
+    if providers._gigachat_text.cache_info().currsize:
+        providers.get_gigachat_text(seconds=ANSWER_SECONDS).close()
+    providers._gigachat_text.cache_clear()
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import UUIDField
 
 from accounts.access import Action, Row, User, may_anywhere, may_everywhere, visible
+from accounts.models import ApiToken, Scope
 
 
 class IsMember(BasePermission):
@@ -31,6 +32,18 @@ class MayOperateEverything(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return may_everywhere(request.user, Action.OPERATE)
+
+
+class MayWriteOwn(BasePermission):
+    """
+    Admit whoever reads, and whoever writes something of the own account.
+
+    A token that is for reading writes nothing, whosever it is.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        is_for_reading = isinstance(request.auth, ApiToken) and request.auth.scope == Scope.READ
+        return request.method in SAFE_METHODS or not is_for_reading
 
 
 def visible_or_404(queryset: QuerySet[Row], user: User, pk: str | UUID, field: str = "pk") -> Row:

@@ -55,6 +55,7 @@ class Rates:
     per_user: Rate | None = None
     per_address: Rate | None = None
     failures: Rate | None = None
+    questions: Rate | None = None
 
 
 NONE: Final = Rates()

@@ -45,6 +45,15 @@ def count_failure(request: HttpRequest) -> None:
     _count(f"failure:{network_of(client_address(request))}", _rates().failures)
 
 
+def count_question(user_id: object) -> None:
+    """
+    Count a question that may be answered by a provider; raises Throttled.
+
+    By user, whichever door it comes in by: each may cost tokens, and takes seconds.
+    """
+    _count(f"question:{user_id}", _rates().questions)
+
+
 def _count(key: str, rate: Rate | None) -> None:
     wait = take(key, rate) if rate else None
     if wait is not None:

@@ -30,6 +30,26 @@ def provider(urls: Iterable[str], *, setting: str, seconds: float) -> Policy:
     )
 
 
+def encoder(url: str, *, seconds: float, has_key: bool) -> Policy:
+    """
+    The encoder of texts: the address of its setting, where a key goes by TLS or stays here.
+
+    `seconds` are for one request with all of its answer. Raises OddHost.
+    """
+    return Policy(
+        purpose="encoder",
+        origins=frozenset({origin_of(url)}),
+        setting="SEARCH_OPENAI_URL",
+        private=True,
+        tls_elsewhere=has_key,
+        proxies="used",
+        most_bytes=32 * MIB,
+        connect_seconds=min(seconds, 10),
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )
+
+
 def bucket(endpoint_url: str, bucket_name: str, *, seconds: float = 60) -> Policy:
     """
     The object store: its endpoint, also with the bucket in front of it. Raises OddHost.
@@ -109,6 +129,15 @@ def crawler() -> Policy:
         read_seconds=10,
         total_seconds=15,
     )
+
+
+def telegram(*, setting: str = "", private: bool = False) -> Policy:
+    """
+    Telegram itself: its servers say each other's addresses, and each of them is a public one.
+
+    `private`: the operator named a server or proxy in `setting`, which may be on this machine.
+    """
+    return Policy(purpose="Telegram", origins=None, setting=setting, ports=None, private=private)
 
 
 def own_api(url: str, *, seconds: float) -> Policy:

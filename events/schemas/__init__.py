@@ -6,6 +6,7 @@ from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
 from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsReadEventV1
 from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
+from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
@@ -14,6 +15,7 @@ from events.schemas.posts_vision_analyzed_v1 import (
     VisionResult,
 )
 from events.schemas.posts_vision_uploaded_v1 import MediaFile, VisionUploadedEventV1
+from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
@@ -23,6 +25,8 @@ ALL: tuple[type[Event], ...] = (
     DocumentsReadEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    SearchMatchedEventV1,
+    PostIndexedEventV1,
     DeadLetterEventV1,
 )
 
@@ -37,7 +41,9 @@ __all__ = [
     "DocumentsRequestedEventV1",
     "Event",
     "MediaFile",
+    "PostIndexedEventV1",
     "PostParsedEventV1",
+    "SearchMatchedEventV1",
     "SkipReason",
     "VisionAnalyzedEventV1",
     "VisionResult",

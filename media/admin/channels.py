@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
-from media.admin import import_summary
+from media.admin import channel_history, import_summary
 from media.models import Channel, Post
 
 
@@ -50,6 +50,9 @@ class ChannelAdmin(BigTableAdmin[Channel]):
         "last_message_id",
         "last_message_at",
         "last_parsed_at",
+        "changes",
+        "mass_deletions",
+        "sources",
         "settings_json",
         "created_at",
     )
@@ -74,6 +77,18 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     def posts_link(self, channel: Channel) -> SafeString:
         address = list_of(Post, urlencode({"channel__id__exact": channel.pk}))
         return internal_link(address, cast("Any", channel).posts_count)
+
+    @admin.display(description=_("changes"))
+    def changes(self, channel: Channel) -> SafeString | str:
+        return channel_history.changes_table(channel)
+
+    @admin.display(description=_("mass deletions"))
+    def mass_deletions(self, channel: Channel) -> SafeString | str:
+        return channel_history.mass_deletions(channel)
+
+    @admin.display(description=_("sources"))
+    def sources(self, channel: Channel) -> SafeString | str:
+        return channel_history.sources_table(channel)
 
     @admin.display(description=_("settings"))
     def settings_json(self, channel: Channel) -> SafeString | str:

@@ -27,6 +27,9 @@ NAMES: Final[dict[str, StrPromise]] = {
     "skipped_chats": _("skipped chats"),
     "conversations": _("chats that look like conversations"),
     "unknown_keys": _("unknown parts of messages, kept as they are"),
+    "deleted": _("posts that are marked as deleted in Telegram"),
+    "undeleted": _("posts that are no longer marked as deleted"),
+    "mass_deletions": _("mass deletions"),
     "seconds": _("duration, s"),
     **{state.value: state.label for state in MediaState},
 }

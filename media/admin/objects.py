@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin, ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from events.console import EMPTY, ReadOnlyAdmin, excerpt, page_of, rendered
 from media import views
 from media.admin.pictures import content_address, thumbnail_address, thumbnail_tag
-from media.models import MediaObject, Post
+from media.models import MediaObject, Post, PostMedia, PostVersion
 from storage_quota import links
 
 USES_SHOWN = 20
@@ -56,7 +56,14 @@ class UsedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         rules = {"0": Q(refs_count=0), "1": Q(refs_count__gt=0), "2": Q(refs_count__gt=1)}
-        return queryset.filter(rules.get(self.value() or "", Q()))
+        found: QuerySet[Any] = queryset.filter(rules.get(self.value() or "", Q()))
+        if self.value() != "2":
+            return found
+        # Versions of one post count as well: only posts make several of them.
+        shown = PostMedia.objects.filter(media_object=OuterRef("pk")).order_by()
+        counts = shown.values("media_object").annotate(n=Count("pk")).values("n")
+        several: QuerySet[Any] = found.alias(posts_count=Subquery(counts))
+        return several.filter(posts_count__gt=1)
 
 
 @admin.register(MediaObject)
@@ -169,7 +176,9 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
 
     @admin.display(description=_("posts"))
     def used_by(self, media: MediaObject) -> SafeString | str:
-        posts = Post.objects.filter(post_media__media_object=media).select_related("channel")
+        showing = PostMedia.objects.filter(media_object=media).values("post")
+        before = PostVersion.objects.filter(media=media).values("post")
+        posts = Post.objects.filter(Q(pk__in=showing) | Q(pk__in=before)).select_related("channel")
         rows = [
             {
                 "address": page_of(Post, p.pk),
@@ -179,5 +188,5 @@ class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
             }
             for p in posts.order_by("-posted_at", "-id")[:USES_SHOWN]
         ]
-        more = max(media.refs_count - len(rows), 0)
+        more = posts.count() - len(rows)
         return rendered("used_by.html", rows=rows, more=more) if rows else EMPTY

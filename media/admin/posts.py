@@ -24,8 +24,15 @@ from events.console import (
     text_block,
 )
 from media.admin.pictures import post_thumbnail, thumbnail_tag, with_media
+from media.admin.post_history import (
+    DeletedFilter,
+    deleted_mark,
+    deletion_text,
+    history_table,
+)
 from media.admin.post_media import PostMediaInline
 from media.models import MediaState, Post, post_id
+from media.posts.content import FORMATTING
 from media.selectors import find_posts
 
 
@@ -59,6 +66,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         "media_state",
         "has_media",
         AlbumFilter,
+        DeletedFilter,
+        "is_edited",
         "is_forward",
         "tenant",
     )
@@ -72,7 +81,10 @@ class PostAdmin(ReadOnlyAdmin[Post]):
     )
     inlines: ClassVar[Any] = (PostMediaInline,)
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": (("channel", "posted_at", "telegram"), "pictures", "text")}),
+        (
+            None,
+            {"fields": (("channel", "posted_at", "telegram"), "deleted", "pictures", "text")},
+        ),
         (
             _("Links and names"),
             {"fields": ("links", "button_list", ("mention_list", "hashtag_list"))},
@@ -99,6 +111,7 @@ class PostAdmin(ReadOnlyAdmin[Post]):
                 )
             },
         ),
+        (_("History"), {"fields": ("history",)}),
         (
             _("Record"),
             {
@@ -178,6 +191,14 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         parts = [kind] if post.media_state == MediaState.STORED else [kind, state]
         return ": ".join(filter(None, parts)) or EMPTY
 
+    @admin.display(description=_("deleted in Telegram"))
+    def deleted(self, post: Post) -> str:
+        return deletion_text(post)
+
+    @admin.display(description=_("versions and counts"))
+    def history(self, post: Post) -> SafeString | str:
+        return history_table(post)
+
     @admin.display(description=_("pictures"))
     def pictures(self, post: Post) -> SafeString | str:
         tags = ((thumbnail_tag(row.media_object_id),) for row in post.post_media.all())
@@ -185,10 +206,12 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         return format_html('<div class="console-row">{}</div>', row) if row else EMPTY
 
     @admin.display(description=_("text"))
-    def words(self, post: Post) -> str:
-        """The text; of a post without one, by what else it is found."""
+    def words(self, post: Post) -> SafeString | str:
+        """The text; of a post without one, by what else it is found. Before it, what was deleted."""
         text = excerpt(post.content or post.other_words or post.picture_words)
-        return text if text != EMPTY else f"{EMPTY} #{post.telegram_message_id}"
+        text = text if text != EMPTY else f"{EMPTY} #{post.telegram_message_id}"
+        mark = deleted_mark(post)
+        return format_html("{} {}", mark, text) if mark else text
 
     @admin.display(description=_("text"))
     def text(self, post: Post) -> SafeString | str:
@@ -243,7 +266,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("other content"))
     def other_content(self, post: Post) -> SafeString | str:
-        return pretty_json({k: v for k, v in post.extra.items() if k != "unknown"})
+        shown_elsewhere = ("unknown", FORMATTING)
+        return pretty_json({k: v for k, v in post.extra.items() if k not in shown_elsewhere})
 
     @admin.display(description=_("unknown content"))
     def unknown_content(self, post: Post) -> SafeString | str:

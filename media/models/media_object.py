@@ -46,7 +46,7 @@ class MediaObject(models.Model):
         help_text=_("why this picture cannot be looked at"),
     )
     refs_count = models.PositiveIntegerField(
-        _("references"), default=0, help_text=_("kept by a trigger on post_media_map")
+        _("references"), default=0, help_text=_("of posts and of their versions; kept by triggers")
     )
     first_seen_at = models.DateTimeField(_("first seen at"))
     last_seen_at = models.DateTimeField(_("last seen at"))

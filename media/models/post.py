@@ -43,6 +43,13 @@ class MediaState(models.TextChoices):
     UNSAFE_PATH = "unsafe_path", _("path leaves the export")
 
 
+class Deletion(models.TextChoices):
+    """How it is known that a post was deleted in Telegram; empty for one that was not."""
+
+    ABSENT = "absent", _("a later export does not have it")
+    LIVE = "live", _("Telegram said so")
+
+
 class Post(models.Model):
     """
     One message of a channel.
@@ -60,6 +67,10 @@ class Post(models.Model):
     `as_of` is the age of the newest source that had the message (see `Chat.as_of`), and a later
     `PostSighting` may know of a newer one; `older_fields` has the ages of what only older sources
     said. `run_id` is that of the neighbors which albums are made of (`post_albums`).
+
+    `said_as` is for the source whose fingerprint is in `source_fingerprint`: a digit for the gaps
+    in what it said, then the key of the version that it said (`PostSource`); empty for neither.
+    A post that was deleted in Telegram stays, with `deleted_at`.
     """
 
     tenant_path: ClassVar = "tenant"
@@ -157,7 +168,23 @@ class Post(models.Model):
         help_text=_("recognized and seen in them; written when they are analyzed"),
     )
 
+    deleted_at = models.DateTimeField(
+        _("deleted at"),
+        null=True,
+        blank=True,
+        help_text=_("in Telegram; by an export that does not have it any more: not later than"),
+    )
+    deletion = models.CharField(
+        _("deleted"),
+        max_length=8,
+        blank=True,
+        default="",
+        db_default="",  # no row of an import has it
+        choices=Deletion.choices,
+    )
+
     source_fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
+    said_as = models.CharField(max_length=33, blank=True, default="", editable=False)
     fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
     revision = models.PositiveIntegerField(_("revision"), default=0)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -180,6 +207,11 @@ class Post(models.Model):
                 condition=Q(media_state="") | Q(media_state__in=MediaState.values),
                 name="post_media_state_known",
             ),
+            models.CheckConstraint(
+                condition=Q(deletion="", deleted_at__isnull=True)
+                | Q(deletion__in=Deletion.values, deleted_at__isnull=False),
+                name="post_deletion_has_a_time",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["-posted_at", "-id"], name="idx_posts_posted_at"),
@@ -199,6 +231,11 @@ class Post(models.Model):
                 fields=["channel", "run_id"],
                 name="idx_posts_with_run_id",
                 condition=Q(run_id__isnull=False),
+            ),
+            models.Index(
+                fields=["channel", "deleted_at"],
+                name="idx_posts_deleted",
+                condition=Q(deleted_at__isnull=False),
             ),
             GinIndex(SEARCHED_WORDS, name="idx_posts_content_words"),
         ]

@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from media.posts.content import FORMATTING
 from media.posts.statements import Value
 
 ZONE = "zone"
-"""Belongs to the time of the post, and is merged with it."""
+"""Belongs to the time of the post, and is merged with it; so does formatting to its text."""
+_APART = (ZONE, FORMATTING)
 _OPEN = ("poll", "media")
 """What is merged key by key; anything else is replaced as a whole."""
 _OTHER_VOTES = "other_votes"
@@ -22,7 +24,7 @@ def fields_of(extra: Mapping[str, Any]) -> dict[str, Value]:
         if key in _OPEN and isinstance(value, dict):
             inner = _split_votes(value) if key == "poll" else value
             found |= {json.dumps([key, name]): (item,) for name, item in inner.items()}
-        elif key != ZONE:
+        elif key not in _APART:
             found[json.dumps([key])] = (value,)
     return found
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from media.models import MediaRole, MediaState
+from media.posts.content import FORMATTING
 from media.posts.parsed_message import Shown
 from media.posts.post_extra import ZONE, extra_of, fields_of
 from media.posts.post_row import PostRow
@@ -57,6 +58,8 @@ def merge_posts(
         # Of several files some may have found no room in the bucket.
         row.media_state = MediaState.STORED.value if MediaState.STORED in states else states[0]
     row.source_fingerprint = _source_fingerprint(stored, incoming, merged)
+    is_incoming = row.source_fingerprint == incoming.source_fingerprint
+    row.said_as = incoming.said_as if is_incoming else stored.said_as
     row.telegram_post_url = incoming.telegram_post_url
     row.grouped_id = _grouped_id(stored.grouped_id, incoming.grouped_id)
     values = merged.statements.values
@@ -69,6 +72,8 @@ def _statements(row: PostRow, shown: Sequence[Shown]) -> Statements:
         for name, columns in _FIELDS.items()
         if any(getattr(row, column) != gap for column, gap in columns.items())
     }
+    if "text" in values:
+        values["text"] = *values["text"], row.extra.get(FORMATTING, [])
     values["time"] = row.posted_at, row.extra.get(ZONE, "")
     if row.media_state not in ("", MediaState.STORED):
         values["media_state"] = (row.media_state,)
@@ -96,13 +101,17 @@ def _row(stored: PostRow, said: Statements) -> PostRow:
     values = said.values
     columns: dict[str, Any] = {}
     for name in _FIELDS.keys() & values.keys():
-        columns |= zip(_FIELDS[name], values[name], strict=True)
+        # Of the text, the formatting comes last, which has no column of its own.
+        columns |= zip(_FIELDS[name], values[name], strict=name != "text")
     posted_at, zone = values["time"]
+    formatting = values["text"][-1] if "text" in values else []
     return replace(
         stored,
         **columns,
         posted_at=posted_at,
-        extra=extra_of(values) | ({ZONE: zone} if zone else {}),
+        extra=extra_of(values)
+        | ({ZONE: zone} if zone else {})
+        | ({FORMATTING: formatting} if formatting else {}),
         media_state=values.get("media_state", ("",))[0],
         as_of=said.as_of,
         older_fields=dict(said.older),

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from media.models import Channel, post_id
-from media.posts import searched_text
+from media.posts import content, searched_text
 from media.posts.parsed_message import ParsedMessage
-from media.sources.port import Forward, Message
+from media.sources.port import Formatting, Forward, Message
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_FORWARDED = Forward()
@@ -65,6 +65,7 @@ class PostRow:
     older_fields: dict[str, str]
     fingerprint: str = ""
     revision: int = 0
+    said_as: str = ""
 
     @property
     def other_words(self) -> str:
@@ -117,7 +118,14 @@ def build(channel: Channel, parsed: ParsedMessage) -> PostRow:
         as_of=parsed.as_of,
         run_id=message.run_id,
         older_fields={},
+        said_as=content.said_as(gaps_of(parsed)),
     )
+
+
+def gaps_of(parsed: ParsedMessage) -> int:
+    """What the source does not say of the content, as bits."""
+    gaps = 0 if parsed.message.attachment is None or parsed.blobs else content.FILES_GAP
+    return gaps if parsed.message.formatting is not None else gaps | content.FORMATTING_GAP
 
 
 def _forward(forward: Forward | None) -> dict[str, Any]:
@@ -162,6 +170,18 @@ def _content_hash(text: str) -> str:
 
 
 def _extra(message: Message) -> dict[str, Any]:
+    extra = _with_media(message)
+    if message.formatting:
+        extra = {**extra, content.FORMATTING: [_span(span) for span in message.formatting]}
+    return extra
+
+
+def _span(span: Formatting) -> list[int | str]:
+    value = [span.value] if span.value else []
+    return [span.start, span.length, span.kind, *value]
+
+
+def _with_media(message: Message) -> dict[str, Any]:
     attachment = message.attachment
     if attachment is None:
         return message.extra
@@ -172,6 +192,7 @@ def _extra(message: Message) -> dict[str, Any]:
         "height": attachment.height,
         "duration_seconds": attachment.duration_seconds,
         "spoiler": attachment.spoiler,
+        "file_id": attachment.file_id,
     }
     media = {k: v for k, v in declared.items() if v}
     extra = message.extra | ({"media": media} if media else {})

@@ -35,7 +35,12 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file of a message. `path` is what `Source.open` takes; empty when `absence` is set."""
+    """
+    A file of a message. `path` is what `Source.open` takes; empty when `absence` is set.
+
+    `file_id` is Telegram's, where the source says it. `is_stored`: the archive has this very file
+    for this post, so it is not read again.
+    """
 
     kind: MediaKind
     path: str = ""
@@ -48,6 +53,23 @@ class Attachment:
     height: int | None = None
     duration_seconds: float | None = None
     spoiler: bool = False
+    file_id: str = ""
+    is_stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Formatting:
+    """
+    How a piece of the text is shown, from `start`, in characters (code points, not UTF-16).
+
+    `kind` is one of bold, italic, underline, strikethrough, code, spoiler, blockquote, text_link
+    (`value`: the address), pre (the language), custom_emoji (the id of its file).
+    """
+
+    start: int
+    length: int
+    kind: str
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +146,8 @@ class Message:
     links: tuple[str, ...] = ()
     mentions: tuple[str, ...] = ()
     hashtags: tuple[str, ...] = ()
+    formatting: tuple[Formatting, ...] | None = None
+    """None where the source may lack some of it."""
     forward: Forward | None = None
     reply_to_message_id: int | None = None
     reply_to_chat_id: int | None = None

@@ -7,19 +7,18 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
-from search.services.find import Hits
+from search.services.find import MOST_NAMED
 from search.services.found_in_files import FileHit
-from search.services.shown import Shown
+from search.services.results.hit_texts import Field, Picture
+from search.services.results.hits import SamePicture
+from search.services.shown import Match, Shown
+from search.services.similar.posts import By
 
 
-class SearchQuerySerializer(serializers.Serializer[Any]):
-    q = serializers.CharField(
-        trim_whitespace=False,  # places of problems are those of the text as given
-        allow_blank=True,
-        help_text='in the query language: words, "phrases", #tags, -excluded, channel:@durov, …',
-    )
+class PageSerializer(serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=WINDOW, default=10)
     offset = serializers.IntegerField(
         min_value=0,
@@ -27,19 +26,110 @@ class SearchQuerySerializer(serializers.Serializer[Any]):
         default=0,
         help_text=f"hits that are skipped; there are at most {2 * WINDOW}",
     )
+    facets = FacetNames(
+        required=False, default="", allow_blank=True, help_text=f"what to count, of {NAMES}"
+    )
 
 
-class ReasonsSerializer(serializers.Serializer[Any]):
+class AnyTextField(serializers.CharField):
+    """A text in which everything is allowed, NUL included: the query language has it for a space."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.validators = []
+
+
+class SearchQuerySerializer(PageSerializer):
+    q = AnyTextField(
+        trim_whitespace=False,  # places of problems are those of the text as given
+        allow_blank=True,
+        help_text='in the query language: words, "phrases", #tags, -excluded, channel:@durov, …',
+    )
+
+
+class SimilarQuerySerializer(PageSerializer):
+    post = serializers.CharField(
+        max_length=300, help_text="id of a post, its link in Telegram, or its number"
+    )
+    by = serializers.ChoiceField(
+        choices=[(one.value, one.value) for one in By],
+        default=By.ANY,
+        help_text="meaning, picture, or any: those with nearly the same picture come first",
+    )
+
+
+class PictureSerializer(serializers.Serializer[Picture]):
+    """A file of the hit's post."""
+
+    media_id = serializers.UUIDField()
+    sha256 = serializers.CharField()
+    number = serializers.IntegerField(help_text="its place among the files of the post, from 1")
+
+
+class SamePictureSerializer(serializers.Serializer[SamePicture]):
+    """A picture of the hit that is nearly one of the post that was asked about."""
+
+    sha256 = serializers.CharField()
+    of = serializers.CharField(help_text="SHA-256 of the picture of the post asked about")
+    distance = serializers.IntegerField(help_text="bits that differ; 0: the same file or no bit")
+
+
+class ReasonsSerializer(serializers.Serializer[Shown]):
     """Why a post was found; all empty where the query has nothing but conditions."""
 
+    named = serializers.BooleanField(
+        source="hit.named", help_text="the query has the number or the link of the message"
+    )
     words = serializers.ListField(
-        child=serializers.CharField(), help_text="words of the query that the post has"
+        source="hit.words",
+        child=serializers.CharField(),
+        help_text="words of the query that the post has",
     )
     tags = serializers.ListField(
-        child=serializers.CharField(), help_text="#tags of the query that it carries"
+        source="hit.tags",
+        child=serializers.CharField(),
+        help_text="#tags of the query that it carries",
     )
     distance = serializers.FloatField(
-        allow_null=True, help_text="cosine distance of the meaning; null: not found by meaning"
+        source="hit.distance",
+        allow_null=True,
+        help_text="cosine distance of the meaning; null: not found by meaning",
+    )
+    same_picture = SamePictureSerializer(source="hit.picture", allow_null=True)
+    pictures = PictureSerializer(
+        source="matching_pictures",
+        many=True,
+        help_text="in which words of the query were read or seen, or that is nearly the same",
+    )
+
+
+HIGHLIGHTS = serializers.ListField(
+    source="fragment.spans",
+    child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+    help_text="[start, end] of each matching word in the text, in characters (code points)",
+)
+
+
+class MatchSerializer(serializers.Serializer[Match]):
+    """A part of one text of the post that has words of the query."""
+
+    field = serializers.ChoiceField(
+        choices=[(one.value, one.value) for one in Field],
+        help_text="text of the post, caption of its album, text read in a picture, description of a"
+        " picture, or other words: of files, buttons, places",
+    )
+    text = serializers.CharField(source="fragment.text")
+    highlights = HIGHLIGHTS
+    picture = PictureSerializer(allow_null=True, help_text="null where it is of no single picture")
+
+
+class AlbumSerializer(serializers.Serializer[Shown]):
+    """The album of which the hit is the item that matches best."""
+
+    album_id = serializers.IntegerField(source="hit.album.album_id", help_text="for `album:`")
+    items = serializers.IntegerField(source="album.items_count")
+    matching_items = serializers.IntegerField(
+        source="hit.album.matching", help_text="how many of its items match, this one included"
     )
 
 
@@ -58,22 +148,28 @@ class HitSerializer(serializers.Serializer[Shown]):
     channel_id = serializers.UUIDField(source="post.channel_id")
     channel = serializers.CharField(source="post.channel", help_text="title")
     url = serializers.CharField(source="post.telegram_post_url", help_text="in Telegram, or empty")
+    message_id = serializers.IntegerField(source="post.telegram_message_id")
     posted_at = serializers.DateTimeField(source="post.posted_at")
     snippet = serializers.CharField(
         source="fragment.text",
-        help_text="of the text, else of the words in pictures or files, or of a document, see `file`",
+        help_text="of the text, else of the album's caption, of what is in pictures, or of files;"
+        " or of a document, see `file`",
     )
-    highlights = serializers.ListField(
-        source="fragment.spans",
-        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
-        help_text="[start, end] of each matching word in the snippet, in characters (code points)",
-    )
+    highlights = HIGHLIGHTS
+    matches = MatchSerializer(many=True, help_text="each text that has words of the query")
     file = FileHitSerializer(
         allow_null=True, help_text="the document that the snippet is of; null: of the post"
     )
     media_count = serializers.IntegerField()
+    album = serializers.SerializerMethodField(
+        help_text="null for a post of no album, and where the query names albums"
+    )
     score = serializers.FloatField(source="hit.score")
-    reasons = ReasonsSerializer(source="hit")
+    reasons = ReasonsSerializer(source="*")
+
+    @extend_schema_field(AlbumSerializer(allow_null=True))
+    def get_album(self, shown: Shown) -> Any:
+        return AlbumSerializer(shown).data if shown.album and shown.hit.album else None
 
 
 class ProblemSerializer(serializers.Serializer[Problem]):
@@ -91,11 +187,26 @@ class ProblemSerializer(serializers.Serializer[Problem]):
         return explain(problem, translate=gettext).remedy
 
 
-class FoundSerializer(serializers.Serializer[Hits]):
+class HitsSerializer(serializers.Serializer[Any]):
     """The hits of a page; the context has them as `shown` reads them."""
 
-    found = serializers.IntegerField(help_text=f"hits on all pages, at most {2 * WINDOW}")
     hits = serializers.SerializerMethodField()
+    trace_id = serializers.SerializerMethodField(help_text="of this request, as in `X-Trace-ID`")
+
+    @extend_schema_field(HitSerializer(many=True))
+    def get_hits(self, _: Any) -> Any:
+        return HitSerializer(self.context["shown"], many=True).data
+
+    def get_trace_id(self, _: Any) -> str:
+        return trace.current()
+
+
+class FoundSerializer(HitsSerializer):
+    """The answer to a query."""
+
+    found = serializers.IntegerField(
+        help_text=f"hits on all pages, at most {2 * WINDOW}, and up to {MOST_NAMED} that are named"
+    )
     replaced = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),
         help_text="words for which others were looked for, too",
@@ -104,11 +215,22 @@ class FoundSerializer(serializers.Serializer[Hits]):
         child=serializers.CharField(), help_text="what did not work; empty where everything did"
     )
     problems = ProblemSerializer(many=True)
-    trace_id = serializers.SerializerMethodField(help_text="of this request, as in `X-Trace-ID`")
+    understood = serializers.CharField(
+        help_text="the query as it was understood, in English names; it finds the same"
+    )
+    facets = serializers.SerializerMethodField(help_text="null where `facets` asks for none")
 
-    @extend_schema_field(HitSerializer(many=True))
-    def get_hits(self, _: Hits) -> Any:
-        return HitSerializer(self.context["shown"], many=True).data
+    @extend_schema_field(FacetsSerializer(allow_null=True))
+    def get_facets(self, _: Any) -> Any:
+        counted = self.context["facets"]
+        return FacetsSerializer(counted).data if counted else None
 
-    def get_trace_id(self, _: Hits) -> str:
-        return trace.current()
+
+class SimilarSerializer(HitsSerializer):
+    """The posts like another one."""
+
+    post_id = serializers.UUIDField(source="post.pk", help_text="the post that was asked about")
+    found = serializers.IntegerField(source="hits.found", help_text="hits on all pages")
+    degraded = serializers.ListField(
+        source="hits.degraded", child=serializers.CharField(), help_text="what did not work"
+    )

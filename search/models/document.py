@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +16,7 @@ class SearchDocument(models.Model):
 
     `words` has lexemes of the configuration `russian` in four weights: text A, caption of the
     album B, words of pictures C, other words D. `has` names what the post has, such as text, link,
-    photo. `document_hash` is of what is indexed by words, `text_hash` of what is embedded.
+    photo. The index of `words`, tags and other keys is in the migration `speed`. `document_hash` is of what is indexed by words, `text_hash` of what is embedded.
     """
 
     tenant_path: ClassVar = "tenant"
@@ -63,9 +62,6 @@ class SearchDocument(models.Model):
         verbose_name = _("search document")
         verbose_name_plural = _("search documents")
         indexes: ClassVar = [
-            # fastupdate=False: every search would read through the pending list until a vacuum.
-            GinIndex(fields=["words"], name="idx_search_words", fastupdate=False),
-            GinIndex(fields=["tags"], name="idx_search_tags", fastupdate=False),
             models.Index(fields=["tenant", "-posted_at", "post"], name="idx_search_newest"),
             models.Index(fields=["channel", "-posted_at", "post"], name="idx_search_channel"),
             models.Index(

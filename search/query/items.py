@@ -18,6 +18,7 @@ class Kind(StrEnum):
     PART = "parts"
     LANGUAGE = "languages"
     LABEL = "labels"
+    CLASS = "classes"
     FROM = "posted_from"
     BEFORE = "posted_before"
     PERIOD = "periods"

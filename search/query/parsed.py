@@ -65,8 +65,8 @@ class Filters:
     """
     Conditions of the qualifiers; empty and None ask for nothing.
 
-    A post has one channel, album, author, language, file and date, so of several values of those
-    any may fit: `channels`, `albums`, `authors`, `languages`, `files`, `periods`. Of `states`,
+    A post has one channel, album, author, class, language, file and date, so of several values of
+    those any may fit: `channels`, `albums`, `authors`, `classes`, `languages`, `files`, `periods`. Of `states`,
     `parts` and `labels` all have to. `posted_from` is the first moment that fits, `posted_before`
     the first one after it that does not.
 
@@ -81,6 +81,7 @@ class Filters:
     files: tuple[MediaKind, ...] = ()
     parts: tuple[Part, ...] = ()
     languages: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     posted_from: datetime | None = None
     posted_before: datetime | None = None

@@ -22,6 +22,7 @@ class ProblemCode(StrEnum):
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
     UNKNOWN_CHANNEL = "unknown_channel"
+    UNKNOWN_MESSAGE = "unknown_message"
     NOT_INDEXED = "not_indexed"
 
 
@@ -35,8 +36,8 @@ class Problem:
     English name, where there is one; `choices` are the values that would have been right, where
     they are few; `limit` the figure that was exceeded.
 
-    What is found out by whoever searches (`unknown_channel`, `not_indexed`) has the place 0 to 0,
-    and `text` is the condition as it is printed.
+    What is found out by whoever searches (`unknown_channel`, `unknown_message`, `not_indexed`) has
+    the place 0 to 0, and `text` is the condition as it is printed.
     """
 
     code: ProblemCode
@@ -106,8 +107,12 @@ _TEXTS = {
         gettext_noop("“%(text)s”: you see no such channel."),
         gettext_noop("Write its @username, its id, or words of its title in quotes."),
     ),
+    ProblemCode.UNKNOWN_MESSAGE: (
+        gettext_noop("“%(text)s”: you see no such message in the archive."),
+        gettext_noop("Import a newer export of the channel, or search for words of the message."),
+    ),
     ProblemCode.NOT_INDEXED: (
-        gettext_noop("“%(text)s” was not applied: the index does not know this of posts."),
+        gettext_noop("“%(text)s” was not applied: the archive does not know this of posts."),
         gettext_noop("Leave it out, and look through the hits."),
     ),
 }

@@ -21,6 +21,7 @@ class Qualifier(StrEnum):
     HAS = "has"
     LANG = "lang"
     TAG = "tag"
+    CLASS = "class"
     AFTER = "after"
     BEFORE = "before"
     ON = "on"
@@ -34,6 +35,7 @@ QUALIFIERS: Mapping[Qualifier, tuple[str, ...]] = {
     Qualifier.HAS: ("есть",),
     Qualifier.LANG: ("language", "язык"),
     Qualifier.TAG: ("тег", "тэг"),
+    Qualifier.CLASS: ("класс", "kind", "вид"),
     Qualifier.AFTER: ("since", "с", "после"),
     Qualifier.BEFORE: ("до",),
     Qualifier.ON: ("date", "за", "дата"),

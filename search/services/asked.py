@@ -9,29 +9,34 @@ from search.documents import searched_form
 from search.index.port import Scope
 from search.query import parsed as language
 from search.query.items import Item, Kind
+from search.query.message_reference import MessageReference, read_reference
 from search.query.parse import parse
-from search.query.parsed import ChannelReference, ParsedQuery, Part, State
-from search.query.printing import write
+from search.query.parsed import ChannelReference, ParsedQuery, State
+from search.query.printing import print_query, write
 from search.query.problems import Problem, ProblemCode
 from search.query_terms import Filters, Query
 from search.services.named_channels import find_channels
+from search.services.named_messages import find_messages
 
-_INDEXED_STATES = {State.FORWARD: "forward", State.ALBUM: "album"}
-_INDEXED_PARTS = {
-    Part.TEXT: "text", Part.LINK: "link", Part.MEDIA: "media", Part.HASHTAG: "hashtag",
-}  # fmt: skip
-"""What the documents of the index have in `has`; `is:meme` has a column."""
+_NOT_IN_HAS = frozenset({State.MEME, State.PINNED})
+"""`is:meme` has a column; which posts are pinned no export says."""
 
 Named = Mapping[ChannelReference, tuple[UUID, ...]]
+Messages = Mapping[MessageReference, tuple[UUID, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query for the index, and what of the text could not be understood or applied."""
+    """
+    A query for the index, and what of the text could not be understood or applied.
+
+    `canonical` is the text as it was understood, in English names.
+    """
 
     query: Query
     scope: Scope
     problems: tuple[Problem, ...] = ()
+    canonical: str = ""
 
 
 def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> Asked:
@@ -46,14 +51,16 @@ def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> 
     named = find_channels((*wanted.channels, *unwanted.channels), tenants)
     filters = _filters(wanted, named)
     is_nowhere = bool(wanted.channels) and not filters.channels
+    messages = find_messages(parsed.messages, tenants)
     return Asked(
-        query=_query(parsed),
+        query=_query(parsed, messages),
         scope=Scope(
             () if is_nowhere else tuple(tenants),
             filters,
             _filters(unwanted, named, tags=parsed.excluded.tags),
         ),
-        problems=(*parsed.problems, *_not_applied(parsed, named)),
+        problems=(*parsed.problems, *_not_applied(parsed, named), *_unknown(messages)),
+        canonical=print_query(parsed),
     )
 
 
@@ -62,15 +69,25 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
-def _query(parsed: ParsedQuery) -> Query:
+def _query(parsed: ParsedQuery, messages: Messages) -> Query:
     """Words without letters and digits are left out: the index has none."""
     excluded = parsed.excluded
+    terms = _spoken(parsed.terms)
+    paths = {term: path for term in terms if (path := _path(term))}
     return Query(
-        words=_spoken(parsed.terms),
+        words=tuple(paths.get(term, term) for term in terms),
+        named=tuple(dict.fromkeys(pk for found in messages.values() for pk in found)),
+        unspoken=tuple(paths.values()),
         phrases=_spoken(parsed.phrases),
         tags=_tags(parsed.tags),
         excluded=_spoken((*excluded.terms, *excluded.phrases)),
     )
+
+
+def _path(term: str) -> str:
+    """Of a link to a message its path, which posts that mention the message have as a word."""
+    reference = read_reference(term)
+    return reference.path if reference else ""
 
 
 def _spoken(terms: Iterable[str]) -> tuple[str, ...]:
@@ -83,16 +100,17 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = ()) -> Filters:
-    has = (_INDEXED_STATES.get(state) for state in given.states)
-    parts = (_INDEXED_PARTS.get(part) for part in given.parts)
+    states = (state.value for state in given.states if state not in _NOT_IN_HAS)
+    parts = (part.value for part in given.parts)
     return Filters(
         channels=tuple(pk for reference in given.channels for pk in named[reference]),
         albums=given.albums,
         senders=given.authors,
         is_meme=True if State.MEME in given.states else None,
-        has=tuple(name for name in (*has, *parts) if name),
+        has=(*states, *parts),
         files=tuple(file.value for file in given.files),
         tags=_tags((*given.labels, *tags)),
+        classes=given.classes,
         languages=given.languages,
         posted_from=given.posted_from,
         posted_before=given.posted_before,
@@ -106,12 +124,16 @@ def _not_applied(parsed: ParsedQuery, named: Named) -> Iterator[Problem]:
             if not named[reference]:
                 item = Item(Kind.CHANNEL, reference, negated)
                 yield _problem(ProblemCode.UNKNOWN_CHANNEL, item, "channel")
-        for state in given.states:
-            if state not in _INDEXED_STATES and state != State.MEME:
-                yield _problem(ProblemCode.NOT_INDEXED, Item(Kind.STATE, state, negated), "is")
-        for part in given.parts:
-            if part not in _INDEXED_PARTS:
-                yield _problem(ProblemCode.NOT_INDEXED, Item(Kind.PART, part, negated), "has")
+        if State.PINNED in given.states:
+            item = Item(Kind.STATE, State.PINNED, negated)
+            yield _problem(ProblemCode.NOT_INDEXED, item, "is")
+
+
+def _unknown(messages: Messages) -> Iterator[Problem]:
+    """Links that lead to no message of the archive; a number may be just a number."""
+    for reference, found in messages.items():
+        if reference.channel and not found:
+            yield Problem(ProblemCode.UNKNOWN_MESSAGE, 0, 0, f"t.me{reference.path}")
 
 
 def _problem(code: ProblemCode, item: Item, qualifier: str) -> Problem:

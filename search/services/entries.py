@@ -7,6 +7,7 @@ from uuid import UUID
 from search.index.entry import Entry
 from search.models import SearchDocument
 from search.payload import payload_of
+from search.russian import is_russian
 from search.sources import IndexedPost
 from vision.policy.language import detect
 
@@ -43,7 +44,11 @@ def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
 
 def _language(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> str:
     known = languages.get((one.post.pk, one.document.document_hash))
-    return known if known is not None else detect(one.post.content[:LANGUAGE_CHARS]) or ""
+    return known if known is not None else _told(one.post.content[:LANGUAGE_CHARS])
+
+
+def _told(text: str) -> str:
+    return "ru" if is_russian(text) else detect(text) or ""
 
 
 def _known_languages(post_ids: Sequence[UUID]) -> dict[tuple[UUID, str], str]:

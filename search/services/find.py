@@ -1,60 +1,43 @@
 """Search: by words and by meaning, fused, explained, and bound to what the user may see."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import time_zones
 from accounts.access import User, tenants_of
-from search.embeddings.chosen import encoder
+from media.models import Post
+from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
-from search.fusion import FEEDBACK, WINDOW, reciprocal_ranks, towards
-from search.index import chosen
-from search.index.chosen import Answering
-from search.index.port import Scope, VectorHit, VectorsUnavailable, WordHit
-from search.query.problems import Problem
+from search.fusion import FEEDBACK, WINDOW, towards
+from search.index.chosen import Answering, answering
+from search.index.port import Scope, VectorHit, VectorsUnavailable, WordHit, WordHits
+from search.index.postgresql.conditions import matching
 from search.query_terms import Filters, Query
 from search.services import asked
+from search.services.meaning import models_in_use, query_vector
+from search.services.meaning.query_vector import AskedVector
+from search.services.results import albums
+from search.services.results.fused import fuse
+from search.services.results.hits import Hit, Hits
+
+__all__ = ["Hit", "Hits", "find", "find_text", "fuse", "search"]
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """
-    A post that was found, and why.
-
-    `words` are those of the query that it has, `tags` the #tags of the query that it carries,
-    `distance` is the cosine distance of its meaning, None where meaning did not find it.
-    """
-
-    post_id: UUID
-    score: float
-    words: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    distance: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """
-    The hits of one page. `found` counts all that pages can reach, at most twice `WINDOW`.
-
-    `replaced` has words of the query for which others were looked for, too; `lexemes` are all stems
-    that were looked for, for highlighting. `degraded` says in words
-    what did not work; empty where everything did. `problems` are those of the text that was read.
-    """
-
-    hits: tuple[Hit, ...] = ()
-    found: int = 0
-    replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    lexemes: tuple[str, ...] = ()
-    degraded: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
+DEPTH = 2 * WINDOW
+"""Candidates that are looked at for `WINDOW` of different albums."""
+DEPTH_OF_NEWEST = 10 * WINDOW
+"""Where conditions are all there is, every post of a channel may be of an album of ten."""
+MOST_NAMED = 20
+"""Posts of one number, which every channel may have."""
+FIRST_LOOK = 5 * FEEDBACK
+"""Nearest posts of which, with those found by words, the best are chosen that pull the query."""
 
 
 def search(user: User, text: str, *, limit: int = 10, offset: int = 0) -> Hits:
@@ -84,25 +67,89 @@ def find_text(
     zone = zone or timezone.get_current_timezone()
     read = asked.read(text, tenants, now=timezone.now(), zone=zone)
     found = find(read.query, read.scope, limit=limit, offset=offset)
-    return replace(found, problems=read.problems)
+    return replace(found, problems=read.problems, understood=read.canonical)
 
 
 def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     """Find posts in `scope`; with conditions alone, the newest that fulfil them."""
     if not scope.tenants:
         return Hits()
-    index = chosen.answering()
-    retrieve = index.by_words if query.text or not _has_conditions(query, scope) else index.newest
-    by_words = retrieve(query, scope, limit=WINDOW)
+    index = answering()
+    by_words = _by_words(index, query, scope)
     by_meaning, degraded = _by_meaning(index, query, scope, by_words.hits)
-    ranked = fuse(by_words.hits, by_meaning)
+    groups = albums.of(_ids(by_words.hits, by_meaning, query.named), scope)
+    ranked = fuse(by_words.hits, by_meaning, groups)
+    ranked = _named_first(query, scope, ranked, groups)
+    page = ranked[offset : offset + limit]
     return Hits(
-        hits=tuple(ranked[offset : offset + limit]),
+        hits=albums.with_matching(page, query, scope, by_words.lexemes),
         found=len(ranked),
         replaced=by_words.replaced,
         lexemes=by_words.lexemes,
         degraded=(*index.degraded, *degraded),
     )
+
+
+def nearest_to(post_ids: Sequence[UUID], scope: Scope) -> list[VectorHit]:
+    """
+    Find posts near in meaning to the first of `post_ids` that has a vector; these are among them.
+
+    Empty where none has one. Raises EncoderUnavailable and VectorsUnavailable.
+    """
+    wanted = chosen.encoder()
+    old = models_in_use.predecessor_of(wanted)
+    model = old.name if old else wanted.name
+    index = answering()
+    vectors = index.vectors_of(post_ids, model)[:1]
+    found = [index.by_meaning(Query(), one, model, scope, limit=DEPTH) for one in vectors]
+    return [hit for hits in found for hit in hits]
+
+
+def having_words(words: Sequence[str], scope: Scope) -> WordHits:
+    """Find posts that have any of these words."""
+    return answering().by_words(Query(words=tuple(words)), scope, limit=DEPTH)
+
+
+def _by_words(index: Answering, query: Query, scope: Scope) -> WordHits:
+    if query.looks_for_words or not _has_conditions(query, scope):
+        return index.by_words(query, scope, limit=DEPTH)
+    return _newest(index, query, scope)
+
+
+def _newest(index: Answering, query: Query, scope: Scope) -> WordHits:
+    """Look further back only where albums leave too few: far back is many rows to look through."""
+    found = index.newest(query, scope, limit=DEPTH)
+    ids = [hit.post_id for hit in found.hits]
+    if len(ids) < DEPTH or albums.count_of_hits(ids, scope) >= WINDOW:
+        return found
+    return index.newest(query, scope, limit=DEPTH_OF_NEWEST)
+
+
+def _ids(
+    by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit], named: Sequence[UUID]
+) -> list[UUID]:
+    found = [hit.post_id for hit in by_words] + [hit.post_id for hit in by_meaning]
+    return [*found, *named]
+
+
+def _named_first(
+    query: Query, scope: Scope, ranked: list[Hit], groups: Mapping[UUID, albums.Item]
+) -> list[Hit]:
+    """Put the posts that the query names before the others, if they fulfil its conditions."""
+    if not query.named:
+        return ranked
+    allowed = _allowed(query, scope)
+    named = [pk for pk in query.named if pk in allowed][:MOST_NAMED]
+    return albums.put_first(named, ranked, groups)
+
+
+def _allowed(query: Query, scope: Scope) -> set[UUID]:
+    """Those of the named posts that may be hits; without conditions also one not indexed yet."""
+    if query.phrases or _has_conditions(query, scope):
+        documents = matching(scope, query).filter(pk__in=query.named)
+        return set(documents.values_list("pk", flat=True))
+    posts = Post.objects.filter(pk__in=query.named, tenant__in=scope.tenants)
+    return set(posts.values_list("pk", flat=True))
 
 
 def _has_conditions(query: Query, scope: Scope) -> bool:
@@ -115,58 +162,29 @@ def _by_meaning(
     if not query.text:
         return [], ()
     try:
-        found = _nearest(index, query, scope, by_words)
+        asked_vector = query_vector.encoded(query.text, scope.tenants)
+        found = _nearest(index, query, asked_vector, scope, by_words)
     except (EncoderUnavailable, VectorsUnavailable) as error:
         logger.warning("Search by words only: %s", error)
-        return [], (f"only by words: {error}",)
-    return found, ()
+        return [], (only_by_words(str(error)),)
+    return found, (asked_vector.note,) if asked_vector.note else ()
+
+
+def only_by_words(reason: str) -> str:
+    """Say that meaning was not searched, and why, in the language of whoever asks."""
+    return _("only by words: %s") % (reason and _(reason))
 
 
 def _nearest(
-    index: Answering, query: Query, scope: Scope, by_words: Sequence[WordHit]
+    index: Answering,
+    query: Query,
+    by: AskedVector,
+    scope: Scope,
+    by_words: Sequence[WordHit],
 ) -> list[VectorHit]:
     """Look twice: the second time for what is near to the query and to the best posts of the first."""
-    [vector] = encoder().encode_queries([query.text])
-    model = encoder().name
-    first = index.by_meaning(query, vector, model, scope, limit=WINDOW)
+    vector, model = by.vector, by.model
+    first = index.by_meaning(query, vector, model, scope, limit=FIRST_LOOK)
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, index.vectors_of(best, model))
-    return index.by_meaning(query, moved, model, scope, limit=WINDOW) if first else []
-
-
-def fuse(by_words: Sequence[WordHit], by_meaning: Sequence[VectorHit]) -> list[Hit]:
-    """
-    One list of two, by reciprocal ranks; posts that carry a #tag of the query come first.
-
-    Of equal ones the newer comes first: the lists have them in that order.
-    """
-    words = {hit.post_id: hit for hit in by_words}
-    distances = {hit.post_id: hit.distance for hit in by_meaning}
-    scores = reciprocal_ranks(
-        [
-            [(hit.post_id, hit.coverage) for hit in by_words],
-            [(hit.post_id, 1.0) for hit in by_meaning],
-        ]
-    )
-    hits = [_hit(post_id, score, words, distances) for post_id, score in scores.items()]
-    places = {post_id: place for place, post_id in enumerate(words)}
-    return sorted(hits, key=lambda hit: _order(hit, places))
-
-
-def _hit(
-    post_id: UUID, score: float, words: dict[UUID, WordHit], distances: dict[UUID, float]
-) -> Hit:
-    by_words = words.get(post_id)
-    return Hit(
-        post_id=post_id,
-        score=score,
-        words=by_words.words if by_words else (),
-        tags=by_words.tags if by_words else (),
-        distance=distances.get(post_id),
-    )
-
-
-def _order(hit: Hit, places: dict[UUID, int]) -> tuple[int, float, str]:
-    if hit.tags:  # those are ordered by words alone: all of them are about the tag
-        return -len(hit.tags), places[hit.post_id], ""
-    return 0, -hit.score, str(hit.post_id)
+    return index.by_meaning(query, moved, model, scope, limit=DEPTH) if first else []

@@ -1,80 +1,147 @@
 """Writing the vectors of posts: the meaning by which they are found."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from events.postgresql.advisory_locks import in_turn
 from search import sources
-from search.documents import Document
-from search.embeddings.chosen import encoder
-from search.embeddings.port import Encoder
-from search.index.postgresql import vector_table
+from search.embeddings import chosen
+from search.embeddings.port import Encoder, EncoderUnavailable
+from search.index.postgresql import kept_vectors, vector_table, waiting
+from search.models import EmbeddingModel
+from search.services.meaning import models_in_use
+from search.services.meaning.encode_posts import EncodedTexts, encode
+from search.sources import IndexedPost
+
+logger = logging.getLogger(__name__)
 
 TURN = "search.vectors"
 
 
-def index_meaning(post_ids: Sequence[UUID]) -> int:
+def index_meaning(post_ids: Sequence[UUID], *, seconds: float | None = None) -> int:
     """
     Give these posts the vectors of their present texts; returns how many texts were encoded.
 
     Encoding takes the time, so no transaction is open meanwhile. Afterwards a vector is written
     only if the text is still the one that was encoded: the event of a later edit brings the other.
-    Raises VectorsUnavailable and EncoderUnavailable.
+    While another model serves, its vectors are kept up to date as well, as far as it answers.
+    Each model is given `seconds` at most, where that is given. Raises VectorsUnavailable, and
+    EncoderUnavailable when what was encoded before is written.
     """
     vector_table.require()
-    with_what = encoder()
-    wanted = _without_vector(post_ids, with_what.name)
-    known = _known(list(wanted.values()), with_what.name)
-    texts = {
-        d.text_hash: d.passage for d in wanted.values() if d.passage and d.text_hash not in known
-    }
-    fresh = with_what.encode_passages(list(texts.values())) if texts else []
-    vectors = known | {
-        text_hash: vector_table.as_text(vector)
-        for text_hash, vector in zip(texts, fresh, strict=True)
-    }
-    _write({post: d.text_hash for post, d in wanted.items()}, vectors, with_what)
-    return len(texts)
+    wanted, now = chosen.encoder(), timezone.now()
+    models_in_use.adopt_first(wanted, now=now)
+    done = _bring_up(post_ids, wanted, now=now, seconds=seconds)
+    if (old := models_in_use.predecessor_of(wanted)) is not None:
+        _bring_up_former(post_ids, old, now=now, seconds=seconds)
+    if done.failure is not None:
+        raise done.failure
+    return done.encoded
 
 
-def _without_vector(post_ids: Sequence[UUID], model: str) -> dict[UUID, Document]:
+def _bring_up(
+    post_ids: Sequence[UUID], encoder: Encoder, *, now: datetime, seconds: float | None
+) -> EncodedTexts:
+    without = _without_vector(post_ids, encoder.name)
+    done = encode(without, encoder, now=now, seconds=seconds)
+    hashes = {one.post.pk: one.document.text_hash for one in without}
+    _write(post_ids, hashes, done.vectors, encoder.name)
+    return done
+
+
+def _bring_up_former(
+    post_ids: Sequence[UUID], old: EmbeddingModel, *, now: datetime, seconds: float | None
+) -> None:
+    """Nobody finds a post by a text that it had, so a vector that cannot be renewed is removed."""
+    try:
+        encoder = chosen.former(old.name, old.specification)
+        failure = _bring_up(post_ids, encoder, now=now, seconds=seconds).failure
+    except EncoderUnavailable as error:
+        failure = error
+    if failure is not None:
+        logger.warning("New posts have no vector of the model that serves: %s", failure)
+        _remove_outdated(post_ids, old.name)
+
+
+def _without_vector(post_ids: Sequence[UUID], model: str) -> list[IndexedPost]:
+    hashes = _hashes(post_ids, model)
+    found = sources.read(post_ids)
+    return [one for one in found if one.document.text_hash != hashes.get(one.post.pk)]
+
+
+def _hashes(post_ids: Sequence[UUID], model: str) -> dict[UUID, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT post_id, text_hash FROM search_vectors WHERE model = %s AND post_id = ANY(%s)",
             [model, list(post_ids)],
         )
-        hashes = dict(cursor.fetchall())
-    found = {one.post.pk: one.document for one in sources.read(post_ids)}
-    return {pk: document for pk, document in found.items() if document.text_hash != hashes.get(pk)}
-
-
-def _known(documents: Sequence[Document], model: str) -> dict[str, str]:
-    """Vectors of the same texts in other posts."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT ON (text_hash) text_hash, vector::text FROM search_vectors"
-            " WHERE model = %s AND text_hash = ANY(%s)",
-            [model, [document.text_hash for document in documents]],
-        )
         return dict(cursor.fetchall())
 
 
-def _write(hashes: dict[UUID, str], vectors: dict[str, str], by: Encoder) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+def _write(
+    post_ids: Sequence[UUID], hashes: Mapping[UUID, str], vectors: Mapping[str, str], model: str
+) -> None:
+    with transaction.atomic():
         in_turn(TURN)  # who reads later writes later, so nothing newer is overwritten
-        rows = [
-            (one.post.pk, by.name, one.post.tenant_id, one.document.text_hash, one.document.passage)
+        waited = waiting.lock(post_ids)
+        present = [
+            one
             for one in sources.read(list(hashes))
             if one.document.text_hash == hashes[one.post.pk]
         ]
-        empty = [row[0] for row in rows if not row[-1]]
-        cursor.execute("DELETE FROM search_vectors WHERE post_id = ANY(%s)", [empty])
-        vector_table.create_index(by.name, by.dimension)
-        cursor.executemany(
+        _insert([one for one in present if vectors.get(one.document.text_hash)], vectors, model)
+        _remove([one.post.pk for one in present if not one.document.passage])
+        if model == chosen.encoder().name:
+            still = set(hashes) - {one.post.pk for one in present if _is_done(one, vectors)}
+            waiting.remove(waited - still)
+
+
+def _is_done(one: IndexedPost, vectors: Mapping[str, str]) -> bool:
+    return not one.document.passage or one.document.text_hash in vectors
+
+
+def _insert(posts: Sequence[IndexedPost], vectors: Mapping[str, str], model: str) -> None:
+    if not posts:
+        return
+    hashes = [one.document.text_hash for one in posts]
+    vector_table.create_index(model, vectors[hashes[0]].count(",") + 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
             "INSERT INTO search_vectors (post_id, model, tenant_id, text_hash, vector)"
-            " VALUES (%s, %s, %s, %s, %s::halfvec) ON CONFLICT (post_id, model) DO UPDATE"
-            " SET text_hash = excluded.text_hash, vector = excluded.vector",
-            [(*row[:-1], vectors[row[3]]) for row in rows if row[-1]],
+            " SELECT post_id, %s, tenant_id, text_hash, vector::halfvec"
+            " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])"
+            " AS new (post_id, tenant_id, text_hash, vector)"
+            " ON CONFLICT (post_id, model) DO UPDATE"
+            " SET text_hash = excluded.text_hash, vector = excluded.vector"
+            " WHERE search_vectors.text_hash <> excluded.text_hash",
+            [
+                model,
+                [one.post.pk for one in posts],
+                [one.post.tenant_id for one in posts],
+                hashes,
+                [vectors[text_hash] for text_hash in hashes],
+            ],
+        )
+    kept_vectors.release(hashes, model)
+
+
+def _remove(post_ids: Sequence[UUID]) -> None:
+    if post_ids:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM search_vectors WHERE post_id = ANY(%s)", [list(post_ids)])
+
+
+def _remove_outdated(post_ids: Sequence[UUID], model: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        in_turn(TURN)
+        present = {one.post.pk: one.document.text_hash for one in sources.read(post_ids)}
+        cursor.execute(
+            "DELETE FROM search_vectors USING unnest(%s::uuid[], %s::text[]) AS now (id, hash)"
+            " WHERE model = %s AND post_id = now.id AND text_hash <> now.hash",
+            [list(present), list(present.values()), model],
         )

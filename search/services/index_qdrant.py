@@ -14,6 +14,7 @@ from search.index.port import Target, WritableIndex
 from search.index.postgresql import vector_table
 from search.index.postgresql.index import PostgresIndex
 from search.index.qdrant.index import QdrantIndex
+from search.models import EmbeddingModel
 from search.services.entries import entries_of
 from search.services.index_meaning import index_meaning
 
@@ -66,11 +67,13 @@ def complete_entries(post_ids: Sequence[UUID], index: WritableIndex) -> list[Ent
 
 
 def current_space() -> Space | None:
-    """What vectors are made of now; None where there is no encoder."""
+    """What vectors are made of now; None where there is no encoder, or nothing of it is known yet."""
     if not chosen.configured():
         return None
     encoder = chosen.encoder()
-    return Space(encoder.name, encoder.dimension)
+    known = EmbeddingModel.objects.filter(pk=encoder.name).values_list("dimension", flat=True)
+    dimension = encoder.dimension or known.first()
+    return Space(encoder.name, dimension) if dimension else None
 
 
 def _vectors(

@@ -1,6 +1,6 @@
 """Writing the documents of posts: the words by which they are found."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,8 +9,11 @@ from django.db import transaction
 
 from events.postgresql.advisory_locks import in_turn
 from search import sources
-from search.index.postgresql.writing import upsert_documents
+from search.embeddings import chosen
+from search.index.postgresql import vector_table, waiting
+from search.index.postgresql.writing import row, upsert_documents
 from search.models import SearchDocument
+from search.services.announce import announce
 from search.services.entries import entries_of
 from search.sources import IndexedPost
 
@@ -28,7 +31,17 @@ def index_words(post_ids: Sequence[UUID], *, now: datetime) -> int:
         in_turn(TURN)
         found = list(sources.read(post_ids))
         _forget_missing(post_ids, found)
-        return upsert_documents(entries_of(found), now=now)
+        entries = entries_of(found)
+        changed = upsert_documents(entries, now=now)
+        _let_wait(changed, now=now)
+        announce(found, [row(entry) for entry in entries], changed, now=now)
+        return len(changed)
+
+
+def _let_wait(changed: Collection[UUID], *, now: datetime) -> None:
+    """For their vectors, which are written by another queue."""
+    if changed and chosen.configured() and vector_table.exists():
+        waiting.add(list(changed), chosen.encoder().name, now=now)
 
 
 def _forget_missing(post_ids: Sequence[UUID], found: Sequence[IndexedPost]) -> None:

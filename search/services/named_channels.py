@@ -21,12 +21,13 @@ def find_channels(
         return {}
     channels = list(Channel.objects.filter(tenant__in=list(tenants)).order_by("pk"))
     return {
-        reference: tuple(channel.pk for channel in channels if _is(channel, reference))
+        reference: tuple(channel.pk for channel in channels if is_channel(channel, reference))
         for reference in references
     }
 
 
-def _is(channel: Channel, reference: ChannelReference) -> bool:
+def is_channel(channel: Channel, reference: ChannelReference) -> bool:
+    """Whether the channel is meant."""
     if reference.by == ChannelBy.ID:
         digits = str(abs(channel.tg_channel_id))
         return reference.value.removeprefix("-") in {digits, digits.removeprefix(_MARK)}

@@ -7,9 +7,12 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from events import backfill
 from media.models import Post
+from search.embeddings import chosen
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
+from search.services.meaning import models_in_use
 
 BATCH = 500
 
@@ -25,18 +28,29 @@ class Rebuilt:
 
 
 def rebuild(
-    posts: QuerySet[Post], *, with_meaning: bool, clock: Callable[[], datetime]
+    posts: QuerySet[Post],
+    *,
+    with_meaning: bool,
+    clock: Callable[[], datetime],
+    write_words: Callable[..., int] = index_words,
 ) -> Iterator[Rebuilt]:
     """
     Bring the index of `posts` up to date in batches; what is right already costs a comparison.
 
+    `write_words` writes the documents of a batch, and may do more by what changes.
+
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
+    if with_meaning:
+        models_in_use.adopt(chosen.encoder(), now=clock())
     for batch, reached in batches(posts):
-        changed = index_words(batch, now=clock())
+        with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
+            changed = write_words(batch, now=clock())
         encoded = index_meaning(batch) if with_meaning else 0
         yield Rebuilt(len(batch), changed, encoded, reached)
+    if with_meaning:
+        models_in_use.change_over()
 
 
 def batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:

@@ -1,77 +1,113 @@
-"""Hits with what is shown of their posts: the post, the matching part of its text, its files."""
+"""Hits with what is shown of their posts: the post, the matching parts of its texts, its files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count
-from django.utils.translation import gettext as _
-
-from media.models import MediaRole, Post, PostMedia
+from albums.models import MediaGroup
+from media.models import Post
 from search.fragments import Fragment
-from search.services.find import Hit, Hits
 from search.services.found_in_files import FileHit, found_in_files
 from search.services.highlight import highlight
+from search.services.results import hit_texts
+from search.services.results.hit_texts import Field, HitText, Known, Picture
+from search.services.results.hits import Hit, Hits
 
-_VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
+_EMPTY = Fragment("")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A part of one text of a post that has words of the query."""
+
+    field: Field
+    fragment: Fragment
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """
-    `fragment` is of the post's text; where there is none, of the words in its pictures or files.
+    A hit with its post.
 
-    Where the words are not in that text but in a document of the post, it is of the document, and
-    `file` names it and the page.
+    `fragment` is of the post's text; where there is none, of the first text there is: the caption
+    of its album, the words in its pictures or files. `matches` are the texts that have words of the
+    query, each by itself. `pictures` are the files that the post shows.
+
+    Where the words are not in that text but in a document of the post, `fragment` is of the
+    document, and `file` names it and the page.
     """
 
     hit: Hit
     post: Post
     fragment: Fragment
-    media_count: int
+    matches: tuple[Match, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    album: MediaGroup | None = None
     file: FileHit | None = None
+
+    @property
+    def media_count(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def matching_pictures(self) -> tuple[Picture, ...]:
+        """Those in which words of the query stand, each once, or that are nearly the picture asked for."""
+        same = self.hit.picture.sha256 if self.hit.picture else ""
+        found = [match.picture for match in self.matches if match.picture]
+        found += [picture for picture in self.pictures if picture.sha256 == same]
+        return tuple(dict.fromkeys(found))
 
 
 def shown(found: Hits) -> list[Shown]:
     """Read what is shown of a page of hits, by a constant number of queries."""
     ids = [hit.post_id for hit in found.hits]
     posts = Post.objects.select_related("channel").in_bulk(ids)
+    known = hit_texts.read(ids)
     # A post may have been deleted since it was found.
     hits = [hit for hit in found.hits if hit.post_id in posts]
-    fragments = highlight([_text(posts[hit.post_id]) for hit in hits], found.lexemes)
-    counts = _media_counts(ids)
-    unexplained = [
-        hit.post_id
-        for hit, fragment in zip(hits, fragments, strict=True)
-        if not fragment.spans and (found.lexemes or not posts[hit.post_id].content)
-    ]
-    files = found_in_files(unexplained, found.lexemes)
+    texts = {hit.post_id: hit_texts.texts_of(posts[hit.post_id], known) for hit in hits}
+    marked = _marked(texts, found.lexemes)
+    posts_of_page = [posts[hit.post_id] for hit in hits]
+    files = found_in_files(_unexplained(posts_of_page, marked, found.lexemes), found.lexemes)
     return [
-        _shown(hit, posts[hit.post_id], fragment, counts, files.get(hit.post_id))
-        for hit, fragment in zip(hits, fragments, strict=True)
+        _shown(hit, post, marked[post.pk], known, files.get(post.pk))
+        for hit, post in zip(hits, posts_of_page, strict=True)
     ]
+
+
+def _unexplained(
+    posts: Sequence[Post], marked: Mapping[UUID, Sequence[Match]], lexemes: Sequence[str]
+) -> list[UUID]:
+    """The posts in whose shown text no word of the query stands."""
+    shown = {post_id: each[0].fragment if each else _EMPTY for post_id, each in marked.items()}
+    asked = (post for post in posts if lexemes or not post.content)
+    return [post.pk for post in asked if not shown[post.pk].spans]
+
+
+def _marked(
+    texts: Mapping[UUID, Sequence[HitText]], lexemes: Sequence[str]
+) -> dict[UUID, list[Match]]:
+    """All texts with their matching words; one query for all."""
+    flat = [text.text for each in texts.values() for text in each]
+    fragments: Iterator[Fragment] = iter(highlight(flat, lexemes))
+    return {
+        post_id: [Match(text.field, next(fragments), text.picture) for text in each]
+        for post_id, each in texts.items()
+    }
 
 
 def _shown(
-    hit: Hit, post: Post, fragment: Fragment, counts: dict[UUID, int], file: FileHit | None
+    hit: Hit, post: Post, marked: Sequence[Match], known: Known, file: FileHit | None
 ) -> Shown:
-    count = counts.get(hit.post_id, 0)
-    return Shown(hit, post, file.fragment if file else fragment, count, file)
-
-
-def why(hit: Hit) -> str:
-    """Say why a post was found; empty where only conditions were asked for."""
-    reasons = [_("words: %s") % ", ".join(hit.words)] if hit.words else []
-    reasons += [_("tags: %s") % ", ".join(f"#{tag}" for tag in hit.tags)] if hit.tags else []
-    if hit.distance is not None:
-        reasons.append(_("distance of meaning: %.2f") % hit.distance)
-    return "; ".join(reasons)
-
-
-def _text(post: Post) -> str:
-    return post.content or post.picture_words or post.other_words
-
-
-def _media_counts(post_ids: Sequence[UUID]) -> dict[UUID, int]:
-    rows = PostMedia.objects.filter(post__in=post_ids, role__in=_VISIBLE_ROLES)
-    return dict(rows.order_by().values_list("post").annotate(Count("pk")))
+    item = known.items.get(post.pk)
+    text = marked[0].fragment if marked else _EMPTY
+    return Shown(
+        hit=hit,
+        post=post,
+        fragment=file.fragment if file else text,
+        matches=tuple(match for match in marked if match.fragment.spans),
+        pictures=tuple(known.pictures.get(post.pk, ())),
+        album=item.group if item else None,
+        file=file,
+    )

@@ -9,12 +9,14 @@ from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
 from telegram_assistant.config.neo4j import Neo4j
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -29,6 +31,7 @@ __all__ = [
     "Email",
     "Environment",
     "GigaChat",
+    "History",
     "Limits",
     "Metrics",
     "Neo4j",
@@ -36,6 +39,7 @@ __all__ = [
     "Qdrant",
     "Search",
     "SignIn",
+    "Telegram",
     "Vision",
     "Web",
     "read",

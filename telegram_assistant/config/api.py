@@ -19,11 +19,16 @@ class Api(BaseSettings):
     api_rate_per_user: str = "600/min"
     api_rate_per_address: str = "60/min"
     api_rate_of_failures: str = "20/min"
+    api_rate_of_questions: str = "20/min"
     api_token_days: int = Field(default=90, ge=1)
     api_token_max_days: int = Field(default=365, ge=1, le=3650)
 
     @field_validator(
-        "api_rate_per_token", "api_rate_per_user", "api_rate_per_address", "api_rate_of_failures"
+        "api_rate_per_token",
+        "api_rate_per_user",
+        "api_rate_per_address",
+        "api_rate_of_failures",
+        "api_rate_of_questions",
     )
     @classmethod
     def _is_rate(cls, value: str) -> str:
@@ -45,4 +50,5 @@ class Api(BaseSettings):
             per_user=parse(self.api_rate_per_user),
             per_address=parse(self.api_rate_per_address),
             failures=parse(self.api_rate_of_failures),
+            questions=parse(self.api_rate_of_questions),
         )

@@ -10,11 +10,13 @@ from pydantic_settings import BaseSettings
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.gigachat import GigaChat
+from telegram_assistant.config.history import History
 from telegram_assistant.config.neo4j import Neo4j
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -27,6 +29,7 @@ class Environment:
     documents: Documents
     gigachat: GigaChat
     albums: Albums
+    history: History
     search: Search
     qdrant: Qdrant
     neo4j: Neo4j
@@ -36,6 +39,7 @@ class Environment:
     oidc: Oidc
     email: Email
     audit: Audit
+    telegram: Telegram
 
 
 def read() -> Environment:
@@ -47,6 +51,7 @@ def read() -> Environment:
         "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
+        "history": History,
         "search": Search,
         "qdrant": Qdrant,
         "neo4j": Neo4j,
@@ -56,6 +61,7 @@ def read() -> Environment:
         "oidc": Oidc,
         "email": Email,
         "audit": Audit,
+        "telegram": Telegram,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

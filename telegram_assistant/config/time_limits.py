@@ -16,6 +16,8 @@ from django.core import checks
 from albums.services import assemble
 from events import queue, subscriptions
 from events.supervision import supervisor, worker_process
+from search import handlers
+from search.services.meaning import payers
 from storage_quota import reserve
 from storage_quota import tasks as storage_tasks
 from vision.analysis import backlog, claims
@@ -75,6 +77,7 @@ def pairs() -> Iterator[Pair]:
     """All pairs of limits, with the values of this installation."""
     yield from _of_the_provider()
     yield from _of_text_recognition()
+    yield from _of_the_encoder()
     yield from _of_the_store()
     yield from _of_the_scheduler()
     yield from _of_workers()
@@ -114,6 +117,13 @@ def _of_the_provider() -> Iterator[Pair]:
 def _of_text_recognition() -> Iterator[Pair]:
     run = Limit("VISION_OCR_TIMEOUT_SEC", settings.VISION.vision_ocr_timeout_sec)
     yield Pair(run, _lease(), tesseract.RUNS)
+
+
+def _of_the_encoder() -> Iterator[Pair]:
+    request = Limit("SEARCH_ENCODER_TIMEOUT_SEC", settings.SEARCH.encoder_timeout_sec)
+    # Two models, of which each begins its last request, and waits for its place, late.
+    besides = 2 * (handlers.ENCODING + payers.PATIENCE.total_seconds())
+    yield Pair(request, _lease(), 2, besides)
 
 
 def _of_the_store() -> Iterator[Pair]:

@@ -1,84 +1,89 @@
 """The console's page on which everybody in it searches the posts that he may see."""
 
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from search.fragments import Fragment
+from media.models import Post
 from search.fusion import WINDOW
-from search.query.problems import explain
-from search.services.find import Hits, search
-from search.services.found_in_files import place
-from search.services.shown import Shown, shown, why
+from search.services.find import search
+from search.services.results.hits import Hits
+from search.services.shown import shown
+from search.services.similar.posts import UnknownPost, similar
+from search.services.wording import remarks
+from telegram_assistant.console import search_facets
+from telegram_assistant.console.found_posts import line_of
 
 NAME = "find_posts"
 PER_PAGE = 10
 LAST_PAGE = 2 * WINDOW // PER_PAGE
+EXAMPLES = (
+    (_("snow mountains"), _("any of these words, or others of the same meaning")),
+    (_('"first snow"'), _("exactly these words, one after the other")),
+    (_("#winter -advertising"), _("first posts with the hashtag, none with this word")),
+    (_("has:photo after:7d"), _("with a photo, of the last week")),
+    (_("is:forward has:link"), _("forwarded, and with a link")),
+    ("https://t.me/durov/45", _("the message of this link")),
+)
+"""What can be typed, and what it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A hit on the page."""
+class Answer:
+    """What the page shows: the hits, what is to be said about them, and the post they are like."""
 
-    shown: Shown
-    text: SafeString
-    why: str
-    place: str = ""
-    """In which file and on which page the text stands; empty where it is the post's."""
+    found: Hits
+    remarks: list[str]
+    like: Post | None = None
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    text, page = request.GET.get("q", ""), _page(request.GET.get("p", ""))
-    found = search(request.user, text, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    text, like = request.GET.get("q", ""), request.GET.get("like", "")
+    page = _page(request.GET.get("p", ""))
+    answer = _answer(request, text, like, offset=(page - 1) * PER_PAGE)
+    pages = -(-answer.found.found // PER_PAGE)
     context = {
         **site.each_context(request),
         "title": _("Search posts"),
         "text": text,
-        "found": found,
-        "lines": [_line(one) for one in shown(found)],
-        "remarks": _remarks(found),
-        "before": page - 1,
-        "next": page + 1 if found.found > page * PER_PAGE else 0,
+        "asked": bool(text.strip() or like),
+        "like": answer.like,
+        "found": answer.found,
+        "best_of_more": answer.found.found >= WINDOW,
+        "lines": [line_of(one) for one in shown(answer.found)],
+        "remarks": answer.remarks,
+        "examples": [(example, _link(q=example), meaning) for example, meaning in EXAMPLES],
+        "page": page,
+        "pages": pages,
+        "before": _link(q=text, like=like, p=page - 1) if page > 1 else "",
+        "next": _link(q=text, like=like, p=page + 1) if page < pages else "",
+        "facets": search_facets.of(request.user, text) if text.strip() and not like else None,
     }
     return TemplateResponse(request, "console/find_posts.html", context)
 
 
-def _line(one: Shown) -> Line:
-    where = place(one.file) if one.file else ""
-    return Line(one, marked(one.fragment), why(one.hit), where)
+def _answer(request: HttpRequest, text: str, like: str, *, offset: int) -> Answer:
+    if not like:
+        found = search(request.user, text, limit=PER_PAGE, offset=offset)
+        return Answer(found, [*remarks(found)])
+    try:
+        alike = similar(request.user, like, limit=PER_PAGE, offset=offset)
+    except UnknownPost as error:
+        return Answer(Hits(), [str(error)])
+    return Answer(alike.hits, [*remarks(alike.hits)], alike.post)
+
+
+def _link(**parameters: Any) -> str:
+    """The address of this page with those of the parameters that say something."""
+    return "?" + urlencode({name: value for name, value in parameters.items() if value})
 
 
 def _page(text: str) -> int:
     """The number of a page; 1 for what is none."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1  # noqa: PLR2004
     return min(max(number, 1), LAST_PAGE)
-
-
-def marked(fragment: Fragment) -> SafeString:
-    """The fragment as HTML, its matching words in <mark>."""
-    parts, last = [], 0
-    for start, end in fragment.spans:
-        parts.append((fragment.text[last:start], fragment.text[start:end]))
-        last = end
-    html = format_html_join("", "{}<mark>{}</mark>", parts)
-    return format_html("{}{}", html, fragment.text[last:])
-
-
-def _remarks(found: Hits) -> list[str]:
-    """What was not understood, not applied, did not work, or was looked for instead."""
-    explained = [explain(problem, translate=gettext) for problem in found.problems]
-    return [
-        *(f"{one.message} {one.remedy}" for one in explained),
-        *found.degraded,
-        *(
-            gettext("%(word)s: also looked for %(others)s")
-            % {"word": word, "others": ", ".join(others)}
-            for word, others in found.replaced.items()
-        ),
-    ]

@@ -62,7 +62,9 @@ SAME_IN_EVERY_EVENT = {"schema_ref", "requires_vision", "next_retry_at"}
 def test_no_field_is_promised_that_nobody_writes():
     root = Path(schemas.__file__).parents[2]
     sources = [
-        p for room in ("media", "vision", "albums", "events") for p in (root / room).rglob("*.py")
+        p
+        for room in ("media", "vision", "albums", "search", "events")
+        for p in (root / room).rglob("*.py")
     ]
     code = "\n".join(p.read_text() for p in sources if "schemas" not in p.parts)
     fields = {}

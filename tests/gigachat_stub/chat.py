@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from tests.gigachat_stub import answers
+from tests.gigachat_stub import answers, questions
 from tests.gigachat_stub.faults import Fault
 from tests.gigachat_stub.replies import Refused, Reply
 from tests.gigachat_stub.state import State, StoredFile
@@ -44,12 +44,14 @@ def check(state: State, body: bytes, *, client: str | None) -> dict[str, Any]:
 
 def answer(state: State, request: dict[str, Any], fault: Fault | None) -> Reply:
     digests = [file.sha256 for file in request["files"]]
-    content, finish = _content(digests, fault)
+    content, finish = _content(request, digests, fault)
     content, finish = _limited(content, finish, request.get("max_tokens"))
     usage = _usage(request, digests, content)
     if fault and fault.usage:
         usage |= fault.usage
     state.count_answer(digests, usage)
+    if not digests:
+        state.keep_question(request)
     message = {"content": content, "role": "assistant"}
     choices = [{"message": message, "index": 0, "finish_reason": finish}]
     return Reply(200, {
@@ -113,10 +115,10 @@ def _file(state: State, file_id: str, *, client: str | None) -> StoredFile:
     return file
 
 
-def _content(digests: list[str], fault: Fault | None) -> tuple[str, str]:
+def _content(request: dict[str, Any], digests: list[str], fault: Fault | None) -> tuple[str, str]:
     """Return the content and finish_reason."""
     digest = digests[0] if digests else "00" * 32
-    usual = answers.as_json(digest) if digests else "Hello."
+    usual = answers.as_json(digest) if digests else questions.answer(request["messages"])
     phrases = answers.CANNOT_SEE
     by_fault = {
         "blacklist": (answers.REFUSAL, "blacklist"),
@@ -126,6 +128,7 @@ def _content(digests: list[str], fault: Fault | None) -> tuple[str, str]:
         "fenced": (f"Вот описание:\n```json\n{usual}\n```\nОбращайтесь!", "stop"),
         "cannot_see": (phrases[int(digest[:2], 16) % len(phrases)], "stop"),
         "empty": ("", "stop"),
+        "obedient": (questions.obedient_answer(request["messages"]), "stop"),
     }
     if fault and fault.kind == "answer":
         return (usual if fault.content is None else fault.content), fault.finish_reason

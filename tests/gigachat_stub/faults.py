@@ -28,7 +28,7 @@ BREAKING = (
 )
 ANSWERS = (
     "answer", "blacklist", "length", "error", "not_json", "fenced", "cannot_see", "empty",
-    "no_choices",
+    "no_choices", "obedient",
 )  # fmt: skip
 KINDS = (*HTTP_FAULTS, *BREAKING, *ANSWERS, "mixed")
 MIXED = (

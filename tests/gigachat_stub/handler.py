@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from tests.gigachat_stub import chat, uploads
+from tests.gigachat_stub import chat, embeddings, uploads
 from tests.gigachat_stub.faults import ANSWERS, HTTP_FAULTS, Fault, Faults
 from tests.gigachat_stub.replies import HTML, Cut, Refused, Reply, oauth_refusal
 from tests.gigachat_stub.state import SCOPES, State, StoredFile
@@ -21,6 +21,7 @@ MAX_REQUEST = 80 * 1024 * 1024
 API = re.compile(r"^(?:/api)?/v1(/.*)$")
 MODELS, FILES, CHAT = (re.compile(p) for p in ("/models", "/files", "/chat/completions"))
 MODEL, FILE = re.compile("/models/([^/]+)"), re.compile("/files/([^/]+)")
+EMBEDDINGS = re.compile("/embeddings")
 DELETE = re.compile("/files/([^/]+)/delete")
 
 
@@ -107,6 +108,7 @@ class Handler(BaseHTTPRequestHandler):
             ("POST", DELETE, "delete", self._delete),
             ("GET", FILE, "files", self._one_file),
             ("POST", CHAT, "chat", self._chat),
+            ("POST", EMBEDDINGS, "embeddings", self._embeddings),
         ]
 
     def _unknown(self, _: bytes) -> Reply:
@@ -140,7 +142,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _authorized(self, endpoint: str, act: Callable[[bytes], Reply], body: bytes) -> Reply:
         self._scope()
-        if endpoint != "chat":  # which meets its fault only after the request was checked
+        if endpoint not in {
+            "chat",
+            "embeddings",
+        }:  # which meet their fault only after the request was checked
             self._apply(self.faults.take(endpoint))
         return act(body)
 
@@ -194,6 +199,16 @@ class Handler(BaseHTTPRequestHandler):
                 self._apply(fault)
             self.stopping.wait(self.state.behavior.latency)
             return chat.answer(self.state, request, fault)
+
+    def _embeddings(self, body: bytes) -> Reply:
+        with self.state.in_flight(self._scope()) as fits:
+            if not fits:
+                raise Refused(429, "Too many requests")
+            fault = self.faults.take("embeddings")
+            if fault and fault.kind != "answer":
+                self._apply(fault)
+            self.stopping.wait(self.state.behavior.latency)
+            return embeddings.answer(self.state, body, fault)
 
     def _apply(self, fault: Fault | None) -> None:
         """Raise for a fault of the whole call; faults of an answer are left to `chat.answer`."""

@@ -65,6 +65,8 @@ class State:
         self._tokens: dict[str, tuple[str, float]] = {}
         self._files: dict[str, StoredFile] = {}
         self._stats = Stats()
+        self.questions: list[dict[str, Any]] = []
+        """Requests without pictures, in order."""
 
     # --- Tokens
     def grant(self, scope: str) -> tuple[str, int]:
@@ -138,6 +140,10 @@ class State:
             self._stats.seen.update(digests)
             self._stats.tokens.update(usage)
             self._stats.tokens["answers"] += 1
+
+    def keep_question(self, request: dict[str, Any]) -> None:
+        with self.lock:
+            self.questions.append(request)
 
     def reset(self) -> None:
         with self.lock:

@@ -38,6 +38,7 @@ OF_EVERYTHING = {
     ("events", "stats"): Role.OPERATOR,
     ("reanalyze", "--all"): Role.OPERATOR,
     ("rebuild_index",): Role.OPERATOR,
+    ("search_status",): Role.VIEWER,
     ("sync_lifecycle", "--show"): Role.OPERATOR,
     ("verify_projections",): Role.OPERATOR,
     ("verify_storage", "--dry-run"): Role.OPERATOR,

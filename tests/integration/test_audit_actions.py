@@ -43,8 +43,12 @@ ACTIONS = {
     "analyze_posts_again": "reanalysis.started",
     "delete_selected": SIGNALS,
     "end": "session.ended",
+    "fill": "gaps.wanted",
     "forget": "call_cost.forgotten",
+    "forget_session": "telegram.signed_out",
     "mark_distinct": "pictures.distinct",
+    "pause": "channel.paused",
+    "read_gaps": "gaps.wanted",
     "remove_second_factors": "second_factor.removed",
     "read_again": "documents.requested",
     "read_documents_again": "documents.requested",
@@ -52,6 +56,7 @@ ACTIONS = {
     "reset_usage": "budget.reset",
     "resubmit_task": SIGNALS,
     "resume": "provider.resumed",
+    "resume_reading": "channel.resumed",
     "retry": "pictures.retried",
     "revoke": "token.revoked",
     "withdraw": "pictures.withdrawn",
@@ -60,7 +65,9 @@ ACTIONS = {
 READS = "changes nothing"
 COMMANDS = {
     "api_token": "token.issued",
+    "ask": "question.asked",
     "audit": READS,
+    "channels": "gaps.wanted",
     "demo": "import.started",
     "diag_locks": READS,
     "diag_s3": READS,
@@ -70,12 +77,21 @@ COMMANDS = {
     "e2e_vision": "trial.started",
     "emergency_s3_cleanup": "cleanup.started",
     "events": "tasks.replayed",
+    "growth": READS,
     "import_export": "import.started",
+    "ingest_channel": "import.started",
     "local": "stops the database",
+    "mcp": "question.asked",
     "migrate": "changes no rows of people",
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
+    "rebuild_index": "changes no rows of people",
+    "search_status": READS,
+    "saved_search": "saved_search.saved",
+    "search": READS,
     "sync_lifecycle": "lifecycle.written",
+    "telegram_listen": "takes what Telegram says",
+    "telegram_login": "telegram.signed_in",
     "task_cluster": "a part of qcluster",
     "verify_projections": "writes what can be made again",
     "rebuild_graph": "writes what can be made again",
@@ -83,14 +99,22 @@ COMMANDS = {
     "graph": "asks",
     "verify_storage": "repair.started",
     "worker": "a part of qcluster",
+    "show_post": READS,
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "AskView": "question.asked",
     "CleanupView": "cleanup.started",
+    "McpView": "question.asked",
     "QuotaCheckView": READS,
+    "SavedSearchView": "saved_search.changed",
+    "SavedSearchesView": "saved_search.saved",
+    "SeenView": "says what of the own has been seen",
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
-ROOMS = {"accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"}
+ROOMS = {
+    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from accounts.models import Tenant
 from albums.models import MediaGroup
 from events.delivery import worker
-from media.models import Channel, Post
+from media.history.read import history_of
+from media.models import Channel, MediaObject, Post
 from media.posts import post_row
 from media.services import imports
 from media.services.pipeline import batches
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOT_OF_THE_ARCHIVE = {
     "id", "tenant_id", "channel_id", "as_of", "telegram_post_url",  # checked apart, or derived
-    "revision", "source_fingerprint",  # how it came, not what it is
+    "revision", "source_fingerprint", "said_as",  # how it came, not what it is
 }  # fmt: skip
 
 
@@ -49,6 +50,7 @@ def archive(tenant: Tenant) -> dict:
                     "position", "role", "media_object__file_sha256"
                 )
             ),
+            **history(post),
         }
     albums = MediaGroup.objects.filter(tenant=tenant, items_count__gt=0)
     return {
@@ -63,6 +65,24 @@ def archive(tenant: Tenant) -> dict:
             )
             for album in albums
         },
+    }
+
+
+def history(post: Post) -> dict:
+    """What the post was at any instant, and what is said of the sources that had it."""
+    found = history_of(post)
+    last = found.deletions[-1] if found.deletions else None
+    is_gone = last is not None and last.until is None
+    assert (post.deleted_at, post.deletion) == ((last.since, last.how) if is_gone else (None, ""))
+    for version in found.versions:
+        for sha256 in version.content.get("files", ()):
+            assert MediaObject.objects.get(tenant=post.tenant, file_sha256=sha256).refs_count
+    return {
+        "versions": [
+            (v.shown_from, v.is_exact, dict(v.content), sorted(v.sources)) for v in found.versions
+        ],
+        "deletions": found.deletions,
+        "counts": [(c.at, c.reactions) for c in found.counts],
     }
 
 
@@ -186,7 +206,9 @@ class TestOlderExports:
         assert found["posts"][1]["reactions_count"] == 5
         assert in_order([between, last, first], "last first") == found
 
-    def test_a_file_that_an_older_export_shows_differently_is_not_even_stored(self, tmp_path):
+    def test_a_file_that_an_older_export_shows_differently_is_kept_for_its_version_only(
+        self, tmp_path
+    ):
         def export(name, number, color):
             history = channel_history.Export(
                 channel_history.History(random.Random(1)), tmp_path / name
@@ -201,8 +223,10 @@ class TestOlderExports:
 
         summary = run(old, tenant)
 
-        assert (summary.counts["unchanged"], summary.counts["media_stored"]) == (1, 0)
-        assert Post.objects.get().media.get().refs_count == 1
+        assert (summary.counts["unchanged"], summary.counts["media_stored"]) == (1, 1)
+        post = Post.objects.get()
+        assert post.media.get().refs_count == 2  # by the post and its latest version
+        assert MediaObject.objects.exclude(pk__in=post.media.all()).get().refs_count == 1
 
     def test_a_second_import_of_a_newer_export_writes_nothing(self, tmp_path):
         raws = [message(n, text=str(n)) for n in range(1, 4)]

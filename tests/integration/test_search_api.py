@@ -7,8 +7,6 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from accounts.models import Membership, User
 from media.models import Post
@@ -37,7 +35,8 @@ def other():
 
 @pytest.fixture
 def bob(channel):
-    client, user = Client(), User.objects.create_user("bob")
+    client = Client(headers={"accept-language": "en"})
+    user = User.objects.create_user("bob")
     Membership.objects.create(user=user, tenant=channel.tenant)
     client.force_login(user)
     return client
@@ -143,6 +142,23 @@ class TestConditions:
         assert ids(ask(bob, "снег -from:БОРИС")) == [anna]
         assert {*ids(ask(bob, 'снег from:борис from:"Анна Ёлкина"'))} == {anna, boris}
 
+    def test_whole_words_of_an_author_are_enough(self, bob, channel):
+        anna = write(channel, "снег", post_author="Анна-Мария Ёлкина (ред.)")
+        write(channel, "снег", post_author="Иоанна Елкинаева ред_")
+
+        for name in (
+            "анна",
+            "Ёлкина",
+            "ЕЛКИНА",
+            '"мария ёлкина"',
+            "ред.",
+            '"(ред.)"',
+            "анна-мария",
+        ):
+            assert ids(ask(bob, f"снег from:{name}")) == [anna], name
+        for name in ("анн", ".*", "|", r"\w+", "^", "(", "[а-я]+", '"ёлкина анна"', "***=а"):
+            assert ids(ask(bob, f"снег from:{name}")) == [], name
+
     def test_what_posts_have(self, bob, channel):
         text = write(channel, "снег")
         tagged = write(channel, "снег #зима")
@@ -160,7 +176,7 @@ class TestConditions:
         assert ids(ask(bob, "on:2026-11-21")) == [late]
         assert ids(ask(bob, "снег on:2026-11-20")) == ids(ask(bob, "-on:2026-11-21")) == []
 
-    @pytest.mark.parametrize("condition", ["is:pinned", "is:edited", "-has:poll"])
+    @pytest.mark.parametrize("condition", ["is:pinned", "-is:pinned"])
     def test_what_the_index_does_not_know_is_said(self, bob, channel, condition):
         found = write(channel, "снег")
 
@@ -193,38 +209,6 @@ class TestTenants:
         assert client.get(API, {"q": "снег"}).status_code == 401
         client.force_login(User.objects.create_user("stranger"))
         assert client.get(API, {"q": "снег"}).status_code == 403
-
-
-HOSTILE = st.one_of(
-    st.text(max_size=80),
-    st.lists(
-        st.sampled_from(
-            ["снег", '"', "«", "'", "\\", "%", "-", "--", "#", "#зима", ":", "channel:", "@foreign",
-             "канал:", "чужие", "from:", "tag:", "on:", "has:media", "-has:text", "is:meme", "\x01",
-             "after:2100-12-31", "before:1970", "album:-9223372036854775808", "lang:ru", "' OR 1=1",
-             "-снег", "& | !", ":*", "\u202e", "\U0001f600", "1", "since:1970", "а" * 300]
-        ),
-        max_size=9,
-    ).map("".join),
-    st.lists(st.sampled_from(["снег", "-снег", "#зима", "on:2026", "-on:2026", "-has:photo", "и",
-                              "-channel:@foreign", "is:pinned", '"и в"', "-и", "from:%"])).map(" ".join),
-)  # fmt: skip
-
-
-def test_no_query_is_an_error_or_shows_a_post_of_others(bob, channel, other):
-    mine = {write(channel, "снег"), write(channel, "#зима и 1 снег", is_forward=True)}
-    write(other, "снег")
-    write(other, "#зима и 1 снег чужие", is_forward=True)
-
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(HOSTILE)
-    def check(text):
-        answer = bob.get(API, {"q": text, "limit": 100})
-        assert answer.status_code in {200, 422}, answer.content  # 422: NUL, halves of pairs
-        if answer.status_code == 200:
-            assert {*ids(answer.json())} <= mine
-
-    check()
 
 
 class TestPage:

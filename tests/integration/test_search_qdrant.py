@@ -19,7 +19,7 @@ from events.errors import RetryLater
 from events.health import Status
 from events.models import Delivery
 from media.models import Post
-from search import handlers, health, tasks
+from search import handlers, tasks
 from search.embeddings import chosen
 from search.index import chosen as indexes
 from search.index.port import IndexRefused, IndexUnavailable
@@ -28,6 +28,7 @@ from search.index.qdrant.collection import Collection
 from search.index.qdrant.index import QdrantIndex
 from search.index.qdrant.points import meaning_of
 from search.models import SearchDocument
+from search.monitoring import qdrant as qdrant_check
 from search.services import find, rebuild_qdrant
 from search.services.index_meaning import index_meaning
 from search.services.index_qdrant import current_space, index_qdrant
@@ -493,7 +494,7 @@ class TestAddress:
 
 class TestDoctor:
     def found(self):
-        [finding] = health.answers()
+        [finding] = qdrant_check.answers()
         return finding.status, finding.detail
 
     def test_it_is_there(self, qdrant):

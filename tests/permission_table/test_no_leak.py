@@ -31,8 +31,13 @@ def _addresses(world: World) -> Iterator[str]:
             yield address_of(kind, "look", world.row(kind, "A").pk)
     yield f"/api/v1/storage/usage/{world.tenants['A'].pk}"
     yield f"/api/v1/vision/posts?{urlencode({'q': WORDS['A']})}"
+    for metric in ("views", "reactions"):
+        yield f"/api/v1/growth?day=2026-11-22&by={metric}"
+        yield f"/admin/growth/?day=2026-11-22&by={metric}"
     yield f"/api/v1/search?{urlencode({'q': WORDS['A']})}"
     yield f"/admin/find/?{urlencode({'q': WORDS['A']})}"
+    post = world.row("media.post", "A").pk
+    yield from (f"/api/v1/search/similar?post={post}", f"/admin/find/?like={post}")
 
 
 @pytest.mark.parametrize("name", ["administrator"])

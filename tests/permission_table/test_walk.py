@@ -29,6 +29,7 @@ FIELDS_THAT_NAME_ROWS = {
     "SharedQuerySerializer.channel_id": "what channels share",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
+    "AskSerializer.tenant_id": "ask",
     "PostFilterSerializer.channel_id": "posts, files and channels",
     "PostFilterSerializer.tenant_id": "posts, files and channels",
     "PostPageSerializer.channel_id": "posts, files and channels",
@@ -39,6 +40,9 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
+    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
+    "AlbumSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
@@ -46,6 +50,8 @@ ONLY_ANSWERS = {
     "GraphAlbumSerializer", "GraphAlbumsSerializer", "GraphAnswerSerializer", "HopSerializer",
     "PairSerializer", "PathSerializer", "SeenSerializer", "SharedSerializer", "SpreadSerializer",
     "StepSerializer",
+    "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
+    "PostCountsSerializer", "GrownSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {

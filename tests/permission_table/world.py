@@ -20,7 +20,7 @@ from accounts import audit
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from events.models import DeadLetter
-from media.models import MediaObject, Post
+from media.models import Channel, ChannelFeed, ChannelGap, MediaObject, Post, TelegramAccount
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from storage_quota import keys
@@ -45,6 +45,7 @@ SHARED_PICTURE: Final = make.picture("teal", size=(33, 44))
 UNPLANTED: Final = {
     ("accounts.tenant", "settings"), ("accounts.user", "password"), ("accounts.user", "username"),
     ("accounts.user", "time_zone"), ("events.outboxevent", "tenant_id"), ("media.mediaobject", "s3_key"),
+    ("media.postsource", "version"), ("media.postversion", "key"), ("media.channelsource", "name"),
     ("storage_quota.storedobject", "mime"), ("storage_quota.storedobject", "content_encoding"),
 }  # fmt: skip
 """Fields that would stop working with a word in them."""
@@ -123,6 +124,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         text=f"{word} in a document",
     )
     post = make.post(of=channel, media=[media[0], media[3], document.media_object])
+    make.history(post, text=f"{word} before", at=make.NOW + timedelta(days=days_later))
     album = make.album(of=channel, pictures=media[1:3])
     enrichment = make.enrichment(
         post, decisions=[make.decision(media[0])], features_hash=media[0].file_sha256
@@ -135,6 +137,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "accounts.tenant": tenant,
         "media.channel": channel,
         "media.post": post,
+        **_of_telegram(tenant, channel, word),
         "media.mediaobject": media[0],
         "media.importrun": run,
         "media.importproblem": run.problems.first(),
@@ -214,6 +217,17 @@ def _analysis(word: str) -> dict[str, Any]:
         "provider": "gigachat", "model": "m", "classification": "photo", "labels": [word],
         "description": f"A {word} in the yard", "analyzed_at": make.NOW.isoformat(),
     }  # fmt: skip
+
+
+def _of_telegram(tenant: Tenant, channel: Channel, word: str) -> Rows:
+    account = TelegramAccount.objects.create(
+        tenant=tenant, name=f"{word} {channel.pk}"[:64], state="ready"
+    )
+    feed = ChannelFeed.objects.create(channel=channel, account=account, access_hash=1)
+    gap = ChannelGap.objects.create(
+        channel=channel, first_id=1, last_id=2, reason="failed", detail=word
+    )
+    return {"media.telegramaccount": account, "media.channelfeed": feed, "media.channelgap": gap}
 
 
 def _reservation(tenant: Tenant) -> Reservation:

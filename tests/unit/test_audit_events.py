@@ -11,7 +11,9 @@ from accounts.audit import EVENTS, EventUnknown
 from accounts.audit.events import find
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ["accounts", "albums", "events", "media", "storage_quota", "telegram_assistant", "vision"]
+ROOMS = [
+    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+]  # fmt: skip
 SPANS = {"started", "ended"}
 AWAITED = {
     code

@@ -558,11 +558,14 @@ class TestSecrets:
 
 
 FREE_TEXT = {
-    "METRICS_HOST",
+    "METRICS_HOST", "SEARCH_ANSWER_MODEL",
     "DJANGO_SECRET_KEY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "LANGUAGE_CODE", "DATABASE_URL",
     "VAR_DIR", "S3_ENDPOINT_URL", "S3_BUCKET_NAME", "S3_REGION", "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY", "VISION_POLICY_CONFIG_PATH", "GIGACHAT_CLIENT_ID",
     "GIGACHAT_CLIENT_SECRET", "GIGACHAT_MODEL", "GIGACHAT_VISION_MODEL",
+    "TELEGRAM_API_HASH",
+    "SEARCH_QUERY_PREFIX", "SEARCH_PASSAGE_PREFIX", "SEARCH_GIGACHAT_MODEL", "SEARCH_OPENAI_MODEL",
+    "SEARCH_OPENAI_API_KEY", "SEARCH_OPENAI_FORMER_API_KEY", "SEARCH_FASTEMBED_FOLDER",
     "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME", "QDRANT_API_KEY", "QDRANT_COLLECTION",
     "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_DATABASE",
     "EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_SENDER",
@@ -574,14 +577,19 @@ class TestNeo4j:
     def test_there_is_no_graph_by_default(self, read):
         assert not read().neo4j.configured
 
-    @pytest.mark.parametrize("url", ["embedded", "bolt://neo4j:7687", "neo4j+s://x.databases.neo4j.io"])
+    @pytest.mark.parametrize(
+        "url", ["embedded", "bolt://neo4j:7687", "neo4j+s://x.databases.neo4j.io"]
+    )
     def test_it_is_a_server_or_this_machine(self, read, url):
         neo4j = read(NEO4J_URL=url).neo4j
 
         assert neo4j.configured
         assert neo4j.embedded is (url == "embedded")
 
-    @pytest.mark.parametrize("url", ["http://neo4j:7474", "neo4j", "bolt://", "bolt://neo4j:secret@host", "bolt://host/db"])
+    @pytest.mark.parametrize(
+        "url",
+        ["http://neo4j:7474", "neo4j", "bolt://", "bolt://neo4j:secret@host", "bolt://host/db"],
+    )
     def test_what_is_no_address_is_refused_and_not_repeated(self, complaint, url):
         text = complaint(NEO4J_URL=url)
 

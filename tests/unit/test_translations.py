@@ -147,7 +147,8 @@ NOUNS = {
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
-    "API tokens", "Graph", "My settings", "My tokens", "Search posts", "channels", "duration, s", "new posts", "problems",
+    "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
+    "API tokens", "Ask the archive", "Graph", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from media.models import MediaObject, media_object_id
 from storage_quota.object_store import ObjectMissing, get_store
 from vision.duplicates import hash_index
 from vision.duplicates.hash_index import HashMatch
-from vision.duplicates.phash import phash
+from vision.duplicates.phash import PHash, phash
 from vision.duplicates.pixel_match import Original, is_duplicate
 
 logger = logging.getLogger(__name__)
@@ -50,21 +50,37 @@ def find_duplicates(
     outside a transaction. Raises RetryLater where the store is away. Empty for a picture that
     is too plain to have a hash, or that cannot be decoded.
     """
-    vision = settings.VISION
-    if not vision.vision_phash_enabled:
-        return Duplicates()
-    original = Original(image, vision.vision_max_pixels)
-    try:
-        found = phash(original.pixels, hash_size=vision.vision_phash_hash_size)
-    except ImageRefused:
-        return Duplicates()
+    original = Original(image, settings.VISION.vision_max_pixels)
+    # Remembered before the search: of two duplicates that arrive at once, one finds the other.
+    found = _remember(tenant, sha256, original)
     if found is None:
         return Duplicates()
-    # Remembered before the search: of two duplicates that arrive at once, one finds the other.
-    hash_index.remember(tenant=tenant, sha256=sha256, phash=found)
     similar = hash_index.find_similar(tenant=tenant, phash=found, exclude=sha256, among=among)
     same = [one for one in similar[:MAX_COMPARED] if _shows_same(tenant.pk, original, one)]
     return Duplicates(same, frozenset(one.sha256 for one in similar))
+
+
+def remember(*, tenant: Tenant, sha256: str, image: bytes) -> None:
+    """
+    Remember the hash of a picture for which nothing is paid: its copies are looked for, too.
+
+    Call it outside a transaction. Nothing happens for a picture that has no hash.
+    """
+    _remember(tenant, sha256, Original(image, settings.VISION.vision_max_pixels))
+
+
+def _remember(tenant: Tenant, sha256: str, original: Original) -> PHash | None:
+    """The hash; None where hashes are off, or the picture is too plain or cannot be decoded."""
+    vision = settings.VISION
+    if not vision.vision_phash_enabled:
+        return None
+    try:
+        found = phash(original.pixels, hash_size=vision.vision_phash_hash_size)
+    except ImageRefused:
+        return None
+    if found is not None:
+        hash_index.remember(tenant=tenant, sha256=sha256, phash=found)
+    return found
 
 
 def _shows_same(tenant_id: UUID, original: Original, match: HashMatch) -> bool:

@@ -10,7 +10,9 @@ from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.port import VisionProvider
 
 if TYPE_CHECKING:
+    from vision.providers.gigachat.client import GigaChatConnection
     from vision.providers.gigachat.provider import GigaChatVision
+    from vision.providers.gigachat.text import GigaChatText
 
 _construction = Lock()
 
@@ -39,25 +41,28 @@ def get_gigachat() -> "GigaChatVision | None":
         return _gigachat(settings.GIGACHAT, settings.VISION)
 
 
+def get_gigachat_text(*, model: str = "", seconds: float) -> "GigaChatText | None":
+    """
+    Return the process's GigaChat for texts, or None where GigaChat is not configured.
+
+    `model` is by default the one of pictures; a call takes `seconds` at most. Raises
+    ProviderMisconfigured as above.
+    """
+    if not settings.GIGACHAT.configured:
+        return None
+    with _construction:
+        return _gigachat_text(settings.GIGACHAT, model or settings.GIGACHAT.model_name, seconds)
+
+
 @lru_cache(maxsize=1)
 def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
     """Construct the provider from `settings.GIGACHAT` and `settings.VISION`, the cache's keys."""
     # The SDK is a third of a second that an installation without GigaChat need not wait.
-    from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - see above
     from vision.providers.gigachat.preprocess import PreprocessOptions  # noqa: PLC0415 - see above
     from vision.providers.gigachat.provider import GigaChatVision  # noqa: PLC0415 - see above
 
     return GigaChatVision(
-        connection=GigaChatConnection(
-            authorization_key=gigachat.authorization_key.get_secret_value(),
-            base_url=gigachat.base_url,
-            auth_url=gigachat.auth_url,
-            scope=gigachat.scope,
-            timeout_seconds=gigachat.vision_timeout,
-            verify_ssl=gigachat.verify_ssl,
-            ca_bundle_file=gigachat.ca_bundle_file,
-            max_connections=max(10, 2 * gigachat.concurrent_requests),
-        ),
+        connection=_connection(gigachat, seconds=gigachat.vision_timeout),
         model=gigachat.model_name,
         max_output_tokens=vision.vision_max_output_tokens,
         preparation=PreprocessOptions(
@@ -66,4 +71,26 @@ def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
             grayscale=vision.vision_preprocess_grayscale,
             max_pixels=vision.vision_max_pixels,
         ),
+    )
+
+
+@lru_cache(maxsize=1)
+def _gigachat_text(gigachat: Any, model: str, seconds: float) -> "GigaChatText":
+    from vision.providers.gigachat.text import GigaChatText  # noqa: PLC0415 - as above
+
+    return GigaChatText(connection=_connection(gigachat, seconds=seconds), model=model)
+
+
+def _connection(gigachat: Any, *, seconds: float) -> "GigaChatConnection":
+    from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - as above
+
+    return GigaChatConnection(
+        authorization_key=gigachat.authorization_key.get_secret_value(),
+        base_url=gigachat.base_url,
+        auth_url=gigachat.auth_url,
+        scope=gigachat.scope,
+        timeout_seconds=seconds,
+        verify_ssl=gigachat.verify_ssl,
+        ca_bundle_file=gigachat.ca_bundle_file,
+        max_connections=max(10, 2 * gigachat.concurrent_requests),
     )

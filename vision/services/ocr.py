@@ -12,6 +12,7 @@ from storage_quota.object_store import ObjectMissing, get_store
 from vision import metrics, providers
 from vision.analysis import cache
 from vision.analysis.results import MediaResult
+from vision.duplicates import detection
 from vision.providers.port import Analysis, ProviderRefused
 
 MAX_AT_ONCE = (os.cpu_count() or 1) + 1
@@ -52,6 +53,7 @@ def analyze_ocr(
         return replace(result, refusal="s3_missing", details=str(missing))
     except ProviderRefused as refusal:
         return replace(result, refusal=refusal.reason, details=str(refusal))
+    detection.remember(tenant=post.tenant, sha256=result.file.sha256, image=image.body)
     is_cached = cache.write(key, analysis, tenant=post.tenant, now=now)
     return replace(
         result,

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from media.history.record.origins import Origin
 from media.sources.export.source import ExportSource
 from media.sources.port import (
     UNSUPPORTED,
@@ -34,6 +35,28 @@ more statements than they save: each waits for its turn on a busy machine.
 
 
 @dataclass(slots=True)
+class Stretch:
+    """
+    The ids of all records of a batch, also of those that are no posts, and of the one before them.
+
+    Between them the source has nothing else, unless a record has no id (`is_whole`).
+    """
+
+    after_id: int | None = None
+    ids: list[int] = field(default_factory=list)
+    is_whole: bool = True
+
+    def add(self, message_id: int | None) -> None:
+        if message_id is None:
+            self.is_whole = False
+        else:
+            self.ids.append(message_id)
+
+    def following(self) -> "Stretch":
+        return Stretch(self.ids[-1] if self.ids else self.after_id, is_whole=self.is_whole)
+
+
+@dataclass(slots=True)
 class Batch:
     """Messages of one chat, and the other records that the source gave among them."""
 
@@ -48,6 +71,9 @@ class Batch:
     chars: int = 0
     file_bytes: int = 0
     most_file_bytes: int = FIRST_FILE_BYTES
+    stretch: Stretch = field(default_factory=Stretch)
+    origin: Origin | None = None
+    """The source as the history knows it; by default the export of the age of the chat."""
 
     @property
     def full(self) -> bool:
@@ -60,7 +86,7 @@ class Batch:
     def following(self) -> "Batch":
         """The next batch of the same chat."""
         most = min(2 * self.most_file_bytes, BATCH_FILE_BYTES)
-        return Batch(chat=self.chat, most_file_bytes=most)
+        return Batch(chat=self.chat, most_file_bytes=most, stretch=self.stretch.following())
 
 
 def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch, None, None]:
@@ -84,6 +110,8 @@ def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch,
 
 
 def _add(source: ExportSource, batch: Batch, record: Record) -> None:
+    if isinstance(record, Message | ServiceMessage | Problem):
+        batch.stretch.add(record.message_id)
     match record:
         case Message():
             batch.messages.append(record)

@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from events import trace
 from events.postgresql import copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
+from media.history.record.diverge import Meeting, settle_versions
 from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
+from media.posts.content import read_said_as
 from media.posts.parsed_message import ParsedMessage, Shown
 from media.posts.post_albums import Runs, assign_albums
 from media.posts.post_row import PostRow
@@ -28,8 +30,17 @@ class Change:
     shown: list[Shown]
     before: PostRow | None = None
     shown_before: list[Shown] = field(default_factory=list)
+    said: PostRow | None = None
+    """What the source says of a post that is stored, with `said_shown`."""
+    said_shown: list[Shown] = field(default_factory=list)
     of_neighbor: bool = False
     """Whether the batch has the post only for the album that it shares with others."""
+
+    @property
+    def meeting(self) -> Meeting | None:
+        if self.said is None or self.before is None:
+            return None
+        return Meeting(self.before, self.shown_before, self.said, self.said_shown, self.row)
 
     @property
     def contents(self) -> list[str]:
@@ -37,6 +48,12 @@ class Change:
 
     def is_none(self) -> bool:
         return self.row == self.before and self.shown == self.shown_before
+
+    def is_of_history_only(self) -> bool:
+        """Whether the post stays as it is, and only its history has one more version."""
+        if self.before is None or self.shown != self.shown_before:
+            return False
+        return self.row == replace(self.before, said_as=self.row.said_as)
 
 
 @dataclass(slots=True)
@@ -59,6 +76,9 @@ class PostChanges:
         row, before = change.row, change.before
         row.fingerprint = post_row.fingerprint(row, change.contents)
         if change.is_none():
+            return "unchanged"
+        if change.is_of_history_only():
+            self.changed.append(row)
             return "unchanged"
         changed = before is None or row.fingerprint != before.fingerprint
         if before:
@@ -106,13 +126,24 @@ def write_posts(
         now=now,
         trace_prefix=(trace.current() or trace.new())[:64],
     )
-    for change in _with_neighbors(channel, _changes(channel, plan.messages)):
+    merged = _changes(channel, plan.messages)
+    met = settle_versions([change.meeting for change in merged if change.meeting])
+    plan.said = {one.row.telegram_message_id: _said(one.row, met) for one in merged}
+    for change in _with_neighbors(channel, merged):
         count = changes.add(change)
         if not change.of_neighbor:
             plan.outcome.counts[count] += 1
     _write_rows(changes, now=now)
     _replace_media(changes)
     return changes.events
+
+
+def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> tuple[UUID, str, int]:
+    """The post, and as which version and with which gaps its source has it."""
+    if row.telegram_message_id in met:
+        return row.id, *met[row.telegram_message_id]
+    gaps, version = read_said_as(row.said_as)
+    return row.id, version, gaps
 
 
 def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change]:
@@ -130,7 +161,7 @@ def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change
         shown_before = shown.get(row.id, [])
         merged, shown_now = post_merge.merge_posts(before, row, shown_before, parsed.shown)
         merged.run_id = before.run_id if row.run_id is None else row.run_id
-        changes.append(Change(merged, shown_now, before, shown_before))
+        changes.append(Change(merged, shown_now, before, shown_before, row, parsed.shown))
     return changes
 
 

@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from media import metrics
+from media.history.record.origins import Origin, export_origin
 from media.models import Channel
+from media.services.pipeline import history
+from media.services.pipeline.batches import Stretch
 from media.services.pipeline.commit import commit
 from media.services.pipeline.commit_media import MediaVanished
 from media.services.pipeline.confirm import PostsChanged
@@ -36,6 +39,8 @@ class InFlight:
     uploads: PendingUploads
     pool: Executor
     now: datetime
+    origin: Origin
+    stretch: Stretch
     began: float = field(default_factory=time.monotonic)
 
     def restart(self, messages: Sequence[Message] | None = None) -> "InFlight":
@@ -46,6 +51,8 @@ class InFlight:
             messages=self.messages if messages is None else messages,
             pool=self.pool,
             as_of=self.plan.as_of,
+            origin=self.origin,
+            stretch=self.stretch,
             # With the time of the first attempt a reservation might be made already expired.
             now=self.now + timedelta(seconds=time.monotonic() - self.began),
         )
@@ -66,15 +73,32 @@ def start(
     messages: Sequence[Message],
     pool: Executor,
     as_of: str = "",
+    origin: Origin | None = None,
+    stretch: Stretch | None = None,
     pending: frozenset[str] = frozenset(),
     now: datetime,
 ) -> InFlight:
-    """Plan a batch and start its uploads. `as_of`: see `plan_batch`; `pending`: `start_uploads`."""
+    """
+    Plan a batch and start its uploads. `as_of`: see `plan_batch`; `pending`: `start_uploads`.
+
+    `origin` is the source as the history knows it: by default the export of this age. `stretch`
+    are the ids of the whole batch, also where only a part of it is started again.
+    """
     plan = plan_batch(source, channel=channel, messages=messages, as_of=as_of)
     uploads = start_uploads(
         source, tenant=channel.tenant, blobs=plan.blobs, pool=pool, pending=pending, now=now
     )
-    return InFlight(source, channel, messages, plan, uploads, pool, now)
+    return InFlight(
+        source,
+        channel,
+        messages,
+        plan,
+        uploads,
+        pool,
+        now,
+        origin or export_origin(as_of, now=now),
+        stretch or Stretch(ids=[m.message_id for m in messages], is_whole=False),
+    )
 
 
 def finish(batch: InFlight) -> BatchOutcome:
@@ -92,6 +116,12 @@ def finish(batch: InFlight) -> BatchOutcome:
         try:
             with transaction.atomic():
                 commit(batch.channel, batch.plan, uploads, now=batch.now)
+                history.record(
+                    batch.channel,
+                    batch.plan,
+                    origin=batch.origin,
+                    stretch=batch.stretch,
+                )
         except (MediaVanished, PostsChanged, services.ReservationExpired):
             uploads.release()
             if attempt == ATTEMPTS:

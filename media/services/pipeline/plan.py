@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.fields.json import KT
 
 from events.errors import DomainError
 from media.models import Channel, MediaObject, MediaState, Post
@@ -47,7 +47,6 @@ class StoredPost:
     source_fingerprint: str
     media_state: str
     as_of: str
-    file_as_of: str
 
 
 @dataclass(slots=True)
@@ -55,13 +54,16 @@ class BatchPlan:
     """
     The messages of a batch that need work, with their files read.
 
-    `confirmed` are the others of which an older source was the newest until now: the fingerprint
-    that they have in both, by message id.
+    `unchanged` are the others. `confirmed` are those of them of which an older source was the newest
+    until now: the fingerprint that they have in both, by message id.
     """
 
     as_of: str = ""
     messages: list[ParsedMessage] = field(default_factory=list)
+    unchanged: list[Message] = field(default_factory=list)
     confirmed: dict[int, str] = field(default_factory=dict)
+    said: dict[int, tuple[UUID, str, int]] = field(default_factory=dict)
+    """Of posts that are written: post, key of the version and gaps of what the source says."""
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
 
     @property
@@ -90,20 +92,19 @@ def plan_batch(
     """
     stored = _stored_posts(channel, messages)
     plan = BatchPlan(as_of)
-    unchanged: list[Message] = []
     distinct = {m.message_id: m for m in messages}  # of a repeated id the last message counts
     for message in distinct.values():
         before = stored.get(message.message_id)
         if before and _is_unchanged(before, message):
-            unchanged.append(message)
+            plan.unchanged.append(message)
             if before.as_of < as_of:
                 plan.confirmed[message.message_id] = message.fingerprint
             record_problem(plan.outcome, message, before.media_state, detail=_AS_BEFORE)
         else:
-            plan.messages.append(_parse(source, message, before, plan))
-    plan.outcome.counts["unchanged"] += len(unchanged)
+            plan.messages.append(_parse(source, message, plan))
+    plan.outcome.counts["unchanged"] += len(plan.unchanged)
     plan.outcome.counts["repeated"] += len(messages) - len(distinct)
-    _record_defects(channel, plan, unchanged)
+    _record_defects(channel, plan, plan.unchanged)
     return plan
 
 
@@ -114,15 +115,10 @@ def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, St
         "media_state",
         "as_of",
         "sighting__as_of",
-        # Not "older_fields__files": resolving that keeps a traceback, and with it all messages of
-        # the batch, until the garbage collector comes by.
-        KT("older_fields__files"),
     )
     return {
-        message_id: StoredPost(
-            source, state, max(as_of, seen or ""), files or max(as_of, seen or "")
-        )
-        for message_id, source, state, as_of, seen, files in found
+        message_id: StoredPost(source, state, max(as_of, seen or ""))
+        for message_id, source, state, as_of, seen in found
     }
 
 
@@ -139,24 +135,12 @@ def _is_unchanged(before: StoredPost, message: Message) -> bool:
     return before.source_fingerprint == message.fingerprint and not worth_another_try
 
 
-def _has_newer_file(before: StoredPost | None, message: Message, as_of: str) -> bool:
-    """Whether what is stored was shown by a newer source; a thumbnail may still be missing."""
-    return (
-        before is not None
-        and before.media_state == MediaState.STORED
-        and before.source_fingerprint != ""  # emptied where the stored file is lost
-        and before.file_as_of > as_of
-        and not any(file.thumbnail_path for file in message.attachments)
-    )
-
-
-def _parse(
-    source: Source, message: Message, before: StoredPost | None, plan: BatchPlan
-) -> ParsedMessage:
+def _parse(source: Source, message: Message, plan: BatchPlan) -> ParsedMessage:
+    # Also where a newer source showed another file: an earlier version of the post has this one.
     parsed = ParsedMessage(message, as_of=plan.as_of)
-    if not _has_newer_file(before, message, plan.as_of):
-        states = [_read(source, parsed, file, plan.outcome) for file in message.attachments]
-        parsed.state = state_of_all(states)
+    files = [file for file in message.attachments if not file.is_stored]
+    states = [_read(source, parsed, file, plan.outcome) for file in files]
+    parsed.state = state_of_all(states)
     return parsed
 
 

@@ -15,14 +15,14 @@ from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedF
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.describe import describe
-from media.models import Channel
+from media.history.record.origins import export_origin
+from media.models import Channel, ImportRun
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel
 from media.services.pipeline.in_flight import InFlight, finish, start
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.upload import upload_pool
-from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Problem
+from media.sources.port import Chat, Problem, Source
 
 _REFUSALS = (
     DataError,
@@ -40,13 +40,14 @@ _Queue = deque[tuple[Batch, InFlight | None]]
 
 
 def import_batches(
-    source: ExportSource, batches: Iterable[Batch], *, tenant: Tenant
+    source: Source, batches: Iterable[Batch], *, tenant: Tenant, run: ImportRun | None = None
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
     Import the batches; yield each with its outcome once its rows are committed.
 
     Whatever ends the import early, no more than two batches have to be done again. Where the store
-    is full, what it had room for is kept, and StoreFull is raised after that.
+    is full, what it had room for is kept, and StoreFull is raised after that. `run` is remembered
+    as what brought each source.
     """
     queue: _Queue = deque()
     full: DomainError | None = None
@@ -55,7 +56,8 @@ def import_batches(
         try:
             for batch in batches:
                 pending = _pending_contents(queue)
-                queue.append((batch, _start(source, batch, channel_of, pool, pending)))
+                started = _start(source, batch, channel_of, pool, pending=pending, run=run)
+                queue.append((batch, started))
                 if len(queue) > 1:
                     yield (done := _finish_oldest(queue))
                     full = done[1].stopped_by
@@ -80,25 +82,30 @@ def _pending_contents(queue: _Queue) -> frozenset[str]:
 
 
 def _start(
-    source: ExportSource,
+    source: Source,
     batch: Batch,
     channel_of: Callable[[Chat], Channel],
     pool: Executor,
+    *,
     pending: frozenset[str],
+    run: ImportRun | None,
 ) -> InFlight | None:
     if batch.chat is None:
         return None
     channel = channel_of(batch.chat)
     if not batch.messages:
         return None
+    now = timezone.now()
     return start(
         source,
         channel=channel,
         messages=batch.messages,
         as_of=batch.chat.as_of,
+        origin=batch.origin or export_origin(batch.chat.as_of, now=now, chat=batch.chat, run=run),
+        stretch=batch.stretch,
         pool=pool,
         pending=pending,
-        now=timezone.now(),
+        now=now,
     )
 
 

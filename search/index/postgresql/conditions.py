@@ -1,6 +1,6 @@
 """The condition that every hit fulfils: tenants first, then filters, phrases and exclusions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
 
@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 
 from search.documents import searched_form
 from search.index.port import Scope
+from search.index.postgresql.lexemes import any_of
 from search.models import SearchDocument
 from search.query_terms import Filters, Query
 
@@ -25,6 +26,17 @@ def matching(scope: Scope, query: Query) -> QuerySet[SearchDocument]:
     return rows.order_by()
 
 
+def having_any(
+    rows: QuerySet[SearchDocument], lexemes: Sequence[str], tags: Sequence[str]
+) -> QuerySet[SearchDocument]:
+    """Select the documents that have any of these lexemes or tags."""
+    # A cast takes lexemes as they are; Django's queries would take them for words and stem them.
+    return rows.extra(
+        where=["search_documents.words @@ %s::tsquery OR search_documents.tags && %s::text[]"],
+        params=[any_of(lexemes), list(tags)],
+    )
+
+
 def _conditions(filters: Filters) -> Iterator[Q]:
     """A condition per field of which any value fits, and per value where all have to."""
     lists = {
@@ -36,7 +48,7 @@ def _conditions(filters: Filters) -> Iterator[Q]:
     }
     yield from (Q(**{lookup: list(values)}) for lookup, values in lists.items() if values)
     if filters.senders:
-        yield reduce(or_, (Q(sender__iexact=one) for one in filters.senders))
+        yield reduce(or_, (Q(sender__iregex=_whole_words(one)) for one in filters.senders))
     if filters.periods:
         yield reduce(or_, (Q(posted_at__gte=a, posted_at__lt=b) for a, b in filters.periods))
     if filters.is_meme is not None:
@@ -50,6 +62,15 @@ def _moments(filters: Filters) -> Iterator[Q]:
         yield Q(posted_at__gte=filters.posted_from)
     if filters.posted_before:
         yield Q(posted_at__lt=filters.posted_before)
+
+
+def _whole_words(name: str) -> str:
+    """The regular expression of PostgreSQL for a name, or a part of it that consists of whole words."""
+    escaped = (f"\\{char}" if not char.isalnum() and not char.isspace() else char for char in name)
+    written = "".join(
+        "[её]" if char in "её" else "[ЕЁ]" if char in "ЕЁ" else char for char in escaped
+    )
+    return rf"(^|\W){written}(\W|$)"
 
 
 def _phrase(text: str) -> SearchQuery:

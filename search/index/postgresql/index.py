@@ -51,7 +51,9 @@ class PostgresIndex:
         vector_table.require()
         rows = typed_rows(SearchDocument.objects.filter(tenant__in=tenants).order_by(), filters)
         try:
-            hits = nearest.nearest(query_vector, model, tenants, rows, limit=limit)
+            hits = nearest.nearest(
+                query_vector, model, tenants, among=rows, by_keys=rows, limit=limit
+            )
         except EmptyResultSet:  # no row can fulfil the conditions
             return []
         found = sources.read([hit.post_id for hit in hits], with_data=True)
@@ -66,7 +68,7 @@ class PostgresIndex:
         changed = writing.upsert_documents(entries, now=now)
         if vector_table.exists():
             writing.upsert_vectors(entries)
-        return changed
+        return len(changed)
 
     def delete(self, post_ids: Sequence[UUID]) -> None:
         """A trigger takes the vectors along."""

@@ -2,19 +2,29 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
 
 from search.index.port import Scope, VectorHit
-from search.index.postgresql import vector_table
+from search.index.postgresql import planning, vector_table
+from search.index.postgresql.candidates.keys import Keys, Rows
 from search.index.postgresql.conditions import matching
-from search.models import SearchDocument
-from search.query_terms import Query
+from search.query_terms import Filters, Query
 
-_SEARCHED = 200
-"""Neighbors that the index looks at before it stops; at least as many as are asked for."""
+_SEARCHED = 2
+"""Neighbors that the index looks at before it stops, for each one that is asked for."""
+_STEP = 6
+"""A step through the index of vectors takes as long as to look up so many vectors and compare them."""
+_HNSW = {
+    # Of the nearest of all posts none may be allowed: the index goes on until enough are, or until
+    # it is clear that few are, which are compared then.
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.max_scan_tuples": "8000",
+}
+Found = tuple[UUID, float]
 
 
 def by_meaning(
@@ -24,37 +34,90 @@ def by_meaning(
     vector_table.require()
     if not scope.tenants:
         return []
-    return nearest(vector, model, scope.tenants, matching(scope, query), limit=limit)
+    if Filters() == scope.filters == scope.excluded and not (query.phrases or query.excluded):
+        return nearest(vector, model, scope.tenants, limit=limit)
+    rows = matching(scope, query)
+    by_keys = Keys(scope).find(rows)
+    return nearest(vector, model, scope.tenants, among=rows, by_keys=by_keys, limit=limit)
 
 
 def nearest(
     vector: Sequence[float],
     model: str,
     tenants: Sequence[UUID],
-    among: QuerySet[SearchDocument],
     *,
+    among: Rows | None = None,
+    by_keys: Rows | None = None,
     limit: int,
 ) -> list[VectorHit]:
-    """Return the nearest of the posts of these documents."""
+    """
+    Return the nearest of the posts of these tenants, or of some documents of theirs.
+
+    `by_keys` are the same documents as `among`, found by their keys.
+    """
+    wanted = _Wanted(vector, model, tenants, limit)
+    with planning.settings(_HNSW | {"hnsw.ef_search": str(max(_SEARCHED * limit, 40))}):
+        found = [] if wanted.are_few(among) else wanted.by_index(among)
+        if len(found) < limit:
+            found = wanted.by_comparison(by_keys if among is not None else None)
+    return [VectorHit(post_id, distance) for post_id, distance in sorted(found, key=_order)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The nearest `limit` posts of some tenants, to be found in one of two ways."""
+
+    vector: Sequence[float]
+    model: str
+    tenants: Sequence[UUID]
+    limit: int
+
+    def are_few(self, among: Rows | None) -> bool:
+        """
+        Whether to compare all is faster than to walk through the index of vectors.
+
+        The index knows neither conditions nor tenants. Where a share of all posts may be hits, it
+        makes limit / share steps, and comparing takes as long as there are such posts.
+        """
+        rows, parameters = _vectors(self.model, self.tenants, among)
+        expected = planning.expected_rows(f"SELECT 1 {rows}", parameters)
+        return expected**2 <= _STEP * self.limit * planning.rows_in("search_vectors")
+
+    def by_index(self, among: Rows | None) -> list[Found]:
+        with planning.settings(planning.WALK):
+            return self._rows("{distance}", among)
+
+    def by_comparison(self, among: Rows | None) -> list[Found]:
+        # An expression that the index does not have.
+        return self._rows("({distance}) + 0", among)
+
+    def _rows(self, order: str, among: Rows | None) -> list[Found]:
+        size = len(self.vector)
+        distance = order.format(distance=f"vector::halfvec({size}) <=> %s::halfvec({size})")
+        rows, parameters = _vectors(self.model, self.tenants, among)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT post_id, {distance} AS distance {rows} ORDER BY distance LIMIT %s",
+                [vector_table.as_text(self.vector), *parameters, self.limit],
+            )
+            rows_found: list[Found] = cursor.fetchall()
+        return rows_found
+
+
+def _vectors(model: str, tenants: Sequence[UUID], among: Rows | None) -> tuple[str, list[Any]]:
+    """The vectors that are compared, from FROM on."""
+    rows = (
+        f"FROM search_vectors WHERE model = {vector_table.literal(model)} AND tenant_id = ANY(%s)"
+    )
+    if among is None:
+        return rows, [list(tenants)]
     allowed, parameters = among.values("pk").query.sql_with_params()
-    size, text = len(vector), vector_table.as_text(vector)
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Of the nearest of all posts none may be allowed: the index goes on until enough are.
-        cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {max(_SEARCHED, limit)}")
-        cursor.execute(
-            f"SELECT post_id, vector::halfvec({size}) <=> %s::halfvec({size}) AS distance"  # noqa: S608 - numbers, and SQL of the ORM
-            f" FROM search_vectors WHERE model = {vector_table.literal(model)}"
-            f" AND tenant_id = ANY(%s) AND post_id IN ({allowed})"
-            " ORDER BY distance LIMIT %s",
-            [text, list(tenants), *parameters, limit],
-        )
-        rows = cursor.fetchall()
-    return [VectorHit(post_id, distance) for post_id, distance in sorted(rows, key=_order)]
+    return f"{rows} AND post_id IN ({allowed})", [list(tenants), *parameters]
 
 
 def vectors_of(post_ids: Sequence[UUID], model: str) -> list[list[float]]:
     """The vectors of those of the posts that have one, in the order of the posts."""
+    vector_table.require()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT vector::text FROM unnest(%s::uuid[]) WITH ORDINALITY AS asked (post_id, n)"
@@ -64,5 +127,5 @@ def vectors_of(post_ids: Sequence[UUID], model: str) -> list[list[float]]:
         return [json.loads(row[0]) for row in cursor.fetchall()]
 
 
-def _order(row: tuple[object, float]) -> tuple[float, str]:
+def _order(row: Found) -> tuple[float, str]:
     return row[1], str(row[0])

@@ -13,9 +13,8 @@ from search.words import MIN_CORRECTED, STOP_WORDS, corrections, same_script
 
 MOST_LEXEMES = 32
 """Of a query; a pasted page is no better found by all of its words."""
-MOST_COMPARED = 20_000
-"""Words that a mistyped one is compared with: those in most posts first."""
-_LENGTH_DIFFERENCE = 3
+MOST_COMPARED = 3000
+"""Words with the same start, or end, that a mistyped one is compared with: the most frequent."""
 _STEM = 5
 _ALL_POSTS = ""
 
@@ -126,27 +125,40 @@ def _sounding_alike(lexemes: Sequence[str], tenants: Sequence[UUID]) -> dict[str
     return found
 
 
+_RESEMBLING = """
+    SELECT word, sum(posts)::bigint AS posts FROM search_words
+    WHERE tenant_id = ANY(%(tenants)s) AND posts > 0 AND {same}
+        AND length(word) BETWEEN %(length)s - 3 AND %(length)s + 3
+    GROUP BY word ORDER BY posts DESC, word LIMIT %(most)s
+"""
+_SAME_START = _RESEMBLING.format(same="word >= %(start)s AND word < %(start)s || chr(1114109)")
+_SAME_END = _RESEMBLING.format(
+    same="left(word, 1) = left(%(start)s, 1)"
+    " AND reverse(word) >= %(end)s AND reverse(word) < %(end)s || chr(1114109)"
+)
+
+
 def _corrected(lexeme: str, tenants: Sequence[UUID]) -> dict[str, int]:
+    """
+    What was probably meant. A word is compared with those that begin or end like it.
+
+    One edit leaves the first or the second half as it was, two exchanged letters in the middle
+    leave all but one letter of the second. Of two edits in a long word, a pair at its very
+    beginning and end is the one that is not found.
+    """
     if len(lexeme) < MIN_CORRECTED or any(map(str.isdigit, lexeme)):
         return {}
-    first = lexeme[0]
-    rows: dict[str, int] = dict(
-        _rows(
-            "SELECT word, sum(posts)::bigint FROM search_words"
-            " WHERE tenant_id = ANY(%s) AND word >= %s AND word < %s"
-            " AND length(word) BETWEEN %s AND %s AND posts > 0"
-            " GROUP BY word ORDER BY 2 DESC, 1 LIMIT %s",
-            [
-                list(tenants),
-                first,
-                chr(ord(first) + 1),
-                len(lexeme) - _LENGTH_DIFFERENCE,
-                len(lexeme) + _LENGTH_DIFFERENCE,
-                MOST_COMPARED,
-            ],
-        )
-    )
-    return {word: rows[word] for word in corrections(lexeme, rows)}
+    start = min(len(lexeme) // 2, 3)
+    end = min(len(lexeme) - start - 1, 4)
+    parameters = {
+        "tenants": list(tenants),
+        "start": lexeme[:start],
+        "end": lexeme[::-1][:end],
+        "length": len(lexeme),
+        "most": MOST_COMPARED,
+    }
+    found = dict(_rows(_SAME_START, parameters)) | dict(_rows(_SAME_END, parameters))
+    return {word: found[word] for word in corrections(lexeme, found)}
 
 
 def _rows(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:

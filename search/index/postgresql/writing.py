@@ -40,7 +40,7 @@ _UPSERT = (
     f" SELECT {', '.join(_COLUMNS)}, {LEXEMES}, %s FROM jsonb_to_recordset(%s::jsonb) AS row ({_TYPES})"
     " ON CONFLICT (post_id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "words", "indexed_at"))
-    + f" WHERE {_CHANGED}"
+    + f" WHERE {_CHANGED} RETURNING post_id"
 )
 _UPSERT_VECTOR = (
     "INSERT INTO search_vectors (post_id, model, tenant_id, text_hash, vector)"
@@ -50,12 +50,12 @@ _UPSERT_VECTOR = (
 )
 
 
-def upsert_documents(entries: Sequence[Entry], *, now: datetime) -> int:
-    """Write the documents that differ by one statement; returns how many did."""
-    rows = json.dumps([_row(entry) for entry in entries], ensure_ascii=False)
+def upsert_documents(entries: Sequence[Entry], *, now: datetime) -> set[UUID]:
+    """Write the documents that differ by one statement; returns the posts of those that did."""
+    rows = json.dumps([row(entry) for entry in entries], ensure_ascii=False)
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT, [now, rows])
-        return int(cursor.rowcount)
+        return {post_id for (post_id,) in cursor.fetchall()}
 
 
 def upsert_vectors(entries: Sequence[Entry]) -> None:
@@ -112,7 +112,8 @@ def _vector_row(entry: Entry) -> tuple[Any, ...]:
     return entry.post_id, model, entry.tenant_id, entry.text_hash, vector
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def row(entry: Entry) -> dict[str, Any]:
+    """The document of an entry as JSON: what is written, with its texts."""
     document = entry.document
     return {
         "post_id": str(entry.post_id),

@@ -20,6 +20,7 @@ from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable
 from search.index.postgresql import vector_table
+from search.saved.follow import index_and_match
 from search.services.rebuild import Rebuilt, rebuild
 from search.services.rebuild_qdrant import rebuild_qdrant
 
@@ -61,7 +62,9 @@ class Command(ActingCommand):
         if missing and not words_only:
             self.stderr.write(_("Only words are indexed: %(reason)s") % {"reason": missing})
         meaning = not (missing or words_only)
-        batches = rebuild(posts, with_meaning=meaning, clock=timezone.now)
+        batches = rebuild(
+            posts, with_meaning=meaning, clock=timezone.now, write_words=index_and_match
+        )
         return self._counted("posts", posts, batches) | {"meaning": missing or meaning}
 
     def _rebuild_qdrant(self, posts: QuerySet[Post], options: dict[str, Any]) -> dict[str, int]:

@@ -14,13 +14,15 @@ from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
-from media.models import Post
 from search.fusion import WINDOW
-from search.management import filter_check
-from search.query.problems import Problem, explain
-from search.services.find import Hits, find_text
-from search.services.found_in_files import FileHit, place
-from search.services.shown import Shown, shown, why
+from search.index.postgresql.facets import Facet
+from search.management import filter_check, report
+from search.services.facets import Facets, facets_in
+from search.services.find import find_text
+from search.services.results.hits import Hits
+from search.services.shown import Shown, shown
+from search.services.similar.posts import By, UnknownPost, find_post, similar_to
+from search.services.wording import remarks
 
 
 class Command(ActingCommand):
@@ -34,13 +36,22 @@ class Command(ActingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "query",
-            nargs="+",
+            nargs="*",
             help='words, "phrases", #tags, -excluded, channel:NAME, …; or check-filters',
+        )
+        parser.add_argument(
+            "--like", metavar="POST", help="instead of a query: like this post (id, link, number)"
+        )
+        parser.add_argument(
+            "--by", choices=[one.value for one in By], default=By.ANY.value, help="how it is --like"
         )
         parser.add_argument("--tenant", help="name or id (default: all)")
         parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
         parser.add_argument(
             "--album", type=int, metavar="ID", help="for check-filters (default: the newest album)"
+        )
+        parser.add_argument(
+            "--facets", type=_facets, default=(), help=f"count by these, of {', '.join(Facet)}"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -55,34 +66,61 @@ class Command(ActingCommand):
         return self._search(options)
 
     def _search(self, options: dict[str, Any]) -> None:
-        text = " ".join(options["query"])
-        found = find_text(text, _tenants(options["tenant"]), limit=options["limit"])
+        if bool(options["query"]) == bool(options["like"]):
+            raise CommandError(_("Give either a query or --like."))
+        found, facets = _found(options), _counted(options)
+        hits = shown(found)
         if options["json"]:
-            report = _report(found, shown(found))
-            self.stdout.write(json.dumps(report, ensure_ascii=False))
+            answer = report.as_json(found, hits) | ({"facets": asdict(facets)} if facets else {})
+            self.stdout.write(json.dumps(answer, ensure_ascii=False))
         else:
-            self._print(found, shown(found))
+            self._print(found, hits)
+            if facets:
+                self._print_facets(facets)
 
     def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
-        for problem in found.problems:
-            explanation = explain(problem, translate=_)
-            self.stderr.write(f"{explanation.message} {explanation.remedy}")
-        for reason in found.degraded:
-            self.stderr.write(reason)
-        for word, others in found.replaced.items():
-            self.stderr.write(
-                _("%(word)s: also looked for %(others)s")
-                % {"word": word, "others": ", ".join(others)}
-            )
+        for remark in remarks(found):
+            self.stderr.write(remark)
         for one in hits:
-            post = one.post
-            self.stdout.write(f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}")
-            self.stdout.write(f"    {' '.join(one.fragment.text.split())}")
-            self.stdout.write(f"    {why(one.hit)}")
-            if one.file:
-                self.stdout.write(f"    {place(one.file)}")
+            for line in report.lines(one):
+                self.stdout.write(line)
         if not hits:
             self.stdout.write(_("Nothing was found."))
+
+    def _print_facets(self, facets: Facets) -> None:
+        mark = "" if facets.exact else "≈ "
+        self.stdout.write(_("posts with these words: %s") % f"{mark}{facets.posts}")
+        for facet, values in facets.values.items():
+            self.stdout.write(f"{facet}:")
+            for one in values:
+                self.stdout.write(f"    {mark}{one.posts} {one.name} ({one.condition})")
+
+
+def _facets(text: str) -> tuple[Facet, ...]:
+    try:
+        return tuple(dict.fromkeys(Facet(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise ArgumentTypeError(_("of %s, divided by commas") % ", ".join(Facet)) from error
+
+
+def _found(options: dict[str, Any]) -> Hits:
+    tenants, limit = _tenants(options["tenant"]), options["limit"]
+    if not options["like"]:
+        return find_text(" ".join(options["query"]), tenants, limit=limit)
+    try:
+        post = find_post(options["like"], tenants)
+    except UnknownPost as error:
+        raise CommandError(str(error)) from error
+    return similar_to(post, by=By(options["by"]), limit=limit).hits
+
+
+def _counted(options: dict[str, Any]) -> Facets | None:
+    if not options["facets"]:
+        return None
+    if options["like"]:
+        raise CommandError(_("--facets are those of a query, not of --like."))
+    text = " ".join(options["query"])
+    return facets_in(text, _tenants(options["tenant"]), options["facets"])
 
 
 def _tenants(name: str | None) -> tuple[UUID, ...]:
@@ -93,56 +131,6 @@ def _tenants(name: str | None) -> tuple[UUID, ...]:
     except DomainError as refusal:
         raise CommandError(str(refusal)) from refusal
     return tuple(acting.seen(Tenant.objects.all()).values_list("pk", flat=True))
-
-
-def _report(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:
-    return {
-        "found": found.found,
-        "replaced": {word: list(others) for word, others in found.replaced.items()},
-        "degraded": list(found.degraded),
-        "problems": [_problem(problem) for problem in found.problems],
-        "hits": [_row(one) for one in hits],
-    }
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    return {
-        "code": problem.code.value,
-        "start": problem.start,
-        "end": problem.end,
-        "text": problem.text,
-        **asdict(explain(problem, translate=_)),
-    }
-
-
-def _row(one: Shown) -> dict[str, Any]:
-    hit, post = one.hit, one.post
-    return {
-        "post_id": str(hit.post_id),
-        "channel": str(post.channel),
-        "url": post.telegram_post_url,
-        "posted_at": post.posted_at.isoformat(),
-        "score": round(hit.score, 6),
-        "words": list(hit.words),
-        "tags": list(hit.tags),
-        "distance": hit.distance,
-        "text": one.fragment.text,
-        "spans": [list(span) for span in one.fragment.spans],
-        "file": _file(one.file) if one.file else None,
-    }
-
-
-def _file(found: FileHit) -> dict[str, Any]:
-    return {
-        "media_id": str(found.media_id),
-        "name": found.name,
-        "page": found.page,
-        "sheet": found.label,
-    }
-
-
-def _address(post: Post) -> str:
-    return post.telegram_post_url or f"#{post.telegram_message_id}"
 
 
 def _limit(text: str) -> int:

@@ -9,7 +9,7 @@ from search.query.parsed import ChannelBy, ChannelReference, Period
 from search.query.problems import Problem, ProblemCode
 from search.query.reading.characters import can_be_found
 from search.query.reading.tokens import Token
-from search.query.vocabulary import FILES, LANGUAGES, PARTS, STATES, Qualifier, named
+from search.query.vocabulary import FILES, LANGUAGES, PARTS, STATES, Qualifier, keyword, named
 
 SHOWN_CHARS = 60
 BIGGEST_INTEGER = 2**63 - 1
@@ -114,6 +114,10 @@ def _label(value: str) -> Found:
     return (Kind.LABEL, label) if can_be_found(label) else ProblemCode.BAD_LABEL
 
 
+def _class(value: str) -> Found:
+    return Kind.CLASS, keyword(value)
+
+
 def _date(qualifier: Qualifier, period: Period | None, *, negated: bool) -> Item | ProblemCode:
     """What is not before a moment is from it on, so before: and after: have no negation."""
     if period is None:
@@ -132,6 +136,7 @@ _READERS: dict[Qualifier, Callable[[str], Found]] = {
     Qualifier.HAS: _has,
     Qualifier.LANG: _language,
     Qualifier.TAG: _label,
+    Qualifier.CLASS: _class,
 }
 _CHOICES = {
     Qualifier.IS: tuple(map(str, STATES)),

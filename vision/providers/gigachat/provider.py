@@ -110,13 +110,13 @@ class GigaChatVision:
     def models(self, *, now: datetime) -> list[str]:
         """Names of the models that the account may use; free. Raises what `analyze` raises."""
         with self._translated(now=now):
-            return [model.id_ for model in _authorized(self._client.get_models).data]
+            return [model.id_ for model in authorized(self._client.get_models).data]
 
     def balance(self, *, now: datetime) -> dict[str, float] | None:
         """Tokens left by kind of use; free. None where the account has no packages of tokens."""
         try:
             with self._translated(now=now):
-                left = _authorized(self._client.get_balance).balance
+                left = authorized(self._client.get_balance).balance
         except ProviderMisconfigured as refusal:
             if refusal.reason in {"provider_forbidden", "provider_address"}:
                 return None
@@ -139,12 +139,12 @@ class GigaChatVision:
 
     def _upload(self, jpeg: bytes) -> str:
         file = (preprocess.FILE_NAME, jpeg, preprocess.MIME)
-        return _authorized(lambda: self._client.upload_file(file, purpose="general")).id_
+        return authorized(lambda: self._client.upload_file(file, purpose="general")).id_
 
     def _delete(self, file_id: str) -> None:
         """Delete the upload; a failure is only logged, since the answer has been billed."""
         try:
-            _authorized(lambda: self._client.delete_file(file_id))
+            authorized(lambda: self._client.delete_file(file_id))
         except NotFoundError:
             metrics.FILE_DELETIONS.labels(status="gone").inc()
         except SDK_FAILURES as exc:
@@ -166,13 +166,13 @@ class GigaChatVision:
             max_tokens=self._max_output_tokens,
         )
         with self._translated(now=now, billed=True):
-            return _authorized(lambda: self._client.chat(request))
+            return authorized(lambda: self._client.chat(request))
 
     def _translated(self, *, now: datetime, billed: bool = False) -> AbstractContextManager[None]:
         return translated(now=now, auth_url=self._auth_url, model=self.model, billed=billed)
 
     def _analysis(self, completion: ChatCompletion, *, file_id: str, now: datetime) -> Analysis:
-        usage = _usage(completion)
+        usage = usage_of(completion)
         answer = _answer(completion, usage)
         return Analysis(
             provider="gigachat",
@@ -194,7 +194,7 @@ class GigaChatVision:
         )
 
 
-def _authorized(call: Callable[[], T]) -> T:
+def authorized(call: Callable[[], T]) -> T:
     """
     Repeat the call where the token was refused, although the SDK has just fetched a new one.
 
@@ -208,7 +208,7 @@ def _authorized(call: Callable[[], T]) -> T:
     return call()
 
 
-def _usage(completion: ChatCompletion) -> TokenUsage:
+def usage_of(completion: ChatCompletion) -> TokenUsage:
     returned = completion.usage
     return TokenUsage(
         prompt_tokens=max(0, returned.prompt_tokens),

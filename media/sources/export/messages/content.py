@@ -6,11 +6,12 @@ from typing import Any
 from media.sources.export.messages.attachment import SizeOf, attachment_of
 from media.sources.export.messages.buttons import read_buttons
 from media.sources.export.messages.entities import Entities
+from media.sources.export.messages.formatting import read_formatting
 from media.sources.export.messages.known_keys import unknown_of
 from media.sources.export.messages.rich.reader import read_rich
 from media.sources.export.messages.schema import RawMessage
 from media.sources.export.messages.text import asked, read_plain
-from media.sources.port import Attachment
+from media.sources.port import Attachment, Formatting
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Content:
     """`extra` holds what has no column of its own, `unknown` what stands under unknown keys."""
 
     text: str = ""
+    formatting: tuple[Formatting, ...] | None = None
     entities: Entities = field(default_factory=Entities)
     files: list[Attachment] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -32,7 +34,9 @@ def read_content(value: dict[str, Any], raw: RawMessage, size_of: SizeOf) -> Con
     if raw.rich_message is not None:
         buttons = _read_rich(content, raw.rich_message, size_of)
     # The words of a rich message replace the text; one that has none replaces nothing.
-    text = content.text or read_plain(raw, content.entities)
+    text = content.text
+    if not text:
+        text, content.formatting = read_plain(raw, content.entities), read_formatting(raw)
     content.text = _joined(text, raw) if raw.poll or raw.todo_list else text
     if raw.inline_bot_buttons:
         place, rows = "inline_bot_buttons", raw.inline_bot_buttons

@@ -26,7 +26,7 @@ _ALBUM_KINDS = frozenset(
 _NO_POSTS = ("service", UNSUPPORTED)
 """All other types are read as posts, also those that are newer than this code."""
 _POST = "message"
-_READING = 3
+_READING = 4
 """Raised when messages are read in another way: the next import then writes them anew."""
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -139,6 +139,7 @@ def _content_fields(content: Content) -> dict[str, Any]:
         "links": tuple(content.entities.links),
         "mentions": tuple(content.entities.mentions),
         "hashtags": tuple(content.entities.hashtags),
+        "formatting": content.formatting,
         "attachment": content.files[0] if content.files else None,
         "more_attachments": tuple(content.files[1:]),
         "unknown": kinds_of(content.unknown) if content.unknown else (),

@@ -1,4 +1,4 @@
-"""Check of Qdrant, for `/health/detailed` and `doctor`."""
+"""The check of Qdrant, for `/health/detailed` and `doctor`."""
 
 from collections.abc import Iterator
 from typing import Final

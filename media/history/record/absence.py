@@ -1,0 +1,110 @@
+"""
+Posts that are not in their channel any more: marked with the time of their deletion, and kept.
+
+An export that has posts before and after one, but not that one, says that it was deleted by then.
+Nothing else follows from the mark: no file is deleted, no quota given back.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+
+from media.history.record import mass_deletions
+from media.models import Channel, ChannelSource, PostSource
+
+_SETTLE = """
+UPDATE posts SET deleted_at = found.at, deletion = found.how, updated_at = now()
+FROM (
+    SELECT posts.id, gone.at, coalesce(gone.how, '') AS how FROM posts
+    CROSS JOIN LATERAL (
+        SELECT max(last_seen_at) AS at FROM post_sources
+        WHERE post_id = posts.id AND version <> %(deleted)s
+    ) AS present
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN present.at IS NULL OR first_seen_at >= present.at THEN first_seen_at
+            ELSE last_seen_at END AS at, 'live' AS how
+        FROM post_sources WHERE post_id = posts.id AND version = %(deleted)s
+            AND (present.at IS NULL OR last_seen_at >= present.at)
+        UNION ALL
+        SELECT moment, 'absent' FROM channel_sources AS source
+        WHERE source.channel_id = posts.channel_id AND source.is_complete
+            AND posts.telegram_message_id BETWEEN source.covered_from AND source.covered_to
+            AND source.moment > present.at
+            AND NOT EXISTS (
+                SELECT FROM post_sources WHERE post_id = posts.id AND source_id = source.id
+            )
+        ORDER BY at, how LIMIT 1
+    ) AS gone ON true
+    WHERE posts.channel_id = %(channel)s
+        AND posts.telegram_message_id BETWEEN %(first)s AND %(last)s
+) AS found
+WHERE posts.id = found.id
+    AND (posts.deleted_at, posts.deletion) IS DISTINCT FROM (found.at, found.how)
+RETURNING posts.deleted_at IS NOT NULL
+"""
+
+
+def cover(source: ChannelSource, *, after_id: int | None, ids: Sequence[int], whole: bool) -> None:
+    """
+    Note that the source was read without a gap from `after_id`, or the first id, to the last.
+
+    Ids that do not ascend, or a record without one, say that nothing may be concluded.
+    """
+    if not source.is_complete or not ids:
+        return
+    first = ids[0] if after_id is None else after_id
+    if not whole or list(ids) != sorted(ids) or first > ids[0]:
+        ChannelSource.objects.filter(pk=source.pk).update(is_complete=False)
+        return
+    known = source.covered_from, source.covered_to
+    covered = _united(known, (first, ids[-1]))
+    if covered != known:
+        ChannelSource.objects.filter(pk=source.pk).update(
+            covered_from=covered[0], covered_to=covered[1]
+        )
+
+
+def _united(
+    known: tuple[int | None, int | None], read: tuple[int, int]
+) -> tuple[int | None, int | None]:
+    """Unite two stretches; of those with a gap between them, the known one counts."""
+    if known[0] is None or known[1] is None:
+        return read
+    if read[0] > known[1] or read[1] < known[0]:
+        return known
+    return min(known[0], read[0]), max(known[1], read[1])
+
+
+def settle(channel: Channel, *, after_id: int | None, ids: Sequence[int]) -> Counter[str]:
+    """
+    Find anew which posts from `after_id` to the last id are deleted; return how many changed.
+
+    The counts are `deleted` and `undeleted`, and `mass_deletions` for those of whole channels.
+    """
+    counts: Counter[str] = Counter()
+    if not ids or not _may_lack_posts(channel):
+        return counts
+    given: dict[str, Any] = {
+        "deleted": PostSource.DELETED,
+        "channel": channel.pk,
+        "first": min(ids) if after_id is None else min(after_id, *ids),
+        "last": max(ids),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, given)
+        for (is_deleted,) in cursor.fetchall():
+            counts["deleted" if is_deleted else "undeleted"] += 1
+    if counts:
+        counts["mass_deletions"] += mass_deletions.find(channel)
+    return +counts
+
+
+def _may_lack_posts(channel: Channel) -> bool:
+    """Whether there is a second source that could lack what the first one has, or a live one."""
+    sources = ChannelSource.objects.filter(channel=channel)
+    return len(sources.filter(Q(covered_to__isnull=False) | Q(kind="live"))[:2]) > 1 or (
+        sources.filter(kind="live").exists()
+    )

@@ -1,0 +1,81 @@
+"""The checks of this room, for `/health/detailed` and `doctor`."""
+
+from collections.abc import Iterator
+
+from accounts import tenants
+from events import health
+from events.health import Finding, Scope, failed, ok, skipped, warning
+from events.inspection import postgresql
+from events.postgresql import advisory_locks
+from search.embeddings import chosen
+from search.embeddings.port import EncoderUnavailable
+from search.embeddings.requested import RequestedEncoder
+from search.monitoring.status import status
+from search.services import catch_up, index_meaning, index_words
+from search.services.meaning import models_in_use
+from search.services.meaning.query_vector import encoded
+
+REMEDY = (
+    "see that workers of the queues search and search_meaning run, and `manage.py search_status`"
+)
+ENCODER_REMEDY = "check SEARCH_ENCODER and what it needs; see docs/search.md"
+
+
+def register() -> None:
+    advisory_locks.register_names(
+        lambda: (index_words.TURN, index_meaning.TURN, models_in_use.TURN, catch_up.TURN)
+    )
+    needs = postgresql.CHECK
+    health.register(
+        "search", index_follows, scope=Scope.DETAILED, remedy=postgresql.REMEDY, needs=needs
+    )
+    for name, probe, scope in (
+        ("encoder", encoder_answers, Scope.DOCTOR),
+        ("encoder_paid", paid_encoder_answers, Scope.PAID),
+    ):
+        health.register(name, probe, scope=scope, remedy=ENCODER_REMEDY, seconds=20, needs=needs)
+
+
+def index_follows() -> Iterator[Finding]:
+    """Whether the index is up to date: asks the database only."""
+    found = status()
+    if found.late:
+        most = max(found.late, key=lambda lag: lag.seconds)
+        yield warning(
+            f"posts wait to be found by {most.index} for {most.seconds / 3600:.1f} h", REMEDY
+        )
+    elif found.is_changing:
+        yield ok(f"{found.serves} serves; {found.waiting} posts wait for {found.encoder}")
+    elif found.no_meaning:
+        yield ok(f"by words only: {found.no_meaning}")
+    else:
+        yield ok(f"{found.waiting} posts wait for their vectors")
+
+
+def encoder_answers() -> Iterator[Finding]:
+    if not chosen.configured():
+        yield skipped("SEARCH_ENCODER is none")
+    elif _is_paid():
+        yield skipped("it costs tokens to ask: doctor --pay")
+    else:
+        yield _asked()
+
+
+def paid_encoder_answers() -> Iterator[Finding]:
+    if chosen.configured() and _is_paid():
+        yield _asked()
+    else:
+        yield skipped("no encoder that costs tokens")
+
+
+def _is_paid() -> bool:
+    encoder = chosen.encoder()
+    return isinstance(encoder, RequestedEncoder) and bool(encoder.paid_model)
+
+
+def _asked() -> Finding:
+    try:
+        found = encoded("doctor", [tenants.default_tenant().pk])
+    except EncoderUnavailable as error:
+        return failed(str(error), ENCODER_REMEDY)
+    return ok(f"{found.model}, {len(found.vector)} numbers")

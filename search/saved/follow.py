@@ -1,0 +1,160 @@
+"""
+Which posts come to match which saved searches, found out where the index is written.
+
+A batch of posts is asked about by all saved searches of those who may see its tenants, before and
+after their documents are written, in the transaction that writes them: a worker may be killed at
+any point, and nothing is told that is not so, or twice, or not at all.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, UUIDField, Value
+from django.utils import timezone
+
+from accounts import time_zones
+from accounts.access import tenants_of
+from accounts.models import User
+from events.outbox.publishing import publish_many
+from events.postgresql.advisory_locks import in_turn
+from events.schemas import SearchMatchedEventV1
+from media.models import Post
+from search.models import SavedSearch, SearchDocument, SearchMatch
+from search.saved.conditions import Demand, demands, having_words
+from search.services.index_words import TURN, index_words
+
+MARGIN: Final = timedelta(hours=1)
+"""A post that came in before a search was saved may be indexed after it, so late at most."""
+_IN_A_STATEMENT: Final = 25
+
+Pair = tuple[UUID, UUID]
+"""Of a saved search and a post."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Saved searches with what they demand, by id."""
+
+    searches: Mapping[UUID, SavedSearch]
+    demands: Mapping[UUID, Demand]
+
+    def matching(self, post_ids: Sequence[UUID]) -> set[Pair]:
+        """Which of them match which of these posts, as their documents are at the moment."""
+        found: set[Pair] = set()
+        if not post_ids:
+            return found
+        wanted = list(self._candidates(post_ids).items())
+        for start in range(0, len(wanted), _IN_A_STATEMENT):
+            first, *others = [
+                self.demands[pk]
+                .documents()
+                .filter(pk__in=ids)
+                .annotate(search=Value(pk, UUIDField()))
+                .values_list("search", "pk")
+                for pk, ids in wanted[start : start + _IN_A_STATEMENT]
+            ]
+            found |= set(first.union(*others, all=True))
+        return found
+
+    def _candidates(self, post_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+        """
+        The posts of which each search has to be asked with all of its conditions.
+
+        Those are the ones with its words, found by one statement for all: most searches match
+        nothing of a batch, and asking each of them costs a hundred times as much.
+        """
+        spoken = {pk: demand.needs for pk, demand in self.demands.items() if demand.needs}
+        wanted = {pk: list(post_ids) for pk in self.demands if pk not in spoken}
+        for pk, post_id in having_words(spoken, post_ids):
+            wanted.setdefault(pk, []).append(post_id)
+        return wanted
+
+
+def index_and_match(post_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Bring the documents of these posts up to date and tell of matches; returns how many changed."""
+    with transaction.atomic():
+        in_turn(TURN)  # before anything is read: what was matched is compared with what will be
+        followed = _followed(post_ids, now=now)
+        if not followed.searches:
+            return index_words(post_ids, now=now)
+        known = set(SearchDocument.objects.filter(pk__in=post_ids).values_list("pk", flat=True))
+        before = followed.matching(sorted(known))
+        changed = index_words(post_ids, now=now)
+        after = followed.matching(post_ids)
+        _tell(followed, after, before=before, known=known, now=now)
+        return changed
+
+
+def _followed(post_ids: Sequence[UUID], *, now: datetime) -> Followed:
+    """The saved searches of whoever may see a tenant of these posts; paused ones sleep."""
+    tenants = set(Post.objects.filter(pk__in=post_ids).values_list("tenant", flat=True))
+    owners = Q(user__is_superuser=True) | Q(user__memberships__tenant__in=tenants)
+    rows = SavedSearch.objects.filter(owners, is_paused=False, user__is_active=True)
+    searches = {row.pk: row for row in rows.select_related("user").distinct()} if tenants else {}
+    users = {row.user_id: row.user for row in searches.values()}
+    scopes = {
+        pk: tuple(tenants_of(user).values_list("pk", flat=True)) for pk, user in users.items()
+    }
+    asked = [(row.text, scopes[row.user_id], _zone(row.user)) for row in searches.values()]
+    return Followed(searches, dict(zip(searches, demands(asked, now=now), strict=True)))
+
+
+def _zone(user: User) -> tzinfo:
+    return time_zones.find(user.time_zone) or timezone.get_default_timezone()
+
+
+def _tell(
+    followed: Followed, after: set[Pair], *, before: set[Pair], known: set[UUID], now: datetime
+) -> None:
+    ids = {post_id for _, post_id in after}
+    posts = Post.objects.only("tenant_id", "channel_id", "posted_at", "created_at").in_bulk(ids)
+    told = SearchMatch.objects.filter(saved_search__in={pk for pk, _ in after}, post__in=ids)
+    fresh = [
+        (followed.searches[search], posts[post])
+        for search, post in sorted(after - set(told.values_list("saved_search", "post")))
+        if _is_new(
+            followed.searches[search],
+            posts[post],
+            had_document=post in known,
+            matched_before=(search, post) in before,
+        )
+    ]
+    SearchMatch.objects.bulk_create(
+        SearchMatch(saved_search=kept, post=post, tenant_id=post.tenant_id, matched_at=now)
+        for kept, post in fresh
+    )
+    publish_many(list(_events(fresh, now=now)))
+
+
+def _is_new(kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool) -> bool:
+    """
+    Whether the match came about since the search was saved.
+
+    A post of before, whose document is made only now because the index was lost, says nothing new;
+    one of since then does, also where `rebuild_index` was faster than its event.
+    """
+    if post.created_at >= kept.since:
+        return True
+    if had_document:
+        return not matched_before
+    return post.created_at >= kept.since - MARGIN
+
+
+def _events(
+    fresh: Sequence[tuple[SavedSearch, Post]], *, now: datetime
+) -> Iterator[SearchMatchedEventV1]:
+    for kept, post in fresh:
+        yield SearchMatchedEventV1(
+            idempotency_key=f"{kept.pk}:{post.pk}",
+            tenant_id=str(post.tenant_id),
+            user_id=str(kept.user_id),
+            saved_search_id=str(kept.pk),
+            post_id=str(post.pk),
+            channel_id=str(post.channel_id),
+            posted_at=post.posted_at,
+            matched_at=now,
+        )

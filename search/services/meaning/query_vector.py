@@ -1,0 +1,77 @@
+"""The vector of a query: by the model whose vectors cover the archive, soon or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from search import metrics
+from search.embeddings import chosen, paying
+from search.embeddings.port import Encoder, EncoderUnavailable, Vector
+from search.embeddings.requested import RequestedEncoder
+from search.embeddings.within import query_vector
+from search.index.postgresql import kept_vectors, vector_table
+from search.services.meaning import models_in_use, payers
+
+
+@dataclass(frozen=True, slots=True)
+class AskedVector:
+    """`model` is the one whose vectors are compared; `note` says where it does not cover all posts."""
+
+    vector: Vector
+    model: str
+    note: str = ""
+
+
+def encoded(text: str, tenants: Sequence[UUID]) -> AskedVector:
+    """
+    Encode a query. Raises EncoderUnavailable, also where it takes too long.
+
+    While a new model's vectors are being made, its predecessor's encoder is asked. Where that does
+    not answer, the new one is, and finds by meaning only what it has a vector of.
+    """
+    wanted = chosen.encoder()
+    if not chosen.configured():
+        raise EncoderUnavailable("SEARCH_ENCODER is none")
+    old = models_in_use.predecessor_of(wanted)
+    if old is None:
+        return AskedVector(_vector(wanted, text, tenants), wanted.name)
+    try:
+        serving = chosen.former(old.name, old.specification)
+        return AskedVector(_vector(serving, text, tenants), old.name)
+    except EncoderUnavailable as error:
+        note = _("by meaning only posts of the new model: %(reason)s") % {"reason": error}
+        return AskedVector(_vector(wanted, text, tenants), wanted.name, note)
+
+
+def _vector(encoder: Encoder, text: str, tenants: Sequence[UUID]) -> Vector:
+    if not encoder.is_remote or not vector_table.exists():
+        return _in_time(encoder, text)
+    key = sha256(f"query\0{text}".encode("utf-8", "surrogatepass")).hexdigest()
+    known = kept_vectors.find([key], encoder.name)
+    if known.get(key):
+        return kept_vectors.numbers(known[key])
+    vector = _paid(encoder, text, tenants)
+    kept_vectors.keep({key: vector}, encoder.name)
+    return vector
+
+
+def _paid(encoder: Encoder, text: str, tenants: Sequence[UUID]) -> Vector:
+    if not isinstance(encoder, RequestedEncoder) or not encoder.paid_model:
+        return _in_time(encoder, text)
+    sent = encoder.as_query(text)
+    with payers.query_paid(tenants, sent, model=encoder.paid_model) as payer, paying.by(payer):
+        return _in_time(encoder, text)
+
+
+def _in_time(encoder: Encoder, text: str) -> Vector:
+    try:
+        vector = query_vector(encoder, text, seconds=settings.SEARCH.query_timeout_sec)
+    except EncoderUnavailable:
+        metrics.FAILURES.labels("query").inc()
+        raise
+    models_in_use.check_dimension(encoder.name, len(vector))
+    return vector

@@ -1,0 +1,111 @@
+"""
+One text by the paid provider, within the tenant's budget and the concurrency limit.
+
+The ceiling is counted as used before the call and replaced by the real usage afterwards. It counts
+like any other call, and takes a place among them.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.utils import timezone
+
+from accounts.models import Tenant
+from events.errors import DomainError
+from vision.limits import budget, circuit_breaker, concurrency, written_off
+from vision.limits.concurrency import TenantShare
+from vision.limits.text_ceiling import priced_as, text_ceiling
+from vision.models import ProviderHealth
+from vision.policy.loader import current_policy
+from vision.providers.port import ProviderBusy, ProviderRefused, TokenUsage
+from vision.providers.text_port import TextProvider, TextRequest, WrittenText
+from vision.services.provider_call import concurrency_limit
+
+PATIENCE = timedelta(seconds=5)
+"""How long somebody who waits for the answer waits for a place among the calls in progress."""
+IN_USE = "tokens_in_use"
+"""The last tokens are reserved by calls in progress."""
+
+
+class NotAsked(DomainError):
+    """Nobody was asked: the budget has no room, or the provider is left alone; `reason` says why."""
+
+    code: ClassVar[str] = "not_asked"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @property
+    def is_about_tokens(self) -> bool:
+        return self.reason in {*budget.REASONS, IN_USE}
+
+
+def write_text(provider: TextProvider, request: TextRequest, tenant: Tenant) -> WrittenText:
+    """
+    Let the provider write; raises NotAsked, LimitReached, ProviderBusy and ProviderRefused.
+
+    Not inside a transaction. A failure here opens no circuit breaker: a person sees it at once.
+    """
+    now = timezone.now()
+    _check_provider(provider, now=now)
+    reserved = _written_off(provider, request, tenant, now=now)
+    try:
+        written = _in_place(provider, request, tenant)
+    except (ProviderBusy, ProviderRefused) as error:
+        is_unknown = isinstance(error, ProviderBusy) and error.maybe_billed and not error.usage
+        if not is_unknown:
+            _correct(provider, tenant, error.usage, assumed=reserved, now=now)
+        raise
+    except concurrency.LimitReached:
+        _correct(provider, tenant, None, assumed=reserved, now=now)
+        raise
+    _correct(provider, tenant, written.usage, assumed=reserved, now=now)
+    circuit_breaker.succeeded(provider.name)
+    return written
+
+
+def _check_provider(provider: TextProvider, *, now: datetime) -> None:
+    """
+    Ask nobody who is paused, or whose breaker is open.
+
+    Half open it may be asked: an archive without waiting pictures has nobody else who would probe.
+    """
+    row = ProviderHealth.objects.filter(provider=provider.name).first()
+    if row and row.paused_until and row.paused_until > now:
+        raise NotAsked(row.pause_reason or "paused")
+    if circuit_breaker.state(row, now=now) == "open":
+        raise NotAsked(circuit_breaker.CIRCUIT_OPEN)
+
+
+def _written_off(
+    provider: TextProvider, request: TextRequest, tenant: Tenant, *, now: datetime
+) -> int:
+    reserved = written_off.write_off(
+        tenant, lambda: text_ceiling(provider, request), is_recent=True, now=now
+    )
+    if not reserved.tokens:
+        raise NotAsked(reserved.refused_by or IN_USE)
+    return reserved.tokens
+
+
+def _in_place(provider: TextProvider, request: TextRequest, tenant: Tenant) -> WrittenText:
+    limit = concurrency_limit()
+    share = TenantShare(
+        str(tenant.pk), current_policy(tenant).limits.max_concurrent_requests, limit
+    )
+    with concurrency.acquire(f"vision:{provider.name}", limit=limit, of=share, patience=PATIENCE):
+        return provider.write(request, now=timezone.now())
+
+
+def _correct(
+    provider: TextProvider,
+    tenant: Tenant,
+    usage: TokenUsage | None,
+    *,
+    assumed: int,
+    now: datetime,
+) -> None:
+    used = usage.total_tokens if usage else 0
+    priced = priced_as(provider.model)
+    written_off.correct(tenant, provider.name, priced, assumed=assumed, used=used, now=now)

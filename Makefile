@@ -67,7 +67,7 @@ messages: $(VENV)/dev gettext ## collect the texts to translate, compile the tra
 	@$(MANAGE) compilemessages --verbosity 0 --locale ru --ignore .venv
 
 requirements: $(VENV)/dev ## pin the newest versions of the requirements
-	@for name in base qdrant dev fastembed mcp; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	@for name in base qdrant graph graph-embedded dev fastembed mcp; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --no-header --upgrade \
 	  requirements/$$name.in --output-file requirements/$$name.txt; done
 

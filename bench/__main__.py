@@ -16,6 +16,7 @@ BENCHES = (
     "bus",
     "cleanup",
     "crawl",
+    "graph",
     "imports",
     "indexing",
     "memory",

@@ -62,6 +62,7 @@ AUTH_USER_MODEL = "accounts.User"
 # --- Apps ------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
+    "graph",
     "search",
     "albums",
     "crawl",
@@ -234,6 +235,8 @@ SEARCH = ENV.search
 CRAWL = ENV.crawl
 TELEGRAM = ENV.telegram
 QDRANT = ENV.qdrant
+NEO4J = ENV.neo4j
+GRAPH_DIR = VAR_DIR / "graph"
 HISTORY = ENV.history
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)
 """Age up to which a post is recent when it comes in; older ones are backfill."""

@@ -10,6 +10,7 @@ from telegram_assistant.console import (
     api_tokens,
     ask,
     find_posts,
+    graph_page,
     growth,
     my_settings,
     saved_searches,
@@ -43,6 +44,11 @@ urlpatterns = [
         name=saved_searches.MATCHES,
     ),
     path(
+        "admin/graph/",
+        admin.site.admin_view(partial(graph_page.view, site=admin.site)),
+        name=graph_page.NAME,
+    ),
+    path(
         "admin/growth/",
         admin.site.admin_view(partial(growth.view, site=admin.site)),
         name=growth.NAME,
@@ -74,6 +80,7 @@ urlpatterns = [
     path("api/v1/", include("crawl.api.urls")),
     path("api/v1/", include("search.api.urls")),
     path("api/v1/mcp", McpView.as_view(), name="mcp"),
+    path("api/v1/graph/", include("graph.api.urls")),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
     path("api/v1/tags", TagsView.as_view(), name="tags-api"),

@@ -40,6 +40,7 @@ pytest_plugins = [
     "tests.vision_fixtures",
     "tests.telegram_fake",
     "tests.qdrant_fixtures",
+    "tests.graph_fixtures",
 ]
 
 SHARED_DATA = Path(

@@ -21,11 +21,17 @@ TOGETHER = ("tests/acceptance/test_pipeline.py::TestDemo",)
 """Classes whose tests share a fixture that takes long; each class is one share."""
 
 
+GRAPH = "tests/integration/test_graph"
+"""One share, since the process that runs them starts the server of the graph."""
+
+
 class Shares(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
         if module in AT_LEISURE:
             return "at leisure"
+        if module.startswith(GRAPH):
+            return "graph"
         if module in REAL_SERVER:
             return "real server"
         if nodeid.startswith(TOGETHER):

@@ -10,6 +10,7 @@ from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.environment import Environment, read
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
+from telegram_assistant.config.neo4j import Neo4j
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -33,6 +34,7 @@ __all__ = [
     "History",
     "Limits",
     "Metrics",
+    "Neo4j",
     "Oidc",
     "Qdrant",
     "Search",

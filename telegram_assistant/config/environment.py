@@ -12,6 +12,7 @@ from telegram_assistant.config.audit import Audit
 from telegram_assistant.config.crawl import Crawl
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
+from telegram_assistant.config.neo4j import Neo4j
 from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
@@ -33,6 +34,7 @@ class Environment:
     history: History
     search: Search
     qdrant: Qdrant
+    neo4j: Neo4j
     metrics: Metrics
     api: Api
     sign_in: SignIn
@@ -55,6 +57,7 @@ def read() -> Environment:
         "history": History,
         "search": Search,
         "qdrant": Qdrant,
+        "neo4j": Neo4j,
         "metrics": Metrics,
         "api": Api,
         "sign_in": SignIn,

@@ -24,6 +24,7 @@ OUR_APPS = (
     "crawl",
     "events",
     "media",
+    "graph",
     "search",
     "storage_quota",
     "telegram_assistant",

@@ -58,6 +58,8 @@ class Reply:
             return UNKNOWN  # named in a body, where 404 would be about the address
         if self.status == 503 and b'"unhealthy"' in self.body:
             return DONE  # no worker runs, and the asker may know
+        if self.status == 503 and b'"graph_off"' in self.body:
+            return DONE  # there is no graph, and the asker may know
         return {
             200: DONE,
             201: DONE,

@@ -37,6 +37,12 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/posts/<str:post_id>/counts": API,
     "api/v1/growth": API,
     "api/v1/search": API,
+    "api/v1/graph/channels": API,
+    "api/v1/graph/channels/<str:channel_id>/albums": API,
+    "api/v1/graph/albums": API,
+    "api/v1/graph/albums/<int:album_id>/posts": API,
+    "api/v1/graph/posts/<str:post_id>/spread": API,
+    "api/v1/graph/path": API,
     "api/v1/search/ask": API,
     "api/v1/search/saved": API,
     "api/v1/search/saved/<str:pk>": API,
@@ -74,6 +80,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/": ANYBODY,  # whatever is left: always 404
     "admin/": CONSOLE,
     "admin/find/": CONSOLE,
+    "admin/graph/": CONSOLE,
     "admin/ask/": CONSOLE,
     "admin/saved-searches/": CONSOLE,
     "admin/saved-searches/<uuid:pk>/": CONSOLE,
@@ -167,7 +174,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 
 
 _OBJECTS: Final = (*TENANTS, NOBODY)
-_post, _channel = _key("media.post"), _key("media.channel")
+_post, _channel, _album = _key("media.post"), _key("media.channel"), _key("albums.mediagroup")
 _media = _key("media.mediaobject")
 _album = _key("albums.mediagroup")
 _article = _key("crawl.crawledpage")
@@ -206,6 +213,20 @@ CALLS: Final = (
     Call("album", "GET", lambda w, t: f"{_V1}/albums/{_album(w, t)}", _OWN),
     Call("article", "GET", lambda w, t: f"{_V1}/articles/{_article(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
+    Call("spread", "GET", lambda w, t: f"{_V1}/graph/posts/{_post(w, t)}/spread", _OWN),
+    Call(
+        "path", "GET",
+        lambda w, t: f"{_V1}/graph/path?first={_post(w, t)}&second={_post(w, t)}", _OWN,
+    ),
+    Call(
+        "albums of a channel", "GET",
+        lambda w, t: f"{_V1}/graph/channels/{_channel(w, t)}/albums", _OWN,
+    ),
+    Call(
+        "what channels share", "GET",
+        lambda w, t: f"{_V1}/graph/channels?channel_id={_channel(w, t)}", _OWN,
+    ),
+    Call("posts of an album", "GET", lambda w, t: f"{_V1}/graph/albums/{_album(w, t)}/posts", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("tags of a post", "GET", lambda w, t: f"{_V1}/tags/posts/{_post(w, t)}", _OWN),
     Call(

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 OF_A = ("viewer", "operator", "administrator")
 PLACES = (
     "/admin/", "/admin/media/", "/admin/vision/", "/admin/events/", "/admin/accounts/",
-    "/admin/my-settings/", "/health", "/api/v1/vision/posts", "/api/v1/vision/stats", "/api/schema/",
+    "/admin/my-settings/", "/admin/graph/", "/health", "/api/v1/vision/posts", "/api/v1/vision/stats", "/api/schema/",
 )  # fmt: skip
 
 

@@ -24,6 +24,9 @@ MADE_BY_PAGES = {
 """What Django makes for each model; the last one leads to the page of a row."""
 FIELDS_THAT_NAME_ROWS = {
     "QuotaCheckRequestSerializer.tenant_id": "quota check",
+    "PathQuerySerializer.first": "path",
+    "PathQuerySerializer.second": "path",
+    "SharedQuerySerializer.channel_id": "what channels share",
     "MediaQuerySerializer.tenant_id": "picture of a tenant",
     "FilterSerializer.channel_id": "posts of a channel",
     "AskSerializer.tenant_id": "ask",
@@ -55,6 +58,10 @@ ONLY_ANSWERS = {
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
     "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
     "VersionSerializer",
+    "AlbumMemberSerializer", "AlbumMembersSerializer",
+    "GraphAlbumSerializer", "GraphAlbumsSerializer", "GraphAnswerSerializer", "HopSerializer",
+    "PairSerializer", "PathSerializer", "SeenSerializer", "SharedSerializer", "SpreadSerializer",
+    "StepSerializer",
     "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
     "PostCountsSerializer", "GrownSerializer",
     "TagSerializer", "PostTagSerializer",
@@ -64,7 +71,7 @@ ONLY_ANSWERS = {
 """Serializers that take nothing from a caller."""
 ROOMS = {
     "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
-    "search", "crawl",
+    "search", "crawl", "graph",
 }  # fmt: skip
 
 

@@ -568,9 +568,37 @@ FREE_TEXT = {
     "SEARCH_QUERY_PREFIX", "SEARCH_PASSAGE_PREFIX", "SEARCH_GIGACHAT_MODEL", "SEARCH_OPENAI_MODEL",
     "SEARCH_OPENAI_API_KEY", "SEARCH_OPENAI_FORMER_API_KEY", "SEARCH_FASTEMBED_FOLDER",
     "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_NAME", "QDRANT_API_KEY", "QDRANT_COLLECTION",
+    "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_DATABASE",
     "EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_SENDER",
 }  # fmt: skip
 """Variables whose value may be any text."""
+
+
+class TestNeo4j:
+    def test_there_is_no_graph_by_default(self, read):
+        assert not read().neo4j.configured
+
+    @pytest.mark.parametrize(
+        "url", ["embedded", "bolt://neo4j:7687", "neo4j+s://x.databases.neo4j.io"]
+    )
+    def test_it_is_a_server_or_this_machine(self, read, url):
+        neo4j = read(NEO4J_URL=url).neo4j
+
+        assert neo4j.configured
+        assert neo4j.embedded is (url == "embedded")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://neo4j:7474", "neo4j", "bolt://", "bolt://neo4j:secret@host", "bolt://host/db"],
+    )
+    def test_what_is_no_address_is_refused_and_not_repeated(self, complaint, url):
+        text = complaint(NEO4J_URL=url)
+
+        assert "NEO4J_URL: " in text
+        assert "secret" not in text
+
+    def test_a_password_is_for_a_server(self, complaint):
+        assert "NEO4J_PASSWORD" in complaint(NEO4J_URL="embedded", NEO4J_PASSWORD=SECRET)
 
 
 class TestQdrant:

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
-    "accounts", "albums", "crawl", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+    "accounts", "albums", "crawl", "events", "graph", "media", "search", "storage_quota",
+    "telegram_assistant", "vision",
 )  # fmt: skip
 GUARD = "events/outbound/"
 WAYS_OUT = {
@@ -19,6 +20,8 @@ WAYS_OUT = {
     "boto3": set(),
     "storages": {"storage_quota/object_store/s3/client.py"},
     "gigachat": {"vision/providers/gigachat/"},
+    "neo4j": {"graph/store/connection.py"},
+    "neomodel": {"graph/store/connection.py", "graph/nodes.py"},
     "qdrant_client": {"search/index/qdrant/client.py"},
     "urllib.request": {f"{GUARD}proxies.py"},
     "http.client": set(),

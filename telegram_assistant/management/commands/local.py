@@ -3,17 +3,23 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from graph.embedded import server as graph_server
 from telegram_assistant.embedded_postgres import server
 
 
 class Command(BaseCommand):
-    help = "Show whether the embedded PostgreSQL is running, or stop it."
+    help = "Show whether the embedded PostgreSQL and the embedded graph are running, or stop them."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=("status", "stop"))
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
+        self._postgresql(action)
+        if settings.NEO4J.embedded or graph_server.running(settings.GRAPH_DIR):
+            self._graph(action)
+
+    def _postgresql(self, action: str) -> None:
         data_dir = settings.DATABASES["default"].get("EMBEDDED_DIR")
         if data_dir is None:
             self.stdout.write("DATABASE_URL is set: there is no embedded PostgreSQL.")
@@ -24,3 +30,13 @@ class Command(BaseCommand):
             self.stdout.write(f"Stopped the PostgreSQL under {data_dir}.")
         else:
             self.stdout.write(f"The PostgreSQL under {data_dir} is running.")
+
+    def _graph(self, action: str) -> None:
+        folder = settings.GRAPH_DIR
+        if graph_server.running(folder) is None:
+            self.stdout.write(f"The graph under {folder} is not running.")
+        elif action == "stop":
+            graph_server.stop(folder)
+            self.stdout.write(f"Stopped the graph under {folder}.")
+        else:
+            self.stdout.write(f"The graph under {folder} is running.")

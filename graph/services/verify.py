@@ -1,0 +1,155 @@
+"""Comparing the graph with the archive: posts and albums, node by node and edge by edge."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from albums.models import MediaGroup
+from events import projections
+from events.errors import RetryLater
+from events.projections import CannotCompare, Comparison
+from graph.errors import GraphOff, GraphUnavailable
+from graph.facts import ALBUM, POST, Facts, Ref, owner_of
+from graph.services.index import index
+from graph.sources.read import Changed, read
+from graph.store import connection
+from graph.store.compare import stored
+
+BATCH: Final = 500
+
+
+def register() -> None:
+    """Register the graph as a projection."""
+    projections.register("graph", compare, exists=connection.configured)
+
+
+def compare(
+    tenant_id: UUID,
+    *,
+    repair: bool = False,
+    most: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Comparison:
+    """Compare posts and albums of a tenant; see `events.projections.Compare`."""
+    found = Comparison("graph", tenant_id)
+    try:
+        for label, rows in ((POST, _posts(tenant_id)), (ALBUM, _albums(tenant_id))):
+            found.expected += rows.count()
+            found.stored += _count(label, tenant_id)
+            for ids in _pages(rows, most):
+                _compare_rows(found, label, ids, repair=repair)
+                progress(len(ids))
+            _find_extra(found, label, rows, repair=repair)
+    except (GraphOff, GraphUnavailable, RetryLater) as error:
+        raise CannotCompare(str(error)) from error
+    return found
+
+
+def _compare_rows(found: Comparison, label: str, ids: Sequence[Any], *, repair: bool) -> None:
+    found.compared += len(ids)
+    missing, different = _differing(label, ids)
+    found.note("missing", missing)
+    found.note("different", different)
+    if repair and (wrong := [*missing, *different]):
+        index(_changed(label, wrong), repair=True)
+        found.repaired += len(wrong) - sum(map(len, _differing(label, wrong)))
+
+
+def _differing(label: str, ids: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Those of the rows that the graph does not have, and those that it has otherwise."""
+    facts = read(_changed(label, ids))
+    graph = stored(facts.owners)
+    wrong = {ref for ref in facts.owners if _told(facts, ref) != _told(graph, ref)}
+    wrong |= _edges_that_differ(facts, graph)
+    own = {Ref(label, str(pk)): pk for pk in ids}
+    lost = {ref for ref, told in graph.owners.items() if told is None}
+    affected = {ref for ref in own if ref in wrong} | _showing(facts, wrong)
+    missing = [own[ref] for ref in sorted(affected) if ref in own and ref in lost]
+    different = [own[ref] for ref in sorted(affected) if ref in own and ref not in lost]
+    return missing, different
+
+
+def _told(facts: Facts, ref: Ref) -> dict[str, Any] | None:
+    return facts.owners.get(ref)
+
+
+def _edges_that_differ(facts: Facts, graph: Facts) -> set[Ref]:
+    edges = facts.edges.keys() | graph.edges.keys()
+    return {owner_of(one) for one in edges if facts.edges.get(one) != graph.edges.get(one)}
+
+
+def _showing(facts: Facts, wrong: set[Ref]) -> set[Ref]:
+    """The posts and albums that are connected with something that is wrong."""
+    ends = [(edge.start, edge.end) for edge in facts.edges]
+    return {start for start, end in ends if end in wrong} | {
+        end for start, end in ends if start in wrong
+    }
+
+
+def _find_extra(found: Comparison, label: str, rows: Any, *, repair: bool) -> None:
+    for ids in _graph_ids(label, found.tenant_id):
+        there = {str(pk) for pk in rows.filter(pk__in=ids).values_list("pk", flat=True)}
+        extra = sorted(pk for pk in ids if str(pk) not in there)
+        found.note("extra", extra)
+        if repair and extra:
+            index(_changed(label, extra))
+            found.repaired += len(extra)
+
+
+def _changed(label: str, ids: Iterable[Any]) -> Changed:
+    return Changed(posts=list(ids)) if label == POST else Changed(albums=list(ids))
+
+
+def _posts(tenant_id: UUID) -> Any:
+    from media.models import Post  # noqa: PLC0415 - beside its use
+
+    return Post.objects.filter(tenant=tenant_id)
+
+
+def _albums(tenant_id: UUID) -> Any:
+    return MediaGroup.objects.filter(tenant=tenant_id)
+
+
+def _count(label: str, tenant_id: UUID) -> int:
+    rows = connection.ask(
+        f"MATCH (n:{label} {{tenant_id: $tenant}}) WHERE n.version > 0 RETURN count(n) AS found",
+        tenant=str(tenant_id),
+    )
+    return int(rows[0]["found"])
+
+
+def _graph_ids(label: str, tenant_id: UUID) -> Iterator[list[Any]]:
+    page: list[Any] = []
+    make = UUID if label == POST else int
+    for row in connection.stream(
+        f"MATCH (n:{label} {{tenant_id: $tenant}}) WHERE n.version > 0 RETURN n.key AS key",
+        tenant=str(tenant_id),
+    ):
+        page.append(make(row["key"]))
+        if len(page) == BATCH:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _pages(rows: Any, most: int | None) -> Iterator[list[Any]]:
+    """All ids in their order; with `most`, so many from a random place on."""
+    after: Any = _random_place(rows) if most else None
+    left = most
+    while ids := _page(rows, after, min(BATCH, left or BATCH)):
+        yield ids
+        after = ids[-1]
+        if left is not None:
+            left -= len(ids)
+            if left <= 0:
+                return
+
+
+def _page(rows: Any, after: Any, limit: int) -> list[Any]:
+    some = rows.filter(pk__gt=after) if after is not None else rows
+    return list(some.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _random_place(rows: Any) -> Any:
+    return uuid4() if rows.model._meta.pk.get_internal_type() == "UUIDField" else None  # noqa: SLF001

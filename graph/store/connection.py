@@ -1,0 +1,202 @@
+"""
+The connection to the graph: the only home of the packages `neo4j` and `neomodel`.
+
+Nothing is imported or connected before the first question, so web server and migrations start
+without a graph. Bolt is no HTTP, and does not go through the guard of outbound requests: the
+only address that is ever connected to is the operator's, or that of the embedded server.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from django.conf import settings
+
+from graph.embedded import server
+from graph.errors import GraphOff, GraphUnavailable
+
+Result = TypeVar("Result")
+Rows = list[dict[str, Any]]
+CONNECT_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 15.0
+READY_SECONDS: Final = 30.0
+MOST_CONNECTIONS: Final = 10
+
+
+@dataclass(slots=True)
+class _Held:
+    """The driver of the process `pid`, which a fork leaves to its parent."""
+
+    driver: Any = None
+    pid: int = 0
+    has_labels: bool = False
+
+
+_held: Final = _Held()
+
+
+def configured() -> bool:
+    """Whether this installation has a graph."""
+    return bool(settings.NEO4J.configured)
+
+
+def write(work: Callable[[Any], Result]) -> Result:
+    """Run `work` with a transaction; it may be run again where the server asks for it."""
+    with _answering(), _session() as session:
+        result: Result = session.execute_write(work)
+        return result
+
+
+def ask(query: str, **parameters: Any) -> Rows:
+    """Run a query that only reads; returns its rows. Raises GraphOff and GraphUnavailable."""
+    with _answering(), _session() as session:
+        rows: Rows = session.execute_read(lambda run: run.run(query, **parameters).data())
+        return rows
+
+
+def stream(query: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a query that only reads, one after the other: there may be any number."""
+    with _answering(), _session() as session:
+        for record in session.run(query, **parameters):
+            yield record.data()
+
+
+def install_labels() -> None:
+    """Make the unique keys and indexes of `graph.nodes`; those that are there are left alone."""
+    with _answering():
+        _install(_driver())
+
+
+def forget() -> None:
+    """Connect anew at the next question, as after a change of the address."""
+    if _held.driver is not None and _held.pid == os.getpid():
+        _held.driver.close()
+    _held.driver, _held.has_labels = None, False
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    driver = _driver()
+    if not _held.has_labels:
+        _install(driver)
+    with driver.session(database=_address()[2]) as session:
+        yield session
+
+
+def _driver() -> Any:
+    if _held.driver is None or _held.pid != os.getpid():
+        _held.driver, _held.pid, _held.has_labels = _connect(), os.getpid(), False
+    return _held.driver
+
+
+def _connect() -> Any:
+    package = _package()
+    url, auth, _ = _address()
+    logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)  # hints about each new name
+    driver = package.GraphDatabase.driver(
+        url,
+        auth=auth,
+        connection_timeout=CONNECT_SECONDS,
+        connection_acquisition_timeout=2 * CONNECT_SECONDS,
+        max_transaction_retry_time=RETRY_SECONDS,
+        max_connection_pool_size=MOST_CONNECTIONS,
+        telemetry_disabled=True,
+    )
+    try:
+        _wait_until_ready(driver, package.exceptions.Neo4jError)
+    except BaseException:
+        driver.close()
+        raise
+    return driver
+
+
+def _wait_until_ready(driver: Any, refusal: type[Exception]) -> None:
+    """The embedded server listens some seconds before it has its database."""
+    end = time.monotonic() + (READY_SECONDS if settings.NEO4J.embedded else 0)
+    while True:
+        try:
+            with driver.session(database=_address()[2]) as session:
+                session.run("RETURN 1").consume()
+        except refusal:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _address() -> tuple[str, tuple[str, str], str]:
+    """Address, name with password, and name of the database."""
+    given = settings.NEO4J
+    if not given.configured:
+        raise GraphOff
+    if given.embedded:
+        found = server.start(settings.GRAPH_DIR)
+        return found.url, (server.USER, found.password), server.DATABASE
+    return given.url, (given.user, given.password.get_secret_value()), given.database
+
+
+def _install(driver: Any) -> None:
+    from graph import nodes  # noqa: PLC0415 - half a second, only where there is a graph
+
+    with driver.session(database=_address()[2]) as session:
+        for node in nodes.NODES:
+            for statement in _schema(node):
+                session.run(statement).consume()
+    _held.has_labels = True
+
+
+def _schema(node: Any) -> Iterator[str]:
+    """What makes a label's unique keys and indexes, under neomodel's names for them."""
+    label = node.__label__
+    for name, column in node.defined_properties(aliases=False, rels=False).items():
+        if column.unique_index:
+            yield (
+                f"CREATE CONSTRAINT constraint_unique_{label}_{name} IF NOT EXISTS"
+                f" FOR (n:{label}) REQUIRE n.{name} IS UNIQUE"
+            )
+        elif column.index:
+            yield f"CREATE INDEX index_{label}_{name} IF NOT EXISTS FOR (n:{label}) ON (n.{name})"
+
+
+def _package() -> Any:
+    try:
+        import neo4j.exceptions  # noqa: PLC0415 - see `_install`
+        import neomodel  # noqa: F401, PLC0415 - see above
+    except ImportError as error:
+        raise GraphUnavailable(
+            "NEO4J_URL is set, and the package neomodel is not installed:"
+            " pip install -r requirements/graph.txt"
+        ) from error
+    return neo4j
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the driver raises inside into GraphUnavailable, with a remedy."""
+    if not configured():
+        raise GraphOff
+    errors = _package().exceptions
+    try:
+        yield
+    except errors.AuthError as error:
+        raise GraphUnavailable(
+            f"the graph at {_where()} refuses the name or the password:"
+            " check NEO4J_USER and NEO4J_PASSWORD"
+        ) from error
+    except (errors.DriverError, errors.Neo4jError, OSError) as error:
+        forget()  # a server that was started anew may have another address
+        raise GraphUnavailable(_explained(error)) from error
+
+
+def _explained(error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    return f"the graph at {_where()} does not answer ({what}): start it, or correct NEO4J_URL"
+
+
+def _where() -> str:
+    return str(settings.NEO4J.url)

@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from media.gauges import ChannelCollector
 from media.models import Channel, ChannelFeed, ChannelGap, FeedState, ImportRun, Post, PostMedia
 from media.services.telegram import access as telegram
 from media.services.telegram import gaps, ingest, passes, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
+from tests.counted import Growth
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
 pytestmark = pytest.mark.django_db
@@ -358,3 +360,23 @@ class TestInterruptions:
 
         run = ImportRun.objects.get()
         assert (run.path, run.summary["new"], run.state) == ("telegram: channel", 7, "done")
+
+
+class TestFigures:
+    def test_the_age_is_that_of_the_channel_that_waits_longest(self, server, account):
+        fill(server, range(1, 11))
+        assert news_age() is None
+        growth = Growth()
+        read(account)
+        assert growth("media_albums_processed_total", status="ok") == 1
+        assert 0 <= news_age() < 60
+
+        ChannelFeed.objects.update(read_at=timezone.now() - timedelta(hours=3))
+        assert 3 * 3600 <= news_age() < 3 * 3600 + 60
+        Channel.objects.update(is_active=False)
+        assert news_age() is None
+
+
+def news_age() -> float | None:
+    [family] = ChannelCollector().collect()
+    return family.samples[0].value if family.samples else None

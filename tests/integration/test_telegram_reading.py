@@ -8,10 +8,21 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from media import tasks
 from media.gauges import ChannelCollector
-from media.models import Channel, ChannelFeed, ChannelGap, FeedState, ImportRun, Post, PostMedia
+from media.models import (
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    CountsDue,
+    FeedState,
+    ImportRun,
+    Post,
+    PostCounts,
+    PostMedia,
+)
 from media.services.telegram import access as telegram
-from media.services.telegram import gaps, ingest, passes, rests
+from media.services.telegram import count_passes, gaps, ingest, passes, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
@@ -380,3 +391,55 @@ class TestFigures:
 def news_age() -> float | None:
     [family] = ChannelCollector().collect()
     return family.samples[0].value if family.samples else None
+
+
+class TestCounts:
+    def test_what_is_due_is_read_again_and_nothing_else(self, server, account, configured):
+        fill(server, range(1, 6))
+        read(account)
+        server.change(2, beside=Beside(views=10_000, forwards=30))
+        server.asked.clear()
+        assert count_passes.read_all().posts == 0
+        assert server.asked == []  # nobody is asked, nothing is due
+
+        CountsDue.objects.filter(post__telegram_message_id__in=(2, 3)).update(due_at=BEGAN)
+        downloads = list(server.downloads)
+        assert tasks.read_counts() == "counts of 2 posts read, 0 channels failed"
+        post = Post.objects.get(telegram_message_id=2)
+        assert (post.views_count, post.forwards_count) == (10_000, 30)
+        assert PostCounts.objects.filter(post=post).latest("read_at").views == 10_000
+        assert server.downloads == downloads
+        assert not CountsDue.objects.filter(due_at__lte=timezone.now()).exists()
+        assert count_passes.read_all().posts == 0
+
+    @pytest.mark.parametrize("rests_or_paused", ["account", "feed", "paused"])
+    def test_who_rests_is_left_alone(self, server, account, configured, rests_or_paused):
+        fill(server, range(1, 6))
+        feed = read(account)
+        CountsDue.objects.update(due_at=BEGAN)
+        server.asked.clear()
+        if rests_or_paused == "paused":
+            Channel.objects.update(is_active=False)
+        else:
+            who = account if rests_or_paused == "account" else feed
+            rests.put_to_rest(who, seconds=600, reason="flood_wait", now=timezone.now())
+
+        assert count_passes.read_all().posts == 0
+        assert server.asked == []
+
+    def test_a_long_wait_rests_the_account_and_leaves_the_rest_due(
+        self, server, account, configured
+    ):
+        fill(server, range(1, 6))
+        read(account)
+        CountsDue.objects.update(due_at=BEGAN)
+
+        def before(name: str) -> None:
+            if name == "by_ids":
+                raise FloodWait(7200)
+
+        server.before = before
+        assert count_passes.read_all().failed == 1
+        account.refresh_from_db()
+        assert account.rests_until > timezone.now() + timedelta(hours=1)
+        assert CountsDue.objects.filter(due_at=BEGAN).count() == 5

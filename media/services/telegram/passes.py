@@ -13,7 +13,7 @@ from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import counting, encryption, gaps, ingest, rests
+from media.services.telegram import encryption, gaps, ingest, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
@@ -96,8 +96,6 @@ def _read_feed(
         ingest.read_channel(access, feed, order)
         if order.history:
             gaps.retry_wanted(access, feed, order)
-        else:
-            counting.read_due(access, feed, stop=order.stop)
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):
         raise  # of the whole account

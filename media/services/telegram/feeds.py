@@ -6,14 +6,28 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
-from media.history.record.live import record_channel, record_deletions, record_private
+from media.history.record.live import (
+    record_channel,
+    record_deletions,
+    record_migrated_from,
+    record_private,
+)
 from media.history.record.origins import Origin, live_origin
-from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
+from media.models import (
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    ChannelState,
+    FeedState,
+    GapReason,
+    TelegramAccount,
+)
 from media.services.pipeline.channels import save_channel
 from media.sources.port import Chat
 from media.sources.telegram.failures import ChannelClosed
@@ -101,6 +115,8 @@ def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
     _take_name(feed.channel, card)
     record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
+    if card.migrated_from is not None:
+        record_migrated_from(feed.channel, card.migrated_from, origin=origin_of(feed, at))
     feed.top_id = max(feed.top_id, card.top_id)
     ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
 
@@ -145,7 +161,9 @@ def find(tenant: Tenant, text: str = "") -> list[ChannelFeed]:
     reference = parse_reference(text)
     found = feeds.filter(channel__username__iexact=reference.name or "-")
     if reference.tg_channel_id is not None:
-        found = feeds.filter(channel__tg_channel_id=reference.tg_channel_id)
+        was = ChannelState.objects.filter(migrated_from=reference.tg_channel_id)
+        is_it = Q(channel__tg_channel_id=reference.tg_channel_id)
+        found = feeds.filter(is_it | Q(channel__in=was.values("channel")))
     if not found:
         raise FeedUnknown
     return list(found)

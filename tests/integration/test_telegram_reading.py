@@ -22,7 +22,7 @@ from media.models import (
     PostMedia,
 )
 from media.services.telegram import access as telegram
-from media.services.telegram import count_passes, gaps, ingest, passes, rests
+from media.services.telegram import count_passes, feeds, gaps, ingest, passes, rests, status
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
@@ -306,6 +306,43 @@ class TestChannel:
             read(account)
         assert ChannelFeed.objects.get().state == FeedState.CLOSED
         assert ids() == [1, 2, 3, 4]
+
+    def test_it_rests_for_a_day_over_restarts_and_is_asked_for_again(
+        self, server, account, configured
+    ):
+        fill(server, range(1, 5))
+        read(account)
+        server.post(5, "Later")
+
+        def before(name: str) -> None:
+            if name == "look":
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = before
+        assert passes.read_all().failed == 1
+        server.asked.clear()
+        assert str(passes.read_all()) == "0 channels read, 0 failed, 0 accounts rest"
+        assert server.asked == []
+        said = status.of_feed(ChannelFeed.objects.get())
+        left = said["rests_until"] - timezone.now()
+        assert timedelta(hours=23) < left <= timedelta(days=1)
+        assert (said["state"], said["reason"]) == ("closed", "ChannelPrivateError")
+
+        ChannelFeed.objects.update(rests_until=timezone.now())
+        assert passes.read_all().failed == 1  # still closed: it rests for another day
+        assert passes.read_all().failed == 0
+        ChannelFeed.objects.update(rests_until=timezone.now())
+        server.before = lambda _: None
+        assert passes.read_all().read == 1
+        said = status.of_feed(ChannelFeed.objects.get())
+        assert (said["state"], said["reason"], said["rests_until"]) == ("followed", "", None)
+        assert ids() == [1, 2, 3, 4, 5]
+
+    def test_whoever_adds_it_again_need_not_wait(self, server, account):
+        fill(server, range(1, 5))
+        feeds.close(read(account), ChannelClosed())
+
+        assert read(account).state == FeedState.FOLLOWED
 
     def test_a_new_title_and_name_are_taken(self, server, account):
         fill(server, range(1, 5))

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -34,6 +34,10 @@ from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
+
+
+CLOSED_RESTS: Final = timedelta(days=1)
+"""After this time a channel that could not be read is asked for again."""
 
 
 class FeedUnknown(DomainError):
@@ -92,8 +96,8 @@ def follow(
             audit.record("channel.followed", target=channel, tenant=account.tenant)
         elif feed.account_id != account.pk or feed.state != FeedState.FOLLOWED:
             feed.account, feed.access_hash = account, card.peer.access_hash
-            feed.state = FeedState.FOLLOWED
-            feed.save(update_fields=["account", "access_hash", "state"])
+            feed.save(update_fields=["account", "access_hash"])
+            reopen(feed)
     remember(feed, card, at=at)
     return Followed(feed, card, is_new)
 
@@ -105,6 +109,7 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     except ChannelClosed as closed:
         close(feed, closed)
         raise
+    reopen(feed)
     remember(feed, card, at=timezone.now())
     return card
 
@@ -122,10 +127,23 @@ def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
 
 
 def close(feed: ChannelFeed, why: ChannelClosed) -> None:
-    """Note that the channel cannot be read any more; what is stored of it stays."""
+    """
+    Note that the channel cannot be read; what is stored of it stays.
+
+    It rests for a day and is asked for again then: accounts are let in again.
+    """
+    at = timezone.now()
     feed.state, feed.rest_reason = FeedState.CLOSED, why.why[:64]
-    feed.save(update_fields=["state", "rest_reason"])
-    record_private(feed.channel, origin=origin_of(feed, timezone.now()))
+    feed.rests_until = at + CLOSED_RESTS
+    feed.save(update_fields=["state", "rest_reason", "rests_until"])
+    record_private(feed.channel, origin=origin_of(feed, at))
+
+
+def reopen(feed: ChannelFeed) -> None:
+    """Note that a closed channel can be read again; then it need not rest."""
+    if feed.state == FeedState.CLOSED:
+        feed.state, feed.rest_reason, feed.rests_until = FeedState.FOLLOWED, "", None
+        feed.save(update_fields=["state", "rest_reason", "rests_until"])
 
 
 def peer_of(feed: ChannelFeed) -> Peer:

@@ -150,7 +150,8 @@ OBJECTS: Final = counter(
     {"status": ("inserted", "updated")},
 )
 REFERENCES: Final = counter(
-    "media_objects_refs_updated_total", "References of posts to files that imports added or took away"
+    "media_objects_refs_updated_total",
+    "References of posts to files that imports added or took away",
 )
 SHOWN: Final = counter(
     "post_media_map_inserted_total",

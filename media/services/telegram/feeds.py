@@ -35,7 +35,6 @@ from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
 
-
 CLOSED_RESTS: Final = timedelta(days=1)
 """After this time a channel that could not be read is asked for again."""
 

@@ -1,6 +1,6 @@
 """A channel is read from Telegram: whole, once, and nothing is skipped silently."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,9 +21,20 @@ from media.models import (
     PostCounts,
     PostMedia,
 )
+from media.services.pipeline import run
 from media.services.telegram import access as telegram
-from media.services.telegram import count_passes, feeds, gaps, ingest, passes, rests, status
+from media.services.telegram import (
+    count_passes,
+    feeds,
+    gaps,
+    ingest,
+    passes,
+    reading,
+    rests,
+    status,
+)
 from media.services.telegram.ingest import Order
+from media.services.telegram.live_source import LiveSource
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
 from tests.counted import Growth
@@ -480,3 +491,40 @@ class TestCounts:
         account.refresh_from_db()
         assert account.rests_until > timezone.now() + timedelta(hours=1)
         assert CountsDue.objects.filter(due_at=BEGAN).count() == 5
+
+
+class TestPipeline:
+    @pytest.mark.parametrize("are_late", [True, False])
+    def test_a_batch_is_written_while_the_next_one_waits_for_its_files(
+        self, server, account, monkeypatch, are_late
+    ):
+        """Each photo is a batch; `planned` is how many posts were stored when it was planned."""
+        monkeypatch.setattr(reading, "FIRST_FILE_BYTES", 1)
+        monkeypatch.setattr(reading, "BATCH_FILE_BYTES", 1)
+        monkeypatch.setattr(LiveSource, "are_here", lambda *_: not are_late)
+        planned: list[int] = []
+        start = run.start
+
+        def started(*args, **kwargs):
+            planned.append(Post.objects.count())
+            return start(*args, **kwargs)
+
+        monkeypatch.setattr(run, "start", started)
+        for i in range(1, 5):
+            server.post(i, body=photo(i))
+        read(account)
+
+        assert planned == ([0, 1, 2, 3] if are_late else [0, 0, 1, 2])
+        assert ids() == [1, 2, 3, 4]
+
+    def test_what_is_on_its_way_is_not_here(self, server, account, settings):
+        file = server.post(1, body=photo(1)).file
+        source = LiveSource(server.opener(), server.card.peer)
+        coming: Future[str] = Future()
+        source._access.download = lambda *_: coming
+        source.expect([file])
+
+        assert not source.are_here([file])
+        coming.set_exception(Unreachable("gone"))
+        assert source.are_here([file])  # whoever opens it hears why
+        assert source.are_here([])

@@ -32,6 +32,8 @@ FIELDS_THAT_NAME_ROWS = {
     "PostPageSerializer.channel_id": "posts, files and channels",
     "PostPageSerializer.tenant_id": "posts, files and channels",
     "ChannelFilterSerializer.tenant_id": "posts, files and channels",
+    "AlbumPageSerializer.channel_id": "posts, files, channels and albums",
+    "AlbumPageSerializer.tenant_id": "posts, files, channels and albums",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
@@ -39,7 +41,8 @@ ONLY_ANSWERS = {
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
     "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
     "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
-    "AlbumSerializer",
+    "HitAlbumSerializer", "AlbumSummarySerializer", "AlbumSerializer", "AlbumItemSerializer",
+    "AlbumDetailSerializer", "AlbumsSerializer", "WaitSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",

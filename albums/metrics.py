@@ -1,5 +1,6 @@
 """Metrics of albums (CONTRACT §10.7). Above its greatest threshold each histogram goes on."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -55,13 +56,14 @@ def count_failed_collection(error: Exception) -> None:
 @contextmanager
 def counting_failures() -> Iterator[None]:
     """Count an assembly that fails inside the block; one that has to wait has not failed."""
+    started = time.monotonic()
     try:
         yield
     except RetryLater:
         raise
     except Exception:
         ASSEMBLED.labels("error").inc()
-        count_assembled("error")
+        count_assembled("error", time.monotonic() - started)
         raise
 
 
@@ -75,7 +77,7 @@ def observe_assembly(
     days or by years.
     """
     ASSEMBLED.labels("ok").inc()
-    count_assembled("success" if status == AlbumStatus.COMPLETE else "partial")
+    count_assembled("success" if status == AlbumStatus.COMPLETE else "partial", seconds)
     if version == 1:
         LAG_SECONDS.observe(lag_seconds)
     SUMMARY_BYTES.observe(summary_bytes)

@@ -8,9 +8,12 @@ class MediaConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import audit  # noqa: PLC0415 - models are ready only now
+        from events import metrics  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - models are ready only now
         from media import eviction, lost_files  # noqa: F401, PLC0415 - both register themselves
+        from media.gauges import ChannelCollector  # noqa: PLC0415 - models are ready only now
         from media.services import import_runs  # noqa: PLC0415 - models are ready only now
 
         audit.follow(self.get_model("Channel"), by_people=True)  # imports write channels as well
         recovery.register("imports", import_runs.close_interrupted)
+        metrics.register(ChannelCollector())

@@ -1,9 +1,9 @@
 """Metrics of files on their way into the archive and through it (CONTRACT §16.1)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from events.metrics import counter, histogram
+from events.metrics import counter, histogram, measured
 from media.models import MediaState
 from media.posts.parsed_message import ParsedMessage
 from media.sources.port import MediaKind, Problem
@@ -42,6 +42,14 @@ PROCESSING: Final = counter(
 BYTES: Final = counter(
     "media_bytes_total", "Bytes of new files that imports stored", {"media": _FILES}
 )
+SECONDS: Final = histogram(
+    "media_processing_duration_seconds",
+    "Time to put a file into the bucket, to analyze one, to assemble an album",
+    {"stage": ("store",), "media": _FILES, "outcome": ("success",)},
+    {"stage": ("analyze",), "media": _FILES, "outcome": ("success", "skipped", "error")},
+    {"stage": ("assemble",), "media": ("album",), "outcome": ("success", "partial", "error")},
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300),
+)
 SIZES: Final = histogram(
     "media_size_bytes",
     "Sizes of new files that imports stored",
@@ -55,39 +63,52 @@ def media_label(kind: str) -> str:
     return _MEDIA.get(kind, _DOCUMENT)
 
 
-def count_imported(messages: Iterable[ParsedMessage], stored: Iterable[str]) -> None:
-    """Count the main file of each message; `stored` are the SHA-256 of the contents put just now."""
-    new = set(stored)
-    for media, outcome, size_bytes in _outcomes(messages, new):
+def count_imported(messages: Iterable[ParsedMessage], stored: Mapping[str, float]) -> None:
+    """
+    Count the main file of each message.
+
+    `stored` are the contents that were put just now: the seconds each put took, by SHA-256.
+    """
+    new = dict(stored)
+    for media, outcome, size_bytes, seconds in _outcomes(messages, new):
         PROCESSING.labels("store", media, outcome).inc()
         if outcome == "success":
             BYTES.labels(media).inc(size_bytes)
             SIZES.labels(media).observe(size_bytes)
+            SECONDS.labels("store", media, outcome).observe(seconds)
 
 
-def count_analyzed(kind: str, outcome: str) -> None:
+def count_analyzed(kind: str, outcome: str, seconds: float) -> None:
     """Count a file whose analysis is saved: `success`, `skipped` or `error`."""
-    PROCESSING.labels("analyze", media_label(kind), outcome).inc()
+    _count("analyze", media_label(kind), outcome, seconds)
 
 
-def count_assembled(outcome: str) -> None:
+def count_assembled(outcome: str, seconds: float) -> None:
     """Count an album: `success`, `partial` or `error`."""
-    PROCESSING.labels("assemble", "album", outcome).inc()
+    _count("assemble", "album", outcome, seconds)
 
 
-def _outcomes(messages: Iterable[ParsedMessage], new: set[str]) -> Iterator[tuple[str, str, int]]:
+def _count(stage: str, media: str, outcome: str, seconds: float) -> None:
+    PROCESSING.labels(stage, media, outcome).inc()
+    SECONDS.labels(stage, media, outcome).observe(seconds)
+
+
+def _outcomes(
+    messages: Iterable[ParsedMessage], new: dict[str, float]
+) -> Iterator[tuple[str, str, int, float]]:
     for parsed in messages:
         attachment = parsed.message.attachment
         if attachment is None:
             continue
         media = media_label(attachment.kind)
         if parsed.state != MediaState.STORED or not parsed.blobs:
-            yield media, "error" if parsed.state in _FAILED else "skipped", 0
+            yield media, "error" if parsed.state in _FAILED else "skipped", 0, 0.0
             continue
         main = parsed.blobs[0]
-        yield media, "success" if main.sha256 in new else "duplicate", main.size_bytes
         # The next message of the batch that shows the same content finds it stored.
-        new.discard(main.sha256)
+        seconds = new.pop(main.sha256, None)
+        outcome = "duplicate" if seconds is None else "success"
+        yield media, outcome, main.size_bytes, seconds or 0.0
 
 
 FAILED: Final = counter(
@@ -116,3 +137,53 @@ def count_failed(problems: Iterable[Problem]) -> None:
     """Count messages of Telegram that could not be kept whole."""
     for problem in problems:
         FAILED.labels(_REASONS.get(problem.code, "other")).inc()
+
+
+ALBUMS: Final = counter(
+    "media_albums_processed_total",
+    "Albums of which messages were written: all of their files kept, or not",
+    {"status": ("ok", "error")},
+)
+OBJECTS: Final = counter(
+    "media_objects_upserted_total",
+    "Rows of files that imports wrote: new ones, and ones that were there",
+    {"status": ("inserted", "updated")},
+)
+REFERENCES: Final = counter(
+    "media_objects_refs_updated_total",
+    "References of posts to files that imports added or took away",
+)
+SHOWN: Final = counter(
+    "post_media_map_inserted_total",
+    "Files that imports showed in posts: of posts that had none, and instead of others",
+    {"status": ("new", "replaced")},
+)
+NEWS_AGE: Final = measured(
+    "parser_hwm_age_seconds",
+    "Time since the channel of Telegram that waits longest was last read",
+)
+_WRITTEN: Final = {
+    "objects_inserted": OBJECTS.labels("inserted"),
+    "objects_updated": OBJECTS.labels("updated"),
+    "references": REFERENCES,
+    "shown_new": SHOWN.labels("new"),
+    "shown_replaced": SHOWN.labels("replaced"),
+}
+"""What a committed batch has written, by the names in `BatchPlan.written`."""
+
+
+def count_written(written: Mapping[str, int]) -> None:
+    """Count the rows of files that a batch wrote, once it is committed."""
+    for name, rows in written.items():
+        _WRITTEN[name].inc(rows)
+
+
+def count_albums(messages: Iterable[ParsedMessage], albums: Mapping[int, int]) -> None:
+    """Count the albums of a batch; `albums` are their numbers by the ids of the messages."""
+    failed: dict[int, bool] = {}
+    for parsed in messages:
+        album = albums.get(parsed.message.message_id)
+        if album is not None:
+            failed[album] = failed.get(album, False) or parsed.state in _FAILED
+    for is_failed in failed.values():
+        ALBUMS.labels("error" if is_failed else "ok").inc()

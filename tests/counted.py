@@ -17,6 +17,12 @@ CONTRACT = {
     "media_processing_total": {"stage", "media", "outcome"},
     "media_bytes_total": {"media"},
     "media_size_bytes": {"media"},
+    "media_processing_duration_seconds": {"stage", "media", "outcome"},
+    "media_albums_processed_total": {"status"},
+    "media_objects_upserted_total": {"status"},
+    "media_objects_refs_updated_total": set(),
+    "post_media_map_inserted_total": {"status"},
+    "parser_hwm_age_seconds": set(),
     "metrics_backend_up": {"target"},
     "albums_parsed_total": {"status"},
     "albums_assembled_total": {"status"},
@@ -28,9 +34,11 @@ CONTRACT = {
     "retagging_duration_seconds": {"changed"},
 }
 """Names and labels."""
-HISTOGRAMS = {name for name in CONTRACT if name.split("_")[-1] in {"seconds", "bytes", "ms"}}
-WHILE_IT_LASTS = {"album_items_count_gauge"}
-"""There are none of these while no album is in assembly."""
+WHILE_IT_LASTS = {"album_items_count_gauge", "parser_hwm_age_seconds"}
+"""There are none of these while no album is in assembly, and no channel is read from Telegram."""
+HISTOGRAMS = {
+    name for name in CONTRACT if name.split("_")[-1] in {"seconds", "bytes", "ms"}
+} - WHILE_IT_LASTS
 
 
 def samples_of(name: str) -> set[str]:

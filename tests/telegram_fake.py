@@ -123,7 +123,8 @@ class FakeAccess:
     def resolve(self, reference: str) -> ChannelCard:
         self._ask("resolve")
         wanted = parse_reference(reference)
-        if wanted.name != self._server.card.username and wanted.tg_channel_id != CHANNEL:
+        ids = (CHANNEL, self._server.card.migrated_from or CHANNEL)
+        if wanted.name != self._server.card.username and wanted.tg_channel_id not in ids:
             raise ReferenceUnknown("Telegram knows no such channel")
         return self._card()
 

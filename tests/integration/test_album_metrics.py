@@ -78,6 +78,8 @@ def test_an_album_is_counted_once_however_often_its_items_come(album, growth):
     assert growth("albums_parsed_total", status="ok") == 1
     assert growth("albums_assembled_total", status="ok") == 1
     assert growth("media_processing_total", stage="assemble", media="album", outcome="success") == 1
+    labels = {"stage": "assemble", "media": "album", "outcome": "success"}
+    assert growth("media_processing_duration_seconds_count", **labels) == 1
     assert growth("album_aggregation_duration_ms_count") == 1
     assert growth("albums_parsed_total", status="error") == 0
 
@@ -134,6 +136,8 @@ def test_a_failed_assembly_is_an_error_and_one_that_waits_is_not(album, growth, 
 
     assert growth("albums_assembled_total", status="error") == 1
     assert growth("media_processing_total", stage="assemble", media="album", outcome="error") == 1
+    labels = {"stage": "assemble", "media": "album", "outcome": "error"}
+    assert growth("media_processing_duration_seconds_count", **labels) == 1
     assert growth("albums_assembled_total", status="ok") == 0
 
 

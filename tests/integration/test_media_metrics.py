@@ -3,7 +3,7 @@
 import pytest
 
 from media import metrics
-from media.models import MediaState
+from media.models import MediaState, PostMedia
 from media.posts.parsed_message import ParsedMessage
 from media.sources.port import Attachment, MediaKind, Message
 from tests.counted import Growth
@@ -93,8 +93,53 @@ def test_every_state_of_a_file_is_one_of_the_declared_outcomes(tmp_path, growth)
     attachment = Attachment(MediaKind.STICKER)
     for state in set(MediaState) - {MediaState.STORED}:
         parsed = ParsedMessage(Message(1, None, attachment=attachment), state=state)
-        metrics.count_imported([parsed], [])
+        metrics.count_imported([parsed], {})
 
     total = sum(processed(growth, "doc", outcome) for outcome in ("skipped", "error"))
     assert total == len(MediaState) - 1
     assert growth("media_bytes_total", media="doc") == 0
+
+
+def test_rows_of_files_their_references_and_albums_are_counted_as_they_are_committed(
+    tmp_path, growth
+):
+    pictures = [encoded("PNG", color) for color in ("green", "blue", "green")]
+    run(export(tmp_path, *pictures))  # and the JPEG that is always there
+
+    assert growth("media_objects_upserted_total", status="inserted") == 3
+    assert growth("media_objects_upserted_total", status="updated") == 0
+    assert growth("post_media_map_inserted_total", status="new") == 4
+    assert growth("post_media_map_inserted_total", status="replaced") == 0
+    assert growth("media_objects_refs_updated_total") == PostMedia.objects.count() == 4
+    labels = {"stage": "store", "media": "photo", "outcome": "success"}
+    assert growth("media_processing_duration_seconds_count", **labels) == 3
+    assert growth("media_processing_duration_seconds_sum", **labels) > 0
+    read()
+    labels["stage"] = "analyze"
+    assert growth("media_processing_duration_seconds_count", **labels) == 4
+
+
+def test_a_post_that_shows_another_file_has_its_reference_taken_away_and_another_added(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, color in ((first, "green"), (second, "blue")):
+        (folder / "photos").mkdir(parents=True)
+        (folder / "photos/1.png").write_bytes(encoded("PNG", color))
+    run(write(first, chat([message(1, photo="photos/1.png")])))
+    growth = Growth()
+    later = message(1, photo="photos/1.png", edited_unixtime="1999999999")
+    run(write(second, chat([later])))
+
+    assert growth("post_media_map_inserted_total", status="replaced") == 1
+    assert growth("post_media_map_inserted_total", status="new") == 0
+    assert growth("media_objects_refs_updated_total") == 2
+
+
+def test_an_album_is_counted_once_and_one_that_lacks_a_file_is_an_error(growth):
+    parsed = [
+        ParsedMessage(Message(i, None, attachment=Attachment(MediaKind.PHOTO)), state=state)
+        for i, state in enumerate(["stored", "stored", "stored", "missing", "stored"])
+    ]
+    metrics.count_albums(parsed, {0: 7, 1: 7, 2: 8, 3: 8})
+
+    assert growth("media_albums_processed_total", status="ok") == 1
+    assert growth("media_albums_processed_total", status="error") == 1

@@ -11,16 +11,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts import tenants
-from media.models import Channel, ChannelSource, Post, PostVersion
+from media.models import Channel, ChannelFeed, ChannelSource, Post, PostVersion
 from media.services.imports import import_export
 from media.services.telegram import access as telegram
-from media.services.telegram import ingest
+from media.services.telegram import feeds, ingest
 from media.services.telegram.ingest import Order
 from media.services.telegram.live import changes
 from media.sources.export.source import ExportSource
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, Seen
+from tests import factories as make
 from tests.telegram_fake import BEGAN, CHANNEL, FakeTelegram, fill
+from tests.unit.exports import chat, message, write
 
 pytestmark = pytest.mark.django_db
 
@@ -34,11 +36,11 @@ def export(server: FakeTelegram, tmp_path: Path) -> Callable[[], Path]:
         folder = tmp_path / f"export{next(numbers)}"
         (folder / "photos").mkdir(parents=True)
         messages = [_exported(one, folder) for _, one in sorted(server.messages.items())]
-        chat = {
+        whole = {
             "name": server.card.title, "type": "public_channel", "id": -CHANNEL - 10**12,
             "messages": messages,
         }  # fmt: skip
-        (folder / "result.json").write_text(json.dumps(chat), encoding="utf-8")
+        (folder / "result.json").write_text(json.dumps(whole), encoding="utf-8")
         return folder
 
     return _
@@ -181,3 +183,45 @@ def test_a_channel_that_changed_its_name_is_recognized(server, account, export):
     channel = Channel.objects.get()
     assert channel.title == "Another"
     assert {"Channel", "Another"} <= set(channel.states.values_list("title", flat=True))
+
+
+def test_a_group_that_got_another_id_goes_on_under_it_and_no_post_is_there_twice(
+    server, account, tmp_path
+):
+    """An export of a supergroup has the messages of the group before it, with negative ids."""
+    fill(server, range(1, 6))
+    server.card = replace(server.card, kind="public_supergroup")
+    (tmp_path / "photos").mkdir()
+    older = [
+        message(-i, text=f"Before {i}", date_unixtime=str(1_700_000_000 - i)) for i in (900, 800)
+    ]
+    newer = [_exported(one, tmp_path) for one in server.messages.values()]
+    write(tmp_path, chat([*older, *newer], id=-CHANNEL - 10**12, type="public_supergroup"))
+    by_export(tmp_path)
+    before = [(p["telegram_message_id"], p["content"]) for p in posts()]
+
+    by_telegram(account)  # Telegram has not said anything of it yet
+    server.card = replace(server.card, migrated_from=-4_321_098)
+    for reference in ("@channel", "-4321098"):
+        with telegram.connected(account) as access:
+            feed = ingest.add(access, account, reference).feed
+            ingest.read_channel(access, feed, Order())
+            changes.recheck(access, feed)
+
+    assert [(p["telegram_message_id"], p["content"]) for p in posts()] == before
+    assert [i for i, _ in before] == [-900, -800, 1, 2, 3, 4, 5]
+    assert not Post.objects.filter(deleted_at__isnull=False).exists()
+    channel = Channel.objects.get()  # one, and one feed
+    assert (channel.tg_channel_id, ChannelFeed.objects.get().channel) == (CHANNEL, channel)
+    assert feeds.find(account.tenant, "-4321098") == [ChannelFeed.objects.get()]
+    said = channel.states.filter(migrated_from__isnull=False)
+    assert [one.migrated_from for one in said] == [-4_321_098]  # once, however often it is said
+
+
+def test_a_channel_that_is_known_under_its_old_id_names_the_new_one(server, account):
+    old = make.channel(owner=account.tenant)
+    fill(server, range(1, 3))
+    server.card = replace(server.card, migrated_from=old.tg_channel_id)
+    by_telegram(account)
+
+    assert old.states.latest("seen_at").migrated_to == CHANNEL

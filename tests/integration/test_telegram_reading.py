@@ -1,6 +1,6 @@
 """A channel is read from Telegram: whole, once, and nothing is skipped silently."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,12 +8,36 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from media.models import Channel, ChannelFeed, ChannelGap, FeedState, ImportRun, Post, PostMedia
+from media import tasks
+from media.gauges import ChannelCollector
+from media.models import (
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    CountsDue,
+    FeedState,
+    ImportRun,
+    Post,
+    PostCounts,
+    PostMedia,
+)
+from media.services.pipeline import run
 from media.services.telegram import access as telegram
-from media.services.telegram import gaps, ingest, passes, rests
+from media.services.telegram import (
+    count_passes,
+    feeds,
+    gaps,
+    ingest,
+    passes,
+    reading,
+    rests,
+    status,
+)
 from media.services.telegram.ingest import Order
+from media.services.telegram.live_source import LiveSource
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
+from tests.counted import Growth
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
 pytestmark = pytest.mark.django_db
@@ -294,6 +318,43 @@ class TestChannel:
         assert ChannelFeed.objects.get().state == FeedState.CLOSED
         assert ids() == [1, 2, 3, 4]
 
+    def test_it_rests_for_a_day_over_restarts_and_is_asked_for_again(
+        self, server, account, configured
+    ):
+        fill(server, range(1, 5))
+        read(account)
+        server.post(5, "Later")
+
+        def before(name: str) -> None:
+            if name == "look":
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = before
+        assert passes.read_all().failed == 1
+        server.asked.clear()
+        assert str(passes.read_all()) == "0 channels read, 0 failed, 0 accounts rest"
+        assert server.asked == []
+        said = status.of_feed(ChannelFeed.objects.get())
+        left = said["rests_until"] - timezone.now()
+        assert timedelta(hours=23) < left <= timedelta(days=1)
+        assert (said["state"], said["reason"]) == ("closed", "ChannelPrivateError")
+
+        ChannelFeed.objects.update(rests_until=timezone.now())
+        assert passes.read_all().failed == 1  # still closed: it rests for another day
+        assert passes.read_all().failed == 0
+        ChannelFeed.objects.update(rests_until=timezone.now())
+        server.before = lambda _: None
+        assert passes.read_all().read == 1
+        said = status.of_feed(ChannelFeed.objects.get())
+        assert (said["state"], said["reason"], said["rests_until"]) == ("followed", "", None)
+        assert ids() == [1, 2, 3, 4, 5]
+
+    def test_whoever_adds_it_again_need_not_wait(self, server, account):
+        fill(server, range(1, 5))
+        feeds.close(read(account), ChannelClosed())
+
+        assert read(account).state == FeedState.FOLLOWED
+
     def test_a_new_title_and_name_are_taken(self, server, account):
         fill(server, range(1, 5))
         read(account)
@@ -358,3 +419,112 @@ class TestInterruptions:
 
         run = ImportRun.objects.get()
         assert (run.path, run.summary["new"], run.state) == ("telegram: channel", 7, "done")
+
+
+class TestFigures:
+    def test_the_age_is_that_of_the_channel_that_waits_longest(self, server, account):
+        fill(server, range(1, 11))
+        assert news_age() is None
+        growth = Growth()
+        read(account)
+        assert growth("media_albums_processed_total", status="ok") == 1
+        assert 0 <= news_age() < 60
+
+        ChannelFeed.objects.update(read_at=timezone.now() - timedelta(hours=3))
+        assert 3 * 3600 <= news_age() < 3 * 3600 + 60
+        Channel.objects.update(is_active=False)
+        assert news_age() is None
+
+
+def news_age() -> float | None:
+    [family] = ChannelCollector().collect()
+    return family.samples[0].value if family.samples else None
+
+
+class TestCounts:
+    def test_what_is_due_is_read_again_and_nothing_else(self, server, account, configured):
+        fill(server, range(1, 6))
+        read(account)
+        server.change(2, beside=Beside(views=10_000, forwards=30))
+        server.asked.clear()
+        assert count_passes.read_all().posts == 0
+        assert server.asked == []  # nobody is asked, nothing is due
+
+        CountsDue.objects.filter(post__telegram_message_id__in=(2, 3)).update(due_at=BEGAN)
+        downloads = list(server.downloads)
+        assert tasks.read_counts() == "counts of 2 posts read, 0 channels failed"
+        post = Post.objects.get(telegram_message_id=2)
+        assert (post.views_count, post.forwards_count) == (10_000, 30)
+        assert PostCounts.objects.filter(post=post).latest("read_at").views == 10_000
+        assert server.downloads == downloads
+        assert not CountsDue.objects.filter(due_at__lte=timezone.now()).exists()
+        assert count_passes.read_all().posts == 0
+
+    @pytest.mark.parametrize("rests_or_paused", ["account", "feed", "paused"])
+    def test_who_rests_is_left_alone(self, server, account, configured, rests_or_paused):
+        fill(server, range(1, 6))
+        feed = read(account)
+        CountsDue.objects.update(due_at=BEGAN)
+        server.asked.clear()
+        if rests_or_paused == "paused":
+            Channel.objects.update(is_active=False)
+        else:
+            who = account if rests_or_paused == "account" else feed
+            rests.put_to_rest(who, seconds=600, reason="flood_wait", now=timezone.now())
+
+        assert count_passes.read_all().posts == 0
+        assert server.asked == []
+
+    def test_a_long_wait_rests_the_account_and_leaves_the_rest_due(
+        self, server, account, configured
+    ):
+        fill(server, range(1, 6))
+        read(account)
+        CountsDue.objects.update(due_at=BEGAN)
+
+        def before(name: str) -> None:
+            if name == "by_ids":
+                raise FloodWait(7200)
+
+        server.before = before
+        assert count_passes.read_all().failed == 1
+        account.refresh_from_db()
+        assert account.rests_until > timezone.now() + timedelta(hours=1)
+        assert CountsDue.objects.filter(due_at=BEGAN).count() == 5
+
+
+class TestPipeline:
+    @pytest.mark.parametrize("are_late", [True, False])
+    def test_a_batch_is_written_while_the_next_one_waits_for_its_files(
+        self, server, account, monkeypatch, are_late
+    ):
+        """Each photo is a batch; `planned` is how many posts were stored when it was planned."""
+        monkeypatch.setattr(reading, "FIRST_FILE_BYTES", 1)
+        monkeypatch.setattr(reading, "BATCH_FILE_BYTES", 1)
+        monkeypatch.setattr(LiveSource, "are_here", lambda *_: not are_late)
+        planned: list[int] = []
+        start = run.start
+
+        def started(*args, **kwargs):
+            planned.append(Post.objects.count())
+            return start(*args, **kwargs)
+
+        monkeypatch.setattr(run, "start", started)
+        for i in range(1, 5):
+            server.post(i, body=photo(i))
+        read(account)
+
+        assert planned == ([0, 1, 2, 3] if are_late else [0, 0, 1, 2])
+        assert ids() == [1, 2, 3, 4]
+
+    def test_what_is_on_its_way_is_not_here(self, server, account, settings):
+        file = server.post(1, body=photo(1)).file
+        source = LiveSource(server.opener(), server.card.peer)
+        coming: Future[str] = Future()
+        source._access.download = lambda *_: coming
+        source.expect([file])
+
+        assert not source.are_here([file])
+        coming.set_exception(Unreachable("gone"))
+        assert source.are_here([file])  # whoever opens it hears why
+        assert source.are_here([])

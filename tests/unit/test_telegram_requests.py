@@ -3,11 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
-from telethon import errors
+from telethon import errors, functions
+from telethon.tl import types
 
 from media.sources.telegram import caller as callers
+from media.sources.telegram.adapter import TelethonAccess
 from media.sources.telegram.caller import Caller
 from media.sources.telegram.downloads import REQUEST_BYTES, Downloads
 from media.sources.telegram.failures import (
@@ -19,7 +22,8 @@ from media.sources.telegram.failures import (
     TelegramRefused,
     Unreachable,
 )
-from media.sources.telegram.port import RemoteFile
+from media.sources.telegram.port import Peer, RemoteFile
+from media.sources.telegram.references import parse_reference
 from media.sources.telegram.shape.files import Handle
 from tests.telegram_messages import document
 
@@ -220,3 +224,38 @@ class TestDownloads:
         asyncio.run(run())
 
         assert most == 3
+
+
+class TestGroupsThatBecameOthers:
+    """The adapter finds them by their old id, and says it of the new one."""
+
+    def resolved(self, group: types.Chat | types.ChatForbidden):
+        channel = types.Channel(
+            77, "Group", types.ChatPhotoEmpty(), None, megagroup=True, access_hash=5, left=False
+        )
+        full = SimpleNamespace(id=77, participants_count=9, migrated_from_chat_id=4321)
+
+        async def answer(request):
+            if isinstance(request, functions.messages.GetChatsRequest):
+                return SimpleNamespace(chats=[group] if request.id == [4321] else [])
+            if isinstance(request, functions.channels.GetFullChannelRequest):
+                assert request.channel == types.InputChannel(77, 5)
+                return SimpleNamespace(full_chat=full, chats=[channel])
+            return SimpleNamespace(messages=[SimpleNamespace(id=12)])
+
+        access = TelethonAccess.__new__(TelethonAccess)
+        access._caller, access._client = Caller(per_second=1e6), answer
+        return asyncio.run(access._resolve(parse_reference("-4321")))
+
+    def group(self, successor: types.InputChannel | None) -> types.Chat:
+        empty = types.ChatPhotoEmpty()
+        return types.Chat(4321, "Group", empty, 3, None, 1, migrated_to=successor)
+
+    def test_by_the_old_id_the_new_one_is_found(self):
+        card = self.resolved(self.group(types.InputChannel(77, 5)))
+
+        assert (card.peer, card.migrated_from) == (Peer(-(10**12) - 77, 5), -4321)
+
+    def test_a_group_that_is_still_one_is_refused(self):
+        with pytest.raises(ReferenceUnknown, match="has become one"):
+            self.resolved(self.group(None))

@@ -76,6 +76,7 @@ class TestReferences:
             ("https://t.me/c/1234567890/55", Reference(tg_channel_id=-1001234567890)),
             ("-1001234567890", Reference(tg_channel_id=-1001234567890)),
             ("1234567890", Reference(tg_channel_id=-1001234567890)),
+            ("-4321098", Reference(tg_channel_id=-4321098)),
             ("-1000000000003", Reference(tg_channel_id=-1000000000003)),
             ("https://t.me/+AbCdEfGhIjKlMnOp", Reference(invite="AbCdEfGhIjKlMnOp")),
             ("https://t.me/joinchat/AbCdEfGhIjKlMnOp", Reference(invite="AbCdEfGhIjKlMnOp")),

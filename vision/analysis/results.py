@@ -20,7 +20,7 @@ class MediaResult:
     `fallback`: why the paid provider that was wanted gave no analysis; text recognition may
     stand in. `waits`: a paid analysis is still to come. `refusal`: why nobody could read the
     file. `tokens`: what this very post paid. `same_as` and `distance`: the source, where the
-    analysis is that of a duplicate.
+    analysis is that of a duplicate. `seconds`: how long it took to analyze the file.
     """
 
     file: MediaFile
@@ -36,6 +36,7 @@ class MediaResult:
     distance: int | None = None
     refusal: str = ""
     details: str = ""
+    seconds: float = 0.0
 
     @property
     def reason(self) -> str:

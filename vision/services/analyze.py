@@ -185,8 +185,10 @@ def _verdict(decision: Decision) -> str:
 
 
 def _analyze(planned: Planned, request: PostRequest, *, now: datetime) -> MediaResult:
+    started = time.monotonic()
     with about(sha256=planned.file.sha256):
-        return _routed(planned, request, now=now)
+        result = _routed(planned, request, now=now)
+    return replace(result, seconds=time.monotonic() - started)
 
 
 def _routed(planned: Planned, request: PostRequest, *, now: datetime) -> MediaResult:
@@ -227,7 +229,7 @@ def _record_defects(post: Post, result: PostResult) -> None:
 def _count(post: Post, result: PostResult, event: VisionUploadedEventV1) -> None:
     """Count what is saved; the time of a reanalysis says nothing of how long posts wait."""
     for one in result.media:
-        count_analyzed(post.media_kind, _OUTCOMES[one.outcome])
+        count_analyzed(post.media_kind, _OUTCOMES[one.outcome], one.seconds)
     if not event.reanalysis:
         backfill = str(not is_recent(event)).lower()
         waited = (timezone.now() - event.uploaded_at).total_seconds()

@@ -54,6 +54,15 @@ def record_private(channel: Channel, *, origin: Origin) -> None:
     _record(channel, origin, is_private=True)
 
 
+def record_migrated_from(channel: Channel, tg_channel_id: int, *, origin: Origin) -> None:
+    """Keep which id the group had before; the archive need not have it under that id."""
+    known = Channel.objects.filter(tenant=channel.tenant_id, tg_channel_id=tg_channel_id).first()
+    if known is not None:
+        record_migration(known, channel, origin=origin)
+    else:
+        _record(channel, origin, migrated_from=tg_channel_id)
+
+
 def record_migration(old: Channel, new: Channel, *, origin: Origin) -> None:
     """Keep that Telegram gave a group another id: both channels name each other from now on."""
     _record(old, origin, migrated_to=new.tg_channel_id)
@@ -65,6 +74,9 @@ def _record(channel: Channel, origin: Origin, **facts: object) -> None:
     Channel.objects.select_for_update().get(pk=channel.pk)
     source: ChannelSource = save_source(channel, replace(origin, chat=None))
     last = source.states.order_by("-seen_at").first()
+    if last is not None:  # one fact does not unsay the other ones
+        said = {"migrated_from": last.migrated_from, "migrated_to": last.migrated_to}
+        facts = said | facts
     state = last or ChannelState(title=channel.title, username=channel.username, kind=channel.kind)
     if last is not None and all(getattr(last, name) == value for name, value in facts.items()):
         return

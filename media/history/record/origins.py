@@ -78,6 +78,8 @@ def save_state(channel: Channel, source: ChannelSource, chat: Chat, *, at: datet
         kind=chat.kind[:32],
     )
     last = source.states.order_by("-seen_at").first()
+    if last is not None:  # which id it had is said once, and stays true
+        state.migrated_from, state.migrated_to = last.migrated_from, last.migrated_to
     if last is None or _facts(last) != _facts(state):
         ChannelState.objects.bulk_create([state], ignore_conflicts=True)
 

@@ -64,6 +64,7 @@ def write_media(
         raise MediaVanished
     seen_again = [m.pk for m in media.values() if m.file_sha256 in uploads.known]
     MediaObject.objects.filter(pk__in=seen_again).update(last_seen_at=now)
+    plan.written.update(objects_inserted=len(new), objects_updated=len(seen_again))
     return media
 
 

@@ -134,7 +134,12 @@ def write_posts(
         if not change.of_neighbor:
             plan.outcome.counts[count] += 1
     _write_rows(changes, now=now)
-    _replace_media(changes)
+    plan.written.update(_replace_media(changes))
+    plan.albums = {
+        one.row.telegram_message_id: one.row.grouped_id
+        for one in merged
+        if one.row.grouped_id is not None
+    }
     return changes.events
 
 
@@ -222,9 +227,17 @@ def _write_rows(changes: PostChanges, *, now: datetime) -> None:
     )
 
 
-def _replace_media(changes: PostChanges) -> None:
+def _replace_media(changes: PostChanges) -> dict[str, int]:
+    """Write what the posts show; return how many rows of each kind there were."""
     # Deleted, not updated: an edit may show another picture, and the trigger that counts
     # references refuses a row that moves to another media object.
+    removed = 0
     if changes.media_replaced:
-        PostMedia.objects.filter(post_id__in=changes.media_replaced).delete()
+        removed, _ = PostMedia.objects.filter(post_id__in=changes.media_replaced).delete()
     copy_rows.insert(PostMedia, changes.media_rows)
+    replaced = sum(row.post_id in changes.media_replaced for row in changes.media_rows)
+    return {
+        "shown_new": len(changes.media_rows) - replaced,
+        "shown_replaced": replaced,
+        "references": removed + len(changes.media_rows),
+    }

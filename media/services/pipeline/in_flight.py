@@ -131,6 +131,8 @@ def finish(batch: InFlight) -> BatchOutcome:
             uploads.release()
             raise
         else:
-            metrics.count_imported(batch.plan.messages, uploads.put)
+            metrics.count_imported(batch.plan.messages, uploads.seconds)
+            metrics.count_written(batch.plan.written)
+            metrics.count_albums(batch.plan.messages, batch.plan.albums)
             return batch.plan.outcome
     raise AssertionError("unreachable")

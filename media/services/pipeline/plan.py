@@ -65,6 +65,10 @@ class BatchPlan:
     said: dict[int, tuple[UUID, str, int]] = field(default_factory=dict)
     """Of posts that are written: post, key of the version and gaps of what the source says."""
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
+    written: Counter[str] = field(default_factory=Counter)
+    """Rows of files that the commit wrote, for the metrics."""
+    albums: dict[int, int] = field(default_factory=dict)
+    """Numbers of the albums of the posts that the commit wrote, by message id."""
 
     @property
     def blobs(self) -> list[Blob]:

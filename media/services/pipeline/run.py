@@ -40,14 +40,20 @@ _Queue = deque[tuple[Batch, InFlight | None]]
 
 
 def import_batches(
-    source: Source, batches: Iterable[Batch], *, tenant: Tenant, run: ImportRun | None = None
+    source: Source,
+    batches: Iterable[Batch],
+    *,
+    tenant: Tenant,
+    run: ImportRun | None = None,
+    is_ready: Callable[[Batch], bool] = lambda _: True,
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
     Import the batches; yield each with its outcome once its rows are committed.
 
     Whatever ends the import early, no more than two batches have to be done again. Where the store
     is full, what it had room for is kept, and StoreFull is raised after that. `run` is remembered
-    as what brought each source.
+    as what brought each source. `is_ready` says whether the files of a batch are here: else those
+    before it are written while it waits for them.
     """
     queue: _Queue = deque()
     full: DomainError | None = None
@@ -55,6 +61,11 @@ def import_batches(
     with upload_pool() as pool:
         try:
             for batch in batches:
+                if queue and not is_ready(batch):
+                    yield (done := _finish_oldest(queue))
+                    full = done[1].stopped_by
+                    if full:
+                        break
                 pending = _pending_contents(queue)
                 started = _start(source, batch, channel_of, pool, pending=pending, run=run)
                 queue.append((batch, started))

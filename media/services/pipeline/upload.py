@@ -1,5 +1,6 @@
 """Upload: put the new files of a batch into the bucket, once per content, in threads."""
 
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ class UploadResult:
     known: set[str] = field(default_factory=set)
     put: dict[str, Reservation] = field(default_factory=dict)
     refused: dict[str, NotStored] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each put took, by SHA-256."""
     full: StoreFull | None = None
 
     def release(self) -> None:
@@ -61,7 +64,7 @@ class PendingUploads:
     """The uploads of a batch while they run. End them with `wait` or `abandon`."""
 
     result: UploadResult
-    puts: dict[str, tuple[Reservation, Future[None]]] = field(default_factory=dict)
+    puts: dict[str, tuple[Reservation, Future[float]]] = field(default_factory=dict)
 
     @property
     def contents(self) -> frozenset[str]:
@@ -81,7 +84,7 @@ class PendingUploads:
         try:
             for sha256, (reservation, future) in self.puts.items():
                 try:
-                    future.result()
+                    self.result.seconds[sha256] = future.result()
                     self.result.put[sha256] = reservation
                 except (FileRefused, FileChanged) as error:
                     self.result.refused[sha256] = error
@@ -152,8 +155,11 @@ def start_uploads(
     return uploads
 
 
-def _put(source: Source, blob: Blob, reservation: Reservation) -> None:
+def _put(source: Source, blob: Blob, reservation: Reservation) -> float:
+    """Put a file; return how many seconds it took."""
+    began = time.monotonic()
     with about(sha256=blob.sha256), source.open(blob.path) as file:
         receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
     if receipt.sha256 != blob.sha256:
         raise FileChanged(f"{blob.path} was changed while it was being imported; import again")
+    return time.monotonic() - began

@@ -2,24 +2,41 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
-from media.history.record.live import record_channel, record_deletions, record_private
+from media.history.record.live import (
+    record_channel,
+    record_deletions,
+    record_migrated_from,
+    record_private,
+)
 from media.history.record.origins import Origin, live_origin
-from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
+from media.models import (
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    ChannelState,
+    FeedState,
+    GapReason,
+    TelegramAccount,
+)
 from media.services.pipeline.channels import save_channel
 from media.sources.port import Chat
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
+
+CLOSED_RESTS: Final = timedelta(days=1)
+"""After this time a channel that could not be read is asked for again."""
 
 
 class FeedUnknown(DomainError):
@@ -78,8 +95,8 @@ def follow(
             audit.record("channel.followed", target=channel, tenant=account.tenant)
         elif feed.account_id != account.pk or feed.state != FeedState.FOLLOWED:
             feed.account, feed.access_hash = account, card.peer.access_hash
-            feed.state = FeedState.FOLLOWED
-            feed.save(update_fields=["account", "access_hash", "state"])
+            feed.save(update_fields=["account", "access_hash"])
+            reopen(feed)
     remember(feed, card, at=at)
     return Followed(feed, card, is_new)
 
@@ -91,6 +108,7 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     except ChannelClosed as closed:
         close(feed, closed)
         raise
+    reopen(feed)
     remember(feed, card, at=timezone.now())
     return card
 
@@ -101,15 +119,30 @@ def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
     _take_name(feed.channel, card)
     record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
+    if card.migrated_from is not None:
+        record_migrated_from(feed.channel, card.migrated_from, origin=origin_of(feed, at))
     feed.top_id = max(feed.top_id, card.top_id)
     ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
 
 
 def close(feed: ChannelFeed, why: ChannelClosed) -> None:
-    """Note that the channel cannot be read any more; what is stored of it stays."""
+    """
+    Note that the channel cannot be read; what is stored of it stays.
+
+    It rests for a day and is asked for again then: accounts are let in again.
+    """
+    at = timezone.now()
     feed.state, feed.rest_reason = FeedState.CLOSED, why.why[:64]
-    feed.save(update_fields=["state", "rest_reason"])
-    record_private(feed.channel, origin=origin_of(feed, timezone.now()))
+    feed.rests_until = at + CLOSED_RESTS
+    feed.save(update_fields=["state", "rest_reason", "rests_until"])
+    record_private(feed.channel, origin=origin_of(feed, at))
+
+
+def reopen(feed: ChannelFeed) -> None:
+    """Note that a closed channel can be read again; then it need not rest."""
+    if feed.state == FeedState.CLOSED:
+        feed.state, feed.rest_reason, feed.rests_until = FeedState.FOLLOWED, "", None
+        feed.save(update_fields=["state", "rest_reason", "rests_until"])
 
 
 def peer_of(feed: ChannelFeed) -> Peer:
@@ -145,7 +178,9 @@ def find(tenant: Tenant, text: str = "") -> list[ChannelFeed]:
     reference = parse_reference(text)
     found = feeds.filter(channel__username__iexact=reference.name or "-")
     if reference.tg_channel_id is not None:
-        found = feeds.filter(channel__tg_channel_id=reference.tg_channel_id)
+        was = ChannelState.objects.filter(migrated_from=reference.tg_channel_id)
+        is_it = Q(channel__tg_channel_id=reference.tg_channel_id)
+        found = feeds.filter(is_it | Q(channel__in=was.values("channel")))
     if not found:
         raise FeedUnknown
     return list(found)

@@ -53,6 +53,11 @@ class LiveSource:
                 target = self._target(file)
                 self._coming[file.path] = self._access.download(self._peer, file, target)
 
+    def are_here(self, files: Iterable[RemoteFile]) -> bool:
+        """Whether none of these files is still on its way."""
+        coming = (self._coming.get(file.path) for file in files)
+        return all(one is None or one.done() for one in coming)
+
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
         """Wait for the file. Raises FileRefused, FileTooLarge, and what ends the whole run."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import counting, encryption, gaps, ingest, rests
+from media.services.telegram import encryption, gaps, ingest, rests
 from media.services.telegram.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
@@ -51,11 +52,12 @@ def read_all(*, seconds: float = LONGEST.total_seconds()) -> PassOutcome:
 
 
 def due_feeds(account: TelegramAccount) -> list[ChannelFeed]:
-    """The channels of an account that are read now: not paused, not closed, not resting."""
-    found = ChannelFeed.objects.select_related("channel__tenant", "account").filter(
-        account=account, state=FeedState.FOLLOWED, channel__is_active=True
-    )
+    """The channels of an account that are read now: not paused, not resting, or closed until now."""
     now = timezone.now()
+    is_read = Q(state=FeedState.FOLLOWED) | Q(state=FeedState.CLOSED, rests_until__lte=now)
+    found = ChannelFeed.objects.select_related("channel__tenant", "account").filter(
+        is_read, account=account, channel__is_active=True
+    )
     return [f for f in found.order_by("read_at", "pk") if not rests.rests(f, now=now)]
 
 
@@ -96,8 +98,6 @@ def _read_feed(
         ingest.read_channel(access, feed, order)
         if order.history:
             gaps.retry_wanted(access, feed, order)
-        else:
-            counting.read_due(access, feed, stop=order.stop)
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):
         raise  # of the whole account

@@ -102,7 +102,7 @@ def read_stretch(
         closing(source),
         closing(read_ahead(_pages(access, stretch, limit, stop))) as pages,
         closing(_expected(source, stretch.feed, pages, refusals)) as batches,
-        closing(import_batches(source, batches, tenant=stretch.feed.channel.tenant)) as outcomes,
+        closing(_imported(source, batches, stretch.feed)) as outcomes,
     ):
         for batch, outcome in outcomes:
             assert isinstance(batch, LiveBatch)  # noqa: S101 - what `_expected` yields
@@ -113,6 +113,18 @@ def read_stretch(
     if refusals:
         raise refusals[0]
     return summary
+
+
+def _imported(
+    source: LiveSource, batches: Iterable[LiveBatch], feed: ChannelFeed
+) -> Generator[tuple[Batch, BatchOutcome], None, None]:
+    """Import the batches; while one waits for its downloads, the one before it is written."""
+
+    def is_ready(batch: Batch) -> bool:
+        assert isinstance(batch, LiveBatch)  # noqa: S101 - what `_expected` yields
+        return source.are_here(batch.files)
+
+    return import_batches(source, batches, tenant=feed.channel.tenant, is_ready=is_ready)
 
 
 def import_fetched(

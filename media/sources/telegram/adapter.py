@@ -29,7 +29,7 @@ from media.sources.telegram.port import (
     RemoteFile,
     Seen,
 )
-from media.sources.telegram.references import Reference, parse_reference
+from media.sources.telegram.references import LAST_CHANNEL_ID, Reference, parse_reference
 from media.sources.telegram.shape.message import shape
 from media.sources.telegram.shape.peers import Names
 
@@ -117,12 +117,22 @@ class TelethonAccess:
             return await self._look(_channel_of(found.chats, found.peer))
         if reference.invite:
             return await self._join(reference.invite)
+        if (known := reference.tg_channel_id) is not None and known > LAST_CHANNEL_ID:
+            return await self._look(await self._successor(-known))
         async for dialog in self._client.iter_dialogs():
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
                 return await self._look(dialog.entity)
         raise ReferenceUnknown(
             "the account is not a member of a channel with this id: use its name"
         )
+
+    async def _successor(self, chat_id: int) -> Any:
+        """The channel that a group has become: Telegram gave it another id."""
+        found = await self._ask(functions.messages.GetChatsRequest([chat_id]))
+        successor = next((getattr(one, "migrated_to", None) for one in found.chats), None)
+        if successor is None:
+            raise ReferenceUnknown("this is no channel and no group that has become one")
+        return successor
 
     async def _join(self, invite: str) -> ChannelCard:
         """Look behind an invite link; join where only members may read."""
@@ -270,4 +280,5 @@ def _card(entity: types.Channel, full: Any, top_id: int) -> ChannelCard:
         username=username,
         top_id=top_id,
         members=full.participants_count,
+        migrated_from=-full.migrated_from_chat_id if full.migrated_from_chat_id else None,
     )

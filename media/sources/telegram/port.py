@@ -28,7 +28,8 @@ class Peer:
 class ChannelCard:
     """
     What Telegram says of a channel. `kind` is as in an export; `top_id` is the id of its newest
-    message, `members` None where it is not said.
+    message, `members` None where it is not said; `migrated_from` is the marked id of the group that
+    became this one.
     """
 
     peer: Peer
@@ -37,6 +38,7 @@ class ChannelCard:
     username: str = ""
     top_id: int = 0
     members: int | None = None
+    migrated_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,10 @@ _NAME: Final = re.compile(
 _INVITE: Final = re.compile(rf"(?:{_HOSTS}|tg://join\?invite=)(?:joinchat/|\+)?([\w-]{{16,}})/?")
 _PRIVATE: Final = re.compile(rf"{_HOSTS}c/(\d{{1,12}})(?:/\d+)*/?(?:\?.*)?")
 _ID: Final = re.compile(r"-100(\d{1,12})|(\d{1,12})")
+_GROUP: Final = re.compile(r"-[1-9]\d{3,11}")
 _OFFSET: Final = 10**12
+LAST_CHANNEL_ID: Final = -_OFFSET
+"""Marked ids above it are those of small groups, which Telegram may turn into others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ def parse_reference(text: str) -> Reference:
     text = text.strip()
     if found := _ID.fullmatch(text):
         return Reference(tg_channel_id=-_OFFSET - int(found[1] or found[2]))
+    if found := _GROUP.fullmatch(text):
+        return Reference(tg_channel_id=int(found[0]))
     if found := _PRIVATE.fullmatch(text):
         return Reference(tg_channel_id=-_OFFSET - int(found[1]))
     if ("joinchat/" in text or "/+" in text or "invite=" in text) and (

@@ -15,7 +15,7 @@ from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import counting, encryption, ingest, passes, rests
+from media.services.telegram import encryption, ingest, passes, rests
 from media.services.telegram.ingest import Order
 from media.services.telegram.live import changes
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
@@ -137,7 +137,6 @@ def _news(access: TelegramAccess, feed: ChannelFeed, *, recheck: bool) -> None:
     ingest.read_channel(access, feed, Order(history=False))
     if recheck:
         changes.recheck(access, feed)
-    counting.read_due(access, feed)
 
 
 def _unless_refused(work: Callable[[], object]) -> None:

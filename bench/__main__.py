@@ -19,6 +19,7 @@ BENCHES = (
     "memory",
     "near",
     "ocr",
+    "pictures",
     "quota",
     "rebuild",
     "relevance",

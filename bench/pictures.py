@@ -170,9 +170,9 @@ def _figures(places: Places) -> list[report.Figure]:
         return fmean(_hits(places[stage]))
 
     return [
-        report.Figure("pictures: by words, hit@10", mean("words")),
+        report.Figure("pictures: by words, hit@10", mean("words"), at_least=0.7),
         report.Figure("pictures: by meaning, hit@10", mean("meaning")),
-        report.Figure("pictures: hybrid, hit@10", mean("hybrid")),
+        report.Figure("pictures: hybrid, hit@10", mean("hybrid"), at_least=0.8),
     ]
 
 

@@ -22,6 +22,7 @@ BENCHES = (
     "memory",
     "near",
     "ocr",
+    "pictures",
     "quota",
     "rebuild",
     "relevance",

@@ -86,14 +86,14 @@ def main() -> int:
         chosen.use(Kept(chosen.encoder(), options.vectors))
     queries = json.loads(options.queries.read_text(encoding="utf-8"))["queries"]
     with database.fresh():
-        names, scope = _load()
+        names, scope = load()
         database.analyze()
         runs = {stage: _run(stage, queries, names, scope) for stage in STAGES}
     _print_kinds(runs, queries)
     return report.close(_figures(runs, queries))
 
 
-def _load() -> tuple[dict[UUID, str], Scope]:
+def load() -> tuple[dict[UUID, str], Scope]:
     """Fill and index the archive; names of the set by post, and where to search."""
     owner, names = make.tenant("relevance"), {}
     channels: dict[str, Any] = {}
@@ -116,9 +116,9 @@ def _load() -> tuple[dict[UUID, str], Scope]:
         posts.append(post)
     Post.objects.bulk_create(posts, batch_size=500)
     started = time.monotonic()
-    _in_batches(list(names), lambda ids: index_words.index_words(ids, now=timezone.now()))
+    in_batches(list(names), lambda ids: index_words.index_words(ids, now=timezone.now()))
     words = time.monotonic()
-    _in_batches(list(names), index_meaning.index_meaning)
+    in_batches(list(names), index_meaning.index_meaning)
     rates = [len(names) / s for s in (words - started, time.monotonic() - words)]
     print(f"   indexed {rates[0]:.0f} posts/s by words, {rates[1]:.0f} posts/s by meaning")
     return names, Scope((owner.pk,))
@@ -129,20 +129,20 @@ def _given_posts() -> Iterator[Judged]:
         yield from map(json.loads, lines)
 
 
-def _in_batches(ids: list[UUID], index: Callable[[list[UUID]], object]) -> None:
+def in_batches(ids: list[UUID], index: Callable[[list[UUID]], object]) -> None:
     for start in range(0, len(ids), BATCH):
         index(ids[start : start + BATCH])
 
 
 def _run(stage: str, queries: Sequence[Judged], names: dict[UUID, str], scope: Scope) -> Run:
     started = time.monotonic()
-    runs = {q["id"]: [names[pk] for pk in _find(stage, q["query"], scope)] for q in queries}
+    runs = {q["id"]: [names[pk] for pk in found_by(stage, q["query"], scope)] for q in queries}
     each = (time.monotonic() - started) / len(queries) * 1000
     print(f"   {stage}: {each:.0f} ms a query", flush=True)
     return runs
 
 
-def _find(stage: str, text: str, scope: Scope) -> Iterator[UUID]:
+def found_by(stage: str, text: str, scope: Scope) -> Iterator[UUID]:
     read = asked.read(text, scope.tenants, now=timezone.now(), zone=UTC)
     query, scope, index = read.query, read.scope, PostgresIndex()
     if stage == "plain":
@@ -199,7 +199,7 @@ def _each(measure: Callable[..., float], run: Run, queries: Sequence[Judged]) ->
     return [measure(run[query["id"]], query["relevant"]) for query in queries]
 
 
-def _interval(values: Sequence[float]) -> str:
+def interval(values: Sequence[float]) -> str:
     drawn = random.Random(0)
     means = sorted(fmean(drawn.choices(values, k=len(values))) for _ in range(RESAMPLES))
     low, high = means[RESAMPLES // 40], means[-RESAMPLES // 40]
@@ -216,7 +216,7 @@ def _print_kinds(runs: dict[str, Run], queries: Sequence[Judged]) -> None:
         ]
         print(f"   {kind:<22}" + "".join(f"{cell:>22}" for cell in cells))
     for name, measure in (("nDCG@10", ndcg), ("recall@50", recall), ("MRR", reciprocal_rank)):
-        cells = [_interval(_each(measure, runs[stage], queries)) for stage in STAGES]
+        cells = [interval(_each(measure, runs[stage], queries)) for stage in STAGES]
         print(f"   {name:<22}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 

@@ -1,5 +1,8 @@
 """The bench's own arithmetic: what counts as held, and what `make bench` answers."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from bench import __main__ as bench
@@ -61,3 +64,18 @@ def test_the_two_sides_of_a_comparison_take_turns_in_both_orders():
 
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert found.ratio == 1.5
+
+
+def test_each_of_the_forty_queries_for_pictures_names_pictures_that_are_there():
+    queries = json.loads(Path("bench/picture_queries.json").read_text(encoding="utf-8"))
+    sample = Path("telegram_assistant/sample/ChatExport_2026-11-01/photos")
+    named = [name for query in queries for name in query["right"]]
+
+    assert len({query["query"] for query in queries}) == 40
+    assert all(query["right"] for query in queries)
+    missing = [
+        name
+        for name in named
+        if name.startswith("sample/") and not (sample / name.removeprefix("sample/")).exists()
+    ]
+    assert missing == []

@@ -15,9 +15,16 @@ LANGUAGE_CHARS: Final = 500
 """Enough to tell the language of a post, and the time is that of the characters."""
 
 
-def entries_of(found: Sequence[IndexedPost], *, with_payload: bool = False) -> list[Entry]:
-    """Build the entries, without vectors; payloads only where they are read."""
-    languages = _known_languages([one.post.pk for one in found])
+def entries_of(
+    found: Sequence[IndexedPost], *, with_payload: bool = False, afresh: bool = False
+) -> list[Entry]:
+    """
+    Build the entries, without vectors; payloads only where they are read.
+
+    `afresh` takes nothing from the index, not even a language: what is compared with it must not
+    come out of it.
+    """
+    languages = {} if afresh else _known_languages([one.post.pk for one in found])
     return [
         _entry(one, _language(one, languages), payload_of(one) if with_payload else {})
         for one in found

@@ -35,6 +35,10 @@ class Scope:
     filters: Filters = field(default_factory=Filters)
     excluded: Filters = field(default_factory=Filters)
 
+    @property
+    def has_conditions(self) -> bool:
+        return Filters() != self.filters or Filters() != self.excluded
+
 
 @dataclass(frozen=True, slots=True)
 class WordHit:

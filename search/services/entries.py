@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from unicodedata import normalize
 from uuid import UUID
 
 from search.index.entry import Entry
@@ -42,7 +43,7 @@ def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
         document=one.document,
         has=tuple(one.has),
         lang=lang,
-        sender=post.post_author,
+        sender=normalize("NFC", post.post_author),
         is_meme=one.is_meme,
         classification=one.classification,
         payload=payload,

@@ -117,7 +117,9 @@ _TEXTS = {
         gettext_noop("Leave it out, and look through the hits."),
     ),
     ProblemCode.TOO_COMMON: (
-        gettext_noop("“%(text)s” was not applied: it only has words that the index leaves out."),
+        gettext_noop(
+            "“%(text)s” was not applied: it only has words or signs that the index leaves out."
+        ),
         gettext_noop("Add a word that says more than “and”, “in” or “not”."),
     ),
 }

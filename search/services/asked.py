@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from unicodedata import category
 from uuid import UUID
 
 from search.documents import searched_form
@@ -54,6 +55,7 @@ def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> 
     is_nowhere = bool(wanted.channels) and not filters.channels
     messages = find_messages(parsed.messages, tenants)
     query, too_common = _without_common(_query(parsed, messages))
+    too_common += _signs(parsed)
     return Asked(
         query=query,
         scope=Scope(
@@ -101,6 +103,22 @@ def _without_common(query: Query) -> tuple[Query, list[Problem]]:
     phrases = tuple(one for one in query.phrases if one not in common)
     excluded = tuple(one for one in query.excluded if one not in common)
     return replace(query, phrases=phrases, excluded=excluded), problems
+
+
+def _signs(parsed: ParsedQuery) -> list[Problem]:
+    """Pictures such as ❄, of which the index has none; a dash or bracket between words is no news."""
+    given = (
+        (Kind.TERM, parsed.terms, False),
+        (Kind.PHRASE, parsed.phrases, False),
+        (Kind.TERM, parsed.excluded.terms, True),
+        (Kind.PHRASE, parsed.excluded.phrases, True),
+    )
+    return [
+        Problem(ProblemCode.TOO_COMMON, 0, 0, write(Item(kind, one, negated)))
+        for kind, texts, negated in given
+        for one in texts
+        if not _spoken([one]) and any(category(char) == "So" for char in one)
+    ]
 
 
 def _too_common(phrase: str, *, negated: bool) -> Problem:

@@ -35,8 +35,8 @@ def numbers(tenant: UUID) -> tuple[int, int]:
     """How many words the tenant's documents have, and of how many there is a count."""
     with connection.cursor() as cursor:
         cursor.execute(_EACH, {"tenant": tenant})
-        [found] = cursor.fetchall()
-    return found
+        [(there, kept)] = cursor.fetchall()
+    return there, kept
 
 
 def wrong(tenant: UUID) -> dict[str, list[str]]:

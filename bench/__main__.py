@@ -25,6 +25,7 @@ BENCHES = (
     "saved",
     "scrape",
     "search_scale",
+    "telegram",
     "vision",
 )  # fmt: skip
 

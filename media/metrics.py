@@ -6,7 +6,7 @@ from typing import Final
 from events.metrics import counter, histogram
 from media.models import MediaState
 from media.posts.parsed_message import ParsedMessage
-from media.sources.port import MediaKind
+from media.sources.port import MediaKind, Problem
 from storage_quota.units import GIB, MIB
 
 _MEDIA: Final = {
@@ -88,3 +88,31 @@ def _outcomes(messages: Iterable[ParsedMessage], new: set[str]) -> Iterator[tupl
         yield media, "success" if main.sha256 in new else "duplicate", main.size_bytes
         # The next message of the batch that shows the same content finds it stored.
         new.discard(main.sha256)
+
+
+FAILED: Final = counter(
+    "media_processing_failed_total",
+    "Messages that were read from Telegram and could not be kept whole",
+    {"reason": ("quota_exceeded", "download_error", "unsupported_format", "other")},
+)
+FLOOD_WAIT: Final = counter(
+    "parser_floodwait_seconds_total", "Seconds that Telegram asked to wait before another request"
+)
+RUNS: Final = counter(
+    "parser_runs_total",
+    "Readings of channels of Telegram",
+    {"mode": ("news", "history", "live"), "status": ("ok", "error")},
+)
+_REASONS: Final = {
+    "quota_exceeded": "quota_exceeded",
+    "unreadable_file": "download_error",
+    "empty_file": "download_error",
+    "missing_file": "download_error",
+    "invalid_message": "unsupported_format",
+}
+
+
+def count_failed(problems: Iterable[Problem]) -> None:
+    """Count messages of Telegram that could not be kept whole."""
+    for problem in problems:
+        FAILED.labels(_REASONS.get(problem.code, "other")).inc()

@@ -30,6 +30,7 @@ JOBS = (
     ),
     Job("storage_quota.sweep_lifecycle", "storage_quota.tasks.sweep_lifecycle", minutes=24 * 60),
     Job("storage_quota.verify_storage", "storage_quota.tasks.verify_storage", minutes=60),
+    Job("media.read_channels", "media.tasks.read_channels", minutes=5),
     Job("vision.retry_backlog", "vision.tasks.retry_backlog", minutes=1),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
     Job("search.bury", "search.tasks.bury", minutes=1),

@@ -230,6 +230,7 @@ VISION = ENV.vision
 DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
+TELEGRAM = ENV.telegram
 QDRANT = ENV.qdrant
 HISTORY = ENV.history
 RECENT_POST_AGE = timedelta(hours=ENV.vision.vision_live_hours)

@@ -14,6 +14,7 @@ import pytest
 import pytest_django
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
+from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -36,6 +37,7 @@ pytest_plugins = [
     "tests.real_s3",
     "tests.shares",
     "tests.vision_fixtures",
+    "tests.telegram_fake",
     "tests.qdrant_fixtures",
 ]
 
@@ -131,6 +133,12 @@ def _passwords_cost_nothing() -> Iterator[None]:
     """A fifth of a second of each user with a password is spent on making it hard to guess."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _the_language_of_the_last_request_goes_with_its_test() -> Iterator[None]:
+    yield
+    translation.deactivate()
 
 
 _numbers = count()

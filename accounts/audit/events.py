@@ -62,6 +62,12 @@ _DECLARED = (
     # The work of the rooms. What takes long has two entries: one before anything is changed.
     Event("import.started", _("Import started")),
     Event("import.ended", _("Import ended")),
+    Event("telegram.signed_in", _("Account of Telegram signed in")),
+    Event("telegram.signed_out", _("Account of Telegram forgotten")),
+    Event("channel.followed", _("Channel is read from Telegram")),
+    Event("channel.paused", _("Channel paused")),
+    Event("channel.resumed", _("Channel resumed")),
+    Event("gaps.wanted", _("Gaps of a channel are to be read")),
     Event("event.published", _("Event published by hand")),
     Event("events.pruned", _("Old events deleted by hand")),
     Event("trial.started", _("End-to-end test started")),

@@ -131,6 +131,15 @@ def crawler() -> Policy:
     )
 
 
+def telegram(*, setting: str = "", private: bool = False) -> Policy:
+    """
+    Telegram itself: its servers say each other's addresses, and each of them is a public one.
+
+    `private`: the operator named a server or proxy in `setting`, which may be on this machine.
+    """
+    return Policy(purpose="Telegram", origins=None, setting=setting, ports=None, private=private)
+
+
 def own_api(url: str, *, seconds: float) -> Policy:
     """The web server of this installation, asked by its own commands. Raises OddHost."""
     return Policy(

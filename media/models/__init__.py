@@ -24,15 +24,28 @@ from media.models.post import (
     PostMedia,
     PostSighting,
 )
+from media.models.telegram import (
+    AccountState,
+    ChannelFeed,
+    ChannelGap,
+    FeedState,
+    GapReason,
+    TelegramAccount,
+)
 
 __all__ = [
     "MAX_MEDIA_BYTES",
     "SEARCHED_WORDS",
+    "AccountState",
     "Channel",
+    "ChannelFeed",
+    "ChannelGap",
     "ChannelSource",
     "ChannelState",
     "CountsDue",
     "Deletion",
+    "FeedState",
+    "GapReason",
     "ImportProblem",
     "ImportRun",
     "MassDeletion",
@@ -47,6 +60,7 @@ __all__ = [
     "PostVersion",
     "PostVersionMedia",
     "SourceKind",
+    "TelegramAccount",
     "channel_id",
     "media_object_id",
     "post_id",

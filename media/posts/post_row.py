@@ -192,6 +192,7 @@ def _with_media(message: Message) -> dict[str, Any]:
         "height": attachment.height,
         "duration_seconds": attachment.duration_seconds,
         "spoiler": attachment.spoiler,
+        "file_id": attachment.file_id,
     }
     media = {k: v for k, v in declared.items() if v}
     extra = message.extra | ({"media": media} if media else {})

@@ -15,7 +15,7 @@ from media.sources.port import Problem
 DETAIL_CHARS = 1000
 
 
-def start(tenant: Tenant, path: Path, *, at: datetime) -> ImportRun:
+def start(tenant: Tenant, path: Path | str, *, at: datetime) -> ImportRun:
     """Record that an import begins; earlier ones whose process is no longer there are closed."""
     worker = liveness.worker_id()
     _close(_open_without(liveness.holds_its_lock), at=at)

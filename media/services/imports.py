@@ -126,11 +126,11 @@ def import_export(
     written stops it with its own error, and what was committed before stays.
     """
     summary, started = ImportSummary(), timezone.now()
-    run = None if dry_run else _begun(tenant, path, limit=limit, at=started)
+    run = None if dry_run else begun(tenant, path, limit=limit, at=started)
     # Closed here, not by the garbage collector: where something raises, the file is closed and
     # the reservations of the batches in flight are given back at once.
     with (
-        _recorded(run, summary, started=started) as save,
+        recorded(run, summary, started=started) as save,
         garbage.looked_for_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         log_context.about(tenant_id=tenant.pk),
@@ -139,13 +139,14 @@ def import_export(
         closing(_outcomes(source, asked, tenant=tenant, run=run)) as outcomes,
     ):
         for batch, outcome in outcomes:
-            _add_up(batch, outcome, run=run, summary=summary)
+            add_up(batch, outcome, run=run, summary=summary)
             observe(summary)
             save()
     return summary
 
 
-def _begun(tenant: Tenant, path: Path, *, limit: int | None, at: datetime) -> ImportRun:
+def begun(tenant: Tenant, path: Path | str, *, limit: int | None, at: datetime) -> ImportRun:
+    """Record that an import begins; `path` says of what."""
     with transaction.atomic():
         run = import_runs.start(tenant, path, at=at)
         audit.record("import.started", target=run, tenant=tenant, after={"limit": limit})
@@ -168,7 +169,7 @@ def _asked(
 
 
 @contextmanager
-def _recorded(
+def recorded(
     run: ImportRun | None, summary: ImportSummary, *, started: datetime
 ) -> Iterator[Callable[[], None]]:
     """Record the end of the import; yields what records now and then how far it has come."""
@@ -212,9 +213,10 @@ def _outcomes(
     return ((batch, preview(source, batch, tenant=tenant)) for batch in batches)
 
 
-def _add_up(
+def add_up(
     batch: Batch, outcome: BatchOutcome, *, run: ImportRun | None, summary: ImportSummary
 ) -> None:
+    """Add what came of a batch to the summary; its problems become rows of `run`."""
     if batch.chat is not None and batch.chat.title[:255] not in summary.channels:
         summary.channels.append(batch.chat.title[:255])
     outcome.problems += batch.problems

@@ -35,7 +35,12 @@ class Absence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file of a message. `path` is what `Source.open` takes; empty when `absence` is set."""
+    """
+    A file of a message. `path` is what `Source.open` takes; empty when `absence` is set.
+
+    `file_id` is Telegram's, where the source says it. `is_stored`: the archive has this very file
+    for this post, so it is not read again.
+    """
 
     kind: MediaKind
     path: str = ""
@@ -48,6 +53,8 @@ class Attachment:
     height: int | None = None
     duration_seconds: float | None = None
     spoiler: bool = False
+    file_id: str = ""
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

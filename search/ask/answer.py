@@ -28,7 +28,7 @@ from vision.limits.concurrency import LimitReached
 from vision.providers import get_gigachat_text
 from vision.providers.port import ProviderBusy, ProviderMisconfigured, ProviderRefused
 from vision.providers.text_port import TextProvider, TextRequest, WrittenText
-from vision.services.paid_text import NotAsked, write_text
+from vision.services.written_text import NotAsked, write_text
 
 logger = logging.getLogger(__name__)
 SEARCHED: Final = 40

@@ -15,6 +15,7 @@ from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.source import BASE_DIR
 from telegram_assistant.config.storage import S3, Cleanup, Limits
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -36,6 +37,7 @@ __all__ = [
     "Qdrant",
     "Search",
     "SignIn",
+    "Telegram",
     "Vision",
     "Web",
     "read",

@@ -15,6 +15,7 @@ from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
 from telegram_assistant.config.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.storage import S3
+from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 
@@ -36,6 +37,7 @@ class Environment:
     oidc: Oidc
     email: Email
     audit: Audit
+    telegram: Telegram
 
 
 def read() -> Environment:
@@ -56,6 +58,7 @@ def read() -> Environment:
         "oidc": Oidc,
         "email": Email,
         "audit": Audit,
+        "telegram": Telegram,
     }
     values: dict[str, Any] = {}
     problems: list[str] = []

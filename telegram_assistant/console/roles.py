@@ -19,6 +19,8 @@ def register() -> None:
     allow(
         Action.OPERATE,
         "media.change_channel",
+        "media.add_channelfeed",
+        "media.change_channelfeed",
         "events.change_delivery",
         "vision.change_tokenbudget",
         "vision.change_documenttext",
@@ -33,6 +35,9 @@ def register() -> None:
     allow(
         Action.ADMINISTER,
         "accounts.view_apitoken",
+        "media.view_telegramaccount",
+        "media.add_telegramaccount",
+        "media.change_telegramaccount",
         "accounts.view_auditentry",
         "accounts.view_browsersession",
         "accounts.view_user",

@@ -21,7 +21,17 @@ from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
 from media.admin import import_summary
 from media.admin.problem_codes import PROBLEMS
-from media.models import Channel, ImportProblem, ImportRun, MediaObject, MediaState, Post
+from media.models import (
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    ImportProblem,
+    ImportRun,
+    MediaObject,
+    MediaState,
+    Post,
+    TelegramAccount,
+)
 from media.services.imports import ImportSummary
 from storage_quota.models import (
     BucketState,
@@ -100,6 +110,21 @@ def _paid() -> PaidAnalysis:
     )  # fmt: skip
 
 
+def _feed() -> ChannelFeed:
+    channel = make.channel()
+    account = TelegramAccount.objects.create(
+        tenant=channel.tenant,
+        name="главный",
+        state="ready",
+        rests_until=MOMENT,
+        signed_in_at=MOMENT,
+    )
+    ChannelGap.objects.create(channel=channel, first_id=1, last_id=5, reason="history")
+    return ChannelFeed.objects.create(
+        channel=channel, account=account, access_hash=1, rests_until=MOMENT, read_at=MOMENT
+    )
+
+
 def _session() -> None:
     store = SessionStore()
     store.create()
@@ -110,6 +135,9 @@ def _session() -> None:
 
 FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Channel: lambda: make.post(of=make.channel()),
+    TelegramAccount: lambda: _feed().account,
+    ChannelFeed: _feed,
+    ChannelGap: _feed,
     Post: _post,
     MediaObject: _post,
     MediaGroup: _post,

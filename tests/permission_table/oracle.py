@@ -120,6 +120,14 @@ class Kind:
 KINDS: Final[dict[str, Kind]] = {
     # A viewer reads. An operator also repeats, cleans up and spends tokens.
     "media.channel": Kind(VIEW, change=OPERATE),
+    "media.telegramaccount": Kind(
+        ADMINISTER, ADMINISTER, ADMINISTER, actions={"forget_session": ADMINISTER}
+    ),
+    "media.channelfeed": Kind(
+        VIEW, add=OPERATE,
+        actions={"pause": OPERATE, "resume_reading": OPERATE, "read_gaps": OPERATE},
+    ),
+    "media.channelgap": Kind(VIEW, actions={"fill": OPERATE}),
     "media.post": Kind(
         VIEW, actions={"analyze_again": OPERATE, "read_documents_again": OPERATE}
     ),

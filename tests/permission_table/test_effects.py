@@ -24,7 +24,7 @@ from tests.permission_table.world import World
 pytestmark = pytest.mark.django_db
 WITHOUT_TRACE = {
     "accept", "adopt", "analyze_again", "analyze_posts_again", "remove_second_factors",
-    "resubmit_task", "retry",
+    "resubmit_task", "resume_reading", "retry",
 }  # fmt: skip
 """Actions that ask first, find nothing to do, or leave the work to others: no table shows them."""
 SOME = [one for one in ASKERS if one.name in FEW]

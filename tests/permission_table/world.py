@@ -20,7 +20,7 @@ from accounts import audit
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from events.models import DeadLetter
-from media.models import MediaObject, Post
+from media.models import Channel, ChannelFeed, ChannelGap, MediaObject, Post, TelegramAccount
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from storage_quota import keys
@@ -137,6 +137,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "accounts.tenant": tenant,
         "media.channel": channel,
         "media.post": post,
+        **_of_telegram(tenant, channel, word),
         "media.mediaobject": media[0],
         "media.importrun": run,
         "media.importproblem": run.problems.first(),
@@ -216,6 +217,17 @@ def _analysis(word: str) -> dict[str, Any]:
         "provider": "gigachat", "model": "m", "classification": "photo", "labels": [word],
         "description": f"A {word} in the yard", "analyzed_at": make.NOW.isoformat(),
     }  # fmt: skip
+
+
+def _of_telegram(tenant: Tenant, channel: Channel, word: str) -> Rows:
+    account = TelegramAccount.objects.create(
+        tenant=tenant, name=f"{word} {channel.pk}"[:64], state="ready"
+    )
+    feed = ChannelFeed.objects.create(channel=channel, account=account, access_hash=1)
+    gap = ChannelGap.objects.create(
+        channel=channel, first_id=1, last_id=2, reason="failed", detail=word
+    )
+    return {"media.telegramaccount": account, "media.channelfeed": feed, "media.channelgap": gap}
 
 
 def _reservation(tenant: Tenant) -> Reservation:

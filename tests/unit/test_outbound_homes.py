@@ -23,6 +23,8 @@ WAYS_OUT = {
     "urllib.request": {f"{GUARD}proxies.py"},
     "http.client": set(),
     "requests": {f"{GUARD}requests_session.py"},
+    "telethon": {"media/sources/telegram/"},
+    "python_socks": set(),
     "aiohttp": set(),
     "websockets": set(),
     "ftplib": set(),

@@ -2,8 +2,7 @@
 Tokens of texts that other rooms give to the paid provider: out of the same budget as pictures.
 
 How many tokens a text costs is known from the answer only. Before the request the most that it can
-cost is counted as used: nobody would free a mere reservation if this process is killed. Afterwards
-the real usage replaces it; where no answer came, it stays.
+cost is counted as used; afterwards the real usage replaces it. Where no answer came, it stays.
 """
 
 import math
@@ -13,15 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events.errors import RetryLater
 from vision import metrics
-from vision.limits import budget, ceiling, concurrency
+from vision.limits import budget, ceiling, concurrency, written_off
 from vision.limits.concurrency import TenantShare
-from vision.policy.loader import current_policy
 from vision.services.provider_call import concurrency_limit
 
 PROVIDER: Final = "gigachat"
@@ -71,7 +68,9 @@ def paid_texts(
             yield bill
         finally:
             if bill.tokens is not None:
-                _correct(tenant, model, assumed=assumed, used=bill.tokens, now=now)
+                written_off.correct(
+                    tenant, PROVIDER, model, assumed=assumed, used=bill.tokens, now=now
+                )
 
 
 def _written_off(
@@ -81,18 +80,9 @@ def _written_off(
         learned = math.ceil(ceiling.most_seen(PROVIDER, model) * ceiling.MARGIN)
         return max(most_tokens(texts), learned)
 
-    with transaction.atomic():
-        reserved = budget.reserve(
-            tenant=tenant,
-            ceiling=most,
-            limits=budget.limits_of(tenant, current_policy(tenant)),
-            is_recent=is_recent,
-            now=now,
-        )
-        if not reserved.tokens:
-            raise _refusal(tenant, reserved)
-        day = budget.day_of(now)
-        budget.write_off(tenant_id=tenant.pk, day=day, reserved=reserved.tokens)
+    reserved = written_off.write_off(tenant, most, is_recent=is_recent, now=now)
+    if not reserved.tokens:
+        raise _refusal(tenant, reserved)
     return reserved.tokens
 
 
@@ -105,12 +95,3 @@ def _refusal(tenant: Tenant, reserved: budget.Reserved) -> TokensRefused:
     return TokensRefused(
         f"no tokens are left to {tenant.name}: {reserved.refused_by}", after=TRY_AGAIN
     )
-
-
-def _correct(tenant: Tenant, model: str, *, assumed: int, used: int, now: datetime) -> None:
-    with transaction.atomic():
-        budget.correct(tenant_id=tenant.pk, day=budget.day_of(now), assumed=assumed, used=used)
-        if used > assumed:  # what no tokenizer does; the next ones are reserved for it
-            ceiling.learn(PROVIDER, model, used)
-            metrics.OVERRUNS.labels(PROVIDER, str(tenant.pk)).inc()
-    metrics.TOKENS.labels(PROVIDER, str(tenant.pk)).inc(used)

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from media.history.record.origins import Origin
 from media.sources.export.source import ExportSource
 from media.sources.port import (
     UNSUPPORTED,
@@ -71,6 +72,8 @@ class Batch:
     file_bytes: int = 0
     most_file_bytes: int = FIRST_FILE_BYTES
     stretch: Stretch = field(default_factory=Stretch)
+    origin: Origin | None = None
+    """The source as the history knows it; by default the export of the age of the chat."""
 
     @property
     def full(self) -> bool:

@@ -138,7 +138,8 @@ def _is_unchanged(before: StoredPost, message: Message) -> bool:
 def _parse(source: Source, message: Message, plan: BatchPlan) -> ParsedMessage:
     # Also where a newer source showed another file: an earlier version of the post has this one.
     parsed = ParsedMessage(message, as_of=plan.as_of)
-    states = [_read(source, parsed, file, plan.outcome) for file in message.attachments]
+    files = [file for file in message.attachments if not file.is_stored]
+    states = [_read(source, parsed, file, plan.outcome) for file in files]
     parsed.state = state_of_all(states)
     return parsed
 

@@ -22,8 +22,7 @@ from media.services.pipeline.channels import save_channel
 from media.services.pipeline.in_flight import InFlight, finish, start
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.upload import upload_pool
-from media.sources.export.source import ExportSource
-from media.sources.port import Chat, Problem
+from media.sources.port import Chat, Problem, Source
 
 _REFUSALS = (
     DataError,
@@ -41,7 +40,7 @@ _Queue = deque[tuple[Batch, InFlight | None]]
 
 
 def import_batches(
-    source: ExportSource, batches: Iterable[Batch], *, tenant: Tenant, run: ImportRun | None = None
+    source: Source, batches: Iterable[Batch], *, tenant: Tenant, run: ImportRun | None = None
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
     Import the batches; yield each with its outcome once its rows are committed.
@@ -83,7 +82,7 @@ def _pending_contents(queue: _Queue) -> frozenset[str]:
 
 
 def _start(
-    source: ExportSource,
+    source: Source,
     batch: Batch,
     channel_of: Callable[[Chat], Channel],
     pool: Executor,
@@ -102,7 +101,7 @@ def _start(
         channel=channel,
         messages=batch.messages,
         as_of=batch.chat.as_of,
-        origin=export_origin(batch.chat.as_of, now=now, chat=batch.chat, run=run),
+        origin=batch.origin or export_origin(batch.chat.as_of, now=now, chat=batch.chat, run=run),
         stretch=batch.stretch,
         pool=pool,
         pending=pending,

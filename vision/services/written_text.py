@@ -1,21 +1,18 @@
 """
 One text by the paid provider, within the tenant's budget and the concurrency limit.
 
-The ceiling is counted as used before the call and replaced by the real usage afterwards: nobody
-claims a row, so nobody would free a mere reservation if this process is killed. It counts like any
-other call, and takes a place among them.
+The ceiling is counted as used before the call and replaced by the real usage afterwards. It counts
+like any other call, and takes a place among them.
 """
 
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from vision import metrics
-from vision.limits import budget, ceiling, circuit_breaker, concurrency
+from vision.limits import budget, circuit_breaker, concurrency, written_off
 from vision.limits.concurrency import TenantShare
 from vision.limits.text_ceiling import priced_as, text_ceiling
 from vision.models import ProviderHealth
@@ -84,19 +81,12 @@ def _check_provider(provider: TextProvider, *, now: datetime) -> None:
 def _written_off(
     provider: TextProvider, request: TextRequest, tenant: Tenant, *, now: datetime
 ) -> int:
-    policy = current_policy(tenant)
-    with transaction.atomic():
-        reserved = budget.reserve(
-            tenant=tenant,
-            ceiling=lambda: text_ceiling(provider, request),
-            limits=budget.limits_of(tenant, policy),
-            is_recent=True,
-            now=now,
-        )
-        if not reserved.tokens:
-            raise NotAsked(reserved.refused_by or IN_USE)
-        budget.write_off(tenant_id=tenant.pk, day=budget.day_of(now), reserved=reserved.tokens)
-        return reserved.tokens
+    reserved = written_off.write_off(
+        tenant, lambda: text_ceiling(provider, request), is_recent=True, now=now
+    )
+    if not reserved.tokens:
+        raise NotAsked(reserved.refused_by or IN_USE)
+    return reserved.tokens
 
 
 def _in_place(provider: TextProvider, request: TextRequest, tenant: Tenant) -> WrittenText:
@@ -117,12 +107,5 @@ def _correct(
     now: datetime,
 ) -> None:
     used = usage.total_tokens if usage else 0
-    with transaction.atomic():
-        budget.correct(tenant_id=tenant.pk, day=budget.day_of(now), assumed=assumed, used=used)
-        if used > assumed:
-            # The bound was none. What costs less than its bound teaches nothing: every question
-            # has a bound of its own, and a long one would make all short ones dear.
-            ceiling.learn(provider.name, priced_as(provider.model), used)
-    if used > assumed:
-        metrics.OVERRUNS.labels(provider.name, str(tenant.pk)).inc()
-    metrics.TOKENS.labels(provider.name, str(tenant.pk)).inc(used)
+    priced = priced_as(provider.model)
+    written_off.correct(tenant, provider.name, priced, assumed=assumed, used=used, now=now)

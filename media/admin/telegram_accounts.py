@@ -1,0 +1,121 @@
+"""The console's pages of accounts of Telegram: connect one step by step, forget it again."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import Action, tenants_of
+from events.console import BigTableAdmin
+from events.errors import DomainError
+from media.models import AccountState, TelegramAccount
+from media.services.telegram import access as telegram
+from media.services.telegram import encryption, sign_in
+
+_STEP_FIELDS = {AccountState.CODE: ("code",), AccountState.PASSWORD: ("password",)}
+
+
+class AccountForm(forms.ModelForm[TelegramAccount]):
+    """One step of the sign-in; Telegram is asked while the form is checked, so it can answer."""
+
+    phone = forms.CharField(
+        label=_("phone number"), required=False, help_text=_("with the code of the country: +7…")
+    )
+    code = forms.CharField(
+        label=_("code from Telegram"),
+        required=False,
+        help_text=_("it comes into the app of Telegram"),
+    )
+    password = forms.CharField(
+        label=_("password of the two-step verification"), required=False,
+        widget=forms.PasswordInput,
+    )  # fmt: skip
+
+    class Meta:
+        model = TelegramAccount
+        fields = ("tenant", "name")
+
+    def clean(self) -> Any:
+        values = super().clean() or {}
+        if not self.errors:
+            try:
+                self._take_step(values)
+            except DomainError as refusal:
+                raise ValidationError(str(refusal)) from refusal
+        return values
+
+    def _take_step(self, values: dict[str, Any]) -> None:
+        account = self.instance
+        if account.pk and values.get("code"):
+            sign_in.give_code(account, values["code"])
+        elif account.pk and values.get("password"):
+            sign_in.give_password(account, values["password"])
+        elif values.get("phone"):
+            tenant = values.get("tenant") or account.tenant
+            name = values.get("name") or account.name
+            self.instance = sign_in.begin(tenant, name, values["phone"])
+
+
+@admin.register(TelegramAccount)
+class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
+    """Add with a phone number, then enter the code, then the password where there is one."""
+
+    form = AccountForm
+    list_display = ("name", "tenant", "state", "rests_until", "rest_reason", "signed_in_at")
+    list_filter = ("state", "tenant")
+    list_select_related = ("tenant",)
+    ordering = ("name", "pk")
+    actions = ("forget_session",)
+
+    def get_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
+        if obj is None:
+            return ("tenant", "name", "phone")
+        seen = ("tenant", "name", "state", "rests_until", "rest_reason", "signed_in_at")
+        if not self.has_change_permission(request, obj):
+            return seen
+        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone",)))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
+        seen = ("state", "rests_until", "rest_reason", "signed_in_at")
+        return ("tenant", "name", *seen) if obj else seen
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "tenant":
+            kwargs["queryset"] = tenants_of(request.user, Action.ADMINISTER)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: TelegramAccount | None = None
+    ) -> bool:
+        return False  # channels are read through it: its session can be forgotten
+
+    def has_forget_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("media.change_telegramaccount"))
+
+    @admin.action(description=_("Forget the session"), permissions=["forget"])
+    def forget_session(self, request: HttpRequest, queryset: QuerySet[TelegramAccount]) -> None:
+        for account in queryset.select_related("tenant"):
+            sign_in.sign_out(account)
+        self.message_user(request, _("The sessions are forgotten here."), messages.SUCCESS)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Say what is lacking before anybody enters a phone number."""
+        if request.method == "GET" and (lacking := _lacking()):
+            messages.info(request, lacking)
+        return super().changelist_view(request, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Nothing: the step has saved the account."""
+        if not obj.pk:
+            obj.save()
+
+
+def _lacking() -> str:
+    if not settings.TELEGRAM.configured:
+        return str(telegram.NotConfigured())
+    return "" if settings.TELEGRAM.session_keys else str(encryption.SessionKeyMissing())

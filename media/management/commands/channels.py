@@ -1,0 +1,84 @@
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from accounts.management.acting_command import ActingCommand
+from accounts.tenants import find_tenant
+from events.errors import DomainError
+from events.management import tables
+from events.management.json_command import CANNOT_WORK
+from media.models import ChannelFeed, ChannelGap
+from media.services.telegram import access as telegram
+from media.services.telegram import feeds, gaps, rests, status
+from media.services.telegram.ingest import Order
+
+
+class Command(ActingCommand):
+    of_one_tenant = True
+    help = "Show the channels that are read from Telegram, what is not read of them, and fill that."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        for name, text in (
+            ("status", "how far each channel is read, and what rests until when"),
+            ("gaps", "messages that were not read, and why"),
+            ("fill", "read what is listed as a gap"),
+            ("pause", "do not read a channel until it is resumed"),
+            ("resume", "read a paused channel again"),
+        ):
+            sub = commands.add_parser(name, help=text)
+            sub.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
+            sub.add_argument("--json", action="store_true", help="one JSON array on stdout")
+            needed = name in ("pause", "resume")
+            sub.add_argument(
+                "channel", nargs=None if needed else "?", help="@name or id (default: all)"
+            )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        work = {
+            "status": self._status, "gaps": self._gaps, "fill": self._fill,
+            "pause": self._pause, "resume": self._pause,
+        }  # fmt: skip
+        try:
+            chosen = feeds.find(find_tenant(options["tenant"]), options["channel"] or "")
+            self._say(work[options["command"]](chosen, options), options)
+        except DomainError as refusal:
+            self.say_failed({"error": refusal.code, "detail": str(refusal)}, options)
+            raise CommandError(str(refusal), returncode=CANNOT_WORK) from refusal
+
+    def _status(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+        return [status.of_feed(feed) for feed in chosen]
+
+    def _gaps(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+        found = ChannelGap.objects.filter(channel__in=[feed.pk for feed in chosen])
+        ordered = found.select_related("channel").order_by("channel", "first_id", "pk")
+        return [status.of_gap(gap) for gap in ordered]
+
+    def _fill(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+        for feed in chosen:
+            rests.require_awake(feed)
+            with telegram.connected(feed.account) as access:
+                gaps.fill(access, feed, Order())
+        return self._gaps(chosen, _)
+
+    def _pause(self, chosen: list[ChannelFeed], options: dict[str, Any]) -> list[dict[str, Any]]:
+        for feed in chosen:
+            feeds.pause(feed, paused=options["command"] == "pause")
+        return self._status(chosen, options)
+
+    def _say(self, rows: list[dict[str, Any]], options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, ensure_ascii=False, default=str))
+            return
+        if not rows:
+            self.stdout.write("none")
+            return
+        head = list(rows[0])
+        for line in tables.table(head, [list(_short(row.values())) for row in rows]):
+            self.stdout.write(line)
+
+
+def _short(values: Iterable[Any]) -> Iterable[Any]:
+    return (value if not isinstance(value, str) else value[:60] for value in values)

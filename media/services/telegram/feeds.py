@@ -1,0 +1,172 @@
+"""The channels that are read from Telegram: adding one, and what Telegram says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import Tenant
+from events.errors import DomainError
+from media.history.record.live import record_channel, record_deletions, record_private
+from media.history.record.origins import Origin, live_origin
+from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
+from media.services.pipeline.channels import save_channel
+from media.sources.port import Chat
+from media.sources.telegram.failures import ChannelClosed
+from media.sources.telegram.live_message import age
+from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
+from media.sources.telegram.references import parse_reference
+
+
+class FeedUnknown(DomainError):
+    """No channel of this name is read from Telegram."""
+
+    code: ClassVar[str] = "feed_unknown"
+    http_status: ClassVar[int] = 404
+
+    def __init__(self) -> None:
+        super().__init__("No channel of this name is read from Telegram: see `channels status`")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A channel that is followed now, as Telegram describes it; `is_new`: it was not before."""
+
+    feed: ChannelFeed
+    card: ChannelCard
+    is_new: bool
+
+
+def chat_of(card: ChannelCard, at: datetime) -> Chat:
+    """The channel as a source of posts says it."""
+    return Chat(
+        tg_channel_id=card.peer.tg_channel_id,
+        kind=card.kind,
+        title=card.title,
+        username=card.username,
+        as_of=age(at, card.top_id),
+    )
+
+
+def follow(
+    account: TelegramAccount, card: ChannelCard, *, since_id: int = 1, at: datetime | None = None
+) -> Followed:
+    """
+    Read the channel from now on; its messages so far, from `since_id` on, are history to be read.
+
+    Safe to repeat: what is followed stays as it is, and is read through this account.
+    """
+    at = at or timezone.now()
+    with transaction.atomic():
+        channel = save_channel(chat_of(card, at), tenant=account.tenant)
+        _take_name(channel, card)
+        feed, is_new = ChannelFeed.objects.get_or_create(
+            channel=channel,
+            defaults={
+                "account": account,
+                "access_hash": card.peer.access_hash,
+                "cursor": card.top_id,
+                "top_id": card.top_id,
+            },
+        )
+        if is_new:
+            _note_history(channel, card.top_id, since_id)
+            audit.record("channel.followed", target=channel, tenant=account.tenant)
+        elif feed.account_id != account.pk or feed.state != FeedState.FOLLOWED:
+            feed.account, feed.access_hash = account, card.peer.access_hash
+            feed.state = FeedState.FOLLOWED
+            feed.save(update_fields=["account", "access_hash", "state"])
+    remember(feed, card, at=at)
+    return Followed(feed, card, is_new)
+
+
+def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
+    """Ask what Telegram says of the channel, and keep it. Raises ChannelClosed, and notes that."""
+    try:
+        card = access.look(peer_of(feed))
+    except ChannelClosed as closed:
+        close(feed, closed)
+        raise
+    remember(feed, card, at=timezone.now())
+    return card
+
+
+def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
+    """Keep what Telegram says of the channel: its title and name, and that it had others before."""
+    chat = chat_of(card, at)
+    feed.channel = save_channel(chat, tenant=feed.channel.tenant)
+    _take_name(feed.channel, card)
+    record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
+    feed.top_id = max(feed.top_id, card.top_id)
+    ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
+
+
+def close(feed: ChannelFeed, why: ChannelClosed) -> None:
+    """Note that the channel cannot be read any more; what is stored of it stays."""
+    feed.state, feed.rest_reason = FeedState.CLOSED, why.why[:64]
+    feed.save(update_fields=["state", "rest_reason"])
+    record_private(feed.channel, origin=origin_of(feed, timezone.now()))
+
+
+def peer_of(feed: ChannelFeed) -> Peer:
+    return Peer(feed.channel.tg_channel_id, feed.access_hash)
+
+
+def _take_name(channel: Channel, card: ChannelCard) -> None:
+    """Keep the public name: exports have none, and that of Telegram is the one of today."""
+    if card.username and channel.username != card.username:
+        channel.username = card.username[:64]
+        Channel.objects.filter(pk=channel.pk).update(username=channel.username)
+
+
+def _note_history(channel: Channel, top_id: int, since_id: int) -> None:
+    """Note what is older than today: what is wanted of it, and what is not."""
+    if since_id > 1 and top_id >= 1:
+        ChannelGap.objects.create(
+            channel=channel, first_id=1, last_id=min(since_id - 1, top_id),
+            reason=GapReason.NOT_WANTED,
+        )  # fmt: skip
+    if since_id <= top_id:
+        ChannelGap.objects.create(
+            channel=channel, first_id=since_id, last_id=top_id, reason=GapReason.HISTORY
+        )
+
+
+def find(tenant: Tenant, text: str = "") -> list[ChannelFeed]:
+    """The feeds of a tenant, or the one that is named. Raises FeedUnknown."""
+    feeds = ChannelFeed.objects.select_related("channel__tenant", "account")
+    feeds = feeds.filter(channel__tenant=tenant).order_by("channel__title", "pk")
+    if not text:
+        return list(feeds)
+    reference = parse_reference(text)
+    found = feeds.filter(channel__username__iexact=reference.name or "-")
+    if reference.tg_channel_id is not None:
+        found = feeds.filter(channel__tg_channel_id=reference.tg_channel_id)
+    if not found:
+        raise FeedUnknown
+    return list(found)
+
+
+def pause(feed: ChannelFeed, *, paused: bool) -> None:
+    """Read a channel no more, or again."""
+    with transaction.atomic():
+        feed.channel.is_active = not paused
+        feed.channel.save(update_fields=["is_active"])
+        event = "channel.paused" if paused else "channel.resumed"
+        audit.record(event, target=feed.channel, tenant=feed.channel.tenant)
+
+
+def note_deleted(feed: ChannelFeed, message_ids: Sequence[int], *, at: datetime) -> int:
+    """Mark these posts as deleted; they stay in the archive. Return how many were not marked."""
+    if not message_ids:
+        return 0
+    return record_deletions(feed.channel, message_ids, origin=origin_of(feed, at), at=at)
+
+
+def origin_of(feed: ChannelFeed, at: datetime) -> Origin:
+    """The account as the history of the channel knows it."""
+    return live_origin(feed.account.name, now=at)

@@ -1,0 +1,74 @@
+"""New, edited and deleted messages of one channel, into the archive."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from django.utils import timezone
+
+from media import metrics
+from media.models import ChannelFeed, Post
+from media.services.imports import ImportSummary
+from media.services.telegram import feeds
+from media.services.telegram.live import albums
+from media.services.telegram.reading import import_fetched
+from media.sources.telegram.port import Deleted, Fetched, LiveEvent, Seen, TelegramAccess
+
+RECENT_POSTS: Final = 100
+"""So many of the newest posts are compared with Telegram after a break."""
+
+
+def apply(access: TelegramAccess, feed: ChannelFeed, events: Sequence[LiveEvent]) -> ImportSummary:
+    """Bring the archive up to date with what was said; of one message the last event counts."""
+    summary, at = ImportSummary(), timezone.now()
+    seen: dict[int, Fetched] = {}
+    for event in events:
+        if isinstance(event, Seen):
+            for one in _with_its_album(access, feed, event):
+                seen[one.message_id] = one
+        elif isinstance(event, Deleted):
+            for message_id in event.message_ids:
+                seen.pop(message_id, None)
+    store(access, feed, seen.values(), at=at, summary=summary)
+    deleted = [i for e in events if isinstance(e, Deleted) for i in e.message_ids]
+    feeds.note_deleted(feed, deleted, at=at)
+    metrics.RUNS.labels("live", "ok").inc()
+    return summary
+
+
+def recheck(access: TelegramAccess, feed: ChannelFeed) -> ImportSummary:
+    """
+    Compare the newest posts with Telegram: what was edited or deleted during a break.
+
+    Where Telegram has none of them it is the channel that is gone: nothing is concluded then.
+    """
+    summary, at = ImportSummary(), timezone.now()
+    newest = Post.objects.filter(channel=feed.pk, telegram_message_id__gt=0)
+    ids = newest.order_by("-telegram_message_id").values_list("telegram_message_id", flat=True)
+    known = sorted(ids[:RECENT_POSTS])
+    found = access.by_ids(feeds.peer_of(feed), known) if known else {}
+    if found:
+        store(access, feed, found.values(), at=at, summary=summary)
+        feeds.note_deleted(feed, sorted(set(known) - found.keys()), at=at)
+    return summary
+
+
+def store(
+    access: TelegramAccess,
+    feed: ChannelFeed,
+    fetched: Iterable[Fetched],
+    *,
+    at: datetime,
+    summary: ImportSummary,
+) -> None:
+    """Import these messages; albums of which every item is stored are seen."""
+    fetched = list(fetched)
+    if not fetched:
+        return
+    failed = import_fetched(access, feed, fetched, at=at, summary=summary)
+    broken = {albums.album_of(one) for one in fetched if one.message_id in failed}
+    albums.remember(feed, [one for one in fetched if albums.album_of(one) not in broken])
+
+
+def _with_its_album(access: TelegramAccess, feed: ChannelFeed, event: Seen) -> list[Fetched]:
+    return [event.fetched] if event.edited else albums.whole(access, feed, event.fetched)

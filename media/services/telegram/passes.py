@@ -1,0 +1,106 @@
+"""The scheduled pass over all channels: the news of all of them, then history while time is left."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from events.errors import DomainError
+from events.postgresql import advisory_locks
+from media.models import ChannelFeed, FeedState, TelegramAccount
+from media.services.telegram import access as telegram
+from media.services.telegram import counting, encryption, gaps, ingest, rests
+from media.services.telegram.ingest import Order
+from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
+from media.sources.telegram.port import TelegramAccess
+
+log = logging.getLogger(__name__)
+LONGEST = timedelta(minutes=10)
+"""A pass ends by itself before django-q2 ends it (`Q_CLUSTER["timeout"]`)."""
+LISTENS = "media.telegram.listen."
+"""The lock of whoever listens to an account: then the news are its business."""
+
+
+@dataclass(slots=True)
+class PassOutcome:
+    """What a pass did: channels read, channels that failed, accounts that were left alone."""
+
+    read: int = 0
+    failed: int = 0
+    resting: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.read} channels read, {self.failed} failed, {self.resting} accounts rest"
+
+
+def read_all(*, seconds: float = LONGEST.total_seconds()) -> PassOutcome:
+    """Read all channels that are followed. Does nothing where no account is signed in."""
+    outcome, ends = PassOutcome(), time.monotonic() + seconds
+    if not settings.TELEGRAM.configured:
+        return outcome
+    for account in telegram.ready_accounts():
+        if rests.rests(account):
+            outcome.resting += 1
+        elif time.monotonic() < ends:
+            _read_account(account, outcome, ends)
+    return outcome
+
+
+def due_feeds(account: TelegramAccount) -> list[ChannelFeed]:
+    """The channels of an account that are read now: not paused, not closed, not resting."""
+    found = ChannelFeed.objects.select_related("channel__tenant", "account").filter(
+        account=account, state=FeedState.FOLLOWED, channel__is_active=True
+    )
+    now = timezone.now()
+    return [f for f in found.order_by("read_at", "pk") if not rests.rests(f, now=now)]
+
+
+def _read_account(account: TelegramAccount, outcome: PassOutcome, ends: float) -> None:
+    listened_to = advisory_locks.is_held(f"{LISTENS}{account.pk}")
+    try:
+        with telegram.connected(account) as access:
+            for order, feed in _work(due_feeds(account), news=not listened_to, ends=ends):
+                _read_feed(access, feed, order, outcome)
+    except (FloodWait, rests.Resting):
+        outcome.resting += 1
+    except (SignedOut, Unreachable, encryption.SessionKeyMissing, encryption.SessionUnreadable,
+            telegram.NotConfigured) as refusal:  # fmt: skip
+        outcome.failed += 1
+        log.warning("an account of Telegram cannot be used: %s", refusal)
+
+
+def _work(
+    feeds: Iterable[ChannelFeed], *, news: bool, ends: float
+) -> Iterator[tuple[Order, ChannelFeed]]:
+    """What is to be read: the news of every channel before the history of any."""
+
+    def late() -> bool:
+        return time.monotonic() >= ends
+
+    feeds = list(feeds)
+    for is_history in (False, True):
+        for feed in feeds:
+            wanted = gaps.is_anything_wanted(feed) if is_history else news
+            if wanted and not late():
+                yield Order(news=not is_history, history=is_history, stop=late), feed
+
+
+def _read_feed(
+    access: TelegramAccess, feed: ChannelFeed, order: Order, outcome: PassOutcome
+) -> None:
+    try:
+        ingest.read_channel(access, feed, order)
+        if order.history:
+            gaps.retry_wanted(access, feed, order)
+        else:
+            counting.read_due(access, feed, stop=order.stop)
+        outcome.read += 1
+    except (FloodWait, SignedOut, Unreachable):
+        raise  # of the whole account
+    except DomainError as refusal:
+        outcome.failed += 1
+        log.warning("a channel of Telegram was not read: %s", refusal)

@@ -1,0 +1,103 @@
+"""Sign an account in to Telegram, step by step; what a step needs is kept for the next one."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import Tenant
+from media.models import AccountState, TelegramAccount
+from media.services.telegram import encryption
+from media.services.telegram.access import NotConfigured
+from media.sources.telegram.failures import SignInRefused
+
+if TYPE_CHECKING:
+    from media.sources.telegram.endpoint import Endpoint
+    from media.sources.telegram.sign_in import QrCode, Step
+
+_STATES: Final = {
+    "code": AccountState.CODE,
+    "password": AccountState.PASSWORD,
+    "": AccountState.READY,
+}
+
+
+def begin(tenant: Tenant, name: str, phone: str) -> TelegramAccount:
+    """Have Telegram send a code to the phone. Raises SignInRefused, TelegramRefused and others."""
+    endpoint = _endpoint()
+    step = _telegram().send_code(endpoint, phone)
+    account, _ = TelegramAccount.objects.get_or_create(tenant=tenant, name=name)
+    return _keep(account, step, phone=phone)
+
+
+def give_code(account: TelegramAccount, code: str) -> TelegramAccount:
+    """Give the code that Telegram sent."""
+    step, phone = _pending(account, AccountState.CODE)
+    return _keep(account, _telegram().give_code(_endpoint(), step, phone, code.strip()))
+
+
+def give_password(account: TelegramAccount, password: str) -> TelegramAccount:
+    """Give the password of the two-step verification."""
+    step, _ = _pending(account, AccountState.PASSWORD)
+    return _keep(account, _telegram().give_password(_endpoint(), step, password))
+
+
+def by_qr(
+    tenant: Tenant, name: str, show: "Callable[[QrCode], None]", *, seconds: float
+) -> TelegramAccount:
+    """Show QR codes until a phone that is signed in has scanned one."""
+    step = _telegram().by_qr(_endpoint(), show, seconds=seconds)
+    account, _ = TelegramAccount.objects.get_or_create(tenant=tenant, name=name)
+    return _keep(account, step)
+
+
+def sign_out(account: TelegramAccount) -> None:
+    """Forget the session here; in Telegram it is ended under Settings, Devices."""
+    with transaction.atomic():
+        account.session = account.pending = b""
+        account.state = AccountState.NEW
+        account.save(update_fields=["session", "pending", "state"])
+        audit.record("telegram.signed_out", target=account, tenant=account.tenant)
+
+
+def _keep(account: TelegramAccount, step: "Step", *, phone: str = "") -> TelegramAccount:
+    """Keep what the step gave: the session of a whole sign-in, else what the next step needs."""
+    account.state = _STATES[step.needs]
+    account.session = b"" if step.needs else encryption.seal(step.session)
+    secret = json.dumps({"step": asdict(step), "phone": phone})
+    account.pending = encryption.seal(secret) if step.needs else b""
+    with transaction.atomic():
+        if account.state == AccountState.READY:
+            account.signed_in_at = timezone.now()
+            account.rests_until, account.rest_reason = None, ""
+            audit.record("telegram.signed_in", target=account, tenant=account.tenant)
+        account.save()
+    return account
+
+
+def _pending(account: TelegramAccount, state: AccountState) -> "tuple[Step, str]":
+    if account.state != state:
+        raise SignInRefused("the sign-in of this account does not wait for that: begin again")
+    pending = json.loads(encryption.unseal(account.pending))
+    return _telegram().Step(**pending["step"]), pending["phone"]
+
+
+def _endpoint() -> "Endpoint":
+    """How Telegram is reached; refuses before anything is sent that could not be stored later."""
+    if not settings.TELEGRAM.configured:
+        raise NotConfigured
+    encryption.seal("")
+    endpoint: Endpoint = settings.TELEGRAM.endpoint()
+    return endpoint
+
+
+def _telegram() -> Any:
+    # Here, because Telethon takes a second to load, which most processes need not spend.
+    from media.sources.telegram import sign_in  # noqa: PLC0415
+
+    return sign_in

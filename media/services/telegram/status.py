@@ -1,0 +1,53 @@
+"""How far channels are read, in figures for the command and the console."""
+
+from typing import Any
+
+from django.db.models import F, Sum
+
+from media.models import ChannelFeed, ChannelGap, FeedState, GapReason
+from media.services.telegram import rests
+
+
+def of_feed(feed: ChannelFeed) -> dict[str, Any]:
+    """One line of `channels status`."""
+    left = ChannelGap.objects.filter(channel=feed.pk)
+    resting = next((one for one in (feed, feed.account) if rests.rests(one)), None)
+    return {
+        "channel": feed.channel.title,
+        "username": feed.channel.username,
+        "account": feed.account.name,
+        "state": _state(feed),
+        "cursor": feed.cursor,
+        "newest": feed.top_id,
+        "history_left": messages_in(left.filter(reason=GapReason.HISTORY)),
+        "not_wanted": messages_in(left.filter(reason=GapReason.NOT_WANTED)),
+        "failed": messages_in(left.filter(reason=GapReason.FAILED)),
+        "rests_until": resting.rests_until if resting else None,
+        "reason": resting.rest_reason if resting else "",
+        "read_at": feed.read_at,
+    }
+
+
+def of_gap(gap: ChannelGap) -> dict[str, Any]:
+    """One line of `channels gaps`."""
+    return {
+        "channel": gap.channel.title,
+        "first": gap.first_id,
+        "last": gap.last_id,
+        "reason": gap.reason,
+        "runs": gap.runs,
+        "code": gap.code,
+        "detail": gap.detail,
+    }
+
+
+def messages_in(gaps: Any) -> int:
+    """How many ids the gaps have: an upper limit of the messages in them."""
+    found = gaps.aggregate(n=Sum(F("last_id") - F("first_id") + 1))["n"]
+    return int(found or 0)
+
+
+def _state(feed: ChannelFeed) -> str:
+    if feed.state != FeedState.FOLLOWED:
+        return feed.state
+    return "followed" if feed.channel.is_active else "paused"

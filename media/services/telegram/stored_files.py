@@ -1,0 +1,75 @@
+"""Which messages need their files: not those that are stored, unchanged or with the same file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from media.models import Channel, MediaState
+from media.services.pipeline.plan import posts_of
+from media.sources.port import Attachment, Message
+
+_TRIED_AGAIN = (MediaState.UNREADABLE, MediaState.QUOTA_EXCEEDED)
+_FILE_ID = '["media", "file_id"]'
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    fingerprint: str
+    state: str
+    file_id: str
+
+    def has(self, file: Attachment) -> bool:
+        """Whether the stored file is this one of Telegram; a fingerprint is emptied where it is lost."""
+        is_whole = self.state == MediaState.STORED and self.fingerprint != ""
+        return is_whole and self.file_id != "" and self.file_id == file.file_id
+
+
+def mark_stored(channel: Channel, messages: Sequence[Message]) -> list[Message]:
+    """
+    Mark the files that the archive has for these very posts.
+
+    More views make a message another one, whose file would be downloaded again with each reading.
+    """
+    stored = _stored(channel, messages)
+    return [_marked(message, stored.get(message.message_id)) for message in messages]
+
+
+def needed(channel: Channel, messages: Sequence[Message]) -> set[str]:
+    """Paths of the files that the pipeline will open for these messages."""
+    stored = _stored(channel, messages)
+    paths: set[str] = set()
+    for message in messages:
+        before = stored.get(message.message_id)
+        if (
+            before
+            and before.fingerprint == message.fingerprint
+            and before.state not in _TRIED_AGAIN
+        ):
+            continue
+        for file in message.attachments:
+            if not file.is_stored:
+                paths |= {file.path, file.thumbnail_path}
+    return paths - {""}
+
+
+def _marked(message: Message, before: _Stored | None) -> Message:
+    if before is None or message.attachment is None or not before.has(message.attachment):
+        return message
+    return replace(message, attachment=replace(message.attachment, is_stored=True))
+
+
+def _stored(channel: Channel, messages: Sequence[Message]) -> dict[int, _Stored]:
+    wanted = [m.message_id for m in messages if m.attachment is not None]
+    found = posts_of(channel, wanted).values_list(
+        "telegram_message_id", "source_fingerprint", "media_state", "as_of", "older_fields", "extra"
+    )
+    return {
+        message_id: _Stored(fingerprint, state, _file_id(as_of, older, extra))
+        for message_id, fingerprint, state, as_of, older, extra in found
+    }
+
+
+def _file_id(as_of: str, older: dict[str, str], extra: dict[str, dict[str, str]]) -> str:
+    """The id of the stored file; empty where a newer source may have replaced that file."""
+    said = str(extra.get("media", {}).get("file_id", ""))
+    is_current = older.get(_FILE_ID, as_of) >= older.get("files", as_of)
+    return said if is_current else ""

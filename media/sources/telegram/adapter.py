@@ -1,0 +1,273 @@
+"""The port of Telegram on Telethon."""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from telethon import events, functions, utils
+from telethon.tl import types
+
+from media.sources.port import Problem
+from media.sources.telegram.caller import Caller, translated
+from media.sources.telegram.client import Client, make_client
+from media.sources.telegram.downloads import Downloads
+from media.sources.telegram.endpoint import Endpoint
+from media.sources.telegram.failures import ChannelClosed, ReferenceUnknown, SignedOut
+from media.sources.telegram.live_message import read_live
+from media.sources.telegram.loop import LoopThread
+from media.sources.telegram.port import (
+    PAGE_MESSAGES,
+    ChannelCard,
+    Deleted,
+    Fetched,
+    LiveEvent,
+    Page,
+    Peer,
+    Reconnected,
+    RemoteFile,
+    Seen,
+)
+from media.sources.telegram.references import Reference, parse_reference
+from media.sources.telegram.shape.message import shape
+from media.sources.telegram.shape.peers import Names
+
+Result = TypeVar("Result")
+_KIND: Final = {True: "channel", False: "supergroup"}
+_CALL_SECONDS: Final = 600
+"""Longer than the waits that are absorbed: only a client that hangs takes so long."""
+
+
+class TelethonAccess:
+    """Telegram through one account; see `port.TelegramAccess`."""
+
+    def __init__(
+        self, endpoint: Endpoint, session: str, *, waited: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """Connect. Raises SignedOut where the session is not accepted, and TelegramRefused."""
+        self._thread = LoopThread("telegram")
+        self._caller = Caller(per_second=endpoint.requests_per_second, waited=waited)
+        try:
+            self._client: Client = self._run(self._connect(endpoint, session))
+        except BaseException:
+            self._thread.close()
+            raise
+        self._downloads = Downloads(
+            self._client, self._caller, parallel=endpoint.parallel_downloads
+        )
+
+    def resolve(self, reference: str) -> ChannelCard:
+        return self._run(self._resolve(parse_reference(reference)))
+
+    def join(self, peer: Peer) -> None:
+        self._run(self._ask(functions.channels.JoinChannelRequest(_input(peer))))
+
+    def look(self, peer: Peer) -> ChannelCard:
+        return self._run(self._look(_input(peer)))
+
+    def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
+        return self._run(self._page(peer, after, until, limit))
+
+    def by_ids(self, peer: Peer, ids: Sequence[int]) -> Mapping[int, Fetched]:
+        return self._run(self._by_ids(peer, ids))
+
+    def first_since(self, peer: Peer, moment: datetime) -> int | None:
+        return self._run(self._first_since(peer, moment))
+
+    def download(self, peer: Peer, file: RemoteFile, target: Path) -> Future[str]:
+        async def refresh(stale: RemoteFile) -> RemoteFile | None:
+            found = await self._by_ids(peer, [stale.message_id])
+            fetched = found.get(stale.message_id)
+            files = fetched.files if fetched else ()
+            return next((one for one in files if one.path == stale.path), None)
+
+        return self._thread.start(self._downloads.save(file, target, refresh))
+
+    def listen(self, put: Callable[[LiveEvent], None]) -> None:
+        self._run(self._listen(put))
+
+    def close(self) -> None:
+        try:
+            self._run(self._disconnect())
+        finally:
+            self._thread.close()
+
+    async def _disconnect(self) -> None:
+        await self._client.disconnect()
+
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return self._thread.run(coroutine, timeout=_CALL_SECONDS)
+
+    async def _connect(self, endpoint: Endpoint, session: str) -> Client:
+        client = make_client(endpoint, session)
+        with translated():
+            await client.connect()
+            if not await client.is_user_authorized():
+                await client.disconnect()
+                raise SignedOut
+        return client
+
+    async def _ask(self, request: Any) -> Any:
+        return await self._caller(lambda: self._client(request))
+
+    async def _resolve(self, reference: Reference) -> ChannelCard:
+        if reference.name:
+            found = await self._ask(functions.contacts.ResolveUsernameRequest(reference.name))
+            return await self._look(_channel_of(found.chats, found.peer))
+        if reference.invite:
+            return await self._join(reference.invite)
+        async for dialog in self._client.iter_dialogs():
+            if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
+                return await self._look(dialog.entity)
+        raise ReferenceUnknown(
+            "the account is not a member of a channel with this id: use its name"
+        )
+
+    async def _join(self, invite: str) -> ChannelCard:
+        """Look behind an invite link; join where only members may read."""
+        found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
+        if isinstance(found, types.ChatInviteAlready):
+            return await self._look(found.chat)
+        joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
+        # Since 1.44 `messages.ChatInviteJoinResultOk(updates=…)`, before that the updates.
+        chats = getattr(joined, "updates", joined).chats
+        return await self._look(chats[0])
+
+    async def _look(self, channel: Any) -> ChannelCard:
+        full = await self._ask(functions.channels.GetFullChannelRequest(channel))
+        chat_id = full.full_chat.id
+        entity = next((one for one in full.chats if one.id == chat_id), None)
+        if not isinstance(entity, types.Channel) or entity.left is None:
+            raise ChannelClosed
+        return _card(entity, full.full_chat, await self._newest_id(entity) or 0)
+
+    async def _history(self, peer: Any, **more: int) -> Any:
+        plain = {"offset_id": 0, "add_offset": 0, "limit": 0, "max_id": 0, "min_id": 0, "hash": 0}
+        request = functions.messages.GetHistoryRequest(peer, offset_date=None, **(plain | more))
+        return await self._ask(request)
+
+    async def _page(self, peer: Peer, after: int, until: int, limit: int) -> Page:
+        at = datetime.now(UTC)
+        # The messages just newer than `after`: the offset counts from there to the newer ones.
+        found = await self._history(
+            _input(peer), offset_id=after + 1, add_offset=-limit, limit=limit, min_id=after
+        )
+        messages = sorted((m for m in found.messages if m.id > after), key=lambda m: m.id)
+        fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
+        whole = len(messages) < limit or messages[-1].id > until
+        return Page(fetched, until if whole else messages[-1].id, at)
+
+    async def _by_ids(self, peer: Peer, ids: Sequence[int]) -> dict[int, Fetched]:
+        result: dict[int, Fetched] = {}
+        for begin in range(0, len(ids), PAGE_MESSAGES):
+            chosen = [types.InputMessageID(i) for i in ids[begin : begin + PAGE_MESSAGES]]
+            request = functions.channels.GetMessagesRequest(_input(peer), chosen)
+            found = await self._ask(request)
+            # Paired by id: Telegram need not keep the order, nor answer for each.
+            result |= {one.message_id: one for one in _read(found, found.messages)}
+        return result
+
+    async def _first_since(self, peer: Peer, moment: datetime) -> int | None:
+        # By halves, not by `offset_date`: that counts backwards, is exclusive, and not every
+        # server keeps to it. Ids grow with time.
+        channel, low = _input(peer), 0
+        high = (await self._newest_id(channel)) or 0
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._first_after(channel, middle)
+            if found is None or found.date >= moment:
+                high = middle
+            else:
+                low = found.id
+        first = await self._first_after(channel, low)
+        return first.id if first is not None and first.date >= moment else None
+
+    async def _first_after(self, channel: Any, message_id: int) -> Any:
+        found = await self._history(
+            channel, offset_id=message_id + 1, add_offset=-1, limit=1, min_id=message_id
+        )
+        later = [m for m in found.messages if m.id > message_id]
+        return later[0] if later else None
+
+    async def _newest_id(self, channel: Any) -> int | None:
+        found = await self._history(channel, limit=1)
+        return found.messages[0].id if found.messages else None
+
+    async def _listen(self, put: Callable[[LiveEvent], None]) -> None:
+        client = self._client
+        client.reconnected = lambda: put(Reconnected())
+        # The end of all tries to reconnect: the next request says so.
+        client.disconnected.add_done_callback(lambda _: put(Reconnected()))
+
+        async def seen(event: Any, *, edited: bool) -> None:
+            if not isinstance(event.message.peer_id, types.PeerChannel):
+                return
+            names = Names(filter(None, [await event.get_chat(), *_origins(event.message)]))
+            if (fetched := _fetched(event.message, names)) is not None:
+                put(Seen(utils.get_peer_id(event.message.peer_id), fetched, edited))
+
+        async def posted(event: Any) -> None:
+            await seen(event, edited=False)
+
+        async def changed(event: Any) -> None:
+            await seen(event, edited=True)
+
+        async def deleted(event: Any) -> None:
+            # Outside of channels there is no peer: such ids belong to no channel.
+            put(Deleted(event.chat_id, tuple(event.deleted_ids)))
+
+        client.add_event_handler(posted, events.NewMessage())
+        client.add_event_handler(changed, events.MessageEdited())
+        client.add_event_handler(deleted, events.MessageDeleted())
+        await client.set_receive_updates(True)
+
+
+def _origins(message: Any) -> Iterable[Any]:
+    """What Telegram said with the message of where it was forwarded from."""
+    forward = getattr(message, "forward", None)
+    return (getattr(forward, "chat", None), getattr(forward, "sender", None)) if forward else ()
+
+
+def _read(found: Any, messages: Iterable[Any]) -> Iterable[Fetched]:
+    names = Names([*found.chats, *found.users])
+    for message in messages:
+        if (fetched := _fetched(message, names)) is not None:
+            yield fetched
+
+
+def _fetched(message: Any, names: Names) -> Fetched | None:
+    """Read a message; one of a kind that nobody foresaw is a problem, not the end of the page."""
+    try:
+        shaped = shape(message, names)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        detail = f"{type(error).__name__}: a shape that no version of Telegram had"
+        return Fetched(message.id, Problem("invalid_message", detail, message.id))
+    return read_live(shaped.value, shaped.beside, shaped.files) if shaped else None
+
+
+def _input(peer: Peer) -> types.InputPeerChannel:
+    real_id, _kind = utils.resolve_id(peer.tg_channel_id)
+    return types.InputPeerChannel(real_id, peer.access_hash)
+
+
+def _channel_of(chats: Iterable[Any], peer: Any) -> types.Channel:
+    wanted = getattr(peer, "channel_id", None)
+    found = next((c for c in chats if c.id == wanted and isinstance(c, types.Channel)), None)
+    if found is None:
+        raise ReferenceUnknown("this is no channel and no public group")
+    return found
+
+
+def _card(entity: types.Channel, full: Any, top_id: int) -> ChannelCard:
+    names = [n.username for n in entity.usernames or () if n.active]
+    username = entity.username or next(iter(names), "")
+    visibility = "public" if username else "private"
+    return ChannelCard(
+        peer=Peer(utils.get_peer_id(types.PeerChannel(entity.id)), entity.access_hash),
+        title=entity.title,
+        kind=f"{visibility}_{_KIND[bool(entity.broadcast)]}",
+        username=username,
+        top_id=top_id,
+        members=full.participants_count,
+    )

@@ -1,0 +1,77 @@
+"""What Telegram refuses, in the words of the archive. No text has an id, a title or a number."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from events.errors import DomainError
+
+
+class TelegramRefused(DomainError):
+    """Telegram refused, or cannot be reached."""
+
+    code: ClassVar[str] = "telegram_refused"
+    http_status: ClassVar[int] = 502
+
+
+class FloodWait(TelegramRefused):
+    """Telegram wants no such request before `seconds` have passed."""
+
+    code: ClassVar[str] = "flood_wait"
+    http_status: ClassVar[int] = 503
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)}")
+        self.seconds = seconds
+
+    def context(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+
+class ChannelClosed(TelegramRefused):
+    """The channel cannot be read by this account: it is private, gone, or the account was removed."""
+
+    code: ClassVar[str] = "channel_closed"
+    http_status: ClassVar[int] = 404
+
+    def __init__(self, why: str = "private") -> None:
+        super().__init__(f"the channel cannot be read by this account ({why})")
+        self.why = why
+
+
+class ReferenceUnknown(TelegramRefused):
+    """The name, id or link leads to no channel."""
+
+    code: ClassVar[str] = "channel_unknown"
+    http_status: ClassVar[int] = 404
+
+
+class SignedOut(TelegramRefused):
+    """The session of the account is not accepted any more."""
+
+    code: ClassVar[str] = "signed_out"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Telegram does not accept the session of this account any more:"
+            " sign in again with `manage.py telegram_login`"
+        )
+
+
+class SignInRefused(TelegramRefused):
+    """A phone number, code or password was not accepted."""
+
+    code: ClassVar[str] = "sign_in_refused"
+    http_status: ClassVar[int] = 400
+
+
+class Unreachable(TelegramRefused):
+    """No connection to Telegram."""
+
+    code: ClassVar[str] = "telegram_unreachable"
+    http_status: ClassVar[int] = 503
+
+
+class DownloadFailed(TelegramRefused):
+    """A file did not come whole."""
+
+    code: ClassVar[str] = "download_failed"

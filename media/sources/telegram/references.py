@@ -1,0 +1,43 @@
+"""A channel as people write it: @name, link, invite link, or id."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from media.sources.telegram.failures import ReferenceUnknown
+
+_HOSTS: Final = r"(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/"
+_NAME: Final = re.compile(
+    rf"(?:@|{_HOSTS}(?:s/)?)?([A-Za-z][A-Za-z0-9_]{{3,31}})(?:/\d+)?/?(?:\?.*)?"
+)
+_INVITE: Final = re.compile(rf"(?:{_HOSTS}|tg://join\?invite=)(?:joinchat/|\+)?([\w-]{{16,}})/?")
+_PRIVATE: Final = re.compile(rf"{_HOSTS}c/(\d{{1,12}})(?:/\d+)*/?(?:\?.*)?")
+_ID: Final = re.compile(r"-100(\d{1,12})|(\d{1,12})")
+_OFFSET: Final = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One of the three is set: a public name, the hash of an invite link, or a marked id."""
+
+    name: str = ""
+    invite: str = ""
+    tg_channel_id: int | None = None
+
+
+def parse_reference(text: str) -> Reference:
+    """Read what names a channel. Raises ReferenceUnknown."""
+    text = text.strip()
+    if found := _ID.fullmatch(text):
+        return Reference(tg_channel_id=-_OFFSET - int(found[1] or found[2]))
+    if found := _PRIVATE.fullmatch(text):
+        return Reference(tg_channel_id=-_OFFSET - int(found[1]))
+    if ("joinchat/" in text or "/+" in text or "invite=" in text) and (
+        found := _INVITE.fullmatch(text)
+    ):
+        return Reference(invite=found[1])
+    if found := _NAME.fullmatch(text):
+        return Reference(name=found[1])
+    raise ReferenceUnknown(
+        f"{text[:80]!r} names no channel: write @name, https://t.me/name, an invite link or its id"
+    )

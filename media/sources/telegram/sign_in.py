@@ -1,0 +1,147 @@
+"""Signing in to Telegram, step by step; each step gives the session to be kept until the next."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+from telethon import errors
+from telethon.tl import functions, types
+
+from media.sources.telegram.caller import translated
+from media.sources.telegram.client import Client, make_client, saved
+from media.sources.telegram.endpoint import Endpoint
+from media.sources.telegram.failures import SignInRefused, TelegramRefused
+from media.sources.telegram.loop import LoopThread
+
+Result = TypeVar("Result")
+_REFUSALS: Final = {
+    errors.PhoneNumberInvalidError: "Telegram does not know this phone number",
+    errors.PhoneNumberBannedError: "Telegram has banned this phone number",
+    errors.PhoneNumberFloodError: "too many codes were asked for this phone number: try tomorrow",
+    errors.PhoneCodeInvalidError: "the code is wrong",
+    errors.PhoneCodeEmptyError: "the code is empty",
+    errors.PhoneCodeExpiredError: "the code has expired: ask for another one",
+    errors.PasswordHashInvalidError: "the password is wrong",
+    errors.ApiIdInvalidError: "TELEGRAM_API_ID and TELEGRAM_API_HASH do not belong together",
+    errors.AuthTokenExpiredError: "the QR code has expired",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    Where the sign-in stands. `needs` is `code`, `password` or empty: then `user_id` is signed in.
+
+    `session` and `code_hash` are secrets.
+    """
+
+    needs: str
+    session: str = field(default="", repr=False)
+    code_hash: str = field(default="", repr=False)
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QrCode:
+    """A link to be shown as a QR code, which a signed-in phone scans before `expires_at`."""
+
+    url: str = field(repr=False)
+    expires_at: datetime
+
+
+def send_code(endpoint: Endpoint, phone: str) -> Step:
+    """Have Telegram send a code to the phone. Raises SignInRefused and TelegramRefused."""
+
+    async def ask(client: Client) -> Step:
+        sent = await client.send_code_request(phone)
+        return Step("code", saved(client), sent.phone_code_hash)
+
+    return _with_client(endpoint, "", ask)
+
+
+def give_code(endpoint: Endpoint, before: Step, phone: str, code: str) -> Step:
+    """Give the code; where the account has a password, that is needed next."""
+
+    async def give(client: Client) -> Step:
+        request = functions.auth.SignInRequest(phone, before.code_hash, code)
+        try:
+            answer = await client(request)
+        except errors.SessionPasswordNeededError:
+            return Step("password", saved(client))
+        if isinstance(answer, types.auth.AuthorizationSignUpRequired):
+            raise SignInRefused("nobody has signed up to Telegram with this phone number")
+        return Step("", saved(client), user_id=answer.user.id)
+
+    return _with_client(endpoint, before.session, give)
+
+
+def give_password(endpoint: Endpoint, before: Step, password: str) -> Step:
+    """Give the password of the two-step verification."""
+
+    async def give(client: Client) -> Step:
+        user = await client.sign_in(password=password)
+        return Step("", saved(client), user_id=user.id)
+
+    return _with_client(endpoint, before.session, give)
+
+
+def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float) -> Step:
+    """Show QR codes until one is scanned, for so many seconds. Raises SignInRefused after that."""
+
+    async def wait(client: Client) -> Step:
+        qr = await client.qr_login()
+        ends = client.loop.time() + seconds
+        while True:
+            show(QrCode(qr.url, qr.expires))
+            try:
+                user = await qr.wait(min(25, max(1, ends - client.loop.time())))
+            except errors.SessionPasswordNeededError:
+                return Step("password", saved(client))
+            except TimeoutError:
+                if client.loop.time() >= ends:
+                    raise SignInRefused("nobody scanned the QR code") from None
+                await qr.recreate()
+                continue
+            return Step("", saved(client), user_id=user.id)
+
+    return _with_client(endpoint, "", wait, seconds=seconds + 60, updates=True)
+
+
+def _with_client(
+    endpoint: Endpoint,
+    session: str,
+    work: Callable[[Client], Awaitable[Result]],
+    *,
+    seconds: float = 120,
+    updates: bool = False,
+) -> Result:
+    thread = LoopThread("telegram-sign-in")
+
+    async def run() -> Result:
+        client = make_client(endpoint, session)
+        client._no_updates = not updates  # noqa: SLF001 - a QR code is confirmed by an update
+        with _refused(), translated():
+            await client.connect()
+            try:
+                return await work(client)
+            finally:
+                await client.disconnect()
+
+    try:
+        return thread.run(run(), timeout=seconds)
+    finally:
+        thread.close()
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Raise SignInRefused for what a person can put right."""
+    try:
+        yield
+    except TelegramRefused as refused:
+        kinds = [kind for kind in _REFUSALS if isinstance(refused.__context__, kind)]
+        if not kinds:
+            raise
+        raise SignInRefused(_REFUSALS[kinds[0]]) from None

@@ -1,0 +1,234 @@
+"""Accounts of Telegram: signing in by command and console, sessions that nobody can read, commands."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from accounts.models import AuditEntry
+from media.models import AccountState, Channel, ChannelFeed, ChannelGap, Post, TelegramAccount
+from media.services.telegram import access as telegram
+from media.services.telegram import encryption, sign_in
+from media.sources.telegram.failures import SignInRefused
+from media.sources.telegram.sign_in import QrCode, Step
+from telegram_assistant.config import Telegram
+from tests import factories as make
+from tests.telegram_fake import BEGAN, fill
+
+pytestmark = pytest.mark.django_db
+SESSION = "1BVtsOHsecret-session"
+
+
+@pytest.fixture
+def doors(monkeypatch, configured):
+    """The sign-in of Telegram: code 11111, then password hush where `has_password`."""
+    doors = SimpleNamespace(has_password=False, Step=Step)
+
+    def send_code(_endpoint, phone):
+        return Step("code", "half-session", "hash")
+
+    def give_code(_endpoint, step, phone, code):
+        assert (step.session, step.code_hash, phone) == ("half-session", "hash", "+79990000000")
+        if code != "11111":
+            raise SignInRefused("the code is wrong")
+        return Step("password", "more") if doors.has_password else Step("", SESSION, user_id=5)
+
+    def give_password(_endpoint, step, password):
+        assert step.session == "more"
+        if password != "hush":
+            raise SignInRefused("the password is wrong")
+        return Step("", SESSION, user_id=5)
+
+    def by_qr(_endpoint, show, *, seconds):
+        show(QrCode("tg://login?token=abc", BEGAN))
+        return Step("", SESSION, user_id=5)
+
+    vars(doors).update(
+        send_code=send_code, give_code=give_code, give_password=give_password, by_qr=by_qr
+    )
+    monkeypatch.setattr(sign_in, "_telegram", lambda: doors)
+    return doors
+
+
+def run(name: str, *arguments: str, **options) -> str:
+    out = io.StringIO()
+    call_command(name, *arguments, stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+class TestSignIn:
+    def test_in_three_calls_without_a_terminal(self, doors):
+        doors.has_password = True
+
+        run("telegram_login", "--phone", "+79990000000")
+        assert TelegramAccount.objects.get().state == AccountState.CODE
+        run("telegram_login", "--code", "11111")
+        assert TelegramAccount.objects.get().state == AccountState.PASSWORD
+        assert "signed in" in run("telegram_login", "--password", "hush")
+
+        account = TelegramAccount.objects.get()
+        assert encryption.unseal(account.session) == SESSION
+        assert not account.pending
+
+    def test_in_one_call(self, doors):
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111", "--account", "second")
+
+        assert TelegramAccount.objects.get(name="second").state == AccountState.READY
+
+    def test_a_wrong_code_can_be_given_again(self, doors):
+        run("telegram_login", "--phone", "+79990000000")
+        with pytest.raises(CommandError, match="the code is wrong"):
+            run("telegram_login", "--code", "00000")
+
+        run("telegram_login", "--code", "11111")
+
+        assert TelegramAccount.objects.get().state == AccountState.READY
+
+    def test_by_qr(self, doors):
+        shown = run("telegram_login", "--qr")
+
+        assert "█" in shown
+        assert TelegramAccount.objects.get().state == AccountState.READY
+
+    def test_it_is_recorded_and_can_be_forgotten(self, doors):
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111")
+        run("telegram_login", "--sign-out")
+
+        events = AuditEntry.objects.order_by("pk").values_list("event", flat=True)
+        assert {"telegram.signed_in", "telegram.signed_out"} <= set(events)
+        assert TelegramAccount.objects.get().session == b""
+
+
+class TestSecrets:
+    def test_neither_the_session_nor_the_phone_can_be_read_in_the_database(self, doors):
+        doors.has_password = True
+        run("telegram_login", "--phone", "+79990000000")
+        rows = repr(list(TelegramAccount.objects.values()))
+        run("telegram_login", "--code", "11111", "--password", "hush")
+        rows += repr(list(TelegramAccount.objects.values()))
+
+        for secret in (SESSION, "half-session", "9990000000", "hush", "hash'"):
+            assert secret not in rows
+
+    def test_without_a_key_nothing_is_sent_and_the_remedy_is_named(self, doors, settings):
+        settings.TELEGRAM = Telegram(api_id=1, api_hash="x", _env_file=None)
+
+        with pytest.raises(CommandError, match="telegram_login --new-key"):
+            run("telegram_login", "--phone", "+79990000000")
+        assert not TelegramAccount.objects.exists()
+
+    def test_a_new_key_is_a_key(self, db):
+        assert Fernet(run("telegram_login", "--new-key").strip())
+
+    def test_with_another_key_it_says_so_and_with_both_it_goes_on(self, configured, settings):
+        old = settings.TELEGRAM.session_keys[0]
+        sealed = encryption.seal(SESSION)
+        new = encryption.new_key()
+        settings.TELEGRAM = Telegram(api_id=1, api_hash="x", session_key=new, _env_file=None)
+        with pytest.raises(encryption.SessionUnreadable):
+            encryption.unseal(sealed)
+
+        both = f"{new},{old}"
+        settings.TELEGRAM = Telegram(api_id=1, api_hash="x", session_key=both, _env_file=None)
+        assert encryption.unseal(sealed) == SESSION
+
+    def test_without_an_application_it_says_where_one_is_made(self, account):
+        with pytest.raises(telegram.NotConfigured, match=r"my\.telegram\.org"):
+            telegram.open_access(account)
+
+
+class TestCommands:
+    def test_a_channel_is_read_and_shown(self, server, account):
+        fill(server, range(1, 13))
+        plan = json.loads(run("ingest_channel", "@channel", "--dry-run", "--json"))
+        assert (plan["messages_at_most"], Channel.objects.count()) == (12, 0)
+
+        report = json.loads(run("ingest_channel", "https://t.me/channel", "--limit", "5", "--json"))
+        [row] = json.loads(run("channels", "status", "--json"))
+
+        assert (report["new"], row["history_left"]) == (5, 7)
+        assert "history" in run("channels", "gaps")
+        assert json.loads(run("channels", "fill", "@channel", "--json")) == []
+        assert Post.objects.count() == 12
+
+    def test_since_a_day(self, server, account, settings):
+        settings.TIME_ZONE = "UTC"
+        fill(server, range(1, 13))
+
+        run("ingest_channel", "@channel", "--since", f"{BEGAN:%Y-%m-%dT12:06:00+00:00}")
+
+        assert min(Post.objects.values_list("telegram_message_id", flat=True)) == 6
+
+    def test_problems_are_an_exit_code(self, server, account):
+        fill(server, range(1, 4))
+        server.short[server.messages[3].file.path] = 99
+
+        with pytest.raises(SystemExit) as end:
+            run("ingest_channel", "@channel")
+        assert end.value.code == 1
+
+    @pytest.mark.parametrize("name", ["@nobody", "no such thing!"])
+    def test_what_is_no_channel_is_refused_with_two(self, server, account, name):
+        with pytest.raises(CommandError) as refusal:
+            run("ingest_channel", name)
+        assert refusal.value.returncode == 2
+
+    def test_without_an_account_the_way_to_one_is_named(self, server, db):
+        with pytest.raises(CommandError, match="telegram_login"):
+            run("ingest_channel", "@channel")
+
+    def test_pause_and_resume(self, server, account):
+        fill(server, range(1, 4))
+        run("ingest_channel", "@channel")
+
+        run("channels", "pause", "@channel")
+        assert not Channel.objects.get().is_active
+        run("channels", "resume", "@channel")
+        assert Channel.objects.get().is_active
+
+
+class TestConsole:
+    @pytest.fixture
+    def root(self, client):
+        client.force_login(make.superuser())
+        return client
+
+    def test_an_account_is_connected_step_by_step(self, root, doors):
+        doors.has_password = True
+        tenant = make.tenant()
+        add = reverse("admin:media_telegramaccount_add")
+        root.post(add, {"tenant": tenant.pk, "name": "main", "phone": "+79990000000"})
+        account = TelegramAccount.objects.get()
+        page = reverse("admin:media_telegramaccount_change", args=[account.pk])
+        assert 'name="code"' in root.get(page).content.decode()
+
+        wrong = root.post(page, {"code": "00000"})
+        assert "the code is wrong" in wrong.content.decode()
+        root.post(page, {"code": "11111"})
+        assert 'name="password"' in root.get(page).content.decode()
+        root.post(page, {"password": "hush"})
+
+        account.refresh_from_db()
+        assert account.state == AccountState.READY
+
+    def test_a_channel_is_shown_before_it_is_added(self, root, server, account, configured):
+        fill(server, range(1, 13))
+        add = reverse("admin:media_channelfeed_add")
+        sent = {"account": account.pk, "reference": "@channel"}
+
+        first = root.post(add, sent)
+        assert "Channel" in first.content.decode()
+        assert not ChannelFeed.objects.exists()
+        root.post(add, sent | {"confirmed": "@channel"})
+
+        assert ChannelFeed.objects.get().channel.title == "Channel"
+        assert ChannelGap.objects.get().reason == "history"
+
+    def test_it_says_what_is_lacking(self, root, db):
+        page = root.get(reverse("admin:media_telegramaccount_changelist"))
+
+        assert "my.telegram.org" in page.content.decode()

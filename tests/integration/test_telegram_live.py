@@ -1,0 +1,281 @@
+"""What happens in a channel is in the archive: as it happens, or after a break."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+
+from events.postgresql import advisory_locks
+from media.models import ChannelFeed, ChannelGap, Post, PostMedia
+from media.services.telegram import access as telegram
+from media.services.telegram import ingest, passes, rests
+from media.services.telegram.ingest import Order
+from media.services.telegram.live import albums, changes, listener
+from media.sources.telegram.failures import FloodWait, Unreachable
+from media.sources.telegram.live_message import Beside
+from media.sources.telegram.port import Reconnected, Seen
+from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def listened(server, account):
+    """An account that is listened to, with a channel of three posts that are read."""
+    fill(server, (1, 2, 3))
+    with telegram.connected(account) as access:
+        feed = ingest.add(access, account, "@channel").feed
+        ingest.read_channel(access, feed, Order())
+        one = listener.Listened(account, access)
+        access.listen(one.events.put)
+        round_of(one)
+        yield one
+
+
+def round_of(one: listener.Listened) -> None:
+    listener.step(one, gather=0.02)
+
+
+def album(server, *ids: int, number: int = 10**15, **more) -> None:
+    for i in ids:
+        at = more.get("at", {}).get(i, BEGAN)
+        server.post(i, body=photo(i), beside=Beside(grouped_id=number), at=at)
+
+
+def texts() -> dict[int, str]:
+    return dict(Post.objects.values_list("telegram_message_id", "content"))
+
+
+class TestMessages:
+    def test_a_new_one_comes_in(self, server, listened):
+        server.post(4, "Breaking https://example.org")
+        server.say(4)
+
+        round_of(listened)
+
+        post = Post.objects.get(telegram_message_id=4)
+        assert (post.content, post.urls) == ("Breaking https://example.org", [])
+
+    def test_an_edit_changes_it(self, server, listened):
+        server.change(2, text="Corrected", edited=BEGAN + timedelta(days=1))
+        server.say(2, edited=True)
+
+        round_of(listened)
+
+        assert texts()[2] == "Corrected"
+        assert Post.objects.get(telegram_message_id=2).is_edited
+
+    def test_new_and_edited_at_once_is_the_edited_one(self, server, listened):
+        server.post(4, "Frist")
+        server.say(4)
+        server.change(4, text="First", edited=BEGAN + timedelta(days=1))
+        server.say(4, edited=True)
+
+        round_of(listened)
+
+        assert texts()[4] == "First"
+
+    def test_a_channel_that_is_not_followed_is_left_alone(self, server, listened):
+        server.post(4, "elsewhere")
+        listened.events.put(Seen(CHANNEL - 1, server.messages[4].fetched()))
+        server.messages.pop(4)
+
+        round_of(listened)
+
+        assert 4 not in texts()
+
+    def test_a_photo_that_does_not_come_is_listed(self, server, listened):
+        server.post(4, body=photo(4))
+        server.short[server.messages[4].file.path] = 100
+        server.say(4)
+
+        round_of(listened)
+
+        gap = ChannelGap.objects.get()
+        assert (gap.first_id, gap.reason, gap.runs) == (4, "failed", 1)
+
+
+class TestAlbums:
+    def test_whoever_hears_of_one_item_reads_all(self, server, listened):
+        album(server, 4, 5, 6)
+        server.say(5)
+
+        round_of(listened)
+
+        found = Post.objects.filter(grouped_id=10**15).order_by("telegram_message_id")
+        assert [p.telegram_message_id for p in found] == [4, 5, 6]
+        assert PostMedia.objects.filter(post__in=found).count() == 3
+        assert cache.get(f"album_seen:{listened.feeds[CHANNEL].pk}:{10**15}")
+
+    def test_seen_again_within_the_time_it_is_not_read_again(self, server, listened):
+        album(server, 4, 5)
+        server.say(4)
+        round_of(listened)
+        server.asked.clear()
+
+        server.say(5)
+        round_of(listened)
+
+        assert "by_ids" not in server.asked
+        assert Post.objects.filter(grouped_id=10**15).count() == 2
+
+    def test_a_late_item_joins(self, server, listened):
+        album(server, 4, 5)
+        server.say(4)
+        round_of(listened)
+        album(server, 6)
+
+        server.say(6)
+        round_of(listened)
+
+        assert Post.objects.filter(grouped_id=10**15).count() == 3
+
+    def test_four_minutes_apart_belong_six_do_not(self, server, listened):
+        at = {
+            4: BEGAN - timedelta(minutes=4),
+            6: BEGAN + timedelta(minutes=4),
+            7: BEGAN + timedelta(minutes=6),
+        }
+        album(server, 4, 5, 6, 7, at=at)
+        album(server, 8, number=10**15 + 1)
+
+        found = albums.whole(listened.access, listened.feeds[CHANNEL], server.messages[5].fetched())
+
+        assert [one.message_id for one in found] == [4, 5, 6]
+
+    def test_no_more_than_ten(self, server, listened):
+        album(server, *range(10, 24))
+
+        found = albums.whole(
+            listened.access, listened.feeds[CHANNEL], server.messages[12].fetched()
+        )
+
+        assert [one.message_id for one in found] == list(range(10, 20))
+
+    def test_a_failed_download_leaves_no_trace_in_the_cache(self, server, listened):
+        album(server, 4, 5)
+        path = server.messages[5].file.path
+        server.short[path] = 1
+        server.say(4)
+        round_of(listened)
+        assert not cache.get(f"album_seen:{listened.feeds[CHANNEL].pk}:{10**15}")
+
+        server.say(5)
+        round_of(listened)
+
+        states = Post.objects.filter(grouped_id=10**15).values_list("media_state", flat=True)
+        assert list(states) == ["stored", "stored"]
+        assert not ChannelGap.objects.exists()
+
+
+class TestBreaks:
+    def test_what_came_meanwhile_is_read_after_it(self, server, listened):
+        server.post(4, "unheard")
+        server.change(2, text="edited unheard", edited=BEGAN + timedelta(days=1))
+        listened.events.put(Reconnected())
+
+        round_of(listened)
+
+        assert texts()[4] == "unheard"
+        assert texts()[2] == "edited unheard"
+        assert ChannelFeed.objects.get().cursor == 4
+
+    def test_without_a_break_nothing_is_asked_for(self, server, listened):
+        server.asked.clear()
+
+        round_of(listened)
+
+        assert server.asked == []
+
+    def test_a_channel_without_any_of_its_posts_is_not_concluded_to_be_empty(
+        self, server, listened
+    ):
+        server.messages.clear()
+
+        changes.recheck(listened.access, listened.feeds[CHANNEL])
+
+        assert not Post.objects.filter(content="").exists()
+        assert len(texts()) == 3
+
+
+class TestServing:
+    def rounds(self, count: int):
+        left = [count]
+
+        def proceed() -> bool:
+            left[0] -= 1
+            return left[0] >= 0
+
+        return proceed
+
+    def test_idle_and_silent_where_nothing_is_configured(self, server, account, caplog):
+        listener.serve(self.rounds(4), pause=lambda _: None)
+
+        assert server.asked == []
+        assert not caplog.records
+
+    def test_idle_and_silent_without_an_account(self, server, db, configured, caplog):
+        listener.serve(self.rounds(4), pause=lambda _: None)
+
+        assert not caplog.records
+
+    @pytest.mark.django_db(transaction=True)
+    def test_it_catches_up_when_it_begins(self, server, account, configured, monkeypatch):
+        monkeypatch.setattr(listener, "GATHER_SECONDS", 0.01)
+        fill(server, (1, 2, 3))
+        with telegram.connected(account) as access:
+            ingest.add(access, account, "@channel")
+            server.post(4, "meanwhile")
+
+        listener.serve(self.rounds(6), pause=lambda _: None)
+
+        assert texts() == {4: "meanwhile"}  # history is not its business
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_wait_and_a_lost_connection_end_nothing(
+        self, server, account, configured, monkeypatch
+    ):
+        monkeypatch.setattr(listener, "GATHER_SECONDS", 0.01)
+        monkeypatch.setattr(listener, "SHORTEST_PAUSE", 0.0)
+        fill(server, (1, 2, 3))
+        with telegram.connected(account) as access:
+            ingest.add(access, account, "@channel")
+        refusals = iter([Unreachable("gone"), FloodWait(3600)])
+
+        def before(name: str) -> None:
+            if refusal := next(refusals, None):
+                raise refusal
+
+        server.before = before
+        listener.serve(self.rounds(60), pause=lambda _: None)
+
+        account.refresh_from_db()
+        assert rests.rests(account)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_an_account_has_one_listener(self, server, account, configured, monkeypatch):
+        monkeypatch.setattr(advisory_locks, "try_held", lambda _: _Taken())
+
+        listener.serve(self.rounds(4), pause=lambda _: None)
+
+        assert server.listeners == []
+
+    def test_a_pass_leaves_the_news_to_whoever_listens(
+        self, server, account, configured, monkeypatch
+    ):
+        fill(server, (1, 2, 3))
+        with telegram.connected(account) as access:
+            ingest.add(access, account, "@channel")
+        server.post(4, "news")
+        monkeypatch.setattr(advisory_locks, "is_held", lambda _: True)
+
+        passes.read_all()
+
+        assert sorted(texts()) == [1, 2, 3]
+
+
+class _Taken:
+    def __enter__(self) -> bool:
+        return False
+
+    def __exit__(self, *_: object) -> None: ...

@@ -1,0 +1,360 @@
+"""A channel is read from Telegram: whole, once, and nothing is skipped silently."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from media.models import Channel, ChannelFeed, ChannelGap, FeedState, ImportRun, Post, PostMedia
+from media.services.telegram import access as telegram
+from media.services.telegram import gaps, ingest, passes, rests
+from media.services.telegram.ingest import Order
+from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
+from media.sources.telegram.live_message import Beside
+from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
+
+pytestmark = pytest.mark.django_db
+
+
+class Killed(BaseException):
+    """Nobody catches it: as little is tidied up as where a process is killed."""
+
+
+def read(account, **order) -> ChannelFeed:
+    account.refresh_from_db()
+    with telegram.connected(account) as access:
+        feed = ingest.add(access, account, "@channel").feed
+        ingest.read_channel(access, feed, Order(**order))
+    feed.refresh_from_db()
+    return feed
+
+
+def ids() -> list[int]:
+    found = Post.objects.order_by("telegram_message_id")
+    return list(found.values_list("telegram_message_id", flat=True))
+
+
+def listed() -> list[tuple[str, int, int]]:
+    return list(
+        ChannelGap.objects.order_by("first_id", "reason").values_list(
+            "reason", "first_id", "last_id"
+        )
+    )
+
+
+def contents() -> list[tuple]:
+    """Everything of the posts that does not depend on when or by whom they were read."""
+    return [
+        (p.telegram_message_id, p.content, p.urls, p.grouped_id, p.views_count, p.media_state,
+         [m.media_object.file_sha256 for m in p.post_media.order_by("position")])
+        for p in Post.objects.order_by("telegram_message_id")
+    ]  # fmt: skip
+
+
+class TestHistory:
+    def test_it_is_read_whole(self, server, account):
+        fill(server, range(1, 131))
+
+        feed = read(account)
+
+        assert ids() == list(range(1, 131))
+        assert (feed.cursor, feed.top_id) == (130, 130)
+        assert not listed()
+        assert Channel.objects.get().tg_channel_id == CHANNEL
+        assert Post.objects.get(telegram_message_id=8).grouped_id == 10**15
+        assert Post.objects.get(telegram_message_id=9).media_state == "stored"
+
+    def test_a_second_reading_downloads_nothing_and_changes_nothing(self, server, account):
+        fill(server, range(1, 31))
+        read(account)
+        before = list(Post.objects.order_by("pk").values())
+        server.downloads.clear()
+
+        read(account)
+
+        assert server.downloads == []
+        assert list(Post.objects.order_by("pk").values()) == before
+
+    def test_ids_may_have_gaps_and_be_large(self, server, account):
+        for message_id in (3, 250, 2**31 - 1):
+            server.post(message_id, f"Post {message_id}", at=BEGAN)
+
+        feed = read(account)
+
+        assert ids() == [3, 250, 2**31 - 1]
+        assert feed.cursor == 2**31 - 1
+
+    def test_with_a_limit_it_goes_on_where_it_ended(self, server, account):
+        fill(server, range(1, 26))
+
+        read(account, limit=10)
+        assert (ids(), listed()) == (list(range(1, 11)), [("history", 11, 25)])
+        read(account)
+        assert (ids(), listed()) == (list(range(1, 26)), [])
+
+    def test_what_is_older_than_asked_for_is_known_and_can_be_filled(self, server, account):
+        fill(server, range(1, 21))
+        since = BEGAN + timedelta(minutes=11)
+        with telegram.connected(account) as access:
+            feed = ingest.add(access, account, "@channel", since=since).feed
+            ingest.read_channel(access, feed, Order())
+            assert (ids(), listed()) == (list(range(11, 21)), [("not_wanted", 1, 10)])
+
+            gaps.fill(access, feed, Order())
+
+        assert (ids(), listed()) == (list(range(1, 21)), [])
+
+    def test_a_preview_writes_nothing(self, server, account):
+        fill(server, range(1, 21))
+
+        with telegram.connected(account) as access:
+            found = ingest.preview(access, account, "@channel", None)
+
+        assert (found.known, found.first_id, found.messages_at_most) == (False, 1, 20)
+        assert not Channel.objects.exists()
+
+    def test_news_come_before_history(self, server, account):
+        fill(server, range(1, 41))
+        read(account, limit=5)
+        server.post(41, "Breaking")
+
+        read(account, limit=1)
+
+        assert ids() == [1, 2, 3, 4, 5, 41]
+
+    def test_two_readers_of_one_channel_take_no_turns(self, server, account):
+        fill(server, range(1, 3))
+        feed = read(account)
+
+        def other() -> bool:
+            try:
+                return ingest.advisory_locks.is_held(f"{ingest.LOCK}{feed.pk}")
+            finally:
+                connection.close()
+
+        with ingest._alone(feed), ThreadPoolExecutor(1) as pool:
+            assert pool.submit(other).result()
+
+
+class TestFailures:
+    def test_the_cursor_is_held_at_the_first_one_and_passes_after_two_runs(self, server, account):
+        fill(server, range(1, 21))
+        broken = server.messages[9].file.path
+        server.short[broken] = 100
+
+        read(account)
+        assert ids() == list(range(1, 21))  # the text is kept, the photo is missing
+        assert listed() == [("failed", 9, 9), ("history", 9, 20)]
+        assert ChannelGap.objects.get(reason="failed").runs == 1
+
+        read(account)
+        assert listed() == [("failed", 9, 9)]
+        assert ChannelGap.objects.get().runs == 2
+        assert Post.objects.get(telegram_message_id=9).media_state == "unreadable"
+
+        server.short.clear()
+        with telegram.connected(account) as access:
+            gaps.fill(access, ChannelFeed.objects.get(), Order())
+        assert not listed()
+        assert Post.objects.get(telegram_message_id=9).media_state == "stored"
+
+    def test_one_that_succeeds_in_the_second_run_is_no_gap(self, server, account):
+        fill(server, range(1, 21))
+        server.short[server.messages[9].file.path] = 1
+        read(account)
+        assert listed() == [("failed", 9, 9), ("history", 9, 20)]
+
+        read(account)
+
+        assert not listed()
+
+    def test_one_run_that_meets_it_twice_counts_once(self, server, account):
+        fill(server, range(1, 5))
+        feed = read(account)
+        server.post(5, body=photo(5))
+        server.post(6, "after")
+        server.short[server.messages[5].file.path] = 100
+
+        feed = read(account)
+
+        assert (feed.cursor, ids()[-1]) == (4, 6)
+        feed = read(account)
+        assert feed.cursor == 6
+
+    def test_one_that_was_deleted_meanwhile_is_no_gap(self, server, account):
+        fill(server, range(1, 21))
+        server.short[server.messages[9].file.path] = 100
+        read(account)
+        server.messages.pop(9)
+
+        read(account)
+
+        assert not listed()
+
+    def test_what_is_too_large_is_not_downloaded_and_holds_nothing(
+        self, server, account, monkeypatch
+    ):
+        fill(server, range(1, 5))
+        monkeypatch.setattr("media.services.telegram.live_source.MAX_MEDIA_BYTES", 10)
+
+        feed = read(account)
+
+        assert server.downloads == []
+        assert Post.objects.get(telegram_message_id=3).media_state == "too_large"
+        assert (feed.cursor, listed()) == (4, [])
+
+
+class TestWaits:
+    def test_a_long_one_puts_the_account_to_rest_over_restarts(self, server, account):
+        fill(server, range(1, 301))
+        pages = iter([None, FloodWait(7200)])
+
+        def before(name: str) -> None:
+            if name == "page" and (refusal := next(pages, None)):
+                raise refusal
+
+        server.before = before
+        with pytest.raises(FloodWait):
+            read(account)
+        account.refresh_from_db()
+        left = account.rests_until - timezone.now()
+        assert timedelta(hours=1, minutes=59) < left <= timedelta(hours=2, minutes=1)
+        assert ids()  # what came before stays
+
+        server.asked.clear()
+        with pytest.raises(rests.Resting):
+            read(account)
+        assert server.asked == []
+        assert passes.read_all().read == 0
+
+        account.rests_until = timezone.now()
+        account.save()
+        read(account)
+        assert ids() == list(range(1, 301))
+
+    def test_a_shorter_wait_does_not_shorten_a_rest(self, account):
+        now = timezone.now()
+        rests.put_to_rest(account, seconds=7200, reason="flood_wait", now=now)
+        rests.put_to_rest(account, seconds=60, reason="flood_wait", now=now)
+
+        account.refresh_from_db()
+        assert account.rests_until > now + timedelta(hours=1)
+
+
+class TestMedia:
+    def test_more_views_are_kept_without_another_download(self, server, account):
+        fill(server, range(1, 11))
+        feed = read(account)
+        server.downloads.clear()
+        server.change(3, beside=Beside(views=500, forwards=7))
+
+        with telegram.connected(account) as access:
+            gaps.read_ids(access, feed, [3], Order().summary)
+
+        post = Post.objects.get(telegram_message_id=3)
+        assert (post.views_count, post.forwards_count, post.media_state) == (500, 7, "stored")
+        assert server.downloads == []
+
+    def test_another_photo_is_downloaded(self, server, account):
+        fill(server, range(1, 11))
+        feed = read(account)
+        before = PostMedia.objects.get(post__telegram_message_id=3).media_object_id
+        server.downloads.clear()
+        server.change(3, body=photo(999), edited=BEGAN + timedelta(days=1))
+
+        with telegram.connected(account) as access:
+            gaps.read_ids(access, feed, [3], Order().summary)
+
+        assert len(server.downloads) == 1
+        assert PostMedia.objects.get(post__telegram_message_id=3).media_object_id != before
+
+    def test_nothing_is_left_on_the_disk(self, server, account, settings):
+        fill(server, range(1, 31))
+
+        read(account)
+
+        assert not list((settings.VAR_DIR / "downloads").glob("*/*"))
+
+
+class TestChannel:
+    def test_one_that_became_private_is_said_so_and_kept(self, server, account):
+        fill(server, range(1, 5))
+        read(account)
+
+        def before(name: str) -> None:
+            if name == "look":
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = before
+        with pytest.raises(ChannelClosed):
+            read(account)
+        assert ChannelFeed.objects.get().state == FeedState.CLOSED
+        assert ids() == [1, 2, 3, 4]
+
+    def test_a_new_title_and_name_are_taken(self, server, account):
+        fill(server, range(1, 5))
+        read(account)
+        server.card = replace(server.card, title="New title", username="new_name")
+        with telegram.connected(account) as access:
+            ingest.read_channel(access, ChannelFeed.objects.get(), Order())
+
+        channel = Channel.objects.get()
+        assert (channel.title, channel.username) == ("New title", "new_name")
+
+    def test_a_paused_channel_is_left_alone(self, server, account, configured):
+        fill(server, range(1, 5))
+        read(account, limit=1)
+        Channel.objects.update(is_active=False)
+
+        assert passes.read_all().read == 0
+        Channel.objects.update(is_active=True)
+        assert passes.read_all().read == 2  # its news, then its history
+        assert ids() == [1, 2, 3, 4]
+
+    def test_a_pass_without_an_account_asks_nobody(self, server, db, configured):
+        assert str(passes.read_all()) == "0 channels read, 0 failed, 0 accounts rest"
+        assert server.asked == []
+
+
+class TestInterruptions:
+    """Killed anywhere, and resumed: as if it never happened."""
+
+    def test_at_random_requests(self, server, account, chance):
+        fill(server, range(1, 161))
+        kills = 0
+        while kills < 8:
+            left = [chance.randrange(2, 30)]
+
+            def before(name: str, left: list[int] = left) -> None:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise Killed if name != "page" else Unreachable("gone")
+
+            server.before = before
+            try:
+                read(account)
+                break
+            except (Killed, Unreachable):
+                kills += 1
+        server.before = lambda _: None
+        read(account)
+
+        assert ids() == list(range(1, 161))
+        assert not listed()
+        assert kills
+        interrupted = contents()
+        Channel.objects.all().delete()
+        read(account)
+        assert contents() == interrupted
+
+    def test_a_run_is_listed_as_an_import(self, server, account):
+        fill(server, range(1, 8))
+        with telegram.connected(account) as access:
+            feed = ingest.add(access, account, "@channel").feed
+            ingest.read_recorded(access, feed, Order(), name="telegram: channel")
+
+        run = ImportRun.objects.get()
+        assert (run.path, run.summary["new"], run.state) == ("telegram: channel", 7, "done")

@@ -1,0 +1,222 @@
+"""Requests and downloads: waits are absorbed, files come whole, and go on where they ended."""
+
+import asyncio
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import pytest
+from telethon import errors
+
+from media.sources.telegram import caller as callers
+from media.sources.telegram.caller import Caller
+from media.sources.telegram.downloads import REQUEST_BYTES, Downloads
+from media.sources.telegram.failures import (
+    ChannelClosed,
+    DownloadFailed,
+    FloodWait,
+    ReferenceUnknown,
+    SignedOut,
+    TelegramRefused,
+    Unreachable,
+)
+from media.sources.telegram.port import RemoteFile
+from media.sources.telegram.shape.files import Handle
+from tests.telegram_messages import document
+
+BODY = bytes(range(256)) * 6000  # three requests
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch) -> list[float]:
+    """Nobody sleeps; what would have been slept."""
+    naps: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float, *_: object) -> None:
+        naps.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return naps
+
+
+def flood(seconds: int, kind: type = errors.FloodWaitError) -> Exception:
+    return kind(request=None, capture=seconds)
+
+
+class TestCaller:
+    def call(self, *answers, waited=lambda _: None):
+        left = list(answers)
+
+        async def request():
+            answer = left.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return asyncio.run(Caller(per_second=1e6, waited=waited)(request))
+
+    @pytest.mark.parametrize("kind", [errors.FloodWaitError, errors.FloodPremiumWaitError])
+    def test_a_short_wait_is_slept(self, slept, kind):
+        waits: list[float] = []
+
+        assert self.call(flood(7, kind), "done", waited=waits.append) == "done"
+        assert (8 in slept, waits) == (True, [8])
+
+    def test_a_long_one_is_for_whoever_asked(self, slept):
+        with pytest.raises(FloodWait) as wait:
+            self.call(flood(61))
+
+        assert wait.value.seconds == 61
+        assert 62 not in slept
+
+    def test_not_for_ever(self):
+        with pytest.raises(FloodWait):
+            self.call(*[flood(5)] * 5)
+
+    @pytest.mark.parametrize(
+        ("raised", "ours"),
+        [
+            (errors.ChannelPrivateError(None), ChannelClosed),
+            (errors.UsernameNotOccupiedError(None), ReferenceUnknown),
+            (errors.AuthKeyUnregisteredError(None), SignedOut),
+            (errors.UserDeactivatedBanError(None), SignedOut),
+            (errors.MessageIdInvalidError(None), TelegramRefused),
+            (ConnectionError("reset"), Unreachable),
+            (ValueError("Request was unsuccessful 6 time(s)"), TelegramRefused),
+        ],
+    )
+    def test_in_our_words(self, raised, ours):
+        with pytest.raises(ours) as refusal:
+            self.call(raised)
+
+        assert type(refusal.value) is ours
+
+    def test_requests_are_paced(self, slept):
+        async def ask() -> None:
+            caller = Caller(per_second=2)
+            for _ in range(4):
+                await caller(lambda: asyncio.sleep(0))
+
+        asyncio.run(ask())
+
+        assert [round(nap, 1) for nap in slept if nap > 0.01] == [0.5, 1.0, 1.5]
+
+
+@dataclass
+class FakeFiles:
+    """What Telethon's client does of a download; `faults` are met one after another."""
+
+    body: bytes = BODY
+    faults: list[object] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+
+    async def iter_download(self, _location, *, offset, request_size, file_size, dc_id):
+        self.offsets.append(offset)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        end = len(self.body) if fault is None else int(fault)  # a short answer ends it
+        for begin in range(offset, end, request_size):
+            yield self.body[begin : min(begin + request_size, end)]
+
+
+class TestDownloads:
+    FILE = RemoteFile("files/1", 1, len(BODY), "5", Handle(document(size=len(BODY)).document))
+
+    def save(self, client: FakeFiles, target, refresh=None, file=FILE) -> str:
+        async def run() -> str:
+            downloads = Downloads(client, Caller(per_second=1e6), parallel=2)
+            return await downloads.save(file, target, refresh or self.again)
+
+        return asyncio.run(run())
+
+    async def again(self, file: RemoteFile) -> RemoteFile:
+        return file
+
+    def test_whole_with_its_hash(self, tmp_path):
+        target = tmp_path / "f"
+
+        assert self.save(FakeFiles(), target) == sha256(BODY).hexdigest()
+        assert target.read_bytes() == BODY
+
+    def test_a_short_answer_is_not_the_end(self, tmp_path):
+        client = FakeFiles(faults=[REQUEST_BYTES + 10])
+
+        assert self.save(client, tmp_path / "f") == sha256(BODY).hexdigest()
+        assert client.offsets == [0, REQUEST_BYTES]  # at a multiple of the parts
+
+    def test_one_that_stays_short_fails(self, tmp_path):
+        with pytest.raises(DownloadFailed, match="700 bytes came"):
+            self.save(FakeFiles(faults=[700] * 9), tmp_path / "f")
+
+    def test_one_that_is_longer_than_was_said_fails(self, tmp_path):
+        with pytest.raises(DownloadFailed):
+            self.save(FakeFiles(body=BODY + b"x"), tmp_path / "f")
+
+    def test_goes_on_where_an_earlier_run_ended(self, tmp_path):
+        target = tmp_path / "f"
+        target.write_bytes(BODY[:600_000])
+        client = FakeFiles()
+
+        assert self.save(client, target) == sha256(BODY).hexdigest()
+        assert client.offsets == [REQUEST_BYTES]
+
+    def test_what_is_there_already_is_not_asked_for(self, tmp_path):
+        target = tmp_path / "f"
+        target.write_bytes(BODY)
+        client = FakeFiles()
+
+        assert self.save(client, target) == sha256(BODY).hexdigest()
+        assert client.offsets == []
+
+    def test_an_expired_reference_is_read_again(self, tmp_path):
+        asked: list[int] = []
+
+        async def refresh(file: RemoteFile) -> RemoteFile:
+            asked.append(file.message_id)
+            return file
+
+        client = FakeFiles(faults=[errors.FileReferenceExpiredError(None)])
+
+        assert self.save(client, tmp_path / "f", refresh) == sha256(BODY).hexdigest()
+        assert asked == [1]
+
+    def test_a_message_that_shows_another_file_now_fails(self, tmp_path):
+        async def refresh(_: RemoteFile) -> None:
+            return None
+
+        client = FakeFiles(faults=[errors.FileReferenceExpiredError(None)])
+        with pytest.raises(DownloadFailed, match="does not show"):
+            self.save(client, tmp_path / "f", refresh)
+
+    def test_waits(self, tmp_path, slept):
+        client = FakeFiles(faults=[flood(3)])
+
+        assert self.save(client, tmp_path / "f") == sha256(BODY).hexdigest()
+        assert 4 in slept
+        with pytest.raises(FloodWait):
+            self.save(FakeFiles(faults=[flood(callers.SHORT_WAIT_SECONDS + 1)]), tmp_path / "g")
+
+    def test_no_more_at_a_time_than_allowed(self, tmp_path):
+        running = most = 0
+
+        class Slow(FakeFiles):
+            async def iter_download(self, *args, **more):
+                nonlocal running, most
+                running += 1
+                most = max(most, running)
+                async for chunk in super().iter_download(*args, **more):
+                    await asyncio.sleep(0)
+                    yield chunk
+                running -= 1
+
+        async def run() -> None:
+            downloads = Downloads(Slow(), Caller(per_second=1e6), parallel=3)
+            await asyncio.gather(*(
+                downloads.save(self.FILE, tmp_path / str(i), self.again) for i in range(8)
+            ))  # fmt: skip
+
+        asyncio.run(run())
+
+        assert most == 3

@@ -4,7 +4,7 @@ The registry of projections: what is made of PostgreSQL's rows and can be made a
 A room registers each with the function that compares it with the rows. It knows no room.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
@@ -41,8 +41,8 @@ class Comparison:
         """Differences that remain."""
         return self.missing + self.different + self.extra - self.repaired
 
-    def note(self, kind: str, ids: list[UUID]) -> None:
-        """Count ids as `missing`, `different` or `extra`."""
+    def note(self, kind: str, ids: Sequence[UUID | str]) -> None:
+        """Count ids, or words, as `missing`, `different` or `extra`."""
         setattr(self, kind, getattr(self, kind) + len(ids))
         room = MOST_EXAMPLES - len(self.examples)
         self.examples += [f"{kind} {one}" for one in ids[:room]]

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
 _FILTER_DIGITS: Final = 12
@@ -73,11 +74,11 @@ def _decoded(
         posted_at, pk, digest = json.loads(raw)
         place = datetime.fromisoformat(posted_at), key(pk)
     except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValidationError({"cursor": "This is no cursor that was returned here."}) from error
+        raise ValidationError({"cursor": _("This is no cursor that was returned here.")}) from error
     if digest != _digest(filters):
-        raise ValidationError({"cursor": "This cursor belongs to other filters."})
+        raise ValidationError({"cursor": _("This cursor belongs to other filters.")})
     if place[0].tzinfo is None:
-        raise ValidationError({"cursor": "This is no cursor that was returned here."})
+        raise ValidationError({"cursor": _("This is no cursor that was returned here.")})
     return place
 
 

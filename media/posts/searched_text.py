@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from media.posts.content import FORMATTING
 from media.posts.word_forms import folded, further_forms, has_further_forms, split_words
 
 TEXT_CHARS = 50_000
@@ -38,7 +39,8 @@ class TextPart:
     """
     A piece of text and where it stands.
 
-    `kind` is text, audio, place, game, invoice, giveaway, button, file or picture.
+    `kind` is text, link (the address behind words), audio, place, game, invoice, giveaway, button,
+    file or picture.
     """
 
     kind: str
@@ -52,7 +54,7 @@ def text_parts(post: Described, *, picture_words: str = "") -> tuple[TextPart, .
     The words of polls, to-do lists and rich messages are a part of its `content`.
     `picture_words` is what was recognized and seen in its pictures.
     """
-    found = [(_TEXT, post.content), *_fields(post.extra), *_names(post)]
+    found = [(_TEXT, post.content), *_links(post.extra), *_fields(post.extra), *_names(post)]
     found.append((_PICTURE, picture_words))
     return tuple([TextPart(kind, text) for kind, text in found if text.strip()])
 
@@ -82,6 +84,13 @@ def _outside(post: Described) -> Iterator[str]:
             continue
         yield folded(part.text)
         yield from (split_words(part.text),) if part.kind == _FILE else further_forms(part.text)
+
+
+def _links(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Addresses that the text only has behind words: [start, length, "text_link", address]."""
+    for part in _list(extra, FORMATTING):
+        if isinstance(part, list) and part[2:3] == ["text_link"]:
+            yield "link", _words((part[3:4] or [""])[0])
 
 
 def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:

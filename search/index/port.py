@@ -35,6 +35,10 @@ class Scope:
     filters: Filters = field(default_factory=Filters)
     excluded: Filters = field(default_factory=Filters)
 
+    @property
+    def has_conditions(self) -> bool:
+        return Filters() != self.filters or Filters() != self.excluded
+
 
 @dataclass(frozen=True, slots=True)
 class WordHit:
@@ -145,8 +149,8 @@ class WritableIndex(Index, Target, Protocol):
     """
     The half of the port that writes.
 
-    `fingerprints` are of what is stored, to be compared with
-    `fingerprint` of what should be; both are of vectors too, unless `space` is None. `ids` are a
+    `fingerprints` are of what is stored, to be compared with the `expected` ones of what should be;
+    both are of vectors too, unless `space` is None. `ids` are a
     tenant's, in order of the id, after `after`. `known_vectors` are those that need not be made
     again, by hash of the text; it is asked with the hash of each post's text. Each method may raise
     IndexUnavailable and IndexRefused.
@@ -156,7 +160,7 @@ class WritableIndex(Index, Target, Protocol):
 
     def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]: ...
 
-    def fingerprint(self, entry: Entry, space: Space | None) -> str: ...
+    def expected(self, entries: Sequence[Entry], space: Space | None) -> dict[UUID, str]: ...
 
     def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]: ...
 

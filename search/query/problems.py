@@ -24,6 +24,7 @@ class ProblemCode(StrEnum):
     UNKNOWN_CHANNEL = "unknown_channel"
     UNKNOWN_MESSAGE = "unknown_message"
     NOT_INDEXED = "not_indexed"
+    TOO_COMMON = "too_common"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Problem:
     English name, where there is one; `choices` are the values that would have been right, where
     they are few; `limit` the figure that was exceeded.
 
-    What is found out by whoever searches (`unknown_channel`, `unknown_message`, `not_indexed`) has
-    the place 0 to 0, and `text` is the condition as it is printed.
+    What is found out by whoever searches (`unknown_channel`, `unknown_message`, `not_indexed`,
+    `too_common`) has the place 0 to 0, and `text` is the condition as it is printed.
     """
 
     code: ProblemCode
@@ -114,6 +115,12 @@ _TEXTS = {
     ProblemCode.NOT_INDEXED: (
         gettext_noop("“%(text)s” was not applied: the archive does not know this of posts."),
         gettext_noop("Leave it out, and look through the hits."),
+    ),
+    ProblemCode.TOO_COMMON: (
+        gettext_noop(
+            "“%(text)s” was not applied: it only has words or signs that the index leaves out."
+        ),
+        gettext_noop("Add a word that says more than “and”, “in” or “not”."),
     ),
 }
 

@@ -1,12 +1,14 @@
 """What a text asks of the index: the query language, and the channels that whoever asks may see."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from unicodedata import category
 from uuid import UUID
 
 from search.documents import searched_form
 from search.index.port import Scope
+from search.index.postgresql.conditions import without_words
 from search.query import parsed as language
 from search.query.items import Item, Kind
 from search.query.message_reference import MessageReference, read_reference
@@ -52,14 +54,21 @@ def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> 
     filters = _filters(wanted, named)
     is_nowhere = bool(wanted.channels) and not filters.channels
     messages = find_messages(parsed.messages, tenants)
+    query, too_common = _without_common(_query(parsed, messages))
+    too_common += _signs(parsed)
     return Asked(
-        query=_query(parsed, messages),
+        query=query,
         scope=Scope(
             () if is_nowhere else tuple(tenants),
             filters,
             _filters(unwanted, named, tags=parsed.excluded.tags),
         ),
-        problems=(*parsed.problems, *_not_applied(parsed, named), *_unknown(messages)),
+        problems=(
+            *parsed.problems,
+            *_not_applied(parsed, named),
+            *_unknown(messages),
+            *too_common,
+        ),
         canonical=print_query(parsed),
     )
 
@@ -82,6 +91,39 @@ def _query(parsed: ParsedQuery, messages: Messages) -> Query:
         tags=_tags(parsed.tags),
         excluded=_spoken((*excluded.terms, *excluded.phrases)),
     )
+
+
+def _without_common(query: Query) -> tuple[Query, list[Problem]]:
+    """The query without phrases and exclusions of which the index has no word, and what to say of them."""
+    common = without_words([*query.phrases, *query.excluded])
+    if not common:
+        return query, []
+    problems = [_too_common(one, negated=False) for one in query.phrases if one in common]
+    problems += [_too_common(one, negated=True) for one in query.excluded if one in common]
+    phrases = tuple(one for one in query.phrases if one not in common)
+    excluded = tuple(one for one in query.excluded if one not in common)
+    return replace(query, phrases=phrases, excluded=excluded), problems
+
+
+def _signs(parsed: ParsedQuery) -> list[Problem]:
+    """Pictures such as ❄, of which the index has none; a dash or bracket between words is no news."""
+    given = (
+        (Kind.TERM, parsed.terms, False),
+        (Kind.PHRASE, parsed.phrases, False),
+        (Kind.TERM, parsed.excluded.terms, True),
+        (Kind.PHRASE, parsed.excluded.phrases, True),
+    )
+    return [
+        Problem(ProblemCode.TOO_COMMON, 0, 0, write(Item(kind, one, negated)))
+        for kind, texts, negated in given
+        for one in texts
+        if not _spoken([one]) and any(category(char) == "So" for char in one)
+    ]
+
+
+def _too_common(phrase: str, *, negated: bool) -> Problem:
+    item = Item(Kind.PHRASE, phrase, negated)
+    return Problem(ProblemCode.TOO_COMMON, 0, 0, write(item))
 
 
 def _path(term: str) -> str:

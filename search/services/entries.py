@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Final
+from unicodedata import normalize
 from uuid import UUID
 
 from search.index.entry import Entry
@@ -15,9 +16,16 @@ LANGUAGE_CHARS: Final = 500
 """Enough to tell the language of a post, and the time is that of the characters."""
 
 
-def entries_of(found: Sequence[IndexedPost], *, with_payload: bool = False) -> list[Entry]:
-    """Build the entries, without vectors; payloads only where they are read."""
-    languages = _known_languages([one.post.pk for one in found])
+def entries_of(
+    found: Sequence[IndexedPost], *, with_payload: bool = False, afresh: bool = False
+) -> list[Entry]:
+    """
+    Build the entries, without vectors; payloads only where they are read.
+
+    `afresh` takes nothing from the index, not even a language: what is compared with it must not
+    come out of it.
+    """
+    languages = {} if afresh else _known_languages([one.post.pk for one in found])
     return [
         _entry(one, _language(one, languages), payload_of(one) if with_payload else {})
         for one in found
@@ -35,7 +43,7 @@ def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
         document=one.document,
         has=tuple(one.has),
         lang=lang,
-        sender=post.post_author,
+        sender=normalize("NFC", post.post_author),
         is_meme=one.is_meme,
         classification=one.classification,
         payload=payload,

@@ -18,7 +18,7 @@ from search.fusion import FEEDBACK, WINDOW, towards
 from search.index.chosen import Answering, answering
 from search.index.port import Scope, VectorHit, VectorsUnavailable, WordHit, WordHits
 from search.index.postgresql.conditions import matching
-from search.query_terms import Filters, Query
+from search.query_terms import Query
 from search.services import asked
 from search.services.meaning import models_in_use, query_vector
 from search.services.meaning.query_vector import AskedVector
@@ -153,7 +153,7 @@ def _allowed(query: Query, scope: Scope) -> set[UUID]:
 
 
 def _has_conditions(query: Query, scope: Scope) -> bool:
-    return bool(query.excluded) or Filters() != scope.filters or Filters() != scope.excluded
+    return bool(query.excluded) or scope.has_conditions
 
 
 def _by_meaning(

@@ -77,7 +77,9 @@ def _without_vector(post_ids: Sequence[UUID], model: str) -> list[IndexedPost]:
 def _hashes(post_ids: Sequence[UUID], model: str) -> dict[UUID, str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT post_id, text_hash FROM search_vectors WHERE model = %s AND post_id = ANY(%s)",
+            "SELECT v.post_id, v.text_hash FROM search_vectors v JOIN posts p"
+            " ON p.id = v.post_id AND p.tenant_id = v.tenant_id"
+            " WHERE v.model = %s AND v.post_id = ANY(%s)",
             [model, list(post_ids)],
         )
         return dict(cursor.fetchall())
@@ -117,8 +119,9 @@ def _insert(posts: Sequence[IndexedPost], vectors: Mapping[str, str], model: str
             " FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[])"
             " AS new (post_id, tenant_id, text_hash, vector)"
             " ON CONFLICT (post_id, model) DO UPDATE"
-            " SET text_hash = excluded.text_hash, vector = excluded.vector"
-            " WHERE search_vectors.text_hash <> excluded.text_hash",
+            " SET tenant_id = excluded.tenant_id, text_hash = excluded.text_hash,"
+            " vector = excluded.vector WHERE (search_vectors.text_hash, search_vectors.tenant_id)"
+            " <> (excluded.text_hash, excluded.tenant_id)",
             [
                 model,
                 [one.post.pk for one in posts],

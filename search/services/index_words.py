@@ -20,18 +20,19 @@ from search.sources import IndexedPost
 TURN: Final = "search.documents"
 
 
-def index_words(post_ids: Sequence[UUID], *, now: datetime) -> int:
+def index_words(post_ids: Sequence[UUID], *, now: datetime, afresh: bool = False) -> int:
     """
     Bring the documents of these posts up to date; returns how many changed.
 
     Reads what is true now, whatever event asked for it. One writer at a time, and each reads after
     its turn has come: what is written last was read last, so nothing newer is ever overwritten.
+    `afresh` trusts nothing that the index has, see `entries_of`.
     """
     with transaction.atomic():
         in_turn(TURN)
         found = list(sources.read(post_ids))
         _forget_missing(post_ids, found)
-        entries = entries_of(found)
+        entries = entries_of(found, afresh=afresh)
         changed = upsert_documents(entries, now=now)
         _let_wait(changed, now=now)
         announce(found, [row(entry) for entry in entries], changed, now=now)

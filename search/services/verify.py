@@ -15,7 +15,7 @@ from search import sources
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable, WritableIndex
-from search.index.postgresql import vector_table
+from search.index.postgresql import vector_table, word_counts
 from search.index.postgresql.index import PostgresIndex
 from search.index.qdrant.index import QdrantIndex
 from search.services.entries import entries_of
@@ -30,6 +30,7 @@ Repair = Callable[[Sequence[UUID]], None]
 def register() -> None:
     """Register the indexes as projections."""
     projections.register("search.postgresql", compare_postgresql)
+    projections.register("search.words", compare_words)
     projections.register("search.qdrant", compare_qdrant, exists=lambda: settings.QDRANT.configured)
 
 
@@ -39,6 +40,29 @@ def compare_postgresql(tenant_id: UUID, **options: object) -> Comparison:
 
 def compare_qdrant(tenant_id: UUID, **options: object) -> Comparison:
     return _compare("search.qdrant", QdrantIndex(), _write_qdrant, tenant_id, **options)  # type: ignore[arg-type]
+
+
+def compare_words(
+    tenant_id: UUID,
+    *,
+    repair: bool = False,
+    most: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Comparison:
+    """Compare the counts of words. A part of the posts tells nothing of them, so `most` skips it."""
+    found = Comparison("search.words", tenant_id)
+    if most is not None:
+        return found
+    found.expected, found.stored = word_counts.numbers(tenant_id)
+    found.compared = found.expected
+    wrong = word_counts.wrong(tenant_id)
+    for kind, words in wrong.items():
+        found.note(kind, words)
+    if repair and found.unresolved:
+        word_counts.repair(tenant_id)
+        found.repaired = found.unresolved - sum(map(len, word_counts.wrong(tenant_id).values()))
+    progress(0)
+    return found
 
 
 def _compare(
@@ -83,10 +107,7 @@ def _differing(index: WritableIndex, ids: Sequence[UUID]) -> tuple[list[UUID], l
     space = current_space()
     stored = index.fingerprints(ids, space)
     read = list(sources.read(ids, with_data=True))
-    expected = {
-        entry.post_id: index.fingerprint(entry, space)
-        for entry in entries_of(read, with_payload=True)
-    }
+    expected = index.expected(entries_of(read, with_payload=True, afresh=True), space)
     missing = [pk for pk in expected if pk not in stored]
     return missing, [pk for pk in expected if pk in stored and stored[pk] != expected[pk]]
 
@@ -119,7 +140,7 @@ def _batches(page: Callable[..., list[UUID]], most: int | None) -> Iterator[list
 
 
 def _write_postgresql(ids: Sequence[UUID]) -> None:
-    index_words(ids, now=timezone.now())
+    index_words(ids, now=timezone.now(), afresh=True)
     if chosen.configured() and vector_table.exists():
         index_meaning(ids)
 

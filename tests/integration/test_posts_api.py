@@ -95,7 +95,7 @@ class TestPages:
             make.post(of=channel, content="x", urls=["https://example.org"])
         cursor = ask(page_size=1, has="link")["next"]
 
-        assert "other filters" in str(ask(page_size=1, cursor=cursor, status=422))
+        assert "другим фильтрам" in str(ask(page_size=1, cursor=cursor, status=422))
         assert len(ask(page_size=2, has="link", cursor=cursor)["results"]) == 2
 
     @pytest.mark.parametrize("size", ["0", "101", "x", "-1"])

@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from unicodedata import normalize
 
 import pytest
 from django.core.management import call_command
@@ -158,6 +159,23 @@ class TestConditions:
             assert ids(ask(bob, f"снег from:{name}")) == [anna], name
         for name in ("анн", ".*", "|", r"\w+", "^", "(", "[а-я]+", '"ёлкина анна"', "***=а"):
             assert ids(ask(bob, f"снег from:{name}")) == [], name
+
+    def test_an_author_whose_name_came_through_a_mac_is_found(self, bob, channel):
+        anna = write(channel, "снег", post_author=normalize("NFD", "Анна Ёлкина-Йорк"))
+
+        for name in ("ёлкина", "Елкина", "йорк", normalize("NFD", "йорк")):
+            assert ids(ask(bob, f"снег from:{name}")) == [anna], name
+
+    @pytest.mark.parametrize("common", ['"и в"', '"не"', '-"и не"', '"AT&T"', "❄️", "-😀"])
+    def test_what_has_only_words_that_the_index_leaves_out_is_said(self, bob, channel, common):
+        write(channel, "снег и в горах не тает, AT&T")
+
+        answer = ask(bob, f"снег {common}")
+
+        assert len(answer["hits"]) == 1
+        [problem] = answer["problems"]
+        assert (problem["code"], problem["text"]) == ("too_common", common)
+        assert ask(bob, '"не тает"')["problems"] == []
 
     def test_what_posts_have(self, bob, channel):
         text = write(channel, "снег")

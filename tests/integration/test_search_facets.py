@@ -87,6 +87,22 @@ class TestCounts:
             assert facets_in(narrowed, (channel.tenant_id,), [], zone=UTC).posts == value.posts
             assert find_text(narrowed, (channel.tenant_id,), zone=UTC, limit=10).problems == ()
 
+    @pytest.mark.parametrize(
+        ("text", "posts"),
+        [
+            ("https://t.me/mountains/45", 2), ("45", 1), ("😀", 0), ("", 0), ("--", 0), ("и", 0),
+            ("t.me/mountains/45 has:video", 0), ("😀 has:text", 4), ("-снег", 2),
+        ],
+    )  # fmt: skip
+    def test_a_query_without_words_counts_what_it_finds_and_not_all(self, channel, text, posts):
+        write(channel, "снег")
+        write(channel, "снег 😀")
+        write(channel, "читайте https://t.me/mountains/45")
+        named = make.post(of=channel, content="дождь", telegram_message_id=45)
+        index_words([named.pk], now=timezone.now())
+
+        assert counts(text, channel)[0] == posts
+
     def test_posts_with_little_of_the_query_are_not_counted(self, channel):
         for n in range(8):
             write(channel, f"новость номер {n}")

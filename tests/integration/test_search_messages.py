@@ -1,11 +1,13 @@
 """A message by its link or number comes first; conditions on posts; how a query was understood."""
 
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
 
 from media.models import Channel, Post
+from media.posts.searched_text import other_words
 from tests import factories as make
 from tests.searching import ask, ids, keys, member_of, write
 
@@ -60,6 +62,14 @@ class TestMessages:
         mentions = write(channel, "читайте https://t.me/mountains/45 !")
         write(channel, "читайте https://t.me/mountains/46")
         write(channel, "http и me")
+
+        assert ids(ask(bob, "https://t.me/mountains/45")) == keys(named, mentions)
+
+    def test_a_post_that_has_the_link_behind_a_word_follows_too(self, bob, channel):
+        named = write(channel, "снег", telegram_message_id=45)
+        extra = {"formatting": [[0, 4, "text_link", "https://t.me/mountains/45"]]}
+        words = other_words(SimpleNamespace(content="сюда", media_name="", extra=extra))
+        mentions = write(channel, "сюда", extra=extra, other_words=words)
 
         assert ids(ask(bob, "https://t.me/mountains/45")) == keys(named, mentions)
 

@@ -71,6 +71,16 @@ def test_a_decomposed_text_is_found_as_people_type_it():
     assert other_words(post(media_name=normalize("NFD", "чай.txt"))) == "чай.txt\nчай txt"
 
 
+def test_the_address_behind_a_word_is_searched():
+    extra = {"formatting": [[0, 3, "text_link", "https://hidden.example/secret"], [4, 2, "bold"]]}
+
+    words = other_words(post("тут и там", extra=extra)).split()
+
+    assert {"https://hidden.example/secret", "hidden", "secret"} <= set(words)
+    odd = {"formatting": [[0, 1, "text_link"], [0, 1, "text_link", None], 5, [], {"a": 1}]}
+    assert other_words(post("тут", extra=odd)) == ""
+
+
 def test_most_posts_have_no_other_words():
     assert other_words(post("Зелёный чай", extra={"zone": "UTC", "contact": True})) == ""
 

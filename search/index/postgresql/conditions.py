@@ -5,6 +5,7 @@ from functools import reduce
 from operator import or_
 
 from django.contrib.postgres.search import SearchQuery
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from search.documents import searched_form
@@ -35,6 +36,19 @@ def having_any(
         where=["search_documents.words @@ %s::tsquery OR search_documents.tags && %s::text[]"],
         params=[any_of(lexemes), list(tags)],
     )
+
+
+def without_words(phrases: Sequence[str]) -> set[str]:
+    """Those of the phrases that have no word of the index, such as «и в»: nothing has or lacks them."""
+    if not phrases:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY AS given (phrase, n)"
+            " WHERE numnode(phraseto_tsquery('russian', phrase)) = 0",
+            [[searched_form(phrase) for phrase in phrases]],
+        )
+        return {phrases[n - 1] for (n,) in cursor.fetchall()}
 
 
 def _conditions(filters: Filters) -> Iterator[Q]:

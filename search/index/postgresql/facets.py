@@ -1,8 +1,9 @@
 """
 Facets: how many of the posts that a query finds are of each channel, tag, class and month.
 
-Counted are the posts that fulfil the conditions and have words that weigh half of the query; what
-only meaning finds is not counted, since every post is near to any query to some degree. Exact up
+Counted are the posts that fulfil the conditions and have words that weigh half of the query, or are
+named by it; what only meaning finds is not counted, since every post is near to any query to some
+degree. Exact up
 to `COUNTED` posts; of more, a fixed sample is counted, and the figures are extrapolated.
 """
 
@@ -101,14 +102,16 @@ def count(query: Query, scope: Scope, facets: Sequence[Facet], *, zone: tzinfo) 
 def _chosen(query: Query, scope: Scope) -> Rows:
     """The posts that are counted."""
     rows = matching(scope, query)
-    if not query.text:
-        return rows
+    if not query.looks_for_words:
+        return rows if query.excluded or scope.has_conditions else rows.none()
     terms = [term for term in terms_of((*query.words, *query.tags), scope.tenants) if term.lexemes]
     either = []
     if terms:
         either.append(having(part_of_the_words(terms, _PART)))
     if query.tags:
         either.append(carrying(query.tags))
+    if query.named:
+        either.append(("search_documents.post_id = ANY(%s)", [list(query.named)]))
     if not either:  # phrases alone are conditions, and words that no post has find none
         return rows if query.phrases and not query.words else rows.none()
     where = " OR ".join(sql for sql, _ in either)

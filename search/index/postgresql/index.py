@@ -9,7 +9,7 @@ from django.core.exceptions import EmptyResultSet
 
 from search import sources
 from search.index.collection import require_collection
-from search.index.entry import Entry, Space, fingerprint
+from search.index.entry import Entry, Space
 from search.index.port import Match, Scope, VectorHit, WordHits
 from search.index.postgresql import nearest, ranking, vector_table, writing
 from search.index.postgresql.typed import typed_rows
@@ -77,9 +77,8 @@ class PostgresIndex:
     def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]:
         return writing.fingerprints(post_ids, space if vector_table.exists() else None)
 
-    def fingerprint(self, entry: Entry, space: Space | None) -> str:
-        has_vector = space and entry.document.passage and vector_table.exists()
-        return fingerprint(entry.row(), entry.document.text_hash if has_vector else "")
+    def expected(self, entries: Sequence[Entry], space: Space | None) -> dict[UUID, str]:
+        return writing.expected(entries, space if vector_table.exists() else None)
 
     def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
         rows = SearchDocument.objects.filter(tenant=tenant).order_by("pk")

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import MD5, Cast
 
 from search.index.entry import Entry, Space, fingerprint, moment
 from search.index.postgresql import vector_table
@@ -32,8 +34,9 @@ LEXEMES = " || ".join(
     )
 )
 """The tsvector of a document's texts, which are columns."""
+_LEXEMES_STORED = MD5(Cast("words", TextField()))
 _CHANGED = " OR ".join(
-    f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS[1:]
+    f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in (*_COLUMNS[1:], "words")
 )
 _UPSERT = (
     f"INSERT INTO search_documents ({', '.join(_COLUMNS)}, words, indexed_at)"  # noqa: S608 - constants
@@ -45,8 +48,9 @@ _UPSERT = (
 _UPSERT_VECTOR = (
     "INSERT INTO search_vectors (post_id, model, tenant_id, text_hash, vector)"
     " VALUES (%s, %s, %s, %s, %s::halfvec) ON CONFLICT (post_id, model) DO UPDATE"
-    " SET text_hash = excluded.text_hash, vector = excluded.vector"
-    " WHERE search_vectors.text_hash <> excluded.text_hash"
+    " SET tenant_id = excluded.tenant_id, text_hash = excluded.text_hash, vector = excluded.vector"
+    " WHERE (search_vectors.text_hash, search_vectors.tenant_id)"
+    " <> (excluded.text_hash, excluded.tenant_id)"
 )
 
 
@@ -81,26 +85,52 @@ def known_vectors(hashes: Sequence[str], model: str) -> dict[str, list[float]]:
         return {text_hash: json.loads(vector) for text_hash, vector in cursor.fetchall()}
 
 
+_EXPECTED = (
+    f"SELECT post_id, md5(({LEXEMES})::text) FROM jsonb_to_recordset(%s::jsonb) AS row ({_TYPES})"  # noqa: S608 - constants
+)
+
+
+def expected(entries: Sequence[Entry], space: Space | None) -> dict[UUID, str]:
+    """Fingerprints of rows as they should be, with the lexemes that their texts have now."""
+    rows = json.dumps([row(entry) for entry in entries], ensure_ascii=False)
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPECTED, [rows])
+        lexemes: dict[UUID, str] = dict(cursor.fetchall())
+    return {
+        entry.post_id: fingerprint(
+            entry.row(),
+            lexemes[entry.post_id],
+            entry.document.text_hash if space and entry.document.passage else "",
+        )
+        for entry in entries
+    }
+
+
 def fingerprints(post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]:
-    """Fingerprints of the rows that there are."""
+    """Fingerprints of the rows that there are, lexemes included; of vectors, what text they are of."""
     columns = (
         "pk", "tenant_id", "channel_id", "album_id", "posted_at", "tags", "has", "lang", "sender",
         "is_meme", "classification", "document_hash",
     )  # fmt: skip
-    rows = SearchDocument.objects.filter(pk__in=post_ids).values_list(*columns)
+    rows = SearchDocument.objects.filter(pk__in=post_ids).values_list(*columns, _LEXEMES_STORED)
     hashes = _text_hashes(post_ids, space.model) if space else {}
     return {
         pk: fingerprint(
-            [str(tenant), str(channel), album, moment(posted_at), *rest], hashes.get(pk, "")
+            [str(tenant), str(channel), album, moment(posted_at), *rest],
+            lexemes,
+            hashes.get(pk, ""),
         )
-        for pk, tenant, channel, album, posted_at, *rest in rows
+        for pk, tenant, channel, album, posted_at, *rest, lexemes in rows
     }
 
 
 def _text_hashes(post_ids: Sequence[UUID], model: str) -> Mapping[UUID, str]:
+    """Of the vectors that are found: one of another tenant than its post is none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT post_id, text_hash FROM search_vectors WHERE model = %s AND post_id = ANY(%s)",
+            "SELECT v.post_id, v.text_hash FROM search_vectors v JOIN search_documents d"
+            " ON d.post_id = v.post_id AND d.tenant_id = v.tenant_id"
+            " WHERE v.model = %s AND v.post_id = ANY(%s)",
             [model, list(post_ids)],
         )
         return dict(cursor.fetchall())

@@ -104,8 +104,8 @@ class QdrantIndex:
     def fingerprints(self, post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, str]:
         return Collection(collections.require_serving()).fingerprints(post_ids)
 
-    def fingerprint(self, entry: Entry, space: Space | None) -> str:
-        return points.expected(entry, space)
+    def expected(self, entries: Sequence[Entry], space: Space | None) -> dict[UUID, str]:
+        return {entry.post_id: points.expected(entry, space) for entry in entries}
 
     def ids(self, tenant: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
         name = collections.require_serving()

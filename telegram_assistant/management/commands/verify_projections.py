@@ -64,7 +64,7 @@ class Command(ActingCommand):
         for one in found:
             self.stdout.write(
                 _(
-                    "%(projection)s, tenant %(tenant_id)s: %(expected)d posts, %(stored)d stored;"
+                    "%(projection)s, tenant %(tenant_id)s: %(expected)d expected, %(stored)d stored;"
                     " missing %(missing)d, different %(different)d, extra %(extra)d,"
                     " repaired %(repaired)d"
                 )

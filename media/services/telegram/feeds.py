@@ -15,6 +15,7 @@ from media.history.record.live import record_channel, record_deletions, record_p
 from media.history.record.origins import Origin, live_origin
 from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.pipeline.channels import save_channel
+from media.services.telegram.public_names import take_name
 from media.sources.port import Chat
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.live_message import age
@@ -34,11 +35,16 @@ class FeedUnknown(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A channel that is followed now, as Telegram describes it; `is_new`: it was not before."""
+    """
+    A channel that is followed now, as Telegram describes it.
+
+    `is_new`: it was not before. `is_joinable`: this account may not be a member of it yet.
+    """
 
     feed: ChannelFeed
     card: ChannelCard
     is_new: bool
+    is_joinable: bool
 
 
 def chat_of(card: ChannelCard, at: datetime) -> Chat:
@@ -63,7 +69,6 @@ def follow(
     at = at or timezone.now()
     with transaction.atomic():
         channel = save_channel(chat_of(card, at), tenant=account.tenant)
-        _take_name(channel, card)
         feed, is_new = ChannelFeed.objects.get_or_create(
             channel=channel,
             defaults={
@@ -76,12 +81,21 @@ def follow(
         if is_new:
             _note_history(channel, card.top_id, since_id)
             audit.record("channel.followed", target=channel, tenant=account.tenant)
-        elif feed.account_id != account.pk or feed.state != FeedState.FOLLOWED:
-            feed.account, feed.access_hash = account, card.peer.access_hash
-            feed.state = FeedState.FOLLOWED
-            feed.save(update_fields=["account", "access_hash", "state"])
+        is_moved = not is_new and _moved(feed, account, card)
     remember(feed, card, at=at)
-    return Followed(feed, card, is_new)
+    return Followed(feed, card, is_new, is_joinable=is_new or is_moved)
+
+
+def _moved(feed: ChannelFeed, account: TelegramAccount, card: ChannelCard) -> bool:
+    """Read the channel through this account from now on; False where that was so before."""
+    # The same account may be another user since: to each one Telegram gives another hash.
+    before = (feed.account_id, feed.access_hash, feed.state)
+    feed.account, feed.access_hash = account, card.peer.access_hash
+    feed.state = FeedState.FOLLOWED
+    if before == (feed.account_id, feed.access_hash, feed.state):
+        return False
+    feed.save(update_fields=["account", "access_hash", "state"])
+    return True
 
 
 def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
@@ -99,7 +113,7 @@ def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
     """Keep what Telegram says of the channel: its title and name, and that it had others before."""
     chat = chat_of(card, at)
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
-    _take_name(feed.channel, card)
+    take_name(feed.channel, card.username)
     record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
     feed.top_id = max(feed.top_id, card.top_id)
     ChannelFeed.objects.filter(pk=feed.pk, top_id__lt=card.top_id).update(top_id=card.top_id)
@@ -114,13 +128,6 @@ def close(feed: ChannelFeed, why: ChannelClosed) -> None:
 
 def peer_of(feed: ChannelFeed) -> Peer:
     return Peer(feed.channel.tg_channel_id, feed.access_hash)
-
-
-def _take_name(channel: Channel, card: ChannelCard) -> None:
-    """Keep the public name: exports have none, and that of Telegram is the one of today."""
-    if card.username and channel.username != card.username:
-        channel.username = card.username[:64]
-        Channel.objects.filter(pk=channel.pk).update(username=channel.username)
 
 
 def _note_history(channel: Channel, top_id: int, since_id: int) -> None:

@@ -98,7 +98,7 @@ def add(
     known = _feed_of(account, card)
     first = 1 if known else _first_id(access, card, since)
     followed = feeds.follow(account, card, since_id=first)
-    if followed.is_new:
+    if followed.is_joinable:
         _join(access, card)
     return followed
 

@@ -21,6 +21,9 @@ _ITEMS = """
     ) AS g
     LEFT JOIN media_group_items AS i ON i.group_id = g.id
     LEFT JOIN post_enrichment AS e ON e.post_id = i.post_id AND e.kind = 'vision'
+        -- An outcome without decisions says nothing of its picture; one of another picture is none.
+        AND (i.sha256 = '' OR jsonb_array_length(coalesce(e.metadata -> 'decisions', '[]')) = 0
+             OR e.metadata -> 'decisions' @> jsonb_build_array(jsonb_build_object('sha256', i.sha256)))
     GROUP BY g.id
 """
 

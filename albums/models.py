@@ -99,6 +99,9 @@ class MediaGroup(models.Model):
                 condition=Q(claimed_by__isnull=False),
             ),
             models.Index(fields=["-posted_at", "-id"], name="media_group_posted_at"),
+            # Pages of the API: what is asked for first, then the order, by one index.
+            models.Index(fields=["tenant", "-posted_at", "-id"], name="media_group_of_tenant"),
+            models.Index(fields=["channel", "-posted_at", "-id"], name="media_group_of_channel"),
             models.Index(
                 fields=["updated_at"], name="media_group_waiting", condition=Q(status="waiting")
             ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.support import report
 
 BENCHES = (
+    "assembly",
     "bucket",
     "bus",
     "cleanup",

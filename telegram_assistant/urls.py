@@ -69,6 +69,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/", include("media.api.history.urls")),
     path("api/v1/", include("media.api.urls")),
+    path("api/v1/", include("albums.api.urls")),
     path("api/v1/", include("search.api.urls")),
     path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/storage/", include("storage_quota.api.urls")),

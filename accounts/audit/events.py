@@ -87,6 +87,7 @@ _DECLARED = (
     Event("pictures.distinct", _("Pictures marked as distinct")),
     Event("pictures.withdrawn", _("Mark of distinct pictures withdrawn")),
     Event("documents.requested", _("Reading of documents requested")),
+    Event("albums.reassembled", _("Assembly of albums requested again")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
     Event("saved_search.saved", _("Search saved")),

@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Q
 
 from albums import metrics
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
-from albums.services import album_events
+from albums.services import album_events, claims
 from albums.services.assembly import Assembly
 from albums.services.items import is_partial, read_items
 from albums.summary import ItemView, items_fingerprint, summarize
-from events import liveness, outbox
+from events import outbox
 from events.errors import RetryLater
 from events.metrics import count_when_committed
 from storage_quota import keys, services
@@ -25,12 +24,8 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(minutes=9)
-"""
-How long an assembly may take, a store that hangs included, before another worker may try. The claim of a worker that is gone
-ends at once (`release_claims_of_gone_workers`).
-"""
 RETRY_AFTER = timedelta(seconds=2)
+OTHERS = "another worker assembles this album"
 
 
 def assemble_album_of(*, post_id: str, now: datetime) -> str:
@@ -52,20 +47,42 @@ def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> st
     if group is None:
         return "album is gone"
     with metrics.counting_failures():
-        if answer := _nothing_to_do(group, read_items(group), overdue=overdue):
+        items = read_items(group)
+        if not overdue and any(not item.seen for item in items):
+            return _wait(group, items, now=now)
+        if answer := _nothing_to_do(group, items, overdue=overdue):
             return answer
-        if not _claim(group, now=now):
-            raise RetryLater("another worker assembles this album", after=RETRY_AFTER)
+        if not claims.claim(group, now=now):
+            raise RetryLater(OTHERS, after=RETRY_AFTER)
         return _assemble_claimed(group, now=now, overdue=overdue)
+
+
+def _wait(group: MediaGroup, items: Sequence[ItemView], *, now: datetime) -> str:
+    """
+    Leave the album to the item that comes last, or to the end of its time.
+
+    One that was assembled without its missing items is opened again for what came since: of the
+    others one may never come. Raises RetryLater where another worker is assembling it.
+    """
+    if group.claimed_until and group.claimed_until >= now:
+        # It may have read the items before this one came.
+        raise RetryLater(OTHERS, after=RETRY_AFTER)
+    is_news = items_fingerprint(items) != group.assembled_fingerprint
+    if group.status != AlbumStatus.WAITING and is_news and not claims.reopen(group, now=now):
+        raise RetryLater(OTHERS, after=RETRY_AFTER)
+    return _awaited(items)
+
+
+def _awaited(items: Sequence[ItemView]) -> str:
+    return f"{sum(not item.seen for item in items)} of {len(items)} awaited"
 
 
 def _nothing_to_do(group: MediaGroup, items: Sequence[ItemView], *, overdue: bool) -> str:
     """Why the album is not assembled now; empty where it is to be assembled."""
     if not items:
         return "no items"
-    awaited = sum(not item.seen for item in items)
-    if awaited and not overdue:
-        return f"{awaited} of {len(items)} awaited"
+    if not overdue and any(not item.seen for item in items):
+        return _awaited(items)
     assembled_before = items_fingerprint(items) == group.assembled_fingerprint
     if assembled_before and group.status != AlbumStatus.WAITING:
         return "assembled already"
@@ -80,7 +97,7 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
         group.refresh_from_db()
         items = read_items(group)
         if answer := _nothing_to_do(group, items, overdue=overdue):
-            _release_claim(group)
+            claims.release(group)
             return answer
         assembly = Assembly(
             group=group,
@@ -95,7 +112,7 @@ def _assemble_claimed(group: MediaGroup, *, now: datetime, overdue: bool) -> str
             kept = services.lock_existing([s3_key] if s3_key else [])
             version = _settle(assembly, s3_key if s3_key in kept else None)
     except BaseException:
-        _release_claim(group)
+        claims.release(group)
         raise
     _observe(assembly, version=version, seconds=time.monotonic() - started)
     return str(assembly.status)
@@ -112,28 +129,6 @@ def _observe(assembly: Assembly, *, version: int, seconds: float) -> None:
         seconds=seconds,
     )
     count_when_committed(observe)
-
-
-def release_claims_of_gone_workers(**_: object) -> int:
-    """Free the albums that workers which are gone were assembling; every worker calls it often."""
-    claimed = MediaGroup.objects.filter(claimed_by__isnull=False)
-    workers = claimed.order_by().values_list("claimed_by", flat=True).distinct()
-    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
-    return claimed.filter(claimed_by__in=gone).update(claimed_until=None, claimed_by=None)
-
-
-def _claim(group: MediaGroup, *, now: datetime) -> bool:
-    """Claim the album by a conditional update: of several workers one changes the row."""
-    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
-    claimed = MediaGroup.objects.filter(free, pk=group.pk, content_hash=group.content_hash)
-    group.claimed_until, group.claimed_by = now + CLAIM, liveness.worker_id()
-    return claimed.update(claimed_until=group.claimed_until, claimed_by=group.claimed_by) == 1
-
-
-def _release_claim(group: MediaGroup) -> None:
-    # Only the claim with our own time: one that ran out may be another worker's by now.
-    ours = MediaGroup.objects.filter(pk=group.pk, claimed_until=group.claimed_until)
-    ours.update(claimed_until=None, claimed_by=None)
 
 
 def _store_summary(assembly: Assembly) -> str | None:

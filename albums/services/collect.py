@@ -13,6 +13,7 @@ from albums.services import album_events
 from events import outbox
 from events.metrics import count_when_committed
 from media.models import MediaObject, MediaRole, Post, PostMedia
+from media.posts.album_caption import caption_of
 from media.sources.port import MediaKind
 
 _KINDS = {
@@ -104,8 +105,9 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
     media = _primary_media([m.pk for m in members])
     items = [_item(group, post, media.get(post.pk), n) for n, post in enumerate(members)]
     content_hash = _content_hash(items)
-    caption = next((post.content for post in members if post.content), "")
-    if (content_hash, caption) == (group.content_hash, group.caption_text):
+    caption, cover = caption_of(members).text, _cover(items)
+    known = (group.content_hash, group.caption_text, group.cover_media_id)
+    if (content_hash, caption, cover) == known:
         return False
     first = not group.content_hash
     if content_hash != group.content_hash:
@@ -117,7 +119,7 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
     group.content_hash = content_hash
     group.items_count = len(items)
     group.album_kind = album_kind(item.media_kind for item in items)
-    group.cover_media = _cover(items)
+    group.cover_media_id = cover
     group.caption_text = caption
     group.revision += 1
     if members:
@@ -157,9 +159,17 @@ def _item(
     )
 
 
-def _cover(items: Sequence[MediaGroupItem]) -> MediaObject | None:
-    pictures = (i.media_object for i in items if i.media_kind == ItemKind.PHOTO and i.media_object)
-    return next(pictures, None)
+def _cover(items: Sequence[MediaGroupItem]) -> UUID | None:
+    """The first photo; of an album without photos, the first preview of a video."""
+    photos = (i.media_object_id for i in items if i.media_kind == ItemKind.PHOTO)
+    found = next(filter(None, photos), None)
+    return found or _first_preview([i.post_id for i in items])
+
+
+def _first_preview(posts: Sequence[UUID]) -> UUID | None:
+    previews = PostMedia.objects.filter(post__in=posts, role=MediaRole.THUMBNAIL)
+    by_message = previews.order_by("post__telegram_message_id", "position")
+    return by_message.values_list("media_object", flat=True).first()
 
 
 def _content_hash(items: Sequence[MediaGroupItem]) -> str:

@@ -10,7 +10,11 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 def read_items(group: MediaGroup) -> list[ItemView]:
     """Read the items of an album in order, with their outcomes, by two queries."""
-    items = list(MediaGroupItem.objects.filter(group=group).order_by("position"))
+    return views_of(list(MediaGroupItem.objects.filter(group=group).order_by("position")))
+
+
+def views_of(items: Sequence[MediaGroupItem]) -> list[ItemView]:
+    """Read the outcomes of these items, by one query; in the order of the items."""
     outcomes = {
         e.post_id: e
         for e in PostEnrichment.objects.filter(

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.services.assemble import assemble_album
@@ -18,17 +18,19 @@ BATCH = 100
 
 def assemble_overdue(*, timeout: timedelta, now: datetime) -> int:
     """Assemble albums without progress for `timeout` as they are; return how many were."""
+    stuck = without_progress(timeout=timeout, now=now).order_by("updated_at")
+    return sum(_assemble_late(pk, now=now) for pk in stuck.values_list("pk", flat=True)[:BATCH])
+
+
+def without_progress(*, timeout: timedelta, now: datetime) -> QuerySet[MediaGroup]:
+    """Select the albums that wait and to which nothing has come for `timeout`."""
     recent = MediaGroupItem.objects.filter(
         group=OuterRef("pk"),
         post__enrichments__kind=EnrichmentKind.VISION,
         post__enrichments__updated_at__gt=now - timeout,
     )
-    stuck = MediaGroup.objects.filter(
+    return MediaGroup.objects.filter(
         ~Exists(recent), status=AlbumStatus.WAITING, updated_at__lte=now - timeout
-    )
-    return sum(
-        _assemble_late(pk, now=now)
-        for pk in stuck.order_by("updated_at").values_list("pk", flat=True)[:BATCH]
     )
 
 

@@ -1,59 +1,77 @@
-"""Pages of posts by key: what is inserted or deleted meanwhile moves nobody's next page."""
+"""Pages of rows by time and key: what is inserted or deleted meanwhile moves nobody's next page."""
 
 import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from rest_framework.exceptions import ValidationError
 
-from media.models import Post
-
 _FILTER_DIGITS: Final = 12
 NEWEST_FIRST: Final = ("-posted_at", "-id")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Posts of a page; `next` is the cursor of the page after it, None at the end."""
+class Posted(Protocol):
+    """A row with a time and a key, such as a post."""
 
-    posts: list[Post]
+    pk: Any
+    posted_at: Any
+
+
+Row = TypeVar("Row", bound=Any)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Rows of a page; `next` is the cursor of the page after it, None at the end."""
+
+    rows: list[Row]
     next: str | None
 
 
-def read_page(posts: QuerySet[Post], *, cursor: str, size: int, filters: Mapping[str, Any]) -> Page:
+def read_page(
+    found: QuerySet[Row],
+    *,
+    cursor: str,
+    size: int,
+    filters: Mapping[str, Any],
+    key: Callable[[str], Any] = UUID,
+) -> Page[Row]:
     """
     Read the page that follows `cursor`, the first one where it is empty.
 
-    A cursor belongs to the filters it came with. Raises ValidationError.
+    A cursor belongs to the filters it came with; `key` reads the key of a row from text. Raises
+    ValidationError.
     """
-    behind = _behind(*_decoded(cursor, filters)) if cursor else Q()
-    rows = list(posts.filter(behind).order_by(*NEWEST_FIRST)[: size + 1])
+    behind = _behind(*_decoded(cursor, filters, key)) if cursor else Q()
+    rows = list(found.filter(behind).order_by(*NEWEST_FIRST)[: size + 1])
     page = rows[:size]
     return Page(page, _encoded(page[-1], filters) if len(rows) > size else None)
 
 
-def _behind(posted_at: datetime, pk: UUID) -> Q:
+def _behind(posted_at: datetime, pk: Any) -> Q:
     # `<=` follows from the OR, but PostgreSQL does not see that: the index scan would start anew.
     return Q(posted_at__lte=posted_at) & (Q(posted_at__lt=posted_at) | Q(pk__lt=pk))
 
 
-def _encoded(last: Post, filters: Mapping[str, Any]) -> str:
-    told = json.dumps([last.posted_at.isoformat(), last.pk.hex, _digest(filters)])
+def _encoded(last: Posted, filters: Mapping[str, Any]) -> str:
+    told = json.dumps([last.posted_at.isoformat(), str(last.pk), _digest(filters)])
     return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
 
-def _decoded(cursor: str, filters: Mapping[str, Any]) -> tuple[datetime, UUID]:
+def _decoded(
+    cursor: str, filters: Mapping[str, Any], key: Callable[[str], Any]
+) -> tuple[datetime, Any]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         posted_at, pk, digest = json.loads(raw)
-        place = datetime.fromisoformat(posted_at), UUID(pk)
+        place = datetime.fromisoformat(posted_at), key(pk)
     except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValidationError({"cursor": "This is no cursor that was returned here."}) from error
     if digest != _digest(filters):

@@ -182,10 +182,10 @@ class _PartField(serializers.Field[Any, Any, Any, Any]):
         return None if value is None else self.shown.to_representation(value)
 
 
-class PostsSerializer(serializers.Serializer[Page]):
+class PostsSerializer(serializers.Serializer[Page[Post]]):
     """A page of posts, newest first."""
 
-    results = PostSerializer(source="posts", many=True)
+    results = PostSerializer(source="rows", many=True)
     next = serializers.CharField(
         allow_null=True, help_text="cursor of the next page; null: there is none"
     )

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from albums.services import assemble
+from albums.services import claims as album_claims
 from events import queue, subscriptions
 from events.supervision import supervisor, worker_process
 from search import handlers
@@ -133,7 +133,7 @@ def _of_the_store() -> Iterator[Pair]:
     connecting = s3.connect_timeout_sec * attempts + pauses
     answer = Limit("S3_READ_TIMEOUT_SEC", s3.read_timeout_sec)
     put = Limit("the time for writing an object (PUT_WITHIN)", reserve.PUT_WITHIN.total_seconds())
-    album = Limit("the claim of an album (CLAIM)", assemble.CLAIM.total_seconds())
+    album = Limit("the claim of an album (CLAIM)", album_claims.CLAIM.total_seconds())
     for outer in (_lease(), put, album):
         yield Pair(answer, outer, attempts, connecting)
     box = max(storage_tasks.TIME_BOX.total_seconds(), storage_tasks.VERIFY_SECONDS)

@@ -24,6 +24,7 @@ def register() -> None:
         "events.change_delivery",
         "vision.change_tokenbudget",
         "vision.change_documenttext",
+        "albums.change_mediagroup",
         "vision.add_picturedistinction",
         "storage_quota.change_orphan",
         "storage_quota.delete_storedobject",

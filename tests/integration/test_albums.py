@@ -9,12 +9,15 @@ import pytest
 from django.utils import timezone
 
 from albums.models import MediaGroup, MediaGroupItem
-from albums.services import assemble, collect, overdue
+from albums.services import assemble, claims, collect, overdue
 from events.delivery import worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import AlbumAssembledEventV1
 from media.models import Post
+from media.posts import album_caption
+from media.posts.album_caption import AlbumCaption
 from storage_quota.object_store import StoreUnavailable, files, get_store
+from tests import factories as make
 from tests.concurrency import in_threads
 from vision import providers
 from vision.models import PostEnrichment
@@ -22,6 +25,9 @@ from vision.providers.fake import FakeVision
 from vision.providers.port import OcrText
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+SEEN = {"vision_ocr_text": "слова", "features_hash": "5" * 64}
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +146,38 @@ class TestCollecting:
         assert published("albums.parsed").count() == 1
 
 
+class TestCaption:
+    """What every item inherits, for tags and search; by the group alone, without the album."""
+
+    def test_it_is_the_first_text_by_message_and_every_item_has_it(self, archive):
+        of_all = [
+            archive.post(
+                grouped_id=-1, message_id=number, content=text, hashtags=tags, tell=False
+            )
+            for number, text, tags in ((9, "поздний #б", ["#б"]), (3, "", []), (5, "ранний #а", ["#а"]))
+        ]  # fmt: skip
+        elsewhere = make.post(grouped_id=-1, content="чужой", of=make.channel(owner=archive.tenant))
+        alone = archive.post(message_id=21, content="сам по себе", tell=False)
+        without = archive.post(message_id=22, grouped_id=-2, tell=False)
+
+        found = album_caption.captions_of([*of_all, elsewhere, alone, without])
+
+        assert {found[post.pk] for post in of_all} == {AlbumCaption("ранний #а", ("#а",))}
+        assert found[elsewhere.pk].text == "чужой"
+        assert alone.pk not in found
+        assert found[without.pk] == AlbumCaption()
+
+    def test_many_albums_cost_one_query_and_none_costs_none(
+        self, archive, django_assert_num_queries
+    ):
+        posts = [archive.post(grouped_id=-n, content=f"{n}", tell=False) for n in range(1, 6)]
+
+        with django_assert_num_queries(1):
+            assert len(album_caption.captions_of(posts)) == 5
+        with django_assert_num_queries(0):
+            assert album_caption.captions_of([]) == {}
+
+
 class TestAssembling:
     def test_fact_088_when_the_last_item_is_seen_the_album_is_assembled_once(self, archive, album):
         settle_everything()
@@ -231,6 +269,43 @@ class TestAssembling:
             ("partial", 0),
             ("complete", 3),
         ]
+
+    def test_what_comes_after_the_time_is_up_is_not_lost_though_another_item_never_comes(
+        self, archive, album, now
+    ):
+        """Partial without any; then one of three comes: opened again, and assembled with it."""
+        worker.drain("default")
+        timeout, late = timedelta(minutes=15), timezone.now() + timedelta(minutes=20)
+        overdue.assemble_overdue(timeout=timeout, now=late)
+        make.enrichment(album[1], decisions=[make.decision(album[1].media.get())], **SEEN)
+
+        told = assemble.assemble_album_of(post_id=str(album[1].pk), now=late)
+        opened = MediaGroup.objects.get().status
+        again = assemble.assemble_album_of(post_id=str(album[1].pk), now=late)
+        later = late + timedelta(minutes=20)
+        count = overdue.assemble_overdue(timeout=timeout, now=later)
+        nothing_new = assemble.assemble_album_of(post_id=str(album[1].pk), now=later)
+
+        assert (told, again, opened) == ("2 of 3 awaited", "2 of 3 awaited", "waiting")
+        assert (count, nothing_new) == (1, "2 of 3 awaited")
+        assert MediaGroup.objects.get().status == "partial"
+        assert [(e.album_version, e.status, e.items_analyzed) for e in assembled()] == [
+            (1, "partial", 0),
+            (2, "partial", 1),
+        ]
+
+    def test_an_item_that_comes_while_the_others_are_given_up_waits_for_that_to_end(
+        self, archive, album, now
+    ):
+        worker.drain("default")
+        claims.claim(MediaGroup.objects.get(), now=now)
+        make.enrichment(album[1], decisions=[make.decision(album[1].media.get())], **SEEN)
+
+        with pytest.raises(assemble.RetryLater):
+            assemble.assemble_album_of(post_id=str(album[1].pk), now=now)
+
+        later = now + 2 * claims.CLAIM
+        assert assemble.assemble_album_of(post_id=str(album[1].pk), now=later) == "2 of 3 awaited"
 
     def test_fact_093_labels_by_frequency_and_texts_in_order_of_position(self, archive, provider):
         seen = [
@@ -327,13 +402,13 @@ class TestAssembling:
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk
-        claim = assemble._claim
+        claim = claims.claim
 
         def after_another_analysis(*args, **kwargs):
             PostEnrichment.objects.filter(post=album[1]).update(vision_ocr_text="позже")
             return claim(*args, **kwargs)
 
-        monkeypatch.setattr(assemble, "_claim", after_another_analysis)
+        monkeypatch.setattr(claims, "claim", after_another_analysis)
 
         assemble.assemble_album(group_id=group, now=now)
 
@@ -346,7 +421,7 @@ class TestAssembling:
         worker.drain("default")
         worker.drain("vision")
         group = MediaGroup.objects.get().pk
-        theirs = now + 2 * assemble.CLAIM
+        theirs = now + 2 * claims.CLAIM
 
         def slow(assembly):
             MediaGroup.objects.update(claimed_until=theirs)

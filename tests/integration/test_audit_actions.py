@@ -52,6 +52,7 @@ ACTIONS = {
     "remove_second_factors": "second_factor.removed",
     "read_again": "documents.requested",
     "read_documents_again": "documents.requested",
+    "reassemble": "albums.reassembled",
     "replay": "tasks.replayed",
     "reset_usage": "budget.reset",
     "resubmit_task": SIGNALS,
@@ -69,6 +70,7 @@ COMMANDS = {
     "audit": READS,
     "channels": "gaps.wanted",
     "demo": "import.started",
+    "diag_albums": "albums.reassembled",
     "diag_locks": READS,
     "diag_s3": READS,
     "diag_vision": "budget.reset",
@@ -267,6 +269,14 @@ class TestConsole:
         assert of_file.event == of_post.event == "documents.requested"
         assert of_file.tenant == of_post.tenant == archive.tenant
         assert of_file.after == {"documents": 1, "sha256": [row.media_object.file_sha256]}
+
+    def test_assembling_albums_again(self, act, archive) -> None:
+        row = make.album(of=archive.channel, pictures=[make.media_object(owner=archive.tenant)])
+
+        entry = _only(act("reassemble", row))
+
+        assert (entry.event, entry.tenant) == ("albums.reassembled", archive.tenant)
+        assert entry.after == {"albums": 1, "ids": [row.pk], "at_once": False}
 
     def test_accepting_and_adopting_orphans(self, act, store, tenant, checked, later) -> None:
         key = medium(tenant, b"the last copy")

@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from albums.models import MediaGroup
-from albums.services import assemble
+from albums.services import claims as album_claims
 from events import liveness, outbox, subscriptions
 from events.delivery import claims, recovery, worker
 from events.models import Delivery, DeliveryState
@@ -408,7 +408,7 @@ class TestAlbums:
         )
 
         assert free
-        assert assemble._claim(MediaGroup.objects.get(), now=timezone.now())
+        assert album_claims.claim(MediaGroup.objects.get(), now=timezone.now())
 
     def test_the_album_of_a_living_worker_stays_its_own(self, other, quickly):
         album(claimed_by=other.id)
@@ -417,4 +417,4 @@ class TestAlbums:
             recovery.run_all()
             time.sleep(0.1)
 
-        assert not assemble._claim(MediaGroup.objects.get(), now=timezone.now())
+        assert not album_claims.claim(MediaGroup.objects.get(), now=timezone.now())

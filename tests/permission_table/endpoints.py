@@ -45,6 +45,8 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/search/similar": API,
     "api/v1/posts": API,
     "api/v1/posts/<str:post_id>": API,
+    "api/v1/albums": API,
+    "api/v1/albums/<str:album_id>": API,
     "api/v1/channels": API,
     "api/v1/channels/<str:channel_id>": API,
     "api/v1/media/<str:media_id>/content": API,
@@ -150,6 +152,7 @@ def _fixed(address: str) -> Callable[[World, str], str]:
 _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
 _media = _key("media.mediaobject")
+_album = _key("albums.mediagroup")
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
 _V1: Final = "/api/v1"
@@ -180,6 +183,7 @@ CALLS: Final = (
     ),
     Call("similar", "GET", lambda w, t: f"{_V1}/search/similar?post={_post(w, t)}", _OWN),
     Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
+    Call("album", "GET", lambda w, t: f"{_V1}/albums/{_album(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),

@@ -134,7 +134,7 @@ KINDS: Final[dict[str, Kind]] = {
     "media.mediaobject": Kind(VIEW),
     "media.importrun": Kind(VIEW),
     "media.importproblem": Kind(VIEW),
-    "albums.mediagroup": Kind(VIEW),
+    "albums.mediagroup": Kind(VIEW, actions={"reassemble": OPERATE}),
     "vision.postenrichment": Kind(VIEW, actions={"analyze_posts_again": OPERATE}),
     "vision.documenttext": Kind(VIEW, actions={"read_again": OPERATE}),
     "vision.picturehash": Kind(VIEW, actions={"mark_distinct": OPERATE}),

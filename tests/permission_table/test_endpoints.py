@@ -130,37 +130,40 @@ def test_the_search_has_the_posts_of_ones_own_tenants(console: Console, world: W
 
 def test_posts_files_and_channels_are_those_of_ones_own_tenants(console: Console, world: World):
     """Without filters, and with such as name a foreign tenant or channel."""
-    from media.models import Channel, Post  # noqa: PLC0415
-
     survey = Survey(world)
     for asker in ASKERS:
         seen = [world.tenants[one].pk for one in TENANTS if asker.may(VIEW, one)]
         may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
         expected = may if seen or may is LOGIN else oracle.FORBIDDEN
-        for name, model in (("posts", Post), ("channels", Channel)):
+        for name, model in _listed().items():
             own = {
                 str(pk) for pk in model.objects.filter(tenant__in=seen).values_list("pk", flat=True)
             }
             for query, rows in _filters(world, name, own):
                 reply = console.get(asker.name, f"/api/v1/{name}?page_size=100{query}")
                 survey.expect(asker, (name, query), reply, expected)
-                found = {row["id"] for row in _json(reply)["results"]} if seen else set()
+                found = {str(row["id"]) for row in _json(reply)["results"]} if seen else set()
                 survey.equal((asker.name, name, query), found, rows if seen else set())
 
     survey.check()
 
 
-def _filters(world: World, name: str, own: set[str]) -> list[tuple[str, set[str]]]:
+def _listed() -> dict[str, Any]:
+    from albums.models import MediaGroup  # noqa: PLC0415
     from media.models import Channel, Post  # noqa: PLC0415
 
-    model, found = Post if name == "posts" else Channel, [("", own)]
+    return {"posts": Post, "channels": Channel, "albums": MediaGroup}
+
+
+def _filters(world: World, name: str, own: set[str]) -> list[tuple[str, set[str]]]:
+    model, found = _listed()[name], [("", own)]
     for whose in TENANTS:
         tenant, channel = world.tenants[whose], world.row("media.channel", whose)
         rows = {str(pk) for pk in model.objects.filter(tenant=tenant).values_list("pk", flat=True)}
         found.append((f"&tenant_id={tenant.pk}", rows & own))
-        if name == "posts":
-            posts = Post.objects.filter(channel=channel).values_list("pk", flat=True)
-            found.append((f"&channel_id={channel.pk}", {str(pk) for pk in posts} & own))
+        if name != "channels":
+            rows = model.objects.filter(channel=channel).values_list("pk", flat=True)
+            found.append((f"&channel_id={channel.pk}", {str(pk) for pk in rows} & own))
     return found
 
 

@@ -1,62 +1,37 @@
 """The console's pages of albums: their pictures in order, and their summary."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 
 from albums.models import MediaGroup, MediaGroupItem
+from albums.services import reassemble
+from albums.services.progress import progress_of
 from events.console import (
     EMPTY,
     ReadOnlyAdmin,
-    ReadOnlyInline,
     excerpt,
-    internal_link,
     page_of,
     pretty_json,
     rendered,
     short_time,
     text_block,
 )
-from media.admin import PostAdmin
 from media.admin.pictures import thumbnail_address, thumbnail_tag
 from media.models import MediaState, Post
 from vision.models import EnrichmentKind, PostEnrichment
 
-HEADING_CHARS = 60
-
-
-class AlbumOfPostInline(ReadOnlyInline[MediaGroupItem, Post]):
-    """The album of a post and its position in it, on the page of the post."""
-
-    model = MediaGroupItem
-    fields = readonly_fields = ("album", "place", "status")
-    verbose_name_plural = _("album")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroupItem]:
-        return super().get_queryset(request).select_related("group__channel")
-
-    @admin.display(description=_("album"))
-    def album(self, item: MediaGroupItem) -> SafeString:
-        return internal_link(page_of(MediaGroup, item.group_id), _name(item.group))
-
-    @admin.display(description=_("position"))
-    def place(self, item: MediaGroupItem) -> int:
-        """The position as people count, as on the page of the album."""
-        return item.position + 1
-
-    @admin.display(description=_("status"))
-    def status(self, item: MediaGroupItem) -> str:
-        return item.group.get_status_display()
-
-
-PostAdmin.extend(inlines=[AlbumOfPostInline])
+HEADING_CHARS: Final = 60
+PERMISSION: Final = "albums.change_mediagroup"
+MOST: Final = 1000
+"""More would exceed the patience of a browser."""
 
 
 @admin.register(MediaGroup)
@@ -79,12 +54,13 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
         "tenant",
     )
     list_select_related = ("channel", "tenant")
+    actions = ("reassemble",)
     search_fields = ("=grouped_id", "caption_text")
     search_help_text = _("A part of the caption, or the number of the group")
     date_hierarchy = "posted_at"
     ordering = ("-posted_at", "-id")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("channel", "posted_at", "full_caption", "strip")}),
+        (None, {"fields": ("channel", "posted_at", "full_caption", "waits_for", "strip")}),
         (
             pgettext_lazy("album", "Summary"),
             {"fields": ("status", "summary", "assembled_at", "version")},
@@ -110,8 +86,28 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[MediaGroup]:
         return super().get_queryset(request).select_related("channel", "tenant")
 
+    def has_reassemble_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(description=_("Assemble again"), permissions=["reassemble"])
+    def reassemble(self, request: HttpRequest, queryset: QuerySet[MediaGroup]) -> None:
+        """Queue another assembly of these albums."""
+        ids = list(queryset.order_by().values_list("pk", flat=True)[: MOST + 1])
+        if len(ids) > MOST:
+            too_many = _("More than %(most)d at a time are not possible.")
+            self.message_user(request, too_many % {"most": MOST}, messages.ERROR)
+            return
+        count = reassemble.request(ids)
+        text = ngettext(
+            "The assembly of %(count)d album is queued.",
+            "The assembly of %(count)d albums is queued.",
+            count,
+        )
+        level = messages.SUCCESS if count else messages.WARNING
+        self.message_user(request, text % {"count": count}, level)
+
     def heading(self, group: MediaGroup) -> str:
-        return _name(group)
+        return name_of(group)
 
     @admin.display(description=_("posted at"), ordering="posted_at")
     def posted(self, group: MediaGroup) -> str:
@@ -149,6 +145,22 @@ class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
         )
         return rendered("strip.html", items=list(_pictures(items.order_by("position"))))
 
+    @admin.display(description=_("waits for"))
+    def waits_for(self, group: MediaGroup) -> SafeString | str:
+        """The items whose outcome is still to come, since when, and until when at most."""
+        progress = progress_of(group)
+        if not (progress.is_waiting or progress.awaited):
+            return EMPTY
+        awaited = [
+            {
+                "page": page_of(Post, item.row.post_id),
+                "position": item.position + 1,
+                "message": item.row.post.telegram_message_id,
+            }
+            for item in progress.awaited
+        ]
+        return rendered("album_waits_for.html", progress=progress, awaited=awaited)
+
     @admin.display(description=_("summary"))
     def summary(self, group: MediaGroup) -> SafeString | str:
         stored = group.meta.get("enrichment")
@@ -177,7 +189,8 @@ def _pictures(items: QuerySet[MediaGroupItem]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _name(group: MediaGroup) -> str:
+def name_of(group: MediaGroup) -> str:
+    """The beginning of the caption; of an album without one, its channel and number."""
     text = excerpt(group.caption_text, HEADING_CHARS)
     return text if text != EMPTY else f"{group.channel} #{group.grouped_id}"
 

@@ -11,10 +11,18 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from accounts.models import AuditEntry
-from media.models import AccountState, Channel, ChannelFeed, ChannelGap, Post, TelegramAccount
+from media.models import (
+    AccountState,
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    FeedState,
+    Post,
+    TelegramAccount,
+)
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, public_names, sign_in
-from media.sources.telegram.failures import SignInRefused
+from media.services.telegram import encryption, passes, public_names, sign_in
+from media.sources.telegram.failures import ChannelClosed, SignInRefused
 from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step
 from telegram_assistant.config import Telegram
@@ -222,6 +230,33 @@ class TestCommands:
 
         assert ChannelFeed.objects.get().access_hash == 78
         assert server.asked.count("join") == 1
+
+    def test_another_user_under_the_same_name_closes_no_channel(self, server, account, configured):
+        """Hashes are of a user: with a stale one Telegram says that the channel is private."""
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+        server.card = replace(server.card, peer=Peer(CHANNEL, 78))
+        server.post(4, "posted since")
+
+        outcome = passes.read_all()
+
+        feed = ChannelFeed.objects.get()
+        assert (outcome.failed, feed.state, feed.access_hash) == (0, FeedState.FOLLOWED, 78)
+        assert Post.objects.filter(telegram_message_id=4).exists()
+
+    def test_a_channel_that_is_closed_says_why(self, server, account, configured):
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+
+        def gone(name: str) -> None:
+            if name in {"look", "resolve"}:
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = gone
+        assert passes.read_all().failed == 1
+        [row] = json.loads(run("channels", "status", "--json"))
+
+        assert (row["state"], row["reason"]) == ("closed", "ChannelPrivateError")
 
     def test_an_account_that_is_not_there_is_named(self, server, account):
         with pytest.raises(CommandError, match="'nobody'"):

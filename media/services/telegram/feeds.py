@@ -1,5 +1,6 @@
 """The channels that are read from Telegram: adding one, and what Telegram says of it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,19 @@ from media.models import Channel, ChannelFeed, ChannelGap, FeedState, GapReason,
 from media.services.pipeline.channels import save_channel
 from media.services.telegram.public_names import take_name
 from media.sources.port import Chat
-from media.sources.telegram.failures import ChannelClosed
+from media.sources.telegram.failures import (
+    ChannelClosed,
+    FloodWait,
+    ReferenceUnknown,
+    SignedOut,
+    TelegramRefused,
+    Unreachable,
+)
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
+
+log = logging.getLogger(__name__)
 
 
 class FeedUnknown(DomainError):
@@ -103,10 +113,44 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     try:
         card = access.look(peer_of(feed))
     except ChannelClosed as closed:
-        close(feed, closed)
-        raise
+        found = _found_anew(access, feed)
+        if found is None:
+            close(feed, closed)
+            raise
+        card = found
     remember(feed, card, at=timezone.now())
     return card
+
+
+def _found_anew(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard | None:
+    """
+    Look the channel up again where its hash is not accepted; None where it is closed indeed.
+
+    The hash is of a user: somebody else who signs in under the account's name needs another one.
+    """
+    channel = feed.channel
+    for reference in filter(None, (channel.username, str(channel.tg_channel_id))):
+        try:
+            card = access.resolve(reference)
+        except (ReferenceUnknown, ChannelClosed):
+            continue
+        is_it = card.peer.tg_channel_id == channel.tg_channel_id
+        if is_it and card.peer.access_hash != feed.access_hash:
+            feed.access_hash = card.peer.access_hash
+            feed.save(update_fields=["access_hash"])
+            join(access, card)
+            return card
+    return None
+
+
+def join(access: TelegramAccess, card: ChannelCard) -> None:
+    """Join, so that what happens is heard; where that is refused, passes read the channel still."""
+    try:
+        access.join(card.peer)
+    except (FloodWait, SignedOut, Unreachable):
+        raise
+    except TelegramRefused as refused:
+        log.warning("a channel of Telegram was not joined, its news come with passes: %s", refused)
 
 
 def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:

@@ -15,6 +15,7 @@ BENCHES = (
     "bucket",
     "bus",
     "cleanup",
+    "crawl",
     "imports",
     "indexing",
     "memory",
@@ -26,6 +27,7 @@ BENCHES = (
     "saved",
     "scrape",
     "search_scale",
+    "tagging",
     "telegram",
     "vision",
 )  # fmt: skip

@@ -46,6 +46,7 @@ class Subscription:
     backoff: Backoff = field(default_factory=Backoff)
     when: Callable[[Any], bool] | None = None
     on_failure: Callable[[Exception], None] | None = None
+    task: str = ""
 
     def matches(self, event: Event) -> bool:
         """Whether the event has the topic and version of the schema, and passes `when`."""
@@ -68,13 +69,15 @@ def subscribe(
     backoff: Backoff | None = None,
     when: Callable[[Any], bool] | None = None,
     on_failure: Callable[[Exception], None] | None = None,
+    task: str = "",
 ) -> Callable[[Handler], Handler]:
     """
     Register a handler under a stable name, which is stored with its deliveries.
 
     Each of `threads` threads claims `batch` deliveries at once; a batch must be done within
     `lease`. `when` decides at publishing time whether a delivery is made at all. `on_failure` hears
-    of each attempt that failed, once, also where a batch was tried as a whole before.
+    of each attempt that failed, once, also where a batch was tried as a whole before. `task` is a
+    name by which a worker says in its log that it has begun to do this.
     """
 
     def register(handler: Handler) -> Handler:
@@ -92,6 +95,7 @@ def subscribe(
             backoff=backoff or Backoff(),
             when=when,
             on_failure=on_failure,
+            task=task,
         )
         return handler
 

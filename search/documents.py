@@ -18,8 +18,10 @@ POST_CHARS = 2000
 DESCRIPTION_CHARS = 500
 OCR_CHARS = 300
 """What of each part is embedded (CONTRACT §12.1); of documents as much as of text in pictures."""
+ARTICLE_CHARS = 1500
+"""The same of the pages that a post points to."""
 FILES_CHARS = 100_000
-"""What of the texts of documents is found by words: a row of the index holds 1 MB of lexemes."""
+"""What of the texts of documents and pages is found by words: a row of the index holds 1 MB of lexemes."""
 
 _LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE)
 _TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
@@ -39,7 +41,10 @@ class Sources:
     labels: Sequence[str] = ()
     ocr_text: str = ""
     file_text: str = ""
+    article_text: str = ""
     album_caption: str = ""
+    tags: Sequence[str] = ()
+    removed_tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,10 @@ class Document:
     What is indexed about a post.
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
-    weight; `files` are the texts of documents, which weigh as much as `pictures`. `tags` are those of text and caption, without #, lower-case. `passage` is the text to
-    embed; empty where there is nothing to understand. Hashes are SHA-256, hexadecimal.
+    weight; `files` are the texts of documents and of pages that the post points to, which weigh as
+    much as `pictures`. `tags` are those of text and caption, without #, lower-case, and those that
+    the post was given, without those that a person removed. `passage` is the text to embed; empty
+    where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
 
     words: str
@@ -84,10 +91,16 @@ def document_of(sources: Sources) -> Document:
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
         others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
-        files=searched_form(sources.file_text[:FILES_CHARS])[:FILES_CHARS],
-        tags=tags_in(f"{sources.text}\n{inherited}"),
+        files=_files(sources),
+        tags=_tags(sources, inherited),
         passage=_passage(sources, inherited),
     )
+
+
+def _files(sources: Sources) -> str:
+    """The texts of documents, then those of the pages that the post points to."""
+    told = "\n".join(filter(None, (sources.file_text, sources.article_text)))
+    return searched_form(told[:FILES_CHARS])[:FILES_CHARS]
 
 
 def searched_form(text: str) -> str:
@@ -99,6 +112,13 @@ def tags_in(text: str) -> tuple[str, ...]:
     """The #tags of a text in order, without #, lower-case, each once; #1 is a number, not a tag."""
     found = _TAG.findall(searched_form(text).lower()) if "#" in text else []
     return tuple(dict.fromkeys(found))[:MOST_TAGS]
+
+
+def _tags(sources: Sources, inherited: str) -> tuple[str, ...]:
+    written = tags_in(f"{sources.text}\n{inherited}")
+    removed = frozenset(sources.removed_tags)
+    kept = [tag for tag in dict.fromkeys((*written, *sources.tags)) if tag not in removed]
+    return tuple(kept[:MOST_TAGS])
 
 
 def without_links(text: str) -> str:
@@ -122,6 +142,7 @@ def _passage(sources: Sources, inherited: str) -> str:
         cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
         cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
         cut_at_word(without_links(sources.file_text[: OCR_CHARS * 4]), OCR_CHARS),
+        cut_at_word(without_links(sources.article_text[: ARTICLE_CHARS * 4]), ARTICLE_CHARS),
     )
     return "\n".join(filter(None, parts))
 

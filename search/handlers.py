@@ -17,7 +17,9 @@ from events.schemas import (
     AlbumParsedEventV1,
     DocumentsReadEventV1,
     Event,
+    PostEnrichedEventV1,
     PostParsedEventV1,
+    PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
 from events.subscriptions import Mode, subscribe
@@ -40,7 +42,13 @@ LONGEST_WAIT: Final = timedelta(minutes=10)
 """For Qdrant, while the search answers from PostgreSQL."""
 
 
-ABOUT_A_POST: Final = (PostParsedEventV1, VisionAnalyzedEventV1, DocumentsReadEventV1)
+ABOUT_A_POST: Final = (
+    PostParsedEventV1,
+    VisionAnalyzedEventV1,
+    DocumentsReadEventV1,
+    PostEnrichedEventV1,
+    PostTaggedEventV1,
+)
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
@@ -97,6 +105,7 @@ def register() -> None:
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
         (DocumentsReadEventV1, "documents"),
+        (PostEnrichedEventV1, "enriched"),
         (AlbumParsedEventV1, "album"),
     ):
         add = partial(subscribe, schema, mode=Mode.PROJECTION)
@@ -110,6 +119,12 @@ def register() -> None:
             batch=QDRANT_BATCH,
             when=_has_qdrant,
         )(write_qdrant)
+    # Tags are no part of what is encoded.
+    add = partial(subscribe, PostTaggedEventV1, mode=Mode.PROJECTION)
+    add(name="search.words_tagged", queue="search", batch=WORDS_BATCH)(write_words)
+    add(name="search.qdrant_tagged", queue="search_meaning", batch=QDRANT_BATCH, when=_has_qdrant)(
+        write_qdrant
+    )
 
 
 register()

@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from albums.models import MediaGroupItem
+from crawl import selectors as crawl
 from media.models import MediaRole, Post, PostMedia
-from search.documents import Document, Sources, document_of
+from search.documents import Document, Sources, document_of, tags_in
 from vision.models import EnrichmentKind, PostEnrichment
+from vision.tagging.lookup import NO_TAGS, GivenTags, given_to
 
 _COLUMNS = (
     "tenant_id", "channel_id", "content", "other_words", "picture_words", "posted_at", "urls",
@@ -36,6 +38,8 @@ class IndexedPost:
     enrichment: PostEnrichment | None
     album: MediaGroupItem | None
     file_text: str = ""
+    article_text: str = ""
+    given: GivenTags = NO_TAGS
 
     @cached_property
     def document(self) -> Document:
@@ -49,9 +53,16 @@ class IndexedPost:
                 labels=self._classification.get("tags") or [],
                 ocr_text=seen.vision_ocr_text if seen else "",
                 file_text=self.file_text,
-                album_caption=self.album.group.caption_text if self.album else "",
+                article_text=self.article_text,
+                album_caption=self._caption,
+                tags=self.given.names,
+                removed_tags=self.given.removed,
             )
         )
+
+    @property
+    def _caption(self) -> str:
+        return self.album.group.caption_text if self.album else ""
 
     @property
     def album_id(self) -> int | None:
@@ -76,7 +87,7 @@ class IndexedPost:
             "media": post.has_media,
             "forward": post.is_forward,
             "album": self.album is not None,
-            "hashtag": bool(self.document.tags),
+            "hashtag": bool(tags_in(f"{post.content}\n{self._caption}")),
             "edited": post.is_edited,
             "reply": post.reply_to_message_id is not None,
             post.media_kind: bool(post.media_kind),
@@ -86,12 +97,13 @@ class IndexedPost:
 
     @property
     def versions(self) -> tuple[object, ...]:
-        """What changes with each change of post, analysis and album, also with one that is undone."""
+        """What changes with each change of post, analysis, album and tags, also with one that is undone."""
         album, seen = self.album, self.enrichment
         return (
             self.post.revision,
             seen.vision_analyzed_at if seen else None,
             (album.group_id, album.group.revision) if album else None,
+            *((self.given.revision,) if self.given.revision else ()),
         )
 
     @property
@@ -118,11 +130,26 @@ def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[Index
     enrichments = {row.post_id: row for row in analyzed}
     items = MediaGroupItem.objects.filter(post__in=post_ids).select_related("group")
     albums = {item.post_id: item for item in items}
-    files = files_of(post_ids)
+    files, articles, given = files_of(post_ids), articles_of(post_ids), given_to(post_ids)
     for post in posts:
         # A post that has left its album may be read before the album is collected again.
         album = albums.get(post.pk) if post.grouped_id is not None else None
-        yield IndexedPost(post, enrichments.get(post.pk), album, files.get(post.pk, ""))
+        yield IndexedPost(
+            post,
+            enrichments.get(post.pk),
+            album,
+            files.get(post.pk, ""),
+            articles.get(post.pk, ""),
+            given[post.pk],
+        )
+
+
+def articles_of(post_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Titles and texts of the pages that these posts point to, in the order of their links."""
+    found: dict[UUID, list[str]] = {}
+    for post_id, title, text in crawl.texts_of(post_ids):
+        found.setdefault(post_id, []).extend(filter(None, (title, text)))
+    return {post_id: "\n".join(texts) for post_id, texts in found.items()}
 
 
 def files_of(post_ids: Sequence[UUID]) -> dict[UUID, str]:

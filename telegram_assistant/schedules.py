@@ -33,13 +33,14 @@ JOBS = (
     Job("media.read_channels", "media.tasks.read_channels", minutes=5),
     Job("vision.retry_backlog", "vision.tasks.retry_backlog", minutes=1),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
+    Job("crawl.request_due", "crawl.tasks.request_due", minutes=1),
     Job("search.bury", "search.tasks.bury", minutes=1),
     Job("search.verify_projections", "search.tasks.verify_projections", minutes=24 * 60),
     Job("search.embed_waiting", "search.tasks.embed_waiting", minutes=1),
 )
 
 
-OURS = r"^(accounts|events|storage_quota|media|vision|albums|search)\."
+OURS = r"^(accounts|events|storage_quota|media|vision|albums|crawl|search)\."
 """Pattern of the names of jobs of this or an earlier release."""
 
 

@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "telegram_assistant.apps.TelegramAssistantConfig",
     "search",
     "albums",
+    "crawl",
     "vision",
     "media",
     "storage_quota",
@@ -230,6 +231,7 @@ VISION = ENV.vision
 DOCUMENTS = ENV.documents
 GIGACHAT = ENV.gigachat
 SEARCH = ENV.search
+CRAWL = ENV.crawl
 TELEGRAM = ENV.telegram
 QDRANT = ENV.qdrant
 HISTORY = ENV.history

@@ -16,6 +16,7 @@ from telegram_assistant.console import (
 )
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
+from vision.api.tag_views import TagsView
 
 handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
@@ -70,9 +71,12 @@ urlpatterns = [
     path("api/v1/", include("media.api.history.urls")),
     path("api/v1/", include("media.api.urls")),
     path("api/v1/", include("albums.api.urls")),
+    path("api/v1/", include("crawl.api.urls")),
     path("api/v1/", include("search.api.urls")),
     path("api/v1/mcp", McpView.as_view(), name="mcp"),
     path("api/v1/storage/", include("storage_quota.api.urls")),
     path("api/v1/vision/", include("vision.api.urls")),
+    path("api/v1/tags", TagsView.as_view(), name="tags-api"),
+    path("api/v1/tags/", include("vision.api.tag_urls")),
     path("api/", include("telegram_assistant.api.urls")),  # last: it answers whatever is left
 ]

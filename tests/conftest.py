@@ -28,6 +28,7 @@ from tests import factories as make
 
 # Whatever a test may ask for by name is here or there, and is never imported.
 pytest_plugins = [
+    "tests.crawl_fixtures",
     "tests.storage_fixtures",
     "tests.integrity_fixtures",  # imports the one above
     "tests.gigachat_fixtures",

@@ -24,8 +24,10 @@ CONTRACT = {
     "album_vision_summary_size_bytes": set(),
     "album_aggregation_duration_ms": set(),
     "album_items_count_gauge": {"album_id", "status"},
+    "retagging_processed_total": {"changed", "outcome"},
+    "retagging_duration_seconds": {"changed"},
 }
-"""Names and labels; of `retagging_*` the room does not exist yet."""
+"""Names and labels."""
 HISTOGRAMS = {name for name in CONTRACT if name.split("_")[-1] in {"seconds", "bytes", "ms"}}
 WHILE_IT_LASTS = {"album_items_count_gauge"}
 """There are none of these while no album is in assembly."""

@@ -15,6 +15,8 @@ from PIL import Image
 from accounts import tenants
 from accounts.models import Membership, Role, Tenant
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
+from crawl.canonicalize import url_hash
+from crawl.models import CrawledPage, PageMention, PageState, PageVersion
 from events import outbox
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import (
@@ -48,8 +50,12 @@ from vision.models import (
     PictureDistinction,
     PictureHash,
     PostEnrichment,
+    PostTag,
     ReadingOutcome,
     ReadingState,
+    Tag,
+    TagOrigin,
+    TagState,
     VisionProviderName,
 )
 
@@ -231,6 +237,40 @@ def enrichment(
         "metadata": {"decisions": list(decisions)},
     }
     return PostEnrichment.objects.create(post=of, **(defaults | fields))
+
+
+def article(
+    *, of: Post | None = None, owner: Tenant | None = None, text: str = "", **fields: Any
+) -> CrawledPage:
+    """A page that was read, with one version; `of` is a post that points to it."""
+    number = next(_numbers)
+    owner = of.tenant if of else owner or tenant()
+    host = fields.pop("host", "pages.example")
+    url = fields.pop("url", f"https://{host}/{number}")
+    defaults = {
+        "state": PageState.READ, "reason": "fetched", "version": 1, "title": f"Article {number}",
+        "requested_at": NOW, "checked_at": NOW, "http_status": 200,
+    }  # fmt: skip
+    page = CrawledPage.objects.create(
+        tenant=owner, url=url, url_hash=url_hash(url), host=host, **(defaults | fields)
+    )
+    text = text or f"What article {number} says."
+    PageVersion.objects.create(
+        page=page, number=1, content_sha256="0" * 64, title=page.title, text=text, seen_at=NOW,
+        word_count=len(text.split()),
+    )  # fmt: skip
+    if of:
+        PageMention.objects.create(page=page, post=of)
+    return page
+
+
+def proposal(of: Post, name: str = "proposed") -> PostTag:
+    """A tag that waits until somebody decides."""
+    tag, _ = Tag.objects.get_or_create(tenant=of.tenant, name=name)
+    return PostTag.objects.create(
+        tenant=of.tenant, post=of, tag=tag, origin=TagOrigin.MODEL, state=TagState.PROPOSED,
+        confidence=2 / 3,
+    )  # fmt: skip
 
 
 def document(*, owner: Tenant | None = None, text: str = "", **fields: Any) -> DocumentText:

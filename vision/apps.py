@@ -13,16 +13,18 @@ class VisionConfig(AppConfig):
         from events.delivery import recovery  # noqa: PLC0415 - see above
         from events.metrics import scrape  # noqa: PLC0415 - see above
         from media.api import parts  # noqa: PLC0415 - see above
-        from vision import checks, document_handlers, eviction, handlers, health  # noqa: F401, PLC0415 - register themselves
+        from vision import checks, document_handlers, eviction, handlers, health, tagging_handlers  # noqa: F401, PLC0415 - register themselves
         from vision.analysis import claims  # noqa: PLC0415 - see above
         from vision.documents import claims as readings  # noqa: PLC0415 - see above
         from vision.gauges import VisionCollector  # noqa: PLC0415 - see above
         from vision.limits import places  # noqa: PLC0415 - see above
         from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
+        from vision.tagging import settings as tagging  # noqa: PLC0415 - see above
 
         parts.register("analysis", _analysis)
         parts.register("documents", _documents)
         tenant_settings.register(OVERRIDE, problems_of_override)
+        tenant_settings.register(tagging.SECTION, tagging.problems)
         recovery.register("places", places.release_forgotten)
         recovery.register("documents", readings.release_stale_claims)
         recovery.register("pictures", claims.release_stale_claims)

@@ -40,6 +40,9 @@ def serve(queue: str, *, proceed: Proceed) -> None:
 
     Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones.
     """
+    for subscription in subscriptions.registered(queue=queue):
+        if subscription.task:
+            logger.info("%s started successfully", subscription.task)
     while proceed():
         try:
             if not _due(queue) or not drain(queue, proceed=proceed).settled:

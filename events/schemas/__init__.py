@@ -4,10 +4,13 @@ from events.schemas.album_assembled_v1 import AlbumAssembledEventV1
 from events.schemas.albums_parsed_v1 import AlbumParsedEventV1
 from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
+from events.schemas.posts_crawl_v1 import PostCrawlEventV1
 from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsReadEventV1
 from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
+from events.schemas.posts_enriched_v1 import PostEnrichedEventV1
 from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1
+from events.schemas.posts_tagged_v1 import PostTaggedEventV1, TaggingMetadata
 from events.schemas.posts_vision_analyzed_v1 import (
     Classification,
     SkipReason,
@@ -23,8 +26,11 @@ ALL: tuple[type[Event], ...] = (
     VisionAnalyzedEventV1,
     DocumentsRequestedEventV1,
     DocumentsReadEventV1,
+    PostTaggedEventV1,
     AlbumParsedEventV1,
     AlbumAssembledEventV1,
+    PostCrawlEventV1,
+    PostEnrichedEventV1,
     SearchMatchedEventV1,
     PostIndexedEventV1,
     DeadLetterEventV1,
@@ -41,10 +47,14 @@ __all__ = [
     "DocumentsRequestedEventV1",
     "Event",
     "MediaFile",
+    "PostCrawlEventV1",
+    "PostEnrichedEventV1",
     "PostIndexedEventV1",
     "PostParsedEventV1",
+    "PostTaggedEventV1",
     "SearchMatchedEventV1",
     "SkipReason",
+    "TaggingMetadata",
     "VisionAnalyzedEventV1",
     "VisionResult",
     "VisionUploadedEventV1",

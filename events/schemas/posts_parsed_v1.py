@@ -41,3 +41,4 @@ class PostParsedEventV1(Event):
     author_peer_id: dict[str, Any] | None = None
     author_name: str | None = None
     author_type: str | None = None
+    trigger: str | None = None

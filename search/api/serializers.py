@@ -123,7 +123,7 @@ class MatchSerializer(serializers.Serializer[Match]):
     picture = PictureSerializer(allow_null=True, help_text="null where it is of no single picture")
 
 
-class AlbumSerializer(serializers.Serializer[Shown]):
+class HitAlbumSerializer(serializers.Serializer[Shown]):
     """The album of which the hit is the item that matches best."""
 
     album_id = serializers.IntegerField(source="hit.album.album_id", help_text="for `album:`")
@@ -167,9 +167,9 @@ class HitSerializer(serializers.Serializer[Shown]):
     score = serializers.FloatField(source="hit.score")
     reasons = ReasonsSerializer(source="*")
 
-    @extend_schema_field(AlbumSerializer(allow_null=True))
+    @extend_schema_field(HitAlbumSerializer(allow_null=True))
     def get_album(self, shown: Shown) -> Any:
-        return AlbumSerializer(shown).data if shown.album and shown.hit.album else None
+        return HitAlbumSerializer(shown).data if shown.album and shown.hit.album else None
 
 
 class ProblemSerializer(serializers.Serializer[Problem]):

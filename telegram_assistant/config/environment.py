@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.api import Api
 from telegram_assistant.config.audit import Audit
+from telegram_assistant.config.crawl import Crawl
 from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
 from telegram_assistant.config.qdrant import Qdrant
@@ -28,6 +29,7 @@ class Environment:
     documents: Documents
     gigachat: GigaChat
     albums: Albums
+    crawl: Crawl
     history: History
     search: Search
     qdrant: Qdrant
@@ -49,6 +51,7 @@ def read() -> Environment:
         "documents": Documents,
         "gigachat": GigaChat,
         "albums": Albums,
+        "crawl": Crawl,
         "history": History,
         "search": Search,
         "qdrant": Qdrant,

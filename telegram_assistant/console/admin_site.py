@@ -14,6 +14,7 @@ from telegram_assistant.console.tenant_pages import TenantPages
 ORDER: Final = (
     "media.Post", "media.Channel", "media.MediaObject", "media.ImportRun", "media.ImportProblem",
     "albums.MediaGroup",
+    "crawl.CrawledPage", "crawl.CrawlDomain",
     "vision.PostEnrichment", "vision.DocumentText", "vision.PictureHash", "vision.PictureDistinction",
     "vision.PaidAnalysis", "vision.TokenBudget", "vision.CallCost", "vision.ProviderHealth",
     "events.DeadLetter", "events.Delivery", "events.OutboxEvent",

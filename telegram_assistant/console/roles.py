@@ -19,6 +19,7 @@ def register() -> None:
     allow(
         Action.OPERATE,
         "media.change_channel",
+        "crawl.change_crawledpage",
         "media.add_channelfeed",
         "media.change_channelfeed",
         "events.change_delivery",
@@ -26,6 +27,8 @@ def register() -> None:
         "vision.change_documenttext",
         "albums.change_mediagroup",
         "vision.add_picturedistinction",
+        "vision.change_posttag",
+        "vision.change_tagrule",
         "storage_quota.change_orphan",
         "storage_quota.delete_storedobject",
         "django_q.view_schedule",

@@ -21,6 +21,7 @@ NOT_FOR_USERS = {
 OUR_APPS = (
     "accounts",
     "albums",
+    "crawl",
     "events",
     "media",
     "search",
@@ -43,6 +44,7 @@ OF_EVERYTHING = {
     ("verify_storage", "--dry-run"): Role.OPERATOR,
 }
 OF_A_TENANT = {
+    ("crawl", "--retry", "--dry-run", "--tenant", "{}"): Role.OPERATOR,
     ("diag_vision", "budget", "--tenant-id", "{}"): Role.VIEWER,
     ("diag_vision", "stats", "--tenant-id", "{}"): Role.VIEWER,
     ("diag_vision", "budget", "--reset", "--tenant-id", "{}"): Role.OPERATOR,

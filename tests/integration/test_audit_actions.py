@@ -37,12 +37,16 @@ pytestmark = [
 
 SIGNALS = "row.deleted and row.added, by the signals of followed models"
 ACTIONS = {
+    "accept_tags": "tags.accepted",
+    "apply_rules": "tag_rule.applied",
+    "drop_tags": "tags.dropped",
     "accept": "orphans.accepted",
     "adopt": "orphan.adopted",
     "analyze_again": "reanalysis.started",
     "analyze_posts_again": "reanalysis.started",
     "delete_selected": SIGNALS,
     "end": "session.ended",
+    "fetch_again": "articles.requested",
     "fill": "gaps.wanted",
     "forget": "call_cost.forgotten",
     "forget_session": "telegram.signed_out",
@@ -68,6 +72,7 @@ COMMANDS = {
     "api_token": "token.issued",
     "ask": "question.asked",
     "audit": READS,
+    "crawl": "articles.requested",
     "channels": "gaps.wanted",
     "demo": "import.started",
     "diag_albums": "albums.reassembled",
@@ -88,6 +93,7 @@ COMMANDS = {
     "qcluster": "settings.changed",
     "reanalyze": "reanalysis.started",
     "rebuild_index": "changes no rows of people",
+    "retag": "retagging.started",
     "search_status": READS,
     "saved_search": "saved_search.saved",
     "search": READS,
@@ -102,6 +108,13 @@ COMMANDS = {
 }
 """Every command of the product, and one of the events by which it is recorded, or why by none."""
 WRITING_VIEWS = {
+    "MergeView": "tags.merged",
+    "PostTagView": "tag.removed",
+    "PostTagsView": "tag.added",
+    "ProposalsView": "tags.accepted",
+    "RuleApplyView": "tag_rule.applied",
+    "RuleView": "tag_rule.deleted",
+    "RulesView": "tag_rule.made",
     "AskView": "question.asked",
     "CleanupView": "cleanup.started",
     "McpView": "question.asked",
@@ -112,7 +125,7 @@ WRITING_VIEWS = {
 }
 """Every view of the API that takes POST, PUT, PATCH or DELETE."""
 ROOMS = {
-    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+    "accounts", "albums", "crawl", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
 }  # fmt: skip
 
 

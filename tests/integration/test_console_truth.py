@@ -17,6 +17,7 @@ from django.utils.translation import override
 
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant, User
 from albums.models import MediaGroup
+from crawl.models import CrawlDomain, CrawledPage
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
 from media.admin import import_summary
@@ -52,10 +53,14 @@ from vision.models import (
     PictureDistinction,
     PictureHash,
     PostEnrichment,
+    PostTag,
     ProviderHealth,
+    Tag,
+    TagRule,
     TokenBudget,
 )
 from vision.providers.port import ErrorClass
+from vision.tagging import rules
 
 pytestmark = [
     pytest.mark.django_db,
@@ -141,6 +146,10 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     Post: _post,
     MediaObject: _post,
     MediaGroup: _post,
+    CrawledPage: lambda: make.article(of=make.post(), gone_since=MOMENT, due_at=MOMENT),
+    CrawlDomain: lambda: CrawlDomain.objects.create(
+        tenant=make.tenant(), host="pages.example", hour=MOMENT, used=2
+    ),
     PostEnrichment: _post,
     ImportRun: lambda: make.import_run(problems=2),
     ImportProblem: lambda: make.import_run(problems=1),
@@ -150,6 +159,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     OutboxEvent: make.dead_letter,
     Delivery: make.dead_letter,
     DeadLetter: make.dead_letter,
+    Tag: lambda: make.proposal(make.post()),
+    PostTag: lambda: make.proposal(make.post()),
+    TagRule: lambda: rules.make(make.tenant(), "tag", word="слово"),
     TokenBudget: lambda: TokenBudget.objects.create(tenant=make.tenant(), day=MOMENT.date()),
     CallCost: lambda: CallCost.objects.create(
         provider="gigachat", model="GigaChat-2-Pro", most_tokens=2000

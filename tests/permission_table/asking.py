@@ -58,7 +58,15 @@ class Reply:
             return UNKNOWN  # named in a body, where 404 would be about the address
         if self.status == 503 and b'"unhealthy"' in self.body:
             return DONE  # no worker runs, and the asker may know
-        return {200: DONE, 302: DONE, 304: DONE, 403: FORBIDDEN, 404: UNKNOWN}[self.status]
+        return {
+            200: DONE,
+            201: DONE,
+            204: DONE,
+            302: DONE,
+            304: DONE,
+            403: FORBIDDEN,
+            404: UNKNOWN,
+        }[self.status]
 
     def unlike(self, other: "Reply", own_name: Any, its_name: Any) -> str:
         """How two answers differ, but in what each asker named and what is new in each answer."""
@@ -102,6 +110,11 @@ class Console:
 
     def get(self, name: str, address: str, **more: Any) -> Reply:
         return self.ask(name, "GET", address, **more)
+
+    def delete(self, name: str, address: str) -> Reply:
+        """Delete, and take back whatever that did."""
+        with taken_back():
+            return self.ask(name, "DELETE", address)
 
     def post(self, name: str, address: str, data: Any, **more: Any) -> Reply:
         """Post, and take back whatever that wrote."""

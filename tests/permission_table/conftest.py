@@ -37,3 +37,5 @@ def console(world: World) -> Console:
 @pytest.fixture(autouse=True)
 def _same_bucket(settings: Any, objects_dir: Path, bucket: Path) -> None:
     settings.OBJECTS_DIR = bucket
+    # Switched off, asking for a page does nothing to anybody.
+    settings.CRAWL = settings.CRAWL.model_copy(update={"feature_crawl_enabled": True})

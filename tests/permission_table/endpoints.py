@@ -47,6 +47,8 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/posts/<str:post_id>": API,
     "api/v1/albums": API,
     "api/v1/albums/<str:album_id>": API,
+    "api/v1/articles": API,
+    "api/v1/articles/<str:article_id>": API,
     "api/v1/channels": API,
     "api/v1/channels/<str:channel_id>": API,
     "api/v1/media/<str:media_id>/content": API,
@@ -59,6 +61,14 @@ ADDRESSES: Final[dict[str, str]] = {
     "api/v1/vision/posts/<str:post_id>": API,
     "api/v1/vision/media/<str:sha256>": API,
     "api/v1/vision/stats": API,
+    "api/v1/tags": API,
+    "api/v1/tags/merge": API,
+    "api/v1/tags/proposals": API,
+    "api/v1/tags/rules": API,
+    "api/v1/tags/rules/<str:pk>": API,
+    "api/v1/tags/rules/<str:pk>/apply": API,
+    "api/v1/tags/posts/<str:post_id>": API,
+    "api/v1/tags/posts/<str:post_id>/<str:name>": API,
     "api/schema/": OWN_ACCOUNT,
     "api/docs/": OWN_ACCOUNT,
     "api/": ANYBODY,  # whatever is left: always 404
@@ -145,6 +155,13 @@ def _sha256(world: World, whose: str) -> str:
     return "ab" * 32 if whose == NOBODY else world.row("media.mediaobject", whose).file_sha256
 
 
+def _into(world: World, whose: str) -> Any:
+    """Another tag of the same tenant."""
+    if whose == NOBODY:
+        return world.missing("vision.tag")
+    return world.row("vision.posttag", whose).tag_id
+
+
 def _fixed(address: str) -> Callable[[World, str], str]:
     return lambda _world, _whose: address
 
@@ -153,8 +170,11 @@ _OBJECTS: Final = (*TENANTS, NOBODY)
 _post, _channel = _key("media.post"), _key("media.channel")
 _media = _key("media.mediaobject")
 _album = _key("albums.mediagroup")
+_article = _key("crawl.crawledpage")
+_tag, _rule, _proposal = (_key(f"vision.{kind}") for kind in ("tag", "tagrule", "posttag"))
 _EVERYWHERE, _OPERATORS = Endpoint(VIEW), Endpoint(OPERATE)
 _OWN = Endpoint(VIEW, _OBJECTS)
+_OPERATED = Endpoint(OPERATE, _OBJECTS)
 _V1: Final = "/api/v1"
 
 CALLS: Final = (
@@ -184,8 +204,38 @@ CALLS: Final = (
     Call("similar", "GET", lambda w, t: f"{_V1}/search/similar?post={_post(w, t)}", _OWN),
     Call("post with everything", "GET", lambda w, t: f"{_V1}/posts/{_post(w, t)}", _OWN),
     Call("album", "GET", lambda w, t: f"{_V1}/albums/{_album(w, t)}", _OWN),
+    Call("article", "GET", lambda w, t: f"{_V1}/articles/{_article(w, t)}", _OWN),
     Call("channel", "GET", lambda w, t: f"{_V1}/channels/{_channel(w, t)}", _OWN),
     Call("bytes of a file", "GET", lambda w, t: f"{_V1}/media/{_media(w, t)}/content", _OWN),
+    Call("tags of a post", "GET", lambda w, t: f"{_V1}/tags/posts/{_post(w, t)}", _OWN),
+    Call(
+        "tag a post", "POST", lambda w, t: f"{_V1}/tags/posts/{_post(w, t)}", _OPERATED,
+        lambda *_: {"name": "anything"},
+    ),
+    Call(
+        "untag a post", "DELETE", lambda w, t: f"{_V1}/tags/posts/{_post(w, t)}/proposed", _OPERATED
+    ),
+    Call("preview of a rule", "GET", lambda w, t: f"{_V1}/tags/rules/{_rule(w, t)}", _OWN),
+    Call("delete a rule", "DELETE", lambda w, t: f"{_V1}/tags/rules/{_rule(w, t)}", _OPERATED),
+    Call("apply a rule", "POST", lambda w, t: f"{_V1}/tags/rules/{_rule(w, t)}/apply", _OPERATED),
+    Call(
+        "make a rule", "POST", _fixed(f"{_V1}/tags/rules"), _OPERATED,
+        lambda w, t: {"tag": "anything", "tenant_id": str(_tenant(w, t)), "word": "anything"},
+    ),
+    Call(
+        "rule of a channel", "POST", _fixed(f"{_V1}/tags/rules"), _OPERATED,
+        lambda w, t: {
+            "tag": "anything", "tenant_id": str(_tenant(w, t)), "channel_id": str(_channel(w, t)),
+        },
+    ),
+    Call(
+        "decide", "POST", _fixed(f"{_V1}/tags/proposals"), _OPERATED,
+        lambda w, t: {"accept": True, "proposals": [str(_proposal(w, t))]},
+    ),
+    Call(
+        "merge tags", "POST", _fixed(f"{_V1}/tags/merge"), _OPERATED,
+        lambda w, t: {"tag_id": str(_tag(w, t)), "into_id": str(_into(w, t))},
+    ),
     Call("metrics", "GET", _fixed("/metrics"), _OPERATORS),
     Call("health", "GET", _fixed("/health/detailed"), _OPERATORS),
 )  # fmt: skip

@@ -32,6 +32,8 @@ JSON = "application/json"
 def _call(console: Console, world: World, asker: Asker, call: Call, whose: str) -> Reply:
     more: dict[str, Any] = {"content_type": JSON} if call.method == "POST" else {}
     data = call.body(world, whose)
+    if call.method == "DELETE":
+        return console.delete(asker.name, call.address(world, whose))
     address = call.address(world, whose)
     if call.method == "POST":
         return console.post(asker.name, address, data, **more)
@@ -148,6 +150,32 @@ def test_posts_files_and_channels_are_those_of_ones_own_tenants(console: Console
     survey.check()
 
 
+def test_tags_proposals_and_rules_are_those_of_ones_own_tenants(console: Console, world: World):
+    from vision.models import PostTag, Tag, TagRule  # noqa: PLC0415
+
+    survey = Survey(world)
+    lists = (("tags", Tag), ("tags/proposals", PostTag), ("tags/rules", TagRule))
+    for asker in ASKERS:
+        seen = [world.tenants[one].pk for one in TENANTS if asker.may(VIEW, one)]
+        may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
+        expected = may if seen or may is LOGIN else oracle.FORBIDDEN
+        for name, model in lists:
+            own = {
+                str(pk) for pk in model.objects.filter(tenant__in=seen).values_list("pk", flat=True)
+            }
+            reply = console.get(asker.name, f"/api/v1/{name}?page_size=100")
+            survey.expect(asker, name, reply, expected)
+            if seen:
+                told = _json(reply)
+                rows = told if isinstance(told, list) else told["results"]
+                survey.equal((asker.name, name), {row["id"] for row in rows}, own)
+        foreign = console.get(asker.name, f"/api/v1/tags?tenant_id={world.tenants['B'].pk}")
+        if seen and not asker.may(VIEW, "B"):
+            survey.equal((asker.name, "tags of a tenant"), _json(foreign)["results"], [])
+
+    survey.check()
+
+
 def _listed() -> dict[str, Any]:
     from albums.models import MediaGroup  # noqa: PLC0415
     from media.models import Channel, Post  # noqa: PLC0415
@@ -165,6 +193,28 @@ def _filters(world: World, name: str, own: set[str]) -> list[tuple[str, set[str]
             rows = model.objects.filter(channel=channel).values_list("pk", flat=True)
             found.append((f"&channel_id={channel.pk}", {str(pk) for pk in rows} & own))
     return found
+
+
+def test_articles_are_those_of_ones_own_tenants(console: Console, world: World):
+    """Without filters, and with such as name a foreign tenant or post."""
+    survey = Survey(world)
+    for asker in ASKERS:
+        seen = [whose for whose in TENANTS if asker.may(VIEW, whose)]
+        may = oracle.endpoint(asker, oracle.Endpoint(None), ALL)
+        expected = may if seen or may is LOGIN else oracle.FORBIDDEN
+        asked = [("", seen)]
+        for whose in TENANTS:
+            post, tenant = world.row("media.post", whose), world.tenants[whose]
+            only = [one for one in seen if one == whose]
+            asked += [(f"?post_id={post.pk}", only), (f"?tenant_id={tenant.pk}", only)]
+        for query, owners in asked:
+            reply = console.get(asker.name, f"/api/v1/articles{query}")
+            survey.expect(asker, query, reply, expected)
+            rows = {str(world.row("crawl.crawledpage", one).pk) for one in owners}
+            found = {row["id"] for row in _json(reply)["results"]} if seen else set()
+            survey.equal((asker.name, query), found, rows)
+
+    survey.check()
 
 
 def test_of_a_picture_that_both_have_each_gets_the_own_analysis(console: Console, world: World):

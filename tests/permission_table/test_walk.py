@@ -32,6 +32,15 @@ FIELDS_THAT_NAME_ROWS = {
     "PostPageSerializer.channel_id": "posts, files and channels",
     "PostPageSerializer.tenant_id": "posts, files and channels",
     "ChannelFilterSerializer.tenant_id": "posts, files and channels",
+    "AlbumPageSerializer.channel_id": "posts, files, channels and albums",
+    "AlbumPageSerializer.tenant_id": "posts, files, channels and albums",
+    "ArticleFilterSerializer.tenant_id": "articles are those",
+    "ArticleFilterSerializer.post_id": "articles are those",
+    "TagFilterSerializer.tenant_id": "tags of a tenant",
+    "MergeSerializer.tag_id": "merge tags",
+    "MergeSerializer.into_id": "merge tags",
+    "MakeRuleSerializer.tenant_id": "make a rule",
+    "MakeRuleSerializer.channel_id": "rule of a channel",
 }
 """Fields by which a caller may name somebody's rows, and the test that names foreign ones."""
 ONLY_ANSWERS = {
@@ -39,18 +48,23 @@ ONLY_ANSWERS = {
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
     "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
     "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
-    "AlbumSerializer",
+    "HitAlbumSerializer", "AlbumSummarySerializer", "AlbumSerializer", "AlbumItemSerializer",
+    "AlbumDetailSerializer", "AlbumsSerializer", "WaitSerializer",
     "FileHitSerializer", "PostSerializer", "PostDetailSerializer", "PostsSerializer",
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
-    "PostDocumentSerializer", "DecisionSerializer",
+    "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
+    "VersionSerializer",
     "HistoricPostSerializer", "HistoricFileSerializer", "MomentSerializer", "VersionsSerializer",
     "PostCountsSerializer", "GrownSerializer",
+    "TagSerializer", "PostTagSerializer",
+    "RuleSerializer", "PreviewSerializer", "MergedSerializer", "DecidedSerializer",
+    "AppliedSerializer",
 }  # fmt: skip
 """Serializers that take nothing from a caller."""
 ROOMS = {
     "accounts", "albums", "media", "storage_quota", "telegram_assistant", "vision", "events",
-    "search",
+    "search", "crawl",
 }  # fmt: skip
 
 

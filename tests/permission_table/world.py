@@ -20,6 +20,7 @@ from knox.models import get_digest_token
 from accounts import audit
 from accounts.models import ApiToken, AuditEntry, BrowserSession, Membership, Tenant
 from accounts.models.api_token import PREFIX, SHOWN_CHARS
+from crawl.models import CrawlDomain
 from events.models import DeadLetter
 from media.models import Channel, ChannelFeed, ChannelGap, MediaObject, Post, TelegramAccount
 from search.services.index_meaning import index_meaning
@@ -37,7 +38,7 @@ from storage_quota.models import (
 )
 from tests import factories as make
 from tests.permission_table.oracle import ASKERS, TENANTS
-from vision.models import CallCost, PaidAnalysis, ProviderHealth, TokenBudget
+from vision.models import CallCost, PaidAnalysis, ProviderHealth, Tag, TagRule, TokenBudget
 
 WORDS: Final = {"A": "aardvark", "B": "quagga", "shared": "pangolin"}
 """What the texts of a tenant's rows say, and those of the installation's."""
@@ -46,6 +47,7 @@ SHARED_PICTURE: Final = make.picture("teal", size=(33, 44))
 UNPLANTED: Final = {
     ("accounts.tenant", "settings"), ("accounts.user", "password"), ("accounts.user", "username"),
     ("accounts.user", "time_zone"), ("events.outboxevent", "tenant_id"), ("media.mediaobject", "s3_key"),
+    ("vision.tag", "name"), ("vision.tagrule", "word"), ("vision.tagrule", "label"),
     ("media.postsource", "version"), ("media.postversion", "key"), ("media.channelsource", "name"),
     ("storage_quota.storedobject", "mime"), ("storage_quota.storedobject", "content_encoding"),
 }  # fmt: skip
@@ -138,6 +140,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         make.enrichment(item.post)
     delivery, dead = (_about(maker, tenant) for maker in (make.delivery, make.dead_letter))
     run = make.import_run(owner=tenant, problems=2)
+    proposal = make.proposal(post)
     rows: Rows = {
         "accounts.tenant": tenant,
         "media.channel": channel,
@@ -147,11 +150,18 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "media.importrun": run,
         "media.importproblem": run.problems.first(),
         "albums.mediagroup": album,
+        "crawl.crawledpage": make.article(of=post, host=f"{word}.example"),
+        "crawl.crawldomain": CrawlDomain.objects.create(
+            tenant=tenant, host=f"{word}{days_later}.example", hour=make.NOW, used=3
+        ),
         "vision.postenrichment": enrichment,
         "vision.documenttext": document,
         "vision.picturehash": make.near_duplicate(owner=tenant),
         "vision.picturedistinction": make.distinction(owner=tenant),
         "vision.paidanalysis": _paid(tenant, media[1], post),
+        "vision.tag": Tag.objects.create(tenant=tenant, name=f"{word}_{days_later}"),
+        "vision.posttag": proposal,
+        "vision.tagrule": TagRule.objects.create(tenant=tenant, tag=proposal.tag, channel=channel),
         "vision.tokenbudget": TokenBudget.objects.create(
             tenant=tenant,
             day=make.NOW.date() + timedelta(days=days_later),

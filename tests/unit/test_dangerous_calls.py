@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-ROOMS = ["accounts", "events", "media", "vision", "albums", "storage_quota", "telegram_assistant"]
+ROOMS = [
+    "accounts",
+    "events",
+    "media",
+    "vision",
+    "albums",
+    "crawl",
+    "storage_quota",
+    "telegram_assistant",
+]
 CALLS = {
     "eval", "exec", "compile", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load",
     "mark_safe", "safestring.mark_safe", "hashlib.sha1", "ssl._create_unverified_context",

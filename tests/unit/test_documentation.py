@@ -503,7 +503,7 @@ def _tracked() -> set[str]:
 
 def _folders_of_topics() -> set[str]:
     """Folders of the rooms that hold code, one level deep."""
-    rooms = {"events", "storage_quota", "media", "vision", "albums", "search"}
+    rooms = {"events", "storage_quota", "media", "vision", "albums", "crawl", "search"}
     code = [name.split("/") for name in _tracked() if name.endswith(".py")]
     return {"/".join(parts[:2]) for parts in code if parts[0] in rooms and len(parts) > 2}
 

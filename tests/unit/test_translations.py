@@ -22,6 +22,7 @@ ROOMS = [
     "media",
     "vision",
     "albums",
+    "crawl",
     "search",
     "storage_quota",
     "telegram_assistant",

@@ -1,5 +1,5 @@
-"""The console's pages about analyses, their cost and duplicates."""
+"""The console's pages about analyses, their cost, duplicates and tags."""
 
-from vision.admin import documents, duplicates, enrichments, usage
+from vision.admin import documents, duplicates, enrichments, tags, usage
 
-__all__ = ["documents", "duplicates", "enrichments", "usage"]
+__all__ = ["documents", "duplicates", "enrichments", "tags", "usage"]

@@ -53,5 +53,5 @@ def lock_names() -> Iterator[str]:
     """Yield the names of this room's advisory locks."""
     tenants = [str(pk) for pk in Tenant.objects.values_list("pk", flat=True)]
     for tenant in tenants:
-        yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}")
+        yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}", f"vision:tags:{tenant}")
     yield from concurrency.lock_names("vision:gigachat", tenants=tenants)

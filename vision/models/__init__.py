@@ -14,6 +14,7 @@ from vision.models.enrichment import (
 from vision.models.health import ProviderHealth
 from vision.models.paid_analysis import AnalysisState, PaidAnalysis
 from vision.models.place import ConcurrencyPlace
+from vision.models.tag import PostTag, Tag, TagOrigin, TagRule, TagState
 
 __all__ = [
     "ANALYZED",
@@ -29,9 +30,14 @@ __all__ = [
     "PictureDistinction",
     "PictureHash",
     "PostEnrichment",
+    "PostTag",
     "ProviderHealth",
     "ReadingOutcome",
     "ReadingState",
+    "Tag",
+    "TagOrigin",
+    "TagRule",
+    "TagState",
     "TokenBudget",
     "VisionProviderName",
 ]

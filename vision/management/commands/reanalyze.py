@@ -1,16 +1,12 @@
 import json
-import re
 import sys
 from argparse import ArgumentTypeError
-from datetime import datetime, time, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
@@ -20,6 +16,7 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.tables import facts
 from vision import version
+from vision.management import post_filters
 from vision.models import VisionProviderName
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis import forecast_rows, request
@@ -32,7 +29,6 @@ FILTERS: Final = (
     "channel", "since", "until", "provider", "model", "model_older_than", "schema_older_than",
     "vision_version_older_than", "post_id", "tenant", "limit",
 )  # fmt: skip
-DAY: Final = timedelta(days=1)
 
 
 class Command(ActingCommand):
@@ -40,13 +36,7 @@ class Command(ActingCommand):
     help = "Analyze pictures again. Without --yes: show what it costs, request nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--channel", action="append", help="title, @username or id; repeatable")
-        parser.add_argument(
-            "--from", dest="since", type=_beginning, metavar="DATE", help="posted on it or later"
-        )
-        parser.add_argument(
-            "--to", dest="until", type=_end, metavar="DATE", help="posted on it or before"
-        )
+        post_filters.add(parser)
         parser.add_argument(
             "--provider",
             choices=VisionProviderName.values,
@@ -54,12 +44,6 @@ class Command(ActingCommand):
         )
         parser.add_argument("--model", help="the exact model of the existing analysis")
         _add_age_filters(parser)
-        parser.add_argument("--post-id", type=_uuid, nargs="+", metavar="UUID", default=())
-        parser.add_argument("--tenant", help="name or id (default: all)")
-        parser.add_argument("--limit", type=_count, help="at most so many posts, the newest first")
-        parser.add_argument(
-            "--all", action="store_true", help="every post; required where no filter is given"
-        )
         parser.add_argument(
             "--retry-refused",
             action="store_true",
@@ -174,31 +158,6 @@ def _add_age_filters(parser: CommandParser) -> None:
         )
 
 
-def _beginning(text: str) -> datetime:
-    return _moment(text, whole_day=False)
-
-
-def _end(text: str) -> datetime:
-    """Return the first moment after the given day: the bound is exclusive."""
-    return _moment(text, whole_day=True)
-
-
-def _moment(text: str, *, whole_day: bool) -> datetime:
-    """Parse a date or a time; without a time zone, in the server's."""
-    try:
-        day = parse_date(text)
-        moment = datetime.combine(day, time()) if day else parse_datetime(text)
-        if day and moment and whole_day:
-            moment += DAY
-        if moment and timezone.is_naive(moment):
-            moment = timezone.make_aware(moment)
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None:
-        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
-    return moment
-
-
 def _schema(text: str) -> list[int]:
     try:
         return schema_numbers(text)
@@ -211,19 +170,6 @@ def _version(text: str) -> Version:
     if parsed is None:
         raise ArgumentTypeError(f"{text!r} is no version such as {VISION_VERSION}")
     return parsed
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not the id of a post (a UUID)") from error
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,9}", text):
-        raise ArgumentTypeError(f"{text!r} is not a number of posts")
-    return int(text)
 
 
 def _run(text: str) -> str:

@@ -1,0 +1,23 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CrawlConfig(AppConfig):
+    name = "crawl"
+    verbose_name = _("Articles")
+
+    def ready(self) -> None:
+        from crawl import claims, eviction, handlers  # noqa: F401, PLC0415 - models are ready only now
+        from events.delivery import recovery  # noqa: PLC0415 - see above
+        from media.api import parts  # noqa: PLC0415 - see above
+
+        parts.register("articles", _articles)
+        recovery.register("articles", claims.release_stale_claims)
+
+
+def _articles() -> Any:
+    from crawl.api import post_part  # noqa: PLC0415 - a worker needs no serializers
+
+    return post_part.articles()

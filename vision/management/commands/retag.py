@@ -1,0 +1,87 @@
+import json
+import sys
+from typing import Any, Final
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from tqdm import tqdm
+
+from accounts import acting
+from accounts.management.acting_command import ActingCommand
+from accounts.tenants import find_tenant
+from events.errors import DomainError
+from events.management.tables import facts
+from vision.management import post_filters
+from vision.reanalysis.channels import find_channels
+from vision.tagging import again
+from vision.tagging.again import Choice, Forecast
+
+FILTERS: Final = ("channel", "since", "until", "post_id", "tenant", "limit")
+
+
+class Command(ActingCommand):
+    of_one_tenant = True
+    help = "Tag posts again. Without --yes: show what it takes, change nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        post_filters.add(parser)
+        parser.add_argument("--yes", "--execute", action="store_true", help="tag the posts")
+        parser.add_argument("--dry-run", action="store_true", help="change nothing, the default")
+        parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["yes"] and options["dry_run"]:
+            raise CommandError(_("Give either --yes or --dry-run."))
+        try:
+            choice = _choice(options)
+            if options["yes"]:
+                self._retag(choice, as_json=options["json"])
+            else:
+                self._preview(again.forecast(choice), as_json=options["json"])
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _preview(self, found: Forecast, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps({"done": False, **found.as_dict()}))
+            return
+        rows = {
+            _("posts to tag"): str(found.posts),
+            _("tagger"): f"{found.provider}, {found.model}",
+            _("tokens to pay"): str(found.tokens),
+            _("roubles"): f"{found.roubles:.2f}",
+        }
+        note = _("Nothing has been tagged yet: repeat the command with --yes.")
+        self.stdout.write("\n".join([*facts(rows), note]))
+
+    def _retag(self, choice: Choice, *, as_json: bool) -> None:
+        with tqdm(desc="posts", unit="", file=sys.stderr, disable=None) as bar:
+            tagged, changed = again.retag(choice, now=timezone.now(), progress=bar.update)
+        if as_json:
+            told = {"done": True, "posts": tagged, "changed": changed, "tokens": 0, "roubles": 0.0}
+            self.stdout.write(json.dumps(told))
+        else:
+            text = _("Posts tagged: %(posts)d, of which %(changed)d have other tags now.")
+            self.stdout.write(text % {"posts": tagged, "changed": changed})
+
+
+def _choice(options: dict[str, Any]) -> Choice:
+    if any(options[name] for name in FILTERS) == options["all"]:
+        raise CommandError(_("Give a filter for the posts, or --all; see --help"))
+    tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
+    if tenant_id is None:
+        acting.require_everywhere()
+    channels = [
+        channel.pk
+        for text in options["channel"] or ()
+        for channel in find_channels(text, tenant_id=tenant_id)
+    ]
+    return Choice(
+        tenant_id,
+        channels,
+        options["post_id"],
+        options["since"],
+        options["until"],
+        options["limit"],
+    )

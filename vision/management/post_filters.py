@@ -1,0 +1,68 @@
+"""Options by which commands choose posts."""
+
+import re
+from argparse import ArgumentTypeError
+from datetime import datetime, time, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+DAY: Final = timedelta(days=1)
+
+
+def add(parser: CommandParser) -> None:
+    """Add --channel, --from, --to, --post-id, --tenant, --limit and --all."""
+    parser.add_argument("--channel", action="append", help="title, @username or id; repeatable")
+    parser.add_argument(
+        "--from", dest="since", type=_beginning, metavar="DATE", help="posted on it or later"
+    )
+    parser.add_argument(
+        "--to", dest="until", type=_end, metavar="DATE", help="posted on it or before"
+    )
+    parser.add_argument("--post-id", type=_uuid, nargs="+", metavar="UUID", default=())
+    parser.add_argument("--tenant", help="name or id (default: all)")
+    parser.add_argument("--limit", type=_count, help="at most so many posts, the newest first")
+    parser.add_argument(
+        "--all", action="store_true", help="every post; required where no filter is given"
+    )
+
+
+def _beginning(text: str) -> datetime:
+    return _moment(text, whole_day=False)
+
+
+def _end(text: str) -> datetime:
+    """Return the first moment after the given day: the bound is exclusive."""
+    return _moment(text, whole_day=True)
+
+
+def _moment(text: str, *, whole_day: bool) -> datetime:
+    """Parse a date or a time; without a time zone, in the server's."""
+    try:
+        day = parse_date(text)
+        moment = datetime.combine(day, time()) if day else parse_datetime(text)
+        if day and moment and whole_day:
+            moment += DAY
+        if moment and timezone.is_naive(moment):
+            moment = timezone.make_aware(moment)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None:
+        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
+    return moment
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not the id of a post (a UUID)") from error
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,9}", text):
+        raise ArgumentTypeError(f"{text!r} is not a number of posts")
+    return int(text)

@@ -1,0 +1,51 @@
+"""What a tagger is asked and answers; it knows neither rows nor events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """
+    What is known about a post when it is tagged; empty where nothing is.
+
+    `album_text` is the text of the other items of its album; `hashtags` are names of tags.
+    """
+
+    text: str = ""
+    album_text: str = ""
+    description: str = ""
+    labels: Sequence[str] = ()
+    ocr_text: str = ""
+    hashtags: Sequence[str] = ()
+    has_media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTag:
+    """A name in canonical form; `confidence` from 0 to 1."""
+
+    name: str
+    confidence: float
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The answer of a tagger: at most five tags, and who found them."""
+
+    tags: Sequence[FoundTag] = field(default_factory=tuple)
+    provider: str = ""
+    model: str = ""
+    reason: str = ""
+
+
+class Tagger(Protocol):
+    """The port: finds tags without changing anything."""
+
+    name: str
+    model: str
+
+    def find(self, material: Material) -> Tagged:
+        """Find tags; the answer depends on the material alone."""

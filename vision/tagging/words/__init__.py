@@ -1,0 +1,1 @@
+"""What words are to a tagger: names of tags, lemmas and keywords. Pure functions of a text."""

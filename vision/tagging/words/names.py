@@ -1,0 +1,36 @@
+"""The form in which a tag is kept: pure functions, the same for hashtags, people and models."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from unicodedata import normalize
+
+from media.posts.word_forms import folded
+
+MOST_CHARS: Final = 64
+_OTHER: Final = re.compile(r"[^\w+#-]+")
+_EDGES: Final = "_-"
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_YO: Final = str.maketrans("ёЁ", "еЕ")
+_HASHTAG: Final = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
+
+
+def canonical(text: str) -> str:
+    """
+    The name of a tag: lower-case, without a leading #, at most MOST_CHARS characters; ё is е.
+
+    Letters, digits, _, -, + and # stay, whatever else becomes _. Empty where there is no letter.
+    """
+    plain = normalize("NFC", folded(text).translate(_YO).lower())
+    name = _OTHER.sub("_", plain).lstrip("#" + _EDGES)[:MOST_CHARS].rstrip(_EDGES)
+    return name if _LETTER.search(name) else ""
+
+
+def hashtags(text: str) -> tuple[str, ...]:
+    """The names of the #tags of a text in their order, each once; #1 is a number, not a tag."""
+    return each_once(_HASHTAG.findall(folded(text))) if "#" in text else ()
+
+
+def each_once(texts: Iterable[str]) -> tuple[str, ...]:
+    """The canonical names of texts in their order, each once, without empty ones."""
+    return tuple(dict.fromkeys(filter(None, map(canonical, texts))))

@@ -14,7 +14,12 @@ from cryptography.fernet import Fernet
 from accounts import tenants
 from media.models import AccountState, TelegramAccount
 from media.services.telegram import access
-from media.sources.telegram.failures import DownloadFailed, ReferenceUnknown, TelegramRefused
+from media.sources.telegram.failures import (
+    ChannelClosed,
+    DownloadFailed,
+    ReferenceUnknown,
+    TelegramRefused,
+)
 from media.sources.telegram.live_message import Beside, read_live
 from media.sources.telegram.port import (
     PAGE_MESSAGES,
@@ -133,6 +138,8 @@ class FakeAccess:
 
     def look(self, peer: Peer) -> ChannelCard:
         self._ask("look")
+        if peer != self._server.card.peer:
+            raise ChannelClosed("ChannelPrivateError")
         return self._card()
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:

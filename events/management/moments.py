@@ -1,7 +1,7 @@
 """Dates and times as arguments of commands."""
 
 from argparse import ArgumentTypeError
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -14,6 +14,8 @@ def moment(text: str) -> datetime:
         found = datetime.combine(day, time()) if day else parse_datetime(text)
         if found and timezone.is_naive(found):
             found = timezone.make_aware(found)
+        if found:
+            timezone.localtime(found), timezone.localtime(found, UTC)  # as it is shown and compared
     except (ValueError, OverflowError):
         found = None
     if found is None:

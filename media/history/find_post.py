@@ -1,13 +1,14 @@
 """Find a post by what people call it: its id, its link, or its channel and number."""
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from events.errors import DomainError
-from media.models import Post
+from media.models import ChannelState, Post
 
 _LINK = re.compile(
     r"(?:https?://)?(?:www\.)?t(?:elegram)?\.me/(?:s/)?(?P<c>c/)?(?P<channel>\w+)/(?:\d+/)?(?P<number>\d{1,18})"
@@ -31,27 +32,42 @@ class PostUnknown(DomainError):
 
 def find_post(posts: QuerySet[Post], reference: str) -> Post:
     """Find the one of `posts` that is called so. Raises PostUnknown."""
-    found = list(posts.filter(_condition(reference)).select_related("channel", "tenant")[:2])
+    found: list[Post] = []
+    for condition in _conditions(reference):
+        found = list(posts.filter(condition).select_related("channel", "tenant")[:2])
+        if found:
+            break
     if len(found) != 1:
         raise PostUnknown(reference, len(found))
     return found[0]
 
 
-def _condition(reference: str) -> Q:
+def _conditions(reference: str) -> Iterator[Q]:
+    """What may be meant: a later condition only where there is nothing of those before it."""
     try:
-        return Q(pk=UUID(reference))
+        yield Q(pk=UUID(reference))
     except ValueError:
         pass
+    else:
+        return
     match = _LINK.fullmatch(reference) or _NUMBERED.fullmatch(reference)
     if match is None:
         raise PostUnknown(reference)
-    return Q(telegram_message_id=int(match["number"])) & _channel(match)
+    number = Q(telegram_message_id=int(match["number"]))
+    yield number & _channel(match)
+    # Whoever kept a link knows the channel by the name it had then; another may have it today.
+    yield number & _formerly(match["channel"].removeprefix("@"))
+
+
+def _formerly(name: str) -> Q:
+    named = ChannelState.objects.filter(Q(username__iexact=name) | Q(title=name))
+    return Q(channel__in=named.values("channel"))
 
 
 def _channel(match: re.Match[str]) -> Q:
     name = match["channel"].removeprefix("@")
     if match["c"] and name.isdigit():
-        return Q(channel__tg_channel_id=-int(f"100{name[:15]}"))
+        return Q(channel__tg_channel_id=-(10**12) - int(name[:15]))
     if re.fullmatch(r"-\d{1,18}|100\d{9,15}", name):  # in a shell a minus begins an option
         return Q(channel__tg_channel_id=-abs(int(name)))
     try:

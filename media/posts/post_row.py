@@ -15,6 +15,8 @@ from media.sources.port import Formatting, Forward, Message
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_FORWARDED = Forward()
+_MARK = 10**12
+"""Telegram's programs add it to the id of a channel, and a minus."""
 
 
 @dataclass(slots=True)
@@ -160,8 +162,8 @@ def post_url(channel: Channel, message_id: int) -> str:
         return ""
     if channel.username:
         return f"https://t.me/{channel.username}/{message_id}"
-    bare = str(channel.tg_channel_id).removeprefix("-100")
-    return f"https://t.me/c/{bare}/{message_id}" if not bare.startswith("-") else ""
+    bare = -channel.tg_channel_id - _MARK
+    return f"https://t.me/c/{bare}/{message_id}" if bare > 0 else ""
 
 
 def _content_hash(text: str) -> str:

@@ -580,6 +580,28 @@ class TestCommandsAndApi:
 
         assert refusal.value.returncode == 2
 
+    @pytest.mark.parametrize("bare", [79, 1_234_567_890, 12_345_678_901, 999_999_999_999])
+    def test_the_link_of_a_private_channel_is_found_whatever_its_id(self, run, bare):
+        run([text(1, "причал")])
+        Channel.objects.update(tg_channel_id=-(10**12) - bare)
+        channel = Channel.objects.get()
+
+        link = post_row.post_url(channel, 1)
+
+        assert link == f"https://t.me/c/{bare}/1"
+        assert json.loads(self.show(link, json=True))["post_id"] == str(the_post().pk)
+
+    @pytest.mark.parametrize(
+        "at", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "9999-12-31T23:59Z"]
+    )
+    def test_an_instant_at_the_end_of_the_calendar_is_refused(self, edited, client, at):
+        with timezone.override("Europe/Moscow"):
+            with pytest.raises(CommandError, match="neither a date"):
+                self.show("prichal/1", "--at", at)
+            client.force_login(make.member("viewer", edited.tenant))
+            answer = client.get(f"/api/v1/posts/{edited.pk}/at", {"time": at})
+        assert answer.status_code in (200, 422)
+
     def test_the_instant_may_be_given_in_any_time_zone(self, edited):
         moscow = (when(19) + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S+03:00")
 

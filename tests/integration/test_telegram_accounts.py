@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,14 +11,23 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from accounts.models import AuditEntry
-from media.models import AccountState, Channel, ChannelFeed, ChannelGap, Post, TelegramAccount
+from media.models import (
+    AccountState,
+    Channel,
+    ChannelFeed,
+    ChannelGap,
+    FeedState,
+    Post,
+    TelegramAccount,
+)
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, sign_in
-from media.sources.telegram.failures import SignInRefused
+from media.services.telegram import encryption, passes, public_names, sign_in
+from media.sources.telegram.failures import ChannelClosed, SignInRefused
+from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step
 from telegram_assistant.config import Telegram
 from tests import factories as make
-from tests.telegram_fake import BEGAN, fill
+from tests.telegram_fake import BEGAN, CHANNEL, fill
 
 pytestmark = pytest.mark.django_db
 SESSION = "1BVtsOHsecret-session"
@@ -94,6 +104,32 @@ class TestSignIn:
         assert "█" in shown
         assert TelegramAccount.objects.get().state == AccountState.READY
 
+    def test_a_sign_in_that_is_begun_again_leaves_a_good_session_alone(self, doors):
+        """A mistyped number, or a code that never comes, ended all reading of the account."""
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111")
+
+        for again in (("--phone", "+79990000001"), ("--qr",)):
+            with pytest.raises(CommandError, match="this account is signed in: sign it out first"):
+                run("telegram_login", *again)
+
+        account = TelegramAccount.objects.get()
+        assert (account.state, encryption.unseal(account.session)) == (AccountState.READY, SESSION)
+
+    def test_a_session_that_cannot_be_read_is_replaced(self, doors, settings):
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111")
+        key = encryption.new_key()
+        settings.TELEGRAM = Telegram(api_id=1, api_hash="x", session_key=key, _env_file=None)
+
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111")
+
+        assert encryption.unseal(TelegramAccount.objects.get().session) == SESSION
+
+    @pytest.mark.parametrize("phone", ["abc", "+", " ", "+7 999 x"])
+    def test_what_is_no_phone_number_is_refused(self, configured, phone):
+        with pytest.raises(CommandError, match="no phone number") as refusal:
+            run("telegram_login", "--phone", phone)
+        assert refusal.value.returncode == 2
+
     def test_it_is_recorded_and_can_be_forgotten(self, doors):
         run("telegram_login", "--phone", "+79990000000", "--code", "11111")
         run("telegram_login", "--sign-out")
@@ -162,6 +198,96 @@ class TestCommands:
         run("ingest_channel", "@channel", "--since", f"{BEGAN:%Y-%m-%dT12:06:00+00:00}")
 
         assert min(Post.objects.values_list("telegram_message_id", flat=True)) == 6
+
+    @pytest.mark.parametrize("limit", ["0", "-5", "1.5", "many"])
+    def test_a_limit_that_reads_nothing_is_refused(self, server, account, limit):
+        with pytest.raises(CommandError, match="write 1 or more"):
+            run("ingest_channel", "@channel", f"--limit={limit}")
+
+    def test_a_channel_is_read_through_its_account_and_moved_only_if_told_to(self, server, account):
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+        second = TelegramAccount.objects.create(
+            tenant=account.tenant, name="second", state=AccountState.READY
+        )
+        server.asked.clear()
+
+        run("ingest_channel", "@channel")
+        assert ChannelFeed.objects.get().account == account
+        run("ingest_channel", "@channel", "--account", "second")
+
+        assert ChannelFeed.objects.get().account == second
+        assert server.asked.count("join") == 1, "who is no member is not told what happens"
+
+    def test_an_account_that_is_another_user_joins_and_has_its_own_hash(self, server, account):
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+        server.card = replace(server.card, peer=Peer(CHANNEL, 78))
+        server.asked.clear()
+
+        run("ingest_channel", "@channel")
+        run("ingest_channel", "@channel")
+
+        assert ChannelFeed.objects.get().access_hash == 78
+        assert server.asked.count("join") == 1
+
+    def test_another_user_under_the_same_name_closes_no_channel(self, server, account, configured):
+        """Hashes are of a user: with a stale one Telegram says that the channel is private."""
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+        server.card = replace(server.card, peer=Peer(CHANNEL, 78))
+        server.post(4, "posted since")
+
+        outcome = passes.read_all()
+
+        feed = ChannelFeed.objects.get()
+        assert (outcome.failed, feed.state, feed.access_hash) == (0, FeedState.FOLLOWED, 78)
+        assert Post.objects.filter(telegram_message_id=4).exists()
+
+    def test_a_channel_that_is_closed_says_why(self, server, account, configured):
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+
+        def gone(name: str) -> None:
+            if name in {"look", "resolve"}:
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = gone
+        assert passes.read_all().failed == 1
+        [row] = json.loads(run("channels", "status", "--json"))
+
+        assert (row["state"], row["reason"]) == ("closed", "ChannelPrivateError")
+
+    def test_an_account_that_is_not_there_is_named(self, server, account):
+        with pytest.raises(CommandError, match="'nobody'"):
+            run("ingest_channel", "@channel", "--account", "nobody")
+
+    def test_posts_of_a_renamed_channel_have_its_new_links(self, server, account, monkeypatch):
+        """A former name leads nowhere, or to whoever takes it; kept links are understood still."""
+        monkeypatch.setattr(public_names, "POSTS_AT_ONCE", 4)
+        fill(server, range(1, 11))
+        run("ingest_channel", "@channel")
+        server.card = replace(server.card, username="renamed", title="Another title")
+
+        run("ingest_channel", "@renamed")
+
+        links = Post.objects.order_by("telegram_message_id").values_list(
+            "telegram_post_url", flat=True
+        )
+        assert list(links) == [f"https://t.me/renamed/{i}" for i in range(1, 11)]
+        for kept in ("https://t.me/channel/3", "@Channel/3", "Another title/3", "Channel/3"):
+            found = json.loads(run("show_post", kept, "--json"))
+            assert (found["telegram_message_id"], found["url"]) == (3, "https://t.me/renamed/3")
+
+    def test_a_former_name_that_another_channel_took_is_that_one(self, server, account):
+        fill(server, (1, 2, 3))
+        run("ingest_channel", "@channel")
+        server.card = replace(server.card, username="renamed")
+        run("ingest_channel", "@renamed")
+        taker = make.channel(username="channel", owner=account.tenant)
+        post = make.post(of=taker, telegram_message_id=3)
+
+        assert json.loads(run("show_post", "channel/3", "--json"))["post_id"] == str(post.pk)
 
     def test_problems_are_an_exit_code(self, server, account):
         fill(server, range(1, 4))

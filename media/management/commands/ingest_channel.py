@@ -1,5 +1,6 @@
 import json
 import sys
+from argparse import ArgumentTypeError
 from datetime import datetime, time
 from typing import Any, Self
 
@@ -10,15 +11,19 @@ from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
 from accounts.management.acting_command import ActingCommand
+from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from events.management import tables
 from events.management.json_command import CANNOT_WORK
+from media.models import AccountState, TelegramAccount
 from media.services.imports import ImportSummary
 from media.services.telegram import access as telegram
-from media.services.telegram import ingest
+from media.services.telegram import feeds, ingest
+from media.services.telegram.feeds import FeedUnknown
 from media.services.telegram.ingest import Order
 from media.services.telegram.reading import Progress
+from media.sources.telegram.failures import ReferenceUnknown
 
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all read; 1 done, but with problems; 2 could not read"
@@ -40,7 +45,7 @@ class Command(ActingCommand):
             metavar="DATE",
             help="of a channel that is not followed yet, no messages before this day or moment",
         )
-        parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
+        parser.add_argument("--limit", type=_count, metavar="N", help="stop after N messages")
         parser.add_argument("--dry-run", action="store_true", help="say what would be read")
         parser.add_argument(
             "--problems-ok", action="store_true", help="exit code 0 also where there are problems"
@@ -65,7 +70,7 @@ class Command(ActingCommand):
 
     def _run(self, options: dict[str, Any]) -> dict[str, Any]:
         tenant = find_tenant(options["tenant"])
-        account = telegram.find_account(tenant, options["account"])
+        account = _account(tenant, options)
         since = _moment(options["since"])
         with telegram.connected(account) as access:
             if options["dry_run"]:
@@ -110,6 +115,25 @@ class _Bar:
             self._bar.reset(total=progress.total)
         self._bar.update(progress.done - self._bar.n)
         self._bar.set_postfix(messages=progress.summary.counts["messages"], refresh=False)
+
+
+def _account(tenant: Tenant, options: dict[str, Any]) -> TelegramAccount:
+    """The account that is named, the one that reads this channel, or the only one."""
+    if not options["account"]:
+        try:
+            [feed] = feeds.find(tenant, options["channel"])
+        except (ReferenceUnknown, FeedUnknown):
+            pass  # Telegram says what it is
+        else:
+            if feed.account.state == AccountState.READY:
+                return feed.account
+    return telegram.find_account(tenant, options["account"])
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no number of messages: write 1 or more")
+    return int(text)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,5 +1,6 @@
 """The channels that are read from Telegram: adding one, and what Telegram says of it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,14 +30,23 @@ from media.models import (
     TelegramAccount,
 )
 from media.services.pipeline.channels import save_channel
+from media.services.telegram.public_names import take_name
 from media.sources.port import Chat
-from media.sources.telegram.failures import ChannelClosed
+from media.sources.telegram.failures import (
+    ChannelClosed,
+    FloodWait,
+    ReferenceUnknown,
+    SignedOut,
+    TelegramRefused,
+    Unreachable,
+)
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
 
 CLOSED_RESTS: Final = timedelta(days=1)
 """After this time a channel that could not be read is asked for again."""
+log = logging.getLogger(__name__)
 
 
 class FeedUnknown(DomainError):
@@ -51,11 +61,16 @@ class FeedUnknown(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A channel that is followed now, as Telegram describes it; `is_new`: it was not before."""
+    """
+    A channel that is followed now, as Telegram describes it.
+
+    `is_new`: it was not before. `is_joinable`: this account may not be a member of it yet.
+    """
 
     feed: ChannelFeed
     card: ChannelCard
     is_new: bool
+    is_joinable: bool
 
 
 def chat_of(card: ChannelCard, at: datetime) -> Chat:
@@ -80,7 +95,6 @@ def follow(
     at = at or timezone.now()
     with transaction.atomic():
         channel = save_channel(chat_of(card, at), tenant=account.tenant)
-        _take_name(channel, card)
         feed, is_new = ChannelFeed.objects.get_or_create(
             channel=channel,
             defaults={
@@ -93,12 +107,21 @@ def follow(
         if is_new:
             _note_history(channel, card.top_id, since_id)
             audit.record("channel.followed", target=channel, tenant=account.tenant)
-        elif feed.account_id != account.pk or feed.state != FeedState.FOLLOWED:
-            feed.account, feed.access_hash = account, card.peer.access_hash
-            feed.save(update_fields=["account", "access_hash"])
-            reopen(feed)
+        is_moved = not is_new and _moved(feed, account, card)
     remember(feed, card, at=at)
-    return Followed(feed, card, is_new)
+    return Followed(feed, card, is_new, is_joinable=is_new or is_moved)
+
+
+def _moved(feed: ChannelFeed, account: TelegramAccount, card: ChannelCard) -> bool:
+    """Read the channel through this account from now on; False where that was so before."""
+    # The same account may be another user since: to each one Telegram gives another hash.
+    before = (feed.account_id, feed.access_hash, feed.state)
+    feed.account, feed.access_hash = account, card.peer.access_hash
+    if before == (feed.account_id, feed.access_hash, FeedState.FOLLOWED):
+        return False
+    feed.save(update_fields=["account", "access_hash"])
+    reopen(feed)
+    return True
 
 
 def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
@@ -106,18 +129,52 @@ def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     try:
         card = access.look(peer_of(feed))
     except ChannelClosed as closed:
-        close(feed, closed)
-        raise
+        found = _found_anew(access, feed)
+        if found is None:
+            close(feed, closed)
+            raise
+        card = found
     reopen(feed)
     remember(feed, card, at=timezone.now())
     return card
+
+
+def _found_anew(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard | None:
+    """
+    Look the channel up again where its hash is not accepted; None where it is closed indeed.
+
+    The hash is of a user: somebody else who signs in under the account's name needs another one.
+    """
+    channel = feed.channel
+    for reference in filter(None, (channel.username, str(channel.tg_channel_id))):
+        try:
+            card = access.resolve(reference)
+        except (ReferenceUnknown, ChannelClosed):
+            continue
+        is_it = card.peer.tg_channel_id == channel.tg_channel_id
+        if is_it and card.peer.access_hash != feed.access_hash:
+            feed.access_hash = card.peer.access_hash
+            feed.save(update_fields=["access_hash"])
+            join(access, card)
+            return card
+    return None
+
+
+def join(access: TelegramAccess, card: ChannelCard) -> None:
+    """Join, so that what happens is heard; where that is refused, passes read the channel still."""
+    try:
+        access.join(card.peer)
+    except (FloodWait, SignedOut, Unreachable):
+        raise
+    except TelegramRefused as refused:
+        log.warning("a channel of Telegram was not joined, its news come with passes: %s", refused)
 
 
 def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
     """Keep what Telegram says of the channel: its title and name, and that it had others before."""
     chat = chat_of(card, at)
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
-    _take_name(feed.channel, card)
+    take_name(feed.channel, card.username)
     record_channel(feed.channel, origin=origin_of(feed, at), chat=chat)
     if card.migrated_from is not None:
         record_migrated_from(feed.channel, card.migrated_from, origin=origin_of(feed, at))
@@ -147,13 +204,6 @@ def reopen(feed: ChannelFeed) -> None:
 
 def peer_of(feed: ChannelFeed) -> Peer:
     return Peer(feed.channel.tg_channel_id, feed.access_hash)
-
-
-def _take_name(channel: Channel, card: ChannelCard) -> None:
-    """Keep the public name: exports have none, and that of Telegram is the one of today."""
-    if card.username and channel.username != card.username:
-        channel.username = card.username[:64]
-        Channel.objects.filter(pk=channel.pk).update(username=channel.username)
 
 
 def _note_history(channel: Channel, top_id: int, since_id: int) -> None:

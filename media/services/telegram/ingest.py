@@ -1,6 +1,5 @@
 """Read one channel: its news first, then what is still to be read of its history."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,16 +19,9 @@ from media.services.imports import ImportSummary
 from media.services.telegram import feeds, rests
 from media.services.telegram.cursors import Stretch
 from media.services.telegram.reading import Observer, Stop, read_stretch
-from media.sources.telegram.failures import (
-    ChannelClosed,
-    FloodWait,
-    SignedOut,
-    TelegramRefused,
-    Unreachable,
-)
+from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.port import ChannelCard, TelegramAccess
 
-log = logging.getLogger(__name__)
 LOCK = "media.telegram.read."
 
 
@@ -98,19 +90,9 @@ def add(
     known = _feed_of(account, card)
     first = 1 if known else _first_id(access, card, since)
     followed = feeds.follow(account, card, since_id=first)
-    if followed.is_new:
-        _join(access, card)
+    if followed.is_joinable:
+        feeds.join(access, card)
     return followed
-
-
-def _join(access: TelegramAccess, card: ChannelCard) -> None:
-    """Join, so that what happens is heard; where that is refused, passes read the channel still."""
-    try:
-        access.join(card.peer)
-    except (FloodWait, SignedOut, Unreachable):
-        raise
-    except TelegramRefused as refused:
-        log.warning("a channel of Telegram was not joined, its news come with passes: %s", refused)
 
 
 def read_channel(

@@ -30,6 +30,7 @@ _STATES: Final = {
 def begin(tenant: Tenant, name: str, phone: str) -> TelegramAccount:
     """Have Telegram send a code to the phone. Raises SignInRefused, TelegramRefused and others."""
     endpoint = _endpoint()
+    _require_signed_out(tenant, name)
     step = _telegram().send_code(endpoint, phone)
     account, _ = TelegramAccount.objects.get_or_create(tenant=tenant, name=name)
     return _keep(account, step, phone=phone)
@@ -51,7 +52,9 @@ def by_qr(
     tenant: Tenant, name: str, show: "Callable[[QrCode], None]", *, seconds: float
 ) -> TelegramAccount:
     """Show QR codes until a phone that is signed in has scanned one."""
-    step = _telegram().by_qr(_endpoint(), show, seconds=seconds)
+    endpoint = _endpoint()
+    _require_signed_out(tenant, name)
+    step = _telegram().by_qr(endpoint, show, seconds=seconds)
     account, _ = TelegramAccount.objects.get_or_create(tenant=tenant, name=name)
     return _keep(account, step)
 
@@ -63,6 +66,26 @@ def sign_out(account: TelegramAccount) -> None:
         account.state = AccountState.NEW
         account.save(update_fields=["session", "pending", "state"])
         audit.record("telegram.signed_out", target=account, tenant=account.tenant)
+
+
+def _require_signed_out(tenant: Tenant, name: str) -> None:
+    """
+    Refuse to begin a sign-in anew where channels are read through a session that can be used.
+
+    A number that was mistyped, or a code that never comes, would end that.
+    """
+    known = TelegramAccount.objects.filter(tenant=tenant, name=name, state=AccountState.READY)
+    account = known.first()
+    if account is None:
+        return
+    try:
+        encryption.unseal(account.session)
+    except encryption.SessionUnreadable:
+        return
+    raise SignInRefused(
+        "this account is signed in: sign it out first (--sign-out; in the console, forget the"
+        " session), or choose another name"
+    )
 
 
 def _keep(account: TelegramAccount, step: "Step", *, phone: str = "") -> TelegramAccount:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import F, Sum
 
-from media.models import ChannelFeed, ChannelGap, FeedState, GapReason
+from media.models import ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.telegram import rests
 
 
@@ -23,7 +23,7 @@ def of_feed(feed: ChannelFeed) -> dict[str, Any]:
         "not_wanted": messages_in(left.filter(reason=GapReason.NOT_WANTED)),
         "failed": messages_in(left.filter(reason=GapReason.FAILED)),
         "rests_until": resting.rests_until if resting else None,
-        "reason": resting.rest_reason if resting else "",
+        "reason": _reason(feed, resting),
         "read_at": feed.read_at,
     }
 
@@ -45,6 +45,13 @@ def messages_in(gaps: Any) -> int:
     """How many ids the gaps have: an upper limit of the messages in them."""
     found = gaps.aggregate(n=Sum(F("last_id") - F("first_id") + 1))["n"]
     return int(found or 0)
+
+
+def _reason(feed: ChannelFeed, resting: ChannelFeed | TelegramAccount | None) -> str:
+    """Why it rests, or why it cannot be read any more."""
+    if feed.state == FeedState.CLOSED:
+        return feed.rest_reason
+    return resting.rest_reason if resting else ""
 
 
 def _state(feed: ChannelFeed) -> str:

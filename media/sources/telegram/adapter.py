@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from telethon import events, functions, utils
+from telethon import errors, events, functions, utils
 from telethon.tl import types
 
 from media.sources.port import Problem
@@ -14,7 +15,11 @@ from media.sources.telegram.caller import Caller, translated
 from media.sources.telegram.client import Client, make_client
 from media.sources.telegram.downloads import Downloads
 from media.sources.telegram.endpoint import Endpoint
-from media.sources.telegram.failures import ChannelClosed, ReferenceUnknown, SignedOut
+from media.sources.telegram.failures import (
+    ChannelClosed,
+    ReferenceUnknown,
+    SignedOut,
+)
 from media.sources.telegram.live_message import read_live
 from media.sources.telegram.loop import LoopThread
 from media.sources.telegram.port import (
@@ -61,7 +66,11 @@ class TelethonAccess:
         return self._run(self._resolve(parse_reference(reference)))
 
     def join(self, peer: Peer) -> None:
-        self._run(self._ask(functions.channels.JoinChannelRequest(_input(peer))))
+        async def ask() -> None:
+            with suppress(errors.UserAlreadyParticipantError):
+                await self._client(functions.channels.JoinChannelRequest(_input(peer)))
+
+        self._run(self._caller(ask))
 
     def look(self, peer: Peer) -> ChannelCard:
         return self._run(self._look(_input(peer)))

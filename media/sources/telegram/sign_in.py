@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
-from telethon import errors
+from telethon import errors, utils
 from telethon.tl import functions, types
 
 from media.sources.telegram.caller import translated
@@ -53,6 +53,8 @@ class QrCode:
 
 def send_code(endpoint: Endpoint, phone: str) -> Step:
     """Have Telegram send a code to the phone. Raises SignInRefused and TelegramRefused."""
+    if not utils.parse_phone(phone):
+        raise SignInRefused("this is no phone number: write it with its country code, as +7…")
 
     async def ask(client: Client) -> Step:
         sent = await client.send_code_request(phone)

@@ -1,0 +1,40 @@
+"""The public name of a channel, as Telegram says it today, and the links to posts that it is part of."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.db.models import CharField, F, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+
+from media.models import Channel, Post
+from media.posts.post_row import post_url
+
+POSTS_AT_ONCE: Final = 5_000
+"""Posts that get their new links in one statement: whoever writes them too waits no longer."""
+
+
+def take_name(channel: Channel, username: str) -> None:
+    """
+    Keep the public name: exports have none, and that of Telegram is the one of today.
+
+    Links with the former name lead nowhere, or to whoever takes it. They are written first: what
+    is interrupted begins anew, since the name is still the old one.
+    """
+    username = username[:64]
+    if not username or channel.username == username:
+        return
+    channel.username = username
+    for posts in _slices(channel):
+        number = Cast("telegram_message_id", CharField())
+        posts.update(telegram_post_url=Concat(Value(post_url(channel, 0)[:-1]), number))
+    Channel.objects.filter(pk=channel.pk).update(username=username)
+
+
+def _slices(channel: Channel) -> Iterator[QuerySet[Post]]:
+    """The posts that Telegram numbers, some at a time."""
+    posts = Post.objects.filter(channel=channel, telegram_message_id__gt=0).order_by()
+    ids = posts.order_by(F("telegram_message_id")).values_list("telegram_message_id", flat=True)
+    last = 0
+    while chosen := list(ids.filter(telegram_message_id__gt=last)[:POSTS_AT_ONCE]):
+        yield posts.filter(telegram_message_id__range=(chosen[0], chosen[-1]))
+        last = chosen[-1]

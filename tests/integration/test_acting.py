@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 NOT_FOR_USERS = {
     # Processes and the set-up of the installation, for who has the server.
-    "demo", "local", "migrate", "qcluster", "task_cluster", "worker",
+    "demo", "local", "migrate", "qcluster", "task_cluster", "telegram_listen", "worker",
 }  # fmt: skip
 OUR_APPS = (
     "accounts",

@@ -47,7 +47,7 @@ class MatchesQuerySerializer(serializers.Serializer[Any]):
     unseen = serializers.BooleanField(default=False, help_text="only those not marked as seen")
 
 
-class MatchSerializer(serializers.Serializer[SearchMatch]):
+class SavedMatchSerializer(serializers.Serializer[SearchMatch]):
     """A post that matched."""
 
     id = serializers.IntegerField()

@@ -17,7 +17,7 @@ from search.api.saved_serializers import (
     MarkedSerializer,
     MarkSerializer,
     MatchesQuerySerializer,
-    MatchSerializer,
+    SavedMatchSerializer,
     SavedSearchSerializer,
     SaveSerializer,
 )
@@ -90,7 +90,7 @@ class SavedSearchView(OwnSearches):
 class MatchesView(OwnSearches, ListAPIView[SearchMatch]):
     """The posts that a saved search has matched, the latest first."""
 
-    serializer_class = MatchSerializer
+    serializer_class = SavedMatchSerializer
     queryset = SearchMatch.objects.none()  # for the API's description
 
     def get_queryset(self) -> QuerySet[SearchMatch]:

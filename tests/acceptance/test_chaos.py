@@ -35,12 +35,23 @@ GOES_ON, ENDS, SILENCE, STARVED = 20, 10, 5, 3
 PROBE = {
     "DJANGO_SETTINGS_MODULE": "tests.acceptance.probe.settings",
     "FEATURE_VISION_ENABLED": "false",
+    "Q_WORKERS": "12",  # one for each queue: who is killed serves no other
 }
-PROCESSES = 12
-"""Supervisor, a worker for each of five queues, and django-q2's six."""
+PROCESSES = 16
+"""Supervisor, a worker for each of nine queues, and django-q2's six."""
 WORKERS = {
     f"worker {queue}"[:15]: f"worker {queue}"
-    for queue in ("default", "probe_outside", "probe_other", "search", "search_meaning")
+    for queue in (
+        "crawl",
+        "default",
+        "documents",
+        "graph",
+        "probe_outside",
+        "probe_other",
+        "search",
+        "search_meaning",
+        "tagging",
+    )
 }
 """Linux keeps 15 bytes of a process's name."""
 QUIET_START = 2.0

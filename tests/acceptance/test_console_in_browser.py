@@ -85,7 +85,7 @@ def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news, tmp
 
     page.click("#result_list .field-words a")
     _are_painted(page, ".field-picture .console-thumb img", count=1)
-    expect(page.locator(".console-table")).to_contain_text("vision_not_configured")
+    expect(page.locator(".console-table").last).to_contain_text("vision_not_configured")
     expect(page.locator("#content")).to_contain_text("Маршрут № 5")
     page.screenshot(path=tmp_path / "post.png", full_page=True)
 

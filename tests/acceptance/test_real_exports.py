@@ -67,11 +67,11 @@ def test_the_assembled_russian_channel_comes_in_as_its_manifest_says(product, te
     captions = dict(MediaGroup.objects.values_list("grouped_id", "caption_text"))
     assert all(captions.values())
     assert not Delivery.objects.filter(state=DeliveryState.DEAD).exists()
-    read = PostEnrichment.objects.get(post__telegram_message_id=9)
+    read = PostEnrichment.objects.get(post__telegram_message_id=9, kind="vision")
     assert "Белеет парус одинокий" in read.vision_ocr_text
-    assert PostEnrichment.objects.get(post__telegram_message_id=65).metadata["decisions"][0][
-        "reason"
-    ] in {"too_many_pixels", "broken_image"}
+    assert PostEnrichment.objects.get(post__telegram_message_id=65, kind="vision").metadata[
+        "decisions"
+    ][0]["reason"] in {"too_many_pixels", "broken_image"}
 
 
 def test_the_shop_with_its_photos_comes_in_completely(product, telegram):

@@ -23,6 +23,8 @@ pytestmark = [
 
 RECORDED_OTHERWISE = {
     "accounts.ApiToken": "token.issued and token.revoked",
+    "media.TelegramAccount": "telegram.signed_in and telegram.signed_out",
+    "media.ChannelFeed": "channel.followed, channel.paused and channel.resumed",
 }
 """Pages where something can be added or deleted, and is recorded by an event of its own."""
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}

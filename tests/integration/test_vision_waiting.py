@@ -118,7 +118,7 @@ class TestAskingAgain:
         for _ in range(5):
             tasks.retry_backlog()
 
-        asked = Delivery.objects.filter(subscriber__startswith="vision.", state="pending")
+        asked = Delivery.objects.filter(subscriber__startswith="vision.analyze", state="pending")
         assert asked.count() == 2
         drain(rounds=3)
         assert len(paid.calls) == 2

@@ -113,10 +113,10 @@ class Console:
     def get(self, name: str, address: str, **more: Any) -> Reply:
         return self.ask(name, "GET", address, **more)
 
-    def delete(self, name: str, address: str) -> Reply:
+    def delete(self, name: str, address: str, **more: Any) -> Reply:
         """Delete, and take back whatever that did."""
         with taken_back():
-            return self.ask(name, "DELETE", address)
+            return self.ask(name, "DELETE", address, **more)
 
     def post(self, name: str, address: str, data: Any, **more: Any) -> Reply:
         """Post, and take back whatever that wrote."""

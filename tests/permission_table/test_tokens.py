@@ -58,6 +58,8 @@ def _ask(console: Console, method: str, address: str, secret: str, body: Any = N
     by_token: dict[str, Any] = {"headers": {"Authorization": f"Token {secret}"}}
     if method == "POST":
         return console.post("anonymous", address, body, content_type="application/json", **by_token)
+    if method == "DELETE":
+        return console.delete("anonymous", address, **by_token)
     return console.get("anonymous", address, **by_token)
 
 

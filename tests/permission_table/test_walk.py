@@ -49,7 +49,7 @@ FIELDS_THAT_NAME_ROWS = {
 ONLY_ANSWERS = {
     "UsageSerializer", "PostVisionSerializer", "TracedPostVisionSerializer", "TracedSerializer",
     "MediaVisionSerializer", "VisionStatsSerializer", "HitSerializer", "FoundSerializer",
-    "SavedSearchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
+    "SavedSearchSerializer", "SavedMatchSerializer", "MatchSerializer", "PassageSerializer", "AnswerSerializer",
     "HitsSerializer", "SimilarSerializer", "PictureSerializer", "SamePictureSerializer",
     "HitAlbumSerializer", "AlbumSummarySerializer", "AlbumSerializer", "AlbumItemSerializer",
     "AlbumDetailSerializer", "AlbumsSerializer", "WaitSerializer",
@@ -57,7 +57,7 @@ ONLY_ANSWERS = {
     "FileSerializer", "LinkedFileSerializer", "EntitiesSerializer", "ForwardSerializer",
     "PostProblemSerializer", "ChannelSerializer", "PostAlbumSerializer", "PostAnalysisSerializer",
     "PostDocumentSerializer", "DecisionSerializer", "ArticleSerializer", "ArticleDetailSerializer",
-    "VersionSerializer",
+    "VersionSerializer", "PostVersionSerializer",
     "AlbumMemberSerializer", "AlbumMembersSerializer",
     "GraphAlbumSerializer", "GraphAlbumsSerializer", "GraphAnswerSerializer", "HopSerializer",
     "PairSerializer", "PathSerializer", "SeenSerializer", "SharedSerializer", "SpreadSerializer",

@@ -172,7 +172,7 @@ class TestPassages:
         post = Post(id=uuid.uuid4(), content=text, posted_at=NOW, channel=Channel(title="c"))
         fragment = Fragment(around, cut_before=True)
         file = FileHit(uuid.uuid4(), "report.pdf", 3, "", fragment) if in_file else None
-        return Shown(Hit(post.pk, 1.0), post, fragment, 1, file)
+        return Shown(Hit(post.pk, 1.0), post, fragment, file=file)
 
     def test_what_was_found_in_a_document_is_shown_beside_the_text(self):
         [one] = passages_of([self.shown("См. отчёт", "выручка выросла")], most=3)

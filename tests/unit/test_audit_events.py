@@ -12,7 +12,8 @@ from accounts.audit.events import find
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = [
-    "accounts", "albums", "events", "media", "search", "storage_quota", "telegram_assistant", "vision",
+    "accounts", "albums", "crawl", "events", "graph", "media", "search", "storage_quota",
+    "telegram_assistant", "vision",
 ]  # fmt: skip
 SPANS = {"started", "ended"}
 AWAITED = {

@@ -59,7 +59,7 @@ class HistoricPostSerializer(serializers.Serializer[Any]):
     posted_at = serializers.DateTimeField()
 
 
-class VersionSerializer(serializers.Serializer[Any]):
+class PostVersionSerializer(serializers.Serializer[Any]):
     shown_from = serializers.DateTimeField(allow_null=True)
     is_exact = serializers.BooleanField(
         allow_null=True, help_text="false: it was first seen then, and may have been shown before"
@@ -92,7 +92,7 @@ class CountsSerializer(serializers.Serializer[Any]):
     reactions = serializers.IntegerField(allow_null=True)
 
 
-class MomentSerializer(HistoricPostSerializer, VersionSerializer):
+class MomentSerializer(HistoricPostSerializer, PostVersionSerializer):
     """A post as its channel showed it; of a deleted one, the version that was shown last."""
 
     time = serializers.DateTimeField()
@@ -105,7 +105,7 @@ class MomentSerializer(HistoricPostSerializer, VersionSerializer):
 
 
 class VersionsSerializer(HistoricPostSerializer):
-    versions = VersionSerializer(many=True)
+    versions = PostVersionSerializer(many=True)
     deletions = DeletionSerializer(many=True)
 
 

@@ -39,8 +39,13 @@ def settings(more: Mapping[str, str] = _SETTINGS) -> Iterator[None]:
 
 
 def _current(names: Iterable[str]) -> dict[str, str]:
+    """What is set now; not what an extension knows that this connection has not used yet."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT n, current_setting(n) FROM unnest(%s::text[]) AS n", [list(names)])
+        cursor.execute(
+            "SELECT n, now FROM unnest(%s::text[]) AS n, current_setting(n, true) AS now"
+            " WHERE now IS NOT NULL",
+            [list(names)],
+        )
         return dict(cursor.fetchall())
 
 

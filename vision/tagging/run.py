@@ -55,10 +55,15 @@ def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
         known = material.read(post_ids)
         new = [one for one in known.values() if not _is_known(one)]
         changes = _tag(new, "initial", dict.fromkeys((one.post.pk for one in new), None))
-        settle(changes, now=now)
+        settle(changes, traces=_traces(events), now=now)
         skipped = len(known) - len(new)
         count_when_committed(lambda: _count_new(changes, skipped))
     return len(new)
+
+
+def _traces(events: Sequence[PostParsedEventV1 | VisionAnalyzedEventV1]) -> dict[UUID, str]:
+    """Of many posts at a time, each goes on under the trace of its own message."""
+    return {UUID(event.post_id): event.trace_id for event in events}
 
 
 def _is_known(one: KnownPost) -> bool:
@@ -92,7 +97,7 @@ def _retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> int:
         wanted = [event for event in events if not skipped[event.post_id]]
         seen = {UUID(one.post_id): Seen(one.vision_version, one.features_hash) for one in wanted}
         changes = _tag([known[pk] for pk in seen], "vision_retag", seen)
-        changed = settle(changes, now=now)
+        changed = settle(changes, traces=_traces(events), now=now)
         seconds = time.perf_counter() - started
         count_when_committed(lambda: _count_again(seen, changed, skipped, seconds))
     return len(changed)

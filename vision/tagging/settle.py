@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -46,18 +47,25 @@ def tags_hash(tags: Iterable[str]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def settle(changes: Collection[Change], *, now: datetime | None = None) -> set[UUID]:
+def settle(
+    changes: Collection[Change],
+    *,
+    traces: Mapping[UUID, str] = MappingProxyType({}),
+    now: datetime | None = None,
+) -> set[UUID]:
     """
     Write and publish what the tags of these posts are now; returns the posts whose tags changed.
 
-    The caller has `material.take_turns`, and one change per post.
+    `traces` are the trace ids of posts where they are not the current one. The caller has
+    `material.take_turns`, and one change per post.
     """
     moment = now or timezone.now()
     names = _accepted([change.known.post.pk for change in changes])
     rows, told, changed = [], [], set()
     for change in changes:
         known, tags = change.known, sorted(names[change.known.post.pk])
-        row, is_news = _row(change, tags, now=moment)
+        trace_id = traces.get(known.post.pk) or trace.current()
+        row, is_news = _row(change, tags, trace_id=trace_id, now=moment)
         rows.append(row)
         if known.state.get("tags_hash", tags_hash([])) != row.data["tags_hash"]:
             changed.add(known.post.pk)
@@ -76,7 +84,9 @@ def _accepted(post_ids: Collection[UUID]) -> dict[UUID, set[str]]:
     return found
 
 
-def _row(change: Change, tags: list[str], *, now: datetime) -> tuple[PostEnrichment, bool]:
+def _row(
+    change: Change, tags: list[str], *, trace_id: str, now: datetime
+) -> tuple[PostEnrichment, bool]:
     """The row as it is to be, and whether that is to be published."""
     known, old = change.known, change.known.state
     new = tags_hash(tags)
@@ -90,7 +100,7 @@ def _row(change: Change, tags: list[str], *, now: datetime) -> tuple[PostEnrichm
         "provider": change.provider or old.get("provider", ""),
         "latency_ms": change.latency_ms,
         "tenant_id": str(known.post.tenant_id),
-        "trace_id": trace.current(),
+        "trace_id": trace_id,
         "metadata": change.metadata.model_dump(),
         "revision": old.get("revision", 0) + is_news,
         "told_initially": bool(old.get("told_initially")) or is_first,
@@ -133,7 +143,9 @@ def _event(change: Change, row: PostEnrichment) -> PostTaggedEventV1:
     post, data = change.known.post, row.data
     is_first = change.trigger == "initial" and not change.known.state.get("told_initially")
     rest = "v1" if is_first else f"{change.trigger}:{data['tags_hash'][:16]}"
+    of_the_trace = {"trace_id": data["trace_id"]} if data["trace_id"] else {}
     return PostTaggedEventV1(
+        **of_the_trace,
         tenant_id=str(post.tenant_id),
         idempotency_key=f"{post.pk}:tagged:{rest}",
         post_id=str(post.pk),

@@ -30,6 +30,7 @@ def contents_of(number: int) -> str:
     ).media_object.file_sha256
 
 
+@pytest.mark.long  # half a minute; the other exports of this file are read in every run
 def test_the_assembled_russian_channel_comes_in_as_its_manifest_says(product, telegram):
     folder = telegram / "ru_assembled"
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -303,6 +303,7 @@ def wait_until_settled() -> bool:
     return wait_until(settled, seconds=90, step=0.5)
 
 
+@pytest.mark.long  # tests/integration/test_vision_ceiling.py changes prices in every run
 def test_a_price_that_rises_sixfold_during_the_day_does_not_pass_the_limit(
     archive, start, stub, environment
 ):

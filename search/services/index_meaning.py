@@ -90,6 +90,9 @@ def _write(
 ) -> None:
     with transaction.atomic():
         in_turn(TURN)  # who reads later writes later, so nothing newer is overwritten
+        if some := next(filter(None, vectors.values()), ""):
+            # Before any row is locked: who deletes posts locks the table first, then such rows.
+            vector_table.create_index(model, some.count(",") + 1)
         waited = waiting.lock(post_ids)
         present = [
             one
@@ -111,7 +114,6 @@ def _insert(posts: Sequence[IndexedPost], vectors: Mapping[str, str], model: str
     if not posts:
         return
     hashes = [one.document.text_hash for one in posts]
-    vector_table.create_index(model, vectors[hashes[0]].count(",") + 1)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO search_vectors (post_id, model, tenant_id, text_hash, vector)"

@@ -134,6 +134,10 @@ def create_index(model: str, dimension: int) -> None:
     if dimension > MOST_INDEXED:
         return
     with connection.cursor() as cursor:
+        # Even where it exists, CREATE INDEX locks the table, and whoever deletes posts waits for it.
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [index_name(model)])
+        if cursor.fetchone() == (True,):
+            return
         cursor.execute(
             f"CREATE INDEX IF NOT EXISTS {index_name(model)} ON search_vectors"
             f" USING hnsw ((vector::halfvec({int(dimension)})) halfvec_cosine_ops)"

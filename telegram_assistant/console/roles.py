@@ -1,23 +1,21 @@
 """What each role may do in the console, beyond viewing the rows of its tenants."""
 
+from typing import Final
+
 from accounts.access import Action
 from accounts.permissions.table import allow
 
-
-def register() -> None:
-    """Enter the permissions of every room; what is not entered is left to superusers."""
+PERMISSIONS: Final = {
     # Rows of the installation: whoever has the right in every tenant.
-    allow(
-        Action.VIEW,
+    Action.VIEW: (
         "storage_quota.view_bucketstate",
         "storage_quota.view_integritycheck",
         "storage_quota.view_integrityfinding",
         "storage_quota.view_orphan",
         "vision.view_callcost",
         "vision.view_providerhealth",
-    )
-    allow(
-        Action.OPERATE,
+    ),
+    Action.OPERATE: (
         "media.change_channel",
         "crawl.change_crawledpage",
         "media.add_channelfeed",
@@ -35,9 +33,8 @@ def register() -> None:
         "django_q.view_ormq",
         "django_q.view_failure",
         "django_q.view_success",
-    )
-    allow(
-        Action.ADMINISTER,
+    ),
+    Action.ADMINISTER: (
         "accounts.view_apitoken",
         "media.view_telegramaccount",
         "media.add_telegramaccount",
@@ -49,4 +46,11 @@ def register() -> None:
         "accounts.add_membership",
         "accounts.change_membership",
         "accounts.delete_membership",
-    )
+    ),
+}
+
+
+def register() -> None:
+    """Enter the permissions of every room; what is not entered is left to superusers."""
+    for action, names in PERMISSIONS.items():
+        allow(action, *names)

@@ -10,6 +10,7 @@ from events.inspection import postgresql, task_facts
 from events.postgresql import advisory_locks
 from vision.health import budgets, gigachat, installation
 from vision.limits import concurrency
+from vision.tagging.asked import ask
 
 SUBSCRIBERS: Final = ("vision.analyze", "vision.analyze_backfill", "vision.record_failure")
 
@@ -54,4 +55,5 @@ def lock_names() -> Iterator[str]:
     tenants = [str(pk) for pk in Tenant.objects.values_list("pk", flat=True)]
     for tenant in tenants:
         yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}", f"vision:tags:{tenant}")
+        yield from (f"vision:tagger:{tenant}:{shard}" for shard in ask.SHARDS)
     yield from concurrency.lock_names("vision:gigachat", tenants=tenants)

@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,6 +15,7 @@ from events.errors import DomainError
 from events.management.tables import facts
 from vision.management import post_filters
 from vision.reanalysis.channels import find_channels
+from vision.reasons import explain
 from vision.tagging import again
 from vision.tagging.again import Choice, Forecast
 
@@ -49,21 +51,29 @@ class Command(ActingCommand):
         rows = {
             _("posts to tag"): str(found.posts),
             _("tagger"): f"{found.provider}, {found.model}",
+            _("of these to ask about"): str(found.asked),
             _("tokens to pay"): str(found.tokens),
             _("roubles"): f"{found.roubles:.2f}",
         }
+        if found.reason:
+            rows[_("the local tagger stands in")] = explain(found.reason)
         note = _("Nothing has been tagged yet: repeat the command with --yes.")
         self.stdout.write("\n".join([*facts(rows), note]))
 
     def _retag(self, choice: Choice, *, as_json: bool) -> None:
         with tqdm(desc="posts", unit="", file=sys.stderr, disable=None) as bar:
-            tagged, changed = again.retag(choice, now=timezone.now(), progress=bar.update)
+            done = again.retag(choice, now=timezone.now(), progress=bar.update)
         if as_json:
-            told = {"done": True, "posts": tagged, "changed": changed, "tokens": 0, "roubles": 0.0}
-            self.stdout.write(json.dumps(told))
-        else:
-            text = _("Posts tagged: %(posts)d, of which %(changed)d have other tags now.")
-            self.stdout.write(text % {"posts": tagged, "changed": changed})
+            self.stdout.write(json.dumps({"done": True, **asdict(done)}))
+            return
+        text = _("Posts tagged: %(posts)d, of which %(changed)d have other tags now.")
+        self.stdout.write(text % {"posts": done.posts, "changed": done.changed})
+        rows = {_("by the tagger %s") % name: str(n) for name, n in sorted(done.taggers.items())}
+        for reason, count in sorted(done.reasons.items()):
+            rows[explain(reason)] = str(count)
+        if done.tokens:
+            rows |= {_("tokens"): str(done.tokens), _("roubles"): f"{done.roubles:.2f}"}
+        self.stdout.write("\n".join(facts(rows)))
 
 
 def _choice(options: dict[str, Any]) -> Choice:

@@ -197,7 +197,7 @@ def _wanted(one: KnownPost, tagged: Tagged, given: Collection[str]) -> list[Want
             tag.category,
             one.seen.version,
             tagged.provider,
-        )  # fmt: skip
+        )
         for tag in tagged.tags
     ]
     found += [Wanted(name, TagOrigin.RULE) for name in given]

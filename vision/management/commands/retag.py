@@ -46,7 +46,7 @@ class Command(ActingCommand):
 
     def _preview(self, found: Forecast, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps({"done": False, **found.as_dict()}))
+            self.stdout.write(json.dumps({"done": False, **asdict(found)}))
             return
         rows = {
             _("posts to tag"): str(found.posts),

@@ -27,6 +27,7 @@ from vision.analysis.recency import is_recent_post
 from vision.limits import budget, circuit_breaker
 from vision.limits.concurrency import LimitReached
 from vision.models import ProviderHealth, TagAnswer
+from vision.policy.schema import PolicyRefused
 from vision.providers import get_gigachat_text
 from vision.providers.port import ErrorClass, ProviderBusy, ProviderMisconfigured, ProviderRefused
 from vision.providers.text_port import TextProvider, TextRequest, WrittenText
@@ -45,8 +46,14 @@ PATIENCE: Final = timedelta(minutes=1)
 MOST_SECONDS: Final = 240.0
 """Of one batch; what is not asked by then is asked when the batch comes back."""
 AGAIN: Final = timedelta(seconds=5)
+POLICY: Final = "policy_refused"
 SHARDS: Final = "0123456789abcdef"
-BUSY, NOT_CONFIGURED, UNUSABLE, REFUSED = "busy", "not_configured", "answer_unusable", "blacklist"
+BUSY, NOT_CONFIGURED, UNUSABLE, REFUSED = (
+    "busy",
+    "not_configured",
+    "answer_unusable",
+    "tags_refused",
+)
 
 
 class _Missed(Exception):
@@ -185,6 +192,9 @@ def _asked(call: _Call) -> TagAnswer:
         raise _not_asked(call, error) from error
     except LimitReached as error:
         raise _Missed(BUSY, goes_on=True) from error
+    except PolicyRefused as error:
+        logger.warning("no tags for %s: %s", post.pk, error)
+        raise _Missed(POLICY) from error
     except (ProviderBusy, ProviderRefused) as error:
         return _failed(call, error)
     return rows[0]

@@ -340,7 +340,6 @@ class TestBudget:
 
         assert provider_of(post) == ("local", "backfill_limit")
 
-
     def test_a_policy_that_cannot_be_used_holds_up_nobody_elses_posts(self, stub) -> None:
         post, other = make.post(content=LONG), make.post(content=LONG)
         post.tenant.settings = {"vision_policy": {"limits": {"max_daily_tokens_per_tenant": -5}}}

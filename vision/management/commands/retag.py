@@ -56,7 +56,7 @@ class Command(ActingCommand):
             _("roubles"): f"{found.roubles:.2f}",
         }
         if found.reason:
-            rows[_("the local tagger stands in")] = explain(found.reason)
+            rows[_("the local tagger stands in")] = str(explain(found.reason))
         note = _("Nothing has been tagged yet: repeat the command with --yes.")
         self.stdout.write("\n".join([*facts(rows), note]))
 
@@ -70,7 +70,7 @@ class Command(ActingCommand):
         self.stdout.write(text % {"posts": done.posts, "changed": done.changed})
         rows = {_("by the tagger %s") % name: str(n) for name, n in sorted(done.taggers.items())}
         for reason, count in sorted(done.reasons.items()):
-            rows[explain(reason)] = str(count)
+            rows[str(explain(reason))] = str(count)
         if done.tokens:
             rows |= {_("tokens"): str(done.tokens), _("roubles"): f"{done.roubles:.2f}"}
         self.stdout.write("\n".join(facts(rows)))

@@ -8,7 +8,7 @@ from events import health
 from events.health import Scope
 from events.inspection import postgresql, task_facts
 from events.postgresql import advisory_locks
-from vision.health import budgets, gigachat, installation
+from vision.health import budgets, gigachat, installation, tagging
 from vision.limits import concurrency
 from vision.tagging.asked import ask
 
@@ -28,6 +28,20 @@ def register() -> None:
     )
     needs = postgresql.CHECK
     health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database, needs=needs)
+    health.register(
+        "tagging",
+        task_facts.probe_of(tagging.SUBSCRIBERS, figures=tagging.figures),
+        scope=Scope.DETAILED,
+        remedy=database,
+        is_task=True,
+        needs=needs,
+    )
+    health.register(
+        "tags", tagging.state, scope=Scope.DOCTOR, remedy=database, seconds=10, needs=needs
+    )
+    health.register(
+        "tagger", tagging.reachable, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
+    )
     health.register(
         "budget",
         budgets.tokens_are_left,

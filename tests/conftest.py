@@ -36,6 +36,7 @@ pytest_plugins = [
     "tests.log_fixtures",
     "tests.browser_fixtures",
     "tests.real_s3",
+    "tests.samples",
     "tests.shares",
     "tests.vision_fixtures",
     "tests.telegram_fake",

@@ -179,6 +179,7 @@ class TestAnswered:
 
 
 class TestHostile:
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize(
         "content",
         [
@@ -261,6 +262,7 @@ class TestStandingIn:
         assert provider_of(post) == ("local", "")
         assert gigachat.stats()["answers"] == 0
 
+    @pytest.mark.sampled(2)
     @pytest.mark.parametrize(
         ("fault", "reason", "calls"),
         [

@@ -40,6 +40,11 @@ class TagCategory(models.TextChoices):
     OTHER = "other", pgettext_lazy("category", "other")
 
 
+class TaggerName(models.TextChoices):
+    LOCAL = "local", pgettext_lazy("tagger", "local")
+    GIGACHAT = "gigachat", "GigaChat"
+
+
 class Tag(models.Model):
     """
     A tag of a tenant. `name` is in the form of `vision.tagging.words.names.canonical`.
@@ -121,7 +126,9 @@ class PostTag(models.Model):
     )
     confidence = models.FloatField(_("confidence"), default=1.0)
     version = models.CharField(_("vision version"), max_length=40, blank=True, default="")
-    tagger = models.CharField(_("tagger"), max_length=20, blank=True, default="")
+    tagger = models.CharField(
+        _("tagger"), max_length=20, choices=TaggerName.choices, blank=True, default=""
+    )
     state = models.CharField(_("state"), max_length=8, choices=TagState.choices)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

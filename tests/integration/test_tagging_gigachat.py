@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
+from django.utils.translation import override
 
 from events.models import Delivery
 from media.models import Post
@@ -439,7 +440,8 @@ class TestCommand:
         post_of()
         settings.VISION = with_settings(settings.VISION, tagger="gigachat")
         out = io.StringIO()
-        call_command("retag", "--all", stdout=out)
+        with override("en"):
+            call_command("retag", "--all", stdout=out)
 
         assert "local, keywords-1" in out.getvalue()
         assert "GigaChat is not configured" in out.getvalue()

@@ -20,8 +20,8 @@ from search.query_terms import Filters, Query
 from search.services.named_channels import find_channels
 from search.services.named_messages import find_messages
 
-_NOT_IN_HAS = frozenset({State.MEME, State.PINNED})
-"""`is:meme` has a column; which posts are pinned no export says."""
+_NOT_IN_HAS = frozenset({State.MEME, State.PINNED, State.DELETED})
+"""These are no parts of a document; which posts are pinned no export says."""
 
 Named = Mapping[ChannelReference, tuple[UUID, ...]]
 Messages = Mapping[MessageReference, tuple[UUID, ...]]
@@ -149,6 +149,7 @@ def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = (
         albums=given.albums,
         senders=given.authors,
         is_meme=True if State.MEME in given.states else None,
+        is_deleted=True if State.DELETED in given.states else None,
         has=(*states, *parts),
         files=tuple(file.value for file in given.files),
         tags=_tags((*given.labels, *tags)),

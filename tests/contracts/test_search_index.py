@@ -189,6 +189,19 @@ class TestByMeaning:
             for vector in encoder.encode_queries(["погода", "кошка"])
         ]
 
+    def test_an_archive_is_the_mean_of_its_tenants_vectors(self, index, write, channel, encoder):
+        write("кошка", "погода")
+        write("биржа", of=make.channel())
+        given = encoder.encode_queries(["кошка", "погода"])
+
+        found = index.archive([channel.tenant_id], "fake")
+
+        assert found.posts == 2
+        assert found.mean == pytest.approx(
+            [sum(pair) / 2 for pair in zip(*given, strict=True)], abs=1e-3
+        )
+        assert index.archive([], "fake").posts == index.archive([channel.tenant_id], "x").posts == 0
+
     def test_known_vectors_are_those_of_the_same_text(self, index, write):
         [cat] = write("кошка")
         [one] = sources.read([cat.pk])

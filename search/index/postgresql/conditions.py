@@ -67,6 +67,8 @@ def _conditions(filters: Filters) -> Iterator[Q]:
         yield reduce(or_, (Q(posted_at__gte=a, posted_at__lt=b) for a, b in filters.periods))
     if filters.is_meme is not None:
         yield Q(is_meme=filters.is_meme)
+    if filters.is_deleted is not None:  # asked of the post: no event tells of a deletion
+        yield Q(post__deleted_at__isnull=not filters.is_deleted)
     yield from (Q(has__contains=[one]) for one in filters.has)
     yield from (Q(tags__contains=[one]) for one in filters.tags)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
 from media.posts.word_forms import folded
+from search import emoji
 
 POST_CHARS = 2000
 DESCRIPTION_CHARS = 500
@@ -90,11 +91,18 @@ def document_of(sources: Sources) -> Document:
         words=searched_form(sources.text)[:TEXT_CHARS],
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
-        others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
+        others=_others(sources, inherited),
         files=_files(sources),
         tags=_tags(sources, inherited),
         passage=_passage(sources, inherited),
     )
+
+
+def _others(sources: Sources, inherited: str) -> str:
+    """Other words, and the emoji of all that people wrote: at the end, so that phrases span them."""
+    words = searched_form(sources.other_words)[:OTHER_WORDS_CHARS]
+    written = f"{sources.text[:TEXT_CHARS]}\n{inherited[:TEXT_CHARS]}\n{words}"
+    return "\n".join(filter(None, (words, " ".join(emoji.words_in(written)))))
 
 
 def _files(sources: Sources) -> str:
@@ -106,6 +114,11 @@ def _files(sources: Sources) -> str:
 def searched_form(text: str) -> str:
     """A text as it is indexed and asked for: `word_forms.folded`, ё as е, no NUL."""
     return folded(text).translate(_YO).replace(_NUL, " ")
+
+
+def asked_form(text: str) -> str:
+    """A text as it is asked for: an emoji is a word."""
+    return emoji.spelled(searched_form(text))
 
 
 def tags_in(text: str) -> tuple[str, ...]:

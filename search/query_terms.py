@@ -19,6 +19,7 @@ class Filters:
     senders: tuple[str, ...] = ()
     is_meme: bool | None = None
     is_deleted: bool | None = None
+    is_pinned: bool | None = None
     has: tuple[str, ...] = ()  # text, link, media, forward, edited, poll, … as `sources` names it
     files: tuple[str, ...] = ()  # photo, video, document, …
     tags: tuple[str, ...] = ()  # without #, as `documents.tags_in` has them

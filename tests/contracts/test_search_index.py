@@ -142,6 +142,16 @@ class TestByWords:
         assert [hit.post_id for hit in hits] == ids(tagged, theme)
         assert [hit.tags for hit in hits] == [("горы",), ()]
 
+    @pytest.mark.parametrize("asked", ["🔥", "👍", "🤷", "❤️‍🔥"])
+    def test_an_emoji_is_a_word(self, index, write, channel, asked):
+        posts = write("Горячо 🔥🔥", "Верно👍🏿", "Не знаю 🤷‍♀️", "Люблю ❤️‍🔥 тебя", "Ничего № 5")
+        wanted = {"🔥": 0, "👍": 1, "🤷": 2, "❤️‍🔥": 3}[asked]
+
+        hits = words(index, Query(words=(asked,)), channel).hits
+
+        assert [hit.post_id for hit in hits] == ids(posts[wanted])
+        assert hits[0].words == (asked,)
+
     def test_a_mistyped_word_is_replaced_and_said(self, index, write, channel):
         [post] = write("Ставки по ипотеке")
 

@@ -11,6 +11,8 @@ from media.models import Deletion, Post
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.mcp import tools
+from search.saved.conditions import demands
+from search.services.index_words import index_words
 from tests import factories as make
 from tests.searching import ask, ids, index, keys, member_of
 
@@ -124,3 +126,46 @@ class TestDeleted:
         told = tools._head(Post.objects.get(pk=gone.pk))
 
         assert told["deleted_at"].startswith("2026-11-05")
+
+
+class TestEmoji:
+    @pytest.fixture
+    def posts(self, channel):
+        texts = ("🔥 Новости: первый 🔥 снег", "первый снег ❄️ и лёд", "про кота")
+        posts = [make.post(of=channel, content=text) for text in texts]
+        chosen.use(FakeEncoder(failure="by words alone"))
+        index_words([post.pk for post in posts], now=make.NOW)
+        return posts
+
+    def test_a_query_of_one_finds_and_marks_it(self, bob, posts):
+        body = ask(bob, "❄")
+
+        [hit] = body["hits"]
+        assert (hit["post_id"], body["problems"]) == (str(posts[1].pk), [])
+        [(start, end)] = hit["highlights"]
+        assert hit["snippet"][start:end] == "❄️"
+
+    def test_a_phrase_spans_them_and_may_have_them(self, bob, posts):
+        assert set(ids(ask(bob, '"первый снег"'))) == set(keys(posts[0], posts[1]))
+        assert ids(ask(bob, '"первый снег 🔥"')) == keys(posts[0])
+
+    def test_they_can_be_excluded(self, bob, posts):
+        assert ids(ask(bob, "снег -🔥")) == keys(posts[1])
+        assert set(ids(ask(bob, "-❄"))) == set(keys(posts[0], posts[2]))
+
+    def test_a_saved_search_waits_for_one(self, posts):
+        [demand] = demands([("🔥", [posts[0].tenant_id], UTC)], now=make.NOW)
+
+        assert [row.pk for row in demand.documents()] == [posts[0].pk]
+
+
+def test_inches_are_no_number_of_a_message(bob, channel):
+    message = make.post(of=channel, content="снег", telegram_message_id=27)
+    screen = make.post(of=channel, content="Монитор 27 дюймов")
+    index(message, screen)
+
+    assert ids(ask(bob, "27"))[0] == str(message.pk)
+    body = ask(bob, '27"')
+    assert ids(body)[0] == str(screen.pk)
+    assert not any(hit["reasons"]["named"] for hit in body["hits"])
+    assert ids(ask(bob, body["understood"])) == ids(body)

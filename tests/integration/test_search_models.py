@@ -486,8 +486,8 @@ class TestIndexed:
             len(self.events()) == 3
         )  # the third is a version of its own, though equal to the first
 
-    def test_of_many_posts_at_a_time_each_goes_on_under_its_own_trace(self, write):
-        first, second = write("кошка", "собака")
+    def test_of_many_posts_at_a_time_each_goes_on_under_its_own_trace(self, channel):
+        first, second = (make.post(of=channel, content=text) for text in ("кошка", "собака"))
         parsed = [
             post_events.parsed(post, post.channel, (), first=True, trace_id=f"trace-{name}")
             for post, name in ((first, "first"), (second, "second"))

@@ -25,6 +25,7 @@ def decode(raw: bytes) -> str | None:
     for bom, name in _BOMS:
         if raw.startswith(bom):
             return raw.decode(name, "replace")
+    raw = _unpadded(raw)
     text = _as_utf16(raw)  # before the others: small letters are below 0x80 in it, too
     if text is None:
         plain = _without_nul(raw)
@@ -34,15 +35,20 @@ def decode(raw: bytes) -> str | None:
     return text if text is not None and not _is_binary(text) else None
 
 
+def _unpadded(raw: bytes) -> bytes:
+    """A text without the zeros that fill its file; in UTF-16 one of them may be half of a letter."""
+    text = raw.rstrip(b"\0")
+    return raw[: len(text) + len(text) % 2] if text else raw
+
+
 def _without_nul(raw: bytes) -> bytes | None:
     """
-    A text without what pads it or stands between its lines; None where NUL is a part of a format.
+    A text without what stands between its lines; None where NUL is a part of a format.
 
     Whether the rest is a text, its other control characters tell.
     """
-    padded = raw.rstrip(b"\0")
-    few = padded.count(b"\0") <= _MOST_NUL * len(padded)
-    return padded.replace(b"\0", b" ") if few else None
+    few = raw.count(b"\0") <= max(1, _MOST_NUL * len(raw))
+    return raw.replace(b"\0", b" ") if few else None
 
 
 def _as_utf8(raw: bytes) -> str | None:

@@ -139,6 +139,16 @@ def without_links(text: str) -> str:
     return " ".join(_LINK.sub(" ", folded(text).replace(_NUL, " ")).split())
 
 
+def quiet(text: str) -> str:
+    """A text with its lines in capitals, as pictures have them, as people write: models know such words."""
+    return "\n".join(line.lower() if _shouts(line) else line for line in text.split("\n"))
+
+
+def _shouts(line: str) -> bool:
+    letters = [char for char in line if char.isalpha()]
+    return len(letters) > 1 and sum(map(str.isupper, letters)) > len(letters) / 2
+
+
 def cut_at_word(text: str, limit: int) -> str:
     """At most `limit` characters of `text`, whole words where there are any."""
     if len(text) <= limit:
@@ -153,7 +163,7 @@ def _passage(sources: Sources, inherited: str) -> str:
     parts = (
         cut_at_word(without_links(text[: POST_CHARS * 4]), POST_CHARS),
         cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
-        cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
+        cut_at_word(without_links(quiet(sources.ocr_text[: OCR_CHARS * 4])), OCR_CHARS),
         cut_at_word(without_links(sources.file_text[: OCR_CHARS * 4]), OCR_CHARS),
         cut_at_word(without_links(sources.article_text[: ARTICLE_CHARS * 4]), ARTICLE_CHARS),
     )

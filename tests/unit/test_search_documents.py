@@ -27,6 +27,13 @@ ANY_TEXT = st.text(max_size=300)
 
 
 class TestPassage:
+    def test_capitals_of_a_picture_are_read_as_people_write(self):
+        shouted = document_of(Sources(ocr_text="СКИДКА НА ДИВАНЫ\nСергей и IT-отдел пишут\nСША"))
+
+        assert shouted.passage == "скидка на диваны Сергей и IT-отдел пишут сша"
+        assert "СКИДКА" in shouted.pictures
+        assert document_of(Sources(text="СКИДКА НА ДИВАНЫ")).passage == "СКИДКА НА ДИВАНЫ"
+
     def test_links_are_not_embedded_and_their_neighbors_are(self):
         document = document_of(Sources(text="Вышел Django https://djangoproject.com/x 6\nсегодня"))
 

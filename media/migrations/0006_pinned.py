@@ -5,24 +5,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('media', '0005_telegram'),
+        ("media", "0005_telegram"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PinnedMessage',
+            name="PinnedMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('telegram_message_id', models.BigIntegerField()),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pinned_messages', to='media.channel')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("telegram_message_id", models.BigIntegerField()),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pinned_messages",
+                        to="media.channel",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'pinned message',
-                'verbose_name_plural': 'pinned messages',
-                'db_table': 'pinned_messages',
-                'constraints': [models.UniqueConstraint(fields=('channel', 'telegram_message_id'), name='pinned_message_once')],
+                "verbose_name": "pinned message",
+                "verbose_name_plural": "pinned messages",
+                "db_table": "pinned_messages",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("channel", "telegram_message_id"), name="pinned_message_once"
+                    )
+                ],
             },
         ),
     ]

@@ -55,7 +55,7 @@ class Document:
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
     weight; `files` are the texts of documents and of pages that the post points to, which weigh as
-    much as `pictures`. `tags` are those of text and caption, without #, lower-case, and those that
+    much as `pictures`. `emoji` are words for those that people wrote, which make no text longer. `tags` are those of text and caption, without #, lower-case, and those that
     the post was given, without those that a person removed. `passage` is the text to embed; empty
     where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
@@ -64,6 +64,7 @@ class Document:
     caption: str
     pictures: str
     others: str
+    emoji: str
     files: str
     tags: tuple[str, ...]
     passage: str
@@ -77,7 +78,8 @@ class Document:
     def document_hash(self) -> str:
         """The hash of everything that is indexed by words."""
         files = (self.files,) if self.files else ()  # the hash of a post without them stays
-        told = (self.words, self.caption, self.pictures, self.others, *self.tags, *files)
+        signs = (self.emoji,) if self.emoji else ()
+        told = (self.words, self.caption, self.pictures, self.others, *self.tags, *files, *signs)
         return _hash("\0".join(told))
 
 
@@ -91,18 +93,22 @@ def document_of(sources: Sources) -> Document:
         words=searched_form(sources.text)[:TEXT_CHARS],
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
-        others=_others(sources, inherited),
+        others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
+        emoji=_emoji(sources, inherited),
         files=_files(sources),
         tags=_tags(sources, inherited),
         passage=_passage(sources, inherited),
     )
 
 
-def _others(sources: Sources, inherited: str) -> str:
-    """Other words, and the emoji of all that people wrote: at the end, so that phrases span them."""
-    words = searched_form(sources.other_words)[:OTHER_WORDS_CHARS]
-    written = f"{sources.text[:TEXT_CHARS]}\n{inherited[:TEXT_CHARS]}\n{words}"
-    return "\n".join(filter(None, (words, " ".join(emoji.words_in(written)))))
+def _emoji(sources: Sources, inherited: str) -> str:
+    """Words for the emoji of all that people wrote, apart from it, so that phrases span them."""
+    written = (
+        sources.text[:TEXT_CHARS],
+        inherited[:TEXT_CHARS],
+        sources.other_words[:OTHER_WORDS_CHARS],
+    )
+    return " ".join(emoji.words_in("\n".join(written)))
 
 
 def _files(sources: Sources) -> str:

@@ -20,7 +20,7 @@ _LOOK: Final = "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 _ONE: Final = f"(?:{_FLAG}|{_SIGN}){_LOOK}*"
 _EMOJI: Final = re.compile(f"{_ONE}(?:\u200d{_ONE})*")
 _LOOKS: Final = re.compile(_LOOK)
-_PREFIX: Final = "emoji"
+PREFIX: Final = "emoji"
 MOST: Final = 50
 """Different ones of a text that are found."""
 
@@ -43,7 +43,7 @@ def without(text: str) -> str:
 
 def marked(text: str, words: Iterable[str], start: str, stop: str) -> str:
     """Put marks around the emoji that have one of these words."""
-    wanted = {word for word in words if word.startswith(_PREFIX)}
+    wanted = {word for word in words if word.startswith(PREFIX)}
     if not wanted:
         return text
 
@@ -61,4 +61,4 @@ def _words_of(emoji: str) -> tuple[str, ...]:
 def _word(emoji: str) -> str:
     """A word with digits: it is neither stemmed nor corrected."""
     parts = _LOOKS.sub("", emoji).split("\u200d")
-    return _PREFIX + "x".join("".join(f"{ord(char):x}" for char in part) for part in parts)
+    return PREFIX + "x".join("".join(f"{ord(char):x}" for char in part) for part in parts)

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 Traces = Mapping[UUID, str]
 NO_TRACES: Final[Traces] = MappingProxyType({})
 E = TypeVar("E", bound=Event)
-_TEXTS: Final = frozenset({"words", "caption", "pictures", "others", "files"})
+_TEXTS: Final = frozenset({"words", "caption", "pictures", "others", "emoji", "files"})
 
 
 def announce(

@@ -107,7 +107,7 @@ def _without_common(query: Query) -> tuple[Query, list[Problem]]:
 
 
 def _signs(parsed: ParsedQuery) -> list[Problem]:
-    """Signs such as № or →, of which the index has none; a dash or bracket between words is no news."""
+    """Signs such as № or ©, of which the index has none; a dash or bracket between words is no news."""
     given = (
         (Kind.TERM, parsed.terms, False),
         (Kind.PHRASE, parsed.phrases, False),

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 
 from media.models import Deletion, Post
 from search.embeddings import chosen
@@ -21,6 +22,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
 ]
 GONE = datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

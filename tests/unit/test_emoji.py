@@ -21,7 +21,7 @@ def test_the_same_emoji_has_the_same_word(written, asked):
     [word] = asked_form(asked).split()
 
     assert word in emoji.words_in(f"текст{written}текст")
-    assert word in document_of(Sources(text=f"Пост {written}!")).others.split()
+    assert word in document_of(Sources(text=f"Пост {written}!")).emoji.split()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_different_ones_have_different_words(written, asked):
 )
 def test_signs_and_letters_are_no_emoji(text):
     assert emoji.words_in(text) == ()
-    assert document_of(Sources(text=text)).others == ""
+    assert document_of(Sources(text=text)).emoji == ""
 
 
 def test_each_counts_once_and_not_more_than_some():
@@ -46,7 +46,9 @@ def test_each_counts_once_and_not_more_than_some():
 
 
 def test_a_text_without_them_is_indexed_as_before():
-    assert document_of(Sources(text="слово", other_words="файл pdf")).others == "файл pdf"
+    plain = document_of(Sources(text="слово", other_words="файл pdf"))
+
+    assert (plain.words, plain.others, plain.emoji) == ("слово", "файл pdf", "")
 
 
 def test_marks_stand_around_those_that_match():

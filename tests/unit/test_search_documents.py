@@ -50,7 +50,7 @@ class TestPassage:
     def test_a_picture_without_text_is_embedded_by_what_is_seen_in_it(self):
         document = document_of(Sources(description="Кот на окне", labels=["кот"], ocr_text="МЯУ"))
 
-        assert document.passage == "Кот на окне кот\nМЯУ"
+        assert document.passage == "Кот на окне кот\nмяу"
 
     def test_every_item_of_an_album_inherits_the_caption(self):
         item = document_of(Sources(album_caption="Поход на Эльбрус #горы"))

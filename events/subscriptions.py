@@ -50,8 +50,14 @@ class Subscription:
 
     def matches(self, event: Event) -> bool:
         """Whether the event has the topic and version of the schema, and passes `when`."""
-        same = self.schema.topic == event.topic and self.schema.version == event.version
-        return same and (self.when is None or self.when(event))
+        return self.is_of(event.topic, event.version) and self.wants(event)
+
+    def is_of(self, topic: str, version: str) -> bool:
+        return self.schema.topic == topic and self.schema.version == version
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event of this schema passes `when`."""
+        return self.when is None or self.when(event)
 
 
 _registry: dict[str, Subscription] = {}
@@ -115,5 +121,10 @@ def queues() -> list[str]:
     return sorted({s.queue for s in _registry.values()})
 
 
+def of_schema(topic: str, version: str) -> list[Subscription]:
+    """The subscriptions to this topic and version, whatever they want of it."""
+    return [s for s in _registry.values() if s.is_of(topic, version)]
+
+
 def subscribers_of(event: Event) -> list[Subscription]:
-    return [s for s in _registry.values() if s.matches(event)]
+    return [s for s in of_schema(event.topic, event.version) if s.wants(event)]

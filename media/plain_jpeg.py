@@ -32,12 +32,12 @@ def read_plain_jpeg(head: bytes) -> PlainJpeg | None:
     at, size = len(_START), None
     while len(head) >= at + 4 and head[at] == 0xFF:  # noqa: PLR2004 - the mark of a marker
         kind = head[at + 1]
-        if kind == _SCAN:
-            return PlainJpeg(*size, at) if size else None
         end = at + 2 + int.from_bytes(head[at + 2 : at + 4], "big")
         segment = head[at + 4 : end]
         if len(segment) != end - at - 4:
             return None
+        if kind == _SCAN:
+            return PlainJpeg(*size, at) if size else None
         if kind in _FRAMES and size is None:
             if (size := _size(segment)) is None:
                 return None

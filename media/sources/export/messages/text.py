@@ -30,7 +30,7 @@ def flat(value: str | list[Any], *, where: str = "text") -> str:
     """Join the parts of a text, which is a string or an array of strings and objects."""
     if isinstance(value, str):
         return value
-    texts = [part.get("text") if isinstance(part, dict) else part for part in value]
+    texts: list[Any] = [part.get("text") if isinstance(part, dict) else part for part in value]
     try:
         return "".join(texts)
     except TypeError:

@@ -34,10 +34,12 @@ class Duplicates:
 
     `same`: pictures that show the same, nearest first. `considered`: all whose hash was near
     enough; those beyond MAX_COMPARED count as different although nobody compared their pixels.
+    `phash`: the hash of the picture itself.
     """
 
     same: Sequence[HashMatch] = ()
     considered: frozenset[str] = frozenset()
+    phash: PHash | None = None
 
 
 def find_duplicates(
@@ -57,7 +59,7 @@ def find_duplicates(
         return Duplicates()
     similar = hash_index.find_similar(tenant=tenant, phash=found, exclude=sha256, among=among)
     same = [one for one in similar[:MAX_COMPARED] if _shows_same(tenant.pk, original, one)]
-    return Duplicates(same, frozenset(one.sha256 for one in similar))
+    return Duplicates(same, frozenset(one.sha256 for one in similar), found)
 
 
 def remember(*, tenant: Tenant, sha256: str, image: bytes) -> None:

@@ -118,7 +118,7 @@ def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
     """Wait, as the first of the tenant, until it may have one place more, and for that place."""
     lines = [*lock_names(name, tenants=())]
     while time.monotonic() < until:
-        most = min(limit, of.most)
+        most, seen = min(limit, of.most), places.times_given_back()
         # Nobody of another tenant waits: by one statement, whatever the tenant's share.
         place = places.take(name, limit=limit, tenant=of.tenant, most=most, unless_held=lines)
         if place:
@@ -126,7 +126,7 @@ def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
         # Only the first of the tenant is here, so the number can but fall until a place is taken.
         number = places.held_by(of.tenant, name=name)
         if number >= most:
-            _pause(most)
+            _pause(most, since=seen)
         elif place := _place(name, limit=limit, of=of, is_first=number < of.share, until=until):
             return place
     raise LimitReached(f"{limit} calls of {name} are in progress", after=timedelta(seconds=1))
@@ -145,6 +145,7 @@ def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: flo
     try:
         with _queue(line, until=until):
             while True:
+                seen = places.times_given_back()
                 # Who has not got its share is in the line `first`, and goes before all others.
                 place = places.take(
                     name,
@@ -157,24 +158,24 @@ def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: flo
                     return place
                 if time.monotonic() >= until:
                     return None
-                _pause(limit)
+                _pause(limit, since=seen)
     except LimitReached:
         return None
 
 
-def _pause(taken: int) -> None:
+def _pause(taken: int, *, since: int) -> None:
     """
     Wait until the next try; look at times whether a worker that is gone holds places.
 
-    `taken` places are taken; where threads of this process have them, one will tell.
+    `taken` places are taken; where threads of this process have them, one will tell, or has told
+    since the last try.
     """
     global _looked_at  # noqa: PLW0603 - one per process; that two threads look at once is no harm
     if time.monotonic() - _looked_at >= _LOOK_EVERY_SECONDS:
         _looked_at = time.monotonic()
         places.release_forgotten(now=timezone.now())
-    places.wait_for_one(
-        seconds=_OWN_SECONDS if places.held_here() >= taken else _POLL_SECONDS
-    )
+    is_told = places.held_here() >= taken
+    places.wait_for_one(since=since, seconds=_OWN_SECONDS if is_told else _POLL_SECONDS)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from vision.models import ConcurrencyPlace
 _in_hand: set[uuid.UUID] = set()
 """Ids of the places that threads of this process hold; adding and discarding are atomic."""
 _given_back = threading.Condition()
+_times = 0
+"""How often a thread of this process has given a place back."""
 
 
 def held_by(tenant: str, *, name: str) -> int:
@@ -29,10 +31,15 @@ def held_by(tenant: str, *, name: str) -> int:
     return ConcurrencyPlace.objects.filter(name=name, tenant=tenant).count()
 
 
-def wait_for_one(*, seconds: float) -> None:
-    """Wait until a thread of this process gives a place back, or for so long."""
+def times_given_back() -> int:
+    """How often this process has given a place back; read it before a try, for `wait_for_one`."""
+    return _times
+
+
+def wait_for_one(*, since: int, seconds: float) -> None:
+    """Wait until this process has given a place back since then, or for so long."""
     with _given_back:
-        _given_back.wait(seconds)
+        _given_back.wait_for(lambda: _times != since, seconds)
 
 
 def held_here() -> int:
@@ -80,8 +87,14 @@ def give_back(place_id: uuid.UUID) -> None:
         connection.close()  # an error here would hide what came of the call
     finally:
         _in_hand.discard(place_id)
-        with _given_back:
-            _given_back.notify_all()
+        _tell_those_who_wait()
+
+
+def _tell_those_who_wait() -> None:
+    global _times  # noqa: PLW0603 - one per process, as the condition
+    with _given_back:
+        _times += 1
+        _given_back.notify_all()
 
 
 def release_forgotten(*, now: datetime) -> int:

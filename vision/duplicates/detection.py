@@ -43,7 +43,7 @@ class Duplicates:
 
 
 def find_duplicates(
-    *, tenant: Tenant, sha256: str, image: bytes, among: QuerySet[Any] | None = None
+    *, tenant: Tenant, sha256: str, image: bytes | Original, among: QuerySet[Any] | None = None
 ) -> Duplicates:
     """
     Compare a picture with the most similar ones of its tenant, and remember its hash.
@@ -52,7 +52,7 @@ def find_duplicates(
     outside a transaction. Raises RetryLater where the store is away. Empty for a picture that
     is too plain to have a hash, or that cannot be decoded.
     """
-    original = Original(image, settings.VISION.vision_max_pixels)
+    original = original_of(image) if isinstance(image, bytes) else image
     # Remembered before the search: of two duplicates that arrive at once, one finds the other.
     found = _remember(tenant, sha256, original)
     if found is None:
@@ -68,7 +68,12 @@ def remember(*, tenant: Tenant, sha256: str, image: bytes) -> None:
 
     Call it outside a transaction. Nothing happens for a picture that has no hash.
     """
-    _remember(tenant, sha256, Original(image, settings.VISION.vision_max_pixels))
+    _remember(tenant, sha256, original_of(image))
+
+
+def original_of(image: bytes) -> Original:
+    """The picture as it is compared, of the size that the settings allow."""
+    return Original(image, settings.VISION.vision_max_pixels)
 
 
 def _remember(tenant: Tenant, sha256: str, original: Original) -> PHash | None:

@@ -19,6 +19,7 @@ from vision.duplicates import detection, hash_index
 from vision.duplicates.detection import Duplicates
 from vision.duplicates.distinctions import reuse_ended
 from vision.duplicates.phash import PHash
+from vision.duplicates.pixel_match import Original
 from vision.models import (
     AnalysisState,
     EnrichmentKind,
@@ -32,7 +33,7 @@ MARKED_DISTINCT = "marked_distinct"
 
 
 def find_duplicates(
-    *, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvider
+    *, tenant: Tenant, sha256: str, image: bytes | Original, provider: VisionProvider
 ) -> Duplicates:
     """
     Duplicates that this provider has analyzed or is analyzing: only those can be a source.

@@ -21,7 +21,7 @@ from vision.models import PaidAnalysis, PictureHash, PostEnrichment
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ocr")]
 
 PAID, READ, TRANSACTIONS = 45, 26, 6
-"""Without the ends of transactions, which are counted apart. Once they were 75, 46 and 10."""
+"""Without the ends of transactions, which are counted apart. Once a paid one took 75 and 10."""
 
 
 def photo(dice: random.Random) -> bytes:

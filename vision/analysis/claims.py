@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
@@ -121,7 +122,8 @@ def _made(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | 
     )
     # What bulk_create() does with `ignore_conflicts`, which does not tell what was inserted.
     options = PaidAnalysis._meta  # noqa: SLF001 - public, in spite of its name
-    [inserted] = PaidAnalysis.objects.all()._insert(  # noqa: SLF001 - see above
+    rows: Any = PaidAnalysis.objects.all()  # the stubs leave out what is private
+    [inserted] = rows._insert(  # noqa: SLF001 - see above
         [new],
         fields=[one for one in options.concrete_fields if not one.primary_key],
         returning_fields=[options.pk],

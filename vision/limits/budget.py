@@ -296,7 +296,7 @@ def _locked(tenant: Tenant, day: date) -> Any:
     return row
 
 
-def _earlier(tenant_id: UUID, day: date) -> QuerySet[TokenBudget, dict[str, Any]]:
+def _earlier(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:
     """One row whose `tokens` count for the days of the month before `day`; none if there are none."""
     counted = Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens")
     days = TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=day.replace(day=1), day__lt=day)

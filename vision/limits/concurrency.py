@@ -6,10 +6,12 @@ caller whose tenant has fewer calls in progress comes before those whose tenants
 more. Among these, and among those, places are shared evenly. A place that nobody else waits for
 goes to whoever does.
 
-A caller waits in the queue of its tenant first, which is an advisory lock, and only the first of
-each tenant polls: waiting costs next to nothing. Backfill has a queue of its own in front of that,
-of which one caller at a time moves on: a tenant's recent posts never wait for more than one of its
-older ones. A restart of PostgreSQL mixes the queues up; the places stay as they are.
+Where nobody waits, a place is taken by one statement. Else a caller waits in the queue of its
+tenant, which is an advisory lock, and only the first of each tenant polls, or is told by a thread
+of its own process that gives a place back: waiting costs next to nothing. Backfill has a queue of
+its own in front of that, of which one caller at a time moves on: a tenant's recent posts never wait
+for more than one of its older ones. A restart of PostgreSQL mixes the queues up; the places stay
+as they are.
 """
 
 import time

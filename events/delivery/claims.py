@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -104,9 +105,18 @@ def finish(results: Sequence[tuple[Delivery, str]], *, now: datetime) -> None:
     """Settle successful deliveries, with one statement for each distinct outcome."""
     for outcome in {outcome for _, outcome in results}:
         same = [delivery.pk for delivery, other in results if other == outcome]
-        Delivery.objects.filter(pk__in=same).update(
-            state=DeliveryState.DONE, leased_by=None, finished_at=now, outcome=outcome[:100]
-        )
+        Delivery.objects.filter(pk__in=same).update(**_done(outcome, now=now))
+
+
+def finish_one(delivery: Delivery, outcome: str, *, now: datetime) -> bool:
+    """Settle a successful delivery if its lease still stands, by one statement; whether it did."""
+    leased = Delivery.objects.filter(
+        pk=delivery.pk,
+        state=DeliveryState.LEASED,
+        due_at=delivery.due_at,
+        leased_by=delivery.leased_by,
+    )
+    return bool(leased.update(**_done(outcome, now=now)))
 
 
 def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
@@ -118,6 +128,15 @@ def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
         attempts=max(delivery.attempts - 1, 0),
         outcome=f"later: {wait}"[:100],
     )
+
+
+def _done(outcome: str, *, now: datetime) -> dict[str, Any]:
+    return {
+        "state": DeliveryState.DONE,
+        "leased_by": None,
+        "finished_at": now,
+        "outcome": outcome[:100],
+    }
 
 
 def _lock(

@@ -219,7 +219,9 @@ def _plain(picture: Image.Image) -> Image.Image:
         return _to_eight_bits(picture)
     if picture.has_transparency_data:
         return transparency.without_transparency(picture)
-    return picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
+    mode = "L" if picture.mode in {"1", "L"} else "RGB"
+    # A conversion to the same mode would copy all of it.
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:

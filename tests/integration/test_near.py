@@ -161,7 +161,7 @@ def test_a_picture_with_an_analysis_of_its_own_is_a_source_again(tenant, origin,
     first, second = remember("first", origin), remember("second", origin)
     hash_index.reuse(tenant=tenant, sha256=second, source=HashMatch(first, 0))
 
-    hash_index.stand_alone(tenant=tenant, sha256=second)
+    hash_index.stand_alone(tenant_id=tenant.pk, sha256=second)
 
     assert len(hash_index.find_similar(tenant=tenant, phash=origin)) == 2
 

@@ -53,9 +53,9 @@ def test_the_longest_side_is_1024_and_nothing_is_stretched(name, size, sent):
 
 def test_a_large_jpeg_is_not_decoded_whole(monkeypatch):
     decoded = []
-    convert = Image.Image.convert
+    resize = Image.Image.resize
     monkeypatch.setattr(
-        Image.Image, "convert", lambda i, *a, **k: decoded.append(i.size) or convert(i, *a, **k)
+        Image.Image, "resize", lambda i, *a, **k: decoded.append(i.size) or resize(i, *a, **k)
     )
 
     prepare(encoded(picture((6000, 4000)), "JPEG"), PreprocessOptions())
@@ -73,6 +73,23 @@ def test_a_photo_is_turned_upright_and_its_metadata_stay_at_home():
 
     assert sent.size == (300, 400)
     assert not sent.getexif()
+
+
+def test_the_comment_of_a_jpeg_stays_at_home_too():
+    said = encoded(picture(), "JPEG", comment=b"taken at 55.75, 37.62")
+    assert b"55.75" in said
+
+    assert b"55.75" not in prepare(said, PreprocessOptions())
+
+
+def test_what_is_decoded_already_is_sent_alike_and_stays_as_it_is():
+    png = encoded(picture((2000, 1500)), "PNG")
+    whole = Image.open(io.BytesIO(png)).convert("RGB")
+
+    assert prepare(b"", PreprocessOptions(), decode=lambda: whole) == prepare(
+        png, PreprocessOptions()
+    )
+    assert whole.size == (2000, 1500)
 
 
 def test_colors_are_sent_unless_they_are_not_wanted():

@@ -49,7 +49,7 @@ def save(post: Post, result: PostResult, *, requested_at: datetime, now: datetim
     merged = merge(result.analyses) if result.analyses else None
     columns = _common_columns(result)
     columns |= _analyzed_columns(result, merged, now=now) if merged else _EMPTY_COLUMNS
-    PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.VISION, defaults=columns)
+    _write(post, columns)
     set_picture_words(post.pk, _searched(merged) if merged else [])
     reasons = [
         SkipReason(media_id=one.file.sha256, reason=one.reason, details=one.details[:200])
@@ -73,22 +73,28 @@ def save_failure(
         {"sha256": f.sha256, "outcome": "failed", "reason": "analysis_failed", "details": code}
         for f in files
     ]
-    PostEnrichment.objects.update_or_create(
-        post=post,
-        kind=EnrichmentKind.VISION,
-        defaults={
-            **_EMPTY_COLUMNS,
-            "params_hash": "",
-            "status": EnrichmentStatus.ERROR,
-            "error": f"{code}: {details}"[:500],
-            "metadata": {"decisions": decisions},
-            "s3_media_keys": [f.s3_key for f in files],
-            "s3_vision_keys": [],
-        },
-    )
+    columns = {
+        "params_hash": "",
+        "status": EnrichmentStatus.ERROR,
+        "error": f"{code}: {details}"[:500],
+        "metadata": {"decisions": decisions},
+        "s3_media_keys": [f.s3_key for f in files],
+        "s3_vision_keys": [],
+    }
+    _write(post, _EMPTY_COLUMNS | columns)
     set_picture_words(post.pk, [])
     reasons = [SkipReason(media_id=f.sha256, reason="analysis_failed", details=code) for f in files]
     outbox.publish(analyzed_event.skipped(post, files, reasons, requested_at=requested_at))
+
+
+def _write(post: Post, columns: dict[str, Any]) -> None:
+    """Insert the post's row, or overwrite these columns of it: one statement, under its lock."""
+    PostEnrichment.objects.bulk_create(
+        [PostEnrichment(post=post, kind=EnrichmentKind.VISION, **columns)],
+        update_conflicts=True,
+        unique_fields=["post", "kind"],
+        update_fields=[*columns, "updated_at"],
+    )
 
 
 def _searched(merged: MergedAnalysis) -> list[str]:

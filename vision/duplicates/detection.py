@@ -34,14 +34,16 @@ class Duplicates:
 
     `same`: pictures that show the same, nearest first. `considered`: all whose hash was near
     enough; those beyond MAX_COMPARED count as different although nobody compared their pixels.
+    `phash`: the hash of the picture itself.
     """
 
     same: Sequence[HashMatch] = ()
     considered: frozenset[str] = frozenset()
+    phash: PHash | None = None
 
 
 def find_duplicates(
-    *, tenant: Tenant, sha256: str, image: bytes, among: QuerySet[Any] | None = None
+    *, tenant: Tenant, sha256: str, image: bytes | Original, among: QuerySet[Any] | None = None
 ) -> Duplicates:
     """
     Compare a picture with the most similar ones of its tenant, and remember its hash.
@@ -50,14 +52,14 @@ def find_duplicates(
     outside a transaction. Raises RetryLater where the store is away. Empty for a picture that
     is too plain to have a hash, or that cannot be decoded.
     """
-    original = Original(image, settings.VISION.vision_max_pixels)
+    original = original_of(image) if isinstance(image, bytes) else image
     # Remembered before the search: of two duplicates that arrive at once, one finds the other.
     found = _remember(tenant, sha256, original)
     if found is None:
         return Duplicates()
     similar = hash_index.find_similar(tenant=tenant, phash=found, exclude=sha256, among=among)
     same = [one for one in similar[:MAX_COMPARED] if _shows_same(tenant.pk, original, one)]
-    return Duplicates(same, frozenset(one.sha256 for one in similar))
+    return Duplicates(same, frozenset(one.sha256 for one in similar), found)
 
 
 def remember(*, tenant: Tenant, sha256: str, image: bytes) -> None:
@@ -66,7 +68,12 @@ def remember(*, tenant: Tenant, sha256: str, image: bytes) -> None:
 
     Call it outside a transaction. Nothing happens for a picture that has no hash.
     """
-    _remember(tenant, sha256, Original(image, settings.VISION.vision_max_pixels))
+    _remember(tenant, sha256, original_of(image))
+
+
+def original_of(image: bytes) -> Original:
+    """The picture as it is compared, of the size that the settings allow."""
+    return Original(image, settings.VISION.vision_max_pixels)
 
 
 def _remember(tenant: Tenant, sha256: str, original: Original) -> PHash | None:

@@ -40,7 +40,7 @@ def mark_distinct(
         )
         for row in rows.values():
             if row.same_as in {one, other}:
-                stand_alone(tenant=tenant, sha256=row.sha256)
+                stand_alone(tenant_id=tenant.pk, sha256=row.sha256)
                 reuse_ended.send(
                     sender=PictureHash, tenant_id=tenant.pk, sha256=row.sha256, now=now
                 )

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import (
     Case,
     CharField,
@@ -29,6 +29,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
@@ -67,26 +68,43 @@ def remember(*, tenant: Tenant, sha256: str, phash: PHash) -> None:
     Call it outside a transaction and before `find_similar`: it has been committed when it
     returns, so that of two duplicates at least the later one finds the other.
     """
-    known = PictureHash.objects.filter(tenant=tenant, sha256=sha256)
-    if known.filter(hash_size=phash.size, phash=str(phash)).exists():
-        return
-    row = PictureHash(
-        tenant=tenant,
-        sha256=sha256,
-        hash_size=phash.size,
-        phash=str(phash),
-        bands=band_keys(tenant.pk, phash),
-    )
-    with transaction.atomic():
-        # In turn, so that primary keys grow in the order in which rows become visible:
-        # `is_earlier` compares them.
-        advisory_locks.in_turn(f"vision:hashes:{tenant.pk}")
-        PictureHash.objects.bulk_create(
-            [row],
-            update_conflicts=True,
-            unique_fields=["tenant", "sha256"],
-            update_fields=["hash_size", "phash", "bands"],
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REMEMBER,
+            {
+                "turn": advisory_locks.key_of(f"vision:hashes:{tenant.pk}"),
+                "tenant": tenant.pk,
+                "sha256": sha256,
+                "hash_size": phash.size,
+                "phash": str(phash),
+                "bands": band_keys(tenant.pk, phash),
+                "now": timezone.now(),
+            },
         )
+
+
+# In turn, so that primary keys grow in the order in which rows become visible: `is_earlier`
+# compares them. The key of a new row is drawn when `turn` has its lock, and the lock is held until
+# the commit of this statement. A hash that is known already takes no turn.
+_REMEMBER = """
+    WITH known AS MATERIALIZED (
+        SELECT id FROM picture_hashes
+        WHERE tenant_id = %(tenant)s AND sha256 = %(sha256)s
+          AND hash_size = %(hash_size)s AND phash = %(phash)s
+    ), turn AS MATERIALIZED (
+        SELECT pg_advisory_xact_lock(%(turn)s)::text AS taken WHERE NOT EXISTS (SELECT FROM known)
+    ), made AS (
+        INSERT INTO picture_hashes
+               (tenant_id, sha256, hash_size, phash, bands, same_as, distance, remembered_at)
+        SELECT %(tenant)s, %(sha256)s, %(hash_size)s, %(phash)s, %(bands)s::bigint[], '', NULL,
+               %(now)s
+        FROM turn WHERE taken IS NOT NULL
+        ON CONFLICT (tenant_id, sha256) DO UPDATE SET
+            hash_size = excluded.hash_size, phash = excluded.phash, bands = excluded.bands
+        RETURNING id
+    )
+    SELECT count(*) FROM made
+"""
 
 
 def find_similar(
@@ -109,19 +127,28 @@ def find_similar(
     if not settings.VISION.vision_phash_enabled:
         return []
     found = _within(tenant, phash, settings.VISION.vision_phash_max_distance)
-    own = None
     if exclude is not None:
-        own = PictureHash.objects.filter(tenant=tenant, sha256=exclude).values("pk").first()
-        distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=exclude)
-        found = found.exclude(sha256__in=[exclude, *distinct])
+        found = found.exclude(sha256=exclude)
     if among is not None:
         # A scalar subquery is never turned into a join: PostgreSQL looks up each match by
         # itself. For `IN` it read all analyses of the tenant and hashed them, at every search.
         same = among.filter(sha256=OuterRef("sha256")).values("sha256")[:1]
         found = found.annotate(among=Subquery(same)).filter(among__isnull=False)
+    near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
+    if exclude is None or not near:
+        return _matches(near, own_id=None)
+    distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=exclude)
+    if any(sha256 in distinct for sha256, *_ in near):  # which may have kept others out
+        found = found.exclude(sha256__in=distinct)
+        near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
+    own = PictureHash.objects.filter(tenant=tenant, sha256=exclude)
+    return _matches(near, own_id=own.values_list("pk", flat=True).first())
+
+
+def _matches(near: Iterable[tuple[str, int, int]], *, own_id: int | None) -> list[HashMatch]:
     return [
-        HashMatch(sha256, bits, is_earlier=own is None or pk < own["pk"])
-        for sha256, bits, pk in found.values_list("sha256", "bits_apart", "pk")[:limit]
+        HashMatch(sha256, bits, is_earlier=own_id is None or pk < own_id)
+        for sha256, bits, pk in near
     ]
 
 
@@ -147,9 +174,9 @@ def reuse(*, tenant: Tenant, sha256: str, source: HashMatch) -> bool:
     return True
 
 
-def stand_alone(*, tenant: Tenant, sha256: str) -> None:
+def stand_alone(*, tenant_id: UUID, sha256: str) -> None:
     """Record that the picture has an analysis of its own: it may be a source from now on."""
-    PictureHash.objects.filter(tenant=tenant, sha256=sha256).exclude(same_as="").update(
+    PictureHash.objects.filter(tenant=tenant_id, sha256=sha256).exclude(same_as="").update(
         same_as="", distance=None
     )
 

@@ -44,10 +44,18 @@ class Original:
     max_pixels: int = DEFAULT_MAX_PIXELS
 
     @cached_property
+    def upright(self) -> Image.Image:
+        """The whole picture, in mode L or RGB. Raises ImageRefused."""
+        return open_upright(self.body, max_pixels=self.max_pixels)
+
+    @cached_property
     def pixels(self) -> Image.Image:
-        upright = open_upright(self.body, max_pixels=self.max_pixels).convert("RGB")
-        upright.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
-        return upright
+        """The picture in RGB, smaller where it is larger than what is compared needs."""
+        if self.upright.mode == "RGB" and max(self.upright.size) <= 2 * _SIDE:
+            return self.upright
+        small = self.upright.convert("RGB")  # a copy, also of RGB
+        small.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+        return small
 
     @cached_property
     def tables(self) -> list[list[int]]:

@@ -19,6 +19,7 @@ from vision.duplicates import detection, hash_index
 from vision.duplicates.detection import Duplicates
 from vision.duplicates.distinctions import reuse_ended
 from vision.duplicates.phash import PHash
+from vision.duplicates.pixel_match import Original
 from vision.models import (
     AnalysisState,
     EnrichmentKind,
@@ -32,7 +33,7 @@ MARKED_DISTINCT = "marked_distinct"
 
 
 def find_duplicates(
-    *, tenant: Tenant, sha256: str, image: bytes, provider: VisionProvider
+    *, tenant: Tenant, sha256: str, image: bytes | Original, provider: VisionProvider
 ) -> Duplicates:
     """
     Duplicates that this provider has analyzed or is analyzing: only those can be a source.
@@ -68,16 +69,21 @@ def is_in_progress(row: PaidAnalysis, duplicates: Duplicates) -> bool:
     same = [one.sha256 for one in duplicates.same]
     if same and _rows_like(row, same).filter(state=AnalysisState.CLAIMED).exists():
         return True
-    known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
-    if known is None:
+    phash = duplicates.phash or _known(row)
+    if phash is None:
         return False
     by_now = hash_index.find_similar(
         tenant=row.tenant,
-        phash=PHash(int(known.phash, 16), known.hash_size),
+        phash=phash,
         exclude=row.sha256,
         among=analyzed(row.tenant_id, row.provider, row.model, row.schema_version),
     )
     return any(one.sha256 not in duplicates.considered for one in by_now)
+
+
+def _known(row: PaidAnalysis) -> PHash | None:
+    known = PictureHash.objects.filter(tenant_id=row.tenant_id, sha256=row.sha256).first()
+    return PHash(int(known.phash, 16), known.hash_size) if known else None
 
 
 @receiver(reuse_ended, dispatch_uid="vision.request_own_analysis")

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Avg, Count, F, QuerySet, Sum
+from django.db.models import Avg, Count, F, QuerySet, Subquery, Sum
 from django.db.models.functions import Greatest
 
 from accounts import audit
@@ -162,13 +162,12 @@ def reserve(
     now: datetime,
 ) -> Reserved:
     """Reserve a ceiling of today's tokens, in the caller's transaction."""
-    # First the row, then its lock: nobody can lock a row that is not there.
-    TokenBudget.objects.get_or_create(tenant=tenant, day=day_of(now))
-    row = TokenBudget.objects.select_for_update().get(tenant=tenant, day=day_of(now))
+    row = _locked(tenant, day_of(now))
     # Under the lock: a call of this tenant that settles either raised the ceiling before this
     # statement, or waits for the lock and still counts as reserved.
     tokens = ceiling()
-    found = decide(_spent(row, ceiling=tokens), limits, ceiling=tokens, is_recent=is_recent)
+    spent = _with_today(row, earlier=row.earlier, ceiling=tokens)
+    found = decide(spent, limits, ceiling=tokens, is_recent=is_recent)
     if found.tokens:
         row.reserved_tokens += found.tokens
         row.reserved_calls += 1
@@ -227,7 +226,9 @@ def reset(*, tenant: Tenant, now: datetime) -> int:
 
 
 def spent(tenant: Tenant, now: datetime) -> Spent:
-    return _spent(today(tenant, now))
+    row = today(tenant, now)
+    earlier = sum(_earlier(row.tenant_id, row.day).values_list("tokens", flat=True))
+    return _with_today(row, earlier=earlier)
 
 
 def today(tenant: Tenant, now: datetime) -> TokenBudget:
@@ -277,19 +278,34 @@ def _month(tenant: Tenant, now: datetime) -> QuerySet[TokenBudget]:
     ).order_by("day")
 
 
-def _spent(row: TokenBudget, *, ceiling: int = 0) -> Spent:
+def _locked(tenant: Tenant, day: date) -> Any:
     """
-    What counts against the limits; calls in progress count with `ceiling` at least.
+    The row of the day, locked and made if need be; `earlier` is what the month's other days used.
 
-    `row` is locked where that matters; the other days need no lock: nothing is reserved there any
-    more, and settling replaces what is counted already.
+    Those days need no lock: nothing is reserved there any more, and settling replaces what is
+    counted already.
     """
-    others = TokenBudget.objects.filter(
-        tenant_id=row.tenant_id, day__gte=row.day.replace(day=1), day__lt=row.day
-    ).aggregate(
-        total=Sum(Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens"))
+    rows = TokenBudget.objects.select_for_update().annotate(
+        earlier=Subquery(_earlier(tenant.pk, day).values("tokens"))
     )
+    row = rows.filter(tenant=tenant, day=day).first()
+    if row is None:
+        # First the row, then its lock: nobody can lock a row that is not there.
+        TokenBudget.objects.get_or_create(tenant=tenant, day=day)
+        row = rows.get(tenant=tenant, day=day)
+    return row
+
+
+def _earlier(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:
+    """One row whose `tokens` count for the days of the month before `day`; none if there are none."""
+    counted = Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens")
+    days = TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=day.replace(day=1), day__lt=day)
+    return days.order_by().values("tenant").annotate(tokens=Sum(counted))
+
+
+def _with_today(row: TokenBudget, *, earlier: int | None, ceiling: int = 0) -> Spent:
+    """What counts against the limits; calls in progress count with `ceiling` at least."""
     # A call in progress may cost as much as the one that has just raised the ceiling.
     reserved = max(row.reserved_tokens, row.reserved_calls * ceiling)
     today = row.counted_tokens + reserved
-    return Spent(day=today, month=today + (others["total"] or 0), reserved=reserved)
+    return Spent(day=today, month=today + (earlier or 0), reserved=reserved)

@@ -6,10 +6,12 @@ caller whose tenant has fewer calls in progress comes before those whose tenants
 more. Among these, and among those, places are shared evenly. A place that nobody else waits for
 goes to whoever does.
 
-A caller waits in the queue of its tenant first, which is an advisory lock, and only the first of
-each tenant polls: waiting costs next to nothing. Backfill has a queue of its own in front of that,
-of which one caller at a time moves on: a tenant's recent posts never wait for more than one of its
-older ones. A restart of PostgreSQL mixes the queues up; the places stay as they are.
+Where nobody waits, a place is taken by one statement. Else a caller waits in the queue of its
+tenant, which is an advisory lock, and only the first of each tenant polls, or is told by a thread
+of its own process that gives a place back: waiting costs next to nothing. Backfill has a queue of
+its own in front of that, of which one caller at a time moves on: a tenant's recent posts never wait
+for more than one of its older ones. A restart of PostgreSQL mixes the queues up; the places stay
+as they are.
 """
 
 import time
@@ -29,7 +31,9 @@ from vision.limits import places
 PATIENCE = timedelta(minutes=2)
 """How long a prepared picture waits before its delivery is put off."""
 _POLL_SECONDS = 0.01
-"""Between two tries of the first in the queue: what handing over costs at most."""
+"""Between two tries of the first in the queue: what handing over by another process costs at most."""
+_OWN_SECONDS = 0.1
+"""The same where this process holds all places: its threads tell when they give one back."""
 _RECHECK_SECONDS = 0.2
 """After this, a tenant above its share lets the next tenant try, and looks at its share again."""
 
@@ -88,6 +92,8 @@ def _queued(name: str, *, limit: int, of: TenantShare, is_recent: bool, until: f
     own = f"{name}:{of.tenant}"
     while True:
         try:
+            if place := _at_once(name, limit=limit, of=of):
+                return place
             with ExitStack() as queues:
                 if not is_recent:
                     queues.enter_context(_queue(f"{own}:backfill", until=until))
@@ -101,13 +107,28 @@ def _queued(name: str, *, limit: int, of: TenantShare, is_recent: bool, until: f
             time.sleep(_RECHECK_SECONDS)
 
 
+def _at_once(name: str, *, limit: int, of: TenantShare) -> UUID | None:
+    """Take a place by one statement; None if none is free, or anybody waits in any queue for it."""
+    most = min(limit, of.most)
+    if places.held_here() >= most:
+        return None  # the statement would only say so, too
+    lines = [*lock_names(name, tenants=[of.tenant])]
+    return places.take(name, limit=limit, tenant=of.tenant, most=most, unless_held=lines)
+
+
 def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
     """Wait, as the first of the tenant, until it may have one place more, and for that place."""
+    lines = [*lock_names(name, tenants=())]
     while time.monotonic() < until:
+        most, seen = min(limit, of.most), places.times_given_back()
+        # Nobody of another tenant waits: by one statement, whatever the tenant's share.
+        place = places.take(name, limit=limit, tenant=of.tenant, most=most, unless_held=lines)
+        if place:
+            return place
         # Only the first of the tenant is here, so the number can but fall until a place is taken.
         number = places.held_by(of.tenant, name=name)
-        if number >= min(limit, of.most):
-            _pause()
+        if number >= most:
+            _pause(most, since=seen)
         elif place := _place(name, limit=limit, of=of, is_first=number < of.share, until=until):
             return place
     raise LimitReached(f"{limit} calls of {name} are in progress", after=timedelta(seconds=1))
@@ -126,30 +147,37 @@ def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: flo
     try:
         with _queue(line, until=until):
             while True:
+                seen = places.times_given_back()
                 # Who has not got its share is in the line `first`, and goes before all others.
                 place = places.take(
                     name,
                     limit=limit,
                     tenant=of.tenant,
                     most=min(limit, of.most),
-                    unless_held="" if is_first else first,
+                    unless_held=() if is_first else [first],
                 )
                 if place:
                     return place
                 if time.monotonic() >= until:
                     return None
-                _pause()
+                _pause(limit, since=seen)
     except LimitReached:
         return None
 
 
-def _pause() -> None:
-    """Wait until the next try; look at times whether a worker that is gone holds places."""
+def _pause(taken: int, *, since: int) -> None:
+    """
+    Wait until the next try; look at times whether a worker that is gone holds places.
+
+    `taken` places are taken; where threads of this process have them, one will tell, or has told
+    since the last try.
+    """
     global _looked_at  # noqa: PLW0603 - one per process; that two threads look at once is no harm
     if time.monotonic() - _looked_at >= _LOOK_EVERY_SECONDS:
         _looked_at = time.monotonic()
         places.release_forgotten(now=timezone.now())
-    time.sleep(_POLL_SECONDS)
+    is_told = places.held_here() >= taken
+    places.wait_for_one(since=since, seconds=_OWN_SECONDS if is_told else _POLL_SECONDS)
 
 
 @contextmanager

@@ -7,10 +7,12 @@ insert at once; giving it back is one DELETE. A place whose worker is gone is fr
 after its end, when the provider, too, has noticed that nobody waits for its answer.
 """
 
+import threading
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.utils import timezone
 
 from events import liveness
@@ -19,6 +21,9 @@ from vision.models import ConcurrencyPlace
 
 _in_hand: set[uuid.UUID] = set()
 """Ids of the places that threads of this process hold; adding and discarding are atomic."""
+_given_back = threading.Condition()
+_times = 0
+"""How often a thread of this process has given a place back."""
 
 
 def held_by(tenant: str, *, name: str) -> int:
@@ -26,14 +31,31 @@ def held_by(tenant: str, *, name: str) -> int:
     return ConcurrencyPlace.objects.filter(name=name, tenant=tenant).count()
 
 
+def times_given_back() -> int:
+    """How often this process has given a place back; read it before a try, for `wait_for_one`."""
+    return _times
+
+
+def wait_for_one(*, since: int, seconds: float) -> None:
+    """Wait until this process has given a place back since then, or for so long."""
+    with _given_back:
+        _given_back.wait_for(lambda: _times != since, seconds)
+
+
+def held_here() -> int:
+    """How many places threads of this process hold, or are just taking."""
+    return len(_in_hand)
+
+
 def take(
-    name: str, *, limit: int, tenant: str, most: int, unless_held: str = ""
+    name: str, *, limit: int, tenant: str, most: int, unless_held: Sequence[str] = ()
 ) -> uuid.UUID | None:
     """
     Take the lowest of the free places for the tenant; None if all, or its own `most`, are taken.
 
-    None also while somebody holds the advisory lock `unless_held`: nobody can take that lock
-    between the look at it and the taking of the place. Give the id that is returned to `give_back`. Not inside a transaction.
+    None also while somebody holds one of the advisory locks `unless_held`: nobody can take those
+    between the look at them and the taking of the place. Give the id that is returned to
+    `give_back`. Not inside a transaction.
     """
     place_id = uuid.uuid4()
     # In hand before a row can name it: see `release_forgotten`.
@@ -47,7 +69,7 @@ def take(
             limit=limit,
             tenant=tenant,
             most=most,
-            lock=key_of(unless_held) if unless_held else None,
+            locks=[key_of(lock) for lock in unless_held],
             now=timezone.now(),
         )
     finally:
@@ -59,11 +81,20 @@ def take(
 def give_back(place_id: uuid.UUID) -> None:
     """Free the place; without a connection, `release_forgotten` does it. Never raises for that."""
     try:
-        ConcurrencyPlace.objects.filter(pk=place_id).delete()
+        # A raw delete: an ordinary one opens a transaction, to look for cascades.
+        ConcurrencyPlace.objects.filter(pk=place_id)._raw_delete(DEFAULT_DB_ALIAS)  # noqa: SLF001
     except Error:
         connection.close()  # an error here would hide what came of the call
     finally:
         _in_hand.discard(place_id)
+        _tell_those_who_wait()
+
+
+def _tell_those_who_wait() -> None:
+    global _times  # noqa: PLW0603 - one per process, as the condition
+    with _given_back:
+        _times += 1
+        _given_back.notify_all()
 
 
 def release_forgotten(*, now: datetime) -> int:
@@ -84,7 +115,7 @@ def release_forgotten(*, now: datetime) -> int:
     return ConcurrencyPlace.objects.filter(pk__in=forgotten).delete()[0] if forgotten else 0
 
 
-def _insert(**values: str | int | uuid.UUID | datetime | None) -> bool:
+def _insert(**values: str | int | uuid.UUID | datetime | list[int]) -> bool:
     with connection.cursor() as cursor:
         # Where another INSERT took one of the numbers first, nothing is inserted: try again.
         cursor.execute(
@@ -99,9 +130,10 @@ def _insert(**values: str | int | uuid.UUID | datetime | None) -> bool:
                   EXCEPT SELECT tenant_number FROM vision_concurrency_place
                          WHERE name = %(name)s AND tenant = %(tenant)s
                   ORDER BY number LIMIT 1) AS own
-            WHERE %(lock)s::bigint IS NULL
-               -- the columns: so that the lock is only tried when there is a place
-               OR pg_try_advisory_xact_lock(%(lock)s + 0 * (place.number + own.number))
+            WHERE coalesce((
+                -- the columns: so that the locks are only tried when there is a place
+                SELECT bool_and(pg_try_advisory_xact_lock(lock + 0 * (place.number + own.number)))
+                FROM unnest(%(locks)s::bigint[]) AS lock), true)
             ON CONFLICT DO NOTHING
             """,
             values,

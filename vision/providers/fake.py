@@ -68,7 +68,7 @@ class FakePaid(FakeVision):
             prepared = self.prepare(image)
             return self.analyze_prepared(prepared, prompt=prompt, now=now, afterwards=afterwards)
 
-    def prepare(self, image: bytes) -> bytes:
+    def prepare(self, image: bytes, **_: object) -> bytes:
         return image
 
     def analyze_prepared(

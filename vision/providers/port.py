@@ -1,10 +1,12 @@
 """The port of vision providers: what they take, return and raise."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from events.errors import DomainError, RetryLater
@@ -220,7 +222,9 @@ class PaidVision(VisionProvider, Protocol):
     at the provider after the answer goes to `afterwards`: the caller saves the answer first.
     """
 
-    def prepare(self, image: bytes) -> bytes: ...
+    def prepare(self, image: bytes, *, decode: Callable[[], Image.Image] | None = None) -> bytes:
+        """`decode` returns the picture whole, for a caller who needs it decoded, too."""
+        ...
 
     def analyze_prepared(
         self, prepared: bytes, *, prompt: str, now: datetime, afterwards: ExitStack

@@ -1,11 +1,14 @@
 """Analysis of a post's media: decide about each file, analyze, save everything together."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.logs.log_context import about
@@ -68,18 +71,15 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     Raises RetryLater where the store or the provider is away. A picture that cannot be read
     becomes a reason in the result, never an endless retry.
     """
-    post = (
-        Post.objects.select_related("channel", "tenant")
-        .filter(pk=event.post_id, tenant_id=event.tenant_id)
-        .first()
-    )
+    post = _read(event)
     if post is None:
         return "post not found"
-    if _is_replaced(post, event.media_files):
+    if _differ(event.media_files, post.shown):
         return REPLACED
     request = PostRequest(event, post, current_policy(post.tenant), providers.get_gigachat())
     plan = _plan(request, now=now)
-    if _is_up_to_date(post, _wanted_params(plan, request.paid)):
+    # False for what failed, or was read by OCR in place of the paid provider: tried again.
+    if post.analyzed_with == _wanted_params(plan, request.paid):
         return "analyzed already"
     started = time.monotonic()
     media = [_analyze(one, request, now=now) for one in plan]
@@ -105,13 +105,44 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
 
 def _lock(post: Post) -> None:
     """Analyses of one post are saved one after the other, and not while an edit is saved."""
-    Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+    # The key only: a row has a hundred times as much to send and to parse.
+    Post.objects.select_for_update(no_key=True).values_list("pk").get(pk=post.pk)
+
+
+def _read(event: VisionUploadedEventV1) -> Any:
+    """The event's post with its channel and tenant, as `_looked_at`; None if there is none."""
+    found = _looked_at().select_related("channel", "tenant")
+    return found.filter(pk=event.post_id, tenant_id=event.tenant_id).first()
+
+
+def _looked_at() -> QuerySet[Any, Any]:
+    """
+    Posts with what an analysis depends on, in the same statement.
+
+    `shown` are the SHA-256 of their media, `analyzed_with` is the params_hash of their analysis.
+    """
+    analyzed = PostEnrichment.objects.filter(
+        post=OuterRef("pk"), kind=EnrichmentKind.VISION, status=EnrichmentStatus.OK
+    )
+    return Post.objects.annotate(
+        shown=ArraySubquery(_shown().filter(post=OuterRef("pk"))),
+        analyzed_with=Subquery(analyzed.values("params_hash")),
+    )
+
+
+def _shown() -> QuerySet[PostMedia, str]:
+    """SHA-256 of the media that posts show; rows of `PostMedia`."""
+    rows = PostMedia.objects.exclude(role=MediaRole.THUMBNAIL)
+    return rows.values_list("media_object__file_sha256", flat=True)
 
 
 def _is_replaced(post: Post, files: Sequence[MediaFile]) -> bool:
     """Whether an edit has replaced the post's media since the event was published."""
-    shown = PostMedia.objects.filter(post=post).exclude(role=MediaRole.THUMBNAIL)
-    contents = set(shown.values_list("media_object__file_sha256", flat=True))
+    return _differ(files, _shown().filter(post=post))
+
+
+def _differ(files: Sequence[MediaFile], shown: Iterable[str]) -> bool:
+    contents = set(shown)
     return bool(contents) and {f.sha256 for f in files} != contents
 
 
@@ -120,13 +151,6 @@ def _is_decided(post: Post, files: Sequence[MediaFile]) -> bool:
     row = PostEnrichment.objects.filter(post=post, kind=EnrichmentKind.VISION).first()
     decisions = row.metadata.get("decisions", []) if row else []
     return {f.sha256 for f in files} <= {decision["sha256"] for decision in decisions}
-
-
-def _is_up_to_date(post: Post, params: str) -> bool:
-    """False for what failed, or was read by OCR in place of the paid provider: tried again."""
-    return PostEnrichment.objects.filter(
-        post=post, kind=EnrichmentKind.VISION, params_hash=params, status=EnrichmentStatus.OK
-    ).exists()
 
 
 def _wanted_params(plan: Sequence[Planned], paid: PaidVision | None) -> str:
@@ -240,9 +264,11 @@ def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now
     with transaction.atomic():
         _lock(post)
         # Once more: an edit may have replaced the media while they were analyzed.
-        if _is_replaced(post, event.media_files):
+        current = _looked_at().values("shown", "analyzed_with").get(pk=post.pk)
+        if _differ(event.media_files, current["shown"]):
             return REPLACED
-        if enrichment.refresh_unchanged(post, result):
+        is_same = current["analyzed_with"] == result.params
+        if is_same and enrichment.refresh_unchanged(post, result):
             return "still the same"
         enrichment.save(post, result, requested_at=event.uploaded_at, now=now)
     _count(post, result, event)

@@ -124,7 +124,9 @@ def _result_of(row: PaidAnalysis, request: PaidRequest, *, now: datetime) -> Med
         from_cache=not is_payer,
         same_as=source,
         distance=distance,
-        cache_key=_stored(request, analysis, source or request.file.sha256, now=now),
+        cache_key=_stored(
+            request, analysis, source or request.file.sha256, is_new=is_payer, now=now
+        ),
     )
 
 
@@ -136,16 +138,21 @@ def _source(row: PaidAnalysis) -> tuple[str, int | None]:
     return found.values_list("same_as", "distance").first() or ("", None)
 
 
-def _stored(request: PaidRequest, analysis: Analysis, sha256: str, *, now: datetime) -> str:
+def _stored(
+    request: PaidRequest, analysis: Analysis, sha256: str, *, is_new: bool, now: datetime
+) -> str:
     """
     The key of the cached document; written if it was evicted, empty if there is no room.
+
+    `is_new`: it was hardly written before, and writing the same again changes nothing.
 
     `sha256` is the source's for a duplicate: a document of its own would outlive the mark by
     which people make the two distinct.
     """
     tenant = request.analysis.post.tenant
     key = cache.key_of(tenant.pk, sha256, request.provider)
-    is_stored = cache.is_there(key) or cache.write(key, analysis, tenant=tenant, now=now)
+    is_there = not is_new and cache.is_there(key)
+    is_stored = is_there or cache.write(key, analysis, tenant=tenant, now=now)
     return key if is_stored else ""
 
 

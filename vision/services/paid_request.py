@@ -8,8 +8,9 @@ from events.schemas import MediaFile
 from vision.analysis.admission import BudgetTerms
 from vision.analysis.claims import AnalysisRequest
 from vision.analysis.results import MediaResult
-from vision.duplicates import reuse
+from vision.duplicates import detection, reuse
 from vision.duplicates.detection import Duplicates
+from vision.duplicates.pixel_match import Original
 from vision.limits import budget
 from vision.policy.decision import Decision
 from vision.policy.prompts import compose
@@ -35,16 +36,25 @@ class PaidRequest:
     @cached_property
     def prepared(self) -> bytes:
         """The picture as it is sent. Raises ObjectMissing and ProviderRefused."""
-        return self.provider.prepare(self.image.body)
+        return self.provider.prepare(self._original.body, decode=lambda: self._original.upright)
 
     @cached_property
     def duplicates(self) -> Duplicates:
-        return reuse.find_duplicates(
-            tenant=self.analysis.post.tenant,
-            sha256=self.analysis.sha256,
-            image=self.image.body,
-            provider=self.provider,
-        )
+        """Look for duplicates, which is the last that the decoded picture is needed for."""
+        try:
+            return reuse.find_duplicates(
+                tenant=self.analysis.post.tenant,
+                sha256=self.analysis.sha256,
+                image=self._original,
+                provider=self.provider,
+            )
+        finally:
+            self.__dict__.pop("_original", None)  # up to 150 MB while the provider is asked
+
+    @cached_property
+    def _original(self) -> Original:
+        """The picture, decoded once to be sent and to be compared. Raises ObjectMissing."""
+        return detection.original_of(self.image.body)
 
     @property
     def terms(self) -> BudgetTerms:

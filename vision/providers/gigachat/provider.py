@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from gigachat.exceptions import AuthenticationError, NotFoundError
 from gigachat.models import Chat, ChatCompletion, Messages, MessagesRole
+from PIL import Image
 
 from vision import metrics
 from vision.policy.prompts import SYSTEM
@@ -84,9 +85,9 @@ class GigaChatVision:
             prepared = self.prepare(image)
             return self.analyze_prepared(prepared, prompt=prompt, now=now, afterwards=afterwards)
 
-    def prepare(self, image: bytes) -> bytes:
+    def prepare(self, image: bytes, *, decode: Callable[[], Image.Image] | None = None) -> bytes:
         """Convert the picture to the JPEG to upload, without the network. Raises ProviderRefused."""
-        return preprocess.prepare(image, self._preparation)
+        return preprocess.prepare(image, self._preparation, decode=decode)
 
     def analyze_prepared(
         self, prepared: bytes, *, prompt: str, now: datetime, afterwards: ExitStack

@@ -242,6 +242,7 @@ class TestAgain:
 
 
 class TestTrouble:
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize(
         ("page", "state", "reason"),
         [

@@ -36,6 +36,8 @@ document.addEventListener("DOMContentLoaded", () => {
         },
       },
       { selector: "node[?asked]", style: { "border-width": 4, "border-color": ink } },
+      // The first post, from which the others lead to the right.
+      { selector: "node[order = 0]", style: { "text-halign": "left", "text-margin-x": -4 } },
       { selector: "node[?away]", style: { "background-color": quiet } },
       {
         selector: "node[?deleted]",

@@ -16,9 +16,10 @@ from django.utils.translation import ngettext
 from crawl import selectors
 from crawl.models import CrawlDomain, CrawledPage, PageMention, PageVersion
 from crawl.reasons import in_words as words_of
-from crawl.services import ask
+from crawl.services import ask, domain_budgets
 from events.console import (
     EMPTY,
+    BigTableAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
     excerpt,
@@ -195,20 +196,37 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 
 
 @admin.register(CrawlDomain)
-class CrawlDomainAdmin(ReadOnlyAdmin[CrawlDomain]):
-    list_display = ("host", "tenant", "used", "budget", "since")
+class CrawlDomainAdmin(BigTableAdmin[CrawlDomain]):
+    """Domains that pages came from; of a row people change its budget, and nothing else."""
+
+    list_display = ("host", "tenant", "used", "in_force", "own", "since")
     list_filter: ClassVar[Any] = ("tenant",)
     search_fields = ("host",)
     search_help_text = _("A part of the host's name")
     ordering = ("-hour", "host")
-    fields = readonly_fields = ("host", "tenant", "used", "budget", "since")
+    fields = ("host", "tenant", "used", "in_force", "since", "budget")
+    readonly_fields = ("host", "tenant", "used", "in_force", "since")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CrawlDomain]:
         return super().get_queryset(request).select_related("tenant")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: CrawlDomain | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: CrawlDomain, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        domain_budgets.save(obj, now=timezone.now())
+
     @admin.display(description=_("budget of an hour"))
-    def budget(self, _row: CrawlDomain) -> int:
-        return int(settings.CRAWL.crawl_domain_pages_per_hour)
+    def in_force(self, row: CrawlDomain) -> int:
+        common = int(settings.CRAWL.crawl_domain_pages_per_hour)
+        return common if row.budget is None else row.budget
+
+    @admin.display(description=_("own budget"), boolean=True)
+    def own(self, row: CrawlDomain) -> bool:
+        return row.budget is not None
 
     @admin.display(description=_("hour"), ordering="hour")
     def since(self, row: CrawlDomain) -> str:

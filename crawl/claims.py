@@ -57,7 +57,7 @@ def claim(page_id: uuid.UUID, *, now: datetime) -> Claim | None:
             page = CrawledPage.objects.select_for_update().get(pk=page_id)
             if _is_to_be_fetched(page, now=now):
                 wait = hosts.take_place(page.host, now=now)
-                hosts.require_room(page.host)
+                hosts.require_room(page.host, now=now)
                 budgets.take(page.tenant_id, page.host, now=now)
                 _take(page, claim_id, now=now)
                 claimed = Claim(page, claim_id, wait)

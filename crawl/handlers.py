@@ -10,8 +10,9 @@ from django.conf import settings
 from crawl.models import PageMention
 from crawl.services import follow, visit_post
 from crawl.settings import is_on
-from events.schemas import PostCrawlEventV1, PostParsedEventV1
+from events.schemas import PostCrawlEventV1, PostParsedEventV1, PostTaggedEventV1
 from events.subscriptions import Mode, subscribe
+from media.models import Post
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,23 @@ def _may_have_links(event: PostParsedEventV1) -> bool:
     )
 
 
+def _may_decide(event: PostTaggedEventV1) -> bool:
+    """What seeing a picture again has added to the tags follows nothing (CONTRACT §13)."""
+    if event.trigger == "vision_retag":
+        return False
+    post = UUID(event.post_id)
+    has_links = Post.objects.filter(pk=post).exclude(urls=[])
+    return has_links.exists() or PageMention.objects.filter(post=post).exists()
+
+
 @subscribe(PostParsedEventV1, name="crawl.follow", when=_may_have_links, in_use=is_on)
 def follow_links(event: PostParsedEventV1, *, now: datetime) -> str:
     return follow.follow_post(UUID(event.post_id), tenant_id=UUID(event.tenant_id), now=now)
+
+
+@subscribe(PostTaggedEventV1, name="crawl.follow_tagged", when=_may_decide, in_use=is_on)
+def follow_tagged(event: PostTaggedEventV1, *, now: datetime) -> str:
+    return follow.follow_changed(UUID(event.post_id), tenant_id=UUID(event.tenant_id), now=now)
 
 
 @subscribe(

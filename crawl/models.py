@@ -1,8 +1,9 @@
 """Pages that posts point to: each once for a tenant, with its versions and the posts."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,9 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Tenant
 from accounts.tenant_rows import TenantRows
 from media.models import Post
+
+MOST_PAGES: Final = 1_000_000
+"""Of one host in an hour: as for all domains (CRAWL_DOMAIN_PAGES_PER_HOUR)."""
 
 
 class PageState(models.TextChoices):
@@ -196,7 +200,11 @@ class PageMention(models.Model):
 
 
 class CrawlDomain(models.Model):
-    """What a tenant has fetched of a host in the hour that begins at `hour`."""
+    """
+    What a tenant has fetched of a host in the hour that begins at `hour`.
+
+    `budget` is how many pages of it an hour may have, where people have set that.
+    """
 
     tenant_path: ClassVar = "tenant"
 
@@ -210,6 +218,13 @@ class CrawlDomain(models.Model):
     host = models.CharField(_("host"), max_length=253)
     hour = models.DateTimeField(_("hour"))
     used = models.PositiveIntegerField(_("fetched in that hour"), default=0)
+    budget = models.PositiveIntegerField(
+        _("own budget of an hour"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_PAGES)],
+        help_text=_("Pages; 0 fetches nothing of this host. Empty: as for all domains."),
+    )
 
     objects = TenantRows()
 

@@ -5,17 +5,15 @@ What creates nodes reads the rows that they are of: so it can be called at any t
 of times, and says nothing that a rebuild would not say.
 """
 
-from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 from albums.models import MediaGroupItem
+from crawl.canonicalize import url_hash
+from crawl.models import PageMention
 from graph import keys
-from graph.facts import present
 from graph.queries.albums import find_albums_by_channel, find_albums_by_tags, get_album_posts
 from graph.services.index import index
 from graph.sources.read import Changed
-from graph.store import connection
 from graph.store.write import Written
 from media.models import PostMedia, media_object_id
 
@@ -37,19 +35,11 @@ def create_album_node_and_relationships(album_id: int) -> Written:
     return index(Changed(posts=list(items.values_list("post_id", flat=True)), albums=[album_id]))
 
 
-def create_article_node(
-    tenant_id: UUID, url: str, *, post_ids: Iterable[UUID], **properties: Any
-) -> bool:
-    """
-    Write what is known of a crawled page to its node, and the posts that link to it.
-
-    `properties` are those of `graph.nodes.Article`. False if none of the posts links to it.
-    """
-    index(Changed(posts=list(post_ids)))
-    key = keys.article(tenant_id, keys.address(url))
-
-    def tell(run: Any) -> int:
-        query = "MATCH (a:Article {key: $key}) SET a += $told RETURN count(a) AS found"
-        return int(run.run(query, key=key, told=present(properties)).single()["found"])
-
-    return bool(connection.write(tell))
+def create_article_node(tenant_id: UUID, url: str) -> Written:
+    """Write the node of a page as crawling knows it, with the posts that have it as theirs."""
+    address = keys.address(url)
+    mentions = PageMention.objects.filter(
+        page__tenant=tenant_id, page__url_hash__in=map(url_hash, keys.spellings(address))
+    )
+    posts = list(mentions.values_list("post_id", flat=True).distinct())
+    return index(Changed(posts=posts, articles=[(tenant_id, address)]))

@@ -18,7 +18,9 @@ from events.schemas import (
     AlbumAssembledEventV1,
     AlbumParsedEventV1,
     Event,
+    PostEnrichedEventV1,
     PostParsedEventV1,
+    PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
 from events.subscriptions import Mode, subscribe
@@ -29,6 +31,8 @@ from graph.sources.read import Changed
 from graph.store.connection import configured
 from graph.store.outage import outage
 
+AboutPost = PostParsedEventV1 | VisionAnalyzedEventV1 | PostTaggedEventV1 | PostEnrichedEventV1
+AboutAlbum = AlbumParsedEventV1 | AlbumAssembledEventV1
 BATCH: Final = 200
 SHORTEST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
@@ -57,8 +61,8 @@ def _wait() -> timedelta:
 
 def _changed(events: Sequence[Event]) -> Changed:
     """The posts and albums that the events are about, each once; an album is about its posts, too."""
-    of_albums = [e for e in events if isinstance(e, AlbumParsedEventV1 | AlbumAssembledEventV1)]
-    of_posts = [e for e in events if isinstance(e, PostParsedEventV1 | VisionAnalyzedEventV1)]
+    of_albums = [e for e in events if isinstance(e, AboutAlbum)]
+    of_posts = [e for e in events if isinstance(e, AboutPost)]
     return Changed(
         posts=list(dict.fromkeys(UUID(event.post_id) for event in of_posts)),
         albums=list(dict.fromkeys(event.album_id for event in of_albums)),
@@ -69,6 +73,8 @@ def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
         (VisionAnalyzedEventV1, "analyzed"),
+        (PostTaggedEventV1, "tagged"),
+        (PostEnrichedEventV1, "enriched"),
         (AlbumParsedEventV1, "album"),
         (AlbumAssembledEventV1, "assembled"),
     ):

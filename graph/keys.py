@@ -4,17 +4,17 @@ import hashlib
 import re
 import unicodedata
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
+
+from crawl.policy import address_of, host_of
+from vision.tagging.words.names import canonical
 
 LEAST_WORDS: Final = 6
 LEAST_CHARACTERS: Final = 30
 """Greetings and the like are written by many, and stolen by none."""
-MOST_URL: Final = 2000
 _ADDRESS: Final = re.compile(r"(?:https?://|www\.|t\.me/)\S+|[@#]\w+", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w+")
-_TRACKING: Final = ("utm_", "fbclid", "gclid", "yclid", "ysclid", "_openstat")
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 def picture(tenant_id: UUID, sha256: str) -> str:
@@ -44,26 +44,23 @@ def text(tenant_id: UUID, said: str) -> str:
 
 
 def tag_name(name: str) -> str:
-    """The form under which tags are the same; empty where nothing is left."""
-    return unicodedata.normalize("NFC", name.strip().lstrip("#").casefold())[:200]
+    """The form under which tags and labels are the same; empty where nothing is left."""
+    return canonical(name)
 
 
 def address(url: str) -> str:
-    """The form under which links are the same; empty for what is no address of a page."""
-    try:
-        parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
-        host, port = (parts.hostname or "").removeprefix("www."), parts.port
-    except ValueError:
+    """
+    The form under which links are the same; empty for what is no address of a page.
+
+    That is the canonical address, with TLS and without www. whether the link has them or not.
+    """
+    found = address_of(url)
+    if "." not in host_of(found) or urlsplit(found).username is not None:
         return ""
-    if parts.scheme.lower() not in _PORTS or "." not in host or parts.username is not None:
-        return ""
-    if len(url) > MOST_URL:
-        return ""
-    known = [
-        pair
-        for pair in parse_qsl(parts.query, keep_blank_values=True)
-        if not pair[0].lower().startswith(_TRACKING)
-    ]
-    place = host if port in {None, *_PORTS.values()} else f"{host}:{port}"
-    query = f"?{urlencode(sorted(known))}" if known else ""
-    return f"https://{place}{parts.path.rstrip('/')}{query}"
+    return f"https://{found.partition('://')[2].removeprefix('www.')}"
+
+
+def spellings(form: str) -> list[str]:
+    """The canonical addresses that have this form, those with TLS and without www. first."""
+    rest = form.partition("://")[2]
+    return [f"{scheme}://{www}{rest}" for scheme in ("https", "http") for www in ("", "www.")]

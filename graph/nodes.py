@@ -58,7 +58,11 @@ class Channel(StructuredNode):
 
 
 class Post(StructuredNode):
-    """`archived` is false for one that others refer to, and that is not in the archive."""
+    """
+    A message; `archived` is false for one that others refer to, and that is not in the archive.
+
+    `deleted_at` is there of one that was deleted in Telegram; the archive keeps it.
+    """
 
     key = StringProperty(unique_index=True)
     tenant_id = StringProperty(index=True)
@@ -69,6 +73,7 @@ class Post(StructuredNode):
     posted_at = StringProperty()
     content = StringProperty()
     url = StringProperty()
+    deleted_at = StringProperty()
     archived = BooleanProperty()
     version = IntegerProperty()
     fingerprint = StringProperty()
@@ -118,15 +123,24 @@ class ImageContent(StructuredNode):
 
 
 class Article(StructuredNode):
-    """A page that posts link to; more than its address is known once it was crawled."""
+    """
+    A page that posts link to; more than its address is known once it was crawled.
+
+    `crawled_at` is when the current version was read first. `leads_to` is where a redirect led.
+    """
 
     key = StringProperty(unique_index=True)
     tenant_id = StringProperty(index=True)
     url = StringProperty()
+    leads_to = StringProperty()
     title = StringProperty()
+    language = StringProperty()
     s3_html_key = StringProperty()
     content_sha256 = StringProperty()
     crawled_at = StringProperty()
+    gone_since = StringProperty()
+    version = IntegerProperty()
+    fingerprint = StringProperty()
 
 
 class Tag(StructuredNode):

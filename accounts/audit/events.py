@@ -89,6 +89,8 @@ _DECLARED = (
     Event("documents.requested", _("Reading of documents requested")),
     Event("albums.reassembled", _("Assembly of albums requested again")),
     Event("articles.requested", _("Fetching of articles requested")),
+    Event("following.started", _("Following of links started")),
+    Event("following.ended", _("Following of links ended")),
     Event("reanalysis.started", _("Reanalysis of posts started")),
     Event("reanalysis.ended", _("Reanalysis of posts requested")),
     Event("saved_search.saved", _("Search saved")),

@@ -24,13 +24,17 @@ _TAKE_DAY: Final = """
 """
 _TAKE_HOUR: Final = """
     INSERT INTO crawl_domains AS row (tenant_id, host, hour, used)
-    SELECT %(tenant)s, %(host)s, %(hour)s, 1 WHERE %(most)s > 0
+    SELECT %(tenant)s, %(host)s, %(hour)s, 1 WHERE %(most)s > 0 OR EXISTS (
+        SELECT FROM crawl_domains WHERE tenant_id = %(tenant)s AND host = %(host)s AND budget > 0
+    )
     ON CONFLICT (tenant_id, host) DO UPDATE SET
         used = CASE WHEN row.hour = excluded.hour THEN row.used + 1 ELSE 1 END,
         hour = excluded.hour
-    WHERE row.hour <> excluded.hour OR row.used < %(most)s
+    WHERE coalesce(row.budget, %(most)s) >
+        CASE WHEN row.hour = excluded.hour THEN row.used ELSE 0 END
     RETURNING used
 """
+"""What people have set for the host goes before what the installation has for all."""
 
 
 def take(tenant_id: UUID, host: str, *, now: datetime) -> None:

@@ -18,42 +18,80 @@ from events import outbox
 from events.metrics import count_when_committed
 from events.schemas import PostCrawlEventV1
 from media.models import Post
+from vision.tagging.lookup import GivenTags, given_to
+from vision.tagging.words.names import canonical
 
 _ENDED = (PageState.READ, PageState.GONE, PageState.REFUSED, PageState.FAILED)
+NOT_FOUND = "post not found"
+NOTHING_NEW = "nothing new"
 
 
-def follow_post(
-    post_id: UUID, *, tenant_id: UUID, tags: Sequence[str] | None = None, now: datetime
-) -> str:
+def follow_post(post_id: UUID, *, tenant_id: UUID, now: datetime) -> str:
     """
-    Bring the pages of a post up to date with its links. Idempotent; `tags` where they are known.
+    Bring the pages of a post that is new or was edited up to date with its links. Idempotent.
 
     A page that the post points to no more is kept, and is not the post's any longer.
     """
     with transaction.atomic():
-        posts = Post.objects.select_for_update(no_key=True)
-        post = posts.filter(pk=post_id, tenant=tenant_id).first()
+        post = _locked(post_id, tenant_id)
         if post is None:
-            return "post not found"
-        decision = decide(_said(post, tags), rules())
-        count_when_committed(partial(_count, decision))
-        pages = _pages(post, decision.urls, now=now)
-        has_changed = _link(post, pages)
-        if pages:
-            outbox.publish(_event(post, decision, tags or ()))
-        elif has_changed:
-            tell([post.pk], now=now)
-        return str(decision.trigger or decision.skip)
+            return NOT_FOUND
+        tags = given_to([post.pk])[post.pk]
+        return _follow(post, decide(said(post, tags), rules()), tags, now=now)
 
 
-def _said(post: Post, tags: Sequence[str] | None) -> Said:
+def follow_changed(post_id: UUID, *, tenant_id: UUID, now: datetime) -> str:
+    """
+    Do the same for a post whose text is as it was, because its tags or the rules may have changed.
+
+    Where the post has its pages already, they are neither counted nor fetched again.
+    """
+    with transaction.atomic():
+        post = _locked(post_id, tenant_id)
+        if post is None:
+            return NOT_FOUND
+        tags = given_to([post.pk])[post.pk]
+        decision = decide(said(post, tags), rules())
+        if decision.urls == pages_of([post.pk]).get(post.pk, []):
+            return NOTHING_NEW
+        return _follow(post, decision, tags, now=now)
+
+
+def said(post: Post, tags: GivenTags) -> Said:
+    """What the policy is told of a post: a hashtag that a person removed says nothing."""
+    is_tagged = bool(tags.revision or tags.names or tags.removed)
     return Said(
         text=post.content,
         urls=post.urls,
-        hashtags=post.hashtags,
-        tags=tags,
+        hashtags=[name for name in post.hashtags if canonical(name) not in tags.removed],
+        tags=tags.names if is_tagged else None,
         has_media=post.has_media,
     )
+
+
+def pages_of(post_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The canonical addresses that posts have as their pages, in the order of their links."""
+    found: dict[UUID, list[str]] = {}
+    rows = PageMention.objects.filter(post__in=post_ids).order_by("post", "position")
+    for post_id, url in rows.values_list("post", "page__url"):
+        found.setdefault(post_id, []).append(url)
+    return found
+
+
+def _locked(post_id: UUID, tenant_id: UUID) -> Post | None:
+    posts = Post.objects.select_for_update(no_key=True)
+    return posts.filter(pk=post_id, tenant=tenant_id).first()
+
+
+def _follow(post: Post, decision: Decision, tags: GivenTags, *, now: datetime) -> str:
+    count_when_committed(partial(_count, decision))
+    pages, are_asked = _pages(post, decision.urls, now=now)
+    has_changed = _link(post, pages)
+    if pages:
+        _publish(post, decision, tags, now=now if has_changed or are_asked else None)
+    elif has_changed:
+        tell([post.pk], now=now)
+    return str(decision.trigger or decision.skip)
 
 
 def _count(decision: Decision) -> None:
@@ -61,8 +99,12 @@ def _count(decision: Decision) -> None:
     metrics.TRIGGERS.labels(kind, str(decision.trigger or decision.skip)).inc()
 
 
-def _pages(post: Post, urls: Sequence[str], *, now: datetime) -> list[CrawledPage]:
-    """The pages of these addresses in their order; new ones, and old ones that are to be asked."""
+def _pages(post: Post, urls: Sequence[str], *, now: datetime) -> tuple[list[CrawledPage], bool]:
+    """
+    The pages of these addresses in their order, made where there are none.
+
+    With it whether any that was visited before is to be visited again.
+    """
     new = {
         url_hash(url): CrawledPage(
             tenant_id=post.tenant_id, url=url, url_hash=url_hash(url), host=host_of(url)[:253],
@@ -78,7 +120,7 @@ def _pages(post: Post, urls: Sequence[str], *, now: datetime) -> list[CrawledPag
     for page in stale:
         page.state = PageState.REQUESTED
     CrawledPage.objects.bulk_update(stale, ["state"])
-    return [rows[key] for key in new if key in rows]
+    return [rows[key] for key in new if key in rows], bool(stale)
 
 
 def _link(post: Post, pages: Sequence[CrawledPage]) -> bool:
@@ -92,6 +134,19 @@ def _link(post: Post, pages: Sequence[CrawledPage]) -> bool:
         PageMention(page_id=page, post=post, position=position) for page, position in wanted.items()
     )
     return True
+
+
+def _publish(post: Post, decision: Decision, tags: GivenTags, *, now: datetime | None) -> None:
+    """
+    Ask for the visits; with `now` also where the same was asked of this revision of the post.
+
+    Tags that come, go and come again lead to the same links: without the time in the key nobody
+    would visit pages that are to be visited again, nor tell the post of its pages.
+    """
+    event = _event(post, decision, tags.names)
+    if not outbox.publish(event) and now is not None:
+        key = f"{event.idempotency_key}:{now.timestamp():.6f}"
+        outbox.publish(event.model_copy(update={"idempotency_key": key}))
 
 
 def _event(post: Post, decision: Decision, tags: Sequence[str]) -> PostCrawlEventV1:

@@ -14,6 +14,7 @@ from django.db import transaction
 from crawl import claims, metrics
 from crawl.claims import Claim
 from crawl.extraction.process import Article, PageUnreadable, shared
+from crawl.fetchers.crawl4ai import Crawl4aiFetcher
 from crawl.fetchers.http import MIMES, HttpFetcher
 from crawl.fetchers.port import Answer, Fetcher, FetchFailed
 from crawl.limits import hosts, robots
@@ -40,7 +41,8 @@ def fetcher() -> Fetcher:
     """The one fetcher of this process, whose connections are opened with its first request."""
     with _lock:
         if not _fetchers:
-            _fetchers.append(HttpFetcher())
+            uses_service = bool(settings.CRAWL.crawl4ai_url)
+            _fetchers.append(Crawl4aiFetcher() if uses_service else HttpFetcher())
         return _fetchers[0]
 
 

@@ -131,6 +131,26 @@ def crawler() -> Policy:
     )
 
 
+def page_service(url: str, *, seconds: float, most_bytes: int, has_key: bool) -> Policy:
+    """
+    A service that fetches pages for us: its one address; a key goes by TLS or stays here.
+
+    `seconds` are for one page. Raises OddHost.
+    """
+    return Policy(
+        purpose="service that fetches pages",
+        origins=frozenset({origin_of(url)}),
+        setting="CRAWL4AI_URL",
+        private=True,
+        tls_elsewhere=has_key,
+        proxies="used",
+        most_bytes=most_bytes,
+        connect_seconds=min(seconds, 10),
+        read_seconds=seconds,
+        total_seconds=seconds,
+    )
+
+
 def telegram(*, setting: str = "", private: bool = False) -> Policy:
     """
     Telegram itself: its servers say each other's addresses, and each of them is a public one.

@@ -80,6 +80,7 @@ class SeenSerializer(serializers.Serializer[Seen]):
     posted_at = serializers.CharField(help_text="UTC, or empty where it is not known")
     url = serializers.CharField(help_text="in Telegram, or empty")
     archived = serializers.BooleanField(help_text="false: only forwards know of it")
+    deleted_at = serializers.CharField(help_text="in Telegram; or empty")
     ways = serializers.ListField(
         child=serializers.ChoiceField(WAYS), help_text="what it shares with the post asked about"
     )

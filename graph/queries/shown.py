@@ -17,6 +17,7 @@ def spread_as_dict(found: Spread) -> dict[str, Any]:
             "posted_at": one.posted_at,
             "url": one.url,
             "archived": one.archived,
+            "deleted_at": one.deleted_at,
             "ways": sorted(one.ways, key=WAYS.index),
             "after_seconds": one.after_seconds,
         }

@@ -29,7 +29,8 @@ class Seen:
     """
     A post, or what a forward says of a post that is not in the archive, or of a whole channel.
 
-    `ways` say in which ways it shares something with the post that was asked about.
+    `ways` say in which ways it shares something with the post that was asked about. `deleted_at` is
+    set where Telegram has it no more.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Seen:
     posted_at: str = ""
     url: str = ""
     archived: bool = True
+    deleted_at: str = ""
     ways: set[str] = field(default_factory=set)
     after_seconds: float | None = None
     """Since the first; None where it is not known when."""
@@ -107,6 +109,7 @@ def _seen(keys: Iterable[str], forwards: Iterable[Forward]) -> dict[str, Seen]:
             told.get("posted_at", ""),
             told.get("url", ""),
             archived=bool(told.get("archived")),
+            deleted_at=told.get("deleted_at", ""),
         )
         for key, told in posts_by_key(keys).items()
     }

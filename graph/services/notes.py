@@ -1,5 +1,5 @@
 """
-Rows that are gone or were renamed, for the graph: triggers note them, whoever did it.
+Rows that are gone or changed without an event, for the graph: triggers note them, whoever did it.
 
 A note says only that something has changed: what is true of it is looked up when it is read. So a
 post that came back meanwhile is written rather than deleted.
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from graph import keys
 from graph.services.index import index
 from graph.sources.read import Changed
 from graph.store.connection import configured
@@ -39,7 +40,14 @@ def _changed(noted: list[Note]) -> Changed:
         posts=[UUID(one) for one in by_kind["post"]],
         albums=[int(one) for one in by_kind["album"]],
         channels=[UUID(one) for one in by_kind["channel"]],
+        articles=list(dict.fromkeys(map(_article, by_kind["article"]))),
     )
+
+
+def _article(row_id: str) -> tuple[UUID, str]:
+    """The article of a page, whose note says its tenant and its address."""
+    tenant, _, url = row_id.partition(" ")
+    return UUID(tenant), keys.address(url)
 
 
 def _noted() -> list[Note]:

@@ -24,6 +24,7 @@ from graph.facts import (
     Ref,
     present,
 )
+from graph.sources import tags
 from graph.sources.moments import written
 from media.models import Channel, Post, PostMedia, channel_id, post_id
 
@@ -32,7 +33,7 @@ MOST_CONTENT: Final = 2048
 Picture = tuple[UUID, str]
 _FIELDS: Final = (
     "pk", "tenant_id", "channel_id", "channel__tg_channel_id", "telegram_message_id", "posted_at",
-    "content", "telegram_post_url", "urls", "hashtags", "reply_to_message_id", "reply_to_chat_id",
+    "content", "deleted_at", "telegram_post_url", "urls", "hashtags", "reply_to_message_id", "reply_to_chat_id",
     "forward_from_chat_id", "forward_from_message_id", "forward_from_name", "forward_date",
 )  # fmt: skip
 
@@ -41,11 +42,14 @@ def read(ids: Sequence[UUID], facts: Facts) -> list[Picture]:
     """Add the facts of these posts; returns the pictures that they show."""
     facts.owners |= {Ref(POST, str(pk)): None for pk in ids}
     shown = _pictures(ids)
-    for row in Post.objects.filter(pk__in=ids).values(*_FIELDS):
+    rows = list(Post.objects.filter(pk__in=ids).values(*_FIELDS))
+    given = tags.read({row["pk"]: (row["tenant_id"], _texts(row["hashtags"])) for row in rows})
+    for row in rows:
         post = Ref(POST, str(row["pk"]))
         facts.owners[post] = _properties(row)
         facts.connect(HAS_POST, Ref(CHANNEL, str(row["channel_id"])), post)
         _add_contents(facts, post, row)
+        _add_tags(facts, post, row["tenant_id"], given[row["pk"]])
         _add_references(facts, post, row)
         for position, sha256 in shown[row["pk"]]:
             picture = Ref(PICTURE, keys.picture(row["tenant_id"], sha256))
@@ -88,22 +92,26 @@ def _properties(row: dict[str, Any]) -> dict[str, Any]:
             "posted_at": written(row["posted_at"]),
             "content": row["content"][:MOST_CONTENT] or None,
             "url": row["telegram_post_url"] or None,
+            "deleted_at": written(row["deleted_at"]),
             "archived": True,
         }
     )
 
 
 def _add_contents(facts: Facts, post: Ref, row: dict[str, Any]) -> None:
-    """The text, the tags and the links of a post."""
+    """The text and the links of a post."""
     tenant = row["tenant_id"]
     if said := keys.text(tenant, row["content"]):
         facts.connect(SAYS, post, facts.leaf(TEXT, said, tenant_id=str(tenant)))
-    for name in filter(None, map(keys.tag_name, _texts(row["hashtags"]))):
-        tag = facts.leaf(TAG, keys.tag(tenant, name), tenant_id=str(tenant), name=name)
-        facts.connect(TAGGED_AS, post, tag, confidence=1.0, origin="hashtag")
     for url in filter(None, map(keys.address, _texts(row["urls"]))):
         page = facts.leaf(ARTICLE, keys.article(tenant, url), tenant_id=str(tenant), url=url)
         facts.connect(REFERS_TO, post, page)
+
+
+def _add_tags(facts: Facts, post: Ref, tenant: UUID, given: Iterable[tags.Tagging]) -> None:
+    for one in given:
+        tag = facts.leaf(TAG, keys.tag(tenant, one.name), tenant_id=str(tenant), name=one.name)
+        facts.connect(TAGGED_AS, post, tag, confidence=one.confidence, origin=one.origin)
 
 
 def _add_references(facts: Facts, post: Ref, row: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import connection
 
 from graph.facts import Facts
-from graph.sources import albums, pictures, posts
+from graph.sources import albums, articles, pictures, posts
+from graph.sources.articles import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +18,21 @@ class Changed:
     posts: list[UUID] = field(default_factory=list)
     albums: list[int] = field(default_factory=list)
     channels: list[UUID] = field(default_factory=list)
+    articles: list[Link] = field(default_factory=list)
 
     @property
     def count(self) -> int:
-        return len(self.posts) + len(self.albums) + len(self.channels)
+        return len(self.posts) + len(self.albums) + len(self.channels) + len(self.articles)
 
 
 def read(changed: Changed) -> Facts:
-    """What is true of all that is named, and of the pictures and channels that belong to it."""
+    """What is true of all that is named, and of pictures, articles and channels that belong to it."""
     facts = Facts()
     shown = posts.read(changed.posts, facts)
     albums.read(changed.albums, facts)
     posts.read_channels(_channels(changed.channels, facts), facts)
     pictures.read(shown, facts)
+    articles.read(changed.articles, facts)
     return facts
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from graph.facts import (
+    ARTICLE,
     CHANNEL,
     INTO,
     NEEDED_BY,
@@ -19,7 +20,7 @@ from graph.facts import (
 )
 from graph.store import connection
 
-_GOES_UNNEEDED: Final = {CHANNEL, PICTURE}
+_GOES_UNNEEDED: Final = {CHANNEL, PICTURE, ARTICLE}
 """Rows of which there is a node only while an edge leads to it."""
 
 

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.source import source
 
 
 class Crawl(BaseSettings):
-    """Reads FEATURE_CRAWL_ENABLED, MAX_CONCURRENT_CRAWLS and CRAWL_* (CONTRACT §13)."""
+    """Reads FEATURE_CRAWL_ENABLED, MAX_CONCURRENT_CRAWLS, CRAWL_* and CRAWL4AI_* (CONTRACT §13)."""
 
     model_config = source()
 
@@ -33,6 +33,10 @@ class Crawl(BaseSettings):
         default="TelegramAssistant/1.0",
         pattern=r"^[A-Za-z][A-Za-z_-]*(/[\x21-\x7e]+)?( [\x20-\x7e]*)?$",
     )
+
+    crawl4ai_url: str = Field(default="", pattern=r"^(https?://[^\s/]+/?)?$")
+    crawl4ai_api_token: SecretStr = SecretStr("")
+    crawl4ai_timeout_sec: float = Field(default=60, gt=0, le=300)
 
     def names(
         self, which: Literal["crawl_trigger_tags", "crawl_deny_hosts", "crawl_allow_hosts"]

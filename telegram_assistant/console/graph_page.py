@@ -107,10 +107,11 @@ def _drawn_spread(found: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "data": {
                 "id": one["key"], "name": one["channel"] or "?", "asked": one["asked"],
-                "away": not one["archived"], "href": one["href"],
+                "away": not one["archived"], "href": one["href"], "order": order,
+                "deleted": bool(one["deleted_at"]),
             }
         }
-        for one in posts
+        for order, one in enumerate(posts)
     ]  # fmt: skip
     edges = [
         _edge(

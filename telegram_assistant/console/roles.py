@@ -36,6 +36,7 @@ PERMISSIONS: Final = {
         "django_q.view_success",
     ),
     Action.ADMINISTER: (
+        "crawl.change_crawldomain",
         "accounts.view_apitoken",
         "media.view_telegramaccount",
         "media.add_telegramaccount",

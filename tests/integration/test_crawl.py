@@ -1,6 +1,7 @@
 """From the link of a post to the article that it is found by: followed, visited, stored, told."""
 
 import gzip
+import itertools
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from django.db import connections as databases
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import AuditEntry, Role
 from crawl import claims, metrics, selectors
 from crawl.eviction import unlink
 from crawl.extraction.process import Extractor, PageUnreadable
@@ -373,6 +375,44 @@ class TestBudgets:
         worker.drain("crawl")
         assert post.crawled_pages.filter(state="waiting").count() == 0
 
+    @pytest.mark.parametrize(
+        ("common", "own", "fetched"), [(1, 3, 3), (9, 1, 1), (0, 2, 2), (9, 0, 0)]
+    )
+    def test_what_people_set_for_a_domain_goes_before_what_all_have(
+        self, site, settings, common, own, fetched
+    ):
+        """In an hour that has begun, and in the next one, which begins with nothing used."""
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_domain_pages_per_hour": common})
+        owner, hour = make.tenant(), timezone.now().replace(minute=0, second=0, microsecond=0)
+        old = hour - timedelta(hours=1)
+        CrawlDomain.objects.create(tenant=owner, host="a.example", hour=old, used=50, budget=own)
+
+        for now in (hour, hour + timedelta(hours=1)):
+            assert [_takes(owner, "a.example", now) for _ in range(4)].count(True) == fetched
+            assert [_takes(owner, "b.example", now) for _ in range(4)].count(True) == min(4, common)
+        assert CrawlDomain.objects.get(host="a.example").budget == own
+
+    def test_a_budget_that_is_raised_in_the_console_lets_waiting_pages_go(
+        self, site, settings, client
+    ):
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_domain_pages_per_hour": 1})
+        post = linking(*(site.url(f"/{n}") for n in range(4)))
+        crawl(post, now=timezone.now())
+        domain = CrawlDomain.objects.get()
+        client.force_login(make.member(Role.ADMINISTRATOR, post.tenant))
+        CrawlDomain.objects.update(used=2)  # somebody fetches while the form is open
+
+        for budget in ("3", "-1", "1000001", "much"):
+            client.post(page_of(CrawlDomain, domain.pk), {"budget": budget, "used": "0"})
+        domain.refresh_from_db()
+        assert (domain.budget, domain.used) == (3, 2)
+        assert AuditEntry.objects.filter(event="row.changed").count() == 1
+        ask.due(now=timezone.now())
+        worker.drain("crawl")
+
+        assert post.crawled_pages.filter(state="gone").count() == 2
+        assert post.crawled_pages.filter(reason="domain_budget").count() == 2
+
     def test_many_at_once_take_no_more_than_there_is(self, site, settings):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_tenant_pages_per_day": 5})
         owner, taken, now = make.tenant(), [], timezone.now()
@@ -390,7 +430,44 @@ class TestBudgets:
         assert len(taken) == 5
 
 
+def _takes(owner, host, now) -> bool:
+    try:
+        with transaction.atomic():
+            budgets.take(owner.pk, host, now=now)
+    except FetchFailed:
+        return False
+    return True
+
+
 class TestPoliteness:
+    def test_work_for_a_busy_host_comes_back_one_by_one_and_more_than_there_are_places(self):
+        returns, now, gap = hosts.Returns(), timezone.now(), timedelta(seconds=1 / 3)
+
+        after = [returns.after("a", earliest=gap, gap=gap, now=now) for _ in range(400)]
+
+        steps = {round((b - a) / gap, 2) for a, b in itertools.pairwise(after[:200])}
+        assert after[0] == gap
+        assert steps == {0.6}
+        assert after[-1] <= returns.HORIZON + gap  # what is recent waits no longer than that
+        assert returns.after("b", earliest=gap, gap=gap, now=now) == gap
+        later = now + timedelta(hours=1)
+        assert returns.after("a", earliest=gap, gap=gap, now=later) == gap
+        for number in range(3000):
+            moment = later + timedelta(minutes=number)
+            returns.after(str(number), earliest=gap, gap=gap, now=moment)
+        assert len(returns._next) <= returns.MOST_HOSTS
+
+    def test_no_thread_waits_long_for_one_host(self, site, settings, db):
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 10})
+        now = timezone.now()
+        with transaction.atomic():
+            assert hosts.take_place("c.example", now=now) == timedelta(0)
+            with pytest.raises(HostBusy) as busy:
+                hosts.take_place("c.example", now=now)
+        back = now + busy.value.after
+        with transaction.atomic():
+            assert timedelta(0) < hosts.take_place("c.example", now=back) < hosts.PATIENCE
+
     def test_places_of_a_host_are_apart(self, site, settings, db):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 30})
         now = timezone.now()
@@ -400,7 +477,8 @@ class TestPoliteness:
             hosts.pass_on("a.example", now=now)
 
         assert waits == [0, 2, 4, 6]
-        assert busy.value.after == timedelta(seconds=8)
+        # Early enough to wait for the place, which is eight seconds from now.
+        assert busy.value.after == timedelta(seconds=8) - hosts.HOP_PATIENCE / 2
         assert hosts.pass_on("b.example", now=now) == timedelta(0)
 
     def test_a_clock_that_was_set_back_does_not_close_a_host(self, site, db):

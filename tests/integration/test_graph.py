@@ -293,22 +293,18 @@ class TestSeedsMethods:
         assert [row["position"] for row in rows] == [0, 1, 2, 3]
 
     def test_a_crawled_page_is_connected_with_its_post(self, owner, channel, graph):
-        post = make.post(of=channel, urls=["https://example.com/news?utm_medium=x"])
+        post = make.post(of=channel, urls=["https://www.example.com/news?utm_medium=x"])
+        make.article(of=post, url="https://www.example.com/news", title="Новость")
 
-        told = client.create_article_node(
-            owner.pk,
-            "https://example.com/news",
-            post_ids=[post.pk],
-            title="Новость",
-            crawled_at=None,
-        )
+        client.create_article_node(owner.pk, "http://example.com/news/")
 
-        assert told
         assert graph.ask(
-            "MATCH (p:Post {key: $key})-[:REFERS_TO]->(a:Article) RETURN a.title AS title",
+            "MATCH (p:Post {key: $key})-[:REFERS_TO]->(a:Article)"
+            " RETURN a.title AS title, a.url AS url, a.content_sha256 AS sha256",
             key=str(post.pk),
-        ) == [{"title": "Новость"}]
-        assert not client.create_article_node(owner.pk, "https://nowhere.example/", post_ids=[])
+        ) == [{"title": "Новость", "url": "https://www.example.com/news", "sha256": "0" * 64}]
+        client.create_article_node(owner.pk, "https://nowhere.example/")
+        assert len(graph.ask("MATCH (a:Article {tenant_id: $t}) RETURN a", t=str(owner.pk))) == 1
 
 
 class TestUnits:
@@ -341,9 +337,12 @@ class TestUnits:
     @pytest.mark.parametrize(
         ("url", "form"),
         [
-            ("HTTP://www.Example.com:80/", "https://example.com"),
+            ("HTTP://www.Example.com:80/", "https://example.com/"),
+            ("https://example.com/#top", "https://example.com/"),
             ("example.com/a?b=2&a=1&fbclid=x", "https://example.com/a?a=1&b=2"),
-            ("https://пример.рф/путь", "https://пример.рф/путь"),
+            ("https://пример.рф/%d1%8f", "https://xn--e1afmkfd.xn--p1ai/%D1%8F"),
+            ("https://XN--e1afmkfd.xn--p1ai/я", "https://xn--e1afmkfd.xn--p1ai/%D1%8F"),
+            ("https://a:b@example.com/", ""),
             ("tg://resolve?domain=x", ""),
             ("mailto:a@b.com", ""),
             ("tel:+7999", ""),
@@ -353,6 +352,11 @@ class TestUnits:
     )
     def test_an_address_has_one_form(self, url, form):
         assert keys.address(url) == form
+
+    def test_each_spelling_of_a_form_has_this_form(self):
+        form = keys.address("http://www.example.com/a?b=1")
+
+        assert [keys.address(one) for one in keys.spellings(form)] == [form] * 4
 
 
 def test_without_a_graph_nothing_is_written_and_all_say_so():

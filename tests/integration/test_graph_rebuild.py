@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Role
 from albums.models import MediaGroup, MediaGroupItem
+from crawl.models import CrawledPage
 from events import projections
 from events.projections import CannotCompare
 from graph.services import notes, rebuild
@@ -20,6 +21,8 @@ from graph.store import connection
 from media.models import Channel, Post, PostMedia
 from tests import factories as make
 from tests.graph_world import dump, erase
+from vision.models import PostTag
+from vision.tagging import people, rows, synonyms
 
 pytestmark = pytest.mark.django_db
 TEXTS = ("", "река мост город вечер поезд книга окно", "камень письмо ветер рынок сад море дорога")
@@ -36,7 +39,13 @@ DO = st.one_of(
         st.just("album"), st.sampled_from(NUMBERS), st.sets(st.sampled_from(NUMBERS), min_size=1)
     ),
     st.tuples(st.just("rename"), st.none(), st.text("абв", min_size=1, max_size=3)),
-    st.tuples(st.just("recrawl"), st.none(), st.none()),
+    st.tuples(st.just("retag"), st.sampled_from(NUMBERS), st.sampled_from("абв")),
+    st.tuples(st.just("untag"), st.sampled_from(NUMBERS), st.sampled_from("абв")),
+    st.tuples(st.just("merge"), st.none(), st.permutations("абв")),
+    st.tuples(st.just("surer"), st.none(), st.integers(0, 8)),
+    st.tuples(st.just("recrawl"), st.none(), st.tuples(st.sampled_from("xyz"), st.integers(0, 5))),
+    st.tuples(st.just("mark"), st.sampled_from(NUMBERS), st.booleans()),
+    st.tuples(st.just("everything"), st.none(), st.none()),
 )
 
 
@@ -44,7 +53,7 @@ class Day:
     """An archive that changes, and a graph that is told of it as events and notes would."""
 
     def __init__(self):
-        self.owner = make.tenant()
+        self.owner, self.person = make.tenant(), make.superuser()
         self.channel = make.channel(owner=self.owner)
         self.pictures = [make.media_object(owner=self.owner) for _ in range(3)]
         near = make.near_duplicate(owner=self.owner)
@@ -117,7 +126,52 @@ class Day:
         Channel.objects.filter(pk=self.channel.pk).update(title=title)
         notes.read_notes()
 
-    def _recrawl(self, *_):
+    def _retag(self, number, name):
+        """A tagger that looks at a post again; the event about it comes."""
+        if post := self._row(number).first():
+            [tag] = rows.tags_of(self.owner, [name]).values()
+            PostTag.objects.update_or_create(
+                post=post, tag=tag,
+                defaults={"tenant": self.owner, "origin": "model", "confidence": 0.8,
+                          "state": "accepted", "decided_at": None},
+            )  # fmt: skip
+            index(Changed(posts=[post.pk]))
+
+    def _untag(self, number, name):
+        """A person removes a tag, also one that only the text says."""
+        if post := self._row(number).first():
+            row = people.add(post, name, user=self.person, now=make.NOW)
+            people.remove(row, user=self.person, now=make.NOW)
+            index(Changed(posts=[post.pk]))
+
+    def _merge(self, _, names):
+        tags = rows.tags_of(self.owner, names[:2])
+        one, other = (tags[name] for name in names[:2])
+        if one != other:
+            synonyms.merge(one, other, now=make.NOW)
+            index(self.everything())  # of hashtags that nobody has tagged no event tells
+
+    def _surer(self, _, eighths):
+        PostTag.objects.filter(tenant=self.owner).update(confidence=eighths / 8)
+        notes.read_notes()
+
+    def _recrawl(self, _, what):
+        """A page is read, changes, is gone, or loses its HTML; one that no post has, too."""
+        name, change = what
+        url = f"https://example.com/{name}"
+        page = CrawledPage.objects.filter(tenant=self.owner, url=url).first()
+        page = page or make.article(owner=self.owner, url=url)
+        page.title, page.html_key = f"Title {change}", "" if change == 1 else f"crawl/{name}.html"
+        page.gone_since = make.NOW if change == 2 else None
+        page.save()
+        notes.read_notes()
+
+    def _mark(self, number, is_deleted):
+        how, at = ("live", make.NOW) if is_deleted else ("", None)
+        self._row(number).update(deletion=how, deleted_at=at)
+        notes.read_notes()
+
+    def _everything(self, *_):
         index(self.everything())
 
 
@@ -147,8 +201,8 @@ def test_rebuilt_equals_live_after_a_random_day(graph, steps):
 
 
 @pytest.mark.long
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(DO, min_size=10, max_size=60))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(DO, min_size=40, max_size=150))
 def test_rebuilt_equals_live_after_many_random_days(graph, steps):
     _compare_after(steps)
 

@@ -136,7 +136,7 @@ KINDS: Final[dict[str, Kind]] = {
     "media.importproblem": Kind(VIEW),
     "albums.mediagroup": Kind(VIEW, actions={"reassemble": OPERATE}),
     "crawl.crawledpage": Kind(VIEW, actions={"fetch_again": OPERATE}),
-    "crawl.crawldomain": Kind(VIEW),
+    "crawl.crawldomain": Kind(VIEW, change=ADMINISTER),
     "vision.postenrichment": Kind(VIEW, actions={"analyze_posts_again": OPERATE}),
     "vision.documenttext": Kind(VIEW, actions={"read_again": OPERATE}),
     "vision.picturehash": Kind(VIEW, actions={"mark_distinct": OPERATE}),

@@ -93,6 +93,7 @@ def test_all_rows_are_all_that_one_may_touch(
 
 FORMS: dict[str, dict[str, Any]] = {
     "media.channel": {"username": "taken_over"},
+    "crawl.crawldomain": {"budget": "7"},
     "accounts.tenant": {"name": "taken over", "settings": "{}", "limit_bytes": "1"},
     "accounts.membership": {"role": "administrator"},
 }

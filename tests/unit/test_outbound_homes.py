@@ -13,7 +13,7 @@ ROOMS = (
 )  # fmt: skip
 GUARD = "events/outbound/"
 WAYS_OUT = {
-    "httpx": {GUARD, "search/embeddings/openai.py", "crawl/fetchers/http.py", "vision/providers/gigachat/errors.py", "telegram_assistant/end_to_end/api_request.py"},
+    "httpx": {GUARD, "search/embeddings/openai.py", "crawl/fetchers/http.py", "crawl/fetchers/crawl4ai.py", "vision/providers/gigachat/errors.py", "telegram_assistant/end_to_end/api_request.py"},
     "httpcore": {GUARD},
     "urllib3": {"storage_quota/object_store/s3/"},
     "botocore": {"storage_quota/object_store/s3/"},

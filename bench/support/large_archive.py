@@ -27,7 +27,7 @@ from bench.support.large_archive_vectors import Vectors, copy_vectors
 from media.models import Channel
 from search.documents import searched_form, tags_in, without_links
 from search.embeddings.port import Encoder
-from search.index.postgresql import vector_table
+from search.index.postgresql import vector_index
 from tests import factories as make
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
@@ -121,7 +121,7 @@ def fill(archive: Archive, posts: int, base: Vectors, encoder: Encoder) -> None:
         _count_words(cursor)
         for statement in later:
             cursor.execute(statement)
-        vector_table.create_index(encoder.name, encoder.dimension)
+        vector_index.create_index(encoder.name, encoder.dimension)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("RESET maintenance_work_mem")
         cursor.execute("VACUUM ANALYZE search_documents, search_words, search_vectors")

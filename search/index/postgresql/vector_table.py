@@ -10,7 +10,6 @@ refers to it and it refers to nothing: it can be dropped at any time.
 are encoded and not written yet. A trigger fills it, see `kept_vectors`.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +17,8 @@ from django.db import Error, connection, transaction
 from django.utils.translation import gettext_noop
 
 from search.index.port import VectorsUnavailable
+from search.index.postgresql.vector_index import index_name
 
-MOST_INDEXED = 4000
-"""Numbers of a vector that an index takes; longer ones are compared one by one."""
 _CREATE = (
     "CREATE EXTENSION IF NOT EXISTS vector",
     # What is left of those whose extension was dropped.
@@ -125,26 +123,6 @@ def require() -> None:
         )
 
 
-def create_index(model: str, dimension: int) -> None:
-    """
-    Create the index over the vectors of one model, if it does not exist.
-
-    At the first vectors: over many it takes minutes, in which nothing can be written.
-    """
-    if dimension > MOST_INDEXED:
-        return
-    with connection.cursor() as cursor:
-        # Even where it exists, CREATE INDEX locks the table, and whoever deletes posts waits for it.
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [index_name(model)])
-        if cursor.fetchone() == (True,):
-            return
-        cursor.execute(
-            f"CREATE INDEX IF NOT EXISTS {index_name(model)} ON search_vectors"
-            f" USING hnsw ((vector::halfvec({int(dimension)})) halfvec_cosine_ops)"
-            f" WHERE model = {literal(model)}"
-        )
-
-
 def drop_model(model: str, *, most: int) -> bool:
     """
     Remove a model's index and up to `most` of its vectors, which are not kept; whether none is left.
@@ -162,17 +140,6 @@ def drop_model(model: str, *, most: int) -> bool:
         removed = cursor.rowcount
         cursor.execute("DELETE FROM search_kept_vectors WHERE model = %s", [model])
         return bool(removed < most)
-
-
-def index_name(model: str) -> str:
-    """The quoted name of a model's index; no two models have the same."""
-    readable = "".join(letter if letter.isalnum() else "_" for letter in model)[:30]
-    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
-    return connection.ops.quote_name(f"idx_search_vectors_{readable}_{digest}")
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def as_text(vector: Sequence[float]) -> str:

@@ -16,7 +16,7 @@ MODEL, MANY = "of-this-test", vector_index.WORTH_IT
 def _no_index():
     vector_table.create()
     yield
-    execute(f"DROP INDEX IF EXISTS {vector_index.index_name(MODEL)}")
+    execute(f"DROP INDEX IF EXISTS {vector_table.index_name(MODEL)}")
 
 
 def execute(sql, *parameters):
@@ -27,7 +27,7 @@ def execute(sql, *parameters):
 
 def is_there():
     """Whether there is an index that searches use."""
-    name = vector_index.index_name(MODEL)
+    name = vector_table.index_name(MODEL)
     return execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", name) == [
         (True,)
     ]
@@ -94,7 +94,7 @@ def test_a_rebuild_that_is_interrupted_leaves_it_to_the_next_vector():
 
 def test_what_was_not_finished_is_made_anew():
     vector_index.create_index(MODEL, 3)
-    name = vector_index.index_name(MODEL)
+    name = vector_table.index_name(MODEL)
     execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)", name)
     assert not is_there()
 

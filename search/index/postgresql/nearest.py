@@ -11,7 +11,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from search.index.port import Scope, VectorHit
-from search.index.postgresql import planning, vector_index, vector_table
+from search.index.postgresql import planning, vector_table
 from search.index.postgresql.candidates.keys import Keys, Rows, of_sample
 from search.index.postgresql.conditions import matching
 from search.query_terms import Filters, Query
@@ -88,7 +88,7 @@ def nearest(
 def _sampled(rows: Rows) -> int:
     """How many documents there are, by a sample."""
     try:
-        return int(of_sample(rows, _SAMPLED).count()) * 2**_SAMPLED
+        return of_sample(rows, _SAMPLED).count() << _SAMPLED
     except EmptyResultSet:
         return 0
 
@@ -140,7 +140,7 @@ class _Wanted:
 def _vectors(model: str, tenants: Sequence[UUID], among: Rows | None) -> tuple[str, list[Any]]:
     """The vectors that are compared, from FROM on."""
     rows = (
-        f"FROM search_vectors WHERE model = {vector_index.literal(model)} AND tenant_id = ANY(%s)"
+        f"FROM search_vectors WHERE model = {vector_table.literal(model)} AND tenant_id = ANY(%s)"
     )
     if among is None:
         return rows, [list(tenants)]

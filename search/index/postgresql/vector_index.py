@@ -6,7 +6,6 @@ fills the table from nothing, nobody else makes it, which would lock the table f
 what there is is compared one by one.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import DiskFull, LockNotAvailable
 
 from events.postgresql.advisory_locks import is_held, try_held
+from search.index.postgresql.vector_table import index_name, literal
 
 logger = logging.getLogger(__name__)
 
@@ -65,17 +65,6 @@ def made_afterwards(model: str, dimension: int, *, posts: int) -> Iterator[None]
             _make(model, dimension)
         finally:
             _is_ours.reset(before)
-
-
-def index_name(model: str) -> str:
-    """The quoted name of a model's index; no two models have the same."""
-    readable = "".join(letter if letter.isalnum() else "_" for letter in model)[:30]
-    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
-    return connection.ops.quote_name(f"idx_search_vectors_{readable}_{digest}")
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _is_worth_it(model: str, dimension: int, posts: int) -> bool:

@@ -10,6 +10,7 @@ refers to it and it refers to nothing: it can be dropped at any time.
 are encoded and not written yet. A trigger fills it, see `kept_vectors`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,6 @@ from django.db import Error, connection, transaction
 from django.utils.translation import gettext_noop
 
 from search.index.port import VectorsUnavailable
-from search.index.postgresql.vector_index import index_name
 
 _CREATE = (
     "CREATE EXTENSION IF NOT EXISTS vector",
@@ -140,6 +140,17 @@ def drop_model(model: str, *, most: int) -> bool:
         removed = cursor.rowcount
         cursor.execute("DELETE FROM search_kept_vectors WHERE model = %s", [model])
         return bool(removed < most)
+
+
+def index_name(model: str) -> str:
+    """The quoted name of a model's index; no two models have the same."""
+    readable = "".join(letter if letter.isalnum() else "_" for letter in model)[:30]
+    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
+    return connection.ops.quote_name(f"idx_search_vectors_{readable}_{digest}")
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def as_text(vector: Sequence[float]) -> str:

@@ -37,4 +37,5 @@ def available() -> int:
     """Bytes of memory that the machine has, or its container may use."""
     limits = [Path(path) for path in _LIMITS]
     texts = [path.read_text().strip() for path in limits if path.is_file()]
-    return min([psutil.virtual_memory().total, *(int(one) for one in texts if one.isdigit())])
+    whole: int = psutil.virtual_memory().total
+    return min([whole, *(int(one) for one in texts if one.isdigit())])

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from search.documents import searched_form
+from search.documents import asked_form
 from search.query.parse import MOST_CHARS
 from search.services import asked
 from search.words import STOP_WORDS
@@ -72,7 +72,7 @@ def having_words(needs: Mapping[UUID, str], post_ids: Sequence[UUID]) -> list[He
 def needs_of(queries: Sequence[Sequence[str]]) -> list[str]:
     """Make a tsquery of the words of each query, by one statement for all."""
     words = [
-        (number, searched_form(word))
+        (number, asked_form(word))
         for number, query in enumerate(queries)
         for word in query
         if word.lower() not in STOP_WORDS

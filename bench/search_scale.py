@@ -8,7 +8,8 @@ are drawn. Measured is CPU time, of this process and of PostgreSQL's, since a lo
 the other one; the fastest of `--rounds` each. Percentiles are over the queries.
 
 A million takes some 15 to 20 minutes of two cores, most of them for the index of vectors, so `make
-bench` measures 100 000 in 3; `--posts 1000000` is the figure that is promised.
+bench` measures 100 000 in 3; `--posts 1000000` is the figure that is promised. With `--keep` the
+archives stay in the server of VAR_DIR, and the next run with it measures at once.
 """
 
 import argparse
@@ -70,19 +71,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000, help="the greater size")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--keep", action="store_true", help="use archives again, keep new ones")
     options = parser.parse_args()
     if not (DATA / "corpus.jsonl.gz").exists():
         sys.exit(f"no relevance set in {DATA}: set SHARED_DATA_DIR")
-    encoder = chosen.encoder()
-    vectors = large_archive.encoded(encoder)
-    with database.fresh():
-        archive, found = large_archive.new_archive(), []
-        for posts in (SMALL, options.posts):
-            started = time.monotonic()
-            large_archive.fill(archive, posts, vectors, encoder)
-            print(f"   {posts} posts written in {time.monotonic() - started:.0f} s", flush=True)
-            found.append(_measure(archive, posts, options.rounds))
+    found = [_measured(posts, options) for posts in (SMALL, options.posts)]
     return report.close(_figures(*found, posts=options.posts))
+
+
+def _measured(posts: int, options: argparse.Namespace) -> dict[str, Percentiles]:
+    with database.kept(f"bench_scale_{posts}") if options.keep else database.fresh():
+        started = time.monotonic()
+        archive = large_archive.archive_of(posts, chosen.encoder())
+        print(f"   {posts} posts written in {time.monotonic() - started:.0f} s", flush=True)
+        return _measure(archive, posts, options.rounds)
 
 
 def _cases(archive: Archive) -> list[Case]:

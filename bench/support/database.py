@@ -32,6 +32,25 @@ def fresh() -> Iterator[str]:
         creation.destroy_test_db(original, verbosity=0)
 
 
+@contextmanager
+def kept(name: str) -> Iterator[str]:
+    """A migrated database that stays for the next run; its name."""
+    connection = connections["default"]
+    original = connection.settings_dict["NAME"]
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone() == (0,):
+            cursor.execute(f"CREATE DATABASE {name}")
+    connection.settings_dict["NAME"] = name
+    try:
+        migrate()
+        yield name
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = original
+
+
 def _end_sessions(name: str) -> None:
     """End what other connections of this process are left, such as that of its worker's lock."""
     with connections["default"]._nodb_cursor() as cursor:

@@ -27,7 +27,7 @@ from bench.support.large_archive_vectors import Vectors, copy_vectors
 from media.models import Channel
 from search.documents import searched_form, tags_in, without_links
 from search.embeddings.port import Encoder
-from search.index.postgresql import vector_table
+from search.index.postgresql import vector_index
 from tests import factories as make
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
@@ -85,6 +85,26 @@ def new_archive() -> Archive:
     return Archive(tuple(owner.pk for owner in owners), channels)
 
 
+def archive_of(posts: int, encoder: Encoder) -> Archive:
+    """The archive of this database, which is filled unless it has so many posts and is whole."""
+    archive = _found_archive() or new_archive()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS bench_filled (posts int, model text)")
+        cursor.execute("SELECT posts, model FROM bench_filled")
+        if cursor.fetchall() != [(posts, encoder.name)]:
+            cursor.execute("TRUNCATE bench_filled")
+            fill(archive, posts, encoded(encoder), encoder)
+            cursor.execute("INSERT INTO bench_filled VALUES (%s, %s)", [posts, encoder.name])
+    return archive
+
+
+def _found_archive() -> Archive | None:
+    channels: dict[UUID, list[Channel]] = {}
+    for one in Channel.objects.order_by("tenant__name", "title", "pk"):
+        channels.setdefault(one.tenant_id, []).append(one)
+    return Archive(tuple(channels), tuple(map(tuple, channels.values()))) if channels else None
+
+
 def fill(archive: Archive, posts: int, base: Vectors, encoder: Encoder) -> None:
     """Replace the whole index by one of `posts` documents and vectors; `base` are real vectors."""
     drawn = random.Random(posts)
@@ -101,7 +121,7 @@ def fill(archive: Archive, posts: int, base: Vectors, encoder: Encoder) -> None:
         _count_words(cursor)
         for statement in later:
             cursor.execute(statement)
-        vector_table.create_index(encoder.name, encoder.dimension)
+        vector_index.create_index(encoder.name, encoder.dimension)
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("RESET maintenance_work_mem")
         cursor.execute("VACUUM ANALYZE search_documents, search_words, search_vectors")

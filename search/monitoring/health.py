@@ -10,6 +10,7 @@ from events.postgresql import advisory_locks
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import RequestedEncoder
+from search.index.postgresql import vector_index
 from search.monitoring.status import status
 from search.services import catch_up, index_meaning, index_words
 from search.services.meaning import models_in_use
@@ -23,7 +24,13 @@ ENCODER_REMEDY = "check SEARCH_ENCODER and what it needs; see docs/search.md"
 
 def register() -> None:
     advisory_locks.register_names(
-        lambda: (index_words.TURN, index_meaning.TURN, models_in_use.TURN, catch_up.TURN)
+        lambda: (
+            index_words.TURN,
+            index_meaning.TURN,
+            vector_index.TURN,
+            models_in_use.TURN,
+            catch_up.TURN,
+        )
     )
     needs = postgresql.CHECK
     health.register(

@@ -1,7 +1,8 @@
 """
 Which posts come to match which saved searches, found out where the index is written.
 
-A batch of posts is asked about by all saved searches of those who may see its tenants, before and
+A batch of posts is asked about by all saved searches of those who may see its tenants: by their
+words in one statement for all, since most match nothing, and with conditions where words fit. That is before and
 after their documents are written, in the transaction that writes them: a worker may be killed at
 any point, and nothing is told that is not so, or twice, or not at all.
 """
@@ -17,14 +18,15 @@ from django.db.models import Q, UUIDField, Value
 from django.utils import timezone
 
 from accounts import time_zones
-from accounts.access import tenants_of
+from accounts.access import Action, may, read_grants
 from accounts.models import User
 from events.outbox.publishing import publish_many
 from events.postgresql.advisory_locks import in_turn
 from events.schemas import SearchMatchedEventV1
 from media.models import Post
 from search.models import SavedSearch, SearchDocument, SearchMatch
-from search.saved.conditions import Demand, demands, having_words
+from search.saved.conditions import Demand, demands
+from search.saved.spoken import having_words, spoken
 from search.services.announce import NO_TRACES, Traces, traced
 from search.services.index_words import TURN, index_words
 
@@ -38,41 +40,49 @@ Pair = tuple[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Saved searches with what they demand, by id."""
+    """Saved searches by id, and the tenants of a batch of posts that the user of each may see."""
 
     searches: Mapping[UUID, SavedSearch]
-    demands: Mapping[UUID, Demand]
+    tenants: Mapping[UUID, tuple[UUID, ...]]
+    now: datetime
 
     def matching(self, post_ids: Sequence[UUID]) -> set[Pair]:
         """Which of them match which of these posts, as their documents are at the moment."""
+        if not post_ids or not self.searches:
+            return set()
+        said = spoken(row.text for row in self.searches.values())
+        by_id = {pk: said[row.text] for pk, row in self.searches.items()}
+        heard = having_words({pk: one.needs for pk, one in by_id.items() if one.needs}, post_ids)
+        found = {
+            (one.key, one.post_id)
+            for one in heard
+            if by_id[one.key].is_all and one.tenant_id in self.tenants[one.key]
+        }
+        wanted = {pk: list(post_ids) for pk, one in by_id.items() if not one.needs}
+        for one in heard:
+            if not by_id[one.key].is_all:
+                wanted.setdefault(one.key, []).append(one.post_id)
+        return found | self._asked(wanted)
+
+    def _asked(self, wanted: Mapping[UUID, Sequence[UUID]]) -> set[Pair]:
+        """Ask searches with all of their conditions about the posts that are left for each."""
         found: set[Pair] = set()
-        if not post_ids:
-            return found
-        wanted = list(self._candidates(post_ids).items())
-        for start in range(0, len(wanted), _IN_A_STATEMENT):
+        rows = list(zip(wanted.items(), self._demands(list(wanted)), strict=True))
+        for start in range(0, len(rows), _IN_A_STATEMENT):
             first, *others = [
-                self.demands[pk]
-                .documents()
+                demand.documents()
                 .filter(pk__in=ids)
                 .annotate(search=Value(pk, UUIDField()))
                 .values_list("search", "pk")
-                for pk, ids in wanted[start : start + _IN_A_STATEMENT]
+                for (pk, ids), demand in rows[start : start + _IN_A_STATEMENT]
             ]
             found |= set(first.union(*others, all=True))
         return found
 
-    def _candidates(self, post_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
-        """
-        The posts of which each search has to be asked with all of its conditions.
-
-        Those are the ones with its words, found by one statement for all: most searches match
-        nothing of a batch, and asking each of them costs a hundred times as much.
-        """
-        spoken = {pk: demand.needs for pk, demand in self.demands.items() if demand.needs}
-        wanted = {pk: list(post_ids) for pk in self.demands if pk not in spoken}
-        for pk, post_id in having_words(spoken, post_ids):
-            wanted.setdefault(pk, []).append(post_id)
-        return wanted
+    def _demands(self, ids: Sequence[UUID]) -> list[Demand]:
+        searches = [self.searches[pk] for pk in ids]
+        asked = [(row.text, self.tenants[row.pk], _zone(row.user)) for row in searches]
+        return demands(asked, now=self.now)
 
 
 def index_and_match(post_ids: Sequence[UUID], *, now: datetime, traces: Traces = NO_TRACES) -> int:
@@ -101,11 +111,12 @@ def _followed(post_ids: Sequence[UUID], *, now: datetime) -> Followed:
     rows = SavedSearch.objects.filter(owners, is_paused=False, user__is_active=True)
     searches = {row.pk: row for row in rows.select_related("user").distinct()} if tenants else {}
     users = {row.user_id: row.user for row in searches.values()}
-    scopes = {
-        pk: tuple(tenants_of(user).values_list("pk", flat=True)) for pk, user in users.items()
+    read_grants(users.values())
+    seen = {
+        pk: tuple(one for one in tenants if may(user, Action.VIEW, one))
+        for pk, user in users.items()
     }
-    asked = [(row.text, scopes[row.user_id], _zone(row.user)) for row in searches.values()]
-    return Followed(searches, dict(zip(searches, demands(asked, now=now), strict=True)))
+    return Followed(searches, {pk: seen[row.user_id] for pk, row in searches.items()}, now)
 
 
 def _zone(user: User) -> tzinfo:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from unicodedata import category
 from uuid import UUID
 
@@ -72,6 +72,26 @@ def read(text: str, tenants: Sequence[UUID], *, now: datetime, zone: tzinfo) -> 
         ),
         canonical=print_query(parsed),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """
+    The words of a text, which depend neither on who asks nor on when.
+
+    `is_all`: it asks for nothing else. Not `is_clear`, a part of it was not understood.
+    """
+
+    words: tuple[str, ...]
+    is_all: bool
+    is_clear: bool
+
+
+def said_in(text: str, *, now: datetime) -> Said:
+    """Read the words of a text as `read` does; nothing is looked up."""
+    parsed = parse(_storable(text), now=now, zone=UTC)
+    alone = ParsedQuery(terms=parsed.terms)
+    return Said(_query(parsed, {}).words, is_all=parsed == alone, is_clear=not parsed.problems)
 
 
 def _storable(text: str) -> str:

@@ -12,7 +12,7 @@ from events.postgresql.advisory_locks import in_turn
 from search import sources
 from search.embeddings import chosen
 from search.embeddings.port import Encoder, EncoderUnavailable
-from search.index.postgresql import kept_vectors, vector_table, waiting
+from search.index.postgresql import kept_vectors, vector_index, vector_table, waiting
 from search.models import EmbeddingModel
 from search.services.meaning import models_in_use
 from search.services.meaning.encode_posts import EncodedTexts, encode
@@ -92,7 +92,7 @@ def _write(
         in_turn(TURN)  # who reads later writes later, so nothing newer is overwritten
         if some := next(filter(None, vectors.values()), ""):
             # Before any row is locked: who deletes posts locks the table first, then such rows.
-            vector_table.create_index(model, some.count(",") + 1)
+            vector_index.create_index(model, some.count(",") + 1)
         waited = waiting.lock(post_ids)
         present = [
             one

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from events import backfill
 from media.models import Post
 from search.embeddings import chosen
+from search.index.postgresql import vector_index
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
 from search.services.meaning import models_in_use
@@ -42,15 +43,27 @@ def rebuild(
     Nothing is emptied, so searches go on. Interrupted, it is continued by calling it again, or
     with the posts before `reached`.
     """
-    if with_meaning:
-        models_in_use.adopt(chosen.encoder(), now=clock())
+    if not with_meaning:
+        yield from _in_batches(posts, write_words, lambda _: 0, clock=clock)
+        return
+    encoder = chosen.encoder()
+    models_in_use.adopt(encoder, now=clock())
+    with vector_index.made_afterwards(encoder.name, encoder.dimension, posts=posts.count()):
+        yield from _in_batches(posts, write_words, index_meaning, clock=clock)
+    models_in_use.change_over()
+
+
+def _in_batches(
+    posts: QuerySet[Post],
+    write_words: Callable[..., int],
+    write_meaning: Callable[[list[UUID]], int],
+    *,
+    clock: Callable[[], datetime],
+) -> Iterator[Rebuilt]:
     for batch, reached in batches(posts):
         with backfill.use(True):  # noqa: FBT003 - what is published of it comes after what is new
             changed = write_words(batch, now=clock())
-        encoded = index_meaning(batch) if with_meaning else 0
-        yield Rebuilt(len(batch), changed, encoded, reached)
-    if with_meaning:
-        models_in_use.change_over()
+        yield Rebuilt(len(batch), changed, write_meaning(batch), reached)
 
 
 def batches(posts: QuerySet[Post]) -> Iterator[tuple[list[UUID], datetime]]:

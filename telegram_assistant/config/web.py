@@ -35,6 +35,7 @@ class Web(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")
     database_url: SecretStr | None = None
+    embedded_postgres_memory_mb: int | None = Field(default=None, ge=16, le=1_000_000)
     var_dir: Path = BASE_DIR / "var"
     q_workers: int = Field(default=6, ge=1, le=64)
 
@@ -105,6 +106,7 @@ class Web(BaseSettings):
                 "NAME": "telegram_assistant",
                 "USER": "postgres",
                 "EMBEDDED_DIR": self.var_dir / "postgres",
+                "EMBEDDED_MEMORY_MB": self.embedded_postgres_memory_mb,
             }
         try:
             parts = conninfo_to_dict(self.database_url.get_secret_value())

@@ -39,7 +39,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _start(self) -> str:
         try:
-            return server.start_postgres(self._data_dir, database="telegram_assistant")
+            return server.start_postgres(
+                self._data_dir,
+                database="telegram_assistant",
+                memory=self.settings_dict.get("EMBEDDED_MEMORY_MB"),
+            )
         except server.NOT_STARTED as error:
             # Whoever can wait for a database that is away connects again, as to any other server.
             raise OperationalError(f"the embedded PostgreSQL has not started: {error!r}") from error

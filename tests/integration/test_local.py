@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from telegram_assistant import secret_key
-from telegram_assistant.embedded_postgres import server
+from telegram_assistant.embedded_postgres import memory, server
 from telegram_assistant.embedded_postgres.base import DatabaseWrapper
 from tests.processes import Python
 
@@ -220,6 +220,20 @@ class TestPostgres:
 
         assert answer == NAME
         assert _pid(data_dir) != first
+
+    def test_its_memory_is_what_was_set_from_the_next_start_on(self, data_dir):
+        def shown(memory):
+            socket = server.start_postgres(data_dir, database=NAME, memory=memory)
+            with psycopg.connect(host=socket, user="postgres", dbname=NAME) as opened:
+                [[found]] = opened.execute("SHOW shared_buffers")
+            return found
+
+        assert [shown(16), shown(17)] == ["16MB", "16MB"]  # the second one joins
+        server.stop_postgres(data_dir)
+        (data_dir / memory.FILE).unlink()  # as in a folder of before
+
+        assert shown(17) == "17MB"
+        assert (data_dir / "postgresql.conf").read_text().count(memory.FILE) == 1
 
     def test_a_server_that_dies_between_the_look_and_the_call_is_started_again(
         self, data_dir, connection

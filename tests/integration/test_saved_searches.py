@@ -18,7 +18,7 @@ from events.outbox.publishing import publish
 from media.models import Post
 from media.posts import post_events
 from search.models import SavedSearch, SearchDocument, SearchMatch
-from search.saved import keep
+from search.saved import follow, keep
 from search.saved.follow import index_and_match
 from search.saved.keep import SavedSearchRefused
 from search.saved.matches import matches_of, saved_searches, unseen_count
@@ -264,6 +264,20 @@ class TestWhoMaySee:
         assert matched(kept) == set()
         assert told() == []
 
+    def test_of_a_batch_of_several_tenants_each_is_told_of_its_own(self, channel, anna):
+        other = make.channel(title="Море")
+        boris = make.member("viewer", other.tenant)
+        hers, his, both = (
+            save(anna, "снег"), save(boris, "снег"), save(make.superuser(), "снег has:text")
+        )  # fmt: skip
+        mine, theirs = make.post(of=channel, content="снег"), make.post(of=other, content="снег")
+
+        index_and_match([mine.pk, theirs.pk], now=timezone.now())
+
+        assert [matched(one) for one in (hers, his, both)] == [
+            {mine.pk}, {theirs.pk}, {mine.pk, theirs.pk}
+        ]  # fmt: skip
+
     def test_who_is_no_member_any_more_is_told_nothing_and_sees_nothing(self, channel, anna):
         kept = save(anna, "снег")
         write(channel, "снег")
@@ -402,8 +416,19 @@ class TestCost:
         one = statements()
         for number in range(1, 20):
             save(anna, f"слово{number} -has:video")
+            save(make.member("viewer", channel.tenant), f"слово{number}")
 
         assert statements() == one
+
+    def test_a_search_whose_words_a_post_lacks_is_not_read_for_it(self, channel, anna, monkeypatch):
+        save(anna, "снег after:1d")
+        write(channel, "дождь")
+        read = []
+        monkeypatch.setattr(follow, "demands", lambda asked, **_: read.extend(asked) or [])
+
+        write(channel, "дождь, а не метель")
+
+        assert read == []
 
     def test_without_saved_searches_nothing_is_asked_of_the_documents(self, channel):
         post = make.post(of=channel, content="снег")

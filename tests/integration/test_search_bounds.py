@@ -12,6 +12,8 @@ from search.embeddings.fake import FakeEncoder
 from search.fusion import WINDOW
 from search.index.port import Scope
 from search.index.postgresql import nearest, planning, ranking
+from search.index.postgresql.candidates.keys import Keys
+from search.index.postgresql.conditions import matching
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
@@ -212,6 +214,50 @@ class TestNearest:
 
         assert {hit.post_id for hit in hits} == {*posts[:3], *other}
         assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+
+    @pytest.mark.parametrize(
+        ("expected", "at_least", "found"),
+        [
+            (7_000, 0, 0),  # all of them are compared
+            (9_000, 0, 50),
+            (40_000, 0, 160),
+            (900_000, 0, 200),
+            (100, 9_000, 50),  # the planner knows little of phrases
+            (0, 0, 0),
+        ],
+    )
+    def test_in_a_million_posts_the_shorter_way_is_gone(
+        self, monkeypatch, expected, at_least, found
+    ):
+        monkeypatch.setattr(planning, "expected_rows", lambda *_: expected)
+        monkeypatch.setattr(planning, "rows_in", lambda _: 1_000_000)
+        wanted = nearest._Wanted([1.0], "fake", [], 200)
+
+        assert wanted.worth_finding(None, least=50, at_least=at_least) == found
+
+    @pytest.mark.parametrize(("conditions", "there"), [("lang:en", 5), ("", 20)])
+    def test_under_conditions_a_quarter_is_enough_where_all_would_take_long(
+        self, channel, posts, monkeypatch, conditions, there
+    ):
+        SearchDocument.objects.update(lang="en")
+        monkeypatch.setattr(nearest._Wanted, "worth_finding", lambda *_, least, **__: least)
+        vector, model = [1.0, *[0.0] * 383], chosen.encoder().name
+        read = asked.read(f"слово7 {conditions}", (channel.tenant_id,), now=NOW, zone=UTC)
+
+        hits = nearest.by_meaning(read.query, vector, model, read.scope, limit=20)
+
+        assert len(hits) == there
+
+    def test_posts_with_a_frequent_phrase_are_counted_by_a_sample(self, channel, monkeypatch):
+        monkeypatch.setattr(nearest, "_SAMPLED", 1)  # so that hardly a sample is empty
+        write(channel, *["искусственный интеллект"] * 60)
+        read = asked.read('"искусственный интеллект"', (channel.tenant_id,), now=NOW, zone=UTC)
+
+        counted = nearest._sampled(Keys(read.scope).find(matching(read.scope, read.query)))
+
+        assert 20 <= counted <= 100
+        nothing = asked.read('"интеллект искусственный"', (channel.tenant_id,), now=NOW, zone=UTC)
+        assert nearest._sampled(matching(nothing.scope, nothing.query)) == 0
 
     def test_posts_of_another_tenant_are_never_near(self, channel, posts, monkeypatch):
         foreign = make.channel()

@@ -19,8 +19,6 @@ from django.utils.translation import gettext_noop
 
 from search.index.port import VectorsUnavailable
 
-MOST_INDEXED = 4000
-"""Numbers of a vector that an index takes; longer ones are compared one by one."""
 _CREATE = (
     "CREATE EXTENSION IF NOT EXISTS vector",
     # What is left of those whose extension was dropped.
@@ -122,26 +120,6 @@ def require() -> None:
     if not exists():
         raise VectorsUnavailable(
             gettext_noop("PostgreSQL has no extension vector, or `migrate` was not run since")
-        )
-
-
-def create_index(model: str, dimension: int) -> None:
-    """
-    Create the index over the vectors of one model, if it does not exist.
-
-    At the first vectors: over many it takes minutes, in which nothing can be written.
-    """
-    if dimension > MOST_INDEXED:
-        return
-    with connection.cursor() as cursor:
-        # Even where it exists, CREATE INDEX locks the table, and whoever deletes posts waits for it.
-        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [index_name(model)])
-        if cursor.fetchone() == (True,):
-            return
-        cursor.execute(
-            f"CREATE INDEX IF NOT EXISTS {index_name(model)} ON search_vectors"
-            f" USING hnsw ((vector::halfvec({int(dimension)})) halfvec_cosine_ops)"
-            f" WHERE model = {literal(model)}"
         )
 
 

@@ -11,7 +11,7 @@ from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
 
 from search.index.entry import Entry, Space, fingerprint, moment
-from search.index.postgresql import vector_table
+from search.index.postgresql import vector_index, vector_table
 from search.models import SearchDocument
 
 _COLUMNS = (
@@ -70,7 +70,7 @@ def upsert_vectors(entries: Sequence[Entry]) -> None:
     vector_table.require()
     given = [entry for entry in entries if entry.space and entry.vector is not None]
     for space in {entry.space for entry in given if entry.space}:
-        vector_table.create_index(space.model, space.dimension)
+        vector_index.create_index(space.model, space.dimension)
     empty = [entry.post_id for entry in entries if not entry.document.passage]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM search_vectors WHERE post_id = ANY(%s)", [empty])

@@ -24,12 +24,12 @@ from media.models import (
 from media.services.pipeline import run
 from media.services.telegram import access as telegram
 from media.services.telegram import (
+    ahead,
     count_passes,
     feeds,
     gaps,
     ingest,
     passes,
-    reading,
     rests,
     status,
 )
@@ -499,8 +499,8 @@ class TestPipeline:
         self, server, account, monkeypatch, are_late
     ):
         """Each photo is a batch; `planned` is how many posts were stored when it was planned."""
-        monkeypatch.setattr(reading, "FIRST_FILE_BYTES", 1)
-        monkeypatch.setattr(reading, "BATCH_FILE_BYTES", 1)
+        monkeypatch.setattr(ahead, "FIRST_FILE_BYTES", 1)
+        monkeypatch.setattr(ahead, "BATCH_FILE_BYTES", 1)
         monkeypatch.setattr(LiveSource, "are_here", lambda *_: not are_late)
         planned: list[int] = []
         start = run.start

@@ -96,15 +96,19 @@ class TestCaller:
 
         assert type(refusal.value) is ours
 
-    def test_requests_are_paced(self, slept):
+    @pytest.mark.parametrize(
+        ("per_second", "naps"),
+        [(2, [1.0, 1.0, 2.0, 2.0, 3.0]), (0.5, [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]), (100, [])],
+    )
+    def test_so_many_at_once_then_they_are_paced(self, slept, per_second, naps):
         async def ask() -> None:
-            caller = Caller(per_second=2)
-            for _ in range(4):
+            caller = Caller(per_second=per_second)
+            for _ in range(7):
                 await caller(lambda: asyncio.sleep(0))
 
         asyncio.run(ask())
 
-        assert [round(nap, 1) for nap in slept if nap > 0.01] == [0.5, 1.0, 1.5]
+        assert [round(nap, 1) for nap in slept if nap > 0.01] == naps
 
 
 @dataclass

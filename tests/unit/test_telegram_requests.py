@@ -17,6 +17,7 @@ from media.sources.telegram.failures import (
     ChannelClosed,
     DownloadFailed,
     FloodWait,
+    MethodWait,
     ReferenceUnknown,
     SignedOut,
     TelegramRefused,
@@ -46,6 +47,53 @@ def slept(monkeypatch) -> list[float]:
 
 def flood(seconds: int, kind: type = errors.FloodWaitError) -> Exception:
     return kind(request=None, capture=seconds)
+
+
+class TestWaitsOfOneKind:
+    """Which requests have waits of their own: those that Telegram refuses for hours."""
+
+    class Flooded:
+        def __init__(self, *kinds: type) -> None:
+            self.kinds = kinds
+
+        async def __call__(self, request):
+            if isinstance(request, self.kinds):
+                raise flood(3600)
+            empty = types.ChatPhotoEmpty()
+            chat = types.Channel(77, "Channel", empty, None, left=False, access_hash=5)
+            return SimpleNamespace(
+                peer=types.PeerChannel(77), chats=[chat], messages=[], users=[],
+                full_chat=SimpleNamespace(id=77, participants_count=1, migrated_from_chat_id=None),
+            )  # fmt: skip
+
+    def access(self, *kinds: type) -> TelethonAccess:
+        access = TelethonAccess.__new__(TelethonAccess)
+        access._caller, access._client = Caller(per_second=1e6), self.Flooded(*kinds)
+        access._run = asyncio.run
+        return access
+
+    @pytest.mark.parametrize(
+        ("kind", "ask", "method"),
+        [
+            (functions.channels.JoinChannelRequest, lambda a: a.join(Peer(-(10**12) - 77, 5)), "join"),
+            (functions.messages.CheckChatInviteRequest, lambda a: a.resolve("t.me/+AbCdEfGhIjKlMnOp"),
+             "join"),
+            (functions.contacts.ResolveUsernameRequest, lambda a: a.resolve("@channel"), "resolve"),
+        ],
+    )  # fmt: skip
+    def test_joining_and_looking_up_names(self, kind, ask, method):
+        with pytest.raises(MethodWait) as wait:
+            ask(self.access(kind))
+
+        assert (wait.value.method, wait.value.seconds) == (method, 3600)
+
+    @pytest.mark.parametrize(
+        "kind",
+        [functions.channels.GetFullChannelRequest, functions.messages.GetHistoryRequest],
+    )
+    def test_all_others_are_of_the_account(self, kind):
+        with pytest.raises(FloodWait):
+            self.access(kind).resolve("@channel")
 
 
 class TestCaller:

@@ -1,6 +1,4 @@
-"""
-What is on its way before it is needed: the next page of a channel, and the files of the posts read.
-"""
+"""What is on its way before it is needed: the next page of a channel, the files of those read."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator
@@ -116,5 +114,3 @@ def prepare(source: LiveSource, feed: ChannelFeed, batch: LiveBatch) -> None:
     """Start the downloads of what the archive does not have."""
     batch.messages, paths = stored_files.mark_stored(feed.channel, batch.messages)
     source.expect(file for file in batch.files if file.path in paths)
-
-

@@ -67,7 +67,7 @@ def _read_account(account: TelegramAccount, outcome: PassOutcome, ends: float) -
         with telegram.connected(account) as access:
             for order, feed in _work(due_feeds(account), news=not listened_to, ends=ends):
                 _read_feed(access, feed, order, outcome)
-    except (FloodWait, rests.Resting):
+    except (FloodWait, rests.AccountRests):
         outcome.resting += 1
     except (SignedOut, Unreachable, encryption.SessionKeyMissing, encryption.SessionUnreadable,
             telegram.NotConfigured) as refusal:  # fmt: skip

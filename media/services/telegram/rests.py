@@ -1,14 +1,20 @@
-"""Rests: until when an account or a channel is not asked again. Kept in rows, so over restarts."""
+"""
+Rests: until when an account, a channel or one kind of request is not asked again.
+
+They are kept in rows, so over restarts.
+"""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
+from django.db import transaction
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from events.errors import DomainError
 from media import metrics
 from media.models import ChannelFeed, TelegramAccount
+from media.sources.telegram.failures import FloodWait, MethodWait
 
 LONGEST: Final = timedelta(days=7)
 """A longer wait is asked again after this time: nobody has seen one."""
@@ -25,6 +31,18 @@ class Resting(DomainError):
         local = timezone.localtime(until)
         super().__init__(f"Rests until {local:%Y-%m-%d %H:%M:%S %Z} ({reason}), as Telegram asked")
         self.until = until
+
+
+class AccountRests(Resting):
+    """The account as a whole rests."""
+
+
+def note(account: TelegramAccount, wait: FloodWait | MethodWait, *, now: datetime) -> None:
+    """Let whatever rests for which Telegram asked: the account, or one kind of request."""
+    if isinstance(wait, MethodWait):
+        _put_method_to_rest(account, wait, now=now)
+    else:
+        put_to_rest(account, seconds=wait.seconds, reason=wait.code, now=now)
 
 
 def put_to_rest(who: Rester, *, seconds: float, reason: str, now: datetime) -> None:
@@ -47,4 +65,31 @@ def rests(who: Rester, *, now: datetime | None = None) -> bool:
 def require_awake(who: Rester) -> None:
     """Raise Resting while it rests."""
     if who.rests_until is not None and rests(who):
-        raise Resting(who.rests_until, who.rest_reason)
+        is_account = isinstance(who, TelegramAccount)
+        raise (AccountRests if is_account else Resting)(who.rests_until, who.rest_reason)
+
+
+def methods_at_rest(
+    account: TelegramAccount, *, now: datetime | None = None
+) -> dict[str, datetime]:
+    """Until when which kinds of requests are not made, all others may be."""
+    found = {name: datetime.fromisoformat(text) for name, text in account.method_rests.items()}
+    return {name: until for name, until in found.items() if until > (now or timezone.now())}
+
+
+def require_method(account: TelegramAccount, method: str) -> None:
+    """Raise Resting while requests of this kind are not made."""
+    if until := methods_at_rest(account).get(method):
+        raise Resting(until, f"flood_wait {method}")
+
+
+def _put_method_to_rest(account: TelegramAccount, wait: MethodWait, *, now: datetime) -> None:
+    until = now + min(timedelta(seconds=wait.seconds + 1), LONGEST)
+    with transaction.atomic():
+        row = TelegramAccount.objects.select_for_update().get(pk=account.pk)
+        known = methods_at_rest(row, now=now)
+        known[wait.method] = max(until, known.get(wait.method, until))
+        row.method_rests = {name: moment.isoformat() for name, moment in known.items()}
+        row.save(update_fields=["method_rests"])
+    account.method_rests = row.method_rests
+    metrics.FLOOD_WAIT.inc(wait.seconds)

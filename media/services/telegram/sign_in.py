@@ -97,7 +97,7 @@ def _keep(account: TelegramAccount, step: "Step", *, phone: str = "") -> Telegra
     with transaction.atomic():
         if account.state == AccountState.READY:
             account.signed_in_at = timezone.now()
-            account.rests_until, account.rest_reason = None, ""
+            account.rests_until, account.rest_reason, account.method_rests = None, "", {}
             audit.record("telegram.signed_in", target=account, tenant=account.tenant)
         account.save()
     return account

@@ -23,9 +23,7 @@ class _Stored:
         return is_whole and self.file_id != "" and self.file_id == file.file_id
 
 
-def mark_stored(
-    channel: Channel, messages: Sequence[Message]
-) -> tuple[list[Message], set[str]]:
+def mark_stored(channel: Channel, messages: Sequence[Message]) -> tuple[list[Message], set[str]]:
     """
     Mark the files that the archive has for these very posts.
 

@@ -11,6 +11,7 @@ from telethon import errors
 from media.sources.telegram.failures import (
     ChannelClosed,
     FloodWait,
+    MethodWait,
     ReferenceUnknown,
     SignedOut,
     TelegramRefused,
@@ -73,6 +74,15 @@ class Caller:
         self._turns.append(mine)
         if mine > now:
             await asyncio.sleep(mine - now)
+
+
+@contextmanager
+def waits_of(method: str) -> Iterator[None]:
+    """Raise MethodWait for a wait that is about these requests alone."""
+    try:
+        yield
+    except FloodWait as wait:
+        raise MethodWait(method, wait.seconds) from None
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from events.console import BigTableAdmin
 from events.errors import DomainError
 from media.models import AccountState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, sign_in
+from media.services.telegram import encryption, sign_in, status
 
+_SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")
 _STEP_FIELDS = {AccountState.CODE: ("code",), AccountState.PASSWORD: ("password",)}
 
 
@@ -75,14 +76,18 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
     def get_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
         if obj is None:
             return ("tenant", "name", "phone")
-        seen = ("tenant", "name", "state", "rests_until", "rest_reason", "signed_in_at")
+        seen = ("tenant", "name", *_SEEN)
         if not self.has_change_permission(request, obj):
             return seen
         return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone",)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
-        seen = ("state", "rests_until", "rest_reason", "signed_in_at")
-        return ("tenant", "name", *seen) if obj else seen
+        return ("tenant", "name", *_SEEN) if obj else _SEEN
+
+    @admin.display(description=_("puts off"))
+    def put_off(self, account: TelegramAccount) -> str:
+        """What it may not ask for until when: joining channels, looking up names."""
+        return status.put_off(account)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "tenant":

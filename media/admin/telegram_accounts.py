@@ -5,20 +5,30 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Action, tenants_of
 from events.console import BigTableAdmin
 from events.errors import DomainError
+from media.admin.qr_codes import qr_picture
 from media.models import AccountState, TelegramAccount
 from media.services.telegram import access as telegram
 from media.services.telegram import encryption, sign_in, status
 
 _SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")
-_STEP_FIELDS = {AccountState.CODE: ("code",), AccountState.PASSWORD: ("password",)}
+_STEP_FIELDS = {
+    AccountState.CODE: ("code",),
+    AccountState.QR: ("qr_code", "phone"),
+    AccountState.PASSWORD: ("password",),
+}
+_WAITING = frozenset(_STEP_FIELDS)
 
 
 class AccountForm(forms.ModelForm[TelegramAccount]):
@@ -26,6 +36,11 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
 
     phone = forms.CharField(
         label=_("phone number"), required=False, help_text=_("with the code of the country: +7…")
+    )
+    by_qr = forms.BooleanField(
+        label=_("by a QR code"),
+        required=False,
+        help_text=_("instead of the number: scanned in Telegram under Settings, Devices"),
     )
     code = forms.CharField(
         label=_("code from Telegram"),
@@ -60,6 +75,15 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
             tenant = values.get("tenant") or account.tenant
             name = values.get("name") or account.name
             self.instance = sign_in.begin(tenant, name, values["phone"])
+        elif account.state == AccountState.QR:
+            self._ask_whether_scanned()
+        elif values.get("by_qr"):
+            tenant = values.get("tenant") or account.tenant
+            self.instance = sign_in.begin_qr(tenant, values.get("name") or account.name)
+
+    def _ask_whether_scanned(self) -> None:
+        if sign_in.ask_qr(self.instance).state == AccountState.QR:
+            raise ValidationError(_("Nobody has scanned the code yet. This one is good now."))
 
 
 @admin.register(TelegramAccount)
@@ -75,14 +99,31 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
 
     def get_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
         if obj is None:
-            return ("tenant", "name", "phone")
+            return ("tenant", "name", "phone", "by_qr")
         seen = ("tenant", "name", *_SEEN)
         if not self.has_change_permission(request, obj):
             return seen
-        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone",)))
+        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone", "by_qr")))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
-        return ("tenant", "name", *_SEEN) if obj else _SEEN
+        return ("tenant", "name", "qr_code", *_SEEN) if obj else _SEEN
+
+    @admin.display(description=_("QR code"))
+    def qr_code(self, account: TelegramAccount) -> str:
+        """Show the code, and what to do with it; only who may change the account gets here."""
+        try:
+            found = sign_in.qr_of(account)
+        except encryption.SessionUnreadable as refusal:  # the key is another one: begin anew
+            return str(refusal)
+        if found is None:
+            return ""
+        url, until = found
+        return format_html(
+            "{}<p>{}</p>",
+            qr_picture(url),
+            _("Scan it until %(time)s in Telegram (Settings, Devices, Link Desktop Device), then save.")
+            % {"time": f"{timezone.localtime(until):%H:%M:%S}"},
+        )  # fmt: skip
 
     @admin.display(description=_("puts off"))
     def put_off(self, account: TelegramAccount) -> str:
@@ -113,6 +154,22 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         if request.method == "GET" and (lacking := _lacking()):
             messages.info(request, lacking)
         return super().changelist_view(request, extra_context)
+
+    def response_post_save_add(
+        self, request: HttpRequest, obj: TelegramAccount
+    ) -> HttpResponseRedirect:
+        """Go on to the next step of the sign-in, where there is one."""
+        return self._next_step(obj) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(
+        self, request: HttpRequest, obj: TelegramAccount
+    ) -> HttpResponseRedirect:
+        return self._next_step(obj) or super().response_post_save_change(request, obj)
+
+    def _next_step(self, account: TelegramAccount) -> HttpResponseRedirect | None:
+        if account.state not in _WAITING:
+            return None
+        return redirect(admin_urlname(self.opts, "change"), account.pk)  # type: ignore[arg-type]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Nothing: the step has saved the account."""

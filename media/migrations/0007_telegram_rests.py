@@ -7,6 +7,35 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveConstraint(
+            model_name="telegramaccount", name="telegram_account_state_known"
+        ),
+        migrations.AlterField(
+            model_name="telegramaccount",
+            name="state",
+            field=models.CharField(
+                choices=[
+                    ("new", "not signed in"),
+                    ("code", "waits for the code"),
+                    ("qr", "waits for its QR code to be scanned"),
+                    ("password", "waits for the password"),
+                    ("ready", "signed in"),
+                    ("signed_out", "signed out by Telegram"),
+                ],
+                default="new",
+                max_length=16,
+                verbose_name="state",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="telegramaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["new", "code", "qr", "password", "ready", "signed_out"])
+                ),
+                name="telegram_account_state_known",
+            ),
+        ),
         migrations.AddField(
             model_name="telegramaccount",
             name="method_rests",

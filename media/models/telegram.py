@@ -16,6 +16,7 @@ class AccountState(models.TextChoices):
 
     NEW = "new", pgettext_lazy("account", "not signed in")
     CODE = "code", _("waits for the code")
+    QR = "qr", _("waits for its QR code to be scanned")
     PASSWORD = "password", _("waits for the password")
     READY = "ready", pgettext_lazy("account", "signed in")
     SIGNED_OUT = "signed_out", pgettext_lazy("account", "signed out by Telegram")

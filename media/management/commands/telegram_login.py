@@ -96,6 +96,7 @@ _WAITING = (AccountState.CODE, AccountState.PASSWORD)
 _WORDS = {
     AccountState.NEW: "not signed in",
     AccountState.CODE: "waits for the code: call again with --code",
+    AccountState.QR: "waits for its QR code to be scanned: go on in the console, or begin again",
     AccountState.PASSWORD: "waits for the password: call again with --password",
     AccountState.READY: "signed in",
     AccountState.SIGNED_OUT: "signed out by Telegram",

@@ -1,5 +1,6 @@
 """The console's pages of accounts of Telegram: connect one step by step, forget it again."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -20,13 +21,18 @@ from events.errors import DomainError
 from media.admin.qr_codes import qr_picture
 from media.models import AccountState, TelegramAccount
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, sign_in, status
+from media.services.telegram import encryption, rests, sign_in
+from media.sources.telegram.failures import JOIN, RESOLVE
 
 _SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")
 _STEP_FIELDS = {
     AccountState.CODE: ("code",),
     AccountState.QR: ("qr_code", "phone"),
     AccountState.PASSWORD: ("password",),
+}
+_PUT_OFF = {
+    JOIN: _("joining channels until %(time)s"),
+    RESOLVE: _("looking up names until %(time)s"),
 }
 _WAITING = frozenset(_STEP_FIELDS)
 
@@ -128,7 +134,8 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
     @admin.display(description=_("puts off"))
     def put_off(self, account: TelegramAccount) -> str:
         """What it may not ask for until when: joining channels, looking up names."""
-        return status.put_off(account)
+        found = sorted(rests.methods_at_rest(account).items())
+        return ", ".join(_PUT_OFF[name] % {"time": _local(until)} for name, until in found)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "tenant":
@@ -175,6 +182,10 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         """Nothing: the step has saved the account."""
         if not obj.pk:
             obj.save()
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _lacking() -> str:

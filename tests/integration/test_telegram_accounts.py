@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -22,8 +23,8 @@ from media.models import (
     TelegramAccount,
 )
 from media.services.telegram import access as telegram
-from media.services.telegram import encryption, passes, public_names, sign_in
-from media.sources.telegram.failures import ChannelClosed, SignInRefused
+from media.services.telegram import encryption, passes, public_names, rests, sign_in
+from media.sources.telegram.failures import JOIN, ChannelClosed, MethodWait, SignInRefused
 from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step
 from telegram_assistant.config import Telegram
@@ -369,7 +370,7 @@ class TestConsole:
         assert "token=number1" not in shown
 
         early = root.post(page, {}).content.decode()
-        assert "Nobody has scanned the code yet" in early
+        assert "Код ещё никто не отсканировал" in early
         assert str(qr_picture("tg://login?token=number2")) in early
         doors.scanned = True
         root.post(page, {})
@@ -381,6 +382,13 @@ class TestConsole:
         assert account.state == AccountState.READY
         assert encryption.unseal(account.session) == SESSION
         assert not account.pending
+
+    def test_what_is_put_off_is_shown(self, root, account):
+        rests.note(account, MethodWait(JOIN, 7200), now=BEGAN + timedelta(days=100_000))
+
+        page = root.get(reverse("admin:media_telegramaccount_change", args=[account.pk]))
+
+        assert "вступление в каналы до 2" in page.content.decode()
 
     def test_who_waits_for_a_scan_may_take_the_number_instead(self, root, doors):
         add = reverse("admin:media_telegramaccount_add")

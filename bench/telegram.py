@@ -28,9 +28,9 @@ from PIL import Image  # noqa: E402
 from accounts.models import Tenant  # noqa: E402
 from bench.support import report  # noqa: E402
 from media.models import AccountState, Channel, Post, TelegramAccount  # noqa: E402
-from media.services.telegram import access as telegram  # noqa: E402
-from media.services.telegram import ingest  # noqa: E402
-from media.services.telegram.ingest import Order  # noqa: E402
+from media.services.telegram.accounts import access as telegram  # noqa: E402
+from media.services.telegram.reading import ingest  # noqa: E402
+from media.services.telegram.reading.ingest import Order  # noqa: E402
 from media.sources.telegram.adapter import TelethonAccess  # noqa: E402
 from media.sources.telegram.client import make_client  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from accounts import tenants
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import access
+from media.services.telegram.accounts import access
 from media.sources.telegram.failures import (
     ChannelClosed,
     DownloadFailed,

@@ -20,8 +20,8 @@ from events.console import BigTableAdmin
 from events.errors import DomainError
 from media.admin.qr_codes import qr_picture
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, rests, sign_in
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests, sign_in
 from media.sources.telegram.failures import JOIN, RESOLVE
 
 _SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from django.core.management import call_command
 
 from media.models import AccountState, ChannelFeed, Post, TelegramAccount
-from media.services.telegram import access as telegram
+from media.services.telegram.accounts import access as telegram
 from media.services.telegram.live import listener
 from telegram_assistant.config import Telegram
 from tests.telegram_server import RealWorld, real_endpoint, until

@@ -22,8 +22,10 @@ from media.models import (
     Post,
     TelegramAccount,
 )
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, passes, public_names, rests, sign_in
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests, sign_in
+from media.services.telegram.channels import public_names
 from media.sources.telegram.failures import JOIN, ChannelClosed, MethodWait, SignInRefused
 from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step

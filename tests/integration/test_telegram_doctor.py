@@ -9,9 +9,11 @@ from django.utils import timezone
 from events.health import Finding, Scope, Status, registered
 from events.postgresql import advisory_locks
 from media.models import AccountState, Channel, ChannelFeed, FeedState, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, health, ingest, passes, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram import health, passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import JOIN, MethodWait
 from telegram_assistant.config import Telegram
 from tests.telegram_fake import fill

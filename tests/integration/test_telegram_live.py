@@ -8,10 +8,12 @@ from django.core.cache import cache
 from events.postgresql import advisory_locks
 from media.history.find_post import find_post
 from media.models import ChannelFeed, ChannelGap, FeedState, Post, PostMedia
-from media.services.telegram import access as telegram
-from media.services.telegram import ingest, passes, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
 from media.services.telegram.live import albums, changes, listener
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Reconnected, Seen

@@ -23,19 +23,13 @@ from media.models import (
     TelegramAccount,
 )
 from media.services.pipeline import run
-from media.services.telegram import access as telegram
-from media.services.telegram import (
-    ahead,
-    count_passes,
-    feeds,
-    gaps,
-    ingest,
-    passes,
-    rests,
-    status,
-)
-from media.services.telegram.ingest import Order
-from media.services.telegram.live_source import LiveSource
+from media.services.telegram import count_passes, passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels import feeds, status
+from media.services.telegram.reading import ahead, gaps, ingest
+from media.services.telegram.reading.ingest import Order
+from media.services.telegram.reading.live_source import LiveSource
 from media.sources.telegram.failures import (
     JOIN,
     RESOLVE,
@@ -231,7 +225,7 @@ class TestFailures:
         self, server, account, monkeypatch
     ):
         fill(server, range(1, 5))
-        monkeypatch.setattr("media.services.telegram.live_source.MAX_MEDIA_BYTES", 10)
+        monkeypatch.setattr("media.services.telegram.reading.live_source.MAX_MEDIA_BYTES", 10)
 
         feed = read(account)
 

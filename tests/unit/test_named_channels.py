@@ -13,7 +13,16 @@ def is_meant(marked: int, value: str) -> bool:
 
 @pytest.mark.parametrize(
     "bare",
-    [3, 999, 1_234_567, 123_456_789, 1_234_567_890, 1_001_234_567, 123_456_789_012, 997_852_516_351],
+    [
+        3,
+        999,
+        1_234_567,
+        123_456_789,
+        1_234_567_890,
+        1_001_234_567,
+        123_456_789_012,
+        997_852_516_351,
+    ],
 )
 def test_by_its_id_with_and_without_mark_and_minus(bare):
     marked = -(10**12) - bare

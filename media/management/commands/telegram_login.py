@@ -10,7 +10,7 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption, sign_in
+from media.services.telegram.accounts import encryption, sign_in
 from media.sources.telegram.failures import SignInRefused
 
 QR_SECONDS = 180

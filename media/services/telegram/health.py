@@ -14,7 +14,9 @@ from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
 from events.postgresql import advisory_locks
 from media.models import AccountState, ChannelFeed, FeedState, TelegramAccount
-from media.services.telegram import encryption, passes, rests, status
+from media.services.telegram import passes
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.channels import status
 
 LATE: Final = timedelta(minutes=30)
 """A pass begins every five minutes and lasts up to ten: after this time none is made."""

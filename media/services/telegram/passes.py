@@ -13,9 +13,10 @@ from django.utils import timezone
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, gaps, ingest, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.reading import gaps, ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from media import metrics
 from media.models import ChannelFeed, Post
 from media.services.imports import ImportSummary
-from media.services.telegram import feeds
+from media.services.telegram.channels import feeds
 from media.services.telegram.live import albums
-from media.services.telegram.reading import import_fetched
+from media.services.telegram.reading.stretch import import_fetched
 from media.sources.port import ServiceMessage
 from media.sources.telegram.port import Changed, Deleted, Fetched, LiveEvent, Seen, TelegramAccess
 

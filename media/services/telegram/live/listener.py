@@ -14,10 +14,13 @@ from django.db import Error, connection
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, feeds, ingest, passes, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.channels import feeds
 from media.services.telegram.live import changes
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
 from media.sources.telegram.port import LiveEvent, Reconnected, TelegramAccess
 

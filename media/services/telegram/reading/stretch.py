@@ -20,11 +20,12 @@ from media.services.imports import ImportSummary
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.plan import PROBLEM_CODES, BatchOutcome
 from media.services.pipeline.run import import_batches
-from media.services.telegram import counting, feeds
-from media.services.telegram.ahead import Stop, batches_of, pages_of, prepare
-from media.services.telegram.cursors import Stretch
-from media.services.telegram.live_batches import LiveBatch, cut
-from media.services.telegram.live_source import LiveSource
+from media.services.telegram.channels import feeds
+from media.services.telegram.reading import counting
+from media.services.telegram.reading.ahead import Stop, batches_of, pages_of, prepare
+from media.services.telegram.reading.cursors import Stretch
+from media.services.telegram.reading.live_batches import LiveBatch, cut
+from media.services.telegram.reading.live_source import LiveSource
 from media.sources.telegram.failures import TelegramRefused
 from media.sources.telegram.port import Fetched, Page, TelegramAccess
 

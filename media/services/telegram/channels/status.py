@@ -6,7 +6,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from media.models import ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
-from media.services.telegram import rests
+from media.services.telegram.accounts import rests
 
 
 def of_feed(feed: ChannelFeed) -> dict[str, Any]:

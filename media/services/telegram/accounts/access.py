@@ -10,7 +10,7 @@ from django.utils import timezone
 from events.errors import DomainError
 from media import metrics
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption, rests
+from media.services.telegram.accounts import encryption, rests
 from media.sources.telegram.failures import FloodWait, MethodWait, SignedOut
 from media.sources.telegram.port import TelegramAccess
 

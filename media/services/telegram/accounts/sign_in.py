@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import Tenant
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption
-from media.services.telegram.access import NotConfigured
+from media.services.telegram.accounts import encryption
+from media.services.telegram.accounts.access import NotConfigured
 from media.sources.telegram.failures import SignInRefused
 
 if TYPE_CHECKING:

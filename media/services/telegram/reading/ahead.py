@@ -8,10 +8,11 @@ from typing import Final
 
 from media.models import ChannelFeed
 from media.services.pipeline.batches import BATCH_FILE_BYTES
-from media.services.telegram import feeds, stored_files
-from media.services.telegram.cursors import Stretch
-from media.services.telegram.live_batches import LiveBatch, cut
-from media.services.telegram.live_source import LiveSource
+from media.services.telegram.channels import feeds
+from media.services.telegram.reading import stored_files
+from media.services.telegram.reading.cursors import Stretch
+from media.services.telegram.reading.live_batches import LiveBatch, cut
+from media.services.telegram.reading.live_source import LiveSource
 from media.sources.telegram.failures import TelegramRefused
 from media.sources.telegram.port import PAGE_MESSAGES, Page, TelegramAccess
 

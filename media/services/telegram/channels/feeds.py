@@ -30,8 +30,8 @@ from media.models import (
     TelegramAccount,
 )
 from media.services.pipeline.channels import save_channel
-from media.services.telegram import rests
-from media.services.telegram.public_names import take_name
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels.public_names import take_name
 from media.sources.port import Chat
 from media.sources.telegram.failures import (
     JOIN,

@@ -16,10 +16,11 @@ from media import metrics
 from media.models import ChannelFeed, ChannelGap, GapReason, TelegramAccount
 from media.services import imports
 from media.services.imports import ImportSummary
-from media.services.telegram import feeds, rests
-from media.services.telegram.ahead import Stop
-from media.services.telegram.cursors import Stretch
-from media.services.telegram.reading import Observer, read_stretch
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels import feeds
+from media.services.telegram.reading.ahead import Stop
+from media.services.telegram.reading.cursors import Stretch
+from media.services.telegram.reading.stretch import Observer, read_stretch
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.port import ChannelCard, TelegramAccess
 

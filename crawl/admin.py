@@ -179,7 +179,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 
     @admin.display(description=_("picture"))
     def picture(self, page: CrawledPage) -> SafeString | str:
-        """As a link: to show it would tell its server who reads here."""
+        """Give a link: to show the picture would tell its server who reads here."""
         found = selectors.current(page)
         return external_link(found.top_image) if found else EMPTY
 

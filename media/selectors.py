@@ -20,7 +20,7 @@ _MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
 
 
 def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
-    """Those of `posts` that match; `term` in the syntax of web searches."""
+    """Return the posts of `posts` that match; `term` in the syntax of web searches."""
     found = _words(term)
     if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
         found |= Q(telegram_message_id=int(message[1]))

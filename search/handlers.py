@@ -67,7 +67,7 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
 
 
 def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
-    """In the queue of meaning: what one of the two has encoded, the other finds."""
+    """Runs in the queue of meaning: what one of the two has encoded, the other finds."""
     if not settings.QDRANT.configured:
         return "no Qdrant"
     if outage.lasts:  # one batch has found out, the others need not

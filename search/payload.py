@@ -33,7 +33,7 @@ def payload_of(one: IndexedPost) -> dict[str, Any]:
 
 
 def words(found: Iterable[Any]) -> list[str]:
-    """Those of the words that are not too long to be one."""
+    """The words that are not too long to be one."""
     return [word for word in map(str, found) if len(word) <= LONGEST_WORD]
 
 

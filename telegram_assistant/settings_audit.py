@@ -29,7 +29,7 @@ def of_workers() -> None:
 
 
 def of_web_server() -> None:
-    """In the background: a web server starts, and says what is wrong, without a database too."""
+    """Compare in the background: a web server starts, and says what is wrong, without a database too."""
     threading.Thread(target=_until_noted, name="settings audit", daemon=True).start()
 
 

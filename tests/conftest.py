@@ -36,6 +36,7 @@ pytest_plugins = [
     "tests.log_fixtures",
     "tests.browser_fixtures",
     "tests.real_s3",
+    "tests.samples",
     "tests.shares",
     "tests.vision_fixtures",
     "tests.telegram_fake",
@@ -60,13 +61,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     Give this run the seed of its examples, and what it starts its own VAR_DIR.
 
-    xdist's workers get both from the process that starts them.
+    xdist's workers are given both by the process that starts them.
     """
     gc.disable()  # what is collected is kept, see below
+    of_a_worker = getattr(config, "workerinput", None)
+    if of_a_worker is not None:
+        config.option.hypothesis_seed = of_a_worker["hypothesis_seed"]
+        return
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
-    if not hasattr(config, "workerinput"):  # xdist's workers are given theirs
-        os.environ["VAR_DIR"] = str(database.make_room_for_a_run() / "main")
+    os.environ["VAR_DIR"] = str(database.make_room_for_a_run() / "main")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """An option that was not given is not among those that xdist hands on."""
+    node.workerinput["hypothesis_seed"] = node.config.option.hypothesis_seed
 
 
 def pytest_collection_finish() -> None:

@@ -17,7 +17,10 @@ take the machine from one another."""
 REAL_SERVER = ("tests/contracts/test_object_store.py", "tests/contracts/test_real_server.py")
 """One share, since the process that runs them starts the server."""
 
-TOGETHER = ("tests/acceptance/test_pipeline.py::TestDemo",)
+TOGETHER = (
+    "tests/acceptance/test_pipeline.py::TestDemo",
+    "tests/acceptance/test_chaos.py::TestOwnServer",
+)
 """Classes whose tests share a fixture that takes long; each class is one share."""
 
 

@@ -40,7 +40,7 @@ class VisionCollector(Collector):
 
 
 def _budgets(now: datetime) -> Iterator[Metric]:
-    """Of tenants that used tokens this month, and of the others while they are few."""
+    """Budgets of tenants that used tokens this month, and of the others while they are few."""
     share, tokens = metrics.BUDGET_SHARE.family(), metrics.BUDGET_TOKENS.family()
     first = budget.day_of(now).replace(day=1)
     active = set(TokenBudget.objects.filter(day__gte=first).values_list("tenant", flat=True))

@@ -68,7 +68,7 @@ class MembershipAdmin(BigTableAdmin[Membership]):
     ordering = ("user__username", "tenant__name")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
-        """Who belongs where is said once; afterwards only the role changes."""
+        """Members are chosen once; afterwards only the role changes."""
         return ("user", "tenant") if obj else ()
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:

@@ -14,7 +14,7 @@ from accounts.sign_in.guesses import attempts
 
 
 class SignInAdapter(DefaultAccountAdapter):
-    """Nobody signs up; every guess at a password passes `attempts`."""
+    """Refuses all sign-ups; every guess at a password passes `attempts`."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

@@ -94,7 +94,7 @@ def _before_request(request: httpx.Request) -> None:
 
 
 def _any_hop(_: str) -> None:
-    """Nobody asks robots.txt whether robots.txt may be read."""
+    """Allow each hop: robots.txt is not asked whether robots.txt may be read."""
 
 
 def _read(answer: httpx.Response) -> Answer:

@@ -13,7 +13,7 @@ from events.outbound.policy import Policy
 
 
 class EnvironmentProxies:
-    """Those of the environment as it was when the client was made; reading it takes long."""
+    """The proxies of the environment as it was when the client was made; reading it takes long."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy

@@ -56,7 +56,7 @@ def _compare_rows(found: Comparison, label: str, ids: Sequence[Any], *, repair: 
 
 
 def _differing(label: str, ids: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Those of the rows that the graph does not have, and those that it has otherwise."""
+    """The rows that the graph does not have, and those that it has otherwise."""
     facts = read(_changed(label, ids))
     graph = stored(facts.owners)
     wrong = {ref for ref in facts.owners if _told(facts, ref) != _told(graph, ref)}

@@ -123,7 +123,7 @@ def ask(
 
 
 def _passages(found: Hits, may_spend: Callable[[UUID], bool]) -> tuple[Passage, ...]:
-    """Of the best tenant whose tokens may be spent; where there is none, of the best one."""
+    """Choose passages of the best tenant whose tokens may be spent, else of the best one."""
     hits = shown(found)
     owners = list(dict.fromkeys(hit.post.tenant_id for hit in hits))
     owner = next((one for one in owners if may_spend(one)), owners[0] if owners else None)

@@ -123,7 +123,7 @@ class _Collected:
         )
 
     def _words(self, *, negated: bool) -> dict[str, Any]:
-        """In the order of the text, which an encoder understands."""
+        """The words in the order of the text, which an encoder understands."""
         return {kind.value: tuple(self._values(kind, negated=negated)) for kind in WORDS}
 
     def _lists(self, *, negated: bool) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _name(value: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """In the first quotes whose closing one is not in it; those that it was read from are such."""
+    """Use the first quotes whose closing one is not in it; those that it was read from are such."""
     syntax = syntax_of(value)
     opening = next(one for one in _PRINTED if QUOTES[one] not in syntax)
     return f"{opening}{value}{QUOTES[opening]}"
@@ -72,7 +72,7 @@ def _channel(reference: ChannelReference) -> str:
 
 
 def _channel_name(value: str) -> str:
-    """In quotes also what would be read as an id or a link."""
+    """Quote also what would be read as an id or a link."""
     bare = _BARE.fullmatch(value) and "/" not in value and not value.isdecimal()
     return value if bare else _quoted(value)
 

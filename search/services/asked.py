@@ -127,7 +127,7 @@ def _too_common(phrase: str, *, negated: bool) -> Problem:
 
 
 def _path(term: str) -> str:
-    """Of a link to a message its path, which posts that mention the message have as a word."""
+    """The path of a link to a message, which posts that mention the message have as a word."""
     reference = read_reference(term)
     return reference.path if reference else ""
 
@@ -137,7 +137,7 @@ def _spoken(terms: Iterable[str]) -> tuple[str, ...]:
 
 
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """In the form that the index has."""
+    """Return the tags in the form that the index has."""
     return tuple(dict.fromkeys(searched_form(tag).lower() for tag in tags))
 
 

@@ -66,7 +66,7 @@ def _values(facet: Facet, counted: Sequence[tuple[str, int]]) -> list[Value]:
 
 
 def _channels(counted: Sequence[tuple[str, int]]) -> list[Value]:
-    """Of a channel that several tenants follow, one value: the condition finds the posts of all."""
+    """Give one value to a channel that several tenants follow: the condition finds the posts of all."""
     channels = Channel.objects.in_bulk([UUID(value) for value, _ in counted])
     found: dict[str, Value] = {}
     for value, posts in counted:

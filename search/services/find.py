@@ -144,7 +144,7 @@ def _named_first(
 
 
 def _allowed(query: Query, scope: Scope) -> set[UUID]:
-    """Those of the named posts that may be hits; without conditions also one not indexed yet."""
+    """The named posts that may be hits; without conditions also one not indexed yet."""
     if query.phrases or _has_conditions(query, scope):
         documents = matching(scope, query).filter(pk__in=query.named)
         return set(documents.values_list("pk", flat=True))

@@ -57,7 +57,7 @@ def _bring_up(
 def _bring_up_former(
     post_ids: Sequence[UUID], old: EmbeddingModel, *, now: datetime, seconds: float | None
 ) -> None:
-    """Nobody finds a post by a text that it had, so a vector that cannot be renewed is removed."""
+    """A post is not found by a text that it had, so a vector that cannot be renewed is removed."""
     try:
         encoder = chosen.former(old.name, old.specification)
         failure = _bring_up(post_ids, encoder, now=now, seconds=seconds).failure

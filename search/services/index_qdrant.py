@@ -95,7 +95,7 @@ def _vectors(
 
 
 def _outdated(entries: Sequence[Entry], gone: set[UUID]) -> list[UUID]:
-    """Those of the posts about which something else is true by now than what was written."""
+    """The posts about which something else is true by now than what was written."""
     ids = [*(entry.post_id for entry in entries), *gone]
     now = {
         e.post_id: e for e in entries_of(list(sources.read(ids, with_data=True)), with_payload=True)

@@ -52,7 +52,7 @@ class Shown:
 
     @property
     def matching_pictures(self) -> tuple[Picture, ...]:
-        """Those in which words of the query stand, each once, or that are nearly the picture asked for."""
+        """The pictures in which words of the query stand, each once, or that are nearly the picture asked for."""
         same = self.hit.picture.sha256 if self.hit.picture else ""
         found = [match.picture for match in self.matches if match.picture]
         found += [picture for picture in self.pictures if picture.sha256 == same]

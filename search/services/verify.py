@@ -103,7 +103,7 @@ def _compare_posts(
 
 
 def _differing(index: WritableIndex, ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
-    """Those of the posts that the index does not have, and those that it has otherwise."""
+    """The posts that the index does not have, and those that it has otherwise."""
     space = current_space()
     stored = index.fingerprints(ids, space)
     read = list(sources.read(ids, with_data=True))

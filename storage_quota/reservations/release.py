@@ -89,7 +89,7 @@ def is_left(reservation: Reservation, gone: AbstractSet[UUID], *, now: datetime)
 
 
 def _gone_writers(rows: Iterable[Reservation]) -> set[UUID]:
-    """Those of the writers that are gone. This process knows itself to be alive."""
+    """The writers that are gone. This process knows itself to be alive."""
     writers = {row.writer for row in rows if row.writer is not None}
     if not writers:
         return set()

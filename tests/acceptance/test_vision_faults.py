@@ -67,6 +67,7 @@ def outcomes() -> set[str]:
     return {decision["outcome"] for row in rows for decision in row["decisions"]}
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "mixed"])
 def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind, archive):
     posts = [archive.post(photo(n)) for n in range(3)]
@@ -89,6 +90,7 @@ def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind, ar
     settled_books(gigachat)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["server_error", "rate_limited", "payment_required", "cut"])
 def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind, archive):
     posts = [archive.post(photo(n)) for n in range(3)]

@@ -150,7 +150,8 @@ class Killer:
 @pytest.mark.parametrize(
     ("kills", "places", "latency", "pause"),
     [
-        (10, PLACES, 0.1, (0.05, 0.4)),
+        (5, PLACES, 0.1, (0.05, 0.4)),
+        pytest.param(10, PLACES, 0.1, (0.05, 0.4), marks=pytest.mark.long),
         pytest.param(KILLS, PLACES, 0.1, (0.05, 0.4), marks=pytest.mark.long),
         pytest.param(KILLS, 1, 0.1, (0.05, 0.4), marks=pytest.mark.long),
         pytest.param(KILLS, PLACES, 1.0, (0.0, 0.9), marks=pytest.mark.long),

@@ -187,6 +187,7 @@ class TestAssembling:
         (event,) = assembled()
         assert (event.items_count, event.items_analyzed, event.status) == (3, 3, "complete")
 
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize("order", range(6))
     def test_fact_089_the_order_of_arrival_does_not_matter(self, archive, album, order):
         deliveries = list(Delivery.objects.values_list("pk", flat=True))
@@ -339,6 +340,7 @@ class TestAssembling:
         assert enrichment["vision_summary"] == " | ".join(f"picture {n}" for n in range(5))
         assert enrichment["ocr_text"] == "text 0 | text 1 | text 2"
 
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize("meme", [None, 0, 1, 2])
     @pytest.mark.parametrize("text", [None, 0, 2])
     def test_fact_094_one_meme_or_text_is_the_albums(self, archive, provider, meme, text):

@@ -40,7 +40,7 @@ from vision.models import EnrichmentKind, PostEnrichment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FEW_AND_MANY = [60, pytest.param(200, marks=pytest.mark.long)]
+FEW_AND_MANY = [30, pytest.param(200, marks=pytest.mark.long)]
 """Rounds: so few that each order of events comes several times, and what chance adds to that."""
 LONG_AGO = timedelta(days=99)
 

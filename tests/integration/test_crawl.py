@@ -240,6 +240,7 @@ class TestAgain:
 
 
 class TestTrouble:
+    @pytest.mark.sampled(4)
     @pytest.mark.parametrize(
         ("page", "state", "reason"),
         [

@@ -274,6 +274,7 @@ class TestEightFaults:
             if name.startswith("gigachat"):
                 monkeypatch.setitem(registry._checks, name, replace(check, seconds=2.0))
 
+    @pytest.mark.sampled(4)
     def test_fact_111_e2e_vision_names_the_step(self, fault, stack, settings):
         step, word, _ = EIGHT[fault]
 
@@ -284,6 +285,7 @@ class TestEightFaults:
         assert word in report["reason"], report["reason"]
         assert report["remedy"]
 
+    @pytest.mark.sampled(4)
     def test_doctor_names_the_step(self, fault, stack, settings):
         check = EIGHT[fault][2]
 

@@ -209,12 +209,18 @@ class TestBrokenConnection:
 
         assert liveness.worker_id() == mine
 
-    def test_others_do_not_count_it_as_gone_meanwhile(self, other):
+    @pytest.mark.parametrize(
+        ("gone_after", "seconds"), [(5, 6), pytest.param(10, 13, marks=pytest.mark.long)]
+    )
+    def test_others_do_not_count_it_as_gone_meanwhile(
+        self, other, gone_after, seconds, monkeypatch
+    ):
+        monkeypatch.setattr(liveness, "GONE_AFTER", gone_after)
         liveness.is_gone(other.id)
         mine = liveness.worker_id()
         seen = []
 
-        end_at = time.monotonic() + 13
+        end_at = time.monotonic() + seconds
         while time.monotonic() < end_at:
             for backend in backends():
                 end(backend)
@@ -281,6 +287,7 @@ def only_ping():
 
 @pytest.mark.usefixtures("only_ping")
 class TestLeases:
+    @pytest.mark.long  # the next one does the same in a second
     def test_the_delivery_of_a_killed_worker_goes_on_within_twenty_seconds(
         self, leased_by_other, other
     ):

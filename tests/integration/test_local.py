@@ -146,6 +146,7 @@ class TestPostgres:
         assert server.running_socket(data_dir) == first
         assert _databases(first) >= {NAME}
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("left_behind", [None, STRANGER, ""], ids=["new", "stranger", "empty"])
     def test_threads_and_processes_that_need_it_at_once_start_one(self, data_dir, left_behind):
         if left_behind is not None:
@@ -178,6 +179,7 @@ class TestPostgres:
         assert not process.is_running()
         assert server.running_socket(data_dir) is None
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("pid", [STRANGER, NOBODY], ids=["a stranger", "nobody"])
     def test_a_stale_postmaster_pid_is_forgotten(self, data_dir, pid):
         server.start_postgres(data_dir, database=NAME)

@@ -154,6 +154,7 @@ class TestLacking:
             assert file.read() == body
         assert "uploads in parts" in odd.lacks()
 
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize("how", ["501", "403"])
     @pytest.mark.parametrize("step", ["versioning", "lifecycle", "uploads"])
     def test_one_that_is_missing_keeps_no_command_from_its_work(
@@ -547,6 +548,7 @@ class TestMessages:
             refused(odd, command, "S3_ENDPOINT_URL")
             refused(endless, command, "broke its listing off", "S3_ENDPOINT_URL")
 
+    @pytest.mark.sampled(3)
     @pytest.mark.parametrize(
         ("answer", "setting"),
         [

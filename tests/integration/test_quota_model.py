@@ -368,8 +368,8 @@ def given_bytes(reservation, share):
 @pytest.mark.parametrize(
     ("ledger", "examples"),
     [
-        (LedgerMachine, 20),
-        (LedgerOfFiles, 8),
+        (LedgerMachine, 12),
+        (LedgerOfFiles, 5),
         pytest.param(LedgerMachine, 100, marks=pytest.mark.long),
         pytest.param(LedgerOfFiles, 40, marks=pytest.mark.long),
     ],

@@ -84,6 +84,7 @@ def recovered(proxy, s3, now):
     return make
 
 
+@pytest.mark.sampled(8)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_a_put_that_fails_leaves_nothing_and_can_be_repeated(
@@ -102,6 +103,7 @@ def test_a_put_that_fails_leaves_nothing_and_can_be_repeated(
         recovered()
 
 
+@pytest.mark.sampled(8)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_a_put_over_an_older_object_that_fails_loses_neither_object_nor_count(
@@ -119,6 +121,7 @@ def test_a_put_over_an_older_object_that_fails_loses_neither_object_nor_count(
         assert in_bucket(s3)[stored.key] in {13, len(body)}
 
 
+@pytest.mark.sampled(8)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_the_work_repeated_before_any_sweep_counts_once(
@@ -137,6 +140,7 @@ def test_the_work_repeated_before_any_sweep_counts_once(
         recovered()
 
 
+@pytest.mark.sampled(3)
 @every_fault
 def test_an_abort_that_fails_too_leaves_an_upload_the_sweep_finds(
     faulty, proxy, s3, put, recovered, how
@@ -288,6 +292,7 @@ def test_a_deletion_that_fails_is_left_to_the_sweep(faulty, proxy, s3, put, reco
         assert in_bucket(s3) == {}
 
 
+@pytest.mark.sampled(4)
 @every_fault
 @pytest.mark.parametrize("step", ["head", "delete"])
 def test_a_sweep_that_fails_keeps_the_reservation_for_the_next_one(

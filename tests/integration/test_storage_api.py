@@ -307,7 +307,7 @@ class TestQuotaCheck:
     FIELDS = st.sampled_from(["tenant_id", "size_bytes", "content_type", "extra"])
 
     @settings(
-        max_examples=300,
+        max_examples=150,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
@@ -319,7 +319,7 @@ class TestQuotaCheck:
         assert answer["Content-Type"] == "application/problem+json"
 
     @settings(
-        max_examples=200,
+        max_examples=100,
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

@@ -258,6 +258,7 @@ def test_report_10_a_tall_picture_is_read_line_by_line(shared_data):
     assert lines == [f"{LINES[n % 10]} {n}" for n in range(expected["lines"])]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.slow
 @needs_tesseract
 @pytest.mark.parametrize("turn", [90, 270])

@@ -60,7 +60,7 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Nobody is asked about the picture now; `waits`: it is in the backlog for later."""
+    """The picture is not asked about now; `waits`: it is in the backlog for later."""
 
     reason: str
     waits: bool

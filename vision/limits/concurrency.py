@@ -39,7 +39,7 @@ _looked_at = 0.0
 
 
 class LimitReached(RetryLater):
-    """As many calls as allowed are in progress; the picture is analyzed later."""
+    """The allowed number of calls is in progress; the picture is analyzed later."""
 
 
 @dataclass(frozen=True, slots=True)

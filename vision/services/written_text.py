@@ -28,7 +28,7 @@ IN_USE = "tokens_in_use"
 
 
 class NotAsked(DomainError):
-    """Nobody was asked: the budget has no room, or the provider is left alone; `reason` says why."""
+    """The provider was not asked: the budget has no room, or the provider is left alone; `reason` says why."""
 
     code: ClassVar[str] = "not_asked"
 

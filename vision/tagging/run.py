@@ -62,7 +62,7 @@ def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
 
 
 def _traces(events: Sequence[PostParsedEventV1 | VisionAnalyzedEventV1]) -> dict[UUID, str]:
-    """Of many posts at a time, each goes on under the trace of its own message."""
+    """Each of many posts goes on under the trace of its own message."""
     return {UUID(event.post_id): event.trace_id for event in events}
 
 

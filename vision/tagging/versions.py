@@ -18,7 +18,7 @@ class Seen:
 
 
 def is_newer(one: str, than: str) -> bool:
-    """By numbers: `#p10` is newer than `#p9`. What cannot be read is older than whatever can."""
+    """Compare by numbers: `#p10` is newer than `#p9`. What cannot be read is older than whatever can."""
     parsed, other = version.parse(one), version.parse(than)
     return parsed is not None and (other is None or parsed > other)
 

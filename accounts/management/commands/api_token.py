@@ -20,7 +20,7 @@ from events.management.tables import table
 
 
 class Command(ActingCommand):
-    """With `--as USER` it makes the own tokens only, and ends those that the console shows."""
+    """Makes only the user's own tokens with `--as USER`, and ends those that the console shows."""
 
     help = "Make, list and revoke tokens of the API."
     needs: ClassVar[Action] = Action.VIEW

@@ -18,7 +18,7 @@ MOST_POSTS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """By how much a count of a post grew between two readings; `since` is None for a new post."""
+    """How much a count of a post grew between two readings; `since` is None for a new post."""
 
     post: Post
     growth: int

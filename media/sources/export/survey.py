@@ -29,7 +29,7 @@ _BEGIN = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class Clock:
-    """In which zone local dates are read, and the last moment that a date may name."""
+    """The zone in which local dates are read, and the last moment that a date may name."""
 
     zone: tzinfo
     until: datetime

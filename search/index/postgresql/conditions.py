@@ -39,7 +39,7 @@ def having_any(
 
 
 def without_words(phrases: Sequence[str]) -> set[str]:
-    """Those of the phrases that have no word of the index, such as «и в»: nothing has or lacks them."""
+    """The phrases that have no word of the index, such as «и в»: nothing has or lacks them."""
     if not phrases:
         return set()
     with connection.cursor() as cursor:

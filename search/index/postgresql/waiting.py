@@ -51,7 +51,7 @@ def newest(limit: int) -> list[UUID]:
 
 
 def still(post_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of the posts that wait."""
+    """Return the posts that wait."""
     rows = WaitingPost.objects.filter(pk__in=list(post_ids))
     return set(rows.values_list("pk", flat=True))
 

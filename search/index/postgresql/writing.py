@@ -125,7 +125,7 @@ def fingerprints(post_ids: Sequence[UUID], space: Space | None) -> dict[UUID, st
 
 
 def _text_hashes(post_ids: Sequence[UUID], model: str) -> Mapping[UUID, str]:
-    """Of the vectors that are found: one of another tenant than its post is none."""
+    """The text hashes of the vectors that are found: one of another tenant than its post is none."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT v.post_id, v.text_hash FROM search_vectors v JOIN search_documents d"

@@ -188,7 +188,7 @@ def _nearest(
 def _standing(
     hits: Iterable[Found], post_id: Callable[[Found], UUID], query: Query, scope: Scope
 ) -> list[Found]:
-    """Those of the hits that are in PostgreSQL, too, and fulfil the conditions there."""
+    """The hits that are in PostgreSQL, too, and fulfil the conditions there."""
     listed = list(hits)
     rows = matching(scope, query).filter(pk__in=list(map(post_id, listed)))
     standing = set(rows.values_list("pk", flat=True))

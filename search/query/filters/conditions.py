@@ -92,7 +92,7 @@ class Range:
 
     @property
     def bounds(self) -> dict[str, Bound]:
-        """Those that are set."""
+        """The bounds that are set."""
         return {name: getattr(self, name) for name in BOUNDS if getattr(self, name) is not None}
 
 

@@ -68,7 +68,7 @@ def _channel(value: str, *, quoted: bool) -> Found:
 
 
 def _reference(value: str, *, quoted: bool) -> ChannelReference:
-    """In quotes, it is a name whatever it looks like."""
+    """Take what is in quotes for a name whatever it looks like."""
     if quoted:
         return ChannelReference(ChannelBy.NAME, value)
     if _INTEGER.fullmatch(value):

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class By(StrEnum):
-    """By what posts are similar."""
+    """What posts are similar by."""
 
     ANY = "any"
     MEANING = "meaning"
@@ -125,7 +125,7 @@ def _alike(own: Sequence[UUID], scope: Scope) -> _Alike:
 def _ranked(
     pictures: Mapping[UUID, SamePicture], alike: _Alike, own: Sequence[UUID], scope: Scope
 ) -> list[Hit]:
-    """Those with the same picture first; one hit per album, and none of the post's own."""
+    """Put posts with the same picture first; one hit per album, and none of the post's own."""
     by_words = [hit for hit in alike.by_words.hits if hit.post_id not in own]
     by_meaning = [hit for hit in alike.by_meaning if hit.post_id not in own]
     copies = [pk for pk in pictures if pk not in own]

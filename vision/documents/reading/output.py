@@ -12,7 +12,7 @@ _KEPT: Final = frozenset("\n\t")
 
 
 class Enough(Exception):
-    """As many characters as are wanted were read."""
+    """All the characters that are wanted were read."""
 
 
 class Output:

@@ -71,7 +71,7 @@ def _place(media: Any) -> dict[str, Any]:
 
 
 def _giveaway(media: Any) -> dict[str, Any]:
-    """Who has won is left out."""
+    """Describe a giveaway without its winners."""
     names = {
         "additional_prize": media.prize_description, "months": media.months, "stars": media.stars,
         "is_only_new_subscribers": bool(media.only_new_subscribers),

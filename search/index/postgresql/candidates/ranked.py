@@ -54,7 +54,7 @@ def ranked(
 
 
 def _carried(tags: Sequence[str]) -> str:
-    """Those tags of the query that a document has."""
+    """The tags of the query that a document has."""
     if not tags:
         return "'{}'::text[]"
     return "ARRAY(SELECT unnest(tags) INTERSECT SELECT unnest(%s::text[]) ORDER BY 1)"

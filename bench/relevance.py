@@ -5,7 +5,8 @@ The posts of ../shared/data/search become posts of a tenant, are indexed by the 
 call, and are searched by `search.services.find`. Printed per kind of query: nDCG@10 (gain 2^grade - 1)
 and recall@50 of four stages, that is PostgreSQL's plain full text, the product by words, by meaning,
 and both; and for all queries the mean with its 95 % interval (bootstrap over queries) and MRR of the
-first post of grade 2 or 3. Vectors take some minutes of one thread; `--vectors FOLDER` keeps them.
+first post of grade 2 or 3. Then what made-up queries find, of which the archive has nothing, and how much of a
+small archive a word finds that one of its posts has. Vectors take some minutes of one thread; `--vectors FOLDER` keeps them.
 """
 
 import argparse
@@ -31,6 +32,7 @@ database.setup()
 from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
+from accounts.models import Tenant  # noqa: E402
 from bench.support import report  # noqa: E402
 from media.models import Post, post_id  # noqa: E402
 from media.posts.searched_text import other_words  # noqa: E402
@@ -46,6 +48,17 @@ from tests import factories as make  # noqa: E402
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
 BATCH = 200
 RESAMPLES = 2000
+MADE_UP = (
+    "йцукен фывапр", "asdfgh qwerty zxcvb", "фывапролджэ", "ячсмитьбю йцукенгш", "qwpoeiru zmxncb",
+    "бррмкнот шувирка", "лпаоыв длоатвы ждлыва", "xkcdqq blorft", "гпрщш", "тшщз гхъ", "крокозямба",
+    "шмурдяк", "fhtagn", "glorp snazzle", "абырвалг", "кверкус",
+)  # fmt: skip
+SMALL = 68
+"""Posts of a small archive: as many as a channel of some weeks has."""
+WORDS = (
+    "ипотека", "птерозавры", "антибиотики", "горутины", "htmx", "Роскосмос", "Росатом", "шпаргалки", "подкасты",
+    "вакансии", "инфографика", "тёмная материя", "мамонты", "вулкан", "метро",
+)  # fmt: skip
 STAGES = ("plain", "words", "meaning", "hybrid")
 Run = dict[str, list[str]]
 Judged = dict[str, Any]
@@ -89,8 +102,10 @@ def main() -> int:
         names, scope = load()
         database.analyze()
         runs = {stage: _run(stage, queries, names, scope) for stage in STAGES}
+        found = [_found(text, scope) for text in MADE_UP]
+        small = [_found(text, _small(names)) for text in WORDS]
     _print_kinds(runs, queries)
-    return report.close(_figures(runs, queries))
+    return report.close([*_figures(runs, queries), *_figures_of_near(found, small)])
 
 
 def load() -> tuple[dict[UUID, str], Scope]:
@@ -155,6 +170,30 @@ def found_by(stage: str, text: str, scope: Scope) -> Iterator[UUID]:
         found = find.find(query, scope, limit=WINDOW)
         assert not found.degraded, found.degraded
         yield from (hit.post_id for hit in found.hits)
+
+
+def _found(text: str, scope: Scope) -> int:
+    read = asked.read(text, scope.tenants, now=timezone.now(), zone=UTC)
+    return find.find(read.query, read.scope, limit=1).found
+
+
+def _small(names: dict[UUID, str]) -> Scope:
+    """Where posts of a small archive are found: copies of some, the same ones each time."""
+    known = Tenant.objects.filter(name="small").first()
+    if known is None:
+        channel = make.channel(owner=make.tenant("small"))
+        known = channel.tenant
+        chosen_ids = random.Random(1).sample(sorted(names), SMALL)
+        posts = [
+            make.post(of=channel, content=post.content)
+            for post in Post.objects.filter(pk__in=chosen_ids).order_by("pk")
+        ]
+        in_batches(
+            [post.pk for post in posts],
+            lambda ids: index_words.index_words(ids, now=timezone.now()),
+        )
+        in_batches([post.pk for post in posts], index_meaning.index_meaning)
+    return Scope((known.pk,))
 
 
 def _nearest(index: PostgresIndex, query: Query, scope: Scope) -> Sequence[Any]:
@@ -228,6 +267,16 @@ def _figures(runs: dict[str, Run], queries: Sequence[Judged]) -> list[report.Fig
         report.Figure("relevance: by words, nDCG@10", mean(ndcg, "words"), at_least=0.63),
         report.Figure("relevance: hybrid, nDCG@10", mean(ndcg, "hybrid"), at_least=0.77),
         report.Figure("relevance: hybrid, recall@50", mean(recall, "hybrid"), at_least=0.88),
+    ]
+
+
+def _figures_of_near(made_up: Sequence[int], small: Sequence[int]) -> list[report.Figure]:
+    nothing = sum(found == 0 for found in made_up) / len(made_up)
+    name = f"relevance: hits of a word among {SMALL} posts, mean"
+    return [
+        report.Figure("relevance: made-up queries that find nothing", nothing, at_least=0.7),
+        report.Figure("relevance: hits of a made-up query, mean", fmean(made_up), at_most=20),
+        report.Figure(name, fmean(small), at_most=SMALL / 4),
     ]
 
 

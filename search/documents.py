@@ -13,6 +13,7 @@ from typing import Final
 
 from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
 from media.posts.word_forms import folded
+from search import emoji
 
 POST_CHARS = 2000
 DESCRIPTION_CHARS = 500
@@ -54,7 +55,7 @@ class Document:
 
     `words`, `caption`, `pictures` and `others` are texts for the full-text index, by falling
     weight; `files` are the texts of documents and of pages that the post points to, which weigh as
-    much as `pictures`. `tags` are those of text and caption, without #, lower-case, and those that
+    much as `pictures`. `emoji` are words for those that people wrote, which make no text longer. `tags` are those of text and caption, without #, lower-case, and those that
     the post was given, without those that a person removed. `passage` is the text to embed; empty
     where there is nothing to understand. Hashes are SHA-256, hexadecimal.
     """
@@ -63,6 +64,7 @@ class Document:
     caption: str
     pictures: str
     others: str
+    emoji: str
     files: str
     tags: tuple[str, ...]
     passage: str
@@ -76,7 +78,8 @@ class Document:
     def document_hash(self) -> str:
         """The hash of everything that is indexed by words."""
         files = (self.files,) if self.files else ()  # the hash of a post without them stays
-        told = (self.words, self.caption, self.pictures, self.others, *self.tags, *files)
+        signs = (self.emoji,) if self.emoji else ()
+        told = (self.words, self.caption, self.pictures, self.others, *self.tags, *files, *signs)
         return _hash("\0".join(told))
 
 
@@ -91,10 +94,21 @@ def document_of(sources: Sources) -> Document:
         caption=searched_form(inherited)[:TEXT_CHARS],
         pictures=searched_form(pictures)[:PICTURE_WORDS_CHARS],
         others=searched_form(sources.other_words)[:OTHER_WORDS_CHARS],
+        emoji=_emoji(sources, inherited),
         files=_files(sources),
         tags=_tags(sources, inherited),
         passage=_passage(sources, inherited),
     )
+
+
+def _emoji(sources: Sources, inherited: str) -> str:
+    """Words for the emoji of all that people wrote, apart from it, so that phrases span them."""
+    written = (
+        sources.text[:TEXT_CHARS],
+        inherited[:TEXT_CHARS],
+        sources.other_words[:OTHER_WORDS_CHARS],
+    )
+    return " ".join(emoji.words_in("\n".join(written)))
 
 
 def _files(sources: Sources) -> str:
@@ -106,6 +120,11 @@ def _files(sources: Sources) -> str:
 def searched_form(text: str) -> str:
     """A text as it is indexed and asked for: `word_forms.folded`, ё as е, no NUL."""
     return folded(text).translate(_YO).replace(_NUL, " ")
+
+
+def asked_form(text: str) -> str:
+    """A text as it is asked for: an emoji is a word."""
+    return emoji.spelled(searched_form(text))
 
 
 def tags_in(text: str) -> tuple[str, ...]:
@@ -126,6 +145,16 @@ def without_links(text: str) -> str:
     return " ".join(_LINK.sub(" ", folded(text).replace(_NUL, " ")).split())
 
 
+def quiet(text: str) -> str:
+    """A text with its lines in capitals, as pictures have them, as people write: models know such words."""
+    return "\n".join(line.lower() if _shouts(line) else line for line in text.split("\n"))
+
+
+def _shouts(line: str) -> bool:
+    letters = [char for char in line if char.isalpha()]
+    return len(letters) > 1 and sum(map(str.isupper, letters)) > len(letters) / 2
+
+
 def cut_at_word(text: str, limit: int) -> str:
     """At most `limit` characters of `text`, whole words where there are any."""
     if len(text) <= limit:
@@ -140,7 +169,7 @@ def _passage(sources: Sources, inherited: str) -> str:
     parts = (
         cut_at_word(without_links(text[: POST_CHARS * 4]), POST_CHARS),
         cut_at_word(without_links(seen[: DESCRIPTION_CHARS * 4]), DESCRIPTION_CHARS),
-        cut_at_word(without_links(sources.ocr_text[: OCR_CHARS * 4]), OCR_CHARS),
+        cut_at_word(without_links(quiet(sources.ocr_text[: OCR_CHARS * 4])), OCR_CHARS),
         cut_at_word(without_links(sources.file_text[: OCR_CHARS * 4]), OCR_CHARS),
         cut_at_word(without_links(sources.article_text[: ARTICLE_CHARS * 4]), ARTICLE_CHARS),
     )

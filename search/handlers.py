@@ -52,7 +52,8 @@ ABOUT_A_POST: Final = (
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
-    return f"{index_and_match(_posts(events), now=now)} changed"
+    changed = index_and_match(_posts(events), now=now, traces=_traces(events))
+    return f"{changed} changed"
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:
@@ -98,6 +99,12 @@ def _posts(events: Sequence[Event]) -> list[UUID]:
     albums = [e for e in events if isinstance(e, AlbumParsedEventV1)]
     items = [UUID(post_id) for event in albums for post_id in event.post_ids]
     return list(dict.fromkeys((*named, *items)))
+
+
+def _traces(events: Sequence[Event]) -> dict[UUID, str]:
+    """Of many posts at a time, each goes on under the trace of its own event, before that of its album."""
+    ordered = sorted(events, key=lambda one: isinstance(one, ABOUT_A_POST))
+    return {post_id: one.trace_id for one in ordered for post_id in _posts([one])}
 
 
 def register() -> None:

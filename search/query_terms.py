@@ -18,6 +18,8 @@ class Filters:
     albums: tuple[int, ...] = ()
     senders: tuple[str, ...] = ()
     is_meme: bool | None = None
+    is_deleted: bool | None = None
+    is_pinned: bool | None = None
     has: tuple[str, ...] = ()  # text, link, media, forward, edited, poll, … as `sources` names it
     files: tuple[str, ...] = ()  # photo, video, document, …
     tags: tuple[str, ...] = ()  # without #, as `documents.tags_in` has them

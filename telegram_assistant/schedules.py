@@ -33,6 +33,7 @@ JOBS = (
     Job("media.read_channels", "media.tasks.read_channels", minutes=5),
     Job("media.read_counts", "media.tasks.read_counts", minutes=5),
     Job("vision.retry_backlog", "vision.tasks.retry_backlog", minutes=1),
+    Job("vision.apply_rules", "vision.tasks.apply_rules", minutes=1),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
     Job("crawl.request_due", "crawl.tasks.request_due", minutes=1),
     Job("graph.note", "graph.tasks.note", minutes=1),

@@ -32,10 +32,24 @@ CONTRACT = {
     "album_items_count_gauge": {"album_id", "status"},
     "retagging_processed_total": {"changed", "outcome"},
     "retagging_duration_seconds": {"changed"},
+    "retagging_dlq_total": {"reason"},
+    "retagging_skipped_total": {"reason"},
+    "tagging_processed_total": {"status"},
+    "tagging_dlq_total": {"reason"},
+    "tagging_redis_dedup_hits_total": set(),
+    "tagging_requests_total": {"provider", "model", "success"},
+    "tagging_latency_seconds": {"provider", "model"},
+    "tagging_failures_total": {"provider", "reason"},
 }
 """Names and labels."""
-WHILE_IT_LASTS = {"album_items_count_gauge", "parser_hwm_age_seconds"}
-"""There are none of these while no album is in assembly, and no channel is read from Telegram."""
+WHILE_IT_LASTS = {
+    "album_items_count_gauge", "parser_hwm_age_seconds", "retagging_dlq_total", "tagging_dlq_total",
+    "tagging_failures_total",
+}  # fmt: skip
+"""
+There are none of these while no album is in assembly, no channel is read from Telegram, and nothing
+failed: the codes of errors are those of libraries.
+"""
 HISTOGRAMS = {
     name for name in CONTRACT if name.split("_")[-1] in {"seconds", "bytes", "ms"}
 } - WHILE_IT_LASTS

@@ -54,6 +54,7 @@ from vision.models import (
     ReadingOutcome,
     ReadingState,
     Tag,
+    TagAnswer,
     TagOrigin,
     TagState,
     VisionProviderName,
@@ -271,6 +272,16 @@ def proposal(of: Post, name: str = "proposed") -> PostTag:
         tenant=of.tenant, post=of, tag=tag, origin=TagOrigin.MODEL, state=TagState.PROPOSED,
         confidence=2 / 3,
     )  # fmt: skip
+
+
+def tag_answer(of: Post, **fields: Any) -> TagAnswer:
+    """What a tagger answered about the post."""
+    usual = {
+        "model": "GigaChat-Pro", "state": "given", "tokens": 400, "asked_at": NOW,
+        "tags": [{"name": "снег", "category": "topic", "confidence": 0.9}],
+        "question": f"{next(_numbers):064x}",
+    }  # fmt: skip
+    return TagAnswer.objects.create(tenant=of.tenant, post=of, **usual | fields)
 
 
 def document(*, owner: Tenant | None = None, text: str = "", **fields: Any) -> DocumentText:

@@ -50,3 +50,12 @@ def gigachat_is_usable(**_: Any) -> list[checks.CheckMessage]:
             )
         ]
     return []
+
+
+@checks.register()
+def tagger_is_configured(**_: Any) -> list[checks.CheckMessage]:
+    """Whether the tagger that is wished for can be asked; else the one of this machine tags."""
+    if settings.VISION.tagger == "gigachat" and not settings.GIGACHAT.configured:
+        text = "TAGGER is gigachat, and GigaChat is not configured: the local tagger tags"
+        return [checks.Warning(text, id="vision.W003", hint="set GIGACHAT_CREDENTIALS")]
+    return []

@@ -49,6 +49,14 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "non_retryable_validation": _("the provider refuses this picture"),
     "non_retryable_business": _("the provider needs its account or address to be corrected"),
     "non_retryable_quota": _("the provider's token package has to be paid for"),
+    # why the local tagger stood in for the one that costs tokens
+    "too_short": _("the text is too short for tags"),
+    "busy": _("all calls that the provider allows were in progress"),
+    "not_configured": _("GigaChat is not configured"),
+    "tokens_in_use": _("the last tokens are reserved by calls in progress"),
+    "tags_refused": _("GigaChat does not talk about this post"),
+    "policy_refused": _("the tenant's policy cannot be used"),
+    "changed_meanwhile": _("the post was changed while it was asked about"),
     "reanalysis": _("a new analysis was requested"),
     "post_gone": _("no post contains the picture any more"),
     # errors of files and of text recognition

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from vision.services import retry_backlog as services
+from vision.tagging import rule_jobs
 
 
 def retry_backlog(**_: Any) -> str:
@@ -16,3 +17,8 @@ def retry_backlog(**_: Any) -> str:
         f"{released.claims} claims released, {released.requests} pictures wait again,"
         f" {posts} posts requested"
     )
+
+
+def apply_rules(**_: Any) -> str:
+    """Go on with rules for tags that are applied to posts that are there; wanted, and each minute."""
+    return f"{rule_jobs.work(now=timezone.now())} posts got a tag"

@@ -101,6 +101,7 @@ _DECLARED = (
     Event("tags.merged", _("Tags merged")),
     Event("tag_rule.made", _("Rule for tags made")),
     Event("tag_rule.deleted", _("Rule for tags deleted")),
+    Event("tag_rule.wanted", _("Rule for tags being applied to posts")),
     Event("tag_rule.applied", _("Rule for tags applied to posts")),
     Event("retagging.started", _("Retagging of posts started")),
     Event("retagging.ended", _("Retagging of posts ended")),

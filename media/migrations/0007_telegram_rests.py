@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("media", "0005_telegram"),
+        ("media", "0006_pinned"),
     ]
 
     operations = [

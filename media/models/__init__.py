@@ -15,6 +15,7 @@ from media.models.history import (
 from media.models.ids import channel_id, media_object_id, post_id
 from media.models.imports import ImportProblem, ImportRun
 from media.models.media_object import MAX_MEDIA_BYTES, MediaObject
+from media.models.pins import PinnedMessage
 from media.models.post import (
     SEARCHED_WORDS,
     Deletion,
@@ -52,6 +53,7 @@ __all__ = [
     "MediaObject",
     "MediaRole",
     "MediaState",
+    "PinnedMessage",
     "Post",
     "PostCounts",
     "PostMedia",

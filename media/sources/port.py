@@ -186,11 +186,14 @@ class ServiceMessage:
     """
     Something happened in the channel (a pin, a new title): counted, not stored.
 
+    `pinned_id` is the message that was pinned, where that is what happened.
+
     `action` is UNSUPPORTED for a message whose content the source itself could not write.
     """
 
     message_id: int
     action: str
+    pinned_id: int | None = None
 
 
 UNSUPPORTED = "unsupported"

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from events import trace
+from media.models import Deletion
 from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
@@ -150,6 +151,16 @@ class HitSerializer(serializers.Serializer[Shown]):
     url = serializers.CharField(source="post.telegram_post_url", help_text="in Telegram, or empty")
     message_id = serializers.IntegerField(source="post.telegram_message_id")
     posted_at = serializers.DateTimeField(source="post.posted_at")
+    deleted_at = serializers.DateTimeField(
+        source="post.deleted_at",
+        allow_null=True,
+        help_text="when it was deleted in Telegram, or not later than then; null: it was not",
+    )
+    deletion = serializers.ChoiceField(
+        source="post.deletion",
+        choices=[("", ""), *((one, one) for one in Deletion.values)],
+        help_text="live: Telegram told it; absent: a later export does not have it",
+    )
     snippet = serializers.CharField(
         source="fragment.text",
         help_text="of the text, else of the album's caption, of what is in pictures, or of files;"
@@ -206,6 +217,13 @@ class FoundSerializer(HitsSerializer):
 
     found = serializers.IntegerField(
         help_text=f"hits on all pages, at most {2 * WINDOW}, and up to {MOST_NAMED} that are named"
+    )
+    found_near = serializers.IntegerField(
+        source="near",
+        help_text="of these, hits that have no word, tag or link of the query and are near in meaning",
+    )
+    is_nothing_near = serializers.BooleanField(
+        help_text="meaning was compared, and no post is nearer to the query than any others are"
     )
     replaced = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from search.closeness import Archive
 from search.index.port import (
     Index,
     IndexRefused,
@@ -101,6 +102,9 @@ class Answering:
 
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
         return self._ask(lambda index: index.vectors_of(post_ids, model))
+
+    def archive(self, tenants: Sequence[UUID], model: str) -> Archive:
+        return self._ask(lambda index: index.archive(tenants, model))
 
     def search_vectors(
         self,

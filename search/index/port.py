@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from search.closeness import Archive
 from search.index.entry import Entry, Space
 from search.query_terms import Filters, Query
 
@@ -91,6 +92,7 @@ class Index(Protocol):
     Finds posts. The hits are the best `limit`, best first, equal ones newest first.
 
     `newest` is for queries that have conditions and nothing to look for. `by_meaning` raises VectorsUnavailable where there are none.
+    `archive` is the mean of a sample of the tenants' vectors, the same one as long as posts are.
 
     `search_vectors` is the call of the seed, with the typed filters of `search.query.filters`: raises
     FilterRefused for what is no filter, or for another collection than `telegram_posts` (or how else
@@ -109,6 +111,8 @@ class Index(Protocol):
     ) -> list[VectorHit]: ...
 
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]: ...
+
+    def archive(self, tenants: Sequence[UUID], model: str) -> Archive: ...
 
     def search_vectors(
         self,

@@ -13,13 +13,15 @@ from search.services.found_in_files import FileHit, place
 from search.services.results.hit_texts import Picture
 from search.services.results.hits import Hits
 from search.services.shown import Match, Shown
-from search.services.wording import album_of, further_matches, why
+from search.services.wording import album_of, deleted, further_matches, why
 
 
 def as_json(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:
     """The answer as one object of JSON."""
     return {
         "found": found.found,
+        "found_near": found.near,
+        "is_nothing_near": found.is_nothing_near,
         "understood": found.understood,
         "replaced": {word: list(others) for word, others in found.replaced.items()},
         "degraded": list(found.degraded),
@@ -32,6 +34,8 @@ def lines(one: Shown) -> Iterator[str]:
     """A hit: where it is, what it says, where words of the query stand beside the text, and why."""
     post = one.post
     yield f"{post.posted_at:%Y-%m-%d} {post.channel} {_address(post)}"
+    if said := deleted(post):
+        yield f"    {said}"
     yield f"    {_on_one_line(one.fragment)}"
     for name, match in further_matches(one):
         yield f"    {name}: {_on_one_line(match.fragment)}"
@@ -66,6 +70,8 @@ def _hit(one: Shown) -> dict[str, Any]:
         "channel": str(post.channel),
         "url": post.telegram_post_url,
         "posted_at": post.posted_at.isoformat(),
+        "deleted_at": post.deleted_at.isoformat() if post.deleted_at else None,
+        "deletion": post.deletion,
         "score": round(hit.score, 6),
         "named": hit.named,
         "words": list(hit.words),

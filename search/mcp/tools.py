@@ -48,6 +48,7 @@ def search(asker: Asker, query: str, *, limit: int, offset: int) -> dict[str, An
     explained = [explain(one, translate=str) for one in found.problems]
     return {
         "found": found.found,
+        "found_near": found.near,
         "hits": [_hit(one) for one in shown(found)],
         "problems": [f"{one.message} {one.remedy}" for one in explained],
         "degraded": list(found.degraded),
@@ -158,6 +159,7 @@ def _head(one: Post) -> dict[str, Any]:
         "channel": str(one.channel),
         "url": one.telegram_post_url,
         "posted_at": one.posted_at.isoformat(),
+        "deleted_at": one.deleted_at.isoformat() if one.deleted_at else None,
     }
 
 

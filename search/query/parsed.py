@@ -19,6 +19,7 @@ class State(StrEnum):
     PINNED = "pinned"
     REPLY = "reply"
     ALBUM = "album"
+    DELETED = "deleted"
 
 
 class Part(StrEnum):

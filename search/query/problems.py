@@ -23,7 +23,6 @@ class ProblemCode(StrEnum):
     TOO_MANY = "too_many"
     UNKNOWN_CHANNEL = "unknown_channel"
     UNKNOWN_MESSAGE = "unknown_message"
-    NOT_INDEXED = "not_indexed"
     TOO_COMMON = "too_common"
 
 
@@ -37,7 +36,7 @@ class Problem:
     English name, where there is one; `choices` are the values that would have been right, where
     they are few; `limit` the figure that was exceeded.
 
-    What is found out by whoever searches (`unknown_channel`, `unknown_message`, `not_indexed`,
+    What is found out by whoever searches (`unknown_channel`, `unknown_message`,
     `too_common`) has the place 0 to 0, and `text` is the condition as it is printed.
     """
 
@@ -111,10 +110,6 @@ _TEXTS = {
     ProblemCode.UNKNOWN_MESSAGE: (
         gettext_noop("“%(text)s”: you see no such message in the archive."),
         gettext_noop("Import a newer export of the channel, or search for words of the message."),
-    ),
-    ProblemCode.NOT_INDEXED: (
-        gettext_noop("“%(text)s” was not applied: the archive does not know this of posts."),
-        gettext_noop("Leave it out, and look through the hits."),
     ),
     ProblemCode.TOO_COMMON: (
         gettext_noop(

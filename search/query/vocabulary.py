@@ -47,6 +47,7 @@ STATES: Mapping[State, tuple[str, ...]] = {
     State.PINNED: ("закреплено", "закрепленное", "закреп"),
     State.REPLY: ("ответ",),
     State.ALBUM: ("альбом",),
+    State.DELETED: ("removed", "удалено", "удаленное"),
 }
 FILES: Mapping[MediaKind, tuple[str, ...]] = {
     MediaKind.PHOTO: ("picture", "image", "фото", "картинка", "изображение"),

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from search.documents import searched_form
+from search.documents import asked_form
 from search.index.postgresql.conditions import matching
 from search.models import SearchDocument
 from search.query_terms import Filters
@@ -88,7 +88,7 @@ def _needs(queries: Sequence[Sequence[str]]) -> list[str]:
         cursor.execute(
             "SELECT number, plainto_tsquery('russian', form)::text"
             " FROM unnest(%s::int[], %s::text[]) WITH ORDINALITY AS w (number, form, n) ORDER BY n",
-            [[number for number, _ in words], [searched_form(word) for _, word in words]],
+            [[number for number, _ in words], [asked_form(word) for _, word in words]],
         )
         for number, part in cursor.fetchall():
             if part:  # of «и» and «в» nothing is left

@@ -25,6 +25,7 @@ from events.schemas import SearchMatchedEventV1
 from media.models import Post
 from search.models import SavedSearch, SearchDocument, SearchMatch
 from search.saved.conditions import Demand, demands, having_words
+from search.services.announce import NO_TRACES, Traces, traced
 from search.services.index_words import TURN, index_words
 
 MARGIN: Final = timedelta(hours=1)
@@ -74,18 +75,22 @@ class Followed:
         return wanted
 
 
-def index_and_match(post_ids: Sequence[UUID], *, now: datetime) -> int:
-    """Bring the documents of these posts up to date and tell of matches; returns how many changed."""
+def index_and_match(post_ids: Sequence[UUID], *, now: datetime, traces: Traces = NO_TRACES) -> int:
+    """
+    Bring the documents of these posts up to date and tell of matches; returns how many changed.
+
+    `traces` are the trace ids of posts where they are not the current one.
+    """
     with transaction.atomic():
         in_turn(TURN)  # before anything is read: what was matched is compared with what will be
         followed = _followed(post_ids, now=now)
         if not followed.searches:
-            return index_words(post_ids, now=now)
+            return index_words(post_ids, now=now, traces=traces)
         known = set(SearchDocument.objects.filter(pk__in=post_ids).values_list("pk", flat=True))
         before = followed.matching(sorted(known))
-        changed = index_words(post_ids, now=now)
+        changed = index_words(post_ids, now=now, traces=traces)
         after = followed.matching(post_ids)
-        _tell(followed, after, before=before, known=known, now=now)
+        _tell(followed, after, before=before, known=known, now=now, traces=traces)
         return changed
 
 
@@ -108,7 +113,13 @@ def _zone(user: User) -> tzinfo:
 
 
 def _tell(
-    followed: Followed, after: set[Pair], *, before: set[Pair], known: set[UUID], now: datetime
+    followed: Followed,
+    after: set[Pair],
+    *,
+    before: set[Pair],
+    known: set[UUID],
+    now: datetime,
+    traces: Traces,
 ) -> None:
     ids = {post_id for _, post_id in after}
     posts = Post.objects.only("tenant_id", "channel_id", "posted_at", "created_at").in_bulk(ids)
@@ -127,7 +138,7 @@ def _tell(
         SearchMatch(saved_search=kept, post=post, tenant_id=post.tenant_id, matched_at=now)
         for kept, post in fresh
     )
-    publish_many(list(_events(fresh, now=now)))
+    publish_many([traced(e, traces.get(UUID(e.post_id))) for e in _events(fresh, now=now)])
 
 
 def _is_new(kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool) -> bool:

@@ -2,36 +2,51 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from events.outbox.publishing import publish_many
-from events.schemas import PostIndexedEventV1
+from events.schemas import Event, PostIndexedEventV1
 from search.documents import NO_TEXT
 from search.sources import IndexedPost
 
 Row = dict[str, Any]
-_TEXTS: Final = frozenset({"words", "caption", "pictures", "others", "files"})
+Traces = Mapping[UUID, str]
+NO_TRACES: Final[Traces] = MappingProxyType({})
+E = TypeVar("E", bound=Event)
+_TEXTS: Final = frozenset({"words", "caption", "pictures", "others", "emoji", "files"})
 
 
 def announce(
-    found: Sequence[IndexedPost], rows: Sequence[Row], changed: Collection[UUID], *, now: datetime
+    found: Sequence[IndexedPost],
+    rows: Sequence[Row],
+    changed: Collection[UUID],
+    *,
+    now: datetime,
+    traces: Traces = NO_TRACES,
 ) -> None:
     """
     Publish an event for each changed document, in the transaction that writes it.
 
-    `rows` are those of `found`. The same version again, as after an index was deleted and built anew, is
+    `rows` are those of `found`, `traces` the trace ids of posts where they are not the current one.
+    The same version again, as after an index was deleted and built anew, is
     no news; the outbox knows its key as long as it keeps events.
     """
     publish_many(
         [
-            _event(one, row, now=now)
+            traced(_event(one, row, now=now), traces.get(one.post.pk))
             for one, row in zip(found, rows, strict=True)
             if one.post.pk in changed
         ]
     )
+
+
+def traced(event: E, trace_id: str | None) -> E:
+    """The event under this trace, where there is one; else it gets the current one."""
+    return event.model_copy(update={"trace_id": trace_id}) if trace_id else event
 
 
 def _event(one: IndexedPost, row: Row, *, now: datetime) -> PostIndexedEventV1:

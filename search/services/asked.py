@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from unicodedata import category
 from uuid import UUID
 
+from search import emoji
 from search.documents import searched_form
 from search.index.port import Scope
 from search.index.postgresql.conditions import without_words
@@ -20,8 +21,8 @@ from search.query_terms import Filters, Query
 from search.services.named_channels import find_channels
 from search.services.named_messages import find_messages
 
-_NOT_IN_HAS = frozenset({State.MEME, State.PINNED})
-"""`is:meme` has a column; which posts are pinned no export says."""
+_NOT_IN_HAS = frozenset({State.MEME, State.PINNED, State.DELETED})
+"""What `has` of a document does not say: the index has a column for it, or the posts are asked."""
 
 Named = Mapping[ChannelReference, tuple[UUID, ...]]
 Messages = Mapping[MessageReference, tuple[UUID, ...]]
@@ -79,7 +80,7 @@ def _storable(text: str) -> str:
 
 
 def _query(parsed: ParsedQuery, messages: Messages) -> Query:
-    """Words without letters and digits are left out: the index has none."""
+    """Words without letters, digits and emoji are left out: the index has none."""
     excluded = parsed.excluded
     terms = _spoken(parsed.terms)
     paths = {term: path for term in terms if (path := _path(term))}
@@ -106,7 +107,7 @@ def _without_common(query: Query) -> tuple[Query, list[Problem]]:
 
 
 def _signs(parsed: ParsedQuery) -> list[Problem]:
-    """Pictures such as ❄, of which the index has none; a dash or bracket between words is no news."""
+    """Signs such as № or ©, of which the index has none; a dash or bracket between words is no news."""
     given = (
         (Kind.TERM, parsed.terms, False),
         (Kind.PHRASE, parsed.phrases, False),
@@ -133,7 +134,7 @@ def _path(term: str) -> str:
 
 
 def _spoken(terms: Iterable[str]) -> tuple[str, ...]:
-    return tuple(term for term in terms if any(map(str.isalnum, term)))
+    return tuple(term for term in terms if any(map(str.isalnum, term)) or emoji.words_in(term))
 
 
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -149,6 +150,8 @@ def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = (
         albums=given.albums,
         senders=given.authors,
         is_meme=True if State.MEME in given.states else None,
+        is_pinned=True if State.PINNED in given.states else None,
+        is_deleted=True if State.DELETED in given.states else None,
         has=(*states, *parts),
         files=tuple(file.value for file in given.files),
         tags=_tags((*given.labels, *tags)),
@@ -166,9 +169,6 @@ def _not_applied(parsed: ParsedQuery, named: Named) -> Iterator[Problem]:
             if not named[reference]:
                 item = Item(Kind.CHANNEL, reference, negated)
                 yield _problem(ProblemCode.UNKNOWN_CHANNEL, item, "channel")
-        if State.PINNED in given.states:
-            item = Item(Kind.STATE, State.PINNED, negated)
-            yield _problem(ProblemCode.NOT_INDEXED, item, "is")
 
 
 def _unknown(messages: Messages) -> Iterator[Problem]:

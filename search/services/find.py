@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import time_zones
 from accounts.access import User, tenants_of
 from media.models import Post
+from search.closeness import Closeness
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, towards
@@ -24,7 +25,7 @@ from search.services.meaning import models_in_use, query_vector
 from search.services.meaning.query_vector import AskedVector
 from search.services.results import albums
 from search.services.results.fused import fuse
-from search.services.results.hits import Hit, Hits
+from search.services.results.hits import Hit, Hits, by_meaning_alone
 
 __all__ = ["Hit", "Hits", "find", "find_text", "fuse", "search"]
 
@@ -84,6 +85,8 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
     return Hits(
         hits=albums.with_matching(page, query, scope, by_words.lexemes),
         found=len(ranked),
+        near=sum(map(by_meaning_alone, ranked)),
+        is_nothing_near=bool(query.text) and not (by_meaning or degraded),
         replaced=by_words.replaced,
         lexemes=by_words.lexemes,
         degraded=(*index.degraded, *degraded),
@@ -182,9 +185,20 @@ def _nearest(
     scope: Scope,
     by_words: Sequence[WordHit],
 ) -> list[VectorHit]:
-    """Look twice: the second time for what is near to the query and to the best posts of the first."""
+    """
+    Look twice: the second time for what is near to the query and to the best posts of the first.
+
+    What is only nearer than the rest is left out, see `search.closeness`.
+    """
     vector, model = by.vector, by.model
     first = index.by_meaning(query, vector, model, scope, limit=FIRST_LOOK)
+    if not first:
+        return []
+    closeness = Closeness(index.archive(scope.tenants, model), model, has_words=bool(by_words))
+    first = closeness.first(vector, first)
+    if not first:
+        return []
     best = [hit.post_id for hit in fuse(by_words, first)[:FEEDBACK]]
     moved = towards(vector, index.vectors_of(best, model))
-    return index.by_meaning(query, moved, model, scope, limit=DEPTH) if first else []
+    found = index.by_meaning(query, moved, model, scope, limit=DEPTH)
+    return closeness.near(moved, found)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
+from search import emoji
 from search.documents import searched_form
 from search.fragments import START, STOP, Fragment, fragment_of
 from search.index.postgresql.lexemes import any_of
@@ -19,6 +20,7 @@ def highlight(texts: Sequence[str], lexemes: Sequence[str]) -> list[Fragment]:
     cut = [text[:MOST_CHARS] for text in texts]
     forms = [searched_form(text).translate(_NO_TAGS) for text in cut]
     marked = _marked(forms, lexemes) if lexemes else forms
+    marked = [emoji.marked(form, lexemes, START, STOP) for form in marked]
     return [fragment_of(form, text) for form, text in zip(marked, cut, strict=True)]
 
 

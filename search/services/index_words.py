@@ -13,20 +13,26 @@ from search.embeddings import chosen
 from search.index.postgresql import vector_table, waiting
 from search.index.postgresql.writing import row, upsert_documents
 from search.models import SearchDocument
-from search.services.announce import announce
+from search.services.announce import NO_TRACES, Traces, announce
 from search.services.entries import entries_of
 from search.sources import IndexedPost
 
 TURN: Final = "search.documents"
 
 
-def index_words(post_ids: Sequence[UUID], *, now: datetime, afresh: bool = False) -> int:
+def index_words(
+    post_ids: Sequence[UUID],
+    *,
+    now: datetime,
+    afresh: bool = False,
+    traces: Traces = NO_TRACES,
+) -> int:
     """
     Bring the documents of these posts up to date; returns how many changed.
 
     Reads what is true now, whatever event asked for it. One writer at a time, and each reads after
     its turn has come: what is written last was read last, so nothing newer is ever overwritten.
-    `afresh` trusts nothing that the index has, see `entries_of`.
+    `afresh` trusts nothing that the index has, see `entries_of`; `traces`: see `announce`.
     """
     with transaction.atomic():
         in_turn(TURN)
@@ -35,7 +41,7 @@ def index_words(post_ids: Sequence[UUID], *, now: datetime, afresh: bool = False
         entries = entries_of(found, afresh=afresh)
         changed = upsert_documents(entries, now=now)
         _let_wait(changed, now=now)
-        announce(found, [row(entry) for entry in entries], changed, now=now)
+        announce(found, [row(entry) for entry in entries], changed, now=now, traces=traces)
         return len(changed)
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from media.models import Deletion, Post
 from search.query.problems import explain
 from search.services.results.hit_texts import Field
 from search.services.results.hits import Hits
@@ -17,11 +19,31 @@ def remarks(found: Hits) -> Iterator[str]:
         explanation = explain(problem, translate=_)
         yield f"{explanation.message} {explanation.remedy}"
     yield from found.degraded
+    if found.is_nothing_near:
+        yield _("Nothing in the archive is near to this in meaning.")
     for word, others in found.replaced.items():
         yield _("%(word)s: also looked for %(others)s") % {
             "word": word,
             "others": ", ".join(others),
         }
+
+
+def counted(found: Hits) -> str:
+    """Say how many hits have words of the query, and how many are near in meaning; empty for none."""
+    alike = ngettext("%d is only near in meaning", "%d are only near in meaning", found.near)
+    others = found.found - found.near
+    having = ngettext("%d has what was asked for", "%d have what was asked for", others)
+    return f"{having % others}; {alike % found.near}" if found.near else ""
+
+
+def deleted(post: Post) -> str:
+    """Say since when a post is deleted in Telegram; empty where it is not."""
+    if post.deleted_at is None:
+        return ""
+    day = f"{timezone.localtime(post.deleted_at):%Y-%m-%d}"
+    if post.deletion == Deletion.ABSENT:
+        return _("deleted in Telegram, on %s at the latest") % day
+    return _("deleted in Telegram on %s") % day
 
 
 def why(shown: Shown) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
@@ -16,7 +16,7 @@ _CEILINGS: Final = rf"^{_ONE}(,{_ONE})*$"
 
 
 class Vision(BaseSettings):
-    """Reads FEATURE_VISION_ENABLED, VISION_* and TAGGING_* (CONTRACT §17)."""
+    """Reads FEATURE_VISION_ENABLED, VISION_*, TAGGER and TAGGING_* (CONTRACT §17)."""
 
     model_config = source()
 
@@ -40,6 +40,10 @@ class Vision(BaseSettings):
     vision_api_max_retries: int = Field(default=3, ge=0, le=20)
     vision_price_rub_per_1000_tokens: float | None = Field(default=None, ge=0, le=1000)
     vision_price_date: date | None = None
+    tagger: Literal["local", "gigachat"] = "local"
+    tagging_model: str = Field(default="", max_length=100)
+    tagging_seconds: float = Field(default=30, gt=0, le=300)
+    tagging_max_output_tokens: int = Field(default=400, ge=50, le=8192)
     tagging_min_chars: int = Field(default=80, ge=0, le=10_000)
     vision_live_hours: float = Field(default=24, gt=0, le=8784)
 

@@ -15,7 +15,7 @@ from search.services.find import search
 from search.services.results.hits import Hits
 from search.services.shown import shown
 from search.services.similar.posts import UnknownPost, similar
-from search.services.wording import remarks
+from search.services.wording import counted, remarks
 from telegram_assistant.console import search_facets
 from telegram_assistant.console.found_posts import line_of
 
@@ -54,6 +54,7 @@ def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
         "asked": bool(text.strip() or like),
         "like": answer.like,
         "found": answer.found,
+        "counted": counted(answer.found),
         "best_of_more": answer.found.found >= WINDOW,
         "lines": [line_of(one) for one in shown(answer.found)],
         "remarks": answer.remarks,

@@ -10,7 +10,7 @@ from media.models import Post
 from search.fragments import Fragment
 from search.services.found_in_files import place
 from search.services.shown import Shown
-from search.services.wording import album_of, further_matches, why
+from search.services.wording import album_of, deleted, further_matches, why
 
 _CUT = "…"
 
@@ -30,6 +30,8 @@ class Line:
     place: str = ""
     """In which file and on which page the text stands; empty where it is the post's."""
     album: str = ""
+    deleted: str = ""
+    """Since when it is deleted in Telegram; empty where it is not."""
     why: str = ""
     picture: str = ""
 
@@ -42,6 +44,7 @@ def line_of(one: Shown) -> Line:
         parts=tuple((name, marked(match.fragment)) for name, match in further_matches(one)),
         place=place(one.file) if one.file else "",
         album=album_of(one),
+        deleted=deleted(one.post),
         why=why(one),
         picture=thumbnail_address(pictures[0].media_id) if pictures else "",
     )

@@ -26,6 +26,7 @@ PERMISSIONS: Final = {
         "albums.change_mediagroup",
         "vision.add_picturedistinction",
         "vision.change_posttag",
+        "vision.add_tagrule",
         "vision.change_tagrule",
         "storage_quota.change_orphan",
         "storage_quota.delete_storedobject",

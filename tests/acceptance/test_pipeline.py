@@ -138,7 +138,7 @@ class TestDemo:
             "posts.parsed", "posts.vision.uploaded", "posts.vision.analyzed", "posts.tagged",
             "posts.indexed",
         }  # fmt: skip
-        # The index is written for many posts at a time, and is told of under the trace of one.
+        # An item is also indexed with what its album has, under the trace of the album.
         of_the_post = {t for topic, t in demo.traces_of_a_post if topic != "posts.indexed"}
         assert len(of_the_post) == 1
         assert demo.traces["album.assembled"] <= demo.traces["posts.parsed"]

@@ -12,7 +12,8 @@ from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.collection import collection_name
 from search.index.entry import Space
-from search.index.port import Scope
+from search.index.port import Scope, VectorsUnavailable
+from search.index.postgresql import archive
 from search.index.postgresql.index import PostgresIndex
 from search.index.qdrant import index as qdrant_index
 from search.index.qdrant.index import QdrantIndex
@@ -142,6 +143,16 @@ class TestByWords:
         assert [hit.post_id for hit in hits] == ids(tagged, theme)
         assert [hit.tags for hit in hits] == [("горы",), ()]
 
+    @pytest.mark.parametrize("asked", ["🔥", "👍", "🤷", "❤️‍🔥"])
+    def test_an_emoji_is_a_word(self, index, write, channel, asked):
+        posts = write("Горячо 🔥🔥", "Верно👍🏿", "Не знаю 🤷‍♀️", "Люблю ❤️‍🔥 тебя", "Ничего № 5")
+        wanted = {"🔥": 0, "👍": 1, "🤷": 2, "❤️‍🔥": 3}[asked]
+
+        hits = words(index, Query(words=(asked,)), channel).hits
+
+        assert [hit.post_id for hit in hits] == ids(posts[wanted])
+        assert hits[0].words == (asked,)
+
     def test_a_mistyped_word_is_replaced_and_said(self, index, write, channel):
         [post] = write("Ставки по ипотеке")
 
@@ -188,6 +199,38 @@ class TestByMeaning:
             pytest.approx(vector, abs=1e-3)
             for vector in encoder.encode_queries(["погода", "кошка"])
         ]
+
+    def test_an_archive_is_the_mean_of_its_tenants_vectors(self, index, write, channel, encoder):
+        write("кошка", "погода")
+        write("биржа", of=make.channel())
+        given = encoder.encode_queries(["кошка", "погода"])
+
+        found = index.archive([channel.tenant_id], "fake")
+
+        assert found.posts == 2
+        assert found.mean == pytest.approx(
+            [sum(pair) / 2 for pair in zip(*given, strict=True)], abs=1e-3
+        )
+        assert index.archive([], "fake").posts == index.archive([channel.tenant_id], "x").posts == 0
+
+    def test_qdrant_finds_the_mean_where_postgresql_has_no_vectors(
+        self, index, write, channel, monkeypatch
+    ):
+        def fail(*_):
+            raise VectorsUnavailable("no extension")
+
+        write("кошка", "погода")
+        expected = index.archive([channel.tenant_id], "fake")
+        monkeypatch.setattr(archive, "_read", fail)
+
+        if isinstance(index, PostgresIndex):
+            with pytest.raises(VectorsUnavailable):
+                index.archive([channel.tenant_id], "fake")
+            return
+        found = index.archive([channel.tenant_id], "fake")
+        assert found.posts == expected.posts == 2
+        assert found.mean == pytest.approx(expected.mean, abs=1e-3)
+        assert index.archive([channel.tenant_id], "x").posts == 0
 
     def test_known_vectors_are_those_of_the_same_text(self, index, write):
         [cat] = write("кошка")

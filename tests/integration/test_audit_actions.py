@@ -49,6 +49,7 @@ ACTIONS = {
     "fetch_again": "articles.requested",
     "fill": "gaps.wanted",
     "forget": "call_cost.forgotten",
+    "forget_rules": "tag_rule.deleted",
     "forget_session": "telegram.signed_out",
     "mark_distinct": "pictures.distinct",
     "pause": "channel.paused",

@@ -56,6 +56,7 @@ from vision.models import (
     PostTag,
     ProviderHealth,
     Tag,
+    TagAnswer,
     TagRule,
     TokenBudget,
 )
@@ -161,6 +162,7 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
     DeadLetter: make.dead_letter,
     Tag: lambda: make.proposal(make.post()),
     PostTag: lambda: make.proposal(make.post()),
+    TagAnswer: lambda: make.tag_answer(make.post()),
     TagRule: lambda: rules.make(make.tenant(), "tag", word="слово"),
     TokenBudget: lambda: TokenBudget.objects.create(tenant=make.tenant(), day=MOMENT.date()),
     CallCost: lambda: CallCost.objects.create(

@@ -10,10 +10,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from events import trace
 from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import Post
+from media.posts import post_events
 from search import handlers, tasks
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
@@ -483,6 +485,20 @@ class TestIndexed:
         assert (
             len(self.events()) == 3
         )  # the third is a version of its own, though equal to the first
+
+    def test_of_many_posts_at_a_time_each_goes_on_under_its_own_trace(self, channel):
+        first, second = (make.post(of=channel, content=text) for text in ("кошка", "собака"))
+        parsed = [
+            post_events.parsed(post, post.channel, (), first=True, trace_id=f"trace-{name}")
+            for post, name in ((first, "first"), (second, "second"))
+        ]
+
+        with trace.use("trace-of-the-batch"):
+            handlers.write_words(parsed, now=timezone.now())
+
+        assert {event.payload["post_id"]: event.trace_id for event in self.events()} == {
+            str(first.pk): "trace-first", str(second.pk): "trace-second",
+        }  # fmt: skip
 
     def test_a_new_analysis_is_a_version(self, write):
         [post] = write("кошка")

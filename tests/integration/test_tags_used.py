@@ -132,7 +132,7 @@ class TestApi:
         )
         seen = self._send(operator, "GET", f"/rules/{made['id']}")
         assert (seen["posts"], seen["lacking"], seen["newest"]) == (1, 1, [str(post.pk)])
-        assert self._send(operator, "POST", f"/rules/{made['id']}/apply") == {"posts": 1}
+        assert self._send(operator, "POST", f"/rules/{made['id']}/apply")["posts"] == 1
         self._send(operator, "DELETE", f"/rules/{made['id']}")
 
         assert "погода" in tags(post)
@@ -172,8 +172,8 @@ class TestCommand:
         told = json.loads(self._run("--post-id", str(post.pk), "--json", "--dry-run"))
 
         assert told == {
-            "done": False, "posts": 1, "provider": "local", "model": "keywords-1", "tokens": 0,
-            "roubles": 0.0,
+            "done": False, "posts": 1, "provider": "local", "model": "keywords-1", "asked": 0,
+            "tokens": 0, "roubles": 0.0, "reason": "",
         }  # fmt: skip
         assert tags(post) == {"зима", "снег"}
 

@@ -144,7 +144,10 @@ KINDS: Final[dict[str, Kind]] = {
     "vision.paidanalysis": Kind(VIEW, actions={"retry": OPERATE}),
     "vision.tag": Kind(VIEW),
     "vision.posttag": Kind(VIEW, actions={"accept_tags": OPERATE, "drop_tags": OPERATE}),
-    "vision.tagrule": Kind(VIEW, actions={"apply_rules": OPERATE}),
+    "vision.tagrule": Kind(
+        VIEW, add=OPERATE, actions={"apply_rules": OPERATE, "forget_rules": OPERATE}
+    ),
+    "vision.taganswer": Kind(VIEW),
     "vision.tokenbudget": Kind(VIEW, actions={"reset_usage": OPERATE}),
     "events.outboxevent": Kind(VIEW),
     "events.delivery": Kind(VIEW, actions={"replay": OPERATE}),

@@ -162,6 +162,7 @@ def fill(tenant: Tenant, word: str, *, days_later: int = 0) -> Rows:
         "vision.tag": Tag.objects.create(tenant=tenant, name=f"{word}_{days_later}"),
         "vision.posttag": proposal,
         "vision.tagrule": TagRule.objects.create(tenant=tenant, tag=proposal.tag, channel=channel),
+        "vision.taganswer": make.tag_answer(post, model=f"{word}-model", tags=[{"name": word}]),
         "vision.tokenbudget": TokenBudget.objects.create(
             tenant=tenant,
             day=make.NOW.date() + timedelta(days=days_later),

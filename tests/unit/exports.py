@@ -15,13 +15,13 @@ EXCEEDS = "(File exceeds maximum size. Change data exporting settings to downloa
 UNAVAILABLE = "(File unavailable, please try again later)"
 
 
-def message(message_id: int = 1, **fields: Any) -> dict[str, Any]:
+def message(number: int = 1, **fields: Any) -> dict[str, Any]:
     """A text post, one second after the other; what is given replaces the usual."""
     return {
-        "id": message_id,
+        "id": number,
         "type": "message",
         "date": "2026-06-19T15:26:50",
-        "date_unixtime": str(1781868410 + message_id),
+        "date_unixtime": str(1781868410 + number),
         "from": "Канал",
         "from_id": f"channel{CHANNEL_ID}",
         "text": "",

@@ -159,8 +159,26 @@ class TestEncodings:
         assert encodings.decode("Café – naïve".encode("cp1252")).startswith("Caf")
         assert encodings.decode(b"plain words") == "plain words"
 
-    def test_zeros_are_no_text(self):
-        assert encodings.decode(bytes(10_000)) is None
+    @pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])
+    @pytest.mark.parametrize(("before", "after"), [("\n", "\0"), (" ", " \0"), ("", "")])
+    def test_zeros_beside_the_words_of_a_text_refuse_nothing(self, encoding, before, after):
+        written = LINES.replace(before, after, 2).encode(encoding) + bytes(300)
+
+        found = encodings.decode(written)
+
+        assert found is not None
+        assert found.split() == LINES.split()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            bytes(10_000),
+            b"SQLite format 3\0" + b"\x10\0\1\1\0@  \0\0\0\x08" * 200,
+            bytes(range(256)) * 9,
+        ],
+    )
+    def test_zeros_of_a_format_are_no_text(self, body):
+        assert encodings.decode(body) is None
 
     @pytest.mark.real_data
     def test_real_posts_in_four_encodings(self, shared_data):

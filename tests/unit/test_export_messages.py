@@ -743,7 +743,8 @@ def test_author_sender_and_bot_are_kept(tmp_path):
     ],
 )  # fmt: skip
 def test_what_happened_in_the_chat_is_a_service_message(tmp_path, raw, action):
-    assert read_messages(tmp_path, [{"id": 3} | raw]) == [ServiceMessage(3, action)]
+    pinned = raw.get("message_id")
+    assert read_messages(tmp_path, [{"id": 3} | raw]) == [ServiceMessage(3, action, pinned)]
 
 
 # Types that no version knew so far

@@ -115,7 +115,7 @@ class TestPhrases:
             ('первый снег"', "первый снег"),
             ("«первый снег", "первый снег"),
             ("первый снег»", "первый снег"),
-            ('монитор 27" и 24"', "монитор 27 и 24"),
+            ('монитор 27" и 24"', 'монитор 27" и 24"'),
             ('д"Артаньян', "д Артаньян"),
             ('"a b" "c', "c"),
             ("”наоборот“", "наоборот"),
@@ -281,7 +281,7 @@ class TestQualifiers:
     def test_the_remedy_names_what_can_be_asked_for(self):
         [problem] = read("is:so").problems
 
-        assert "meme, forward, edited, pinned, reply, album" in explain(problem).remedy
+        assert "meme, forward, edited, pinned, reply, album, deleted" in explain(problem).remedy
 
     @pytest.mark.parametrize("code", ProblemCode)
     def test_every_problem_is_explained_in_russian(self, code):

@@ -27,6 +27,13 @@ ANY_TEXT = st.text(max_size=300)
 
 
 class TestPassage:
+    def test_capitals_of_a_picture_are_read_as_people_write(self):
+        shouted = document_of(Sources(ocr_text="СКИДКА НА ДИВАНЫ\nСергей и IT-отдел пишут\nСША"))
+
+        assert shouted.passage == "скидка на диваны Сергей и IT-отдел пишут сша"
+        assert "СКИДКА" in shouted.pictures
+        assert document_of(Sources(text="СКИДКА НА ДИВАНЫ")).passage == "СКИДКА НА ДИВАНЫ"
+
     def test_links_are_not_embedded_and_their_neighbors_are(self):
         document = document_of(Sources(text="Вышел Django https://djangoproject.com/x 6\nсегодня"))
 
@@ -43,7 +50,7 @@ class TestPassage:
     def test_a_picture_without_text_is_embedded_by_what_is_seen_in_it(self):
         document = document_of(Sources(description="Кот на окне", labels=["кот"], ocr_text="МЯУ"))
 
-        assert document.passage == "Кот на окне кот\nМЯУ"
+        assert document.passage == "Кот на окне кот\nмяу"
 
     def test_every_item_of_an_album_inherits_the_caption(self):
         item = document_of(Sources(album_caption="Поход на Эльбрус #горы"))

@@ -194,10 +194,14 @@ class TestMore:
 
     def test_a_service_message_is_no_post(self):
         service = types.MessageService(
-            id=4, peer_id=message().peer_id, date=AT, action=types.MessageActionPinMessage()
+            id=4,
+            peer_id=message().peer_id,
+            date=AT,
+            action=types.MessageActionPinMessage(),
+            reply_to=types.MessageReplyHeader(reply_to_msg_id=3),
         )
 
-        assert fetched(service).record == ServiceMessage(4, "PinMessage")
+        assert fetched(service).record == ServiceMessage(4, "pin_message", 3)
 
     def test_a_time_before_telegram_is_a_problem_with_its_id(self):
         one = message(7, "x", date=AT - timedelta(days=40_000))

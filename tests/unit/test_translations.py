@@ -143,7 +143,7 @@ def _catalogs_of_others() -> list[Path]:
 
 NOUNS = {
     "album", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
-    "texts of documents", "thumbnail",
+    "tagger", "texts of documents", "thumbnail", "tokens",
 }  # fmt: skip
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {

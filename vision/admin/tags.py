@@ -1,4 +1,4 @@
-"""The console's pages of tags: which there are, which wait for a person, and the rules."""
+"""The console's pages of tags: which there are, and which wait for a person."""
 
 from typing import Final
 
@@ -19,11 +19,10 @@ from events.console import (
     page_of,
     short_time,
 )
-from events.errors import DomainError
 from media.admin import PostAdmin
 from media.models import Post
-from vision.models import PostTag, Tag, TagRule, TagState
-from vision.tagging import people, rules
+from vision.models import PostTag, Tag, TagState
+from vision.tagging import people
 
 MOST: Final = 1000
 """More would exceed the patience of a browser."""
@@ -32,7 +31,9 @@ POSTS: Final = Count("post_tags", filter=Q(post_tags__state=TagState.ACCEPTED))
 
 class PostTagInline(ReadOnlyInline[PostTag, Post]):
     model = PostTag
-    fields = readonly_fields = ("tag", "state", "origin", "confidence", "decided_by")
+    fields = readonly_fields = (
+        "tag", "category", "state", "origin", "tagger", "confidence", "decided_by",
+    )  # fmt: skip
     ordering = ("state", "tag__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PostTag]:
@@ -72,16 +73,26 @@ class TagAdmin(ReadOnlyAdmin[Tag]):
 class PostTagAdmin(ReadOnlyAdmin[PostTag]):
     """The review list: `state=proposed` are those that wait."""
 
-    list_display = ("name", "words", "state", "origin", "sure", "decided", "tenant")
+    list_display = (
+        "name",
+        "words",
+        "category",
+        "state",
+        "origin",
+        "tagger",
+        "sure",
+        "decided",
+        "tenant",
+    )
     list_display_links = ("name",)
-    list_filter = ("state", "origin", "tenant")
+    list_filter = ("state", "origin", "category", "tagger", "tenant")
     list_select_related = ("tag", "post__channel", "tenant")
     search_fields = ("=tag__name",)
     search_help_text = _("A tag")
     ordering = ("-created_at", "id")
     actions = ("accept_tags", "drop_tags")
     fields = readonly_fields = (
-        "tag", "post_link", "state", "origin", "category", "sure", "version", "decided_by", "decided",
+        "tag", "post_link", "state", "origin", "tagger", "category", "sure", "version", "decided_by", "decided",
         "tenant",
     )  # fmt: skip
 
@@ -130,45 +141,3 @@ class PostTagAdmin(ReadOnlyAdmin[PostTag]):
     def post_link(self, row: PostTag) -> SafeString:
         post = row.post
         return internal_link(page_of(Post, post.pk), f"{post.channel} #{post.telegram_message_id}")
-
-
-@admin.register(TagRule)
-class TagRuleAdmin(ReadOnlyAdmin[TagRule]):
-    """The rules; the page of one shows what it would do to posts that are there already."""
-
-    list_display = ("name", "channel", "word", "label", "tenant")
-    list_display_links = ("name",)
-    list_filter = ("tenant",)
-    list_select_related = ("tag", "channel", "tenant")
-    ordering = ("created_at", "id")
-    actions = ("apply_rules",)
-    fields = readonly_fields = ("tag", "channel", "word", "label", "matches", "made", "tenant")
-
-    def has_apply_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("vision.change_tagrule")
-
-    @admin.action(description=_("Apply to the posts that are there"), permissions=["apply"])
-    def apply_rules(self, request: HttpRequest, queryset: QuerySet[TagRule]) -> None:
-        count = 0
-        for rule in queryset.select_related("tag")[:MOST]:
-            try:
-                count += rules.apply(rule, now=timezone.now())
-            except DomainError as refusal:
-                self.message_user(request, f"{rule.tag.name}: {refusal}", messages.ERROR)
-        text = ngettext("%(count)d post got a tag.", "%(count)d posts got a tag.", count)
-        level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, text % {"count": count}, level)
-
-    @admin.display(description=_("tag"), ordering="tag__name")
-    def name(self, rule: TagRule) -> str:
-        return rule.tag.name
-
-    @admin.display(description=_("posts that match"))
-    def matches(self, rule: TagRule) -> str:
-        seen = rules.preview(rule)
-        text = _("%(count)d, of which %(lacking)d do not have the tag")
-        return str(text % {"count": seen.count, "lacking": seen.lacking})
-
-    @admin.display(description=_("created at"))
-    def made(self, rule: TagRule) -> str:
-        return short_time(rule.created_at)

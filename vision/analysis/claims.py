@@ -25,9 +25,9 @@ from events.errors import RetryLater
 from media.models import Post
 from vision import metrics
 from vision.analysis import backlog
-from vision.analysis.failures import BreakerSignal, FailedCall, NextStep
+from vision.analysis.failures import FailedCall, NextStep, inform_breaker
 from vision.duplicates import hash_index
-from vision.limits import budget, ceiling, circuit_breaker
+from vision.limits import budget, ceiling
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
@@ -227,7 +227,7 @@ def settle_failure(
             _settle_tokens(row, claim, failure.usage, is_own=is_own)
         elif is_own:  # whoever found the claim stale has written its estimate off already
             _write_off(row)
-        _inform_breaker(row.provider, failure, now=now)
+        inform_breaker(row.provider, failure, now=now)
         # After _write_off the row has no claim any more, but is still ours to settle.
         if row.state != AnalysisState.DONE and row.claim_id in {None, claim.claim_id}:
             _release(row)
@@ -333,21 +333,6 @@ def _release(row: PaidAnalysis) -> None:
     row.state = AnalysisState.REQUESTED
     row.claim_id = row.claimed_by = row.claimed_until = row.budget_day = None
     row.reserved_tokens = 0
-
-
-def _inform_breaker(provider: str, failure: FailedCall, *, now: datetime) -> None:
-    signal = failure.effect.signal
-    if signal is BreakerSignal.FAILURE:
-        circuit_breaker.failed(provider, details=failure.details, now=now)
-    elif signal is BreakerSignal.SUCCESS:
-        circuit_breaker.succeeded(provider)
-    elif failure.pause_until:
-        circuit_breaker.pause(
-            provider,
-            reason=failure.error_class,
-            details=failure.details,
-            until=failure.pause_until,
-        )
 
 
 def _next_state(row: PaidAnalysis, failure: FailedCall, *, queue_depth: int, now: datetime) -> None:

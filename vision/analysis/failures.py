@@ -82,3 +82,19 @@ def _pause_until(error: ProviderBusy | ProviderRefused, *, now: datetime) -> dat
     if error.kind is FailureKind.THROTTLED and after:
         return now + after
     return None
+
+
+def inform_breaker(provider: str, failure: FailedCall, *, now: datetime) -> None:
+    """Let the circuit breaker know; in the transaction that settles the call, if there is one."""
+    signal = failure.effect.signal
+    if signal is BreakerSignal.FAILURE:
+        circuit_breaker.failed(provider, details=failure.details, now=now)
+    elif signal is BreakerSignal.SUCCESS:
+        circuit_breaker.succeeded(provider)
+    elif failure.pause_until:
+        circuit_breaker.pause(
+            provider,
+            reason=failure.error_class,
+            details=failure.details,
+            until=failure.pause_until,
+        )

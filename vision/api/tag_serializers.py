@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from vision.models import PostTag, Tag, TagRule
+from vision.models import PostTag, Tag, TagCategory, TagRule
 from vision.models.tag import NAME_MAX_LENGTH
 
 MOST_DECIDED = 1000
@@ -13,6 +13,9 @@ MOST_DECIDED = 1000
 class TagFilterSerializer(serializers.Serializer[Any]):
     tenant_id = serializers.UUIDField(required=False)
     q = serializers.CharField(required=False, max_length=100, help_text="a part of the name")
+    category = serializers.ChoiceField(
+        required=False, choices=TagCategory.values, help_text="what it names in a post that has it"
+    )
 
 
 class TagSerializer(serializers.Serializer[Tag]):
@@ -34,9 +37,12 @@ class PostTagSerializer(serializers.Serializer[PostTag]):
     tag_id = serializers.UUIDField()
     name = serializers.CharField(source="tag.name")
     origin = serializers.CharField(help_text="person, hashtag, rule, model")
-    category = serializers.CharField()
+    category = serializers.CharField(
+        help_text="topic, person, organization, place, event, product, other, or empty"
+    )
     confidence = serializers.FloatField(help_text="0 to 1")
     version = serializers.CharField(help_text="the vision version a tagger had, or empty")
+    tagger = serializers.CharField(help_text="local, gigachat, or empty")
     state = serializers.CharField(help_text="accepted, proposed, dropped")
     decided_at = serializers.DateTimeField(allow_null=True, help_text="when a person decided")
 
@@ -74,6 +80,15 @@ class RuleSerializer(serializers.Serializer[TagRule]):
     channel_id = serializers.UUIDField(allow_null=True)
     word = serializers.CharField()
     picture_label = serializers.CharField(source="label")
+    applying_since = serializers.DateTimeField(
+        source="apply_wanted_at",
+        allow_null=True,
+        help_text="while it is applied in the background, else null",
+    )
+    applied_posts = serializers.IntegerField(help_text="that got the tag in the background")
+    applied_at = serializers.DateTimeField(
+        allow_null=True, help_text="when that ended the last time, or null"
+    )
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -98,4 +113,5 @@ class MakeRuleSerializer(serializers.Serializer[Any]):
 
 
 class AppliedSerializer(serializers.Serializer[Any]):
-    posts = serializers.IntegerField(help_text="that got the tag")
+    posts = serializers.IntegerField(help_text="that got the tag at once")
+    in_background = serializers.BooleanField(help_text="more than 1 000: it is being applied")

@@ -17,7 +17,7 @@ from accounts.permissions.rest import IsMember, visible_or_404
 from media.models import Channel, Post
 from vision.api import tag_serializers as forms
 from vision.models import PostTag, Tag, TagRule, TagState
-from vision.tagging import people, rules, synonyms
+from vision.tagging import people, rule_jobs, rules, synonyms
 from vision.tagging.words.names import canonical
 
 POSTS = Count("post_tags", filter=Q(post_tags__state=TagState.ACCEPTED))
@@ -38,6 +38,8 @@ class TagsView(ListAPIView[Tag]):
             rows = rows.filter(tenant=asked["tenant_id"])
         if "q" in asked:
             rows = rows.filter(name__contains=canonical(asked["q"]))
+        if "category" in asked:
+            rows = rows.filter(pk__in=_named(asked["category"]))
         return rows.annotate(posts=POSTS).order_by("name", "pk")
 
 
@@ -129,14 +131,15 @@ class RuleView(APIView):
 
 @extend_schema(tags=["tags"])
 class RuleApplyView(APIView):
-    """Give the tag of a rule to the posts that match it."""
+    """Give the tag of a rule to the posts that match it; where they are many, in the background."""
 
     permission_classes = (IsMember,)
 
     @extend_schema(request=None, responses=forms.AppliedSerializer)
     def post(self, request: Request, pk: str) -> Response:
         rule = _operated(TagRule.objects.select_related("tag"), request, pk)
-        return Response({"posts": rules.apply(rule, now=timezone.now())})
+        done = rule_jobs.apply_or_want(rule, now=timezone.now())
+        return Response({"posts": done or 0, "in_background": done is None})
 
 
 @extend_schema(tags=["tags"])
@@ -176,6 +179,12 @@ class PostTagView(APIView):
             raise NotFound
         people.remove(row, user=request.user, now=timezone.now())
         return Response(status=204)
+
+
+def _named(category: str) -> QuerySet[PostTag, Any]:
+    """The tags that name such a thing in a post that has them."""
+    given = PostTag.objects.filter(category=category, state=TagState.ACCEPTED)
+    return given.values("tag")
 
 
 def _operated(rows: QuerySet[Row], request: Request, pk: str | UUID) -> Row:

@@ -8,8 +8,9 @@ from events import health
 from events.health import Scope
 from events.inspection import postgresql, task_facts
 from events.postgresql import advisory_locks
-from vision.health import budgets, gigachat, installation
+from vision.health import budgets, gigachat, installation, tagging
 from vision.limits import concurrency
+from vision.tagging.asked import ask
 
 SUBSCRIBERS: Final = ("vision.analyze", "vision.analyze_backfill", "vision.record_failure")
 
@@ -27,6 +28,20 @@ def register() -> None:
     )
     needs = postgresql.CHECK
     health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database, needs=needs)
+    health.register(
+        "tagging",
+        task_facts.probe_of(tagging.SUBSCRIBERS, figures=tagging.figures),
+        scope=Scope.DETAILED,
+        remedy=database,
+        is_task=True,
+        needs=needs,
+    )
+    health.register(
+        "tags", tagging.state, scope=Scope.DOCTOR, remedy=database, seconds=10, needs=needs
+    )
+    health.register(
+        "tagger", tagging.reachable, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
+    )
     health.register(
         "budget",
         budgets.tokens_are_left,
@@ -54,4 +69,5 @@ def lock_names() -> Iterator[str]:
     tenants = [str(pk) for pk in Tenant.objects.values_list("pk", flat=True)]
     for tenant in tenants:
         yield from (f"vision:tenant:{tenant}", f"vision:hashes:{tenant}", f"vision:tags:{tenant}")
+        yield from (f"vision:tagger:{tenant}:{shard}" for shard in ask.SHARDS)
     yield from concurrency.lock_names("vision:gigachat", tenants=tenants)

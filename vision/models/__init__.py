@@ -14,7 +14,8 @@ from vision.models.enrichment import (
 from vision.models.health import ProviderHealth
 from vision.models.paid_analysis import AnalysisState, PaidAnalysis
 from vision.models.place import ConcurrencyPlace
-from vision.models.tag import PostTag, Tag, TagOrigin, TagRule, TagState
+from vision.models.tag import PostTag, Tag, TagCategory, TagOrigin, TagRule, TagState
+from vision.models.tag_answer import TagAnswer, TagAnswerState
 
 __all__ = [
     "ANALYZED",
@@ -35,6 +36,9 @@ __all__ = [
     "ReadingOutcome",
     "ReadingState",
     "Tag",
+    "TagAnswer",
+    "TagAnswerState",
+    "TagCategory",
     "TagOrigin",
     "TagRule",
     "TagState",

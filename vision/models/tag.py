@@ -28,6 +28,23 @@ class TagState(models.TextChoices):
     DROPPED = "dropped", pgettext_lazy("tag", "dropped")
 
 
+class TagCategory(models.TextChoices):
+    """What a tag names; the values are those of `vision.tagging.port`."""
+
+    TOPIC = "topic", pgettext_lazy("category", "topic")
+    PERSON = "person", pgettext_lazy("category", "person")
+    ORGANIZATION = "organization", pgettext_lazy("category", "organization")
+    PLACE = "place", pgettext_lazy("category", "place")
+    EVENT = "event", pgettext_lazy("category", "event")
+    PRODUCT = "product", pgettext_lazy("category", "product")
+    OTHER = "other", pgettext_lazy("category", "other")
+
+
+class TaggerName(models.TextChoices):
+    LOCAL = "local", pgettext_lazy("tagger", "local")
+    GIGACHAT = "gigachat", "GigaChat"
+
+
 class Tag(models.Model):
     """
     A tag of a tenant. `name` is in the form of `vision.tagging.words.names.canonical`.
@@ -79,8 +96,8 @@ class PostTag(models.Model):
     """
     A tag of a post: where it came from, how sure that is (0 to 1), and whether it holds.
 
-    `version` is the vision version with which a tagger found it, else empty. What a person decided
-    has `decided_at`, and nothing but a person changes it; a dropped tag stays as such a row.
+    `version` is the vision version with which a tagger found it, `tagger` which one; else empty.
+    What a person decided has `decided_at`, and nothing but a person changes it; a dropped tag stays as such a row.
     """
 
     tenant_path: ClassVar = "tenant"
@@ -104,9 +121,14 @@ class PostTag(models.Model):
         Tag, on_delete=models.CASCADE, related_name="post_tags", verbose_name=_("tag")
     )
     origin = models.CharField(_("origin"), max_length=8, choices=TagOrigin.choices)
-    category = models.CharField(_("category"), max_length=64, blank=True, default="")
+    category = models.CharField(
+        _("category"), max_length=64, choices=TagCategory.choices, blank=True, default=""
+    )
     confidence = models.FloatField(_("confidence"), default=1.0)
     version = models.CharField(_("vision version"), max_length=40, blank=True, default="")
+    tagger = models.CharField(
+        _("tagger"), max_length=20, choices=TaggerName.choices, blank=True, default=""
+    )
     state = models.CharField(_("state"), max_length=8, choices=TagState.choices)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -159,6 +181,9 @@ class TagRule(models.Model):
     Posts that fulfil all its conditions get the tag; an empty condition is none.
 
     `word` is in the syntax of web searches, `label` one of the labels of an analysis.
+
+    `apply_wanted_at`: it is being applied to posts that are there, of which `applied_posts` got the
+    tag so far; `applied_at` is when that ended the last time.
     """
 
     tenant_path: ClassVar = "tenant"
@@ -183,6 +208,9 @@ class TagRule(models.Model):
     )
     word = models.CharField(_("words"), max_length=200, blank=True, default="")
     label = models.CharField(_("label of a picture"), max_length=100, blank=True, default="")
+    apply_wanted_at = models.DateTimeField(_("being applied since"), null=True, blank=True)
+    applied_posts = models.PositiveIntegerField(_("posts that got the tag"), default=0)
+    applied_at = models.DateTimeField(_("applied at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = TenantRows()

@@ -74,7 +74,7 @@ def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
     )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # of answers and of tags, where their settings differ
 def _gigachat_text(gigachat: Any, model: str, seconds: float) -> "GigaChatText":
     from vision.providers.gigachat.text import GigaChatText  # noqa: PLC0415 - as above
 

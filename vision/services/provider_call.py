@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -30,6 +31,8 @@ from vision.limits.concurrency import TenantShare
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import Analysis, ProviderBusy, ProviderRefused
 from vision.services.paid_request import PaidRequest
+
+Saved = TypeVar("Saved")
 
 logger = logging.getLogger(__name__)
 _chance = random.SystemRandom()
@@ -86,15 +89,17 @@ def _call(
                 prepared, prompt=prompt, now=timezone.now(), afterwards=afterwards
             )
         except (ProviderBusy, ProviderRefused) as error:
-            row = _written(partial(_settle_failure, request, claim, error))
+            row = saved_patiently(partial(_settle_failure, request, claim, error))
             metrics.REQUESTS.labels("error", provider.name, str(post.tenant_id)).inc()
             return row, error
-        row = _written(lambda: claims.settle_answer(claim, analysis, post=post, now=timezone.now()))
+        row = saved_patiently(
+            lambda: claims.settle_answer(claim, analysis, post=post, now=timezone.now())
+        )
         _count(request, analysis, seconds=time.monotonic() - started)
     return row, None
 
 
-def _written(settle: Callable[[], PaidAnalysis]) -> PaidAnalysis:
+def saved_patiently(settle: Callable[[], Saved]) -> Saved:
     """
     Settle, again and again while the database is away: the answer is nowhere else yet.
 

@@ -5,6 +5,7 @@ The ceiling is counted as used before the call and replaced by the real usage af
 like any other call, and takes a place among them.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -41,17 +42,28 @@ class NotAsked(DomainError):
         return self.reason in {*budget.REASONS, IN_USE}
 
 
-def write_text(provider: TextProvider, request: TextRequest, tenant: Tenant) -> WrittenText:
+def write_text(
+    provider: TextProvider,
+    request: TextRequest,
+    tenant: Tenant,
+    *,
+    is_recent: bool = True,
+    patience: timedelta = PATIENCE,
+    keep: Callable[[WrittenText], object] = lambda _: None,
+) -> WrittenText:
     """
     Let the provider write; raises NotAsked, LimitReached, ProviderBusy and ProviderRefused.
 
-    Not inside a transaction. A failure here opens no circuit breaker: a person sees it at once.
+    `keep` is called with the answer before anything else is done. Whoever is killed before the
+    real usage is known leaves the ceiling counted as used. Not inside a transaction. A failure
+    here opens no circuit breaker: a person sees it at once.
     """
     now = timezone.now()
     _check_provider(provider, now=now)
-    reserved = _written_off(provider, request, tenant, now=now)
+    reserved = _written_off(provider, request, tenant, is_recent=is_recent, now=now)
     try:
-        written = _in_place(provider, request, tenant)
+        written = _in_place(provider, request, tenant, is_recent=is_recent, patience=patience)
+        keep(written)
     except (ProviderBusy, ProviderRefused) as error:
         is_unknown = isinstance(error, ProviderBusy) and error.maybe_billed and not error.usage
         if not is_unknown:
@@ -79,22 +91,31 @@ def _check_provider(provider: TextProvider, *, now: datetime) -> None:
 
 
 def _written_off(
-    provider: TextProvider, request: TextRequest, tenant: Tenant, *, now: datetime
+    provider: TextProvider, request: TextRequest, tenant: Tenant, *, is_recent: bool, now: datetime
 ) -> int:
     reserved = written_off.write_off(
-        tenant, lambda: text_ceiling(provider, request), is_recent=True, now=now
+        tenant, lambda: text_ceiling(provider, request), is_recent=is_recent, now=now
     )
     if not reserved.tokens:
         raise NotAsked(reserved.refused_by or IN_USE)
     return reserved.tokens
 
 
-def _in_place(provider: TextProvider, request: TextRequest, tenant: Tenant) -> WrittenText:
+def _in_place(
+    provider: TextProvider,
+    request: TextRequest,
+    tenant: Tenant,
+    *,
+    is_recent: bool,
+    patience: timedelta,
+) -> WrittenText:
     limit = concurrency_limit()
     share = TenantShare(
         str(tenant.pk), current_policy(tenant).limits.max_concurrent_requests, limit
     )
-    with concurrency.acquire(f"vision:{provider.name}", limit=limit, of=share, patience=PATIENCE):
+    with concurrency.acquire(
+        f"vision:{provider.name}", limit=limit, of=share, is_recent=is_recent, patience=patience
+    ):
         return provider.write(request, now=timezone.now())
 
 

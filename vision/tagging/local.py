@@ -4,6 +4,7 @@ from typing import Final
 
 from vision.tagging.port import FoundTag, Material, Tagged
 from vision.tagging.words.keywords import keywords
+from vision.tagging.words.lemmas import lemma
 
 TEXT_CHARS: Final = 1000
 """What of each part is looked at (CONTRACT §11)."""
@@ -27,4 +28,5 @@ class LocalTagger:
         labels = " ".join(material.labels)
         parts = (text, material.description, material.ocr_text, *[labels] * LABEL_MENTIONS)
         found = keywords("\n".join(part[:TEXT_CHARS] for part in parts))
-        return Tagged([FoundTag(*one) for one in found], provider=self.name, model=self.model)
+        tags = [FoundTag(name, sure, lemma(name).category) for name, sure in found]
+        return Tagged(tags, provider=self.name, model=self.model)

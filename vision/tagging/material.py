@@ -18,7 +18,9 @@ from vision.tagging.port import Material
 from vision.tagging.versions import Seen
 from vision.tagging.words.names import each_once, hashtags
 
-_COLUMNS = ("tenant", "channel_id", "content", "hashtags", "has_media", "grouped_id")
+_COLUMNS = (
+    "tenant", "channel_id", "content", "hashtags", "has_media", "grouped_id", "posted_at", "created_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from typing import Final
 
 from events.metrics import ERRORS, counter, histogram
 
-_PROVIDERS: Final = ("local",)
+_LOCAL: Final = "local"
+_PAID: Final = "gigachat"
 _SECONDS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
 
 PROCESSED = counter(
@@ -20,18 +21,18 @@ DEDUP_HITS = counter(
 REQUESTS = counter(
     "tagging_requests_total",
     "Posts that a tagger was asked about",
-    {"provider": _PROVIDERS, "model": ("keywords-1",), "success": ("true", "false")},
+    {"provider": (_LOCAL,), "model": ("keywords-1",), "success": ("true", "false")},
 )
 LATENCY = histogram(
     "tagging_latency_seconds",
     "Time in which a tagger answers about one post",
-    {"provider": _PROVIDERS, "model": ("keywords-1",)},
+    {"provider": (_LOCAL,), "model": ("keywords-1",)},
     buckets=_SECONDS,
 )
 FAILURES = counter(
     "tagging_failures_total",
-    "Taggers that failed, by error",
-    {"provider": _PROVIDERS, "reason": ERRORS},
+    "Times that a tagger failed, by error",
+    {"provider": (_LOCAL, _PAID), "reason": ERRORS},
 )
 RETAGGED = counter(
     "retagging_processed_total",
@@ -52,6 +53,15 @@ RETAG_SKIPPED = counter(
     "Analyses after which nothing was to be tagged again",
     {"reason": ("vision_skipped", "version_check_failed", "post_not_found", "no_changes")},
 )
+
+
+def count_asked(model: str, *, seconds: float = 0.0, failure: str = "") -> None:
+    """Count a call of the paid tagger; `failure` says why it led to no tags."""
+    REQUESTS.labels(_PAID, model, str(not failure).lower()).inc()
+    if failure:
+        FAILURES.labels(_PAID, failure).inc()
+    if seconds:
+        LATENCY.labels(_PAID, model).observe(seconds)
 
 
 def count_failed_tagging(error: Exception) -> None:

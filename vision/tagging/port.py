@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+MOST_TAGS: Final = 5
+"""Of a tagger, for a post (CONTRACT §11)."""
+PROVIDER: Final = "gigachat"
+"""The name of the tagger that costs tokens."""
+TOPIC, PERSON, ORGANIZATION, PLACE, EVENT, PRODUCT, OTHER = CATEGORIES = (
+    "topic", "person", "organization", "place", "event", "product", "other",
+)  # fmt: skip
+"""What a tag names; those of TOPIC are the topics of a post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,18 @@ class FoundTag:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """The answer of a tagger: at most five tags, and who found them."""
+    """
+    The answer of a tagger: at most MOST_TAGS tags, and who found them.
+
+    `reason` says why there are none, or why another tagger stood in; `seconds` is how long the
+    answer took, where it was asked for before.
+    """
 
     tags: Sequence[FoundTag] = field(default_factory=tuple)
     provider: str = ""
     model: str = ""
     reason: str = ""
+    seconds: float | None = None
 
 
 class Tagger(Protocol):

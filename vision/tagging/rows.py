@@ -12,7 +12,7 @@ from vision.tagging.settings import threshold
 
 _STRENGTH: Final = {TagOrigin.HASHTAG: 3, TagOrigin.RULE: 2, TagOrigin.MODEL: 1}
 """Of several machines that found a tag, the one that is surest says where it came from."""
-_WRITTEN: Final = ("origin", "category", "confidence", "version", "state")
+_WRITTEN: Final = ("origin", "category", "confidence", "version", "tagger", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Wanted:
     confidence: float = 1.0
     category: str = ""
     version: str = ""
+    tagger: str = ""
 
 
 def tags_of(tenant: Tenant, names: Collection[str]) -> dict[str, Tag]:
@@ -71,7 +72,10 @@ def _rows(wanted: Mapping[Post, Sequence[Wanted]]) -> dict[UUID, dict[UUID, Post
             found[post.pk] = {}
             for one in sorted(wanted[post], key=_strength):  # the strongest is written last
                 tag = known[one.name]
+                weaker = found[post.pk].get(tag.pk)
                 found[post.pk][tag.pk] = _row(post, tag, one, sure)
+                if weaker and not one.category:  # a hashtag does not know what it names
+                    found[post.pk][tag.pk].category = weaker.category
     return found
 
 
@@ -96,6 +100,7 @@ def _row(post: Post, tag: Tag, one: Wanted, sure: float) -> PostTag:
         category=one.category,
         confidence=one.confidence,
         version=one.version,
+        tagger=one.tagger,
         state=TagState.ACCEPTED if is_sure else TagState.PROPOSED,
     )
 

@@ -17,7 +17,7 @@ from events.errors import DomainError
 from events.postgresql.advisory_locks import in_turn
 from media.models import Channel, Post
 from media.selectors import find_posts
-from vision.models import EnrichmentKind, PostEnrichment, PostTag, TagOrigin, TagRule, TagState
+from vision.models import EnrichmentKind, PostEnrichment, PostTag, Tag, TagOrigin, TagRule, TagState
 from vision.tagging import material, rows
 from vision.tagging.settle import Change, settle
 from vision.tagging.words.names import canonical
@@ -25,7 +25,7 @@ from vision.tagging.words.names import canonical
 MOST_RULES: Final = 50
 """Of a tenant: each is a query for each batch of new posts."""
 MOST_POSTS: Final = 1000
-"""That a rule is applied to at once; `manage.py retag` has no limit."""
+"""That a rule is applied to at once; more are done in the background (`rule_jobs`)."""
 SHOWN: Final = 20
 COUNTED: Final = 10_000
 
@@ -48,6 +48,21 @@ def make(
     tenant: Tenant, tag: str, *, channel: Channel | None = None, word: str = "", label: str = ""
 ) -> TagRule:
     """Keep a rule for new posts; raises RuleRefused."""
+    rule = draft(tenant, tag, channel=channel, word=word, label=label)
+    with transaction.atomic():
+        in_turn(material.lock_name(tenant.pk))
+        if TagRule.objects.filter(tenant=tenant).count() >= MOST_RULES:
+            raise RuleRefused(_("There are %d rules, the most there can be.") % MOST_RULES)
+        [rule.tag] = rows.tags_of(tenant, [rule.tag.name]).values()
+        rule.save(force_insert=True)
+        audit.record("tag_rule.made", target=rule, after=told(rule))
+    return rule
+
+
+def draft(
+    tenant: Tenant, tag: str, *, channel: Channel | None = None, word: str = "", label: str = ""
+) -> TagRule:
+    """A rule that is not kept, for a preview; its tag may be one that is not kept either."""
     name, word, label = canonical(tag), word.strip(), label.strip()
     if not name:
         raise RuleRefused(_("A tag needs a letter."))
@@ -55,16 +70,9 @@ def make(
         raise RuleRefused(_("Without a condition every post would get the tag."))
     if channel and channel.tenant_id != tenant.pk:
         raise RuleRefused(_("The channel is another tenant's."))
-    with transaction.atomic():
-        in_turn(material.lock_name(tenant.pk))
-        if TagRule.objects.filter(tenant=tenant).count() >= MOST_RULES:
-            raise RuleRefused(_("There are %d rules, the most there can be.") % MOST_RULES)
-        [known] = rows.tags_of(tenant, [name]).values()
-        rule = TagRule.objects.create(
-            tenant=tenant, tag=known, channel=channel, word=word, label=label
-        )
-        audit.record("tag_rule.made", target=rule, after=told(rule))
-    return rule
+    known = Tag.objects.filter(tenant=tenant, name=name).select_related("merged_into").first()
+    meant = (known.merged_into or known) if known else Tag(tenant=tenant, name=name)
+    return TagRule(tenant=tenant, tag=meant, channel=channel, word=word, label=label)
 
 
 def forget(rule: TagRule) -> None:
@@ -109,8 +117,18 @@ def preview(rule: TagRule) -> Preview:
     """What the rule would do to posts that are there already."""
     found = matching(rule)
     count = found.order_by().values("pk")[:COUNTED].count()
-    lacking = _lacking(rule).values("pk")[:COUNTED].count()
-    return Preview(count, lacking, list(found.order_by("-posted_at", "-pk")[:SHOWN]))
+    newest = found.select_related("channel").order_by("-posted_at", "-pk")[:SHOWN]
+    return Preview(count, count_lacking(rule), list(newest))
+
+
+def count_lacking(rule: TagRule) -> int:
+    """How many posts would get the tag, at most COUNTED."""
+    return _lacking(rule).values("pk")[:COUNTED].count()
+
+
+def is_long(rule: TagRule) -> bool:
+    """Whether more posts lack the tag than `apply` gives it to."""
+    return _lacking(rule).values("pk")[: MOST_POSTS + 1].count() > MOST_POSTS
 
 
 def apply(rule: TagRule, *, now: datetime) -> int:
@@ -121,14 +139,20 @@ def apply(rule: TagRule, *, now: datetime) -> int:
     """
     with transaction.atomic():
         in_turn(material.lock_name(rule.tenant_id))
-        ids = list(_lacking(rule).values_list("pk", flat=True)[: MOST_POSTS + 1])
-        if len(ids) > MOST_POSTS:
-            text = _("More than %d posts: use the command manage.py retag.")
+        if is_long(rule):
+            text = _("More than %d posts: the rule is applied in the background.")
             raise RuleRefused(text % MOST_POSTS)
-        known = material.read(ids)
-        PostTag.objects.bulk_create(_given(rule, ids))
-        settle([Change(one, "manual") for one in known.values()], now=now)
-        audit.record("tag_rule.applied", target=rule, after={"posts": len(ids), **told(rule)})
+        count = give(rule, most=MOST_POSTS, now=now)
+        audit.record("tag_rule.applied", target=rule, after={"posts": count, **told(rule)})
+    return count
+
+
+def give(rule: TagRule, *, most: int, now: datetime) -> int:
+    """Give the tag to at most so many posts that lack it; the caller has the tenant's turn."""
+    ids = list(_lacking(rule).values_list("pk", flat=True)[:most])
+    known = material.read(ids)
+    PostTag.objects.bulk_create(_given(rule, ids))
+    settle([Change(one, "manual") for one in known.values()], now=now)
     return len(ids)
 
 

@@ -6,7 +6,7 @@ that it may be repeated, come in any order, and be cut off anywhere.
 """
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,7 +21,10 @@ from media.models import Post
 from vision.models import TagOrigin
 from vision.policy.language import detect
 from vision.tagging import material, metrics, rows, rules
-from vision.tagging.local import LocalTagger
+from vision.tagging.asked import ask
+from vision.tagging.asked.kept import Answers
+from vision.tagging.asked.tagger import AskedTagger
+from vision.tagging.local import TOO_SHORT, LocalTagger
 from vision.tagging.material import KnownPost
 from vision.tagging.port import Tagged, Tagger
 from vision.tagging.rows import Wanted
@@ -39,8 +42,29 @@ class Answered:
     seconds: float
 
 
-def tagger() -> Tagger:
-    return LocalTagger(min_chars=settings.VISION.tagging_min_chars)
+Asked = Mapping[UUID, Answers] | None
+"""What the tagger that costs tokens said, by tenant; None where it is not the one that tags."""
+
+
+def _tagger(asked: Asked, tenant_id: UUID) -> Tagger:
+    """The tagger of this machine; where answers were asked for, the one that tells them."""
+    local = LocalTagger(min_chars=settings.VISION.tagging_min_chars)
+    if asked is None:
+        return local
+    return AskedTagger(asked.get(tenant_id, Answers()), local, model=ask.model_name())
+
+
+def _asked(post_ids: Collection[UUID], wants: Callable[[KnownPost], bool], *, waits: bool) -> Asked:
+    """
+    Ask about those of the posts that are to be tagged, before anything is locked.
+
+    What changes until then is another question, which the change's own event asks.
+    """
+    if not ask.is_on():
+        return None
+    return ask.answers_for(
+        [one for one in material.read(post_ids).values() if wants(one)], waits=waits
+    )
 
 
 def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
@@ -50,11 +74,13 @@ def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
     Returns the number of posts that a tagger looked at.
     """
     post_ids = material.with_albums([UUID(event.post_id) for event in events])
+    answers = _asked(post_ids, lambda one: not _is_known(one), waits=True)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
         new = [one for one in known.values() if not _is_known(one)]
-        changes = _tag(new, "initial", dict.fromkeys((one.post.pk for one in new), None))
+        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in new), None)
+        changes = _tag(new, "initial", seen, answers)
         settle(changes, traces=_traces(events), now=now)
         skipped = len(known) - len(new)
         count_when_committed(lambda: _count_new(changes, skipped))
@@ -89,14 +115,18 @@ def _one_of_each(events: Sequence[VisionAnalyzedEventV1]) -> Iterator[list[Visio
 
 def _retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> int:
     started = time.perf_counter()
+    ids = [UUID(event.post_id) for event in events if not event.skipped]
+    said = {UUID(event.post_id): event for event in events}
+    answers = _asked(
+        ids, lambda one: not _why_not(said[one.post.pk], {one.post.pk: one}), waits=True
+    )
     with transaction.atomic():
-        ids = [UUID(event.post_id) for event in events if not event.skipped]
         material.take_turns(ids)
         known = material.read(ids)
         skipped = {event.post_id: _why_not(event, known) for event in events}
         wanted = [event for event in events if not skipped[event.post_id]]
         seen = {UUID(one.post_id): Seen(one.vision_version, one.features_hash) for one in wanted}
-        changes = _tag([known[pk] for pk in seen], "vision_retag", seen)
+        changes = _tag([known[pk] for pk in seen], "vision_retag", seen, answers)
         changed = settle(changes, traces=_traces(events), now=now)
         seconds = time.perf_counter() - started
         count_when_committed(lambda: _count_again(seen, changed, skipped, seconds))
@@ -113,21 +143,28 @@ def _why_not(event: VisionAnalyzedEventV1, known: Mapping[UUID, KnownPost]) -> s
 
 
 def tag_again(post_ids: Collection[UUID], *, now: datetime) -> int:
-    """Tag these posts whatever they were tagged with; returns the number of those that changed."""
+    """
+    Tag these posts whatever they were tagged with; returns the number of those that changed.
+
+    Somebody waits for it: where the tagger has no answer at once, the local one stands in.
+    """
+    answers = _asked(post_ids, lambda _: True, waits=False)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
-        changes = _tag(list(known.values()), "manual", dict.fromkeys(known, None))
+        changes = _tag(list(known.values()), "manual", dict.fromkeys(known, None), answers)
         return len(settle(changes, now=now))
 
 
 def _tag(
-    posts: Sequence[KnownPost], trigger: Trigger, seen: Mapping[UUID, Seen | None]
+    posts: Sequence[KnownPost],
+    trigger: Trigger,
+    seen: Mapping[UUID, Seen | None],
+    asked: Asked,
 ) -> list[Change]:
     """Have the posts tagged and the rows written; `seen` is what an event says of the analysis."""
     given = rules.names_for([one.post for one in posts])
-    asked = tagger()
-    answers = {one.post.pk: _ask(asked, one) for one in posts}
+    answers = {one.post.pk: _ask(_tagger(asked, one.post.tenant_id), one) for one in posts}
     wanted: dict[Post, list[Wanted]] = {
         one.post: _wanted(one, answers[one.post.pk].tagged, given.get(one.post.pk, ()))
         for one in posts
@@ -145,14 +182,22 @@ def _ask(asked: Tagger, one: KnownPost) -> Answered:
         metrics.FAILURES.labels(asked.name, type(error).__name__).inc()
         raise
     seconds = time.perf_counter() - started
-    metrics.REQUESTS.labels(asked.name, asked.model, "true").inc()
-    metrics.LATENCY.labels(asked.name, asked.model).observe(seconds)
-    return Answered(tagged, seconds)
+    if tagged.provider == LocalTagger.name:  # others are counted when they are asked
+        metrics.REQUESTS.labels(tagged.provider, tagged.model, "true").inc()
+        metrics.LATENCY.labels(tagged.provider, tagged.model).observe(seconds)
+    return Answered(tagged, seconds if tagged.seconds is None else tagged.seconds)
 
 
 def _wanted(one: KnownPost, tagged: Tagged, given: Collection[str]) -> list[Wanted]:
     found = [
-        Wanted(tag.name, TagOrigin.MODEL, tag.confidence, tag.category, one.seen.version)
+        Wanted(
+            tag.name,
+            TagOrigin.MODEL,
+            tag.confidence,
+            tag.category,
+            one.seen.version,
+            tagged.provider,
+        )
         for tag in tagged.tags
     ]
     found += [Wanted(name, TagOrigin.RULE) for name in given]
@@ -180,7 +225,7 @@ def _change(one: KnownPost, trigger: Trigger, answer: Answered, said: Seen | Non
 
 
 def _count_new(changes: Sequence[Change], skipped: int) -> None:
-    empty = sum(bool(change.metadata.reason) for change in changes)
+    empty = sum(change.metadata.reason == TOO_SHORT for change in changes)
     metrics.PROCESSED.labels("empty").inc(empty)
     metrics.PROCESSED.labels("tagged").inc(len(changes) - empty)
     metrics.PROCESSED.labels("skipped").inc(skipped)

@@ -15,7 +15,14 @@ from django.utils import timezone
 from events import outbox, trace
 from events.models import OutboxEvent
 from events.schemas import PostTaggedEventV1, TaggingMetadata
-from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment, PostTag, TagState
+from vision.models import (
+    EnrichmentKind,
+    EnrichmentStatus,
+    PostEnrichment,
+    PostTag,
+    TagCategory,
+    TagState,
+)
 from vision.tagging.material import KnownPost
 
 Trigger = Literal["initial", "vision_retag", "manual"]
@@ -60,10 +67,10 @@ def settle(
     `material.take_turns`, and one change per post.
     """
     moment = now or timezone.now()
-    names = _accepted([change.known.post.pk for change in changes])
+    accepted = _accepted([change.known.post.pk for change in changes])
     rows, told, changed = [], [], set()
     for change in changes:
-        known, tags = change.known, sorted(names[change.known.post.pk])
+        known, tags = change.known, accepted[change.known.post.pk]
         trace_id = traces.get(known.post.pk) or trace.current()
         row, is_news = _row(change, tags, trace_id=trace_id, now=moment)
         rows.append(row)
@@ -76,19 +83,20 @@ def settle(
     return changed
 
 
-def _accepted(post_ids: Collection[UUID]) -> dict[UUID, set[str]]:
-    found: dict[UUID, set[str]] = defaultdict(set)
+def _accepted(post_ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """The names of the tags that hold, in order, with what each names."""
+    found: dict[UUID, dict[str, str]] = defaultdict(dict)
     rows = PostTag.objects.filter(post__in=post_ids, state=TagState.ACCEPTED)
-    for post_id, name in rows.values_list("post", "tag__name"):
-        found[post_id].add(name)
-    return found
+    for post_id, name, category in rows.values_list("post", "tag__name", "category"):
+        found[post_id][name] = category
+    return defaultdict(dict, {pk: dict(sorted(names.items())) for pk, names in found.items()})
 
 
 def _row(
-    change: Change, tags: list[str], *, trace_id: str, now: datetime
+    change: Change, accepted: Mapping[str, str], *, trace_id: str, now: datetime
 ) -> tuple[PostEnrichment, bool]:
     """The row as it is to be, and whether that is to be published."""
-    known, old = change.known, change.known.state
+    known, old, tags = change.known, change.known.state, list(accepted)
     new = tags_hash(tags)
     is_first = change.trigger == "initial" and not old.get("told_initially")
     is_news = is_first or change.tell or old.get("tags_hash", tags_hash([])) != new
@@ -97,6 +105,7 @@ def _row(
         **change.found,
         "tags": tags,
         "tags_hash": new,
+        "topics": [name for name, category in accepted.items() if category == TagCategory.TOPIC],
         "provider": change.provider or old.get("provider", ""),
         "latency_ms": change.latency_ms,
         "tenant_id": str(known.post.tenant_id),
@@ -155,7 +164,7 @@ def _event(change: Change, row: PostEnrichment) -> PostTaggedEventV1:
         vision_version=data.get(TAGGED_FROM) or None,
         tags=data["tags"],
         tags_hash=data["tags_hash"],
-        topics=[],
+        topics=data["topics"],
         provider=data["provider"],
         latency_ms=change.latency_ms,
         metadata=change.metadata,

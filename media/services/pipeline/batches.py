@@ -45,6 +45,16 @@ class Stretch:
     after_id: int | None = None
     ids: list[int] = field(default_factory=list)
     is_whole: bool = True
+    pins: set[int] = field(default_factory=set)
+    """Messages that records of the batch say were pinned, of whatever batch they are."""
+
+    def note_pin(self, record: Record) -> None:
+        """Note what a record says of pins: a pin itself, or that the message is one now."""
+        match record:
+            case ServiceMessage(pinned_id=int(pinned)):
+                self.pins.add(pinned)
+            case Message(message_id=pinned, extra=extra) if "pinned" in extra.get("marks", ()):
+                self.pins.add(pinned)
 
     def add(self, message_id: int | None) -> None:
         if message_id is None:
@@ -112,6 +122,7 @@ def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch,
 def _add(source: ExportSource, batch: Batch, record: Record) -> None:
     if isinstance(record, Message | ServiceMessage | Problem):
         batch.stretch.add(record.message_id)
+        batch.stretch.note_pin(record)
     match record:
         case Message():
             batch.messages.append(record)

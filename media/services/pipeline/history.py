@@ -8,6 +8,7 @@ from media.history.counts.readings import Reading
 from media.history.record import absence, observations
 from media.history.record.observations import Observation
 from media.history.record.origins import Origin, save_source
+from media.history.record.pins import record_pins
 from media.models import Channel, SourceKind
 from media.services.pipeline.batches import Stretch
 from media.services.pipeline.confirm import PostsChanged
@@ -32,6 +33,7 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
         Observation(one.message_id, None, one.fingerprint, None, None, *counts(one))
         for one in plan.unchanged
     ]
+    record_pins(channel, stretch.pins)
     observations.record_written(source, written, at=origin.moment)
     found = observations.record_unchanged(channel, source, unchanged, at=origin.moment)
     if found < len(unchanged):

@@ -16,6 +16,7 @@ from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.describe import describe
 from media.history.record.origins import export_origin
+from media.history.record.pins import record_pins
 from media.models import Channel, ImportRun
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.channels import save_channel
@@ -105,6 +106,7 @@ def _start(
         return None
     channel = channel_of(batch.chat)
     if not batch.messages:
+        record_pins(channel, batch.stretch.pins)
         return None
     now = timezone.now()
     return start(

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from operator import or_
+from operator import and_, or_
+from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from search.documents import searched_form
+from media.models import PinnedMessage
+from search import emoji
+from search.documents import asked_form, searched_form
 from search.index.port import Scope
 from search.index.postgresql.lexemes import any_of
 from search.models import SearchDocument
 from search.query_terms import Filters, Query
+
+_PIN = PinnedMessage.objects.filter(
+    channel=OuterRef("channel"), telegram_message_id=OuterRef("post__telegram_message_id")
+)
 
 
 def matching(scope: Scope, query: Query) -> QuerySet[SearchDocument]:
@@ -46,7 +53,7 @@ def without_words(phrases: Sequence[str]) -> set[str]:
         cursor.execute(
             "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY AS given (phrase, n)"
             " WHERE numnode(phraseto_tsquery('russian', phrase)) = 0",
-            [[searched_form(phrase) for phrase in phrases]],
+            [[asked_form(phrase) for phrase in phrases]],
         )
         return {phrases[n - 1] for (n,) in cursor.fetchall()}
 
@@ -67,6 +74,10 @@ def _conditions(filters: Filters) -> Iterator[Q]:
         yield reduce(or_, (Q(posted_at__gte=a, posted_at__lt=b) for a, b in filters.periods))
     if filters.is_meme is not None:
         yield Q(is_meme=filters.is_meme)
+    if filters.is_deleted is not None:  # asked of the post: no event tells of a deletion
+        yield Q(post__deleted_at__isnull=not filters.is_deleted)
+    if filters.is_pinned is not None:  # a pin may be known before its post is
+        yield Q(Exists(_PIN)) if filters.is_pinned else ~Q(Exists(_PIN))
     yield from (Q(has__contains=[one]) for one in filters.has)
     yield from (Q(tags__contains=[one]) for one in filters.tags)
 
@@ -87,5 +98,9 @@ def _whole_words(name: str) -> str:
     return rf"(^|\W){written}(\W|$)"
 
 
-def _phrase(text: str) -> SearchQuery:
-    return SearchQuery(searched_form(text), config="russian", search_type="phrase")
+def _phrase(text: str) -> Any:
+    """Its words one after the other, and its emoji, which the index has apart from them."""
+    words = searched_form(text)
+    parts = [one for one in (emoji.without(words), *emoji.words_in(words)) if one.strip()]
+    queries = [SearchQuery(one, config="russian", search_type="phrase") for one in parts or [""]]
+    return reduce(and_, queries)

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 
 from search import sources
+from search.closeness import Archive
 from search.index.collection import require_collection
 from search.index.entry import Entry, Space
 from search.index.port import Match, Scope, VectorHit, WordHits
-from search.index.postgresql import nearest, ranking, vector_table, writing
+from search.index.postgresql import archive, nearest, ranking, vector_table, writing
 from search.index.postgresql.typed import typed_rows
 from search.models import SearchDocument
 from search.payload import payload_of
@@ -35,6 +36,9 @@ class PostgresIndex:
 
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
         return nearest.vectors_of(post_ids, model)
+
+    def archive(self, tenants: Sequence[UUID], model: str) -> Archive:
+        return archive.sampled(tuple(tenants), model)
 
     def search_vectors(
         self,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from search.documents import searched_form
+from search.documents import asked_form
 from search.words import MIN_CORRECTED, STOP_WORDS, corrections, same_script
 
 MOST_LEXEMES = 32
@@ -74,7 +74,7 @@ def _lexemes(words: Sequence[str]) -> list[tuple[str, str]]:
     rows = _rows(
         "SELECT n, lexeme FROM unnest(%s::text[]) WITH ORDINALITY AS w (form, n),"
         " unnest(to_tsvector('russian', form)) ORDER BY n, positions",
-        [[searched_form(word) for word in words]],
+        [[asked_form(word) for word in words]],
     )
     first: dict[str, str] = {}
     for number, lexeme in rows:

@@ -21,9 +21,9 @@ _COLUMNS = (
 _TYPES = (
     "post_id uuid, tenant_id uuid, channel_id uuid, album_id bigint, posted_at timestamptz,"
     " tags text[], has text[], lang text, sender text, is_meme boolean, classification text,"
-    " document_hash text, text_hash text, words text, caption text, pictures text, others text, files text"
+    " document_hash text, text_hash text, words text, caption text, pictures text, others text, emoji text, files text"
 )
-LEXEMES = " || ".join(
+LEXEMES = "strip(to_tsvector('simple', emoji)) || " + " || ".join(
     f"setweight(to_tsvector('russian', {column}), '{weight}')"
     for column, weight in (
         ("words", "A"),
@@ -33,7 +33,10 @@ LEXEMES = " || ".join(
         ("files", "C"),
     )
 )
-"""The tsvector of a document's texts, which are columns."""
+"""
+The tsvector of a document's texts, which are columns. Emoji have no places: the rank of words, which
+falls with the length of a document, leaves them out.
+"""
 _LEXEMES_STORED = MD5(Cast("words", TextField()))
 _CHANGED = " OR ".join(
     f"search_documents.{name} IS DISTINCT FROM excluded.{name}" for name in (*_COLUMNS[1:], "words")
@@ -163,5 +166,6 @@ def row(entry: Entry) -> dict[str, Any]:
         "caption": document.caption,
         "pictures": document.pictures,
         "others": document.others,
+        "emoji": document.emoji,
         "files": document.files,
     }

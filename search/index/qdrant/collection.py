@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from search.closeness import SAMPLE, Archive
 from search.index.entry import Entry, Space
 from search.index.qdrant import points
 from search.index.qdrant.client import WRITE_SECONDS, answering, client, models
@@ -71,6 +72,21 @@ class Collection:
         name = points.meaning_of(model)
         found = self._read(post_ids, with_payload=False, with_vectors=[name])
         return {UUID(str(one.id)): one.vector[name] for one in found if name in (one.vector or {})}
+
+    def archive(self, tenants: Sequence[UUID], model: str) -> Archive:
+        """The mean of the first vectors by the ids of their posts, which are random."""
+        name = points.meaning_of(model)
+        with answering():
+            found, _ = client().scroll(
+                self.name,
+                scroll_filter=models().Filter(must=[of_tenants(tenants)]),
+                limit=SAMPLE,
+                with_payload=False,
+                with_vectors=[name],
+            )
+        given = [one.vector[name] for one in found if name in (one.vector or {})]
+        sums = [sum(numbers) for numbers in zip(*given, strict=True)]
+        return Archive(tuple(number / len(given) for number in sums), len(given))
 
     def known_vectors(self, texts: Mapping[UUID, str], space: Space) -> dict[str, list[float]]:
         name = points.meaning(space)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from search.closeness import Archive
 from search.index.collection import require_collection
 from search.index.entry import Entry, Space
 from search.index.port import (
@@ -71,6 +72,16 @@ class QdrantIndex:
             return []
         found = Collection(collections.require_serving()).vectors(post_ids, model)
         return [found[post_id] for post_id in post_ids if post_id in found]
+
+    def archive(self, tenants: Sequence[UUID], model: str) -> Archive:
+        """PostgreSQL's, which has the same vectors; else, without its extension, of this one."""
+        try:
+            known = self._postgresql.archive(tenants, model)
+        except VectorsUnavailable:
+            known = Archive()
+        if known.posts or not tenants:
+            return known
+        return Collection(collections.require_serving()).archive(tenants, model)
 
     def search_vectors(
         self,

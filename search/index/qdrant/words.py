@@ -12,8 +12,8 @@ from search.index.qdrant.sparse import WEIGHTS, SparseWords, weighed
 
 _SPLIT: Final = (
     "SELECT n, lexeme, weights FROM"  # noqa: S608 - constants
-    " (SELECT n, words, caption, pictures, others, files FROM jsonb_to_recordset(%s::jsonb)"
-    " AS given (n int, words text, caption text, pictures text, others text, files text)) AS texts,"
+    " (SELECT n, words, caption, pictures, others, emoji, files FROM jsonb_to_recordset(%s::jsonb)"
+    " AS given (n int, words text, caption text, pictures text, others text, emoji text, files text)) AS texts,"
     f" unnest({LEXEMES})"
 )
 
@@ -27,6 +27,7 @@ def sparse_words(documents: Sequence[Document]) -> list[SparseWords]:
             "caption": d.caption,
             "pictures": d.pictures,
             "others": d.others,
+            "emoji": d.emoji,
             "files": d.files,
         }
         for n, d in enumerate(documents)
@@ -35,5 +36,5 @@ def sparse_words(documents: Sequence[Document]) -> list[SparseWords]:
     with connection.cursor() as cursor:
         cursor.execute(_SPLIT, [json.dumps(texts, ensure_ascii=False)])
         for n, lexeme, weights in cursor.fetchall():
-            found[n][lexeme] = sum(WEIGHTS[weight] for weight in weights)
+            found[n][lexeme] = sum(WEIGHTS[weight] for weight in weights or "D")
     return [weighed(occurrences) for occurrences in found]

@@ -22,7 +22,7 @@ from search.services.find import find_text
 from search.services.results.hits import Hits
 from search.services.shown import Shown, shown
 from search.services.similar.posts import By, UnknownPost, find_post, similar_to
-from search.services.wording import remarks
+from search.services.wording import counted, remarks
 
 
 class Command(ActingCommand):
@@ -81,6 +81,8 @@ class Command(ActingCommand):
     def _print(self, found: Hits, hits: Sequence[Shown]) -> None:
         for remark in remarks(found):
             self.stderr.write(remark)
+        if said := counted(found):
+            self.stderr.write(said)
         for one in hits:
             for line in report.lines(one):
                 self.stdout.write(line)

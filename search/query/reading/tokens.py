@@ -110,6 +110,15 @@ def _token_without_value(chars: Characters, at: int, end: int, prefix: _Prefix) 
 
 def _end_of_word(chars: Characters, at: int) -> int:
     for place in range(at, len(chars.text)):
-        if chars.text[place].isspace() or chars.is_quote(place):
+        if chars.text[place].isspace() or (
+            chars.is_quote(place) and not _means_inches(chars, place)
+        ):
             return place
     return len(chars.text)
+
+
+def _means_inches(chars: Characters, at: int) -> bool:
+    """Whether the quote is the end of a size, as 27" is: a part of the word, for 27 is a number."""
+    after = chars.text[at + 1 : at + 2]
+    before = chars.text[at - 1] if at else ""
+    return chars.syntax[at] == '"' and before.isdigit() and (not after or after.isspace())

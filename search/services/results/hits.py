@@ -44,10 +44,16 @@ class Hit:
     album: AlbumMatch | None = None
 
 
+def by_meaning_alone(hit: Hit) -> bool:
+    """Whether a post has nothing of what was asked for but its meaning."""
+    return hit.distance is not None and not (hit.words or hit.tags or hit.named)
+
+
 @dataclass(frozen=True, slots=True)
 class Hits:
     """
-    The hits of one page. `found` counts all that pages can reach, at most twice `WINDOW`.
+    The hits of one page. `found` counts all that pages can reach, at most twice `WINDOW`; `near` are
+    those of them that only meaning found. `is_nothing_near`: meaning was compared, and found none.
 
     `replaced` has words of the query for which others were looked for, too; `lexemes` are all stems
     that were looked for, for highlighting. `degraded` says in words
@@ -57,6 +63,8 @@ class Hits:
 
     hits: tuple[Hit, ...] = ()
     found: int = 0
+    near: int = 0
+    is_nothing_near: bool = False
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lexemes: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()

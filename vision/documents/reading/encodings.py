@@ -15,6 +15,8 @@ _BOMS: Final = (
 _GUESSED: Final = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1252"]
 _SAMPLE: Final = 32_768
 _MOST_CONTROLS: Final = 0.005
+_MOST_NUL: Final = 0.05
+"""A name and a NUL, as programs list files, is a text; numbers of four bytes are more."""
 _COMMON: Final = frozenset("оеаинтсрвлкмдпуОЕАИНТСРВЛКМДПУ")
 
 
@@ -23,10 +25,30 @@ def decode(raw: bytes) -> str | None:
     for bom, name in _BOMS:
         if raw.startswith(bom):
             return raw.decode(name, "replace")
-    text = _as_utf16(raw) or _as_utf8(raw)  # in this order: small letters are below 0x80 in both
-    if text is None and b"\0" not in raw:
-        text = raw.decode(guessed(raw), "replace")
+    raw = _unpadded(raw)
+    text = _as_utf16(raw)  # before the others: small letters are below 0x80 in it, too
+    if text is None:
+        plain = _without_nul(raw)
+        text = None if plain is None else _as_utf8(plain)
+        if text is None and plain:
+            text = plain.decode(guessed(plain), "replace")
     return text if text is not None and not _is_binary(text) else None
+
+
+def _unpadded(raw: bytes) -> bytes:
+    """A text without the zeros that fill its file; in UTF-16 one of them may be half of a letter."""
+    text = raw.rstrip(b"\0")
+    return raw[: len(text) + len(text) % 2] if text else raw
+
+
+def _without_nul(raw: bytes) -> bytes | None:
+    """
+    A text without what stands between its lines; None where NUL is a part of a format.
+
+    Whether the rest is a text, its other control characters tell.
+    """
+    few = raw.count(b"\0") <= max(1, _MOST_NUL * len(raw))
+    return raw.replace(b"\0", b" ") if few else None
 
 
 def _as_utf8(raw: bytes) -> str | None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _RUSSIAN: Final = re.compile(r"[а-яё]")
 _ENGLISH: Final = re.compile(r"[a-z]+")
 _SHORTEST: Final = 3
+_CATEGORIES: Final = {
+    "Geox": "place", "Orgn": "organization", "Name": "person", "Surn": "person", "Patr": "person",
+}  # fmt: skip
+"""Marks of pymorphy3's dictionary, and what they say a noun names."""
 _loading = Lock()
 
 SAY_NOTHING: Final = frozenset(
@@ -38,10 +42,15 @@ SAY_NOTHING: Final = frozenset(
 
 
 class Lemma(NamedTuple):
-    """The dictionary form of a word, and whether it may be the name of a topic: a noun."""
+    """
+    The dictionary form of a word, and whether it may be the name of a topic: a noun.
+
+    `category` is what a noun names, by the marks of the dictionary: topic where it has none.
+    """
 
     text: str
     may_be_topic: bool
+    category: str = "topic"
 
 
 @lru_cache(maxsize=100_000)
@@ -59,7 +68,8 @@ def _russian(word: str) -> Lemma:
         best = _analyzer().parse(word)[0]
     text = str(best.normal_form)
     is_topic = "NOUN" in best.tag and text not in SAY_NOTHING and len(text) >= _SHORTEST
-    return Lemma(text, may_be_topic=is_topic)
+    found = (category for mark, category in _CATEGORIES.items() if mark in best.tag)
+    return Lemma(text, is_topic, next(found, "topic"))
 
 
 @cache

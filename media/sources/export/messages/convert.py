@@ -26,6 +26,9 @@ _ALBUM_KINDS = frozenset(
 _NO_POSTS = ("service", UNSUPPORTED)
 """All other types are read as posts, also those that are newer than this code."""
 _POST = "message"
+PIN = "pin_message"
+"""The action of a service message by which another message was pinned."""
+_BIGGEST_ID = 2**40
 _READING = 4
 """Raised when messages are read in another way: the next import then writes them anew."""
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -81,7 +84,15 @@ def id_of(value: dict[str, Any]) -> int | None:
 def _service(value: dict[str, Any]) -> Service:
     raw = RawService.model_validate(value)
     action = raw.action or "unknown"
-    return Service(raw.id, action if raw.type == "service" else UNSUPPORTED)
+    if raw.type != "service":
+        return Service(raw.id, UNSUPPORTED)
+    return Service(raw.id, action, _pinned(raw.message_id) if action == PIN else None)
+
+
+def _pinned(message_id: Any) -> int | None:
+    """The message that was pinned; what is no id of one says nothing, and refuses nothing."""
+    is_id = type(message_id) is int and 0 < message_id < _BIGGEST_ID
+    return message_id if is_id else None
 
 
 def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:

@@ -46,6 +46,7 @@ class RawService(_Raw):
     id: MessageId
     type: str
     action: str | None = None
+    message_id: Any = None
 
 
 class RawReaction(_Raw):

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from telethon.tl import types
 
+from media.sources.export.messages.convert import PIN
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import RemoteFile
 from media.sources.telegram.shape.buttons import buttons_of
@@ -33,10 +34,18 @@ def shape(message: Any, names: Names) -> Shaped | None:
         case types.Message():
             return _post(message, names)
         case types.MessageService():
-            action = type(message.action).__name__.removeprefix("MessageAction")
-            value = {"id": message.id, "type": "service", "action": action}
+            value = {"id": message.id, "type": "service", **_action(message)}
             return Shaped(value | _dated("date", message.date), Beside())
     return None
+
+
+def _action(message: types.MessageService) -> dict[str, Any]:
+    """What happened, as an export says it of a pin; anything else is only counted."""
+    reply = message.reply_to
+    if isinstance(message.action, types.MessageActionPinMessage):
+        pinned = reply.reply_to_msg_id if isinstance(reply, types.MessageReplyHeader) else None
+        return {"action": PIN, "message_id": pinned}
+    return {"action": type(message.action).__name__.removeprefix("MessageAction")}
 
 
 def _post(message: types.Message, names: Names) -> Shaped:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
+from search import emoji
 from search.index.postgresql.lexemes import quoted
 from search.index.postgresql.vocabulary import Term
 from search.models import SearchDocument
@@ -45,12 +46,17 @@ def ranked(
         f" carried{''.join(f', {name}' for name in names)}"
         f" FROM (SELECT post_id, posted_at, {_carried(tags)} AS carried{ranks}"
         # Joined with nothing, a long document is read and unpacked once, not once for each term.
-        f" FROM (SELECT post_id, posted_at, tags, words || ''::tsvector AS words"
+        f" FROM (SELECT post_id, posted_at, tags, ts_filter(words, '{{a,b,c,d}}') AS words,"
+        f" {'words' if any(map(_is_emoji, terms)) else 'NULL::tsvector'} AS every_word"
         f" FROM ({given}) AS candidates OFFSET 0) AS unpacked OFFSET 0) AS ranked"
         f" ORDER BY cardinality(carried) DESC, score DESC, posted_at DESC, post_id LIMIT %s"
     )
     weights, asked = [term.weight for term in terms], [list(tags)] if tags else []
     return sql, [*weights, *asked, *rank_parameters, *candidate_parameters, limit]
+
+
+def _is_emoji(term: Term) -> bool:
+    return term.lexeme.startswith(emoji.PREFIX)
 
 
 def _carried(tags: Sequence[str]) -> str:
@@ -64,7 +70,8 @@ def _ranks(terms: Sequence[Term]) -> tuple[str, list[str]]:
     """A column per term: the greatest rank of its lexemes, since any of them may be meant."""
     columns, parameters = [], []
     for number, term in enumerate(terms):
-        each = [f"ts_rank({_WEIGHTS}, words, %s::tsquery, 1)"] * len(term.lexemes)
+        words = "every_word" if _is_emoji(term) else "words"  # emoji have no place in the other
+        each = [f"ts_rank({_WEIGHTS}, {words}, %s::tsquery, 1)"] * len(term.lexemes)
         columns.append(f", greatest({', '.join(each)}) AS r{number}")
         parameters += [quoted(lexeme) for lexeme in term.lexemes]
     return "".join(columns), parameters

@@ -20,6 +20,7 @@ class LiveBatch(Batch):
 
     def add(self, one: Fetched) -> None:
         self.stretch.add(one.message_id)
+        self.stretch.note_pin(one.record)
         match one.record:
             case Message():
                 self.messages.append(one.record)

@@ -23,13 +23,12 @@ LEASE: Final = timedelta(minutes=20)
 
 def _may_have_links(event: PostParsedEventV1) -> bool:
     """Also where an edit may have removed the last one."""
-    return is_on() and (
-        bool(event.urls)
-        or (event.is_edited and PageMention.objects.filter(post=UUID(event.post_id)).exists())
+    return bool(event.urls) or (
+        event.is_edited and PageMention.objects.filter(post=UUID(event.post_id)).exists()
     )
 
 
-@subscribe(PostParsedEventV1, name="crawl.follow", when=_may_have_links)
+@subscribe(PostParsedEventV1, name="crawl.follow", when=_may_have_links, in_use=is_on)
 def follow_links(event: PostParsedEventV1, *, now: datetime) -> str:
     return follow.follow_post(UUID(event.post_id), tenant_id=UUID(event.tenant_id), now=now)
 
@@ -42,7 +41,7 @@ def follow_links(event: PostParsedEventV1, *, now: datetime) -> str:
     batch=1,
     lease=LEASE,
     threads=settings.CRAWL.max_concurrent_crawls,
-    when=lambda _: is_on(),
+    in_use=is_on,
 )
 def visit_pages(event: PostCrawlEventV1, *, now: datetime) -> str:
     outcome = visit_post.visit_pages(

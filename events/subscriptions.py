@@ -45,13 +45,22 @@ class Subscription:
     lease: timedelta = LEASE
     backoff: Backoff = field(default_factory=Backoff)
     when: Callable[[Any], bool] | None = None
+    in_use: Callable[[], bool] | None = None
     on_failure: Callable[[Exception], None] | None = None
     task: str = ""
 
     def matches(self, event: Event) -> bool:
-        """Whether the event has the topic and version of the schema, and passes `when`."""
-        same = self.schema.topic == event.topic and self.schema.version == event.version
-        return same and (self.when is None or self.when(event))
+        """Whether the handler is in use, for this topic and version, and `when` lets it pass."""
+        return self.is_of(event.topic, event.version) and self.wants(event)
+
+    def is_of(self, topic: str, version: str) -> bool:
+        """Whether the handler takes events of this schema, in an installation as this one is."""
+        same = self.schema.topic == topic and self.schema.version == version
+        return same and (self.in_use is None or self.in_use())
+
+    def wants(self, event: Event) -> bool:
+        """Whether an event of this schema passes `when`."""
+        return self.when is None or self.when(event)
 
 
 _registry: dict[str, Subscription] = {}
@@ -68,6 +77,7 @@ def subscribe(
     lease: timedelta = LEASE,
     backoff: Backoff | None = None,
     when: Callable[[Any], bool] | None = None,
+    in_use: Callable[[], bool] | None = None,
     on_failure: Callable[[Exception], None] | None = None,
     task: str = "",
 ) -> Callable[[Handler], Handler]:
@@ -75,9 +85,10 @@ def subscribe(
     Register a handler under a stable name, which is stored with its deliveries.
 
     Each of `threads` threads claims `batch` deliveries at once; a batch must be done within
-    `lease`. `when` decides at publishing time whether a delivery is made at all. `on_failure` hears
-    of each attempt that failed, once, also where a batch was tried as a whole before. `task` is a
-    name by which a worker says in its log that it has begun to do this.
+    `lease`. `when` decides at publishing time whether a delivery is made at all; so does `in_use`,
+    which knows the settings only and is asked once for many events. `on_failure` hears of each
+    attempt that failed, once, also where a batch was tried as a whole before. `task` is a name by
+    which a worker says in its log that it has begun to do this.
     """
 
     def register(handler: Handler) -> Handler:
@@ -94,6 +105,7 @@ def subscribe(
             lease=lease,
             backoff=backoff or Backoff(),
             when=when,
+            in_use=in_use,
             on_failure=on_failure,
             task=task,
         )
@@ -115,5 +127,10 @@ def queues() -> list[str]:
     return sorted({s.queue for s in _registry.values()})
 
 
+def of_schema(topic: str, version: str) -> list[Subscription]:
+    """The subscriptions to this topic and version, whatever they want of it."""
+    return [s for s in _registry.values() if s.is_of(topic, version)]
+
+
 def subscribers_of(event: Event) -> list[Subscription]:
-    return [s for s in _registry.values() if s.matches(event)]
+    return [s for s in of_schema(event.topic, event.version) if s.wants(event)]

@@ -65,10 +65,6 @@ def _changed(events: Sequence[Event]) -> Changed:
     )
 
 
-def _has_graph(_: Any) -> bool:
-    return configured()
-
-
 def register() -> None:
     for schema, what in (
         (PostParsedEventV1, "parsed"),
@@ -76,7 +72,7 @@ def register() -> None:
         (AlbumParsedEventV1, "album"),
         (AlbumAssembledEventV1, "assembled"),
     ):
-        add = partial(subscribe, schema, mode=Mode.PROJECTION, when=_has_graph)
+        add = partial(subscribe, schema, mode=Mode.PROJECTION, in_use=configured)
         add(name=f"graph.{what}", queue="graph", batch=BATCH)(write)
 
 

@@ -14,7 +14,8 @@ from PIL import Image, UnidentifiedImageError
 from pymediainfo import MediaInfo
 
 from media import imaging
-from media.picture_structure import CHECKED_MIMES, PictureDefect, find_damage
+from media.picture_structure import CHECKED_MIMES, PictureDefect, find_damage, has_jpeg_end
+from media.plain_jpeg import read_plain_jpeg
 
 HEAD_BYTES = 8192
 MAX_SIDE = 1_000_000
@@ -24,6 +25,8 @@ _KINDS = ("image", "video", "audio", "text", "application")
 UNKNOWN = "application/octet-stream"
 _DECODABLE = imaging.MIMES | CHECKED_MIMES
 """Formats that the archive can look at: in these an unreadable header is a defect."""
+_JPEG, _FEW_PIXELS = "image/jpeg", 50_000_000
+"""Far from what Pillow takes for a decompression bomb."""
 _ORIENTATION = 0x0112
 _SWAPPED = (5, 6, 7, 8)
 """EXIF orientations that swap width and height."""
@@ -52,6 +55,8 @@ def read_metadata(file: BinaryIO, *, max_pixels: int = imaging.DEFAULT_MAX_PIXEL
     file.seek(0)
     head = file.read(HEAD_BYTES)
     mime = detect_mime(head)
+    if mime == _JPEG and (plain := _plain_jpeg(file, head, max_pixels)):
+        return plain
     if mime.startswith("image/") or mime == UNKNOWN:
         return _picture(file, mime, max_pixels)
     if mime.startswith(("video/", "audio/")):
@@ -102,6 +107,16 @@ def _picture(file: BinaryIO, mime: str, max_pixels: int) -> FileMetadata:
     if detail := find_damage(file, found.mime):
         return replace(found, defect=PictureDefect.BROKEN_IMAGE, defect_detail=detail)
     return found
+
+
+def _plain_jpeg(file: BinaryIO, head: bytes, max_pixels: int) -> FileMetadata | None:
+    """The metadata of a whole JPEG without surprises; None for all others."""
+    found = read_plain_jpeg(head)
+    if found is None or found.width * found.height > min(max_pixels, _FEW_PIXELS):
+        return None
+    if not has_jpeg_end(file, after=found.scan_at):
+        return None
+    return FileMetadata(_JPEG, found.width, found.height)
 
 
 def _header(file: BinaryIO, mime: str) -> FileMetadata:

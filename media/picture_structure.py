@@ -57,12 +57,26 @@ def _jpeg(file: BinaryIO) -> None:
             raise Damaged("it ends before its pixels")
         if marker not in _WITHOUT_LENGTH:
             file.seek(max(_number(file, 2) - 2, 0), 1)
-    # Not at the very end: phones put further pictures and even a film behind it. Sought from
-    # there all the same: nearly every picture has it near its end.
-    if file.read().rfind(b"\xff\xd9") < 0:
+    if not has_jpeg_end(file, after=file.tell()):
         raise Damaged("no end mark")
 
 
+def has_jpeg_end(file: BinaryIO, *, after: int) -> bool:
+    """
+    Whether there is an end mark behind the byte where the pixels begin.
+
+    Not at the very end: phones put further pictures and even a film behind it. Sought from there all
+    the same: nearly every picture has it near its end, and then no more is read.
+    """
+    end = file.seek(0, 2)
+    for start in (max(after, end - _TAIL_BYTES), after):
+        file.seek(start)
+        if file.read().rfind(b"\xff\xd9") >= 0:
+            return True
+    return False
+
+
+_TAIL_BYTES: Final = 1 << 16
 _START_OF_SCAN: Final = 0xDA
 _END_OF_IMAGE: Final = 0xD9
 _WITHOUT_LENGTH: Final = {0x01, *range(0xD0, 0xD9)}

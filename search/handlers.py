@@ -89,7 +89,7 @@ def _wait_for_qdrant() -> timedelta:
     return min(max(outage.age, SHORTEST_WAIT), LONGEST_WAIT)
 
 
-def _has_qdrant(_: Any) -> bool:
+def _has_qdrant() -> bool:
     return bool(settings.QDRANT.configured)
 
 
@@ -124,14 +124,14 @@ def register() -> None:
             name=f"search.qdrant_{what}",
             queue="search_meaning",
             batch=QDRANT_BATCH,
-            when=_has_qdrant,
+            in_use=_has_qdrant,
         )(write_qdrant)
     # Tags are no part of what is encoded.
     add = partial(subscribe, PostTaggedEventV1, mode=Mode.PROJECTION)
     add(name="search.words_tagged", queue="search", batch=WORDS_BATCH)(write_words)
-    add(name="search.qdrant_tagged", queue="search_meaning", batch=QDRANT_BATCH, when=_has_qdrant)(
-        write_qdrant
-    )
+    add(
+        name="search.qdrant_tagged", queue="search_meaning", batch=QDRANT_BATCH, in_use=_has_qdrant
+    )(write_qdrant)
 
 
 register()

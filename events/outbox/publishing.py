@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import ClassVar, TypeVar
 
 from django.db import connection
@@ -11,6 +12,7 @@ from events import backfill as current_backfill
 from events import subscriptions, trace
 from events.errors import DomainError
 from events.outbox import rows
+from events.postgresql import arrays
 from events.schemas import Event
 from events.subscriptions import Subscription
 
@@ -48,10 +50,12 @@ def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> in
     published = rows.insert([_traced(event) for event in events], now=now)
     # Reversed, so that of two events with one key the first counts: that one was inserted.
     by_key = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
+    interested = cache(subscriptions.of_schema)  # asked once for a topic, not for each event
     due = [
         (event_id, subscription)
-        for event_id, *key in published
-        for subscription in subscriptions.subscribers_of(by_key[key[0], key[1], key[2]])
+        for event_id, topic, version, key in published
+        for subscription in interested(topic, version)
+        if subscription.wants(by_key[topic, version, key])
     ]
     # Nothing happens after the caller's commit: who publishes knows what was committed.
     _insert_deliveries(
@@ -84,8 +88,8 @@ def _insert_deliveries(
             [
                 backfill,
                 now,
-                [i for i, _ in due],
-                [s.name for _, s in due],
-                [s.queue for _, s in due],
+                arrays.of_numbers(i for i, _ in due),
+                arrays.of_texts(s.name for _, s in due),
+                arrays.of_texts(s.queue for _, s in due),
             ],
         )

@@ -264,6 +264,27 @@ class TestServing:
         assert Delivery.objects.filter(subscriber="test.busy").exclude(state="done").exists()
 
 
+class TestInUse:
+    def test_it_is_asked_once_for_many_events(self, ping):
+        asked = []
+        listen(in_use=lambda: not asked.append(1))
+
+        publish(*(ping(n) for n in range(300)))
+
+        assert len(asked) == 1
+        assert Delivery.objects.count() == 300
+
+    def test_what_is_not_in_use_gets_no_delivery_and_what_is_gets_the_next(self, ping):
+        state = {"on": False}
+        listen(in_use=lambda: state["on"], when=lambda event: event.number != 3)
+
+        publish(ping(1))
+        state["on"] = True
+        publish(ping(2), ping(3))
+
+        assert [d.event.payload["number"] for d in Delivery.objects.all()] == [2]
+
+
 class TestBackfill:
     def test_what_is_recent_goes_before_backfill_however_old_that_is(self, ping):
         heard = listen(batch=2)

@@ -51,3 +51,18 @@ def test_objects_may_be_larger_than_answers_and_take_longer_to_read(moto, bucket
         first = content.read(1)
         time.sleep(1.2)
         assert len(first + content.read()) == size
+
+
+def test_the_program_says_who_it_is_without_putting_that_together_each_time(
+    moto, bucket, monkeypatch
+):
+    store, sent = S3Store(s3_settings(moto, bucket=bucket)), []
+    monkeypatch.setattr("botocore.useragent.modify_components", lambda _: sent.append("made anew"))
+    store._client.meta.events.register_first(
+        "before-send.s3", lambda request, **_: sent.append(request.headers["User-Agent"])
+    )
+
+    assert list(store.list()) == list(store.list())
+
+    assert len(sent) == 2
+    assert all(b"Boto3/" in agent for agent in sent)

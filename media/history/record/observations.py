@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from events.postgresql import arrays
 from media.models import Channel, ChannelSource, PostSource
 
 
@@ -30,6 +31,7 @@ class Observation(NamedTuple):
 
 
 _KINDS = "bigint", "uuid", "text", "text", "smallint", "bigint", "bigint", "bigint", "bigint"
+_ARRAYS = [arrays.of_texts if kind == "text" else arrays.of_numbers for kind in _KINDS]
 _GIVEN = f"""
 SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _KINDS)})
     AS given ({", ".join(Observation._fields)})
@@ -106,10 +108,12 @@ def record_unchanged(
     return int(count)
 
 
-def _columns(said: Sequence[Observation]) -> list[list[Any] | None]:
+def _columns(said: Sequence[Observation]) -> list[str | None]:
     """The columns of the rows; what all leave out is no column at all: `unnest` fills it up."""
-    columns = (list(column) for column in zip(*said, strict=True))
-    return [None if column.count(None) == len(column) else column for column in columns]
+    return [
+        None if column.count(None) == len(column) else as_array(column)
+        for as_array, column in zip(_ARRAYS, zip(*said, strict=True), strict=True)
+    ]
 
 
 def record_seen(
@@ -124,7 +128,7 @@ def record_seen(
         at,
         at,
         channel.pk,
-        list(message_ids),
+        arrays.of_numbers(message_ids),
         source.pk,
     ]
     with connection.cursor() as cursor:

@@ -18,6 +18,7 @@ from media.sources.port import (
     UnknownKey,
 )
 
+_WITH_ID = Message, ServiceMessage, Problem
 BATCH_MESSAGES = 2000
 BATCH_CHARS = 1_000_000
 BATCH_FILE_BYTES = 32 * 1024**2
@@ -120,14 +121,15 @@ def read_batches(source: ExportSource, *, limit: int | None) -> Generator[Batch,
 
 
 def _add(source: ExportSource, batch: Batch, record: Record) -> None:
-    if isinstance(record, Message | ServiceMessage | Problem):
+    if isinstance(record, _WITH_ID):
         batch.stretch.add(record.message_id)
         batch.stretch.note_pin(record)
     match record:
         case Message():
             batch.messages.append(record)
             batch.chars += len(record.text)
-            batch.unknown.update(record.unknown)
+            if record.unknown:
+                batch.unknown.update(record.unknown)
             for file in record.attachments:
                 batch.file_bytes += (source.size_bytes(file.path) or 0) if file.path else 0
         case ServiceMessage(action=action) if action == UNSUPPORTED:

@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from events.postgresql import arrays
 from media.models import Channel
 from media.services.pipeline.plan import BatchPlan
 
@@ -14,7 +15,8 @@ def confirm_posts(channel: Channel, plan: BatchPlan) -> None:
     """Raise the age of the posts that the plan confirms. Raises PostsChanged."""
     if not plan.confirmed:
         return
-    ids, fingerprints = list(plan.confirmed), list(plan.confirmed.values())
+    ids = arrays.of_numbers(plan.confirmed)
+    fingerprints = arrays.of_texts(plan.confirmed.values())
     with connection.cursor() as cursor:
         # The channel is locked: between this check and the commit no import changes its posts.
         cursor.execute(
@@ -34,5 +36,5 @@ def confirm_posts(channel: Channel, plan: BatchPlan) -> None:
             [ids, fingerprints, channel.pk, plan.as_of],
         )
         [(count,)] = cursor.fetchall()
-    if count < len(ids):
+    if count < len(plan.confirmed):
         raise PostsChanged

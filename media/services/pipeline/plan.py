@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from events.errors import DomainError
+from events.postgresql import arrays
 from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.blobs import FileTooLarge, read_blob
@@ -128,7 +129,7 @@ def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, St
 
 def posts_of(channel: Channel, message_ids: Sequence[int]) -> QuerySet[Post]:
     # One array parameter: a list of two thousand parameters costs more than the query itself.
-    wanted = RawSQL("SELECT unnest(%s::bigint[])", [list(message_ids)])
+    wanted = RawSQL("SELECT unnest(%s::bigint[])", [arrays.of_numbers(message_ids)])
     return Post.objects.filter(channel=channel, telegram_message_id__in=wanted)
 
 

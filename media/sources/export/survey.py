@@ -62,8 +62,9 @@ class Survey:
         if not isinstance(value, dict) or not _has_id(value):
             return
         with suppress(InvalidTime, TypeError):
-            times = _times(value, clock.zone)
-            self.latest = max([self.latest, *(at for at in times if at <= clock.until)])
+            for at in _times(value, clock.zone):
+                if self.latest < at <= clock.until:
+                    self.latest = at
             self.highest_id = max(self.highest_id, value["id"])
         author = value.get("from_id")
         if author is not None and len(self.authors) < _MOST_AUTHORS:

@@ -11,6 +11,8 @@ _KINDS = frozenset(
     ("bold", "italic", "underline", "strikethrough", "code", "spoiler", "blockquote", *_VALUES)
 )
 """The others follow from the text itself (links, hashtags) or name a person."""
+_PLAIN = "plain"
+"""The type of most parts."""
 
 
 def read_formatting(raw: RawMessage) -> tuple[Formatting, ...] | None:
@@ -32,12 +34,11 @@ def _formatting(parts: list[Any]) -> list[Formatting]:
         if isinstance(part, str):
             start += len(part)
             continue
-        text = part.get("text") or ""
-        kind = part.get("type")
-        if isinstance(kind, str) and kind in _KINDS:
+        length, kind = len(part.get("text") or ""), part.get("type")
+        if kind != _PLAIN and isinstance(kind, str) and kind in _KINDS:
             value = _as_text(part.get(_VALUES.get(kind, "")))
-            found.append(Formatting(start, len(text), kind, value))
-        start += len(text)
+            found.append(Formatting(start, length, kind, value))
+        start += length
     return found
 
 

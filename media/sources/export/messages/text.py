@@ -30,7 +30,12 @@ def flat(value: str | list[Any], *, where: str = "text") -> str:
     """Join the parts of a text, which is a string or an array of strings and objects."""
     if isinstance(value, str):
         return value
-    return "".join([_part(part, where, index) for index, part in enumerate(value)])
+    texts: list[Any] = [part.get("text") if isinstance(part, dict) else part for part in value]
+    try:
+        return "".join(texts)
+    except TypeError:
+        wrong = next(n for n, text in enumerate(texts) if not isinstance(text, str))
+        raise InvalidText(f"{where}.{wrong}") from None
 
 
 def asked(raw: RawMessage) -> str:
@@ -49,11 +54,3 @@ def _asked(raw: RawMessage) -> Iterator[str]:
     if raw.todo_list is not None:
         yield flat(raw.todo_list.title)
         yield from (flat(answer.text) for answer in raw.todo_list.answers)
-
-
-def _part(part: Any, where: str, index: int) -> str:
-    if isinstance(part, dict):
-        part = part.get("text")
-    if not isinstance(part, str):
-        raise InvalidText(f"{where}.{index}")
-    return part

@@ -13,9 +13,20 @@ from media.sources.export.messages.text import flat
 _PLAIN_KEYS = ("sticker_emoji", "performer", "title", "paid_stars_amount")
 _INVOICE_KEYS = ("title", "description", "amount", "currency")
 _PRIVATE_GIVEAWAY_KEYS = frozenset({"winners"})
+_KEYS = frozenset(
+    (
+        *_PLAIN_KEYS,
+        *("poll", "todo_list", "contact_information", "location_information"),
+        *("live_location_period_seconds", "place_name", "address", "game_title"),
+        *("invoice_information", "giveaway_information", "giveaway_results"),
+    )
+)
+"""All that is read here; nearly every message has none of it."""
 
 
 def unmapped_fields(raw: RawMessage) -> dict[str, Any]:
+    if raw.model_fields_set.isdisjoint(_KEYS):
+        return {}
     extra: dict[str, Any] = {
         key: value for key in _PLAIN_KEYS if (value := getattr(raw, key)) is not None
     }

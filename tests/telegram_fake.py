@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from accounts import tenants
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import access
+from media.services.telegram.accounts import access
 from media.sources.telegram.failures import (
     ChannelClosed,
     DownloadFailed,
@@ -23,6 +23,7 @@ from media.sources.telegram.failures import (
 from media.sources.telegram.live_message import Beside, read_live
 from media.sources.telegram.port import (
     PAGE_MESSAGES,
+    Changed,
     ChannelCard,
     Deleted,
     Fetched,
@@ -107,6 +108,12 @@ class FakeTelegram:
         """Tell whoever listens of a message."""
         for put in self.listeners:
             put(Seen(CHANNEL, self.messages[message_id].fetched(), edited))
+
+    def rename(self, *, told: bool = True, **card: str) -> None:
+        """Give the channel another title or name."""
+        self.card = replace(self.card, **card)
+        for put in self.listeners if told else ():
+            put(Changed(CHANNEL))
 
     def delete(self, *ids: int, channel: int | None = CHANNEL, told: bool = True) -> None:
         for message_id in ids if channel == CHANNEL else ():

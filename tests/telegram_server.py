@@ -130,6 +130,9 @@ class RealWorld:
         sent = self._client.forward_messages(self._channel, message_id, self._channel)
         return int(self._run(sent).id)
 
+    def rename(self, title: str) -> None:
+        self._run(self._client(functions.channels.EditTitleRequest(self._channel, title)))
+
     def join(self, access: TelegramAccess) -> None:
         """Have the reader join: a server says what happens to members only."""
         access.join(access.resolve(self.reference).peer)

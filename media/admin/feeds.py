@@ -15,8 +15,9 @@ from accounts.access import Action
 from events.console import BigTableAdmin, NothingEditable
 from events.errors import DomainError
 from media.models import AccountState, ChannelFeed, ChannelGap, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import feeds, gaps, ingest, status
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.channels import feeds, status
+from media.services.telegram.reading import gaps, ingest
 
 
 class FeedForm(forms.ModelForm[ChannelFeed]):

@@ -1,23 +1,40 @@
 """The console's pages of accounts of Telegram: connect one step by step, forget it again."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Action, tenants_of
 from events.console import BigTableAdmin
 from events.errors import DomainError
+from media.admin.qr_codes import qr_picture
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, sign_in
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests, sign_in
+from media.sources.telegram.failures import JOIN, RESOLVE
 
-_STEP_FIELDS = {AccountState.CODE: ("code",), AccountState.PASSWORD: ("password",)}
+_SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")
+_STEP_FIELDS = {
+    AccountState.CODE: ("code",),
+    AccountState.QR: ("qr_code", "phone"),
+    AccountState.PASSWORD: ("password",),
+}
+_PUT_OFF = {
+    JOIN: _("joining channels until %(time)s"),
+    RESOLVE: _("looking up names until %(time)s"),
+}
+_WAITING = frozenset(_STEP_FIELDS)
 
 
 class AccountForm(forms.ModelForm[TelegramAccount]):
@@ -25,6 +42,11 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
 
     phone = forms.CharField(
         label=_("phone number"), required=False, help_text=_("with the code of the country: +7…")
+    )
+    by_qr = forms.BooleanField(
+        label=_("by a QR code"),
+        required=False,
+        help_text=_("instead of the number: scanned in Telegram under Settings, Devices"),
     )
     code = forms.CharField(
         label=_("code from Telegram"),
@@ -59,6 +81,15 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
             tenant = values.get("tenant") or account.tenant
             name = values.get("name") or account.name
             self.instance = sign_in.begin(tenant, name, values["phone"])
+        elif account.state == AccountState.QR:
+            self._ask_whether_scanned()
+        elif values.get("by_qr"):
+            tenant = values.get("tenant") or account.tenant
+            self.instance = sign_in.begin_qr(tenant, values.get("name") or account.name)
+
+    def _ask_whether_scanned(self) -> None:
+        if sign_in.ask_qr(self.instance).state == AccountState.QR:
+            raise ValidationError(_("Nobody has scanned the code yet. This one is good now."))
 
 
 @admin.register(TelegramAccount)
@@ -74,15 +105,37 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
 
     def get_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
         if obj is None:
-            return ("tenant", "name", "phone")
-        seen = ("tenant", "name", "state", "rests_until", "rest_reason", "signed_in_at")
+            return ("tenant", "name", "phone", "by_qr")
+        seen = ("tenant", "name", *_SEEN)
         if not self.has_change_permission(request, obj):
             return seen
-        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone",)))
+        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone", "by_qr")))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
-        seen = ("state", "rests_until", "rest_reason", "signed_in_at")
-        return ("tenant", "name", *seen) if obj else seen
+        return ("tenant", "name", "qr_code", *_SEEN) if obj else _SEEN
+
+    @admin.display(description=_("QR code"))
+    def qr_code(self, account: TelegramAccount) -> str:
+        """Show the code, and what to do with it; only who may change the account gets here."""
+        try:
+            found = sign_in.qr_of(account)
+        except encryption.SessionUnreadable as refusal:  # the key is another one: begin anew
+            return str(refusal)
+        if found is None:
+            return ""
+        url, until = found
+        return format_html(
+            "{}<p>{}</p>",
+            qr_picture(url),
+            _("Scan it until %(time)s in Telegram (Settings, Devices, Link Desktop Device), then save.")
+            % {"time": f"{timezone.localtime(until):%H:%M:%S}"},
+        )  # fmt: skip
+
+    @admin.display(description=_("puts off"))
+    def put_off(self, account: TelegramAccount) -> str:
+        """What it may not ask for until when: joining channels, looking up names."""
+        found = sorted(rests.methods_at_rest(account).items())
+        return ", ".join(_PUT_OFF[name] % {"time": _local(until)} for name, until in found)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "tenant":
@@ -109,10 +162,30 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
             messages.info(request, lacking)
         return super().changelist_view(request, extra_context)
 
+    def response_post_save_add(
+        self, request: HttpRequest, obj: TelegramAccount
+    ) -> HttpResponseRedirect:
+        """Go on to the next step of the sign-in, where there is one."""
+        return self._next_step(obj) or super().response_post_save_add(request, obj)
+
+    def response_post_save_change(
+        self, request: HttpRequest, obj: TelegramAccount
+    ) -> HttpResponseRedirect:
+        return self._next_step(obj) or super().response_post_save_change(request, obj)
+
+    def _next_step(self, account: TelegramAccount) -> HttpResponseRedirect | None:
+        if account.state not in _WAITING:
+            return None
+        return redirect(admin_urlname(self.opts, "change"), account.pk)  # type: ignore[arg-type]
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Nothing: the step has saved the account."""
         if not obj.pk:
             obj.save()
+
+
+def _local(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _lacking() -> str:

@@ -68,7 +68,7 @@ def _channel(match: re.Match[str]) -> Q:
     name = match["channel"].removeprefix("@")
     if match["c"] and name.isdigit():
         return Q(channel__tg_channel_id=-(10**12) - int(name[:15]))
-    if re.fullmatch(r"-\d{1,18}|100\d{9,15}", name):  # in a shell a minus begins an option
+    if re.fullmatch(r"-\d{1,18}|1\d{12}", name):  # in a shell a minus begins an option
         return Q(channel__tg_channel_id=-abs(int(name)))
     try:
         return Q(channel=UUID(name))

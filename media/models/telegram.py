@@ -16,6 +16,7 @@ class AccountState(models.TextChoices):
 
     NEW = "new", pgettext_lazy("account", "not signed in")
     CODE = "code", _("waits for the code")
+    QR = "qr", _("waits for its QR code to be scanned")
     PASSWORD = "password", _("waits for the password")
     READY = "ready", pgettext_lazy("account", "signed in")
     SIGNED_OUT = "signed_out", pgettext_lazy("account", "signed out by Telegram")
@@ -45,6 +46,8 @@ class TelegramAccount(models.Model):
     pending = models.BinaryField(blank=True, default=b"", editable=False)
     rests_until = models.DateTimeField(_("rests until"), null=True, blank=True)
     rest_reason = models.CharField(_("reason of the rest"), max_length=64, blank=True, default="")
+    method_rests = models.JSONField(default=dict, blank=True, editable=False)
+    """Until when (ISO 8601) some requests alone are not made: by `failures.JOIN`, `.RESOLVE`."""
     signed_in_at = models.DateTimeField(_("signed in at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
@@ -101,6 +104,8 @@ class ChannelFeed(models.Model):
     top_id = models.BigIntegerField(_("newest message"), default=0)
     rests_until = models.DateTimeField(_("rests until"), null=True, blank=True)
     rest_reason = models.CharField(_("reason of the rest"), max_length=64, blank=True, default="")
+    to_join = models.BooleanField(default=False, editable=False)
+    """Whether the account is to become a member as soon as Telegram lets it join again."""
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
     added_at = models.DateTimeField(_("added at"), auto_now_add=True)
 

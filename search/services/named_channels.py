@@ -9,8 +9,8 @@ from search.query.parsed import ChannelBy, ChannelReference
 from search.query.vocabulary import keyword
 
 _WORD = re.compile(r"\w+")
-_MARK = "100"
-"""Telegram's programs write it before the id of a channel, and a minus before both."""
+_MARK = 10**12
+"""Telegram's programs add it to the id of a channel, of whatever length, and write a minus."""
 
 
 def find_channels(
@@ -29,8 +29,9 @@ def find_channels(
 def is_channel(channel: Channel, reference: ChannelReference) -> bool:
     """Whether the channel is meant."""
     if reference.by == ChannelBy.ID:
-        digits = str(abs(channel.tg_channel_id))
-        return reference.value.removeprefix("-") in {digits, digits.removeprefix(_MARK)}
+        # As it stands, without its minus, or without its mark: 5 → -1000000000005.
+        number = abs(int(reference.value))
+        return channel.tg_channel_id in (-number, -_MARK - number)
     name, username = keyword(reference.value), keyword(channel.username)
     if reference.by == ChannelBy.USERNAME:
         return name == username

@@ -18,9 +18,9 @@ from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from media.models import TelegramAccount  # noqa: E402
-from media.services.telegram import access as telegram  # noqa: E402
-from media.services.telegram import ingest  # noqa: E402
-from media.services.telegram.ingest import Order  # noqa: E402
+from media.services.telegram.accounts import access as telegram  # noqa: E402
+from media.services.telegram.reading import ingest  # noqa: E402
+from media.services.telegram.reading.ingest import Order  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 from tests.telegram_fake import FakeTelegram, fill  # noqa: E402

@@ -7,9 +7,9 @@ import pytest
 from accounts.models import Tenant, User
 from media.models import PinnedMessage, Post
 from media.services import imports
-from media.services.telegram import access as telegram
-from media.services.telegram import ingest
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.export import ExportSource
 from media.sources.telegram.live_message import Beside
 from search.services.find import find_text

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from accounts.models import AuditEntry
+from media.admin.qr_codes import qr_picture
 from media.models import (
     AccountState,
     Channel,
@@ -20,9 +22,11 @@ from media.models import (
     Post,
     TelegramAccount,
 )
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, passes, public_names, sign_in
-from media.sources.telegram.failures import ChannelClosed, SignInRefused
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests, sign_in
+from media.services.telegram.channels import public_names
+from media.sources.telegram.failures import JOIN, ChannelClosed, MethodWait, SignInRefused
 from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step
 from telegram_assistant.config import Telegram
@@ -57,8 +61,22 @@ def doors(monkeypatch, configured):
         show(QrCode("tg://login?token=abc", BEGAN))
         return Step("", SESSION, user_id=5)
 
+    def ask_qr(_endpoint, session=""):
+        doors.asked.append(session)
+        if not doors.scanned:
+            url = f"tg://login?token=number{len(doors.asked)}"
+            return Step("qr", "qr-session", url=url, expires_at=BEGAN.isoformat())
+        assert session == "qr-session"
+        return Step("password", "more") if doors.has_password else Step("", SESSION, user_id=5)
+
     vars(doors).update(
-        send_code=send_code, give_code=give_code, give_password=give_password, by_qr=by_qr
+        ask_qr=ask_qr,
+        scanned=False,
+        asked=[],
+        send_code=send_code,
+        give_code=give_code,
+        give_password=give_password,
+        by_qr=by_qr,
     )
     monkeypatch.setattr(sign_in, "_telegram", lambda: doors)
     return doors
@@ -340,6 +358,65 @@ class TestConsole:
 
         account.refresh_from_db()
         assert account.state == AccountState.READY
+
+    @pytest.mark.parametrize("has_password", [False, True])
+    def test_an_account_is_connected_by_a_qr_code(self, root, doors, has_password):
+        doors.has_password = has_password
+        add = reverse("admin:media_telegramaccount_add")
+        answer = root.post(add, {"tenant": make.tenant().pk, "name": "main", "by_qr": "on"})
+        account = TelegramAccount.objects.get()
+        page = reverse("admin:media_telegramaccount_change", args=[account.pk])
+        assert (answer["Location"], account.state) == (page, AccountState.QR)
+        shown = root.get(page).content.decode()
+        assert str(qr_picture("tg://login?token=number1")) in shown
+        assert "token=number1" not in shown
+
+        early = root.post(page, {}).content.decode()
+        assert "Код ещё никто не отсканировал" in early
+        assert str(qr_picture("tg://login?token=number2")) in early
+        doors.scanned = True
+        root.post(page, {})
+        if has_password:
+            assert "qr-path" not in root.get(page).content.decode()
+            root.post(page, {"password": "hush"})
+
+        account.refresh_from_db()
+        assert account.state == AccountState.READY
+        assert encryption.unseal(account.session) == SESSION
+        assert not account.pending
+
+    def test_what_is_put_off_is_shown(self, root, account):
+        rests.note(account, MethodWait(JOIN, 7200), now=BEGAN + timedelta(days=100_000))
+
+        page = root.get(reverse("admin:media_telegramaccount_change", args=[account.pk]))
+
+        assert "вступление в каналы до 2" in page.content.decode()
+
+    def test_who_waits_for_a_scan_may_take_the_number_instead(self, root, doors):
+        add = reverse("admin:media_telegramaccount_add")
+        root.post(add, {"tenant": make.tenant().pk, "name": "main", "by_qr": "on"})
+        account = TelegramAccount.objects.get()
+
+        page = reverse("admin:media_telegramaccount_change", args=[account.pk])
+        root.post(page, {"phone": "+79990000000"})
+
+        account.refresh_from_db()
+        assert account.state == AccountState.CODE
+
+    def test_a_qr_code_leaves_a_good_session_alone(self, root, doors):
+        run("telegram_login", "--phone", "+79990000000", "--code", "11111")
+        account = TelegramAccount.objects.get()
+
+        page = reverse("admin:media_telegramaccount_change", args=[account.pk])
+        answer = root.post(page, {"by_qr": "on"}).content.decode()
+
+        assert "sign it out first" in answer
+        assert doors.asked == []
+
+    def test_the_link_of_a_qr_code_can_be_read_nowhere(self, doors):
+        sign_in.begin_qr(make.tenant(), "main")
+
+        assert "token=" not in repr(list(TelegramAccount.objects.values()))
 
     def test_a_channel_is_shown_before_it_is_added(self, root, server, account, configured):
         fill(server, range(1, 13))

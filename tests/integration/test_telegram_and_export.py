@@ -13,10 +13,11 @@ import pytest
 from accounts import tenants
 from media.models import Channel, ChannelFeed, ChannelSource, Post, PostVersion
 from media.services.imports import import_export
-from media.services.telegram import access as telegram
-from media.services.telegram import feeds, ingest
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.channels import feeds
 from media.services.telegram.live import changes
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.export.source import ExportSource
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, Seen

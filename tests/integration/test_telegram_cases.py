@@ -14,11 +14,11 @@ from telethon.tl import types
 from media.file_metadata import read_metadata
 from media.models import ChannelFeed, ChannelGap, Post
 from media.picture_structure import PictureDefect
-from media.services.telegram import access as telegram
-from media.services.telegram import gaps, ingest
-from media.services.telegram.cursors import Stretch
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
 from media.services.telegram.live import changes, listener
+from media.services.telegram.reading import gaps, ingest
+from media.services.telegram.reading.cursors import Stretch
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.caller import Caller, translated
 from media.sources.telegram.downloads import Downloads
 from media.sources.telegram.failures import DownloadFailed, FloodWait

@@ -6,12 +6,15 @@ import pytest
 from django.core.cache import cache
 
 from events.postgresql import advisory_locks
-from media.models import ChannelFeed, ChannelGap, Post, PostMedia
-from media.services.telegram import access as telegram
-from media.services.telegram import ingest, passes, rests
-from media.services.telegram.ingest import Order
+from media.history.find_post import find_post
+from media.models import ChannelFeed, ChannelGap, FeedState, Post, PostMedia
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
 from media.services.telegram.live import albums, changes, listener
-from media.sources.telegram.failures import FloodWait, Unreachable
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
+from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Reconnected, Seen
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
@@ -196,6 +199,52 @@ class TestBreaks:
 
         assert not Post.objects.filter(content="").exists()
         assert len(texts()) == 3
+
+
+class TestTheChannelItself:
+    @pytest.mark.parametrize("told", [True, False])
+    def test_another_title_and_name_are_noticed_at_once(self, server, listened, told):
+        server.rename(told=told, title="Another title", username="renamed")
+        if not told:  # then a message of the channel says so
+            server.post(4, value={"type": "service", "action": "ChatEditTitle"})
+            server.say(4)
+
+        round_of(listened)
+
+        found = Post.objects.get(telegram_message_id=3).channel
+        assert (found.title, found.username) == ("Another title", "renamed")
+        assert Post.objects.get(telegram_message_id=3).telegram_post_url == "https://t.me/renamed/3"
+
+    def test_a_public_name_that_is_given_up_is_kept_by_nobody(self, server, listened):
+        server.rename(username="")
+
+        round_of(listened)
+
+        post = Post.objects.get(telegram_message_id=3)
+        assert post.channel.username == ""
+        assert post.telegram_post_url == f"https://t.me/c/{-CHANNEL - 10**12}/3"
+        assert find_post(Post.objects.all(), "channel/3") == post, "old links are still understood"
+
+    def test_a_channel_that_lets_the_account_in_no_more_is_closed_at_once(self, server, listened):
+        def gone(name: str) -> None:
+            if name in {"look", "resolve"}:
+                raise ChannelClosed("ChannelPrivateError")
+
+        server.before = gone
+        server.rename()
+
+        round_of(listened)
+
+        assert ChannelFeed.objects.get().state == FeedState.CLOSED
+
+    def test_news_alone_ask_nothing_about_the_channel(self, server, listened):
+        server.post(4, "news")
+        server.say(4)
+        server.asked.clear()
+
+        round_of(listened)
+
+        assert "look" not in server.asked
 
 
 class TestServing:

@@ -20,23 +20,26 @@ from media.models import (
     Post,
     PostCounts,
     PostMedia,
+    TelegramAccount,
 )
 from media.services.pipeline import run
-from media.services.telegram import access as telegram
-from media.services.telegram import (
-    count_passes,
-    feeds,
-    gaps,
-    ingest,
-    passes,
-    reading,
-    rests,
-    status,
+from media.services.telegram import count_passes, passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels import feeds, status
+from media.services.telegram.reading import ahead, gaps, ingest
+from media.services.telegram.reading.ingest import Order
+from media.services.telegram.reading.live_source import LiveSource
+from media.sources.telegram.failures import (
+    JOIN,
+    RESOLVE,
+    ChannelClosed,
+    FloodWait,
+    MethodWait,
+    Unreachable,
 )
-from media.services.telegram.ingest import Order
-from media.services.telegram.live_source import LiveSource
-from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
+from media.sources.telegram.port import Peer
 from tests.counted import Growth
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
@@ -222,7 +225,7 @@ class TestFailures:
         self, server, account, monkeypatch
     ):
         fill(server, range(1, 5))
-        monkeypatch.setattr("media.services.telegram.live_source.MAX_MEDIA_BYTES", 10)
+        monkeypatch.setattr("media.services.telegram.reading.live_source.MAX_MEDIA_BYTES", 10)
 
         feed = read(account)
 
@@ -493,14 +496,99 @@ class TestCounts:
         assert CountsDue.objects.filter(due_at=BEGAN).count() == 5
 
 
+class TestWaitsOfOneKind:
+    """A wait for joining or for looking up names is about nothing else."""
+
+    def refuse(self, server, request: str, method: str, *, times: int = 1) -> None:
+        left = [times]
+
+        def before(name: str) -> None:
+            if name == request and left[0]:
+                left[0] -= 1
+                raise MethodWait(method, 7200)
+
+        server.before = before
+
+    def test_joining_is_put_off_and_the_channel_is_read(self, server, account, configured):
+        fill(server, range(1, 6))
+        self.refuse(server, "join", JOIN)
+
+        feed = read(account)
+
+        account.refresh_from_db()
+        assert ids() == [1, 2, 3, 4, 5]
+        assert (feed.to_join, rests.rests(account), rests.rests(feed)) == (True, False, False)
+        assert status.of_feed(feed)["put_off"].startswith("join until 20")
+        server.asked.clear()
+        assert passes.read_all().read == 1
+        assert "join" not in server.asked, "Telegram is not asked before the time"
+
+    def test_it_is_joined_as_soon_as_it_may_be(self, server, account, configured):
+        fill(server, range(1, 6))
+        self.refuse(server, "join", JOIN)
+        read(account)
+        past = {JOIN: (timezone.now() - timedelta(seconds=1)).isoformat()}
+        TelegramAccount.objects.update(method_rests=past)
+        server.asked.clear()
+
+        server.post(6, "news")
+        passes.read_all()
+        passes.read_all()
+
+        assert server.asked.count("join") == 1
+        assert not ChannelFeed.objects.get().to_join
+
+    def test_a_name_that_is_not_looked_up_stops_no_reading(self, server, account, configured):
+        fill(server, range(1, 6))
+        read(account)
+        self.refuse(server, "resolve", RESOLVE)
+        with pytest.raises(MethodWait, match="looking up names"), telegram.connected(account) as a:
+            ingest.add(a, account, "@channel")
+        account.refresh_from_db()
+        server.asked.clear()
+
+        with pytest.raises(rests.Resting), telegram.connected(account) as access:
+            ingest.add(access, account, "@channel")
+        with telegram.connected(account) as access:
+            ingest.add(access, account, str(CHANNEL))  # an id is no name
+        server.post(6, "news")
+
+        assert passes.read_all().read == 1
+        assert (ids()[-1], server.asked.count("resolve")) == (6, 1)
+
+    def test_a_channel_that_has_to_be_looked_up_rests_alone(self, server, account, configured):
+        fill(server, range(1, 6))
+        read(account)
+        server.card = replace(server.card, peer=Peer(CHANNEL, 78))  # the hash is of another user
+        self.refuse(server, "resolve", RESOLVE)
+
+        assert (passes.read_all().failed, passes.read_all().resting) == (1, 0)
+
+        feed = ChannelFeed.objects.get()
+        assert (feed.state, feed.rest_reason) == (FeedState.FOLLOWED, "flood_wait resolve")
+        assert rests.rests(feed)
+        assert not rests.rests(feed.account)
+
+    def test_the_longer_of_two_waits_counts(self, account):
+        now = timezone.now()
+        for seconds in (7200, 60):
+            rests.note(account, MethodWait(JOIN, seconds), now=now)
+        rests.note(account, MethodWait(RESOLVE, 5), now=now)
+
+        account.refresh_from_db()
+        assert rests.methods_at_rest(account, now=now)[JOIN] == now + timedelta(seconds=7201)
+        later = rests.methods_at_rest(account, now=now + timedelta(minutes=1))
+        assert set(later) == {JOIN}
+
+
 class TestPipeline:
     @pytest.mark.parametrize("are_late", [True, False])
     def test_a_batch_is_written_while_the_next_one_waits_for_its_files(
         self, server, account, monkeypatch, are_late
     ):
         """Each photo is a batch; `planned` is how many posts were stored when it was planned."""
-        monkeypatch.setattr(reading, "FIRST_FILE_BYTES", 1)
-        monkeypatch.setattr(reading, "BATCH_FILE_BYTES", 1)
+        monkeypatch.setattr(ahead, "FIRST_FILE_BYTES", 1)
+        monkeypatch.setattr(ahead, "BATCH_FILE_BYTES", 1)
         monkeypatch.setattr(LiveSource, "are_here", lambda *_: not are_late)
         planned: list[int] = []
         start = run.start

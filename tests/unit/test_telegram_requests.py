@@ -17,6 +17,7 @@ from media.sources.telegram.failures import (
     ChannelClosed,
     DownloadFailed,
     FloodWait,
+    MethodWait,
     ReferenceUnknown,
     SignedOut,
     TelegramRefused,
@@ -46,6 +47,53 @@ def slept(monkeypatch) -> list[float]:
 
 def flood(seconds: int, kind: type = errors.FloodWaitError) -> Exception:
     return kind(request=None, capture=seconds)
+
+
+class TestWaitsOfOneKind:
+    """Which requests have waits of their own: those that Telegram refuses for hours."""
+
+    class Flooded:
+        def __init__(self, *kinds: type) -> None:
+            self.kinds = kinds
+
+        async def __call__(self, request):
+            if isinstance(request, self.kinds):
+                raise flood(3600)
+            empty = types.ChatPhotoEmpty()
+            chat = types.Channel(77, "Channel", empty, None, left=False, access_hash=5)
+            return SimpleNamespace(
+                peer=types.PeerChannel(77), chats=[chat], messages=[], users=[],
+                full_chat=SimpleNamespace(id=77, participants_count=1, migrated_from_chat_id=None),
+            )  # fmt: skip
+
+    def access(self, *kinds: type) -> TelethonAccess:
+        access = TelethonAccess.__new__(TelethonAccess)
+        access._caller, access._client = Caller(per_second=1e6), self.Flooded(*kinds)
+        access._run = asyncio.run
+        return access
+
+    @pytest.mark.parametrize(
+        ("kind", "ask", "method"),
+        [
+            (functions.channels.JoinChannelRequest, lambda a: a.join(Peer(-(10**12) - 77, 5)), "join"),
+            (functions.messages.CheckChatInviteRequest, lambda a: a.resolve("t.me/+AbCdEfGhIjKlMnOp"),
+             "join"),
+            (functions.contacts.ResolveUsernameRequest, lambda a: a.resolve("@channel"), "resolve"),
+        ],
+    )  # fmt: skip
+    def test_joining_and_looking_up_names(self, kind, ask, method):
+        with pytest.raises(MethodWait) as wait:
+            ask(self.access(kind))
+
+        assert (wait.value.method, wait.value.seconds) == (method, 3600)
+
+    @pytest.mark.parametrize(
+        "kind",
+        [functions.channels.GetFullChannelRequest, functions.messages.GetHistoryRequest],
+    )
+    def test_all_others_are_of_the_account(self, kind):
+        with pytest.raises(FloodWait):
+            self.access(kind).resolve("@channel")
 
 
 class TestCaller:
@@ -96,15 +144,19 @@ class TestCaller:
 
         assert type(refusal.value) is ours
 
-    def test_requests_are_paced(self, slept):
+    @pytest.mark.parametrize(
+        ("per_second", "naps"),
+        [(2, [1.0, 1.0, 2.0, 2.0, 3.0]), (0.5, [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]), (100, [])],
+    )
+    def test_so_many_at_once_then_they_are_paced(self, slept, per_second, naps):
         async def ask() -> None:
-            caller = Caller(per_second=2)
-            for _ in range(4):
+            caller = Caller(per_second=per_second)
+            for _ in range(7):
                 await caller(lambda: asyncio.sleep(0))
 
         asyncio.run(ask())
 
-        assert [round(nap, 1) for nap in slept if nap > 0.01] == [0.5, 1.0, 1.5]
+        assert [round(nap, 1) for nap in slept if nap > 0.01] == naps
 
 
 @dataclass

@@ -10,9 +10,11 @@ from events.errors import DomainError
 from events.management import tables
 from events.management.json_command import CANNOT_WORK
 from media.models import ChannelFeed, ChannelGap
-from media.services.telegram import access as telegram
-from media.services.telegram import feeds, gaps, rests, status
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels import feeds, status
+from media.services.telegram.reading import gaps
+from media.services.telegram.reading.ingest import Order
 
 
 class Command(ActingCommand):

@@ -18,11 +18,12 @@ from events.management import tables
 from events.management.json_command import CANNOT_WORK
 from media.models import AccountState, TelegramAccount
 from media.services.imports import ImportSummary
-from media.services.telegram import access as telegram
-from media.services.telegram import feeds, ingest
-from media.services.telegram.feeds import FeedUnknown
-from media.services.telegram.ingest import Order
-from media.services.telegram.reading import Progress
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.channels import feeds
+from media.services.telegram.channels.feeds import FeedUnknown
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
+from media.services.telegram.reading.stretch import Progress
 from media.sources.telegram.failures import ReferenceUnknown
 
 PROBLEMS_SHOWN = 20

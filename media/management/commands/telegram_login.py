@@ -10,7 +10,7 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption, sign_in
+from media.services.telegram.accounts import encryption, sign_in
 from media.sources.telegram.failures import SignInRefused
 
 QR_SECONDS = 180
@@ -96,6 +96,7 @@ _WAITING = (AccountState.CODE, AccountState.PASSWORD)
 _WORDS = {
     AccountState.NEW: "not signed in",
     AccountState.CODE: "waits for the code: call again with --code",
+    AccountState.QR: "waits for its QR code to be scanned: go on in the console, or begin again",
     AccountState.PASSWORD: "waits for the password: call again with --password",
     AccountState.READY: "signed in",
     AccountState.SIGNED_OUT: "signed out by Telegram",

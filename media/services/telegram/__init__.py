@@ -1,11 +1,10 @@
 """
-Channels that are read from Telegram: accounts, passes, gaps and rests.
+Channels that are read from Telegram.
 
-    sign_in     connect an account, step by step
-    feeds       add a channel, and learn what Telegram says of it
-    ingest      read a channel: its news, then its history; `passes` does so for all of them
-    counting    counts of posts read again; `count_passes` does so for all channels
-    reading     one stretch of a channel, page by page, through the import's pipeline
-    cursors     how far a stretch is read, and which messages failed
-    gaps        what is not read, and filling it
+    accounts      accounts, their sessions and rests
+    channels      the channels that are followed
+    reading       messages and their files into the archive
+    live          what happens in channels, as it happens
+    passes        the scheduled pass over all channels; `count_passes` reads counts
+    health        what `doctor` checks
 """

@@ -14,8 +14,10 @@ from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.history.counts import readings
 from media.models import ChannelFeed, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import counting, passes, rests
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import rests
+from media.services.telegram.reading import counting
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, FeedState, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, gaps, ingest, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.reading import gaps, ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
 
@@ -67,7 +68,7 @@ def _read_account(account: TelegramAccount, outcome: PassOutcome, ends: float) -
         with telegram.connected(account) as access:
             for order, feed in _work(due_feeds(account), news=not listened_to, ends=ends):
                 _read_feed(access, feed, order, outcome)
-    except (FloodWait, rests.Resting):
+    except (FloodWait, rests.AccountRests):
         outcome.resting += 1
     except (SignedOut, Unreachable, encryption.SessionKeyMissing, encryption.SessionUnreadable,
             telegram.NotConfigured) as refusal:  # fmt: skip

@@ -11,11 +11,13 @@ from telethon import errors, events, functions, utils
 from telethon.tl import types
 
 from media.sources.port import Problem
-from media.sources.telegram.caller import Caller, translated
+from media.sources.telegram.caller import Caller, translated, waits_of
 from media.sources.telegram.client import Client, make_client
 from media.sources.telegram.downloads import Downloads
 from media.sources.telegram.endpoint import Endpoint
 from media.sources.telegram.failures import (
+    JOIN,
+    RESOLVE,
     ChannelClosed,
     ReferenceUnknown,
     SignedOut,
@@ -24,6 +26,7 @@ from media.sources.telegram.live_message import read_live
 from media.sources.telegram.loop import LoopThread
 from media.sources.telegram.port import (
     PAGE_MESSAGES,
+    Changed,
     ChannelCard,
     Deleted,
     Fetched,
@@ -70,7 +73,11 @@ class TelethonAccess:
             with suppress(errors.UserAlreadyParticipantError):
                 await self._client(functions.channels.JoinChannelRequest(_input(peer)))
 
-        self._run(self._caller(ask))
+        async def join() -> None:
+            with waits_of(JOIN):
+                await self._caller(ask)
+
+        self._run(join())
 
     def look(self, peer: Peer) -> ChannelCard:
         return self._run(self._look(_input(peer)))
@@ -122,7 +129,8 @@ class TelethonAccess:
 
     async def _resolve(self, reference: Reference) -> ChannelCard:
         if reference.name:
-            found = await self._ask(functions.contacts.ResolveUsernameRequest(reference.name))
+            with waits_of(RESOLVE):
+                found = await self._ask(functions.contacts.ResolveUsernameRequest(reference.name))
             return await self._look(_channel_of(found.chats, found.peer))
         if reference.invite:
             return await self._join(reference.invite)
@@ -145,10 +153,12 @@ class TelethonAccess:
 
     async def _join(self, invite: str) -> ChannelCard:
         """Look behind an invite link; join where only members may read."""
-        found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
+        with waits_of(JOIN):
+            found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
         if isinstance(found, types.ChatInviteAlready):
             return await self._look(found.chat)
-        joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
+        with waits_of(JOIN):
+            joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
         # Since 1.44 `messages.ChatInviteJoinResultOk(updates=…)`, before that the updates.
         chats = getattr(joined, "updates", joined).chats
         return await self._look(chats[0])
@@ -236,6 +246,10 @@ class TelethonAccess:
             # Outside of channels there is no peer: such ids belong to no channel.
             put(Deleted(event.chat_id, tuple(event.deleted_ids)))
 
+        async def renamed(update: Any) -> None:
+            put(Changed(utils.get_peer_id(types.PeerChannel(update.channel_id))))
+
+        client.add_event_handler(renamed, events.Raw(types.UpdateChannel))
         client.add_event_handler(posted, events.NewMessage())
         client.add_event_handler(changed, events.MessageEdited())
         client.add_event_handler(deleted, events.MessageDeleted())

@@ -1,6 +1,7 @@
 """Requests to Telegram: paced, with short waits absorbed, and with refusals in our own words."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -10,6 +11,7 @@ from telethon import errors
 from media.sources.telegram.failures import (
     ChannelClosed,
     FloodWait,
+    MethodWait,
     ReferenceUnknown,
     SignedOut,
     TelegramRefused,
@@ -37,8 +39,9 @@ class Caller:
     def __init__(
         self, *, per_second: float, waited: Callable[[float], None] = lambda _: None
     ) -> None:
-        self._gap = 1 / per_second
-        self._next = 0.0
+        at_once = max(1, int(per_second))
+        self._turns: deque[float] = deque(maxlen=at_once)
+        self._window = at_once / per_second
         self._waited = waited
 
     async def __call__(self, request: Callable[[], Awaitable[Result]]) -> Result:
@@ -60,12 +63,26 @@ class Caller:
         await asyncio.sleep(seconds + 1)
 
     async def _turn(self) -> None:
-        """Wait for the next place in the row; the places are given in the order of the calls."""
+        """
+        Wait for the next place in the row; the places are given in the order of the calls.
+
+        What was not used lately may be used at once: a channel is asked for several things first.
+        """
         now = asyncio.get_running_loop().time()
-        mine = max(now, self._next)
-        self._next = mine + self._gap
+        is_full = len(self._turns) == self._turns.maxlen
+        mine = max(now, self._turns[0] + self._window) if is_full else now
+        self._turns.append(mine)
         if mine > now:
             await asyncio.sleep(mine - now)
+
+
+@contextmanager
+def waits_of(method: str) -> Iterator[None]:
+    """Raise MethodWait for a wait that is about these requests alone."""
+    try:
+        yield
+    except FloodWait as wait:
+        raise MethodWait(method, wait.seconds) from None
 
 
 @contextmanager

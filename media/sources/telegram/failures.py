@@ -1,9 +1,13 @@
 """What Telegram refuses, in the words of the archive. No text has an id, a title or a number."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from events.errors import DomainError
+
+JOIN: Final = "join"
+RESOLVE: Final = "resolve"
+_DONE: Final = {JOIN: "joining channels", RESOLVE: "looking up names of channels"}
 
 
 class TelegramRefused(DomainError):
@@ -25,6 +29,25 @@ class FloodWait(TelegramRefused):
 
     def context(self) -> dict[str, Any]:
         return {"seconds": self.seconds}
+
+
+class MethodWait(TelegramRefused):
+    """
+    Telegram wants no such thing as `method` before `seconds` have passed; all else may be asked.
+
+    `method` is JOIN or RESOLVE: both are asked seldom, and refused for hours or a day.
+    """
+
+    code: ClassVar[str] = "flood_wait"
+    http_status: ClassVar[int] = 503
+
+    def __init__(self, method: str, seconds: int) -> None:
+        what = _DONE[method]
+        super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)} with {what}")
+        self.method, self.seconds = method, seconds
+
+    def context(self) -> dict[str, Any]:
+        return {"method": self.method, "seconds": self.seconds}
 
 
 class ChannelClosed(TelegramRefused):

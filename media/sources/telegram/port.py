@@ -97,11 +97,18 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """Something of the channel is another one now: its title, its public name, or who may read it."""
+
+    tg_channel_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reconnected:
     """The connection was lost and is back: what happened meanwhile was not said."""
 
 
-LiveEvent = Seen | Deleted | Reconnected
+LiveEvent = Seen | Deleted | Changed | Reconnected
 
 
 class TelegramAccess(Protocol):

@@ -12,7 +12,8 @@ _NAME: Final = re.compile(
 )
 _INVITE: Final = re.compile(rf"(?:{_HOSTS}|tg://join\?invite=)(?:joinchat/|\+)?([\w-]{{16,}})/?")
 _PRIVATE: Final = re.compile(rf"{_HOSTS}c/(\d{{1,12}})(?:/\d+)*/?(?:\?.*)?")
-_ID: Final = re.compile(r"-100(\d{1,12})|(\d{1,12})")
+_MARKED: Final = re.compile(r"-?(1\d{12})")
+_ID: Final = re.compile(r"-100(\d{1,9})|(\d{1,12})")
 _GROUP: Final = re.compile(r"-[1-9]\d{3,11}")
 _OFFSET: Final = 10**12
 LAST_CHANNEL_ID: Final = -_OFFSET
@@ -31,6 +32,8 @@ class Reference:
 def parse_reference(text: str) -> Reference:
     """Read what names a channel. Raises ReferenceUnknown."""
     text = text.strip()
+    if found := _MARKED.fullmatch(text):
+        return Reference(tg_channel_id=-int(found[1]))
     if found := _ID.fullmatch(text):
         return Reference(tg_channel_id=-_OFFSET - int(found[1] or found[2]))
     if found := _GROUP.fullmatch(text):

@@ -1,5 +1,6 @@
 """Signing in to Telegram, step by step; each step gives the session to be kept until the next."""
 
+import base64
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,15 +33,19 @@ _REFUSALS: Final = {
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    Where the sign-in stands. `needs` is `code`, `password` or empty: then `user_id` is signed in.
+    Where the sign-in stands. `needs` is `code`, `qr`, `password` or empty: then `user_id` is signed
+    in.
 
-    `session` and `code_hash` are secrets.
+    `session` and `code_hash` are secrets. `url` is to be shown as a QR code until `expires_at` (ISO
+    8601).
     """
 
     needs: str
     session: str = field(default="", repr=False)
     code_hash: str = field(default="", repr=False)
     user_id: int | None = None
+    url: str = field(default="", repr=False)
+    expires_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,32 @@ def give_password(endpoint: Endpoint, before: Step, password: str) -> Step:
         return Step("", saved(client), user_id=user.id)
 
     return _with_client(endpoint, before.session, give)
+
+
+def ask_qr(endpoint: Endpoint, session: str = "") -> Step:
+    """
+    Ask for a QR code, or, with the session of the one that was shown, whether it was scanned.
+
+    Where it was not, the step has a code that is good now.
+    """
+
+    async def ask(client: Client) -> Step:
+        request = functions.auth.ExportLoginTokenRequest(endpoint.api_id, endpoint.api_hash, [])
+        try:
+            answer = await client(request)
+            if isinstance(answer, types.auth.LoginTokenMigrateTo):
+                # The account lives in another data center: a private method, as Telethon's own way.
+                await client._switch_dc(answer.dc_id)  # noqa: SLF001
+                answer = await client(functions.auth.ImportLoginTokenRequest(answer.token))
+        except errors.SessionPasswordNeededError:
+            return Step("password", saved(client))
+        if isinstance(answer, types.auth.LoginTokenSuccess):
+            return Step("", saved(client), user_id=answer.authorization.user.id)
+        token = base64.urlsafe_b64encode(answer.token).decode("ascii").rstrip("=")
+        url = f"tg://login?token={token}"
+        return Step("qr", saved(client), url=url, expires_at=answer.expires.isoformat())
+
+    return _with_client(endpoint, session, ask)
 
 
 def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float) -> Step:

@@ -7,7 +7,7 @@ from typing import Final
 from django.core.cache import cache
 
 from media.models import ChannelFeed
-from media.services.telegram.feeds import peer_of
+from media.services.telegram.channels.feeds import peer_of
 from media.sources.port import Message
 from media.sources.telegram.port import Fetched, TelegramAccess
 

@@ -9,11 +9,13 @@ from django.utils import timezone
 from media import metrics
 from media.models import ChannelFeed, Post
 from media.services.imports import ImportSummary
-from media.services.telegram import feeds
+from media.services.telegram.channels import feeds
 from media.services.telegram.live import albums
-from media.services.telegram.reading import import_fetched
-from media.sources.telegram.port import Deleted, Fetched, LiveEvent, Seen, TelegramAccess
+from media.services.telegram.reading.stretch import import_fetched
+from media.sources.port import ServiceMessage
+from media.sources.telegram.port import Changed, Deleted, Fetched, LiveEvent, Seen, TelegramAccess
 
+_RENAMING: Final = frozenset({"ChatEditTitle", "ChannelMigrateFrom"})
 RECENT_POSTS: Final = 100
 """So many of the newest posts are compared with Telegram after a break."""
 
@@ -34,6 +36,19 @@ def apply(access: TelegramAccess, feed: ChannelFeed, events: Sequence[LiveEvent]
     feeds.note_deleted(feed, deleted, at=at)
     metrics.RUNS.labels("live", "ok").inc()
     return summary
+
+
+def is_about_channel(events: Iterable[LiveEvent]) -> bool:
+    """Whether the title, the name or the state of the channel may be another one now."""
+    return any(
+        isinstance(event, Changed)
+        or (
+            isinstance(event, Seen)
+            and isinstance(event.fetched.record, ServiceMessage)
+            and event.fetched.record.action in _RENAMING
+        )
+        for event in events
+    )
 
 
 def recheck(access: TelegramAccess, feed: ChannelFeed) -> ImportSummary:

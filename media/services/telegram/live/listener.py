@@ -14,10 +14,13 @@ from django.db import Error, connection
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, TelegramAccount
-from media.services.telegram import access as telegram
-from media.services.telegram import encryption, ingest, passes, rests
-from media.services.telegram.ingest import Order
+from media.services.telegram import passes
+from media.services.telegram.accounts import access as telegram
+from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.channels import feeds
 from media.services.telegram.live import changes
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
 from media.sources.telegram.port import LiveEvent, Reconnected, TelegramAccess
 
@@ -31,7 +34,7 @@ LOOK_EVERY: Final = 30.0
 CATCH_UP_EVERY: Final = 300.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 _OF_THE_ACCOUNT: Final = (
-    FloodWait, SignedOut, Unreachable, rests.Resting, encryption.SessionKeyMissing,
+    FloodWait, SignedOut, Unreachable, rests.AccountRests, encryption.SessionKeyMissing,
     encryption.SessionUnreadable, telegram.NotConfigured, telegram.NotSignedIn,
 )  # fmt: skip
 """What ends the listening to an account; a channel's own refusal does not."""
@@ -119,6 +122,8 @@ def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
     for tg_channel_id, feed in one.feeds.items():
         # An event without a channel (a deletion in a private chat) is nobody's.
         said = [e for e in events if getattr(e, "tg_channel_id", None) == tg_channel_id]
+        if changes.is_about_channel(said):
+            _unless_refused(lambda f=feed: feeds.look(one.access, f))  # type: ignore[misc]
         if said:
             _unless_refused(lambda f=feed, s=said: changes.apply(one.access, f, s))  # type: ignore[misc]
     if time.monotonic() - one.caught_up_at >= CATCH_UP_EVERY:

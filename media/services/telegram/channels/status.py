@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from media.models import ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
-from media.services.telegram import rests
+from media.services.telegram.accounts import rests
 
 
 def of_feed(feed: ChannelFeed) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def of_feed(feed: ChannelFeed) -> dict[str, Any]:
         "failed": messages_in(left.filter(reason=GapReason.FAILED)),
         "rests_until": resting.rests_until if resting else None,
         "reason": _reason(feed, resting),
+        "put_off": put_off(feed.account),
         "read_at": feed.read_at,
     }
 
@@ -39,6 +41,13 @@ def of_gap(gap: ChannelGap) -> dict[str, Any]:
         "code": gap.code,
         "detail": gap.detail,
     }
+
+
+def put_off(account: TelegramAccount) -> str:
+    """What the account may not ask for until when, although it does not rest itself."""
+    found = sorted(rests.methods_at_rest(account).items())
+    return ", ".join(f"{name} until {timezone.localtime(until):%Y-%m-%d %H:%M:%S %Z}"
+                     for name, until in found)  # fmt: skip
 
 
 def messages_in(gaps: Any) -> int:

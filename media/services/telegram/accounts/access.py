@@ -10,8 +10,8 @@ from django.utils import timezone
 from events.errors import DomainError
 from media import metrics
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption, rests
-from media.sources.telegram.failures import FloodWait, SignedOut
+from media.services.telegram.accounts import encryption, rests
+from media.sources.telegram.failures import FloodWait, MethodWait, SignedOut
 from media.sources.telegram.port import TelegramAccess
 
 
@@ -84,7 +84,8 @@ def connected(account: TelegramAccount) -> Iterator[TelegramAccess]:
     """
     Connect for the time of the block. Raises Resting while the account rests.
 
-    A long flood wait puts the account to rest, a session that is not accepted signs it out.
+    A long flood wait puts the account to rest, or the kind of request that it is about; a session
+    that is not accepted signs the account out.
     """
     if account.state != AccountState.READY:
         raise NotSignedIn
@@ -98,8 +99,8 @@ def ends_noted(account: TelegramAccount) -> Iterator[None]:
     """Note at the account what Telegram says of all of it."""
     try:
         yield
-    except FloodWait as wait:
-        rests.put_to_rest(account, seconds=wait.seconds, reason=wait.code, now=timezone.now())
+    except (FloodWait, MethodWait) as wait:
+        rests.note(account, wait, now=timezone.now())
         raise
     except SignedOut:
         account.state = AccountState.SIGNED_OUT

@@ -9,11 +9,12 @@ from django.utils import timezone
 from accounts import audit
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.services.imports import ImportSummary
-from media.services.telegram import ingest, rests
-from media.services.telegram.cursors import failed_gaps
-from media.services.telegram.feeds import peer_of
-from media.services.telegram.ingest import Order
-from media.services.telegram.reading import import_fetched
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels.feeds import peer_of
+from media.services.telegram.reading import ingest
+from media.services.telegram.reading.cursors import failed_gaps
+from media.services.telegram.reading.ingest import Order
+from media.services.telegram.reading.stretch import import_fetched
 from media.sources.telegram.port import PAGE_MESSAGES, TelegramAccess
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -12,8 +13,8 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import Tenant
 from media.models import AccountState, TelegramAccount
-from media.services.telegram import encryption
-from media.services.telegram.access import NotConfigured
+from media.services.telegram.accounts import encryption
+from media.services.telegram.accounts.access import NotConfigured
 from media.sources.telegram.failures import SignInRefused
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _STATES: Final = {
     "code": AccountState.CODE,
+    "qr": AccountState.QR,
     "password": AccountState.PASSWORD,
     "": AccountState.READY,
 }
@@ -46,6 +48,29 @@ def give_password(account: TelegramAccount, password: str) -> TelegramAccount:
     """Give the password of the two-step verification."""
     step, _ = _pending(account, AccountState.PASSWORD)
     return _keep(account, _telegram().give_password(_endpoint(), step, password))
+
+
+def begin_qr(tenant: Tenant, name: str) -> TelegramAccount:
+    """Ask for a QR code (`qr_of`) that a phone which is signed in scans; then call `ask_qr`."""
+    endpoint = _endpoint()
+    _require_signed_out(tenant, name)
+    step = _telegram().ask_qr(endpoint)
+    account, _ = TelegramAccount.objects.get_or_create(tenant=tenant, name=name)
+    return _keep(account, step)
+
+
+def ask_qr(account: TelegramAccount) -> TelegramAccount:
+    """Ask whether the code was scanned; where it was not, there is one that is good now."""
+    step, _ = _pending(account, AccountState.QR)
+    return _keep(account, _telegram().ask_qr(_endpoint(), step.session))
+
+
+def qr_of(account: TelegramAccount) -> tuple[str, datetime] | None:
+    """Return what is to be shown as a QR code and until when; None where nothing waits for a scan."""
+    if account.state != AccountState.QR:
+        return None
+    step, _ = _pending(account, AccountState.QR)
+    return step.url, datetime.fromisoformat(step.expires_at)
 
 
 def by_qr(
@@ -97,7 +122,7 @@ def _keep(account: TelegramAccount, step: "Step", *, phone: str = "") -> Telegra
     with transaction.atomic():
         if account.state == AccountState.READY:
             account.signed_in_at = timezone.now()
-            account.rests_until, account.rest_reason = None, ""
+            account.rests_until, account.rest_reason, account.method_rests = None, "", {}
             audit.record("telegram.signed_in", target=account, tenant=account.tenant)
         account.save()
     return account

@@ -15,13 +15,13 @@ POSTS_AT_ONCE: Final = 5_000
 
 def take_name(channel: Channel, username: str) -> None:
     """
-    Keep the public name: exports have none, and that of Telegram is the one of today.
+    Keep the public name, or that there is none any more: what Telegram says is true today.
 
     Links with the former name lead nowhere, or to whoever takes it. They are written first: what
     is interrupted begins anew, since the name is still the old one.
     """
     username = username[:64]
-    if not username or channel.username == username:
+    if channel.username == username:
         return
     channel.username = username
     for posts in _slices(channel):

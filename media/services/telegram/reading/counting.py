@@ -9,7 +9,7 @@ from media.history.counts import readings as counts
 from media.history.counts.readings import Reading
 from media.models import Channel, ChannelFeed
 from media.services.pipeline.plan import posts_of
-from media.services.telegram.feeds import peer_of
+from media.services.telegram.channels.feeds import peer_of
 from media.sources.port import Message
 from media.sources.telegram.port import PAGE_MESSAGES, Fetched, TelegramAccess
 

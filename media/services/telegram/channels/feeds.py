@@ -30,11 +30,15 @@ from media.models import (
     TelegramAccount,
 )
 from media.services.pipeline.channels import save_channel
-from media.services.telegram.public_names import take_name
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels.public_names import take_name
 from media.sources.port import Chat
 from media.sources.telegram.failures import (
+    JOIN,
+    RESOLVE,
     ChannelClosed,
     FloodWait,
+    MethodWait,
     ReferenceUnknown,
     SignedOut,
     TelegramRefused,
@@ -148,26 +152,54 @@ def _found_anew(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard | None
     channel = feed.channel
     for reference in filter(None, (channel.username, str(channel.tg_channel_id))):
         try:
-            card = access.resolve(reference)
+            card = resolve(access, feed.account, reference)
         except (ReferenceUnknown, ChannelClosed):
             continue
+        except MethodWait as wait:
+            rests.note(feed.account, wait, now=timezone.now())
+            rests.put_to_rest(
+                feed, seconds=wait.seconds, reason=f"{wait.code} {wait.method}", now=timezone.now()
+            )
+            raise
         is_it = card.peer.tg_channel_id == channel.tg_channel_id
         if is_it and card.peer.access_hash != feed.access_hash:
             feed.access_hash = card.peer.access_hash
             feed.save(update_fields=["access_hash"])
-            join(access, card)
+            join(access, feed, card)
             return card
     return None
 
 
-def join(access: TelegramAccess, card: ChannelCard) -> None:
-    """Join, so that what happens is heard; where that is refused, passes read the channel still."""
+def resolve(access: TelegramAccess, account: TelegramAccount, reference: str) -> ChannelCard:
+    """Find a channel. Raises Resting, and asks nothing, while names or invites are not looked up."""
+    wanted = parse_reference(reference)
+    if wanted.name or wanted.invite:
+        rests.require_method(account, RESOLVE if wanted.name else JOIN)
+    return access.resolve(reference)
+
+
+def join(access: TelegramAccess, feed: ChannelFeed, card: ChannelCard) -> None:
+    """
+    Join, so that what happens is heard; until then passes read the channel.
+
+    What Telegram puts off is tried again when it may be; what it refuses is not.
+    """
+    put_off = False
     try:
+        rests.require_method(feed.account, JOIN)
         access.join(card.peer)
+    except MethodWait as wait:
+        rests.note(feed.account, wait, now=timezone.now())
+        put_off = True
+    except rests.Resting:
+        put_off = True
     except (FloodWait, SignedOut, Unreachable):
         raise
     except TelegramRefused as refused:
         log.warning("a channel of Telegram was not joined, its news come with passes: %s", refused)
+    if feed.to_join != put_off:
+        feed.to_join = put_off
+        feed.save(update_fields=["to_join"])
 
 
 def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """Which messages need their files: not those that are stored, unchanged or with the same file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from media.models import Channel, MediaState
@@ -23,32 +23,28 @@ class _Stored:
         return is_whole and self.file_id != "" and self.file_id == file.file_id
 
 
-def mark_stored(channel: Channel, messages: Sequence[Message]) -> list[Message]:
+def mark_stored(channel: Channel, messages: Sequence[Message]) -> tuple[list[Message], set[str]]:
     """
     Mark the files that the archive has for these very posts.
 
     More views make a message another one, whose file would be downloaded again with each reading.
+    Return the messages, and the paths of the files that the pipeline will open for them.
     """
     stored = _stored(channel, messages)
-    return [_marked(message, stored.get(message.message_id)) for message in messages]
+    marked = [_marked(message, stored.get(message.message_id)) for message in messages]
+    paths = {path for m in marked for path in _opened(m, stored.get(m.message_id))}
+    return marked, paths - {""}
 
 
-def needed(channel: Channel, messages: Sequence[Message]) -> set[str]:
-    """Paths of the files that the pipeline will open for these messages."""
-    stored = _stored(channel, messages)
-    paths: set[str] = set()
-    for message in messages:
-        before = stored.get(message.message_id)
-        if (
-            before
-            and before.fingerprint == message.fingerprint
-            and before.state not in _TRIED_AGAIN
-        ):
-            continue
-        for file in message.attachments:
-            if not file.is_stored:
-                paths |= {file.path, file.thumbnail_path}
-    return paths - {""}
+def _opened(message: Message, before: _Stored | None) -> Iterator[str]:
+    """Paths of the files of a message that are not known to be stored."""
+    is_known = before is not None and before.fingerprint == message.fingerprint
+    if is_known and before is not None and before.state not in _TRIED_AGAIN:
+        return
+    for file in message.attachments:
+        if not file.is_stored:
+            yield file.path
+            yield file.thumbnail_path
 
 
 def _marked(message: Message, before: _Stored | None) -> Message:

@@ -16,9 +16,11 @@ from media import metrics
 from media.models import ChannelFeed, ChannelGap, GapReason, TelegramAccount
 from media.services import imports
 from media.services.imports import ImportSummary
-from media.services.telegram import feeds, rests
-from media.services.telegram.cursors import Stretch
-from media.services.telegram.reading import Observer, Stop, read_stretch
+from media.services.telegram.accounts import rests
+from media.services.telegram.channels import feeds
+from media.services.telegram.reading.ahead import Stop
+from media.services.telegram.reading.cursors import Stretch
+from media.services.telegram.reading.stretch import Observer, read_stretch
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.port import ChannelCard, TelegramAccess
 
@@ -68,7 +70,7 @@ def preview(
     access: TelegramAccess, account: TelegramAccount, reference: str, since: datetime | None
 ) -> Preview:
     """Find the channel and say how much there is to read."""
-    card = access.resolve(reference)
+    card = feeds.resolve(access, account, reference)
     feed = _feed_of(account, card)
     if feed is not None:
         left = sum(gap.last_id - gap.first_id + 1 for gap in history_of(feed))
@@ -86,12 +88,12 @@ def add(
     since: datetime | None = None,
 ) -> feeds.Followed:
     """Follow the channel; its history from `since` on is to be read."""
-    card = access.resolve(reference)
+    card = feeds.resolve(access, account, reference)
     known = _feed_of(account, card)
     first = 1 if known else _first_id(access, card, since)
     followed = feeds.follow(account, card, since_id=first)
     if followed.is_joinable:
-        feeds.join(access, card)
+        feeds.join(access, followed.feed, card)
     return followed
 
 
@@ -108,6 +110,8 @@ def read_channel(
     rests.require_awake(feed)
     with _alone(feed), _told(feed):
         card = card or feeds.look(access, feed)
+        if feed.to_join:
+            feeds.join(access, feed, card)
         if order.news:
             feed.refresh_from_db()
             news = Stretch(feed, after=feed.cursor, until=max(card.top_id, feed.cursor))

@@ -62,7 +62,7 @@ def start_forgetful(data_dir: Path) -> None:
         own.execute("SELECT pg_reload_conf()")
 
 
-WITHOUT_MODEL = ("search_vectors", "search_kept_vectors")
+WITHOUT_MODEL = ("search_vectors", "search_kept_vectors", "graph_notes")
 
 
 @dataclass(frozen=True, slots=True)

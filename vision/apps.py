@@ -9,7 +9,7 @@ class VisionConfig(AppConfig):
     verbose_name = _("Vision")
 
     def ready(self) -> None:
-        from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
+        from accounts import audit, tenant_settings  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
         from events.metrics import scrape  # noqa: PLC0415 - see above
         from media.api import parts  # noqa: PLC0415 - see above
@@ -21,6 +21,11 @@ class VisionConfig(AppConfig):
         from vision.policy.loader import OVERRIDE, problems_of_override  # noqa: PLC0415 - see above
         from vision.tagging import settings as tagging  # noqa: PLC0415 - see above
 
+        audit.follow(
+            self.get_model("TagRule"),
+            leave_out=["apply_wanted_at", "applied_posts", "applied_at"],
+            by_people=True,  # a worker notes how far it has applied a rule
+        )
         parts.register("analysis", _analysis)
         parts.register("documents", _documents)
         tenant_settings.register(OVERRIDE, problems_of_override)

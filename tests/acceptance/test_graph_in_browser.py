@@ -75,6 +75,7 @@ def copies(graph):
     return posts
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_how_a_post_spread_is_drawn_without_a_warning(page, copies, scheme, tmp_path: Path):
     page.emulate_media(color_scheme=scheme)

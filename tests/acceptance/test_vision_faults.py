@@ -110,6 +110,7 @@ def test_once_a_fault_is_over_what_waits_is_looked_at(gigachat, kind, archive):
     settled_books(gigachat)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_faults_mixed_into_a_third_of_the_calls_leave_nothing_stuck(gigachat, seed, archive):
     gigachat.faults.plan([{"kind": "mixed", "probability": 0.3, "endpoint": "any"}], seed=seed)

@@ -586,6 +586,7 @@ class TestLease:
         dead = Delivery.objects.get()
         assert (dead.state, dead.error_code) == (DeliveryState.DEAD, "worker_lost")
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("mode", list(Mode))
     def test_eight_workers_handle_each_of_200_deliveries_once(self, mode, ping):
         heard = []

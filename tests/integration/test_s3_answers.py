@@ -65,4 +65,4 @@ def test_the_program_says_who_it_is_without_putting_that_together_each_time(
     assert list(store.list()) == list(store.list())
 
     assert len(sent) == 2
-    assert all(b"Boto3/" in agent for agent in sent)
+    assert all(b"Botocore/" in agent for agent in sent)

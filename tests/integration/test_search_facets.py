@@ -90,8 +90,8 @@ class TestCounts:
     @pytest.mark.parametrize(
         ("text", "posts"),
         [
-            ("https://t.me/mountains/45", 2), ("45", 1), ("😀", 0), ("", 0), ("--", 0), ("и", 0),
-            ("t.me/mountains/45 has:video", 0), ("😀 has:text", 4), ("-снег", 2),
+            ("https://t.me/mountains/45", 2), ("45", 1), ("№", 0), ("😀", 1), ("", 0), ("--", 0), ("и", 0),
+            ("t.me/mountains/45 has:video", 0), ("№ has:text", 4), ("😀 has:text", 1), ("-снег", 2),
         ],
     )  # fmt: skip
     def test_a_query_without_words_counts_what_it_finds_and_not_all(self, channel, text, posts):

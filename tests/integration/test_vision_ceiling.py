@@ -136,6 +136,7 @@ class TestOverrun:
 
         assert (len(paid.calls), paid.most_at_once) == (6, 1)
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("seed", range(2))
     def test_prices_that_change_during_the_day_never_pass_the_limit_by_more_than_the_overrun(
         self, archive, paid, limit, seed

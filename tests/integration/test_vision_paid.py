@@ -545,6 +545,7 @@ class TestFailures:
         assert (PaidAnalysis.objects.get().calls, budget_totals()) == (4, (1320, 0))
         assert Delivery.objects.get(subscriber="vision.analyze").state == "done"
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("error_class", [SERVER, NETWORK, LIMITED])
     def test_after_the_last_retry_ocr_reads_and_the_picture_rests(
         self, archive, paid, error_class, settings
@@ -665,6 +666,7 @@ class TestFailures:
 
         assert len(paid.calls) == 1
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("seed", range(3))
     def test_faults_of_all_kinds_mixed_leave_nothing_stuck(
         self, archive, paid, settings, slots, seed

@@ -5,7 +5,6 @@ import hashlib
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-import boto3
 import botocore
 from botocore.config import Config
 from pydantic import SecretStr
@@ -95,7 +94,7 @@ def _client_config(settings: S3Settings) -> Config:
     return Config(
         signature_version="s3v4",
         # boto3 puts its own together anew for each request, a tenth of the work of a put.
-        user_agent=f"Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+        user_agent=f"Botocore/{botocore.__version__}",
         # AWS_DEFAULTS_MODE=auto would ask the cloud's metadata for a region.
         defaults_mode="legacy",  # type: ignore[arg-type]  # the stubs err
         s3={"addressing_style": "path" if settings.force_path_style else "virtual"},

@@ -16,46 +16,72 @@ SUBSCRIBERS: Final = ("vision.analyze", "vision.analyze_backfill", "vision.recor
 
 
 def register() -> None:
+    """Register the checks of this room, in the order in which they are told."""
     advisory_locks.register_names(lock_names)
-    database = postgresql.REMEDY
+    _register_work()
+    _register_tagging()
+    _register_installation()
+    _register_gigachat()
+
+
+def _register_work() -> None:
     health.register(
         "vision_analysis",
         task_facts.probe_of(SUBSCRIBERS),
         scope=Scope.DETAILED,
-        remedy=database,
+        remedy=postgresql.REMEDY,
         is_task=True,
         needs=postgresql.CHECK,
     )
-    needs = postgresql.CHECK
-    health.register("provider", gigachat.state, scope=Scope.DETAILED, remedy=database, needs=needs)
+    health.register(
+        "provider",
+        gigachat.state,
+        scope=Scope.DETAILED,
+        remedy=postgresql.REMEDY,
+        needs=postgresql.CHECK,
+    )
+
+
+def _register_tagging() -> None:
     health.register(
         "tagging",
         task_facts.probe_of(tagging.SUBSCRIBERS, figures=tagging.figures),
         scope=Scope.DETAILED,
-        remedy=database,
+        remedy=postgresql.REMEDY,
         is_task=True,
-        needs=needs,
+        needs=postgresql.CHECK,
     )
     health.register(
-        "tags", tagging.state, scope=Scope.DOCTOR, remedy=database, seconds=10, needs=needs
+        "tags",
+        tagging.state,
+        scope=Scope.DOCTOR,
+        remedy=postgresql.REMEDY,
+        seconds=10,
+        needs=postgresql.CHECK,
     )
     health.register(
         "tagger", tagging.reachable, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
     )
+
+
+def _register_installation() -> None:
     health.register(
         "budget",
         budgets.tokens_are_left,
         scope=Scope.DOCTOR,
-        remedy=database,
+        remedy=postgresql.REMEDY,
         seconds=10,
-        needs=needs,
+        needs=postgresql.CHECK,
     )
     for name, probe in (
         ("vision", installation.is_switched_on),
         ("policy", installation.policy),
         ("tesseract", installation.tesseract),
     ):
-        health.register(name, probe, scope=Scope.DOCTOR, remedy=database, seconds=10)
+        health.register(name, probe, scope=Scope.DOCTOR, remedy=postgresql.REMEDY, seconds=10)
+
+
+def _register_gigachat() -> None:
     health.register(
         "gigachat", gigachat.account, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
     )

@@ -23,10 +23,10 @@ SECONDS: Final = 40.0
 """Scheduled each minute: what is not done is done a minute later."""
 
 
-def bury(**_: Any) -> str:
+def forget_deleted(**_: Any) -> str:
     """Let Qdrant forget the posts that are gone; scheduled each minute."""
     try:
-        return f"{tombstones.bury(now=timezone.now())} posts forgotten"
+        return f"{tombstones.forget_deleted(now=timezone.now())} posts forgotten"
     except (IndexUnavailable, EncoderUnavailable) as error:  # the notes stay, and wait
         return f"postponed: {error}"[:200]
 

@@ -37,7 +37,7 @@ JOBS = (
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
     Job("crawl.request_due", "crawl.tasks.request_due", minutes=1),
     Job("graph.note", "graph.tasks.note", minutes=1),
-    Job("search.bury", "search.tasks.bury", minutes=1),
+    Job("search.forget_deleted", "search.tasks.forget_deleted", minutes=1),
     Job("search.verify_projections", "search.tasks.verify_projections", minutes=24 * 60),
     Job("search.embed_waiting", "search.tasks.embed_waiting", minutes=1),
 )

@@ -17,7 +17,7 @@ from search.services.index_qdrant import index_qdrant
 BATCH: Final = 1000
 
 
-def bury(*, now: datetime) -> int:
+def forget_deleted(*, now: datetime) -> int:
     """Let Qdrant forget the posts that are gone; returns how many notes were read."""
     read = 0
     while noted := _noted():

@@ -287,17 +287,17 @@ class TestDeletion:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM search_documents WHERE post_id = %s", [posts[2].pk])
             cursor.execute("DELETE FROM posts WHERE id = %s", [posts[2].pk])
-        assert tasks.bury() == "3 posts forgotten"
+        assert tasks.forget_deleted() == "3 posts forgotten"
 
         assert set(points()) == {str(posts[3].pk)}
-        assert tasks.bury() == "0 posts forgotten"
+        assert tasks.forget_deleted() == "0 posts forgotten"
 
     def test_a_post_that_came_back_is_kept(self, qdrant, channel):
         post = make.post(of=channel, content="кошка")
         index(post)
         SearchDocument.objects.all().delete()  # as before a rebuild: the post is there
 
-        tasks.bury()
+        tasks.forget_deleted()
 
         assert set(points()) == {str(post.pk)}
 
@@ -308,8 +308,8 @@ class TestDeletion:
 
         with monkeypatch.context() as patch:
             down(patch, qdrant)
-            assert tasks.bury().startswith("postponed: Qdrant does not answer")
-        assert tasks.bury() == "1 posts forgotten"
+            assert tasks.forget_deleted().startswith("postponed: Qdrant does not answer")
+        assert tasks.forget_deleted() == "1 posts forgotten"
 
         assert points() == {}
 
@@ -318,7 +318,7 @@ class TestDeletion:
         index_words([post.pk], now=timezone.now())
         post.delete()
 
-        assert tasks.bury() == "1 posts forgotten"
+        assert tasks.forget_deleted() == "1 posts forgotten"
 
 
 class TestOutage:
@@ -792,7 +792,7 @@ def test_after_a_random_day_the_rebuilt_index_is_the_live_one(adapter, days, qdr
     @given(seed=st.integers(0, 2**32))
     def check(seed):
         Post.objects.all().delete()
-        tasks.bury()
+        tasks.forget_deleted()
         _a_day(random.Random(seed), channel)
         live = _everything(adapter)
 
@@ -828,7 +828,7 @@ def _a_day(drawn, channel):
             index(*drawn.sample(late, min(2, len(late))))
     drawn.shuffle(late)
     index(*late)
-    tasks.bury()
+    tasks.forget_deleted()
 
 
 def _words(drawn):

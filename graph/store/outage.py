@@ -1,39 +1,7 @@
 """What this process knows of a failure of the graph."""
 
-import time
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
-PAUSE_SECONDS: Final = 30.0
-"""After a failure the graph is not written for so long: each batch would wait for it again."""
-
-
-@dataclass(slots=True)
-class Outage:
-    """`since` and `until` are monotonic seconds."""
-
-    reason: str = ""
-    since: float = 0.0
-    until: float = 0.0
-
-    def begin(self, reason: str) -> None:
-        now = time.monotonic()
-        self.since = self.since if self.reason else now
-        self.reason, self.until = reason, now + PAUSE_SECONDS
-
-    def end(self) -> None:
-        self.reason, self.until = "", 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the graph is not to be written yet."""
-        return time.monotonic() < self.until
-
-    @property
-    def age(self) -> timedelta:
-        """How long ago the first failure without an answer since was."""
-        return timedelta(seconds=time.monotonic() - self.since if self.reason else 0)
-
+from events.outage import Outage
 
 outage: Final = Outage()

@@ -1,15 +1,13 @@
 """Which indexes there are, and which one answers: Qdrant where it is configured, else PostgreSQL."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
+from events.outage import Outage
 from search.closeness import Archive
 from search.index.port import (
     Index,
@@ -28,37 +26,7 @@ from search.query_terms import Query
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS: Final = 30.0
-"""After a failure Qdrant is not asked for so long: each search would wait for it again."""
 Answer = TypeVar("Answer")
-
-
-@dataclass(slots=True)
-class Outage:
-    """What this process knows of a failure of Qdrant; `since` and `until` are monotonic seconds."""
-
-    reason: str = ""
-    since: float = 0.0
-    until: float = 0.0
-
-    def begin(self, reason: str) -> None:
-        """Note a failure; Qdrant is not asked for `PAUSE_SECONDS`."""
-        now = time.monotonic()
-        self.since = self.since if self.reason else now
-        self.reason, self.until = reason, now + PAUSE_SECONDS
-
-    def end(self) -> None:
-        self.reason, self.until = "", 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether Qdrant is not to be asked yet."""
-        return time.monotonic() < self.until
-
-    @property
-    def age(self) -> timedelta:
-        """How long ago the first failure without an answer since was."""
-        return timedelta(seconds=time.monotonic() - self.since if self.reason else 0)
 
 
 outage: Final = Outage()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
@@ -72,7 +73,7 @@ def invite(wish: Wish, *, by: User) -> User:
 def _still_waits(user: User, by: User) -> bool:
     """Whether this account was never used, and belongs to nobody whom `by` does not administer."""
     is_fresh = user.is_active and not user.has_usable_password() and user.last_login is None
-    if not is_fresh or user.is_superuser or user.socialaccount_set.exists():
+    if not is_fresh or user.is_superuser or SocialAccount.objects.filter(user=user).exists():
         return False
     administered = tenants_of(by, Action.ADMINISTER).values("pk")
     rows = Membership.objects.filter(user=user)

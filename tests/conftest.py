@@ -18,8 +18,9 @@ from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from events import liveness, subscriptions
+from events import subscriptions
 from events.delivery import worker
+from events.workers import liveness
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from telegram_assistant.metrics.folder import VARIABLE

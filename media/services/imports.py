@@ -14,9 +14,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Tenant
-from events import trace
 from events.errors import DomainError
-from events.logs import log_context
+from events.logs import log_context, trace
 from media.models import ImportRun
 from media.services import garbage, import_runs
 from media.services.defects import count_problems

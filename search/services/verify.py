@@ -15,13 +15,14 @@ from search import sources
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable, WritableIndex
-from search.index.postgresql import vector_table, word_counts
+from search.index.postgresql import word_counts
 from search.index.postgresql.index import PostgresIndex
+from search.index.postgresql.vectors import vector_table
 from search.index.qdrant.index import QdrantIndex
-from search.services.entries import entries_of
-from search.services.index_meaning import index_meaning
-from search.services.index_qdrant import current_space, index_qdrant
-from search.services.index_words import index_words
+from search.services.indexing.entries import entries_of
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_qdrant import current_space, index_qdrant
+from search.services.indexing.index_words import index_words
 
 BATCH: Final = 500
 Repair = Callable[[Sequence[UUID]], None]

@@ -20,7 +20,7 @@ from events.errors import DomainError
 from media.models import Channel
 from vision.models import TagRule
 from vision.models.tag import NAME_MAX_LENGTH
-from vision.tagging import rule_jobs, rules
+from vision.tagging.rules import rule_jobs, rules
 
 MOST: Final = 1000
 SHOWN: Final = 5

@@ -30,7 +30,7 @@ class DocumentText(models.Model):
     """
     What was read in a document, or why nothing was.
 
-    `reason` is a code of `vision.reasons`. A claim is that of one worker (`events.liveness`);
+    `reason` is a code of `vision.reasons`. A claim is that of one worker (`events.workers.liveness`);
     `attempts` counts claims that were not settled: a document that kills its workers is given up.
     """
 

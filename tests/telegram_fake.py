@@ -143,7 +143,7 @@ class FakeAccess:
     def join(self, peer: Peer) -> None:
         self._ask("join")
 
-    def look(self, peer: Peer) -> ChannelCard:
+    def fetch_card(self, peer: Peer) -> ChannelCard:
         self._ask("look")
         if peer != self._server.card.peer:
             raise ChannelClosed("ChannelPrivateError")

@@ -130,7 +130,7 @@ def import_export(
     # the reservations of the batches in flight are given back at once.
     with (
         recorded(run, summary, started=started) as save,
-        garbage.looked_for_rarely(),
+        garbage.collected_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         log_context.about(tenant_id=tenant.pk),
         closing(read_ahead(read_batches(source, limit=limit))) as batches,

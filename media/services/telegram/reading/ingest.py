@@ -108,7 +108,7 @@ def read_channel(
     """
     rests.require_awake(feed)
     with _alone(feed), _told(feed):
-        card = card or feeds.look(access, feed)
+        card = card or feeds.refresh(access, feed)
         if feed.to_join:
             feeds.join(access, feed, card)
         if order.news:

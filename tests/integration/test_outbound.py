@@ -216,7 +216,9 @@ class TestConnections:
             policy = replace(rules, ports=frozenset({server.port}))
             monkey = {**NAMES, "localhost": ["127.0.0.1"]}
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(connections, "resolve_host", lambda host, port: monkey.get(host, [host]))
+                patch.setattr(
+                    connections, "resolve_host", lambda host, port: monkey.get(host, [host])
+                )
                 for good in ("127.0.0.1", "localhost", "localhost."):
                     assert read(f"https://{good}:{server.port}/ok/", policy, verify=trusted) == TEXT
                 with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):

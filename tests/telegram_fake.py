@@ -144,7 +144,7 @@ class FakeAccess:
         self._ask("join")
 
     def fetch_card(self, peer: Peer) -> ChannelCard:
-        self._ask("look")
+        self._ask("fetch_card")
         if peer != self._server.card.peer:
             raise ChannelClosed("ChannelPrivateError")
         return self._card()

@@ -244,7 +244,7 @@ class TestTheChannelItself:
 
         round_of(listened)
 
-        assert "look" not in server.asked
+        assert "fetch_card" not in server.asked
 
 
 class TestServing:

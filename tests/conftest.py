@@ -19,8 +19,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from events import liveness, subscriptions
+from events import subscriptions
 from events.delivery import worker
+from events.workers import liveness
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from telegram_assistant.metrics.folder import VARIABLE

@@ -22,12 +22,13 @@ from crawl.limits import budgets, hosts
 from crawl.limits.hosts import HostBusy
 from crawl.models import CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
 from crawl.services import ask, follow, visit
-from events import liveness, outbox
+from events import outbox
 from events.console import list_of, page_of
 from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostEnrichedEventV1
+from events.workers import liveness
 from media.posts import post_events
 from search.services.find import search
 from storage_quota.models import StoredObject
@@ -258,7 +259,9 @@ class TestTrouble:
             (Page(status=302, headers={"Location": "/loop"}), "refused", "too_many_redirects"),
         ],
     )
-    def test_fact_108_it_is_an_outcome_and_no_retry_without_end(self, site, settings, page, state, reason):
+    def test_fact_108_it_is_an_outcome_and_no_retry_without_end(
+        self, site, settings, page, state, reason
+    ):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_max_bytes": 4096})
         site.pages["/loop"] = page
         post = linking(site.url("/loop"))

@@ -64,7 +64,9 @@ class TestNodes:
         assert urls == {"https://example.com/a?b=1"}
         assert len(edges(told, "SAYS")) == 1
 
-    def test_fact_065_an_analyzed_picture_is_found_with_its_sha256_and_labels(self, owner, channel, graph):
+    def test_fact_065_an_analyzed_picture_is_found_with_its_sha256_and_labels(
+        self, owner, channel, graph
+    ):
         from vision.models import PaidAnalysis  # noqa: PLC0415
 
         picture = make.media_object(owner=owner)

@@ -40,9 +40,10 @@ from vision.models import (
 from vision.providers import get_gigachat_text
 from vision.providers.text_port import TextRequest
 from vision.tagging import again as again_
-from vision.tagging import people, run
+from vision.tagging import run
 from vision.tagging import settings as chosen
 from vision.tagging.asked import ask, question
+from vision.tagging.by_hand import people
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)

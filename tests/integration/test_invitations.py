@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership, Role, User
-from telegram_assistant.config.sign_in import Email
+from telegram_assistant.config.accounts.sign_in import Email
 from tests import factories as make
 
 pytestmark = [

@@ -7,7 +7,7 @@ import pytest
 from django.core.mail import EmailMessage, get_connection
 
 from events.outbound import OutboundRefused, connections
-from telegram_assistant.config.sign_in import Email
+from telegram_assistant.config.accounts.sign_in import Email
 
 
 class _Mailbox(socketserver.StreamRequestHandler):

@@ -57,7 +57,7 @@ def test_a_letter_arrives(server) -> None:
 def test_a_name_that_leads_to_what_serves_no_mail_is_refused(
     server, monkeypatch, address, tls
 ) -> None:
-    monkeypatch.setattr(connections, "look_up", lambda host, port: [address])
+    monkeypatch.setattr(connections, "resolve_host", lambda host, port: [address])
     with pytest.raises(OutboundRefused, match="mail server"):
         send(use_ssl=tls)
     assert not server.letters

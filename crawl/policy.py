@@ -29,6 +29,10 @@ DEFAULT_DENIED: Final = ("localhost", "127.0.0.1", "t.me", "telegram.me", "teleg
 """The last three lead to messages, which the archive has or may not have."""
 
 
+MOST_HOST_CHARS: Final = 253
+"""Of the longest name that there can be; the rows of hosts have room for no more."""
+
+
 class Trigger(StrEnum):
     """Why a post's links are visited, the first that holds."""
 
@@ -114,9 +118,9 @@ def host_is_open(url: str, rules: Rules) -> bool:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, without its port; empty where there is none."""
+    """The host of an address, without its port; empty where there is none. What no name can have is cut off."""
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
+        return (urlsplit(url).hostname or "").rstrip(".")[:MOST_HOST_CHARS]
     except ValueError:
         return ""
 

@@ -21,10 +21,19 @@ _MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
 
 def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
     """Return the posts of `posts` that match; `term` in the syntax of web searches."""
-    found = _words(term)
+    found = Q()
     if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
-        found |= Q(telegram_message_id=int(message[1]))
-    matches = Post.objects.alias(words=SEARCHED_WORDS).filter(found).order_by().values("pk")
+        found = Q(telegram_message_id=int(message[1]))
+    return _found(posts, _words(term) | found)
+
+
+def find_words(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
+    """Return the posts with these words; a number is one of them, and no message's id."""
+    return _found(posts, _words(term))
+
+
+def _found(posts: QuerySet[Post], condition: Q) -> QuerySet[Post]:
+    matches = Post.objects.alias(words=SEARCHED_WORDS).filter(condition).order_by().values("pk")
     return posts.filter(pk__in=matches[:NO_LIMIT])
 
 

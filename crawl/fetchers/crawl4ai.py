@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 from django.conf import settings
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from crawl.fetchers import http
 from crawl.fetchers.port import Answer, BeforeHop, FetchFailed
@@ -24,6 +24,9 @@ from events.outbound.hosts import OddHost, origin_of
 PAUSE: Final = timedelta(minutes=5)
 TIMES_LARGER: Final = 8
 """An answer repeats the page in several forms, and as JSON."""
+
+_STATUSES: Final = range(100, 600)
+"""What the service gives as a status and is none says nothing of the page."""
 
 
 class ServiceUnavailable(RetryLater):
@@ -93,13 +96,21 @@ class Crawl4aiFetcher:
         try:
             reply = self._client.post("/crawl", json=asked)
             reply.raise_for_status()
-            [result] = _Reply.model_validate_json(reply.content).results
         except OutboundRefused as refusal:
             raise ServiceUnavailable(str(refusal), after=PAUSE) from refusal
-        except (httpx.HTTPError, ValidationError, ValueError) as error:
+        except httpx.HTTPError as error:
             said = f"Crawl4AI at CRAWL4AI_URL: {type(error).__name__}"
             raise ServiceUnavailable(said, after=PAUSE) from error
-        return result
+        return _result_of(reply.content)
+
+
+def _result_of(reply: bytes) -> _Result:
+    """Read an answer. One that says nothing of the page counts as a visit: it may not be asked for ever."""
+    try:
+        [result] = _Reply.model_validate_json(reply).results
+    except ValueError as error:
+        raise FetchFailed(Reason.UNREACHABLE, type(error).__name__, again=True) from error
+    return result
 
 
 def _require_public(url: str) -> None:
@@ -116,16 +127,19 @@ def _require_public(url: str) -> None:
 
 
 def _answer_of(result: _Result, url: str) -> Answer:
-    if result.status_code is None:
+    if result.status_code is None or result.status_code not in _STATUSES:
         raise FetchFailed(Reason.UNREACHABLE, (result.error_message or "")[:200], again=True)
     body = (result.html or "").encode("utf-8", "replace")
     if len(body) > settings.CRAWL.crawl_max_bytes:
         raise FetchFailed(Reason.TOO_LARGE, again=False)
     headers = {name.lower(): str(value) for name, value in (result.response_headers or {}).items()}
     mime = headers.get("content-type", "").partition(";")[0].strip().lower()
+    final = result.redirected_url or url
+    if not final.isprintable():
+        raise FetchFailed(Reason.ADDRESS, repr(final[:100]), again=False)
     return Answer(
         status=result.status_code,
-        url=result.redirected_url or url,
+        url=final,
         body=body,
         mime=mime or "text/html",
         charset="utf-8",

@@ -9,9 +9,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from crawl.fetchers.port import FetchFailed
+from crawl.models import CrawlDomain
 from crawl.reasons import Reason
 
 DAY: Final = timedelta(days=1)
@@ -43,18 +44,38 @@ def take(tenant_id: UUID, host: str, *, now: datetime) -> None:
 
     Raises FetchFailed, with the time until there is something again.
     """
-    hour = now.replace(minute=0, second=0, microsecond=0)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    most = settings.CRAWL
-    if not _taken(
-        _TAKE_DAY, tenant=tenant_id, day=day.date(), most=most.crawl_tenant_pages_per_day
-    ):
+    most = settings.CRAWL.crawl_tenant_pages_per_day
+    if not _taken(_TAKE_DAY, tenant=tenant_id, day=day.date(), most=most):
         raise FetchFailed(Reason.TENANT_BUDGET, again=True, after=day + DAY - now)
-    if not _taken(
-        _TAKE_HOUR,
-        tenant=tenant_id, host=host, hour=hour, most=most.crawl_domain_pages_per_hour,
-    ):  # fmt: skip
-        raise FetchFailed(Reason.DOMAIN_BUDGET, again=True, after=hour + HOUR - now)
+    _take_hour(tenant_id, host, now=now)
+
+
+def take_on_the_way(tenant_id: UUID, host: str, *, now: datetime) -> None:
+    """
+    Count one page of a host to which a redirect leads, in a transaction of its own.
+
+    Raises FetchFailed; for good where nothing at all may be fetched of the host, since otherwise
+    the server that leads there would be asked each hour in vain.
+    """
+    if _most(tenant_id, host) == 0:
+        raise FetchFailed(Reason.DENIED, host, again=False)
+    with transaction.atomic():
+        _take_hour(tenant_id, host, now=now)
+
+
+def _take_hour(tenant_id: UUID, host: str, *, now: datetime) -> None:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    most = settings.CRAWL.crawl_domain_pages_per_hour
+    if not _taken(_TAKE_HOUR, tenant=tenant_id, host=host, hour=hour, most=most):
+        raise FetchFailed(Reason.DOMAIN_BUDGET, host, again=True, after=hour + HOUR - now)
+
+
+def _most(tenant_id: UUID, host: str) -> int:
+    """How many pages of the host an hour may have."""
+    own = CrawlDomain.objects.filter(tenant=tenant_id, host=host, budget__isnull=False)
+    found = own.values_list("budget", flat=True).first()
+    return settings.CRAWL.crawl_domain_pages_per_hour if found is None else found
 
 
 def _taken(statement: str, **values: Any) -> bool:

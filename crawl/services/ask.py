@@ -78,7 +78,7 @@ def page_of(text: str, *, tenant: Tenant, now: datetime) -> CrawledPage:
     return CrawledPage.objects.get_or_create(
         tenant=tenant,
         url_hash=url_hash(url),
-        defaults={"url": url, "host": host_of(url)[:253], "requested_at": now},
+        defaults={"url": url, "host": host_of(url), "requested_at": now},
     )[0]
 
 

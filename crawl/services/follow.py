@@ -107,7 +107,7 @@ def _pages(post: Post, urls: Sequence[str], *, now: datetime) -> tuple[list[Craw
     """
     new = {
         url_hash(url): CrawledPage(
-            tenant_id=post.tenant_id, url=url, url_hash=url_hash(url), host=host_of(url)[:253],
+            tenant_id=post.tenant_id, url=url, url_hash=url_hash(url), host=host_of(url),
             requested_at=now,
         )
         for url in urls

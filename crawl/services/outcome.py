@@ -55,7 +55,7 @@ def after_failure(
     """The outcome of a visit that failed; `page.attempts` counts this visit, too."""
     told: dict[str, Any] = {
         "reason": failure.reason,
-        "details": failure.details[:200],
+        "details": _plain(failure.details)[:200],
         "http_status": status,
     }
     if failure.reason == Reason.GONE:
@@ -67,6 +67,11 @@ def after_failure(
         return Outcome(PageState.WAITING, **told, due_at=now + pause)
     # It was there once: that nobody answers any more is how pages end.
     return Outcome(PageState.GONE if page.version else PageState.FAILED, **told)
+
+
+def _plain(text: str) -> str:
+    """Without what the database takes for no text; servers and services said it."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _pause(attempts: int, failure: FetchFailed) -> timedelta | None:

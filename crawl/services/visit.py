@@ -17,7 +17,7 @@ from crawl.extraction.process import Article, PageUnreadable, shared
 from crawl.fetchers.crawl4ai import Crawl4aiFetcher
 from crawl.fetchers.http import MIMES, HttpFetcher
 from crawl.fetchers.port import Answer, Fetcher, FetchFailed
-from crawl.limits import hosts, robots
+from crawl.limits import budgets, hosts, robots
 from crawl.limits.hosts import HostBusy
 from crawl.models import CrawledPage, PageState
 from crawl.policy import host_is_open, host_of
@@ -104,22 +104,34 @@ def _fetch(page: CrawledPage, *, now: datetime) -> Answer:
         page.url,
         etag=page.etag,
         last_modified=page.last_modified,
-        before_hop=partial(_before_hop, page.host, now),
+        before_hop=partial(_before_hop, page, {page.host}, now),
     )
 
 
-def _before_hop(first_host: str, now: datetime, url: str) -> None:
-    """Ask lists, robots.txt and the row of the host before each request, also of a redirect."""
+def _before_hop(page: CrawledPage, counted: set[str], now: datetime, url: str) -> None:
+    """
+    Ask lists, budgets, robots.txt and the row of the host before each request, also of a redirect.
+
+    `counted` are the hosts of which this visit has taken its page already.
+    """
     host = host_of(url)
     if not host_is_open(url, rules()):
         raise FetchFailed(Reason.DENIED, host, again=False)
+    if host not in counted:
+        budgets.take_on_the_way(page.tenant_id, host, now=now)
+        counted.add(host)
     agent = settings.CRAWL.crawl_user_agent
     robots.require_open(url, fetcher(), agent=agent, now=now)
-    if host != first_host:
-        try:
-            time.sleep(hosts.pass_on(host, now=now).total_seconds())
-        except HostBusy as busy:
-            raise FetchFailed(Reason.RATE_LIMITED, host, again=True, after=busy.after) from busy
+    if host != page.host:
+        _pass_on(host, now=now)
+
+
+def _pass_on(host: str, *, now: datetime) -> None:
+    """Wait for the next place in the row of a host to which a redirect leads."""
+    try:
+        time.sleep(hosts.pass_on(host, now=now).total_seconds())
+    except HostBusy as busy:
+        raise FetchFailed(Reason.RATE_LIMITED, host, again=True, after=busy.after) from busy
 
 
 def _keep(claim: Claim, answer: Answer, seconds: float, *, now: datetime) -> Outcome:

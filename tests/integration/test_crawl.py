@@ -416,6 +416,39 @@ class TestBudgets:
         assert post.crawled_pages.filter(state="gone").count() == 2
         assert post.crawled_pages.filter(reason="domain_budget").count() == 2
 
+    def test_a_redirect_takes_a_page_of_the_host_it_leads_to(self, site, settings):
+        """Once a visit, however many hops there are on that host."""
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_domain_pages_per_hour": 9})
+        for number in range(4):
+            to = {"Location": site.url("/step", host="other.example")}
+            site.pages[f"/{number}"] = Page(status=302, headers=to, etag=False)
+        site.pages["/step"] = Page(status=302, headers={"Location": "/harbor"}, etag=False)
+        site.pages["/harbor"] = article(*HARBOR)
+        post = linking(*(site.url(f"/{n}") for n in range(4)))
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+        other = CrawlDomain.objects.create(
+            tenant=post.tenant, host="other.example", hour=hour, budget=2
+        )
+        crawl(post, now=timezone.now())
+
+        assert site.asked.count("/harbor") == 2
+        assert post.crawled_pages.filter(state="waiting", reason="domain_budget").count() == 2
+        CrawlDomain.objects.filter(pk=other.pk).update(budget=0, used=0)
+        CrawledPage.objects.filter(state="waiting").update(due_at=timezone.now())
+        ask.due(now=timezone.now())
+        worker.drain("crawl")
+        assert site.asked.count("/harbor") == 2
+        assert post.crawled_pages.filter(state="refused", reason="host_denied").count() == 2
+
+    def test_a_host_that_no_name_can_have_is_an_outcome(self, site):
+        long = f"http://{'a' * 300}.example/"
+        site.pages["/to"] = Page(status=302, headers={"Location": long}, etag=False)
+        post = linking(site.url("/to"), long)
+        crawl(post, now=timezone.now())
+
+        assert set(post.crawled_pages.values_list("reason", flat=True)) == {"address_refused"}
+        assert not Delivery.objects.filter(queue="crawl").exclude(state="done").exists()
+
     def test_many_at_once_take_no_more_than_there_is(self, site, settings):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_tenant_pages_per_day": 5})
         owner, taken, now = make.tenant(), [], timezone.now()

@@ -93,6 +93,14 @@ def test_a_key_is_sent(site, service, settings):
         ({"status_code": 200, "html": "", "redirected_url": "http://169.254.169.254/latest"},
          "refused", "address_refused"),
         ({"status_code": 200, "html": "", "redirected_url": "http://localhost/"}, "refused", "host_denied"),
+        (None, "waiting", "unreachable"),
+        ({"status_code": 200, "html": 5}, "waiting", "unreachable"),
+        ({"status_code": 99_999, "html": ""}, "waiting", "unreachable"),
+        ({"status_code": -1, "html": "", "error_message": "a\x00"}, "waiting", "unreachable"),
+        ({"status_code": 200, "html": "", "response_headers": {"Content-Type": "a/\x00"}},
+         "refused", "not_html"),
+        ({"status_code": 200, "html": "", "redirected_url": "http://site.example/\x00"},
+         "refused", "address_refused"),
     ],
 )  # fmt: skip
 def test_what_it_says_is_an_outcome_of_the_page(site, service, settings, result, state, reason):

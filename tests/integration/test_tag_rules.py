@@ -109,6 +109,32 @@ class TestForm:
         assert client.post(ADD, form(post)).status_code == 403
 
 
+class TestApplied:
+    def test_what_is_only_proposed_lacks_the_tag(self, operator, post) -> None:
+        [tag] = rules.rows.tags_of(post.tenant, ["путь"]).values()
+        other = make.post(of=post.channel, content="о дороге")
+        PostTag.objects.create(
+            tenant=post.tenant, post=post, tag=tag, origin="model", state="proposed", confidence=0.5
+        )
+        user = make.superuser()
+        row = people.add(other, "путь", user=user, now=make.NOW)
+        people.remove(row, user=user, now=make.NOW)
+        rule = rules.make(post.tenant, "путь", word="дорога")
+        assert (rules.preview(rule).count, rules.preview(rule).lacking) == (2, 1)
+
+        assert rules.apply(rule, now=make.NOW) == 1
+        assert (tags(post), tags(other)) == ({"путь"}, set())
+        assert PostTag.objects.get(post=post).origin == "rule"
+        assert rules.preview(rule).lacking == 0
+
+    def test_a_number_is_a_word_and_no_messages_id(self, post) -> None:
+        number = str(post.telegram_message_id)
+        said = make.post(of=post.channel, content=f"Дом {number}")
+        rule = rules.make(post.tenant, "дом", word=number)
+
+        assert rules.preview(rule).newest == [said]
+
+
 class TestBackground:
     @pytest.fixture
     def rule(self, post, monkeypatch) -> TagRule:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+from functools import partial
 
 import pytest
 from django.core.management import call_command
@@ -16,6 +17,7 @@ from events.models import Delivery
 from media.models import Post
 from tests import factories as make
 from tests.counted import Growth
+from tests.gigachat_stub import chat
 from tests.integration.paid import with_settings
 from tests.integration.test_tagging import (
     HASH_B,
@@ -30,6 +32,7 @@ from tests.integration.test_tagging import (
 from vision.limits import written_off
 from vision.limits.text_ceiling import text_ceiling
 from vision.models import (
+    CallCost,
     EnrichmentKind,
     PostEnrichment,
     PostTag,
@@ -343,6 +346,20 @@ class TestBudget:
         assert used(channel.tenant) == (spent, 0)
         assert spent <= fits * most
 
+    @pytest.mark.parametrize("told", [2**63, 10**30, 10**7 + 1, 0, -5])
+    def test_a_cost_that_none_can_be_counts_as_the_most_it_could_be(self, stub, told) -> None:
+        """It stops nobody: other posts of the batch, and other tenants, go on."""
+        stub.faults.plan([{"kind": "answer", "count": 1, "usage": {"total_tokens": told}}])
+        first, other = make.post(content=LONG), make.post(content=f"{LONG} 2")
+        parsed(first, other)
+        drain()
+        again()
+
+        assert {provider_of(one) for one in (first, other)} == {("gigachat", "")}
+        spent = sorted(used(one.tenant) for one in (first, other))
+        assert spent[0][1] == 0 < spent[1][1] < 4000
+        assert not CallCost.objects.exists()
+
     def test_older_posts_leave_the_rest_to_recent_ones(self, stub) -> None:
         post = make.post(content=LONG, posted_at=make.NOW - timezone.timedelta(days=99))
         post.tenant.settings = {
@@ -473,6 +490,71 @@ class TestChoiceOfTenant:
         choose(post.tenant, tagger="gigachat")
         drain()
         assert provider_of(post) == ("local", "not_configured")
+
+
+class TestMeanwhile:
+    """Something happens while the tagger is asked: the stub does it before it answers."""
+
+    pytestmark = pytest.mark.django_db(transaction=True)
+
+    @pytest.fixture
+    def meanwhile(self, stub, monkeypatch):
+        def plan(*acts) -> None:
+            left, usual = list(acts), chat.answer
+
+            def answer_later(*told):
+                try:
+                    (left.pop(0) if left else bool)()
+                finally:
+                    connections.close_all()
+                return usual(*told)
+
+            monkeypatch.setattr(chat, "answer", answer_later)
+
+        return plan
+
+    def test_a_text_that_changes_is_asked_about_again(self, stub, meanwhile) -> None:
+        """Its own event finds it tagged, so nobody would ever ask about it."""
+        post = make.post(content=LONG)
+        meanwhile(lambda: Post.objects.filter(pk=post.pk).update(content=OTHER))
+        parsed(post)
+        drain()
+
+        assert provider_of(post) == ("gigachat", "")
+        assert OTHER in stub.state.questions[1]["messages"][1]["content"]
+        assert len(told(post)) == 1
+
+    def test_of_one_that_changes_each_time_the_last_text_is_tagged_here(
+        self, stub, meanwhile
+    ) -> None:
+        post = make.post(content=LONG)
+        change = Post.objects.filter(pk=post.pk).update
+        meanwhile(*(partial(change, content=f"{OTHER} {n}") for n in range(9)))
+        run.tag_again([post.pk], now=timezone.now())
+
+        row = PostEnrichment.objects.get(post=post, kind="tags")
+        assert (row.provider, row.data["metadata"]["reason"]) == ("local", "changed_meanwhile")
+        assert len(stub.state.questions) == run.ROUNDS
+
+    def test_an_analysis_that_ends_meanwhile_is_told_to_the_tagger(self, stub, meanwhile) -> None:
+        post = make.post(content=LONG)
+        meanwhile(lambda: analyzed(post, version=P10, text="Заметает дороги"))
+        parsed(post)
+        drain()
+        again()
+
+        assert provider_of(post) == ("gigachat", "")
+
+    def test_of_a_post_that_is_deleted_the_answer_stays(self, stub, meanwhile) -> None:
+        channel = make.channel()
+        gone, other = (make.post(of=channel, content=f"{LONG} {n}") for n in range(2))
+        meanwhile(lambda: Post.objects.filter(pk=gone.pk).delete())
+        run.tag_again([gone.pk], now=timezone.now())
+        same = make.post(of=channel, content=f"{LONG} 0")
+        run.tag_again([same.pk, other.pk], now=timezone.now())
+
+        assert stub.stats()["answers"] == 2
+        assert provider_of(same) == ("gigachat", "")
 
 
 class TestCommand:

@@ -31,7 +31,7 @@ class TagAnswerAdmin(ReadOnlyAdmin[TagAnswer]):
     )  # fmt: skip
 
     def heading(self, row: TagAnswer) -> str:
-        return f"{row.post.channel} #{row.post.telegram_message_id}"
+        return f"{row.post.channel} #{row.post.telegram_message_id}" if row.post else EMPTY
 
     @admin.display(description=_("asked at"), ordering="asked_at")
     def asked(self, row: TagAnswer) -> str:
@@ -39,7 +39,7 @@ class TagAnswerAdmin(ReadOnlyAdmin[TagAnswer]):
 
     @admin.display(description=_("text"))
     def words(self, row: TagAnswer) -> str:
-        return excerpt(row.post.content)
+        return excerpt(row.post.content) if row.post else EMPTY
 
     @admin.display(description=_("tags"))
     def names(self, row: TagAnswer) -> str:
@@ -50,5 +50,5 @@ class TagAnswerAdmin(ReadOnlyAdmin[TagAnswer]):
         return str(explain(row.reason)) if row.reason else EMPTY
 
     @admin.display(description=_("post"))
-    def post_link(self, row: TagAnswer) -> SafeString:
-        return internal_link(page_of(Post, row.post_id), self.heading(row))
+    def post_link(self, row: TagAnswer) -> SafeString | str:
+        return internal_link(page_of(Post, row.post_id), self.heading(row)) if row.post else EMPTY

@@ -21,7 +21,8 @@ class TagAnswer(models.Model):
     """
     What the tagger `model` answered about a question; `question` is the SHA-256 of what it was told.
 
-    The same words in two posts of a tenant are one question, of the post that asked first. `tags`
+    The same words in two posts of a tenant are one question, of the post that asked first; the answer
+    outlives that post. `tags`
     are objects with name, category and confidence. USELESS: it was paid for and is no answer, see
     `reason`; nobody asks again. `attempts` are the calls without an answer since somebody gave up.
     """
@@ -37,7 +38,11 @@ class TagAnswer(models.Model):
         verbose_name=_("tenant"),
     )
     post = models.ForeignKey(
-        Post, on_delete=models.CASCADE, related_name="tag_answers", verbose_name=_("post")
+        Post,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="tag_answers",
+        verbose_name=_("post"),
     )
     question = models.CharField(_("question"), max_length=64)
     model = models.CharField(_("model"), max_length=100)

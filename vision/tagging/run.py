@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from vision.policy.language import detect
 from vision.tagging import material, metrics, rows
 from vision.tagging.asked import ask
 from vision.tagging.asked.kept import Answers
+from vision.tagging.asked.question import digest_of
 from vision.tagging.asked.tagger import AskedTagger
 from vision.tagging.local import TOO_SHORT, LocalTagger
 from vision.tagging.material import KnownPost
@@ -33,6 +35,8 @@ from vision.tagging.settle import TAGGED_FROM, Change, Trigger, settle
 from vision.tagging.versions import Seen, newest, why_not
 
 LANGUAGE_CHARS: Final = 500
+ROUNDS: Final = 3
+"""Of a post that changes each time while the tagger is asked, the local tagger tags the last state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,14 @@ class Answered:
 
     tagged: Tagged
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did: how many posts are counted, and which others have to be asked about again."""
+
+    count: int
+    others: list[UUID]
 
 
 Asked = Mapping[UUID, Answers]
@@ -59,7 +71,7 @@ def _asked(post_ids: Collection[UUID], wants: Callable[[KnownPost], bool], *, wa
     """
     Ask about those of the posts that are to be tagged, before anything is locked.
 
-    What changes until then is another question, which the change's own event asks.
+    What changes until then is another question: see `_in_rounds`.
     """
     if not ask.is_on_somewhere():
         return {}
@@ -74,18 +86,56 @@ def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
 
     Returns the number of posts that a tagger looked at.
     """
-    post_ids = material.with_albums([UUID(event.post_id) for event in events])
+    post_ids, traces = material.with_albums([UUID(one.post_id) for one in events]), _traces(events)
+    return _in_rounds(post_ids, partial(_tag_new, traces=traces, now=now))
+
+
+def _tag_new(
+    post_ids: Collection[UUID], *, is_last: bool, traces: Mapping[UUID, str], now: datetime
+) -> Round:
     answers = _asked(post_ids, lambda one: not _is_known(one), waits=True)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
         new = [one for one in known.values() if not _is_known(one)]
-        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in new), None)
-        changes = _tag(new, "initial", seen, answers)
-        settle(changes, traces=_traces(events), now=now)
+        ready, others = _ready(new, answers, is_last=is_last)
+        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in ready), None)
+        changes = _tag(ready, "initial", seen, answers)
+        settle(changes, traces=traces, now=now)
         skipped = len(known) - len(new)
         count_when_committed(lambda: _count_new(changes, skipped))
-    return len(new)
+    return Round(len(ready), others)
+
+
+def _in_rounds(post_ids: Collection[UUID], tag: Callable[..., Round]) -> int:
+    """
+    Tag posts; those that became others while the tagger was asked are asked about again.
+
+    Whoever changed them comes with an event, which finds them tagged and asks nothing.
+    """
+    count, left = 0, post_ids
+    for number in range(1, ROUNDS + 1):
+        done = tag(left, is_last=number == ROUNDS)
+        count, left = count + done.count, done.others
+        if not left:
+            break
+    return count
+
+
+def _ready(
+    posts: Sequence[KnownPost], asked: Asked, *, is_last: bool
+) -> tuple[list[KnownPost], list[UUID]]:
+    """The posts that were asked about as they are now, in the last round all; and the others."""
+    others = [] if is_last else [one.post.pk for one in posts if _is_open(one, asked)]
+    return [one for one in posts if one.post.pk not in others], others
+
+
+def _is_open(one: KnownPost, asked: Asked) -> bool:
+    """Whether nobody was asked about the post as it is now, and somebody should be."""
+    answers = asked.get(one.post.tenant_id)
+    if answers is None or not ask.is_worth_asking(one):
+        return False
+    return digest_of(one.material) not in answers
 
 
 def _traces(events: Sequence[PostParsedEventV1 | VisionAnalyzedEventV1]) -> dict[UUID, str]:
@@ -115,9 +165,19 @@ def _one_of_each(events: Sequence[VisionAnalyzedEventV1]) -> Iterator[list[Visio
 
 
 def _retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> int:
-    started = time.perf_counter()
-    ids = [UUID(event.post_id) for event in events if not event.skipped]
     said = {UUID(event.post_id): event for event in events}
+    return _in_rounds(list(said), partial(_retag_some, said=said, now=now))
+
+
+def _retag_some(
+    ids: Collection[UUID],
+    *,
+    is_last: bool,
+    said: Mapping[UUID, VisionAnalyzedEventV1],
+    now: datetime,
+) -> Round:
+    """Tag posts again by their events `said`; the count is of those that changed."""
+    started, events = time.perf_counter(), [said[pk] for pk in ids]
     answers = _asked(
         ids, lambda one: not _why_not(said[one.post.pk], {one.post.pk: one}), waits=True
     )
@@ -125,13 +185,17 @@ def _retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> int:
         material.take_turns(ids)
         known = material.read(ids)
         skipped = {event.post_id: _why_not(event, known) for event in events}
-        wanted = [event for event in events if not skipped[event.post_id]]
-        seen = {UUID(one.post_id): Seen(one.vision_version, one.features_hash) for one in wanted}
-        changes = _tag([known[pk] for pk in seen], "vision_retag", seen, answers)
+        wanted = [known[UUID(event.post_id)] for event in events if not skipped[event.post_id]]
+        ready, others = _ready(wanted, answers, is_last=is_last)
+        seen = {
+            one.post.pk: Seen(said[one.post.pk].vision_version, said[one.post.pk].features_hash)
+            for one in ready
+        }
+        changes = _tag(ready, "vision_retag", seen, answers)
         changed = settle(changes, traces=_traces(events), now=now)
         seconds = time.perf_counter() - started
         count_when_committed(lambda: _count_again(seen, changed, skipped, seconds))
-    return len(changed)
+    return Round(len(changed), others)
 
 
 def _why_not(event: VisionAnalyzedEventV1, known: Mapping[UUID, KnownPost]) -> str:
@@ -149,12 +213,18 @@ def tag_again(post_ids: Collection[UUID], *, now: datetime) -> int:
 
     Somebody waits for it: where the tagger has no answer at once, the local one stands in.
     """
+    return _in_rounds(post_ids, partial(_tag_again, now=now))
+
+
+def _tag_again(post_ids: Collection[UUID], *, is_last: bool, now: datetime) -> Round:
     answers = _asked(post_ids, lambda _: True, waits=False)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
-        changes = _tag(list(known.values()), "manual", dict.fromkeys(known, None), answers)
-        return len(settle(changes, now=now))
+        ready, others = _ready(list(known.values()), answers, is_last=is_last)
+        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in ready), None)
+        changes = _tag(ready, "manual", seen, answers)
+        return Round(len(settle(changes, now=now)), others)
 
 
 def _tag(

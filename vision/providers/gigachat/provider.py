@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gigachat.exceptions import AuthenticationError, NotFoundError
 from gigachat.models import Chat, ChatCompletion, Messages, MessagesRole
@@ -39,6 +39,8 @@ from vision.providers.port import (
 TEMPERATURE = 0.1
 ENGINE = "gigachat"
 _MAX_TOKEN_RETRIES = 2
+MOST_TOKENS: Final = 10_000_000
+"""Many times what the largest request with the longest answer can cost."""
 
 T = TypeVar("T")
 
@@ -210,7 +212,23 @@ def authorized(call: Callable[[], T]) -> T:
 
 
 def usage_of(completion: ChatCompletion) -> TokenUsage:
+    """
+    The tokens that the answer names.
+
+    Raises ProviderBusy for what no call can cost: nobody knows then what it was billed with, and
+    one such figure, taken for the greatest cost, would stop all tenants.
+    """
     returned = completion.usage
+    named = (returned.prompt_tokens, returned.completion_tokens, returned.total_tokens)
+    if (
+        returned.total_tokens < 1
+        or max(*named, returned.precached_prompt_tokens or 0) > MOST_TOKENS
+    ):
+        raise ProviderBusy(
+            "GigaChat's answer names no possible number of tokens",
+            error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
+            maybe_billed=True,
+        )
     return TokenUsage(
         prompt_tokens=max(0, returned.prompt_tokens),
         completion_tokens=max(0, returned.completion_tokens),

@@ -59,7 +59,6 @@ def keep(
     """Write an answer down for good, a useless one (no `tags`) with the reason; may be repeated."""
     is_given = tags is not None
     values: dict[str, Any] = {
-        "post": post,
         "state": TagAnswerState.GIVEN if is_given else TagAnswerState.USELESS,
         "tags": [asdict(tag) for tag in tags or ()],
         "tokens": tokens,
@@ -69,7 +68,9 @@ def keep(
         "attempts": 0,
     }
     key: dict[str, Any] = {"tenant_id": post.tenant_id, "model": model, "question": question}
-    return TagAnswer.objects.update_or_create(defaults=values, **key)[0]
+    with transaction.atomic():
+        values["post"] = _still_there(post)
+        return TagAnswer.objects.update_or_create(defaults=values, **key)[0]
 
 
 def failed(
@@ -78,7 +79,8 @@ def failed(
     """Count a call without an answer; whether it is worth another one."""
     key: dict[str, Any] = {"tenant_id": post.tenant_id, "model": model, "question": question}
     with transaction.atomic():
-        TagAnswer.objects.get_or_create(defaults={"post": post, "asked_at": now}, **key)
+        first = {"post": _still_there(post), "asked_at": now}
+        TagAnswer.objects.get_or_create(defaults=first, **key)
         row = TagAnswer.objects.select_for_update().get(**key)
         goes_on = row.attempts + 1 < MOST_ATTEMPTS
         TagAnswer.objects.filter(pk=row.pk).update(
@@ -88,6 +90,11 @@ def failed(
             asked_at=now,
         )
     return goes_on
+
+
+def _still_there(post: Post) -> Post | None:
+    """The post, which nobody can delete until the transaction ends; None where it is deleted."""
+    return Post.objects.select_for_update(no_key=True).only("pk").filter(pk=post.pk).first()
 
 
 def most_used(tenant: Tenant) -> list[str]:

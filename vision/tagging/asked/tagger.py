@@ -9,7 +9,7 @@ from vision.tagging.local import LocalTagger
 from vision.tagging.port import PROVIDER, Material, Tagged
 
 CHANGED: Final = "changed_meanwhile"
-"""The post is another one than the one that was asked about; its own event comes."""
+"""The post became another one each time while it was asked about."""
 
 
 class AskedTagger:

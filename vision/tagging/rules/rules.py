@@ -16,7 +16,7 @@ from accounts.models import Tenant
 from events.errors import DomainError
 from events.postgresql.advisory_locks import in_turn
 from media.models import Channel, Post
-from media.selectors import find_posts
+from media.selectors import find_words
 from vision.models import EnrichmentKind, PostEnrichment, PostTag, Tag, TagOrigin, TagRule, TagState
 from vision.tagging import material, rows
 from vision.tagging.settle import Change, settle
@@ -99,7 +99,7 @@ def matching(rule: TagRule, posts: QuerySet[Post] | None = None) -> QuerySet[Pos
             kind=EnrichmentKind.VISION, vision_classification__contains={"tags": [rule.label]}
         )
         found = found.filter(pk__in=seen.values("post"))
-    return find_posts(found, rule.word) if rule.word else found
+    return find_words(found, rule.word) if rule.word else found
 
 
 def names_for(posts: Collection[Post]) -> dict[UUID, list[str]]:
@@ -151,13 +151,17 @@ def give(rule: TagRule, *, most: int, now: datetime) -> int:
     """Give the tag to at most so many posts that lack it; the caller has the tenant's turn."""
     ids = list(_lacking(rule).values_list("pk", flat=True)[:most])
     known = material.read(ids)
-    PostTag.objects.bulk_create(_given(rule, ids))
+    PostTag.objects.bulk_create(
+        _given(rule, ids), update_conflicts=True, unique_fields=["post", "tag"],
+        update_fields=["origin", "confidence", "tagger", "state"],
+    )  # fmt: skip
     settle([Change(one, "manual") for one in known.values()], now=now)
     return len(ids)
 
 
 def _lacking(rule: TagRule) -> QuerySet[Post]:
-    has = PostTag.objects.filter(tag=rule.tag_id)
+    # A proposal is no tag: it waits for a person, and a rule is what a person has said before.
+    has = PostTag.objects.filter(tag=rule.tag_id).exclude(state=TagState.PROPOSED)
     return matching(rule).exclude(pk__in=has.values("post")).order_by()
 
 

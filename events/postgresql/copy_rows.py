@@ -12,6 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from django.db import IntegrityError, connection, transaction
 from django.db.models import AutoField, JSONField, Model
 from psycopg.errors import UniqueViolation
@@ -44,16 +45,17 @@ def insert(
         )
 
 
-def insert_missing(model: type[Model], rows: Sequence[Model]) -> None:
+def insert_missing(model: type[Model], rows: Sequence[object], *, columns: Sequence[str]) -> None:
     """Insert those of `rows` that do not exist; nearly all of them should be missing."""
     try:
         with transaction.atomic():
-            insert(model, rows)
+            insert(model, rows, columns=columns)
     except IntegrityError as error:
         if not isinstance(error.__cause__, UniqueViolation):
             raise
         # COPY leaves nothing out. This does, and costs several times as much.
-        model._default_manager.bulk_create(rows, ignore_conflicts=True)  # noqa: SLF001 - documented
+        instances = [model(**{name: getattr(row, name) for name in columns}) for row in rows]
+        model._default_manager.bulk_create(instances, ignore_conflicts=True)  # noqa: SLF001 - documented
 
 
 def upsert(
@@ -148,7 +150,12 @@ def _encoded(
 
 def _as_json(value: Any) -> str:
     """Encode a JSON value; most of those of posts are empty, which needs no encoder."""
-    return _encode(value) if value else ("[]" if isinstance(value, list) else "{}")
+    if not value:
+        return "[]" if isinstance(value, list) else "{}"
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits, or a value that is nested very deeply
+        return _encode(value)
 
 
 def _names(fields: Iterable[Any]) -> str:

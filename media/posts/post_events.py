@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from events.schemas import MediaFile, PostParsedEventV1, VisionUploadedEventV1
 from media.models import Channel, MediaObject, Post
 from media.posts.post_row import PostRow
+
+
+class StoredFile(NamedTuple):
+    """What events say of a file that a post shows: columns of its `MediaObject`."""
+
+    file_sha256: str
+    s3_key: str
+    mime: str
+    size_bytes: int
 
 
 def parsed(
@@ -51,7 +61,7 @@ def parsed(
 
 def uploaded(
     post: Post | PostRow,
-    media: Sequence[MediaObject],
+    media: Sequence[MediaObject | StoredFile],
     *,
     first: bool = True,
     now: datetime,

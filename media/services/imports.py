@@ -22,7 +22,7 @@ from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch, read_batches
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
-from media.services.pipeline.read_ahead import read_ahead
+from media.services.pipeline.read_ahead import ReadAhead
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
@@ -133,9 +133,11 @@ def import_export(
         garbage.collected_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         log_context.about(tenant_id=tenant.pk),
-        closing(read_ahead(read_batches(source, limit=limit))) as batches,
+        closing(ReadAhead(read_batches(source, limit=limit))) as batches,
         closing(_asked(batches, summary, ask)) as asked,
-        closing(_outcomes(source, asked, tenant=tenant, run=run)) as outcomes,
+        closing(
+            _outcomes(source, asked, tenant=tenant, run=run, meanwhile=batches.begin)
+        ) as outcomes,
     ):
         for batch, outcome in outcomes:
             add_up(batch, outcome, run=run, summary=summary)
@@ -205,11 +207,28 @@ def _record_end(run: ImportRun, summary: ImportSummary, *, whole: bool, at: date
 
 
 def _outcomes(
-    source: ExportSource, batches: Iterator[Batch], *, tenant: Tenant, run: ImportRun | None
+    source: ExportSource,
+    batches: Iterator[Batch],
+    *,
+    tenant: Tenant,
+    run: ImportRun | None,
+    meanwhile: Callable[[], None],
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     if run is not None:
-        return import_batches(source, batches, tenant=tenant, run=run)
-    return ((batch, preview(source, batch, tenant=tenant)) for batch in batches)
+        return import_batches(source, batches, tenant=tenant, run=run, meanwhile=meanwhile)
+    return _previews(source, batches, tenant=tenant, meanwhile=meanwhile)
+
+
+def _previews(
+    source: ExportSource,
+    batches: Iterator[Batch],
+    *,
+    tenant: Tenant,
+    meanwhile: Callable[[], None],
+) -> Generator[tuple[Batch, BatchOutcome], None, None]:
+    for batch in batches:
+        meanwhile()  # its files are read now
+        yield batch, preview(source, batch, tenant=tenant)
 
 
 def add_up(

@@ -73,7 +73,8 @@ def test_a_row_that_exists_is_left_as_it_is_and_the_missing_ones_are_inserted():
     again = MediaObject.objects.get(pk=known.pk)
     again.mime = "video/mp4"
 
-    copy_rows.insert_missing(MediaObject, [again, missing])
+    columns = [field.attname for field in MediaObject._meta.concrete_fields]
+    copy_rows.insert_missing(MediaObject, [again, missing], columns=columns)
 
     assert MediaObject.objects.get(pk=known.pk).mime == "image/png"
     assert MediaObject.objects.filter(pk=missing.pk).exists()

@@ -1,6 +1,6 @@
 """Commit: write a batch and settle its bytes, all in the transaction of the caller."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -9,18 +9,26 @@ from django.db.models import OuterRef, Subquery
 from events import outbox
 from media.models import Channel, Post
 from media.services.pipeline.commit_media import drop_refused, write_media
-from media.services.pipeline.commit_posts import PostEvent, write_posts
+from media.services.pipeline.commit_posts import PostEvent, prepare_posts, write_posts
 from media.services.pipeline.confirm import confirm_posts
 from media.services.pipeline.plan import BatchPlan
 from media.services.pipeline.upload import UploadResult
 from storage_quota import services
 
 
-def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: datetime) -> None:
+def commit(
+    channel: Channel,
+    plan: BatchPlan,
+    uploads: UploadResult,
+    *,
+    now: datetime,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     """
     Make media, posts, events and bytes of a batch true at once.
 
-    Raises MediaVanished, PostsChanged.
+    `meanwhile` is called when all is computed and PostgreSQL begins to write. Raises MediaVanished,
+    PostsChanged.
     """
     # Locks in this order: channel, media, posts, bucket. Two imports of one channel take turns
     # from here on; the bucket comes last, since every tenant waits for it.
@@ -28,8 +36,10 @@ def commit(channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: dat
     confirm_posts(channel, plan)
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)
-    events = write_posts(channel, plan, media, now=now)
-    _publish(events, now=now)
+    changes = prepare_posts(channel, plan, media, now=now)
+    meanwhile()
+    write_posts(changes, plan)
+    _publish(changes.events, now=now)
     _advance(channel, plan, now=now)
     services.settle_many(list(uploads.put.values()), now=now)
     _count_media(plan, uploads)

@@ -1,12 +1,15 @@
 """Commit the media of a batch: one row per content, locked until the posts that show it exist."""
 
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 
 from events.postgresql import copy_rows
 from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
+from media.posts.post_events import StoredFile
 from media.services.pipeline.plan import BatchPlan, record_problem
 from media.services.pipeline.upload import NotStored, UploadResult, object_key
 from storage_quota import services
@@ -14,6 +17,25 @@ from storage_quota import services
 
 class MediaVanished(Exception):
     """A content that was known when the batch was planned is gone: the batch is repeated."""
+
+
+class _NewRow(NamedTuple):
+    """Columns of a new `MediaObject`; a batch has thousands, and instances cost ten times as much."""
+
+    id: UUID
+    tenant_id: UUID
+    file_sha256: str
+    mime: str
+    size_bytes: int
+    s3_key: str
+    s3_bucket: str
+    width: int | None
+    height: int | None
+    duration_seconds: float | None
+    defect: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    refs_count: int = 0
 
 
 def drop_refused(plan: BatchPlan, uploads: UploadResult) -> None:
@@ -47,36 +69,39 @@ def _state_of(refusal: NotStored) -> MediaState:
 
 def write_media(
     channel: Channel, plan: BatchPlan, uploads: UploadResult, *, now: datetime
-) -> dict[str, MediaObject]:
-    """Insert the new contents; return the rows of all by SHA-256. Raises MediaVanished."""
+) -> dict[str, StoredFile]:
+    """Insert the new contents; return the files of all by SHA-256. Raises MediaVanished."""
     wanted = {blob.sha256: blob for blob in plan.blobs}
     new = [blob for sha256, blob in sorted(wanted.items()) if sha256 in uploads.put]
     # Another import may have committed the same content since; its row serves both.
-    copy_rows.insert_missing(MediaObject, [_media_row(channel, blob, now=now) for blob in new])
+    bucket = settings.S3.bucket_name
+    rows = [_new_row(channel, blob, bucket=bucket, now=now) for blob in new]
+    copy_rows.insert_missing(MediaObject, rows, columns=_NewRow._fields)
     # The lock keeps an eviction from these rows until the posts that show them are written.
     # Ordered by id, so that two imports cannot deadlock; NO KEY, so that the foreign keys of
     # other transactions need not wait for it.
     found = MediaObject.objects.select_for_update(no_key=True).filter(
         tenant=channel.tenant, file_sha256__in=wanted
     )
-    media = {m.file_sha256: m for m in found.order_by("id")}
+    files = found.order_by("id").values_list("id", *StoredFile._fields)
+    media = {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in files}
     if len(media) < len(wanted):
         raise MediaVanished
-    seen_again = [m.pk for m in media.values() if m.file_sha256 in uploads.known]
+    seen_again = [pk for sha256, (pk, _) in media.items() if sha256 in uploads.known]
     MediaObject.objects.filter(pk__in=seen_again).update(last_seen_at=now)
     plan.written.update(objects_inserted=len(new), objects_updated=len(seen_again))
-    return media
+    return {sha256: file for sha256, (_, file) in media.items()}
 
 
-def _media_row(channel: Channel, blob: Blob, *, now: datetime) -> MediaObject:
-    return MediaObject(
+def _new_row(channel: Channel, blob: Blob, *, bucket: str, now: datetime) -> _NewRow:
+    return _NewRow(
         id=media_object_id(channel.tenant_id, blob.sha256),
         tenant_id=channel.tenant_id,
         file_sha256=blob.sha256,
         mime=blob.metadata.mime,
         size_bytes=blob.size_bytes,
         s3_key=object_key(channel.tenant, blob),
-        s3_bucket=settings.S3.bucket_name,
+        s3_bucket=bucket,
         width=blob.metadata.width,
         height=blob.metadata.height,
         duration_seconds=blob.metadata.duration_seconds,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -11,11 +12,12 @@ from events.logs import trace
 from events.postgresql import copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.history.record.diverge import Meeting, settle_versions
-from media.models import Channel, MediaObject, MediaRole, Post, PostMedia, media_object_id
+from media.models import Channel, MediaRole, Post, PostMedia, media_object_id
 from media.posts import post_events, post_merge, post_row
 from media.posts.content import read_said_as
 from media.posts.parsed_message import ParsedMessage, Shown
 from media.posts.post_albums import Runs, assign_albums
+from media.posts.post_events import StoredFile
 from media.posts.post_row import PostRow
 from media.services.pipeline.plan import BatchPlan, posts_of
 
@@ -56,17 +58,27 @@ class Change:
         return self.row == replace(self.before, said_as=self.row.said_as)
 
 
+class ShownRow(NamedTuple):
+    """Columns of a `PostMedia`."""
+
+    post_id: UUID
+    media_object_id: UUID
+    position: int
+    role: str
+    uploaded_at: datetime
+
+
 @dataclass(slots=True)
 class PostChanges:
     """The rows and events of a batch, gathered so that each table is written by one statement."""
 
     channel: Channel
-    media: dict[str, MediaObject]
+    media: dict[str, StoredFile]
     now: datetime
     trace_prefix: str
     new: list[PostRow] = field(default_factory=list)
     changed: list[PostRow] = field(default_factory=list)
-    media_rows: list[PostMedia] = field(default_factory=list)
+    media_rows: list[ShownRow] = field(default_factory=list)
     media_replaced: set[UUID] = field(default_factory=set)
     """Posts whose media rows give way to those of `media_rows`."""
     events: list[PostEvent] = field(default_factory=list)
@@ -98,7 +110,7 @@ class PostChanges:
     def _add_media(self, change: Change, *, trace_id: str) -> None:
         post = change.row
         self.media_rows += [
-            PostMedia(
+            ShownRow(
                 post_id=post.id,
                 media_object_id=media_object_id(post.tenant_id, shown.sha256),
                 position=position,
@@ -116,10 +128,10 @@ class PostChanges:
         )
 
 
-def write_posts(
-    channel: Channel, plan: BatchPlan, media: dict[str, MediaObject], *, now: datetime
-) -> list[PostEvent]:
-    """Write the posts of a batch and what they show; return the events to publish."""
+def prepare_posts(
+    channel: Channel, plan: BatchPlan, media: dict[str, StoredFile], *, now: datetime
+) -> PostChanges:
+    """Make the rows and events of a batch out of its messages and what is stored of them."""
     changes = PostChanges(
         channel=channel,
         media=media,
@@ -133,14 +145,18 @@ def write_posts(
         count = changes.add(change)
         if not change.of_neighbor:
             plan.outcome.counts[count] += 1
-    _write_rows(changes, now=now)
-    plan.written.update(_replace_media(changes))
     plan.albums = {
         one.row.telegram_message_id: one.row.grouped_id
         for one in merged
         if one.row.grouped_id is not None
     }
-    return changes.events
+    return changes
+
+
+def write_posts(changes: PostChanges, plan: BatchPlan) -> None:
+    """Write the posts of a batch and what they show."""
+    _write_rows(changes)
+    plan.written.update(_replace_media(changes))
 
 
 def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> tuple[UUID, str, int]:
@@ -211,9 +227,9 @@ def _shown_by(posts: Sequence[UUID]) -> dict[UUID, list[Shown]]:
     return result
 
 
-def _write_rows(changes: PostChanges, *, now: datetime) -> None:
+def _write_rows(changes: PostChanges) -> None:
     columns = [*post_row.COLUMNS, *post_row.DERIVED]
-    stamps = {"created_at": now, "updated_at": now}
+    stamps = {"created_at": changes.now, "updated_at": changes.now}
     # The channel is locked: nobody else inserts what is not stored now.
     copy_rows.insert(Post, changes.new, columns=columns, stamps=stamps)
     # `created_at` is not updated: it stays the time of the first import.
@@ -234,7 +250,7 @@ def _replace_media(changes: PostChanges) -> dict[str, int]:
     removed = 0
     if changes.media_replaced:
         removed, _ = PostMedia.objects.filter(post_id__in=changes.media_replaced).delete()
-    copy_rows.insert(PostMedia, changes.media_rows)
+    copy_rows.insert(PostMedia, changes.media_rows, columns=ShownRow._fields)
     replaced = sum(row.post_id in changes.media_replaced for row in changes.media_rows)
     return {
         "shown_new": len(changes.media_rows) - replaced,

@@ -1,7 +1,7 @@
 """The state of one batch between its plan and its commit, and how it is repeated."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -101,13 +101,16 @@ def start(
     )
 
 
-def finish(batch: InFlight) -> BatchOutcome:
+def finish(batch: InFlight, meanwhile: Callable[[], None] = lambda: None) -> BatchOutcome:
     """
     Wait for the uploads and commit; start again where what was known has changed meanwhile.
 
     Where the store is full, what it had room for is committed, and the outcome says so.
+    `meanwhile` is called before the store or PostgreSQL is waited for.
     """
     for attempt in range(1, ATTEMPTS + 1):
+        if batch.uploads.are_running:
+            meanwhile()
         uploads = batch.uploads.wait()
         if uploads.full:
             stored = uploads.known | uploads.put.keys() | uploads.refused.keys()
@@ -115,7 +118,7 @@ def finish(batch: InFlight) -> BatchOutcome:
             batch.plan.outcome.stopped_by = uploads.full
         try:
             with transaction.atomic():
-                commit(batch.channel, batch.plan, uploads, now=batch.now)
+                commit(batch.channel, batch.plan, uploads, now=batch.now, meanwhile=meanwhile)
                 history.record(
                     batch.channel,
                     batch.plan,

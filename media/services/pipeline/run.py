@@ -47,6 +47,7 @@ def import_batches(
     tenant: Tenant,
     run: ImportRun | None = None,
     is_ready: Callable[[Batch], bool] = lambda _: True,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Generator[tuple[Batch, BatchOutcome], None, None]:
     """
     Import the batches; yield each with its outcome once its rows are committed.
@@ -54,7 +55,8 @@ def import_batches(
     Whatever ends the import early, no more than two batches have to be done again. Where the store
     is full, what it had room for is kept, and StoreFull is raised after that. `run` is remembered
     as what brought each source. `is_ready` says whether the files of a batch are here: else those
-    before it are written while it waits for them.
+    before it are written while it waits for them. `meanwhile` is called whenever PostgreSQL or
+    the store works for some time and this thread does not: once or more for each batch.
     """
     queue: _Queue = deque()
     full: DomainError | None = None
@@ -70,8 +72,10 @@ def import_batches(
                 pending = _pending_contents(queue)
                 started = _start(source, batch, channel_of, pool, pending=pending, run=run)
                 queue.append((batch, started))
-                if len(queue) > 1:
-                    yield (done := _finish_oldest(queue))
+                if len(queue) == 1:
+                    meanwhile()
+                else:
+                    yield (done := _finish_oldest(queue, meanwhile))
                     full = done[1].stopped_by
                 if full:
                     break
@@ -122,20 +126,24 @@ def _start(
     )
 
 
-def _finish_oldest(queue: _Queue) -> tuple[Batch, BatchOutcome]:
+def _finish_oldest(
+    queue: _Queue, meanwhile: Callable[[], None] = lambda: None
+) -> tuple[Batch, BatchOutcome]:
     # Taken out first: `finish` releases the reservations of a batch by itself where it fails.
     batch, in_flight = queue.popleft()
-    return batch, _finish_by_halves(in_flight) if in_flight else BatchOutcome()
+    return batch, _finish_by_halves(in_flight, meanwhile) if in_flight else BatchOutcome()
 
 
-def _finish_by_halves(batch: InFlight) -> BatchOutcome:
+def _finish_by_halves(
+    batch: InFlight, meanwhile: Callable[[], None] = lambda: None
+) -> BatchOutcome:
     """
     Finish a batch; where the database refuses it, finish each half, down to single messages.
 
     So one message that cannot be stored becomes a problem, and all the others are imported.
     """
     try:
-        return finish(batch)
+        return finish(batch, meanwhile)
     except _REFUSALS as error:
         # A database that is gone or full is the fault of no message: that stops the import.
         if isinstance(error.__cause__, _FAULT_OF_NO_MESSAGE) or not connection.is_usable():

@@ -71,6 +71,10 @@ class PendingUploads:
         """SHA-256 of the files that are being put: known once this batch is committed."""
         return frozenset(self.puts)
 
+    @property
+    def are_running(self) -> bool:
+        return not all(future.done() for _, future in self.puts.values())
+
     def wait(self) -> UploadResult:
         """
         Wait until every put has ended.

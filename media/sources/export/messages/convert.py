@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from hashlib import sha256
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from media.sources.export.messages.attachment import SizeOf
@@ -29,9 +30,9 @@ _POST = "message"
 PIN = "pin_message"
 """The action of a service message by which another message was pinned."""
 _BIGGEST_ID = 2**40
-_READING = 4
+_READING = 5
 """Raised when messages are read in another way: the next import then writes them anew."""
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,14 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as exc:
         detail = f"{type(exc).__name__}: {exc}"  # a shape that no version of Telegram writes
     return Problem(code="invalid_message", detail=detail, message_id=id_of(value))
+
+
+def _canonical(value: dict[str, Any]) -> str:
+    """The message as text, the same for every order of its keys."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # an integer of more than 64 bits, or a value that is nested very deeply
+        return _encode(value)
 
 
 def reading() -> int:

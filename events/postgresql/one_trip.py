@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
+from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 from events.postgresql.advisory_locks import key_of
 
@@ -42,6 +43,30 @@ def select(rows: QuerySet[Any, Any]) -> Statement:
     return sql, values
 
 
+def insert(row: Model) -> Statement:
+    """The statement that inserts a row whose key is not made by the database."""
+    query = InsertQuery(type(row))
+    query.insert_values(_fields(type(row)), [row])
+    [(sql, values)] = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def update(rows: QuerySet[Any], **changes: Any) -> Statement:
+    """The statement that `rows.update(**changes)` executes."""
+    query = rows.query.chain(UpdateQuery)
+    query.add_update_values(changes)
+    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def delete(rows: QuerySet[Any]) -> Statement:
+    """The statement that deletes these rows and nothing that refers to them."""
+    query = rows.query.clone()
+    query.__class__ = DeleteQuery
+    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
 def objects(model: type[M], rows: Rows, *, without: Sequence[str] = ()) -> list[M]:
     """
     The objects of a statement that `select` made of a queryset of the model.
@@ -49,17 +74,17 @@ def objects(model: type[M], rows: Rows, *, without: Sequence[str] = ()) -> list[
     `without` are the columns that it defers; what it annotates is left out. Not for a model whose
     columns Django converts, such as those of JSON, unless they are deferred.
     """
-    columns = [
-        field.attname
-        for field in model._meta.concrete_fields  # noqa: SLF001 - public by Django's documentation
-        if field.attname not in without
-    ]
+    columns = [field.attname for field in _fields(model) if field.attname not in without]
     return [model.from_db(DEFAULT_DB_ALIAS, columns, row[: len(columns)]) for row in rows]
 
 
 def turn(name: str) -> Statement:
     """The statement that waits for the advisory lock of this name, for this transaction."""
     return "SELECT pg_advisory_xact_lock(%s)::text", [key_of(name)]
+
+
+def _fields(model: type[Model]) -> Sequence[Any]:
+    return model._meta.concrete_fields  # noqa: SLF001 - public by Django's documentation
 
 
 def _rows(cursor: Any) -> Rows:

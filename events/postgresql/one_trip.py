@@ -53,7 +53,7 @@ def insert(row: Model) -> Statement:
 
 def update(rows: QuerySet[Any], **changes: Any) -> Statement:
     """The statement that `rows.update(**changes)` executes."""
-    query = rows.query.chain(UpdateQuery)
+    query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values(changes)
     sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
     return sql, values

@@ -84,7 +84,7 @@ def reuse_duplicate(
     Raises AnalysisInProgress where somebody is asking about the picture or a duplicate of it.
     """
     with transaction.atomic():
-        return _reuse(facts.read(request, provider, duplicates, now=now), duplicates, now=now)
+        return _reuse(_in_turn(request, provider, duplicates, now=now), duplicates, now=now)
 
 
 def admit(
@@ -104,7 +104,7 @@ def admit(
     to come back. The caller has `claim_id` in hand.
     """
     with transaction.atomic():
-        known = facts.read(request, provider, duplicates, now=now)
+        known = _in_turn(request, provider, duplicates, now=now)
         # Checked again although reuse_duplicate() found none: one may have been paid for since.
         return (
             _reuse(known, duplicates, now=now)
@@ -126,12 +126,21 @@ def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms
     return most
 
 
+def _in_turn(
+    request: AnalysisRequest, provider: VisionProvider, duplicates: Duplicates, *, now: datetime
+) -> Facts:
+    known = facts.read(request, provider, duplicates, now=now)
+    if claims.free_if_stale(known.row, now=now):
+        # Read anew: the tokens of the lost claim are used now, no longer reserved.
+        return facts.read(request, provider, duplicates, now=now)
+    return known
+
+
 def _reuse(known: Facts, duplicates: Duplicates, *, now: datetime) -> Reuse | None:
     """The row's own result, if there is one by now, else that of a duplicate."""
     row = known.row
     if row.state in claims.FINISHED:
         return Reuse(row)
-    claims.free_if_stale(row, now=now)
     source = reuse.link_source(row, duplicates)
     if source is not None:
         claims.record_reused(row, source, now=now)

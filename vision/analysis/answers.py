@@ -80,7 +80,7 @@ def _columns() -> str:
     """The names of the columns that an object is made of, without the answer itself."""
     fields = PaidAnalysis._meta.concrete_fields  # noqa: SLF001 - public by Django's documentation
     return ", ".join(
-        connection.ops.quote_name(field.column) for field in fields if field.name != "analysis"
+        connection.ops.quote_name(str(field.column)) for field in fields if field.name != "analysis"
     )
 
 

@@ -125,13 +125,18 @@ def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
     return row
 
 
-def free_if_stale(row: PaidAnalysis, *, now: datetime) -> None:
-    """Free a locked row whose worker is gone; AnalysisInProgress where its worker is alive."""
+def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
+    """
+    Free a locked row whose worker is gone, and write its tokens off; whether it did.
+
+    AnalysisInProgress where its worker is alive.
+    """
     if row.state != AnalysisState.CLAIMED:
-        return
+        return False
     if not _is_stale(row, now=now):
         raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
     _write_off(row)
+    return True
 
 
 def claim(

@@ -46,7 +46,7 @@ def select(rows: QuerySet[Any, Any]) -> Statement:
 def insert(row: Model) -> Statement:
     """The statement that inserts a row whose key is not made by the database."""
     query = InsertQuery(type(row))
-    query.insert_values(_fields(type(row)), [row])
+    query.insert_values([field for field in _fields(type(row)) if not field.generated], [row])
     [(sql, values)] = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
     return sql, values
 

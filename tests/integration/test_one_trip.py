@@ -10,14 +10,14 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events.postgresql import one_trip
 from storage_quota.models import TenantUsage
-from tests.concurrency import wait_until
+from tests.acceptance.product import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def usage():
-    tenant, now = Tenant.objects.get(slug="default"), timezone.now()
+    tenant, now = Tenant.objects.get(name="default"), timezone.now()
     return TenantUsage(
         tenant=tenant, content_type="media", total_bytes=1, last_updated=now, created_at=now
     )

@@ -7,9 +7,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.models import Tenant
 from events.postgresql import one_trip
 from storage_quota.models import TenantUsage
+from tests import factories
 from tests.acceptance.product import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def usage():
-    tenant, now = Tenant.objects.get(name="default"), timezone.now()
+    tenant, now = factories.tenant(), timezone.now()
     return TenantUsage(
         tenant=tenant, content_type="media", total_bytes=1, last_updated=now, created_at=now
     )

@@ -8,34 +8,54 @@ lock lasts until the caller's transaction ends, and is taken after any lock on r
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from events.postgresql import copy_rows
-from storage_quota.models import Orphan, StoredObject, TenantUsage
+from events.postgresql import copy_rows, one_trip
+from storage_quota.models import Orphan, Reservation, StoredObject, TenantUsage
 
 Account = tuple[UUID, str]
 """A tenant's id and a content type."""
 
 
 def lock_and_read(
-    keys: Iterable[str], *, of: set[Account], now: datetime
-) -> dict[str, StoredObject]:
-    """Lock the sums of these accounts, then read the rows of `keys`, which cannot change now."""
-    _lock(of, now=now)
-    return StoredObject.objects.in_bulk(list(keys))
+    keys: Iterable[str], *, of: set[Account], after: QuerySet[Any], now: datetime
+) -> tuple[one_trip.Rows, dict[str, StoredObject]]:
+    """
+    Lock the sums of these accounts, then read the entries of `keys`, which cannot change now.
+
+    What is to be locked `after` comes first; its rows are returned with the entries.
+    """
+    entries = one_trip.select(StoredObject.objects.filter(key__in=list(keys)))
+    rows, locked, found = one_trip.fetch(
+        one_trip.select(after), one_trip.select(_to_lock(of)), entries
+    )
+    if of - set(locked):
+        _lock(of, now=now)
+        [found] = one_trip.fetch(entries)
+    return rows, {row.key: row for row in one_trip.objects(StoredObject, found)}
 
 
-def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: datetime) -> None:
+def write(
+    entries: Sequence[StoredObject],
+    *,
+    before: Mapping[str, int],
+    now: datetime,
+    ended: QuerySet[Reservation] | None = None,
+) -> None:
     """
     Insert or overwrite rows by key, and adjust the sums by the difference.
 
-    `before` are the sizes that `lock_and_read` returned for the keys that were there.
+    `before` are the sizes that `lock_and_read` returned for the keys that were there; `ended` are
+    reservations that are deleted.
     """
-    copy_rows.insert(StoredObject, [row for row in entries if row.key not in before])
+    new = [row for row in entries if row.key not in before]
+    if len(new) > 1:
+        copy_rows.insert(StoredObject, new)
     StoredObject.objects.bulk_create(
         [row for row in entries if row.key in before],
         update_conflicts=True,
@@ -49,13 +69,19 @@ def write(entries: Sequence[StoredObject], *, before: Mapping[str, int], now: da
             "damaged_at",
         ],
     )
-    # An object that the ledger knows is no orphan: its bytes would count twice.
-    Orphan.objects.filter(key__in=[row.key for row in entries]).delete()
     changes = [
         (_account(row), row.size_bytes - before.get(row.key, 0), int(row.key not in before))
         for row in entries
     ]
-    _adjust_totals(changes, now=now)
+    statements = [one_trip.insert(row) for row in new if len(new) == 1]
+    if entries:
+        # An object that the ledger knows is no orphan: its bytes would count twice.
+        orphans = Orphan.objects.filter(key__in=[row.key for row in entries])
+        statements += [one_trip.delete(orphans), *_adjusted_totals(changes, now=now)]
+    if ended is not None:
+        statements.append(one_trip.delete(ended))
+    if statements:
+        one_trip.fetch(*statements)
 
 
 def remove(keys: Iterable[str], *, now: datetime, only: Q | None = None) -> list[StoredObject]:
@@ -150,6 +176,10 @@ def _lock(accounts: set[Account], *, now: datetime) -> None:
 
 
 def _locked(accounts: set[Account]) -> set[Account]:
+    return set(_to_lock(accounts))
+
+
+def _to_lock(accounts: set[Account]) -> QuerySet[TenantUsage, Account]:
     # Tenants × types may match more rows than asked for: locking too many is harmless.
     rows = TenantUsage.objects.filter(
         tenant_id__in={tenant_id for tenant_id, _ in accounts},
@@ -157,17 +187,27 @@ def _locked(accounts: set[Account]) -> set[Account]:
     )
     # One order for everybody, or two transactions could wait for each other.
     locked = rows.order_by("tenant_id", "content_type").select_for_update()
-    return set(locked.values_list("tenant_id", "content_type"))
+    return locked.values_list("tenant_id", "content_type")
 
 
 def _adjust_totals(changes: Iterable[tuple[Account, int, int]], *, now: datetime) -> None:
     """Add `(account, bytes, objects)` to the sums."""
-    for (tenant_id, kind), (size, count) in sorted(_sums(changes).items()):
-        TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind).update(
+    if statements := _adjusted_totals(changes, now=now):
+        one_trip.fetch(*statements)
+
+
+def _adjusted_totals(
+    changes: Iterable[tuple[Account, int, int]], *, now: datetime
+) -> list[one_trip.Statement]:
+    return [
+        one_trip.update(
+            TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind),
             total_bytes=F("total_bytes") + size,
             objects_count=F("objects_count") + count,
             last_updated=now,
         )
+        for (tenant_id, kind), (size, count) in sorted(_sums(changes).items())
+    ]
 
 
 def _sums(changes: Iterable[tuple[Account, int, int]]) -> Mapping[Account, tuple[int, int]]:

@@ -20,13 +20,14 @@ from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from events.postgresql import copy_rows
+from events.postgresql import copy_rows, one_trip
+from events.postgresql.one_trip import Rows
 from events.workers import liveness
 from storage_quota import cleanup, metrics, selectors
 from storage_quota.limits import QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
-from storage_quota.reservations.locks import lock_bucket, lock_reservations
+from storage_quota.reservations.locks import BUCKET, by_key, to_lock
 from storage_quota.tenant_settings import ceilings
 
 logger = logging.getLogger(__name__)
@@ -81,14 +82,25 @@ def forecast(*, tenant: Tenant, content_type: str, size_bytes: int) -> QuotaFore
 
 
 def reserve(
-    *, tenant: Tenant, content_type: str, key: str, size_bytes: int, now: datetime
+    *,
+    tenant: Tenant,
+    content_type: str,
+    key: str,
+    size_bytes: int,
+    now: datetime,
+    left: Sequence[Reservation] | None = None,
 ) -> Reservation:
-    """Reserve `size_bytes` for `key`, or raise QuotaExceeded. Never inside a transaction."""
+    """
+    Reserve `size_bytes` for `key`, or raise QuotaExceeded. Never inside a transaction.
+
+    `left` are the rows of `release.left_for`, where the caller has just read them.
+    """
     [answer] = reserve_many(
         tenant=tenant,
         content_type=content_type,
         requests=[ReservationRequest(key, size_bytes)],
         now=now,
+        left=left,
     )
     if isinstance(answer, QuotaExceeded):
         raise answer
@@ -96,7 +108,12 @@ def reserve(
 
 
 def reserve_many(
-    *, tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest], now: datetime
+    *,
+    tenant: Tenant,
+    content_type: str,
+    requests: Sequence[ReservationRequest],
+    now: datetime,
+    left: Sequence[Reservation] | None = None,
 ) -> list[Reservation | QuotaExceeded]:
     """
     Reserve what fits; the answers come in the order of `requests`.
@@ -107,7 +124,9 @@ def reserve_many(
     §7.2).
     """
     _check(tenant, content_type, requests)
-    gone = release.clear_left([request.key for request in requests], now=now)
+    if left is None:
+        left = list(release.left_for(request.key for request in requests))
+    gone = release.clear_left(left, now=now)
     answers = _grant(tenant, content_type, requests, gone=gone, now=now)
     if _refused(answers) and _release_expired(now=now):
         again = _still_refused(answers, requests)
@@ -211,17 +230,18 @@ def _try_grant(
     None if another reservation of the same key appeared before that lock was ours: its key may
     be about to be deleted from the store, and must not be written before that has ended.
     """
+    if not requests:
+        return {}
     with transaction.atomic(durable=True):
-        # The order of the locks is that of reservations.locks: rows first, the bucket second.
-        existing = lock_reservations(request.key for request in requests)
+        found = _lock_and_read([request.key for request in requests])
+        if found is None:
+            return None
+        existing, taken = found
         replaceable = {
             request.key: _replaceable(existing[request.key], request, gone=gone, now=now)
             for request in requests
         }
-        lock_bucket()
-        if _others_appeared(existing):
-            return None
-        usage = selectors.taken(tenant_id=tenant.pk, content_type=content_type)
+        usage = selectors.summed(taken, tenant_id=tenant.pk, content_type=content_type)
         outlooks = _decide(tenant, content_type, requests, replaceable, usage=usage)
         granted = [
             _new_reservation(tenant, content_type, request, now=now)
@@ -235,9 +255,22 @@ def _try_grant(
     return {key: QuotaExceeded(outlook) for key, outlook in outlooks.items()} | answers
 
 
-def _others_appeared(existing: Mapping[str, Sequence[Reservation]]) -> bool:
-    locked = [row.pk for rows in existing.values() for row in rows]
-    return Reservation.objects.filter(key__in=list(existing)).exclude(pk__in=locked).exists()
+def _lock_and_read(keys: Sequence[str]) -> tuple[dict[str, list[Reservation]], Rows] | None:
+    """
+    Lock the reservations of these keys, then the bucket, and read what is taken of it.
+
+    None if reservations appeared in between. One round trip: nobody else reserves meanwhile.
+    """
+    rows, _, now_there, taken = one_trip.fetch(
+        one_trip.select(to_lock(keys)),
+        one_trip.turn(BUCKET),
+        one_trip.select(release.left_for(keys).values_list("pk")),
+        selectors.TAKEN,
+    )
+    locked = one_trip.objects(Reservation, rows)
+    if {pk for (pk,) in now_there} - {row.pk for row in locked}:
+        return None
+    return by_key(locked), taken
 
 
 def _replaceable(

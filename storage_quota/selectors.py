@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Max, Sum
 
 from accounts.models import Tenant
+from events.postgresql import one_trip
 from storage_quota.limits import QuotaUsage
 from storage_quota.models import (
     BucketState,
@@ -21,7 +22,8 @@ from storage_quota.models import (
 
 # Orphans, old versions and unfinished uploads belong to no account: they have neither tenant nor
 # type, and only the bucket counts them.
-_TAKEN = """
+TAKEN: one_trip.Statement = (
+    """
     SELECT tenant_id, content_type, total_bytes FROM tenant_storage_usage
     UNION ALL
     SELECT tenant_id, content_type, sum(size_bytes)::bigint
@@ -30,7 +32,10 @@ _TAKEN = """
     SELECT NULL, '', coalesce(sum(size_bytes), 0)::bigint FROM storage_quota_orphan
     UNION ALL
     SELECT NULL, '', old_bytes + upload_bytes FROM storage_quota_bucketstate
-"""
+    """,
+    (),
+)
+"""Stored, reserved, orphaned and unlisted bytes: owner, content type and bytes in each row."""
 
 
 # In one query, since the console's first page asks it.
@@ -99,15 +104,19 @@ def taken(*, tenant_id: UUID, content_type: str) -> QuotaUsage:
     One statement, so one snapshot: a settle that commits meanwhile moves its bytes from the
     reservations to the ledger, and two statements could miss them or count them twice.
     """
+    [rows] = one_trip.fetch(TAKEN)
+    return summed(rows, tenant_id=tenant_id, content_type=content_type)
+
+
+def summed(rows: one_trip.Rows, *, tenant_id: UUID, content_type: str) -> QuotaUsage:
+    """Sum the rows of `TAKEN`."""
     bucket = tenant = of_type = own_type = 0
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKEN)
-        for owner, kind, size in cursor.fetchall():
-            own, typed = str(owner) == str(tenant_id), kind == content_type
-            bucket += size
-            tenant += size if own else 0
-            of_type += size if typed else 0
-            own_type += size if own and typed else 0
+    for owner, kind, size in rows:
+        own, typed = str(owner) == str(tenant_id), kind == content_type
+        bucket += size
+        tenant += size if own else 0
+        of_type += size if typed else 0
+        own_type += size if own and typed else 0
     return QuotaUsage(bucket=bucket, tenant=tenant, type=of_type, own_type=own_type)
 
 
@@ -120,7 +129,7 @@ def usage_rows() -> list[tuple[UUID, str, int]]:
 def taken_in_all() -> int:
     """Everything that counts against the limit of the bucket, in one snapshot."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT coalesce(sum(total_bytes), 0)::bigint FROM ({_TAKEN}) AS taken")  # noqa: S608
+        cursor.execute(f"SELECT coalesce(sum(total_bytes), 0)::bigint FROM ({TAKEN[0]}) AS taken")  # noqa: S608
         return int(cursor.fetchone()[0])
 
 

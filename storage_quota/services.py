@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from accounts.models import Tenant
+from events.postgresql import one_trip
 from storage_quota.limits import QuotaForecast
-from storage_quota.models import ContentType, StoredObject
+from storage_quota.models import ContentType, Reservation, StoredObject
 from storage_quota.object_store import metrics
 from storage_quota.object_store.adapters import CHUNK_BYTES
 from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
@@ -25,6 +26,7 @@ from storage_quota.reservations.delete import forget, lock_existing, remove
 from storage_quota.reservations.release import (
     ReleaseResult,
     abort_uploads,
+    left_for,
     release,
     release_expired,
     release_many,
@@ -76,11 +78,20 @@ def put_object(
     `body` is bytes or a seekable file. Raises QuotaExceeded before anything is written.
     """
     size_bytes, sha256 = _measure(body)
-    if known := StoredObject.objects.filter(key=key, sha256=sha256).first():
+    known, left = one_trip.fetch(
+        one_trip.select(StoredObject.objects.filter(key=key, sha256=sha256)),
+        one_trip.select(left_for([key])),
+    )
+    for entry in one_trip.objects(StoredObject, known):
         metrics.count("put", "exists", key)
-        return known
+        return entry
     reservation = reserve(
-        tenant=tenant, content_type=content_type, key=key, size_bytes=size_bytes or 1, now=now
+        tenant=tenant,
+        content_type=content_type,
+        key=key,
+        size_bytes=size_bytes or 1,
+        now=now,
+        left=one_trip.objects(Reservation, left),
     )
     try:
         get_store().put(reservation, body, mime=mime, content_encoding=content_encoding)

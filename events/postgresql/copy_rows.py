@@ -17,6 +17,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import AutoField, JSONField, Model
 from psycopg.errors import UniqueViolation
 
+from events.postgresql import one_trip
+
 _STAGING = "bulk_staging"
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -33,6 +35,9 @@ def insert(
     every one of the model that the database does not fill by itself.
     """
     if not rows:
+        return
+    if columns is None and not stamps and len(rows) == 1 and isinstance(rows[0], model):
+        one_trip.fetch(one_trip.insert(rows[0]))  # COPY takes three round trips
         return
     meta, same = model._meta, stamps or {}  # noqa: SLF001 - public by Django's documentation
     given = _given_by_rows(meta) if columns is None else _fields(meta, columns)

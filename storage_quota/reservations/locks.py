@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from django.db.models import QuerySet
+
 from events.postgresql import advisory_locks
 from storage_quota.models import Reservation
 
@@ -19,9 +21,18 @@ BUCKET: Final = "storage_quota.bucket"
 
 def lock_reservations(keys: Iterable[str]) -> dict[str, list[Reservation]]:
     """Lock and return all reservations of these keys; most keys have none, or the caller's own."""
+    return by_key(to_lock(keys))
+
+
+def to_lock(keys: Iterable[str]) -> QuerySet[Reservation]:
+    """All reservations of these keys, which are locked as they are read."""
     rows = Reservation.objects.filter(key__in=list(keys)).order_by("key", "id")
+    return rows.select_for_update()
+
+
+def by_key(rows: Iterable[Reservation]) -> dict[str, list[Reservation]]:
     reservations: dict[str, list[Reservation]] = defaultdict(list)
-    for row in rows.select_for_update():
+    for row in rows:
         reservations[row.key].append(row)
     return reservations
 

@@ -23,6 +23,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import OperationalError, transaction
+from django.db.models import QuerySet
 
 from events.workers import liveness
 from storage_quota import keys, ledger
@@ -63,16 +64,20 @@ def release_expired(*, now: datetime, limit: int = KEYS_AT_ONCE) -> ReleaseResul
     return _clear_all(keys, may_end=lambda row: row.expires_at <= now, now=now)
 
 
-def clear_left(keys: Iterable[str], *, now: datetime) -> AbstractSet[UUID]:
+def left_for(keys: Iterable[str]) -> QuerySet[Reservation]:
+    """The reservations that `clear_left` looks at."""
+    return Reservation.objects.filter(key__in=list(keys))
+
+
+def clear_left(rows: Sequence[Reservation], *, now: datetime) -> AbstractSet[UUID]:
     """
-    Clear these keys before new reservations replace what is left of earlier writers.
+    Clear the keys of `rows` before new reservations replace what is left of earlier writers.
 
     Returns the writers that are gone: their reservations may be replaced before they expire.
     Afterwards nothing refers to what a writer left half written, so that is aborted now. Raises
     StoreUnavailable where the store does not answer: its bytes would count no more. Where it
     denies that, the work goes on, since it may deny only the deletion.
     """
-    rows = list(Reservation.objects.filter(key__in=list(keys)))
     gone = _gone_writers(row for row in rows if row.expires_at > now)
     stale = sorted({row.key for row in rows if is_left(row, gone, now=now)})
     for key in stale:

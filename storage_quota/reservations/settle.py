@@ -14,11 +14,12 @@ from uuid import UUID
 from django.db import transaction
 
 from events.errors import RetryLater
+from events.postgresql import one_trip
 from storage_quota import ledger
 from storage_quota.models import Purpose, Reservation, StoredObject
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store import survey
-from storage_quota.reservations.locks import lock_reservations
+from storage_quota.reservations.locks import to_lock
 
 
 class ReservationExpired(RetryLater):
@@ -46,16 +47,19 @@ def settle_many(reservations: Sequence[Reservation], *, now: datetime) -> list[S
     settled; otherwise raises ReservationExpired, and the caller releases its reservations.
     """
     receipts = [(row.pk, _receipt(row)) for row in reservations]
+    if not receipts:
+        return []
     keys = {receipt.key for _, receipt in receipts}
+    accounts = {(row.tenant_id, row.content_type) for row in reservations}
     with transaction.atomic():
-        others = {row.pk: row for rows in lock_reservations(keys).values() for row in rows}
+        rows, page = ledger.lock_and_read(keys, of=accounts, after=to_lock(keys), now=now)
+        others = {row.pk: row for row in one_trip.objects(Reservation, rows)}
         held = {pk: others.pop(pk) for pk, _ in receipts if pk in others}
-        accounts = {(row.tenant_id, row.content_type) for row in held.values()}
-        page = ledger.lock_and_read(keys, of=accounts, now=now)
         before = {key: row.size_bytes for key, row in page.items()}
-        ledger.write(_enter(receipts, held, page, now=now), before=before, now=now)
+        entries = _enter(receipts, held, page, now=now)
+        ended = Reservation.objects.filter(pk__in=held)
+        ledger.write(entries, before=before, now=now, ended=ended if held else None)
         survey.count_old(sum(before.get(row.key, 0) for row in held.values()))
-        Reservation.objects.filter(pk__in=held).delete()
         Reservation.objects.bulk_create(_rechecks(receipts, held, before, now=now))
         if others:
             # Their puts and ours may have arrived in either order, see `_size`.

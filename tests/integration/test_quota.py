@@ -741,7 +741,7 @@ def test_the_cost_of_a_reservation_does_not_grow_with_the_ledger(
     for _ in range(20):
         put(1)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(5):
         reserve(1)
 
 

@@ -13,9 +13,9 @@ from tests.concurrency import together
 from tests.integration.paid import analyzes, drain, event_of, with_settings
 from vision import providers
 from vision.analysis import admission, claims
-from vision.limits import budget
+from vision.limits import budget, places
 from vision.limits.ceiling import MARGIN, ceiling_of, learn
-from vision.models import CallCost, PaidAnalysis, PostEnrichment, TokenBudget
+from vision.models import CallCost, ConcurrencyPlace, PaidAnalysis, PostEnrichment, TokenBudget
 from vision.policy.loader import current_policy
 from vision.providers.fake import FakePaid, FakeVision
 from vision.services import analyze, retry_backlog
@@ -226,6 +226,31 @@ class TestAnswerFirst:
         analyze.analyze_post(event_of(post), now=timezone.now())
 
         assert seen == ["done", "done"]
+
+    @pytest.mark.parametrize(("most", "left"), [(10, [0, 0]), (1, [1, 1])])
+    def test_the_place_is_free_at_the_commit_that_saves_the_answer(
+        self, archive, paid, settings, most, left
+    ):
+        """Of several places; the only one is kept until the upload is deleted."""
+        configured = {"max_concurrent_requests": most}
+        settings.GIGACHAT = settings.GIGACHAT.model_copy(update=configured)
+        seen = []
+
+        def look(*_):
+            done = PaidAnalysis.objects.filter(state="done").count()
+            seen.append((done, ConcurrencyPlace.objects.count(), places.held_here()))
+
+        paid.deleted = type("Log", (list,), {"append": look})()
+        for post in posts(archive, 2):  # the first one is the most expensive so far
+            analyze.analyze_post(event_of(post), now=timezone.now())
+
+        assert seen == [(n, here, here) for n, here in enumerate(left, start=1)]
+        assert not ConcurrencyPlace.objects.exists()
+        assert places.held_here() == 0
+        day = TokenBudget.objects.get()
+        assert (day.used_tokens, day.reserved_tokens, day.reserved_calls, day.calls) == (
+            paid.billed, 0, 0, 2,
+        )  # fmt: skip
 
     def test_what_follows_is_done_later_if_the_worker_is_killed_in_between(
         self, archive, paid, limit, monkeypatch

@@ -79,8 +79,8 @@ def test_of_what_cannot_be_read_nothing_is_stored(provider, sheet):
 
 def test_a_dark_page_takes_two_runs_and_an_upright_one_takes_one(provider, monkeypatch):
     runs = []
-    once = TesseractOcr._run
-    monkeypatch.setattr(TesseractOcr, "_run", lambda *a, **k: runs.append(1) or once(*a, **k))
+    once = TesseractOcr._run_on
+    monkeypatch.setattr(TesseractOcr, "_run_on", lambda *a, **k: runs.append(1) or once(*a, **k))
 
     provider.recognize(page())
     upright = len(runs)

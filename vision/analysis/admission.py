@@ -17,18 +17,18 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from events.errors import RetryLater
-from events.postgresql import advisory_locks
 from vision import metrics
-from vision.analysis import backlog, claims
+from vision.analysis import backlog, claims, facts
 from vision.analysis.claims import SOON, AnalysisInProgress, AnalysisRequest, Claim
+from vision.analysis.facts import Facts
 from vision.duplicates import reuse
 from vision.duplicates.detection import Duplicates
 from vision.limits import budget, circuit_breaker
 from vision.limits.budget import TokenLimits
-from vision.limits.ceiling import ceiling_of
+from vision.limits.ceiling import ceiling_after, ceiling_of, most_seen
 from vision.models import PaidAnalysis
 from vision.policy.schema import VisionPolicy
-from vision.providers.port import VisionProvider
+from vision.providers.port import Analysis, VisionProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,13 @@ class Deferred:
     waits: bool
 
 
-def turn_of(tenant_id: uuid.UUID) -> str:
-    """The name of the lock under which requests of a tenant are decided."""
-    return f"vision:tenant:{tenant_id}"
+def record_cached(
+    request: AnalysisRequest, provider: VisionProvider, analysis: Analysis, *, now: datetime
+) -> None:
+    """Record a result that was found in the bucket only: it has been paid for before."""
+    with transaction.atomic():
+        known = facts.read(request, provider, Duplicates(), now=now)
+        claims.record_cached(known.row, analysis, now=now)
 
 
 def reuse_duplicate(
@@ -80,7 +84,7 @@ def reuse_duplicate(
     Raises AnalysisInProgress where somebody is asking about the picture or a duplicate of it.
     """
     with transaction.atomic():
-        return _reuse(_row_in_turn(request, provider), duplicates, now=now)
+        return _reuse(_in_turn(request, provider, duplicates, now=now), duplicates, now=now)
 
 
 def admit(
@@ -100,48 +104,55 @@ def admit(
     to come back. The caller has `claim_id` in hand.
     """
     with transaction.atomic():
-        row = _row_in_turn(request, provider)
+        known = _in_turn(request, provider, duplicates, now=now)
         # Checked again although reuse_duplicate() found none: one may have been paid for since.
         return (
-            _reuse(row, duplicates, now=now)
-            or _check_breaker(row, terms, now=now)
-            or _reserve(row, request, terms, claim_id=claim_id, lease=lease, now=now)
+            _reuse(known, duplicates, now=now)
+            or _check_breaker(known, terms, now=now)
+            or _reserve(known, request, terms, claim_id=claim_id, lease=lease, now=now)
         )
 
 
-def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms) -> None:
+def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms) -> int:
     """
     Check just before the call that the reservation still is the ceiling of a call.
 
-    Raises TokensInUse where a call has cost more since: the claim has to be cancelled and made
+    Returns what the most expensive call has cost so far. Raises TokensInUse where a call has cost more since: the claim has to be cancelled and made
     anew, with the higher ceiling.
     """
-    if ceiling_of(provider.name, provider.model, terms.policy) > claim.reserved_tokens:
+    most = most_seen(provider.name, provider.model)
+    if ceiling_after(most, provider.model, terms.policy) > claim.reserved_tokens:
         raise TokensInUse("calls cost more than was reserved", after=SOON)
+    return most
 
 
-def _row_in_turn(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
-    # The turn before the row: see the order of locks in vision.analysis.claims.
-    advisory_locks.in_turn(turn_of(request.post.tenant_id))
-    return claims.lock_row(request, provider)
+def _in_turn(
+    request: AnalysisRequest, provider: VisionProvider, duplicates: Duplicates, *, now: datetime
+) -> Facts:
+    known = facts.read(request, provider, duplicates, now=now)
+    if claims.free_if_stale(known.row, now=now):
+        # Read anew: the tokens of the lost claim are used now, no longer reserved.
+        return facts.read(request, provider, duplicates, now=now)
+    return known
 
 
-def _reuse(row: PaidAnalysis, duplicates: Duplicates, *, now: datetime) -> Reuse | None:
+def _reuse(known: Facts, duplicates: Duplicates, *, now: datetime) -> Reuse | None:
     """The row's own result, if there is one by now, else that of a duplicate."""
+    row = known.row
     if row.state in claims.FINISHED:
         return Reuse(row)
-    claims.free_if_stale(row, now=now)
     source = reuse.link_source(row, duplicates)
     if source is not None:
         claims.record_reused(row, source, now=now)
         return Reuse(row)
-    if reuse.is_in_progress(row, duplicates):
+    if reuse.is_in_progress(row, duplicates, is_any_near=known.is_any_near):
         raise AnalysisInProgress(f"a duplicate of {row.sha256[:12]} is being analyzed", after=SOON)
     return None
 
 
-def _check_breaker(row: PaidAnalysis, terms: BudgetTerms, *, now: datetime) -> Deferred | None:
-    permission = circuit_breaker.admit(row.provider, now=now)
+def _check_breaker(known: Facts, terms: BudgetTerms, *, now: datetime) -> Deferred | None:
+    row = known.row
+    permission = circuit_breaker.admit(row.provider, known.health, now=now)
     if permission.allowed:
         return None
     if permission.worth_waiting and permission.until:
@@ -154,7 +165,7 @@ def _check_breaker(row: PaidAnalysis, terms: BudgetTerms, *, now: datetime) -> D
 
 
 def _reserve(
-    row: PaidAnalysis,
+    known: Facts,
     request: AnalysisRequest,
     terms: BudgetTerms,
     *,
@@ -162,12 +173,14 @@ def _reserve(
     lease: timedelta,
     now: datetime,
 ) -> Claim | Deferred:
+    row = known.row
     reserved = budget.reserve(
         tenant=request.post.tenant,
-        ceiling=lambda: ceiling_of(row.provider, row.model, terms.policy),
+        ceiling=lambda: _ceiling(known, terms),
         limits=terms.limits,
         is_recent=row.is_recent,
         now=now,
+        locked=known.day,
     )
     if reserved.tokens:
         return claims.claim(row, claim_id=claim_id, tokens=reserved.tokens, lease=lease, now=now)
@@ -177,3 +190,11 @@ def _reserve(
     metrics.BUDGET_BLOCKS.labels(str(row.tenant_id), reason).inc()
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
     return Deferred(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))
+
+
+def _ceiling(known: Facts, terms: BudgetTerms) -> int:
+    """The ceiling of a call; `known.most` was read under the lock of the day, if it has a row."""
+    provider, model = known.row.provider, known.row.model
+    if known.day is None:
+        return ceiling_of(provider, model, terms.policy)
+    return ceiling_after(known.most, model, terms.policy)

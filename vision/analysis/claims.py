@@ -15,21 +15,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.db.models.constants import OnConflict
 
 from events.errors import RetryLater
 from events.workers import liveness
 from media.models import Post
 from vision import metrics
-from vision.analysis import backlog
+from vision.analysis import answers, backlog
+from vision.analysis.answers import Call
 from vision.analysis.failures import FailedCall, NextStep, inform_breaker
 from vision.duplicates import hash_index
-from vision.limits import budget, ceiling
+from vision.limits import budget, ceiling, places
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
@@ -38,6 +37,8 @@ SOON = timedelta(seconds=1)
 FOLLOW_UP_TIMEOUT = timedelta(minutes=2)
 """After this, a saved answer that was not followed up counts as that of a killed worker."""
 FINISHED = (AnalysisState.DONE, AnalysisState.FAILED)
+CALL = Call()
+"""A call of which nothing is known, and that keeps its place."""
 UNCLAIMED = (AnalysisState.REQUESTED, AnalysisState.WAITING)
 
 
@@ -73,7 +74,9 @@ class Claim:
 
 def finished(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | None:
     """The row with a result or a refusal, if there is one; takes no lock."""
-    return _rows(request, provider).filter(state__in=FINISHED).first()
+    tenant_id = request.post.tenant_id
+    rows = _rows_of(tenant_id, request.sha256, provider.name, provider.model)
+    return rows.filter(state__in=FINISHED).first()
 
 
 @contextmanager
@@ -93,26 +96,10 @@ _in_hand: set[uuid.UUID] = set()
 """Ids of the claims that threads of this process are working on; adding and discarding are atomic."""
 
 
-def lock_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
-    """
-    The row of the picture, locked, and made if need be.
-
-    It takes over what makes the request important (recent, posted later); the caller saves it.
-    """
-    # Insert first: most pictures are new, and a row of this transaction's own needs no lock.
-    row = _made(request, provider) or _rows(request, provider).select_for_update().get()
-    row.tenant = request.post.tenant  # which the post has read already
-    row.is_recent = row.is_recent or request.is_recent
-    row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
-    if request.is_reanalysis and row.state in UNCLAIMED:
-        row.wait_reason = backlog.REANALYSIS
-    return row
-
-
-def _made(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | None:
-    """Insert the row; None if there is one, which whoever was faster has committed by then."""
-    new = PaidAnalysis(
-        tenant_id=request.post.tenant_id,
+def new_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
+    """A row for the picture, as it is before anybody has asked for it; not saved."""
+    return PaidAnalysis(
+        tenant=request.post.tenant,  # which the post has read already
         sha256=request.sha256,
         provider=provider.name,
         model=provider.model,
@@ -120,30 +107,36 @@ def _made(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | 
         is_recent=request.is_recent,
         posted_at=request.post.posted_at,
     )
-    # What bulk_create() does with `ignore_conflicts`, which does not tell what was inserted.
-    options = PaidAnalysis._meta  # noqa: SLF001 - public, in spite of its name
-    rows: Any = PaidAnalysis.objects.all()  # the stubs leave out what is private
-    [inserted] = rows._insert(  # noqa: SLF001 - see above
-        [new],
-        fields=[one for one in options.concrete_fields if not one.primary_key],
-        returning_fields=[options.pk],
-        using=DEFAULT_DB_ALIAS,
-        on_conflict=OnConflict.IGNORE,
-    )
-    if inserted is None:
-        return None
-    [new.pk] = inserted
-    new._state.adding = False  # noqa: SLF001 - so that save() updates
-    return new
 
 
-def free_if_stale(row: PaidAnalysis, *, now: datetime) -> None:
-    """Free a locked row whose worker is gone; AnalysisInProgress where its worker is alive."""
+def row_to_lock(new: PaidAnalysis) -> QuerySet[PaidAnalysis]:
+    """The saved row of the same picture, if there is one, without its analysis; reading locks it."""
+    rows = _rows_of(new.tenant_id, new.sha256, new.provider, new.model)
+    return rows.select_for_update().defer("analysis")
+
+
+def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
+    """Let the row take over what makes the request important (recent, posted later), unsaved."""
+    row.tenant = request.post.tenant
+    row.is_recent = row.is_recent or request.is_recent
+    row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
+    if request.is_reanalysis and row.state in UNCLAIMED:
+        row.wait_reason = backlog.REANALYSIS
+    return row
+
+
+def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
+    """
+    Free a locked row whose worker is gone, and write its tokens off; whether it did.
+
+    AnalysisInProgress where its worker is alive.
+    """
     if row.state != AnalysisState.CLAIMED:
-        return
+        return False
     if not _is_stale(row, now=now):
         raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
     _write_off(row)
+    return True
 
 
 def claim(
@@ -158,15 +151,11 @@ def claim(
     return Claim(row.pk, row.tenant_id, claim_id, tokens, row.budget_day)
 
 
-def record_cached(
-    request: AnalysisRequest, provider: VisionProvider, analysis: Analysis, *, now: datetime
-) -> None:
+def record_cached(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
     """Record a result that was found in the bucket only: it has been paid for before."""
-    with transaction.atomic():
-        row = lock_row(request, provider)
-        if row.state in UNCLAIMED:
-            _finish(row, analysis, now=now)
-            row.save()
+    if row.state in UNCLAIMED:
+        _finish(row, analysis, now=now)
+        row.save()
 
 
 def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, now: datetime) -> None:
@@ -176,19 +165,27 @@ def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, now: datetime) -> 
     row.save()
 
 
-def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime) -> PaidAnalysis:
+def settle_answer(
+    claim: Claim, analysis: Analysis, *, call: Call = CALL, post: Post, now: datetime
+) -> PaidAnalysis:
     """
-    Save the result and settle its tokens in one short transaction that does nothing else.
+    Save the result, settle its tokens and free its place in one transaction that does nothing else.
 
     Also for a worker whose claim was taken for stale: its answer has been paid for and counts.
-    Repeating it changes nothing. What follows from the answer is left to `follow_up`.
+    Repeating it changes nothing. What follows from the answer is left to `follow_up`, if it is due.
     """
+    row = answers.save(
+        claim.paid_analysis_id, claim.claim_id, analysis, call=call, post=post, now=now
+    )
+    if row is not None:
+        _count_tokens(row, claim, answers.usage_of(analysis).total_tokens)
+        return row
     with transaction.atomic():
         row = PaidAnalysis.objects.select_for_update().get(pk=claim.paid_analysis_id)
         if row.settled_claim_id == claim.claim_id:
             return row
         is_own = row.claim_id == claim.claim_id
-        _settle_tokens(row, claim, analysis.usage or _usage_from_total(analysis), is_own=is_own)
+        _settle_tokens(row, claim, answers.usage_of(analysis), is_own=is_own)
         # Neither a result nor the claim of another worker is overwritten by a late answer.
         if is_own or row.state in {*UNCLAIMED, AnalysisState.FAILED}:
             was_waiting_for = row.wait_reason
@@ -198,6 +195,8 @@ def settle_answer(claim: Claim, analysis: Analysis, *, post: Post, now: datetime
             row.follow_up_due = True
         row.settled_claim_id, row.analyzed_at = claim.claim_id, now
         row.save()
+        if call.place is not None:
+            places.delete(call.place)
     return row
 
 
@@ -306,12 +305,14 @@ def release_stale_claims(*, now: datetime) -> int:
     return freed
 
 
-def _rows(request: AnalysisRequest, provider: VisionProvider) -> QuerySet[PaidAnalysis]:
+def _rows_of(
+    tenant_id: uuid.UUID, sha256: str, provider: str, model: str
+) -> QuerySet[PaidAnalysis]:
     return PaidAnalysis.objects.filter(
-        tenant_id=request.post.tenant_id,
-        sha256=request.sha256,
-        provider=provider.name,
-        model=provider.model,
+        tenant_id=tenant_id,
+        sha256=sha256,
+        provider=provider,
+        model=model,
         schema_version=SCHEMA_VERSION,
     )
 
@@ -354,9 +355,13 @@ def _settle_tokens(
         row.total_tokens += usage.total_tokens
         # The last lock of the transaction: whoever reserves from its commit on reserves enough.
         ceiling.learn(row.provider, row.model, used)
-        metrics.TOKENS.labels(row.provider, str(row.tenant_id)).inc(used)
-        if used > reserved:
-            metrics.OVERRUNS.labels(row.provider, str(tenant_id)).inc()
+        _count_tokens(row, claim, used)
+
+
+def _count_tokens(row: PaidAnalysis, claim: Claim, used: int) -> None:
+    metrics.TOKENS.labels(row.provider, str(row.tenant_id)).inc(used)
+    if used > claim.reserved_tokens:
+        metrics.OVERRUNS.labels(row.provider, str(claim.tenant_id)).inc()
 
 
 def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
@@ -389,10 +394,3 @@ def _next_state(row: PaidAnalysis, failure: FailedCall, *, queue_depth: int, now
             backlog.enqueue(row, why=why, depth=queue_depth, due_at=due_at)
             return
     row.state, row.wait_reason = AnalysisState.FAILED, ""
-
-
-def _usage_from_total(analysis: Analysis) -> TokenUsage:
-    """The usage of a provider that returns only a total."""
-    return TokenUsage(
-        prompt_tokens=analysis.tokens_used, completion_tokens=0, total_tokens=analysis.tokens_used
-    )

@@ -126,14 +126,7 @@ def find_similar(
     """
     if not settings.VISION.vision_phash_enabled:
         return []
-    found = _within(tenant, phash, settings.VISION.vision_phash_max_distance)
-    if exclude is not None:
-        found = found.exclude(sha256=exclude)
-    if among is not None:
-        # A scalar subquery is never turned into a join: PostgreSQL looks up each match by
-        # itself. For `IN` it read all analyses of the tenant and hashed them, at every search.
-        same = among.filter(sha256=OuterRef("sha256")).values("sha256")[:1]
-        found = found.annotate(among=Subquery(same)).filter(among__isnull=False)
+    found = candidates(tenant, phash, exclude=exclude, among=among)
     near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
     if exclude is None or not near:
         return _matches(near, own_id=None)
@@ -143,6 +136,21 @@ def find_similar(
         near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
     own = PictureHash.objects.filter(tenant=tenant, sha256=exclude)
     return _matches(near, own_id=own.values_list("pk", flat=True).first())
+
+
+def candidates(
+    tenant: Tenant, phash: PHash, *, exclude: str | None, among: QuerySet[Any] | None
+) -> QuerySet[Any]:
+    """Those that `find_similar` chooses among, with any that are marked as distinct."""
+    found = _within(tenant, phash, settings.VISION.vision_phash_max_distance)
+    if exclude is not None:
+        found = found.exclude(sha256=exclude)
+    if among is not None:
+        # A scalar subquery is never turned into a join: PostgreSQL looks up each match by
+        # itself. For `IN` it read all analyses of the tenant and hashed them, at every search.
+        same = among.filter(sha256=OuterRef("sha256")).values("sha256")[:1]
+        found = found.annotate(among=Subquery(same)).filter(among__isnull=False)
+    return found
 
 
 def _matches(near: Iterable[tuple[str, int, int]], *, own_id: int | None) -> list[HashMatch]:

@@ -59,17 +59,28 @@ def link_source(row: PaidAnalysis, duplicates: Duplicates) -> PaidAnalysis | Non
     return None
 
 
-def is_in_progress(row: PaidAnalysis, duplicates: Duplicates) -> bool:
+def near_by_now(row: PaidAnalysis, phash: PHash) -> QuerySet[Any]:
+    """
+    SHA-256 of at most one picture that `is_in_progress` has to look at more closely.
+
+    `row` need not be saved yet. To be read in the tenant's turn.
+    """
+    among = analyzed(row.tenant_id, row.provider, row.model, row.schema_version)
+    found = hash_index.candidates(row.tenant, phash, exclude=row.sha256, among=among)
+    return found.order_by().values_list("sha256")[:1]
+
+
+def is_in_progress(row: PaidAnalysis, duplicates: Duplicates, *, is_any_near: bool = True) -> bool:
     """
     Whether the provider is being asked about a duplicate, or about a picture not yet compared.
 
-    In the tenant's turn every claim is visible, and the hash of a claimed picture was committed
+    `is_any_near` is False where `near_by_now` has found nothing in this turn. In the tenant's turn every claim is visible, and the hash of a claimed picture was committed
     before its claim; so no duplicate is missed here.
     """
     same = [one.sha256 for one in duplicates.same]
     if same and _rows_like(row, same).filter(state=AnalysisState.CLAIMED).exists():
         return True
-    phash = duplicates.phash or _known(row)
+    phash = (duplicates.phash or _known(row)) if is_any_near else None
     if phash is None:
         return False
     by_now = hash_index.find_similar(

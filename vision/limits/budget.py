@@ -160,9 +160,14 @@ def reserve(
     limits: TokenLimits,
     is_recent: bool,
     now: datetime,
+    locked: TokenBudget | None = None,
 ) -> Reserved:
-    """Reserve a ceiling of today's tokens, in the caller's transaction."""
-    row = _locked(tenant, day_of(now))
+    """
+    Reserve a ceiling of today's tokens, in the caller's transaction.
+
+    `locked` is the row of `row_to_lock`, where the caller has it.
+    """
+    row: Any = locked or _locked(tenant, day_of(now))
     # Under the lock: a call of this tenant that settles either raised the ceiling before this
     # statement, or waits for the lock and still counts as reserved.
     tokens = ceiling()
@@ -285,15 +290,18 @@ def _locked(tenant: Tenant, day: date) -> Any:
     Those days need no lock: nothing is reserved there any more, and settling replaces what is
     counted already.
     """
-    rows = TokenBudget.objects.select_for_update().annotate(
-        earlier=Subquery(_earlier(tenant.pk, day).values("tokens"))
-    )
-    row = rows.filter(tenant=tenant, day=day).first()
+    row = row_to_lock(tenant.pk, day).first()
     if row is None:
         # First the row, then its lock: nobody can lock a row that is not there.
         TokenBudget.objects.get_or_create(tenant=tenant, day=day)
-        row = rows.get(tenant=tenant, day=day)
+        row = row_to_lock(tenant.pk, day).get()
     return row
+
+
+def row_to_lock(tenant_id: UUID, day: date) -> QuerySet[Any]:
+    """The row of the day, if there is one; reading it locks it. `earlier` is as for `_locked`."""
+    earlier = Subquery(_earlier(tenant_id, day).values("tokens"))
+    return _rows(tenant_id, day).select_for_update().annotate(earlier=earlier)
 
 
 def _earlier(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:

@@ -8,9 +8,10 @@ transaction raises, so that every worker on every host reserves more from that c
 """
 
 import math
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from vision.models import CallCost
 from vision.policy.prompts import longest
@@ -24,16 +25,26 @@ CHARS_PER_TOKEN: Final = 2
 
 def ceiling_of(provider: str, model: str, policy: VisionPolicy) -> int:
     """The tokens to reserve for one call; `policy` is the tenant's and has its prompts."""
+    return ceiling_after(most_seen(provider, model), model, policy)
+
+
+def ceiling_after(most: int, model: str, policy: VisionPolicy) -> int:
+    """The tokens to reserve for one call of the model whose most expensive call cost `most`."""
     vision = settings.VISION
     prompt = math.ceil(len(longest(policy.prompt_presets)) / CHARS_PER_TOKEN)
     known = prompt + vision.vision_max_output_tokens
-    return max(vision.tokens_ceiling(model), known, math.ceil(most_seen(provider, model) * MARGIN))
+    return max(vision.tokens_ceiling(model), known, math.ceil(most * MARGIN))
 
 
 def most_seen(provider: str, model: str) -> int:
     """Tokens of the most expensive call of the model so far, 0 before the first."""
+    return costs_of(provider, model).first() or 0
+
+
+def costs_of(provider: str, model: str) -> QuerySet[Any, int]:
+    """The tokens of the most expensive call of the model, if there was any."""
     found = CallCost.objects.filter(provider=provider, model=model)
-    return found.values_list("most_tokens", flat=True).first() or 0
+    return found.values_list("most_tokens", flat=True)
 
 
 def learn(provider: str, model: str, tokens: int) -> None:

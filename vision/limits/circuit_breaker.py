@@ -43,9 +43,17 @@ class Permission:
         return not self.reason
 
 
-def admit(provider: str, *, now: datetime) -> Permission:
-    """Call it in the transaction that claims: permission to probe goes to one caller only."""
-    row = ProviderHealth.objects.filter(provider=provider).first()
+def row_of(provider: str) -> QuerySet[ProviderHealth]:
+    """The provider's row, if it has ever failed or paused."""
+    return ProviderHealth.objects.filter(provider=provider)
+
+
+def admit(provider: str, row: ProviderHealth | None, *, now: datetime) -> Permission:
+    """
+    Whether the provider may be asked, by its row as it has just been read.
+
+    Call it in the transaction that claims: permission to probe goes to one caller only.
+    """
     if row is None:
         return Permission()
     if row.paused_until and row.paused_until > now:
@@ -59,13 +67,15 @@ def admit(provider: str, *, now: datetime) -> Permission:
     return Permission()
 
 
-def succeeded(provider: str) -> None:
+def succeeded(provider: str, *, is_failing: bool = True) -> None:
     """
-    Close the breaker: the provider answered.
+    Close the breaker: the provider answered. `is_failing` is False where all is known to be well.
 
     A pause stays: it may have been set while this very call was in progress.
     """
     metrics.BREAKER_CALLS.labels(provider, "success").inc()
+    if not is_failing:
+        return
     # Nothing is written while all is well: an update at each answer would make workers queue.
     failing = ProviderHealth.objects.filter(provider=provider, failures__gt=0)
     row = failing.first()

@@ -79,15 +79,31 @@ def take(
 
 
 def give_back(place_id: uuid.UUID) -> None:
-    """Free the place; without a connection, `release_forgotten` does it. Never raises for that."""
+    """
+    Free the place, unless it `was_given_back`; without a connection, `release_forgotten` does it.
+
+    Never raises for want of a connection.
+    """
+    if place_id not in _in_hand:
+        return
     try:
-        # A raw delete: an ordinary one opens a transaction, to look for cascades.
-        ConcurrencyPlace.objects.filter(pk=place_id)._raw_delete(DEFAULT_DB_ALIAS)  # noqa: SLF001
+        delete(place_id)
     except Error:
         connection.close()  # an error here would hide what came of the call
     finally:
-        _in_hand.discard(place_id)
-        _tell_those_who_wait()
+        was_given_back(place_id)
+
+
+def delete(place_id: uuid.UUID) -> None:
+    """Free the place when the caller's transaction commits, who then says `was_given_back`."""
+    # A raw delete: an ordinary one opens a transaction, to look for cascades.
+    ConcurrencyPlace.objects.filter(pk=place_id)._raw_delete(DEFAULT_DB_ALIAS)  # noqa: SLF001
+
+
+def was_given_back(place_id: uuid.UUID) -> None:
+    """Tell the threads of this process that wait for a place that the row of this one is deleted."""
+    _in_hand.discard(place_id)
+    _tell_those_who_wait()
 
 
 def _tell_those_who_wait() -> None:

@@ -36,6 +36,9 @@ class PaidAnalysis(models.Model):
 
     tenant_path: ClassVar = "tenant"
 
+    is_provider_failing: bool = True
+    """Whether calls may have failed before this answer. Known only to whoever has just saved it."""
+
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
         Tenant,

@@ -53,7 +53,7 @@ def from_cache(request: PaidRequest, *, now: datetime) -> MediaResult | None:
     analysis = cache.read(key)
     if analysis is None:
         return None
-    claims.record_cached(request.analysis, request.provider, analysis, now=now)
+    admission.record_cached(request.analysis, request.provider, analysis, now=now)
     metrics.CACHE_HITS.labels("s3").inc()
     return request.result(analysis=analysis, from_cache=True, cache_key=key)
 

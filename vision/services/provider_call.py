@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -24,9 +25,10 @@ from events.retry import Backoff
 from vision import metrics
 from vision.analysis import admission, claims
 from vision.analysis.admission import Deferred, Reuse
+from vision.analysis.answers import Call
 from vision.analysis.claims import Claim
 from vision.analysis.failures import failed_call
-from vision.limits import budget, circuit_breaker, concurrency
+from vision.limits import budget, circuit_breaker, concurrency, places
 from vision.limits.concurrency import TenantShare
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import Analysis, ProviderBusy, ProviderRefused
@@ -53,17 +55,18 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
             limit=concurrency_limit(),
             of=_share(request),
             is_recent=request.analysis.is_recent,
-        ):
+        ) as place:
             # The place may have been waited for, and other calls may have been made meanwhile.
-            admission.check_reservation(claim, request.provider, request.terms)
-            row, error = _call(request, claim)
+            most = admission.check_reservation(claim, request.provider, request.terms)
+            row, error = _call(request, claim, most=most, place=place)
     except (concurrency.LimitReached, admission.TokensInUse):
         claims.cancel(claim)
         raise
     if error is not None:
         return _after_failure(row, error)
-    circuit_breaker.succeeded(row.provider)
-    claims.follow_up(row.pk, now=timezone.now())
+    circuit_breaker.succeeded(row.provider, is_failing=row.is_provider_failing)
+    if row.follow_up_due:
+        claims.follow_up(row.pk, now=timezone.now())
     return Reuse(row)
 
 
@@ -78,9 +81,15 @@ def concurrency_limit() -> int:
 
 
 def _call(
-    request: PaidRequest, claim: Claim
+    request: PaidRequest, claim: Claim, *, most: int, place: UUID
 ) -> tuple[PaidAnalysis, ProviderBusy | ProviderRefused | None]:
-    """Call the provider and save its answer or failure; only then delete the upload."""
+    """
+    Call the provider and save its answer or failure; only then delete the upload.
+
+    The place is given back with the answer: the next question need not wait for the deletion.
+    Where there is but one place, nothing is asked before the deletion has ended.
+    """
+    call = Call(most, place if concurrency_limit() > 1 else None)
     provider, post = request.provider, request.analysis.post
     prompt, prepared, started = request.prompt, request.prepared, time.monotonic()
     with ExitStack() as afterwards:
@@ -93,8 +102,10 @@ def _call(
             metrics.REQUESTS.labels("error", provider.name, str(post.tenant_id)).inc()
             return row, error
         row = saved_patiently(
-            lambda: claims.settle_answer(claim, analysis, post=post, now=timezone.now())
+            lambda: claims.settle_answer(claim, analysis, call=call, post=post, now=timezone.now())
         )
+        if call.place is not None:
+            places.was_given_back(call.place)
         _count(request, analysis, seconds=time.monotonic() - started)
     return row, None
 

@@ -15,7 +15,7 @@ from storage_quota.integrity.orphans.records import is_same
 from storage_quota.limits import decide
 from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
-from storage_quota.reservations.locks import lock_bucket, lock_reservations
+from storage_quota.reservations.locks import lock_bucket, lock_reservations, to_lock
 from storage_quota.selectors import taken
 from storage_quota.tenant_settings import ceilings
 
@@ -88,7 +88,8 @@ def _write(
         created_at=now,
         updated_at=now,
     )
-    ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, now=now)
+    rows = to_lock([orphan.key])
+    ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, after=rows, now=now)
     ledger.write([entry], before={}, now=now)
     audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
     return entry

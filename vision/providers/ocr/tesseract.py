@@ -1,5 +1,6 @@
 """TesseractOcr: the provider that needs no account and no tokens, through pytesseract."""
 
+import logging
 import os
 import re
 import tempfile
@@ -18,14 +19,17 @@ from pytesseract import pytesseract as tesseract
 
 from events.errors import DomainError
 from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_on_grounds
-from vision.providers.ocr import attempts, grounds, strips
+from vision.providers.ocr import attempts, grounds, strips, warm
 from vision.providers.ocr import text as ocr_text
 from vision.providers.ocr.text import OcrWord
 from vision.providers.port import Analysis, ClassificationType, OcrText, ProviderRefused
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_LANGUAGES = "rus+eng"
 DEFAULT_TIMEOUT_SECONDS = 60.0
 ENGINE = "tesseract"
+PROGRAM = "tesseract"
 TIMEOUT = "timeout"
 
 DOCUMENT_LINES = 8
@@ -93,6 +97,9 @@ class TesseractOcr:
         self._languages = languages
         self._timeout_seconds = timeout_seconds
         self._max_pixels = max_pixels
+        self._readers = warm.Readers(
+            languages=languages, version=version, environ=tesseract.environ
+        )
 
     def analyze(self, image: bytes, *, mime: str, prompt: str, now: datetime) -> Analysis:
         """Analyze one picture; `prompt` is ignored. A timeout is a refusal: it would recur."""
@@ -145,15 +152,36 @@ class TesseractOcr:
 
     def _run_on(self, picture: Image.Image, *, until: float) -> list[OcrWord]:
         """Run Tesseract on the picture and parse its words."""
+        tsv = self._ask_reader(picture, until=until)
+        if tsv is not None:
+            return ocr_text.parse(tsv)
         with tempfile.TemporaryDirectory(prefix="ocr_") as folder:
             path = Path(folder, "picture.pnm")
             picture.save(path, "PPM")  # uncompressed: PNG costs more time than all of our Python
             return ocr_text.parse(self._run(path, until=until))
 
-    def _run(self, path: Path, *, until: float) -> str:
+    def _ask_reader(self, picture: Image.Image, *, until: float) -> str | None:
+        """Have the library read the picture; None where the program has to, or can say what is wrong."""
+        # A program of a name of its own is not what the library belongs to.
+        is_ours = tesseract.tesseract_cmd == PROGRAM
+        if not (is_ours and self._readers.is_usable and picture.mode in warm.CHANNELS):
+            return None
+        try:
+            return self._readers.tsv(picture, seconds=self._seconds_left(until))
+        except warm.ReaderTimeout as exc:
+            raise ProviderRefused(TIMEOUT, str(exc)) from exc
+        except warm.ReaderLost as exc:
+            logger.warning("The program of Tesseract is run: %s", exc, exc_info=exc)
+            return None
+
+    def _seconds_left(self, until: float) -> float:
         seconds = min(self._timeout_seconds, until - time.monotonic())
         if seconds <= 0:
             raise ProviderRefused(TIMEOUT, f"more than {RUNS} × {self._timeout_seconds} s")
+        return seconds
+
+    def _run(self, path: Path, *, until: float) -> str:
+        seconds = self._seconds_left(until)
         try:
             tsv: str = tesseract.image_to_data(
                 str(path),

@@ -1,0 +1,91 @@
+"""
+Several statements in one round trip to PostgreSQL.
+
+What others wait for, such as a lock, is held for as long as its holder's statements take, and a
+thread of a busy process waits for its turn after each answer: ten statements, ten turns.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import Model, QuerySet
+from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
+
+from events.postgresql.advisory_locks import key_of
+
+M = TypeVar("M", bound=Model)
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL with its parameters, without a semicolon at the end."""
+Rows = list[tuple[Any, ...]]
+
+
+def fetch(*statements: Statement) -> list[Rows]:
+    """
+    Execute the statements in order and return the rows of each, none for one that returns none.
+
+    Each sees what was committed before it began, as if it were sent alone: what is read after a
+    lock is what the last holder left. Outside a transaction they are one together.
+    """
+    values = [value for _, given in statements for value in given]
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(sql for sql, _ in statements), values)
+        found = [_rows(cursor)]
+        while cursor.nextset():
+            found.append(_rows(cursor))
+    return found
+
+
+def select(rows: QuerySet[Any, Any]) -> Statement:
+    """The statement of a queryset; of its columns come what the database returns for them."""
+    sql, values = rows.query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def insert(row: Model) -> Statement:
+    """The statement that inserts a row whose key is not made by the database."""
+    query = InsertQuery(type(row))
+    query.insert_values([field for field in _fields(type(row)) if not field.generated], [row])
+    [(sql, values)] = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def update(rows: QuerySet[Any], **changes: Any) -> Statement:
+    """The statement that `rows.update(**changes)` executes."""
+    query: Any = rows.query.chain(UpdateQuery)
+    query.add_update_values(changes)
+    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def delete(rows: QuerySet[Any]) -> Statement:
+    """The statement that deletes these rows and nothing that refers to them."""
+    query = rows.query.clone()
+    query.__class__ = DeleteQuery
+    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return sql, values
+
+
+def objects(model: type[M], rows: Rows, *, without: Sequence[str] = ()) -> list[M]:
+    """
+    The objects of a statement that `select` made of a queryset of the model.
+
+    `without` are the columns that it defers; what it annotates is left out. Not for a model whose
+    columns Django converts, such as those of JSON, unless they are deferred.
+    """
+    columns = [field.attname for field in _fields(model) if field.attname not in without]
+    return [model.from_db(DEFAULT_DB_ALIAS, columns, row[: len(columns)]) for row in rows]
+
+
+def turn(name: str) -> Statement:
+    """The statement that waits for the advisory lock of this name, for this transaction."""
+    return "SELECT pg_advisory_xact_lock(%s)::text", [key_of(name)]
+
+
+def _fields(model: type[Model]) -> Sequence[Any]:
+    return model._meta.concrete_fields  # noqa: SLF001 - public by Django's documentation
+
+
+def _rows(cursor: Any) -> Rows:
+    return list(cursor.fetchall()) if cursor.description else []

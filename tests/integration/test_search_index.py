@@ -17,7 +17,7 @@ from accounts.models import Role
 from events.delivery import worker
 from events.models import Delivery
 from media.models import Post
-from search import handlers
+from search import handlers, words
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
@@ -26,6 +26,7 @@ from search.index.postgresql.index import PostgresIndex
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
+from search.services.facets import facets_in
 from search.services.highlight import highlight
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words

@@ -70,9 +70,7 @@ class Followed:
         """Those that ask whether a post is deleted."""
         said = spoken(row.text for row in self.searches.values())
         maybe = [pk for pk, row in self.searches.items() if not said[row.text].is_all]
-        scopes = {
-            pk: one.asked.scope for pk, one in zip(maybe, self._demands(maybe), strict=True)
-        }
+        scopes = {pk: one.asked.scope for pk, one in zip(maybe, self._demands(maybe), strict=True)}
         asking = {
             pk: self.searches[pk]
             for pk, scope in scopes.items()

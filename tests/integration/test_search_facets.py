@@ -182,7 +182,9 @@ class TestCounts:
         monkeypatch.setattr(index, "_TRIED", 50)
         monkeypatch.setattr(index.planning, "expected_rows", lambda *_: 400)
         halvings, halve = [], index._halvings
-        monkeypatch.setattr(index, "_halvings", lambda *a: halvings.append(halve(*a)) or halvings[-1])
+        monkeypatch.setattr(
+            index, "_halvings", lambda *a: halvings.append(halve(*a)) or halvings[-1]
+        )
 
         found = facets_in("снег", (channel.tenant_id,), [Facet.CHANNEL], zone=UTC)
         again = facets_in("снег", (channel.tenant_id,), [Facet.CHANNEL], zone=UTC)

@@ -17,7 +17,7 @@ from accounts.models import Role
 from events.delivery import worker
 from events.models import Delivery
 from media.models import Post
-from search import handlers, words
+from search import handlers
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
@@ -30,6 +30,7 @@ from search.services.facets import facets_in
 from search.services.highlight import highlight
 from search.services.index_meaning import index_meaning
 from search.services.index_words import index_words
+from search.words import in_the_other_layout
 from tests import factories as make
 from tests.concurrency import in_threads
 
@@ -123,7 +124,11 @@ class TestByWords:
 
     @pytest.mark.parametrize(
         ("typed", "word", "stem"),
-        [("bgjntre", "ипотеку", "ипотек"), ("Gjujlf,", "погода", "погод"), ("ызфсуч", "spacex", "spacex")],
+        [
+            ("bgjntre", "ипотеку", "ипотек"),
+            ("Gjujlf,", "погода", "погод"),
+            ("ызфсуч", "spacex", "spacex"),
+        ],
     )
     def test_a_word_in_the_other_layout_of_the_keyboard(self, write, channel, typed, word, stem):
         write("Ставки по ипотеке", "Погода на завтра", "Запуск SpaceX", "lj и w")
@@ -141,7 +146,7 @@ class TestByWords:
 
         assert find.find_text("ghbdtn", (channel.tenant_id,), limit=5).replaced == {}
         assert find.find_text("lfkmit", (channel.tenant_id,), limit=5).replaced == {}
-        assert words.in_the_other_layout("x[") == words.in_the_other_layout("чхать") == []
+        assert in_the_other_layout("x[") == in_the_other_layout("чхать") == []
 
     @pytest.mark.parametrize(
         ("written", "asked"), [("Python 3.14", "питон"), ("Телеграм", "telegram")]

@@ -44,13 +44,13 @@ class Facet(StrEnum):
     MONTH = "month"
 
 
-MOST: Final = {facet: 10 for facet in Facet} | {Facet.MONTH: 24}
+MOST: Final = dict.fromkeys(Facet, 10) | {Facet.MONTH: 24}
 """Values that are given: the most frequent ones, of months the newest."""
 _VALUES = {
     Facet.CHANNEL: "SELECT channel_id::text AS value FROM chosen",
     Facet.TAG: "SELECT unnest(tags) AS value FROM chosen",
     Facet.CATEGORY: (
-        f"SELECT substr(one, {len(CATEGORY) + 1}) AS value FROM chosen, unnest(has) AS one"
+        f"SELECT substr(one, {len(CATEGORY) + 1}) AS value FROM chosen, unnest(has) AS one"  # noqa: S608 - constants
         f" WHERE starts_with(one, '{CATEGORY}')"
     ),
     Facet.CLASS: "SELECT classification AS value FROM chosen WHERE classification <> ''",

@@ -70,9 +70,7 @@ def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
         found |= sounding.get(lexeme, {})
         posts = sum(found.values())
         weight = _inverse_frequency(posts, of)
-        terms.append(
-            Term(word, lexeme, tuple(found), posts, of, weight, meant=meant.get(word, ""))
-        )
+        terms.append(Term(word, lexeme, tuple(found), posts, of, weight, meant=meant.get(word, "")))
     return terms
 
 

@@ -16,7 +16,9 @@ _ORDERS: Final = ("utf-16-le", "utf-16-be")
 _SHOWN: Final = frozenset("\t\n\r\f\xad\u200b\u200c\u200d\u200e\u200f\ufeff")
 _NEVER: Final = frozenset({"Cc", "Cs", "Co", "Cn"})
 _HAN: Final = "HAN"
-_SAME_AS_HAN: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "BOPOMOFO", "VERTICAL"})
+_SAME_AS_HAN: Final = frozenset(
+    {"CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "BOPOMOFO", "VERTICAL"}
+)
 _BESIDE: Final = frozenset({"LATIN", "CYRILLIC", "COMBINING", "MODIFIER", "FULLWIDTH", "HALFWIDTH"})
 """What may stand in a text of another script: names, formulas, accents, wide forms."""
 _OF_ONE_SCRIPT: Final = 0.9

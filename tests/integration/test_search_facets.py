@@ -20,7 +20,7 @@ from search.services.facets import facets_in
 from search.services.find import find_text
 from search.services.index_words import index_words
 from tests import factories as make
-from vision.models import PostTag, Tag, TagOrigin, TagState
+from vision.models import PostTag, TagState
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -41,9 +41,7 @@ def write(of, text, *, day="2026-05-10", kind="", hour=12, tags=()):
     moment = datetime.fromisoformat(f"{day}T{hour:02}:30:00+00:00")
     post = make.post(of=of, content=text, posted_at=moment)
     for name, category in tags:
-        tag, _ = Tag.objects.get_or_create(tenant=of.tenant, name=name)
-        given = {"origin": TagOrigin.MODEL, "state": TagState.ACCEPTED, "category": category}
-        PostTag.objects.create(tenant=of.tenant, post=post, tag=tag, **given)
+        make.tagged(post, name, category=category)
     index_words([post.pk], now=timezone.now())
     SearchDocument.objects.filter(pk=post.pk).update(classification=kind)
     return post

@@ -49,7 +49,7 @@ from telegram_assistant.config import Qdrant  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
-POSTS, SINGLE, SLICES, AGAIN, LEAST_RATIO = 100_000, 360, 12, 20_000, 10
+POSTS, SINGLE, SLICES, AGAIN, LEAST_RATIO = 100_000, 360, 12, 10_000, 10
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -48,7 +48,7 @@ FROM (
 ) AS found
 WHERE posts.id = found.id
     AND (posts.deleted_at, posts.deletion) IS DISTINCT FROM (found.at, found.how)
-RETURNING posts.id, posts.deleted_at, posts.deletion, posts.updated_at, found.before
+RETURNING posts.id, posts.deleted_at, posts.deletion, clock_timestamp(), found.before
 """
 
 

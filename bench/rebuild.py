@@ -3,9 +3,13 @@
 
 The posts are those of ../shared/data/search again and again, each time with other numbers in them,
 so that no text is known already. Vectors are those of an encoder that costs nothing: what is
-measured is the index. Both indexes are built empty, by words and meaning, in one run: PostgreSQL's
-by `rebuild`, and Qdrant's by `rebuild_qdrant` where QDRANT_TEST_URL names a server. Then it is built
-once more, where all of it is right already, and compared, post by post.
+measured is the index. It is built empty, once, by words and meaning; what the words take of that is
+measured beside. Single calls are made in slices, one after each twelfth of the batches, so that
+whatever else the machine does weighs on both. While the batches go on, no call has to keep the index
+of vectors, which the batches make at the end and are charged with: the ratio is rather too small.
+Qdrant's index is built where QDRANT_TEST_URL names a server; there a half of the single calls comes
+before the batches, the other after them. Then posts of a sample are built once more, where all is
+right already, and compared, post by post.
 """
 
 import argparse
@@ -15,16 +19,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from bench.support import database
 
 database.setup()
 
 from django.conf import settings  # noqa: E402 - after django.setup()
+from django.db.models import QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from bench.support import report  # noqa: E402
@@ -35,14 +42,14 @@ from search.embeddings import chosen  # noqa: E402
 from search.embeddings.fake import FakeEncoder  # noqa: E402
 from search.index.postgresql.vectors import vector_table  # noqa: E402
 from search.index.qdrant import collections  # noqa: E402
-from search.models import SearchDocument  # noqa: E402
-from search.services.indexing.rebuild import rebuild  # noqa: E402
+from search.services.indexing.index_words import index_words  # noqa: E402
+from search.services.indexing.rebuild import Rebuilt, rebuild  # noqa: E402
 from search.services.indexing.rebuild_qdrant import rebuild_qdrant  # noqa: E402
 from telegram_assistant.config import Qdrant  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
-POSTS, SINGLE, LEAST_RATIO = 100_000, 300, 10
+POSTS, SINGLE, SLICES, AGAIN, LEAST_RATIO = 100_000, 360, 12, 10_000, 10
 NEWEST = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -60,30 +67,74 @@ def main() -> int:
     return report.close(figures)
 
 
+@dataclass(slots=True)
+class Side:
+    """Posts that one side has done, and its seconds: in all, and of these by words."""
+
+    posts: int = 0
+    seconds: float = 0.0
+    by_words: float = 0.0
+
+    def do(self, work: Iterator[Rebuilt]) -> bool:
+        """Do the next batch; False where there is none, which ends the work."""
+        started = time.perf_counter()
+        batch = next(work, None)
+        self.seconds += time.perf_counter() - started
+        self.posts += batch.posts if batch else 0
+        return batch is not None
+
+    def write_words(self, post_ids: Sequence[UUID], *, now: datetime) -> int:
+        started = time.perf_counter()
+        changed = index_words(post_ids, now=now)
+        self.by_words += time.perf_counter() - started
+        return changed
+
+    def rebuild(self, posts: QuerySet[Post]) -> Iterator[Rebuilt]:
+        return rebuild(posts, with_meaning=True, clock=timezone.now, write_words=self.write_words)
+
+
 def _of_postgresql(count: int) -> list[Figure]:
     tenant = _fill(count)
     vector_table.create()
-    found = []
-    for meaning, name in ((False, "postgresql, words"), (True, "postgresql, words and meaning")):
-        SearchDocument.objects.all().delete()
-        single = _rate(SINGLE, _one_by_one(SINGLE, meaning=meaning))
-        rest = Post.objects.filter(telegram_message_id__gt=SINGLE)
-        batches = _rate(count - SINGLE, rebuild(rest, with_meaning=meaning, clock=timezone.now))
-        found += _ratio(name, single, batches)
-    again = rebuild(Post.objects.all(), with_meaning=True, clock=timezone.now)
-    return [*found, *_afterwards("postgresql", _rate(count, again), tenant.pk)]
+    batches, single = Side(), Side()
+    work = batches.rebuild(Post.objects.filter(telegram_message_id__gt=SINGLE))
+    while batches.do(work):
+        while single.posts < SINGLE and single.posts * count < batches.posts * SINGLE:
+            _slice(single)
+    found = _ratio(
+        "postgresql, words", single.posts / single.by_words, batches.posts / batches.by_words
+    )
+    found += _ratio(
+        "postgresql, words and meaning",
+        single.posts / single.seconds,
+        batches.posts / batches.seconds,
+    )
+    some = Post.objects.filter(telegram_message_id__lte=AGAIN)
+    again = _rate(some.count(), rebuild(some, with_meaning=True, clock=timezone.now))
+    return [*found, *_afterwards("postgresql", again, tenant.pk)]
+
+
+def _slice(single: Side) -> None:
+    """Some calls of one post each."""
+    for number in range(single.posts + 1, single.posts + SINGLE // SLICES + 1):
+        one = single.rebuild(Post.objects.filter(telegram_message_id=number))
+        while single.do(one):
+            pass
 
 
 def _of_qdrant(url: str) -> list[Figure]:
     settings.QDRANT = Qdrant(url=url, collection=f"bench_{os.getpid()}")
     tenant = Post.objects.values_list("tenant", flat=True)[0]
     count = Post.objects.count()
+    half, rest = SINGLE // 2, Post.objects.filter(telegram_message_id__gt=SINGLE)
     try:
         list(rebuild_qdrant(Post.objects.none(), whole=True, clock=timezone.now))
-        single = _rate(SINGLE, _in_qdrant_one_by_one(SINGLE))
-        batches = _rate(count, rebuild_qdrant(Post.objects.all(), whole=True, clock=timezone.now))
-        some = Post.objects.filter(posted_at__lte=NEWEST)
-        again = _rate(count, rebuild_qdrant(some, whole=False, clock=timezone.now))
+        before = _rate(half, _in_qdrant_one_by_one(1, half))
+        batches = _rate(count - SINGLE, rebuild_qdrant(rest, whole=True, clock=timezone.now))
+        after = _rate(half, _in_qdrant_one_by_one(half + 1, SINGLE))
+        some = Post.objects.filter(telegram_message_id__lte=AGAIN)
+        again = _rate(some.count(), rebuild_qdrant(some, whole=False, clock=timezone.now))
+        single = 2 / (1 / before + 1 / after)
         return [*_ratio("qdrant", single, batches), *_afterwards("qdrant", again, tenant)]
     finally:
         for name in collections.every():
@@ -101,7 +152,7 @@ def _ratio(name: str, single: float, batches: float) -> list[Figure]:
 def _afterwards(name: str, again: float, tenant: Any) -> list[Figure]:
     [projection] = [one for one in projections.registered() if one.name == f"search.{name}"]
     started = time.monotonic()
-    found = projection.compare(tenant)
+    found = projection.compare(tenant, most=AGAIN)
     compared = found.compared / (time.monotonic() - started)
     return [
         Figure(f"{name}: once more, nothing to write", again, unit="/s"),
@@ -136,14 +187,8 @@ def _fill(count: int) -> Any:
     return channel.tenant
 
 
-def _one_by_one(count: int, *, meaning: bool) -> Iterator[object]:
-    for number in range(1, count + 1):
-        one = Post.objects.filter(telegram_message_id=number)
-        yield from rebuild(one, with_meaning=meaning, clock=timezone.now)
-
-
-def _in_qdrant_one_by_one(count: int) -> Iterator[object]:
-    for number in range(1, count + 1):
+def _in_qdrant_one_by_one(first: int, last: int) -> Iterator[object]:
+    for number in range(first, last + 1):
         one = Post.objects.filter(telegram_message_id=number)
         yield from rebuild_qdrant(one, whole=False, clock=timezone.now)
 

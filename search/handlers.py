@@ -17,6 +17,7 @@ from events.schemas import (
     AlbumParsedEventV1,
     DocumentsReadEventV1,
     Event,
+    PostDeletionEventV1,
     PostEnrichedEventV1,
     PostParsedEventV1,
     PostTaggedEventV1,
@@ -27,7 +28,7 @@ from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.chosen import outage
 from search.index.port import IndexUnavailable, VectorsUnavailable
-from search.saved.follow import index_and_match
+from search.saved.follow import index_and_match, match_deletions
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_qdrant import index_qdrant
 
@@ -48,12 +49,19 @@ ABOUT_A_POST: Final = (
     DocumentsReadEventV1,
     PostEnrichedEventV1,
     PostTaggedEventV1,
+    PostDeletionEventV1,
 )
 
 
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
     changed = index_and_match(_posts(events), now=now, traces=_traces(events))
     return f"{changed} changed"
+
+
+def follow_deletions(events: Sequence[Event], *, now: datetime) -> str:
+    """The index asks the posts themselves whether they are deleted; saved searches want to be told."""
+    moments = {UUID(e.post_id): e.occurred_at for e in events if isinstance(e, PostDeletionEventV1)}
+    return f"{match_deletions(moments, now=now, traces=_traces(events))} matched"
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:
@@ -126,6 +134,13 @@ def register() -> None:
             batch=QDRANT_BATCH,
             in_use=_has_qdrant,
         )(write_qdrant)
+    subscribe(
+        PostDeletionEventV1,
+        name="search.match_deleted",
+        queue="search",
+        batch=WORDS_BATCH,
+        mode=Mode.PROJECTION,
+    )(follow_deletions)
     # Tags are no part of what is encoded.
     add = partial(subscribe, PostTaggedEventV1, mode=Mode.PROJECTION)
     add(name="search.words_tagged", queue="search", batch=WORDS_BATCH)(write_words)

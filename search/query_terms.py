@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
+
+CATEGORY: Final = "tag:"
+"""What stands before the category of a tag in `has` of a document: `tag:person`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from albums.models import MediaGroupItem
 from crawl import selectors as crawl
 from media.models import MediaRole, Post, PostMedia
 from search.documents import Document, Sources, document_of, tags_in
+from search.query_terms import CATEGORY
 from vision.models import EnrichmentKind, PostEnrichment
 from vision.tagging.lookup import NO_TAGS, GivenTags, given_to
 
@@ -78,7 +79,7 @@ class IndexedPost:
 
     @property
     def has(self) -> list[str]:
-        """What the post has, as it is asked for: text, link, forward, … and the kind of its file."""
+        """What the post has, as it is asked for: text, link, …, the kind of its file, and of its tags."""
         post, seen = self.post, self.enrichment
         picture_text = bool(seen and seen.vision_ocr_text.strip())
         found = {
@@ -92,6 +93,7 @@ class IndexedPost:
             "reply": post.reply_to_message_id is not None,
             post.media_kind: bool(post.media_kind),
             **{name: any(map(post.extra.get, keys)) for name, keys in _IN_EXTRA.items()},
+            **{f"{CATEGORY}{category}": True for category in self.given.categories},
         }
         return sorted(name for name, true in found.items() if true and name)
 

@@ -12,6 +12,16 @@ STOP_WORDS: Final = frozenset(
 )
 """Words of questions that `russian` keeps: they are in many posts and say nothing of their topic."""
 
+_LATIN_KEYS: Final = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`"
+_RUSSIAN_KEYS: Final = "йцукенгшщзхъфывапролджэячсмитьбюё"
+"""What the same keys of a keyboard type in either layout."""
+_SWITCHED: Final = (
+    str.maketrans(_LATIN_KEYS, _RUSSIAN_KEYS),
+    str.maketrans(_RUSSIAN_KEYS, _LATIN_KEYS),
+)
+_MIN_SWITCHED: Final = 3
+_AFTER_A_WORD: Final = ",.;:!?"
+
 MIN_CORRECTED = 4
 MOST_CORRECTIONS = 3
 _LONG = 8
@@ -72,6 +82,23 @@ def distance(first: str, second: str) -> int:
             row.append(best)
         before, last = last, row
     return last[-1]
+
+
+def in_the_other_layout(word: str) -> list[str]:
+    """
+    What the keys of a word type in the other layout of a Russian keyboard: привет for ghbdtn.
+
+    The signs after a word may be keys of letters or signs, so there may be two; none where a key
+    types no letter.
+    """
+    table = _SWITCHED[0] if _is_latin(word.lower()) else _SWITCHED[1]
+    typed = [word.lower(), word.lower().rstrip(_AFTER_A_WORD)]
+    forms = [one.translate(table) for one in typed if len(one) >= _MIN_SWITCHED]
+    return [one for one in dict.fromkeys(forms) if _may_be_a_word(one) and one not in typed]
+
+
+def _may_be_a_word(form: str) -> bool:
+    return all(char.isalnum() or char == "-" for char in form)
 
 
 def same_script(first: str, second: str) -> bool:

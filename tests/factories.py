@@ -274,6 +274,15 @@ def proposal(of: Post, name: str = "proposed") -> PostTag:
     )  # fmt: skip
 
 
+def tagged(of: Post, name: str, *, category: str = "") -> PostTag:
+    """A tag that holds, as a tagger found it."""
+    tag, _ = Tag.objects.get_or_create(tenant=of.tenant, name=name)
+    return PostTag.objects.create(
+        tenant=of.tenant, post=of, tag=tag, origin=TagOrigin.MODEL, state=TagState.ACCEPTED,
+        category=category,
+    )  # fmt: skip
+
+
 def tag_answer(of: Post, **fields: Any) -> TagAnswer:
     """What a tagger answered about the post."""
     usual = {

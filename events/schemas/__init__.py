@@ -5,6 +5,7 @@ from events.schemas.albums_parsed_v1 import AlbumParsedEventV1
 from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
 from events.schemas.posts_crawl_v1 import PostCrawlEventV1
+from events.schemas.posts_deletion_v1 import PostDeletionEventV1
 from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsReadEventV1
 from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
 from events.schemas.posts_enriched_v1 import PostEnrichedEventV1
@@ -22,6 +23,7 @@ from events.schemas.search_matched_v1 import SearchMatchedEventV1
 
 ALL: tuple[type[Event], ...] = (
     PostParsedEventV1,
+    PostDeletionEventV1,
     VisionUploadedEventV1,
     VisionAnalyzedEventV1,
     DocumentsRequestedEventV1,
@@ -48,6 +50,7 @@ __all__ = [
     "Event",
     "MediaFile",
     "PostCrawlEventV1",
+    "PostDeletionEventV1",
     "PostEnrichedEventV1",
     "PostIndexedEventV1",
     "PostParsedEventV1",

@@ -26,8 +26,12 @@ class FacetNames(serializers.CharField):
 
 
 class ValueSerializer(serializers.Serializer[Value]):
-    value = serializers.CharField(help_text="id of a channel, a tag, a class, or YYYY-MM")
-    name = serializers.CharField(help_text="of a channel its title")
+    value = serializers.CharField(
+        help_text="id of a channel, a tag, a category of tags, a class, or YYYY-MM"
+    )
+    name = serializers.CharField(
+        help_text="of a channel its title, of a category its name in the language of the request"
+    )
     posts = serializers.IntegerField()
     condition = serializers.CharField(help_text="added to `q` it leaves these posts")
 

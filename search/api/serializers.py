@@ -249,6 +249,10 @@ class SimilarSerializer(HitsSerializer):
 
     post_id = serializers.UUIDField(source="post.pk", help_text="the post that was asked about")
     found = serializers.IntegerField(source="hits.found", help_text="hits on all pages")
+    is_nothing_near = serializers.BooleanField(
+        source="hits.is_nothing_near",
+        help_text="meaning was compared, and no post is near enough to be like this one",
+    )
     degraded = serializers.ListField(
         source="hits.degraded", child=serializers.CharField(), help_text="what did not work"
     )

@@ -62,12 +62,14 @@ class WordHits:
     The best hits by words, and how the query was read.
 
     `replaced` has words for which others were looked for, too, by the word as typed; `lexemes`
-    are all stems that were looked for.
+    are all stems that were looked for; `meant` has the words that were typed in the other layout of
+    the keyboard, as they were meant.
     """
 
     hits: Sequence[WordHit] = ()
     replaced: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lexemes: tuple[str, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

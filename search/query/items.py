@@ -19,6 +19,7 @@ class Kind(StrEnum):
     LANGUAGE = "languages"
     LABEL = "labels"
     CLASS = "classes"
+    CATEGORY = "categories"
     FROM = "posted_from"
     BEFORE = "posted_before"
     PERIOD = "periods"

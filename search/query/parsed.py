@@ -68,7 +68,7 @@ class Filters:
 
     A post has one channel, album, author, class, language, file and date, so of several values of
     those any may fit: `channels`, `albums`, `authors`, `classes`, `languages`, `files`, `periods`. Of `states`,
-    `parts` and `labels` all have to. `posted_from` is the first moment that fits, `posted_before`
+    `parts`, `labels` and `categories` of tags all have to. `posted_from` is the first moment that fits, `posted_before`
     the first one after it that does not.
 
     Among the excluded, a post that fits any single value is no hit; these have no `posted_from`
@@ -84,6 +84,7 @@ class Filters:
     languages: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     posted_from: datetime | None = None
     posted_before: datetime | None = None
     periods: tuple[Period, ...] = ()

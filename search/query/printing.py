@@ -94,6 +94,7 @@ _WRITERS: dict[Kind, Callable[[Any], str]] = {
     Kind.LANGUAGE: "lang:{}".format,
     Kind.LABEL: lambda value: f"tag:{_name(value)}",
     Kind.CLASS: lambda value: f"class:{_name(value)}",
+    Kind.CATEGORY: "category:{}".format,
     Kind.FROM: lambda moment: f"after:{_date(moment)}",
     Kind.BEFORE: lambda moment: f"before:{_date(moment)}",
     Kind.PERIOD: lambda period: f"on:{write_period(period)}",

@@ -22,6 +22,7 @@ class Qualifier(StrEnum):
     LANG = "lang"
     TAG = "tag"
     CLASS = "class"
+    CATEGORY = "category"
     AFTER = "after"
     BEFORE = "before"
     ON = "on"
@@ -36,6 +37,7 @@ QUALIFIERS: Mapping[Qualifier, tuple[str, ...]] = {
     Qualifier.LANG: ("language", "язык"),
     Qualifier.TAG: ("тег", "тэг"),
     Qualifier.CLASS: ("класс", "kind", "вид"),
+    Qualifier.CATEGORY: ("категория",),
     Qualifier.AFTER: ("since", "с", "после"),
     Qualifier.BEFORE: ("до",),
     Qualifier.ON: ("date", "за", "дата"),
@@ -70,6 +72,16 @@ PARTS: Mapping[Part, tuple[str, ...]] = {
     Part.GAME: ("игра",),
     Part.BUTTON: ("кнопка", "кнопки"),
 }
+CATEGORIES: Mapping[str, tuple[str, ...]] = {
+    "topic": ("subject", "тема"),
+    "person": ("people", "человек", "люди", "персона", "персоны"),
+    "organization": ("organisation", "company", "организация", "организации", "компания"),
+    "place": ("location", "место", "места"),
+    "event": ("событие", "события"),
+    "product": ("продукт", "продукты", "товар"),
+    "other": ("другое", "прочее"),
+}
+"""What the tags of a post name, by the values of `vision.tagging.port`."""
 LANGUAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(ACCEPTED, ()) | {
     "ru": ("russian", "русский", "рус"),
     "en": ("english", "английский", "англ"),

@@ -1,5 +1,5 @@
 """
-Which posts come to match which saved searches, found out where the index is written.
+Which posts come to match which saved searches, found out where the index is written, and when posts are deleted.
 
 A batch of posts is asked about by all saved searches of those who may see its tenants: by their
 words in one statement for all, since most match nothing, and with conditions where words fit. That is before and
@@ -7,8 +7,8 @@ after their documents are written, in the transaction that writes them: a worker
 any point, and nothing is told that is not so, or twice, or not at all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 from uuid import UUID
@@ -36,6 +36,8 @@ _IN_A_STATEMENT: Final = 25
 
 Pair = tuple[UUID, UUID]
 """Of a saved search and a post."""
+IsNew = Callable[[SavedSearch, Post], bool]
+"""Whether a match came about since the search was saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,18 @@ class Followed:
             if not by_id[one.key].is_all:
                 wanted.setdefault(one.key, []).append(one.post_id)
         return found | self._asked(wanted)
+
+    def about_deletion(self) -> "Followed":
+        """Those that ask whether a post is deleted."""
+        said = spoken(row.text for row in self.searches.values())
+        maybe = [pk for pk, row in self.searches.items() if not said[row.text].is_all]
+        scopes = {pk: one.asked.scope for pk, one in zip(maybe, self._demands(maybe), strict=True)}
+        asking = {
+            pk: self.searches[pk]
+            for pk, scope in scopes.items()
+            if scope.filters.is_deleted is not None or scope.excluded.is_deleted is not None
+        }
+        return replace(self, searches=asking)
 
     def _asked(self, wanted: Mapping[UUID, Sequence[UUID]]) -> set[Pair]:
         """Ask searches with all of their conditions about the posts that are left for each."""
@@ -100,8 +114,32 @@ def index_and_match(post_ids: Sequence[UUID], *, now: datetime, traces: Traces =
         before = followed.matching(sorted(known))
         changed = index_words(post_ids, now=now, traces=traces)
         after = followed.matching(post_ids)
-        _tell(followed, after, before=before, known=known, now=now, traces=traces)
+
+        def is_new(kept: SavedSearch, post: Post) -> bool:
+            pair, was_there = (kept.pk, post.pk), post.pk in known
+            return _is_new(kept, post, had_document=was_there, matched_before=pair in before)
+
+        _tell(followed, after, is_new=is_new, now=now, traces=traces)
         return changed
+
+
+def match_deletions(
+    moments: Mapping[UUID, datetime], *, now: datetime, traces: Traces = NO_TRACES
+) -> int:
+    """
+    Tell of matches of posts that were deleted, or seen again, at these moments; returns how many.
+
+    Only searches that ask for it are asked: nothing else of the posts has changed.
+    """
+    with transaction.atomic():
+        in_turn(TURN)
+        followed = _followed(list(moments), now=now).about_deletion()
+
+        def is_new(kept: SavedSearch, post: Post) -> bool:
+            return max(moments[post.pk], post.created_at) >= kept.since
+
+        after = followed.matching(list(moments))
+        return _tell(followed, after, is_new=is_new, now=now, traces=traces)
 
 
 def _followed(post_ids: Sequence[UUID], *, now: datetime) -> Followed:
@@ -127,29 +165,25 @@ def _tell(
     followed: Followed,
     after: set[Pair],
     *,
-    before: set[Pair],
-    known: set[UUID],
+    is_new: IsNew,
     now: datetime,
     traces: Traces,
-) -> None:
+) -> int:
+    """Keep and publish the matches that are new and were not told before; returns how many."""
     ids = {post_id for _, post_id in after}
     posts = Post.objects.only("tenant_id", "channel_id", "posted_at", "created_at").in_bulk(ids)
     told = SearchMatch.objects.filter(saved_search__in={pk for pk, _ in after}, post__in=ids)
     fresh = [
         (followed.searches[search], posts[post])
         for search, post in sorted(after - set(told.values_list("saved_search", "post")))
-        if _is_new(
-            followed.searches[search],
-            posts[post],
-            had_document=post in known,
-            matched_before=(search, post) in before,
-        )
+        if is_new(followed.searches[search], posts[post])
     ]
     SearchMatch.objects.bulk_create(
         SearchMatch(saved_search=kept, post=post, tenant_id=post.tenant_id, matched_at=now)
         for kept, post in fresh
     )
     publish_many([traced(e, traces.get(UUID(e.post_id))) for e in _events(fresh, now=now)])
+    return len(fresh)
 
 
 def _is_new(kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool) -> bool:

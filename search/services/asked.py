@@ -17,7 +17,7 @@ from search.query.parse import parse
 from search.query.parsed import ChannelReference, ParsedQuery, State
 from search.query.printing import print_query, write
 from search.query.problems import Problem, ProblemCode
-from search.query_terms import Filters, Query
+from search.query_terms import CATEGORY, Filters, Query
 from search.services.named_channels import find_channels
 from search.services.named_messages import find_messages
 
@@ -165,6 +165,7 @@ def _tags(tags: Iterable[str]) -> tuple[str, ...]:
 def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = ()) -> Filters:
     states = (state.value for state in given.states if state not in _NOT_IN_HAS)
     parts = (part.value for part in given.parts)
+    categories = (f"{CATEGORY}{category}" for category in given.categories)
     return Filters(
         channels=tuple(pk for reference in given.channels for pk in named[reference]),
         albums=given.albums,
@@ -172,7 +173,7 @@ def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = (
         is_meme=True if State.MEME in given.states else None,
         is_pinned=True if State.PINNED in given.states else None,
         is_deleted=True if State.DELETED in given.states else None,
-        has=(*states, *parts),
+        has=(*states, *parts, *categories),
         files=tuple(file.value for file in given.files),
         tags=_tags((*given.labels, *tags)),
         classes=given.classes,

@@ -1,4 +1,4 @@
-"""Facets of a search: counts by channel, tag, class and month, each with the condition that asks for it."""
+"""Facets of a search: counts by channel, tag, category of tags, class and month, each with the condition that asks for it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from search.query.items import Item, Kind
 from search.query.parsed import ChannelBy, ChannelReference
 from search.query.printing import write
 from search.services import asked
+from vision.models import TagCategory
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,15 @@ def facets_in(
 def _values(facet: Facet, counted: Sequence[tuple[str, int]]) -> list[Value]:
     if facet == Facet.CHANNEL:
         return _channels(counted)
-    return [Value(value, value, posts, _CONDITIONS[facet](value)) for value, posts in counted]
+    return [
+        Value(value, _name(facet, value), posts, _CONDITIONS[facet](value))
+        for value, posts in counted
+    ]
+
+
+def _name(facet: Facet, value: str) -> str:
+    is_known = facet == Facet.CATEGORY and value in TagCategory.values
+    return str(TagCategory(value).label) if is_known else value
 
 
 def _channels(counted: Sequence[tuple[str, int]]) -> list[Value]:
@@ -87,6 +96,7 @@ def _channel_condition(channel: Channel) -> str:
 
 _CONDITIONS: dict[Facet, Callable[[str], str]] = {
     Facet.TAG: lambda tag: write(Item(Kind.LABEL, tag)),
+    Facet.CATEGORY: lambda name: write(Item(Kind.CATEGORY, name)),
     Facet.CLASS: lambda name: write(Item(Kind.CLASS, name)),
     Facet.MONTH: "on:{}".format,
 }

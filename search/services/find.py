@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import time_zones
 from accounts.access import User, tenants_of
 from media.models import Post
-from search.closeness import Closeness
+from search.closeness import Closeness, alike
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.fusion import FEEDBACK, WINDOW, towards
@@ -77,6 +77,7 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
         return Hits()
     index = answering()
     by_words = _by_words(index, query, scope)
+    query = replace(query, words=tuple(by_words.meant.get(one, one) for one in query.words))
     by_meaning, degraded = _by_meaning(index, query, scope, by_words.hits)
     groups = albums.of(_ids(by_words.hits, by_meaning, query.named), scope)
     ranked = fuse(by_words.hits, by_meaning, groups)
@@ -95,17 +96,19 @@ def find(query: Query, scope: Scope, *, limit: int, offset: int = 0) -> Hits:
 
 def nearest_to(post_ids: Sequence[UUID], scope: Scope) -> list[VectorHit]:
     """
-    Find posts near in meaning to the first of `post_ids` that has a vector; these are among them.
+    Find posts like the first of `post_ids` that has a vector, by meaning; it is among them.
 
-    Empty where none has one. Raises EncoderUnavailable and VectorsUnavailable.
+    Empty where none has one. What is only nearer than the rest is left out. Raises EncoderUnavailable and VectorsUnavailable.
     """
     wanted = chosen.encoder()
     old = models_in_use.predecessor_of(wanted)
     model = old.name if old else wanted.name
     index = answering()
     vectors = index.vectors_of(post_ids, model)[:1]
-    found = [index.by_meaning(Query(), one, model, scope, limit=DEPTH) for one in vectors]
-    return [hit for hits in found for hit in hits]
+    if not vectors:
+        return []
+    found = index.by_meaning(Query(), vectors[0], model, scope, limit=DEPTH)
+    return alike(index.archive(scope.tenants, model), model, vectors[0], found)
 
 
 def having_words(words: Sequence[str], scope: Scope) -> WordHits:

@@ -18,7 +18,7 @@ from search.index.postgresql.vectors import archive
 from search.index.qdrant import index as qdrant_index
 from search.index.qdrant.index import QdrantIndex
 from search.query.filters.conditions import FilterRefused
-from search.query_terms import Filters, Query
+from search.query_terms import CATEGORY, Filters, Query
 from search.services.indexing.entries import entries_of
 from tests import factories as make
 
@@ -278,6 +278,7 @@ class TestScope:
         Post.objects.filter(pk=old.pk).update(posted_at=make.NOW - timedelta(days=9), urls=["x"])
         Post.objects.filter(pk=forward.pk).update(is_forward=True, post_author="Анна")
         make.enrichment(meme, vision_is_meme=True, vision_classification={"type": "screenshot"})
+        make.tagged(meme, "иванов", category="person")
         put(old, meme, forward)
         [vector] = encoder.encode_queries(["кот"])
         day, query = timedelta(days=1), Query(words=("кот",))
@@ -297,6 +298,8 @@ class TestScope:
         assert found(periods=((make.NOW - 10 * day, make.NOW - 8 * day),)) == {old.pk}
         assert found(has=("link",)) == {old.pk}
         assert found(has=("forward", "text")) == {forward.pk}
+        assert found(has=(f"{CATEGORY}person",)) == {meme.pk}
+        assert found(Filters(has=(f"{CATEGORY}person", "link"))) == {forward.pk}
         assert found(senders=("анна", "Борис")) == {forward.pk}
         assert found(is_meme=True) == {meme.pk}
         assert found(is_meme=False) == {old.pk, forward.pk}

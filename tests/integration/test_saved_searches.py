@@ -15,7 +15,9 @@ from accounts.models import AuditEntry, Membership, Scope, User
 from events.delivery import worker
 from events.models import OutboxEvent
 from events.outbox.publishing import publish
-from media.models import Post
+from media.history.record import absence, live
+from media.history.record.origins import live_origin
+from media.models import Post, PostSource
 from media.posts import post_events
 from search.models import SavedSearch, SearchDocument, SearchMatch
 from search.saved import follow, keep
@@ -254,6 +256,72 @@ class TestOnce:
 
 def _fails(*_args, **_more):
     raise RuntimeError("killed")
+
+
+class TestDeletions:
+    """`is:deleted` is no matter of the index: saved searches are asked when it happens."""
+
+    @pytest.fixture
+    def post(self, channel):
+        return old(write(channel, "снег"))
+
+    @staticmethod
+    def delete(post, moment=None):
+        at = moment or timezone.now()
+        origin = live_origin("7900", now=at)
+        live.record_deletions(post.channel, [post.telegram_message_id], origin=origin, at=at)
+        worker.drain("search")
+
+    @staticmethod
+    def see_again(post):
+        PostSource.objects.filter(post=post).update(version=PostSource.SEEN)
+        with transaction.atomic():
+            absence.settle(post.channel, after_id=None, ids=[post.telegram_message_id])
+        worker.drain("search")
+
+    @pytest.mark.parametrize("query", ["is:deleted", "снег is:deleted", "is:deleted from:анна"])
+    def test_an_old_post_that_is_deleted_is_told_once(self, channel, anna, post, query):
+        kept, other = save(anna, query), save(anna, "дождь is:deleted")
+        Post.objects.filter(pk=post.pk).update(post_author="Анна")
+        index_and_match([post.pk], now=timezone.now())
+
+        self.delete(post)
+        self.delete(post)
+        edit(post, "снег!")
+
+        assert (matched(kept), matched(other)) == ({post.pk}, set())
+        assert [event.payload["saved_search_id"] for event in told()] == [str(kept.pk)]
+
+    def test_a_search_for_words_hears_nothing_of_it(self, anna, post):
+        kept = save(anna, "снег has:text")
+
+        self.delete(post)
+
+        assert matched(kept) == set()
+
+    def test_what_was_deleted_before_it_was_saved_is_not_told(self, anna, post):
+        self.delete(post)
+        kept = save(anna, "снег is:deleted")
+
+        edit(post, "снег!")
+        self.delete(post, timezone.now() - timedelta(hours=1))  # more is known of the same deletion
+
+        assert matched(kept) == set()
+
+    def test_one_that_is_seen_again_is_no_deleted_one(self, anna, post):
+        self.delete(post, timezone.now() - timedelta(hours=2))
+        kept, gone = save(anna, "снег -is:deleted"), save(anna, "снег is:deleted")
+
+        self.see_again(post)
+
+        assert (matched(kept), matched(gone)) == ({post.pk}, set())
+
+    def test_of_another_tenant_nothing_is_told(self, anna):
+        kept = save(anna, "is:deleted")
+
+        self.delete(old(write(make.channel(title="Чужие"), "снег")))
+
+        assert (matched(kept), told()) == (set(), [])
 
 
 class TestWhoMaySee:

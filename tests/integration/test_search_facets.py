@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from io import StringIO
+from math import sqrt
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,6 +20,7 @@ from search.services.facets import facets_in
 from search.services.find import find_text
 from search.services.indexing.index_words import index_words
 from tests import factories as make
+from vision.models import PostTag, TagState
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 
@@ -34,9 +36,12 @@ def other(channel):
     return make.channel(owner=channel.tenant, title="Море", username="")
 
 
-def write(of, text, *, day="2026-05-10", kind="", hour=12):
+def write(of, text, *, day="2026-05-10", kind="", hour=12, tags=()):
+    """A post; `tags` are names with their categories."""
     moment = datetime.fromisoformat(f"{day}T{hour:02}:30:00+00:00")
     post = make.post(of=of, content=text, posted_at=moment)
+    for name, category in tags:
+        make.tagged(post, name, category=category)
     index_words([post.pk], now=timezone.now())
     SearchDocument.objects.filter(pk=post.pk).update(classification=kind)
     return post
@@ -50,9 +55,10 @@ def counts(text, channel, *facets, zone=UTC):
 
 class TestCounts:
     def test_each_facet_counts_the_posts_with_the_words(self, channel, other):
-        write(channel, "снег #зима", day="2026-01-05", kind="photo")
-        write(channel, "снег #зима #лыжи", day="2026-01-20", kind="meme")
-        write(other, "снег", day="2026-02-01", kind="photo")
+        named = [("иванов", "person"), ("петров", "person")]
+        write(channel, "снег #зима", day="2026-01-05", kind="photo", tags=named)
+        write(channel, "снег #зима #лыжи", day="2026-01-20", kind="meme", tags=[("сочи", "place")])
+        write(other, "снег", day="2026-02-01", kind="photo", tags=[("иванов", "person")])
         write(other, "дождь", day="2026-03-01", kind="photo")
 
         posts, values = counts("снег", channel)
@@ -60,7 +66,8 @@ class TestCounts:
         assert posts == 3
         assert values == {
             Facet.CHANNEL: [("Горы", 2), ("Море", 1)],
-            Facet.TAG: [("зима", 2), ("лыжи", 1)],
+            Facet.TAG: [("зима", 2), ("иванов", 2), ("лыжи", 1), ("петров", 1), ("сочи", 1)],
+            Facet.CATEGORY: [("человек", 2), ("место", 1)],
             Facet.CLASS: [("photo", 2), ("meme", 1)],
             Facet.MONTH: [("2026-02", 1), ("2026-01", 2)],
         }
@@ -69,7 +76,7 @@ class TestCounts:
         "text", ["снег", "снег has:hashtag", "#зима", "has:hashtag", "before:2026-02"]
     )
     def test_a_condition_leaves_what_was_counted(self, channel, other, text):
-        write(channel, "снег #зима", day="2026-01-05", kind="photo")
+        write(channel, "снег #зима", day="2026-01-05", kind="photo", tags=[("иванов", "person")])
         write(other, "снег #зима #белая_зима", day="2026-01-31", kind="other")
         write(other, "снег в горах", day="2026-02-01")
 
@@ -79,6 +86,7 @@ class TestCounts:
         assert {value.condition.partition(":")[0] for value in values} >= {
             "channel",
             "tag",
+            "category",
             "class",
             "on",
         }
@@ -102,6 +110,21 @@ class TestCounts:
         index_words([named.pk], now=timezone.now())
 
         assert counts(text, channel)[0] == posts
+
+    def test_categories_are_those_of_tags_that_hold(self, channel, other):
+        both = [("иванов", "person"), ("сочи", "place"), ("зима", "")]
+        post = write(channel, "снег", tags=both)
+        write(other, "снег", tags=[("сочи", "place")])
+
+        def found(text):
+            return counts(text, channel)[0]
+
+        assert [found(f"снег {text}") for text in ("category:place", "category:person")] == [2, 1]
+        assert found("категория:место категория:человек") == 1
+        assert [found("снег -category:person"), found("снег category:event")] == [1, 0]
+        PostTag.objects.filter(post=post, category="person").update(state=TagState.PROPOSED)
+        index_words([post.pk], now=timezone.now())
+        assert found("category:person") == 0
 
     def test_posts_with_little_of_the_query_are_not_counted(self, channel):
         for n in range(8):
@@ -150,18 +173,24 @@ class TestCounts:
         assert counts(text, channel)[0] == 0
 
     def test_of_many_posts_a_sample_tells_the_number(self, channel, other, monkeypatch):
-        posts = [make.post(of=channel if n % 4 else other, content="снег") for n in range(400)]
+        """Each post is in the sample by its random id, so that the size of the sample is binomial."""
+        posts = [make.post(of=channel if n % 10 else other, content="снег") for n in range(400)]
         index_words([post.pk for post in posts], now=timezone.now())
         monkeypatch.setattr(index, "COUNTED", 100)
         monkeypatch.setattr(index, "_TRIED", 50)
         monkeypatch.setattr(index.planning, "expected_rows", lambda *_: 400)
+        halvings, halve = [], index._halvings
+        monkeypatch.setattr(
+            index, "_halvings", lambda *a: halvings.append(halve(*a)) or halvings[-1]
+        )
 
         found = facets_in("снег", (channel.tenant_id,), [Facet.CHANNEL], zone=UTC)
         again = facets_in("снег", (channel.tenant_id,), [Facet.CHANNEL], zone=UTC)
 
         assert not found.exact
         assert found == again
-        assert 240 <= found.posts <= 560
+        part = 0.5 ** halvings[0]
+        assert abs(found.posts - 400) <= 6 * sqrt(400 * (1 - part) / part)
         assert found.values[Facet.CHANNEL][0].name == "Горы"
         assert sum(value.posts for value in found.values[Facet.CHANNEL]) == found.posts
 

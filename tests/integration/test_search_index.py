@@ -26,9 +26,11 @@ from search.index.postgresql.vectors import vector_table
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
+from search.services.facets import facets_in
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from search.services.results.highlight import highlight
+from search.words import in_the_other_layout
 from tests import factories as make
 from tests.concurrency import in_threads
 
@@ -119,6 +121,32 @@ class TestByWords:
 
         assert hits.hits[0].post_id == found.pk
         assert hits.replaced == {"ипатека": ("ипотек",)}
+
+    @pytest.mark.parametrize(
+        ("typed", "word", "stem"),
+        [
+            ("bgjntre", "ипотеку", "ипотек"),
+            ("Gjujlf,", "погода", "погод"),
+            ("ызфсуч", "spacex", "spacex"),
+        ],
+    )
+    def test_a_word_in_the_other_layout_of_the_keyboard(self, write, channel, typed, word, stem):
+        write("Ставки по ипотеке", "Погода на завтра", "Запуск SpaceX", "lj и w")
+
+        hits = find.find_text(typed, (channel.tenant_id,), limit=5)
+
+        meant = find.find_text(word, (channel.tenant_id,), limit=5)
+        assert hits.replaced == {typed: (stem,)}
+        assert [hit.post_id for hit in hits.hits] == [hit.post_id for hit in meant.hits]
+        assert hits.hits[0].distance == meant.hits[0].distance is not None
+        assert facets_in(typed, (channel.tenant_id,), [], zone=UTC).posts == 1
+
+    def test_what_the_archive_has_or_lacks_either_way_is_meant_as_typed(self, write, channel):
+        write("Ghbdtn, мир", "Привет всем")
+
+        assert find.find_text("ghbdtn", (channel.tenant_id,), limit=5).replaced == {}
+        assert find.find_text("lfkmit", (channel.tenant_id,), limit=5).replaced == {}
+        assert in_the_other_layout("x[") == in_the_other_layout("чхать") == []
 
     @pytest.mark.parametrize(
         ("written", "asked"), [("Python 3.14", "питон"), ("Телеграм", "telegram")]

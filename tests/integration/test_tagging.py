@@ -220,6 +220,20 @@ class TestRetagging:
         assert len(told(post)) == 1
         assert count("retagging_processed_total", changed="false", outcome="ok") == 1
 
+    @committed
+    def test_equal_tags_that_name_something_else_are_told(self, post) -> None:
+        assert state(post)["categories"] == ["topic"]
+        PostTag.objects.filter(post=post).update(category="place")  # as another tagger had found
+        PostEnrichment.objects.filter(post=post, kind=EnrichmentKind.TAGS).update(
+            data=state(post) | {"categories": ["place"]}
+        )
+
+        analyzed(post, version=P10, features=HASH_B)
+        drain()
+
+        assert state(post)["categories"] == ["topic"]
+        assert [event.tags for event in told(post)] == [told(post)[0].tags] * 2
+
     def test_fact_079_what_a_retag_leads_to_is_not_tagged(self, post) -> None:
         event = post_events.parsed(post, post.channel, [], first=True, trace_id="t")
         with transaction.atomic():

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -16,11 +17,25 @@ from vision.documents.findings import Cut, Refusal, Refused
 from vision.documents.limits import PART_CHARS, Limits
 from vision.documents.process import Part, Reading
 from vision.documents.reading import __main__ as child
-from vision.documents.reading import encodings, pdf, plain
+from vision.documents.reading import encodings, pdf, plain, utf16
 from vision.documents.reading.output import Enough, Output, cleaned, parts_of
 from vision.documents.result import result_of
 
 LINES = "Уважаемые жильцы, в субботу отключат воду.\nПросим запастись ею заранее.\n"
+OTHER_SCRIPTS = {
+    "arabic": "يولد جميع الناس أحراراً متساوين في الكرامة والحقوق.",
+    "chinese": "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心。",
+    "traditional": "人人生而自由，在尊嚴和權利上一律平等。他們賦有理性和良心。",
+    "japanese": "すべての人間は、生まれながらにして自由であり、かつ平等である。",
+    "korean": "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.",
+    "georgian": "ყველა ადამიანი იბადება თავისუფალი და თანასწორი ღირსებითა და უფლებებით.",
+    "armenian": "Բոլոր մարդիկ ծնվում են ազատ ու հավասար իրենց արժանապատվությամբ։",
+    "hebrew": "כל בני אדם נולדו בני חורין ושווים בערכם ובזכויותיהם.",
+    "greek": "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια.",
+    "hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता प्राप्त है।",
+    "vietnamese": "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm.",
+}
+"""The first sentence of the declaration of human rights."""
 
 
 def read(tmp_path: Path, body: bytes, **limits) -> Reading:
@@ -151,6 +166,33 @@ class TestEncodings:
         written = words.replace("ё", "е") if encoding in {"cp866", "koi8-r"} else words
 
         assert encodings.decode(written.encode(encoding)) == written
+
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize("words", OTHER_SCRIPTS.values(), ids=OTHER_SCRIPTS)
+    def test_utf16_without_a_mark_is_read_in_any_script(self, encoding, words):
+        for written in (words, f"{words}\r\n" * 90, f"Python 3.14, 2026 — {words} 🎉"):
+            assert encodings.decode(written.encode(encoding)) == written
+        assert encodings.decode(words.encode(encoding)[:-1]) == words[:-1]
+
+    @pytest.mark.parametrize(
+        ("encoding", "words"),
+        [
+            *((name, LINES) for name in ("utf-8", "cp1251", "koi8-r", "cp866", "iso8859-5")),
+            ("cp1252", "Tous les êtres humains naissent libres et égaux en dignité"),
+            ("shift_jis", "すべての人間は、生まれながらにして自由であり"),
+            ("gbk", "人人生而自由，在尊严和权利上一律平等。"),
+            ("euc_kr", "모든 인간은 태어날 때부터 자유로우며"),
+        ],
+    )
+    def test_what_is_no_utf16_is_not_read_as_chinese_or_korean(self, encoding, words):
+        for length in (10, 16, 41, 400):
+            assert utf16.of_any_script((words * 9).encode(encoding)[:length]) is None
+
+    def test_bytes_by_chance_and_a_few_characters_are_no_text(self):
+        chance = random.Random(1)
+        for _ in range(200):
+            assert utf16.of_any_script(chance.randbytes(400)) is None
+        assert utf16.of_any_script("人的".encode("utf-16-le")) is None
 
     def test_a_character_cut_in_half_costs_only_itself(self):
         assert encodings.decode("снег".encode()[:-1]) == "сне"

@@ -205,6 +205,7 @@ class TestQualifiers:
             ("язык:русский lang:EN", "lang:en lang:ru"),
             ("тег:#наука", "tag:наука"),
             ('tag:"machine learning"', 'tag:"machine learning"'),
+            ("категория:персоны category:Place", "category:person category:place"),
             ("с:2026-11 до:2026-12", "after:2026-11-01 before:2026-12-01"),
             ("lang:ru, has:photo;", "has:photo lang:ru"),
             ("has:video снег #зима", "снег #зима has:video"),
@@ -217,7 +218,8 @@ class TestQualifiers:
 
     @pytest.mark.parametrize("qualifier", vocabulary.Qualifier)
     def test_every_qualifier_has_a_russian_name_that_means_the_same(self, qualifier):
-        value = {"is": "meme", "has": "text", "lang": "ru", "album": "1"}.get(qualifier, "2026")
+        values = {"is": "meme", "has": "text", "lang": "ru", "album": "1", "category": "event"}
+        value = values.get(qualifier, "2026")
         russian = [name for name in vocabulary.QUALIFIERS[qualifier] if not name.isascii()]
 
         assert russian
@@ -255,6 +257,7 @@ class TestQualifiers:
             ("channel:9999999999999999999", ProblemCode.BAD_NUMBER, (0, 27)),
             ("lang:klingon", ProblemCode.BAD_LANGUAGE, (0, 12)),
             ("tag:#", ProblemCode.BAD_LABEL, (0, 5)),
+            ("category:cat", ProblemCode.UNKNOWN_VALUE, (0, 12)),
             ("before:2026-02-30", ProblemCode.BAD_DATE, (0, 17)),
             ("до:свидания", ProblemCode.BAD_DATE, (0, 11)),
             ("on:0000", ProblemCode.BAD_DATE, (0, 7)),

@@ -14,11 +14,12 @@ class GivenTags:
     """
     The tags that hold for a post, with the names of their synonyms; and those a person removed.
 
-    `revision` counts the changes of the tags that were published.
+    `categories` are what the tags that hold name, each once; of a hashtag or a rule nobody knows. `revision` counts the changes of the tags that were published.
     """
 
     names: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     revision: int = 0
 
 
@@ -32,16 +33,22 @@ def given_to(post_ids: Collection[UUID]) -> dict[UUID, GivenTags]:
         PostTag.objects.filter(post__in=post_ids)
         .exclude(state=TagState.PROPOSED)
         .order_by("tag__name")
-        .values_list("post", "tag", "tag__name", "state")
+        .values_list("post", "tag", "tag__name", "state", "category")
     )
-    synonyms = _synonyms({tag for _, tag, _, _ in rows})
-    for post, tag, name, state in rows:
+    synonyms = _synonyms({tag for _, tag, _, _, _ in rows})
+    for post, tag, name, state, category in rows:
         names, one = (name, *synonyms.get(tag, ())), found[post]
         if state == TagState.ACCEPTED:
-            found[post] = replace(one, names=one.names + names)
+            found[post] = replace(
+                one, names=one.names + names, categories=_with(one.categories, category)
+            )
         else:
             found[post] = replace(one, removed=one.removed + names)
     return _with_revisions(found, post_ids)
+
+
+def _with(categories: tuple[str, ...], category: str) -> tuple[str, ...]:
+    return tuple(sorted({*categories, category} - {""}))
 
 
 def _with_revisions(

@@ -99,13 +99,16 @@ def _row(
     """The row as it is to be, and whether that is to be published."""
     known, old, tags = change.known, change.known.state, list(accepted)
     new = tags_hash(tags)
+    categories = sorted({category for category in accepted.values() if category})
     is_first = change.trigger == "initial" and not old.get("told_initially")
-    is_news = is_first or change.tell or old.get("tags_hash", tags_hash([])) != new
+    are_others = old.get("categories", categories) != categories
+    is_news = is_first or change.tell or are_others or old.get("tags_hash", tags_hash([])) != new
     data = {
         **old,
         **change.found,
         "tags": tags,
         "tags_hash": new,
+        "categories": categories,
         "topics": [name for name, category in accepted.items() if category == TagCategory.TOPIC],
         "provider": change.provider or old.get("provider", ""),
         "latency_ms": change.latency_ms,

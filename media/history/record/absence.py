@@ -7,18 +7,23 @@ Nothing else follows from the mark: no file is deleted, no quota given back.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
 
+from events.outbox.publishing import publish_many
+from events.schemas import PostDeletionEventV1
 from media.history.record import mass_deletions
 from media.models import Channel, ChannelSource, PostSource
 
 _SETTLE = """
 UPDATE posts SET deleted_at = found.at, deletion = found.how, updated_at = now()
 FROM (
-    SELECT posts.id, gone.at, coalesce(gone.how, '') AS how FROM posts
+    SELECT posts.id, gone.at, coalesce(gone.how, '') AS how, posts.deleted_at AS before FROM posts
     CROSS JOIN LATERAL (
         SELECT max(last_seen_at) AS at FROM post_sources
         WHERE post_id = posts.id AND version <> %(deleted)s
@@ -43,8 +48,24 @@ FROM (
 ) AS found
 WHERE posts.id = found.id
     AND (posts.deleted_at, posts.deletion) IS DISTINCT FROM (found.at, found.how)
-RETURNING posts.deleted_at IS NOT NULL
+RETURNING posts.id, posts.deleted_at, posts.deletion, clock_timestamp(), found.before
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A post whose mark changed `at` a time; `before` is when it was deleted as far as was known."""
+
+    post_id: UUID
+    deleted_at: datetime | None
+    deletion: Literal["", "live", "absent"]
+    at: datetime
+    before: datetime | None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it is deleted now and was not, or the other way round; more may only be known."""
+        return (self.before is None) != (self.deleted_at is None)
 
 
 def cover(source: ChannelSource, *, after_id: int | None, ids: Sequence[int], whole: bool) -> None:
@@ -82,6 +103,8 @@ def settle(channel: Channel, *, after_id: int | None, ids: Sequence[int]) -> Cou
     """
     Find anew which posts from `after_id` to the last id are deleted; return how many changed.
 
+    `posts.deletion` tells of each, in the transaction that the caller has.
+
     The counts are `deleted` and `undeleted`, and `mass_deletions` for those of whole channels.
     """
     counts: Counter[str] = Counter()
@@ -95,11 +118,23 @@ def settle(channel: Channel, *, after_id: int | None, ids: Sequence[int]) -> Cou
     }
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, given)
-        for (is_deleted,) in cursor.fetchall():
-            counts["deleted" if is_deleted else "undeleted"] += 1
+        changed = [_Changed(*row) for row in cursor.fetchall()]
+    counts.update("deleted" if one.deleted_at else "undeleted" for one in changed)
+    publish_many([_event(one, channel) for one in changed if one.is_news])
     if counts:
         counts["mass_deletions"] += mass_deletions.find(channel)
     return +counts
+
+
+def _event(one: _Changed, channel: Channel) -> PostDeletionEventV1:
+    return PostDeletionEventV1(
+        tenant_id=str(channel.tenant_id),
+        idempotency_key=f"{one.post_id}:deletion:{one.at.isoformat()}",
+        post_id=str(one.post_id),
+        channel_id=str(channel.pk),
+        deleted_at=one.deleted_at,
+        deletion=one.deletion,
+    )
 
 
 def _may_lack_posts(channel: Channel) -> bool:

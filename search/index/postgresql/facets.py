@@ -1,5 +1,5 @@
 """
-Facets: how many of the posts that a query finds are of each channel, tag, class and month.
+Facets: how many of the posts that a query finds are of each channel, tag, category, class and month.
 
 Counted are the posts that fulfil the conditions and have words that weigh half of the query, or are
 named by it; what only meaning finds is not counted, since every post is near to any query to some
@@ -23,7 +23,7 @@ from search.index.postgresql.candidates.keys import SAMPLES, Keys, Rows, carryin
 from search.index.postgresql.candidates.selection import having, part_of_the_words
 from search.index.postgresql.conditions import matching
 from search.index.postgresql.vocabulary import terms_of
-from search.query_terms import Query
+from search.query_terms import CATEGORY, Query
 
 COUNTED = 4000
 """
@@ -39,19 +39,24 @@ _TRIED = 500
 class Facet(StrEnum):
     CHANNEL = "channel"
     TAG = "tag"
+    CATEGORY = "category"
     CLASS = "class"
     MONTH = "month"
 
 
-MOST: Final = {Facet.CHANNEL: 10, Facet.TAG: 10, Facet.CLASS: 10, Facet.MONTH: 24}
+MOST: Final = dict.fromkeys(Facet, 10) | {Facet.MONTH: 24}
 """Values that are given: the most frequent ones, of months the newest."""
 _VALUES = {
     Facet.CHANNEL: "SELECT channel_id::text AS value FROM chosen",
     Facet.TAG: "SELECT unnest(tags) AS value FROM chosen",
+    Facet.CATEGORY: (
+        f"SELECT substr(one, {len(CATEGORY) + 1}) AS value FROM chosen, unnest(has) AS one"  # noqa: S608 - constants
+        f" WHERE starts_with(one, '{CATEGORY}')"
+    ),
     Facet.CLASS: "SELECT classification AS value FROM chosen WHERE classification <> ''",
     Facet.MONTH: "SELECT to_char(posted_at AT TIME ZONE %s, 'YYYY-MM') AS value FROM chosen",
 }
-_COLUMNS = ("channel_id", "tags", "classification", "posted_at")
+_COLUMNS = ("channel_id", "tags", "has", "classification", "posted_at")
 
 
 def _counting(facet: Facet) -> str:

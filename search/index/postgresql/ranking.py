@@ -25,7 +25,7 @@ from search.index.postgresql.candidates.selection import (
 )
 from search.index.postgresql.candidates.weeks import Week, newest_first, take, weeks_of
 from search.index.postgresql.conditions import matching
-from search.index.postgresql.vocabulary import Term, replaced_of, terms_of
+from search.index.postgresql.vocabulary import Term, meant_by, replaced_of, terms_of
 from search.models import SearchDocument
 from search.query_terms import Query
 
@@ -54,7 +54,8 @@ def by_words(query: Query, scope: Scope, *, limit: int) -> WordHits:
     best = sorted(rows.values(), key=_order)[:limit]
     whole = sum(term.weight for term in asked)
     lexemes = tuple(lexeme for term in terms for lexeme in term.lexemes)
-    return WordHits([_hit(row, terms, whole) for row in best], replaced_of(terms), lexemes)
+    hits = [_hit(row, terms, whole) for row in best]
+    return WordHits(hits, replaced_of(terms), lexemes, meant_by(terms))
 
 
 def newest(query: Query, scope: Scope, *, limit: int) -> WordHits:

@@ -1,15 +1,22 @@
-"""The words of a query as lexemes of the index: corrected, in both scripts, with their weight."""
+"""The words of a query as lexemes of the index: corrected, in both scripts and layouts, with their weight."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
 
 from search.documents import asked_form
-from search.words import MIN_CORRECTED, STOP_WORDS, corrections, same_script
+from search.words import (
+    MIN_CORRECTED,
+    STOP_WORDS,
+    corrections,
+    in_the_other_layout,
+    same_script,
+)
 
 MOST_LEXEMES = 32
 """Of a query; a pasted page is no better found by all of its words."""
@@ -17,6 +24,7 @@ MOST_COMPARED = 3000
 """Words with the same start, or end, that a mistyped one is compared with: the most frequent."""
 _STEM = 5
 _ALL_POSTS = ""
+_AS_TYPED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,8 @@ class Term:
     A lexeme of the query. `lexemes` are what is looked for: itself, corrections, other script.
 
     `word` is the word as typed, `posts` how many of `of` posts have any of `lexemes`, at most;
-    `weight` is its inverse document frequency.
+    `weight` is its inverse document frequency. `meant` is the word where it was typed in the
+    other layout of the keyboard.
     """
 
     word: str
@@ -34,19 +43,26 @@ class Term:
     posts: int
     of: int
     weight: float
+    meant: str = ""
 
 
 def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
     """
-    Return the terms of a query; three short queries, and one for each word to correct.
+    Return the terms of a query; three short queries, three more where the archive lacks a word,
+    and one for each word to correct.
 
     A term that is not in the index has no lexemes, and the weight of the rarest word.
     """
-    pairs = _lexemes([word for word in words if word.lower() not in STOP_WORDS])
+    said = [word for word in words if word.lower() not in STOP_WORDS]
+    pairs = _lexemes(said)
     if not pairs:
         return []
     lexemes = [lexeme for _, lexeme in pairs]
     counts = _counts([*lexemes, _ALL_POSTS], tenants)
+    if meant := _in_the_other_layout(pairs, counts, tenants):
+        pairs = _lexemes(said, meant)
+        lexemes = [lexeme for _, lexeme in pairs]
+        counts |= _counts(lexemes, tenants)
     of, sounding = counts.get(_ALL_POSTS, 0), _sounding_alike(lexemes, tenants)
     terms = []
     for word, lexeme in pairs:
@@ -54,14 +70,37 @@ def terms_of(words: Sequence[str], tenants: Sequence[UUID]) -> list[Term]:
         found |= sounding.get(lexeme, {})
         posts = sum(found.values())
         weight = _inverse_frequency(posts, of)
-        terms.append(Term(word, lexeme, tuple(found), posts, of, weight))
+        terms.append(Term(word, lexeme, tuple(found), posts, of, weight, meant=meant.get(word, "")))
     return terms
 
 
 def replaced_of(terms: Sequence[Term]) -> dict[str, tuple[str, ...]]:
     """Words for which others are looked for, too, by the word as typed."""
-    others = {term.word: tuple(x for x in term.lexemes if x != term.lexeme) for term in terms}
+    others = {
+        term.word: tuple(x for x in term.lexemes if term.meant or x != term.lexeme)
+        for term in terms
+    }
     return {word: found for word, found in others.items() if found}
+
+
+def meant_by(terms: Sequence[Term]) -> dict[str, str]:
+    """Words that were typed in the other layout of the keyboard, as they were meant."""
+    return {term.word: term.meant for term in terms if term.meant}
+
+
+def _in_the_other_layout(
+    pairs: Sequence[tuple[str, str]], counts: Mapping[str, int], tenants: Sequence[UUID]
+) -> dict[str, str]:
+    """Of the words that the archive does not have, those it has in the other layout."""
+    known = {word for word, lexeme in pairs if lexeme in counts}
+    unknown = dict.fromkeys(word for word, _ in pairs if word not in known)
+    forms = {form: word for word in unknown for form in in_the_other_layout(word)}
+    if not forms:
+        return {}
+    lexemes = _lexemes(list(forms))
+    there = _counts([lexeme for _, lexeme in lexemes], tenants)
+    lacking = {form for form, lexeme in lexemes if lexeme not in there}
+    return {forms[form]: form for form, _ in lexemes if form not in lacking}
 
 
 def _inverse_frequency(posts: int, of: int) -> float:
@@ -69,12 +108,12 @@ def _inverse_frequency(posts: int, of: int) -> float:
     return math.log(1 + (max(of, posts) - posts + 0.5) / (posts + 0.5))
 
 
-def _lexemes(words: Sequence[str]) -> list[tuple[str, str]]:
-    """The words with their lexemes, each lexeme once, in order."""
+def _lexemes(words: Sequence[str], meant: Mapping[str, str] = _AS_TYPED) -> list[tuple[str, str]]:
+    """The words with their lexemes, or those of the words they mean, each lexeme once, in order."""
     rows = _rows(
         "SELECT n, lexeme FROM unnest(%s::text[]) WITH ORDINALITY AS w (form, n),"
         " unnest(to_tsvector('russian', form)) ORDER BY n, positions",
-        [[asked_form(word) for word in words]],
+        [[asked_form(meant.get(word, word)) for word in words]],
     )
     first: dict[str, str] = {}
     for number, lexeme in rows:

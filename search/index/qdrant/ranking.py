@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from search.index.port import Scope, WordHit, WordHits
-from search.index.postgresql.vocabulary import Term, replaced_of, terms_of
+from search.index.postgresql.vocabulary import Term, meant_by, replaced_of, terms_of
 from search.index.qdrant.client import answering, client, models
 from search.index.qdrant.conditions import of_scope, of_tenants
 from search.index.qdrant.points import WORDS
@@ -39,7 +39,8 @@ def by_words(name: str, query: Query, scope: Scope, *, limit: int) -> WordHits:
         (_hit(one, score, terms, whole, query.tags), _moment(one)) for one, score in found.values()
     ]
     ordered = sorted(hits, key=lambda pair: _order(*pair))
-    return WordHits([hit for hit, _ in ordered[:limit]], replaced_of(terms), lexemes)
+    best = [hit for hit, _ in ordered[:limit]]
+    return WordHits(best, replaced_of(terms), lexemes, meant_by(terms))
 
 
 def newest(name: str, scope: Scope, *, limit: int) -> list[WordHit]:

@@ -9,7 +9,16 @@ from search.query.parsed import ChannelBy, ChannelReference, Period
 from search.query.problems import Problem, ProblemCode
 from search.query.reading.characters import can_be_found
 from search.query.reading.tokens import Token
-from search.query.vocabulary import FILES, LANGUAGES, PARTS, STATES, Qualifier, keyword, named
+from search.query.vocabulary import (
+    CATEGORIES,
+    FILES,
+    LANGUAGES,
+    PARTS,
+    STATES,
+    Qualifier,
+    keyword,
+    named,
+)
 
 SHOWN_CHARS = 60
 BIGGEST_INTEGER = 2**63 - 1
@@ -118,6 +127,11 @@ def _class(value: str) -> Found:
     return Kind.CLASS, keyword(value)
 
 
+def _category(value: str) -> Found:
+    category = named(value, CATEGORIES)
+    return (Kind.CATEGORY, category) if category else ProblemCode.UNKNOWN_VALUE
+
+
 def _date(qualifier: Qualifier, period: Period | None, *, negated: bool) -> Item | ProblemCode:
     """What is not before a moment is from it on, so before: and after: have no negation."""
     if period is None:
@@ -137,8 +151,10 @@ _READERS: dict[Qualifier, Callable[[str], Found]] = {
     Qualifier.LANG: _language,
     Qualifier.TAG: _label,
     Qualifier.CLASS: _class,
+    Qualifier.CATEGORY: _category,
 }
 _CHOICES = {
     Qualifier.IS: tuple(map(str, STATES)),
     Qualifier.HAS: (*map(str, FILES), *map(str, PARTS)),
+    Qualifier.CATEGORY: tuple(CATEGORIES),
 }

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -26,6 +26,9 @@ from search.services.results.hits import Hit, Hits, SamePicture
 from search.services.similar.pictures import posts_with_same_pictures
 
 logger = logging.getLogger(__name__)
+
+LEAST_OF_THE_WORDS: Final = 0.25
+"""Of the rare words of a post, rarer ones counting more, that a post like it has; see docs/search.md."""
 
 
 class By(StrEnum):
@@ -85,6 +88,7 @@ def similar_to(post: Post, *, by: By = By.ANY, limit: int = 10, offset: int = 0)
     found = Hits(
         hits=tuple(hits[offset : offset + limit]),
         found=len(hits),
+        is_nothing_near=alike.is_compared and not any(hit.distance is not None for hit in hits),
         lexemes=alike.by_words.lexemes,
         degraded=alike.degraded,
     )
@@ -106,6 +110,11 @@ class _Alike:
     by_meaning: Sequence[VectorHit] = ()
     degraded: tuple[str, ...] = ()
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether meaning was compared: the post itself is found then."""
+        return bool(self.by_meaning)
+
 
 def _alike(own: Sequence[UUID], scope: Scope) -> _Alike:
     try:
@@ -119,6 +128,8 @@ def _alike(own: Sequence[UUID], scope: Scope) -> _Alike:
     if not words:  # a post without text is like none
         return _Alike()
     by_words = find.having_words(words, scope)
+    enough = [hit for hit in by_words.hits if hit.coverage >= LEAST_OF_THE_WORDS]
+    by_words = replace(by_words, hits=enough)
     return _Alike(by_words=by_words, degraded=(find.only_by_words(reason),))
 
 

@@ -14,6 +14,7 @@ from search.services.facets import Value, facets_of
 _TITLES = {
     Facet.CHANNEL: _("Channels"),
     Facet.TAG: _("Tags"),
+    Facet.CATEGORY: _("What the tags name"),
     Facet.CLASS: _("Classes of pictures"),
     Facet.MONTH: _("Months"),
 }

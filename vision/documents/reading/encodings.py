@@ -5,6 +5,8 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
+from vision.documents.reading import utf16
+
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -30,6 +32,8 @@ def decode(raw: bytes) -> str | None:
     if text is None:
         plain = _without_nul(raw)
         text = None if plain is None else _as_utf8(plain)
+        if text is None or _is_binary(text):
+            text = utf16.of_any_script(raw) or text
         if text is None and plain:
             text = plain.decode(guessed(plain), "replace")
     return text if text is not None and not _is_binary(text) else None

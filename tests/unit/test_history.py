@@ -2,13 +2,15 @@
 
 import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.history.counts.growth import Day
 from media.history.counts.schedule import bucket_of, due_after, next_reading
 from media.history.record import mass_deletions
 from media.history.record.origins import moment_of, without_reading
@@ -263,3 +265,12 @@ def test_the_moment_of_an_export_is_in_its_age_and_its_reading_is_not_a_part_of_
     assert moment_of(age) == datetime(2026, 6, 19, 11, 26, 50, tzinfo=UTC)
     assert without_reading(age) == "2026-06-19T11:26:50Z/0000000000012"
     assert moment_of("") is None
+
+
+@pytest.mark.parametrize("day", [date.min, date(2026, 3, 29), date.max])
+def test_any_day_that_can_be_asked_for_has_a_beginning_and_an_end(day):
+    for zone in ("Pacific/Kiritimati", "Europe/Berlin", "Pacific/Pago_Pago"):
+        found = Day.of(day, ZoneInfo(zone))
+
+        assert found.start < found.end
+        assert found.start.date() == day

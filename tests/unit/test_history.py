@@ -87,6 +87,18 @@ class TestVersions:
             found = versions(POSTED, [said(n, one) for n, one in enumerate(texts, start=5)])
             assert [v.content["files"] for v in found] == [[A]]
 
+    def test_a_file_that_one_source_of_an_edit_lacks_is_that_of_the_edit_not_the_one_before(self):
+        bare = {k: v for k, v in content(media="photo").items() if k != "files"}
+        old, new = (content(media="photo", files=[file]) for file in (A, B))
+
+        found = versions(POSTED, [said(1, old), said(9, bare, edited=6), said(28, new, edited=6)])
+
+        assert [v.content["files"] for v in found] == [[A], [B]]
+        assert told(found)[1] == (6, "x", True)
+        # As it is stored where the source that has the file came first.
+        filled = [said(1, old), said(9, new, edited=6), said(28, new, edited=6)]
+        assert told(found) == told(versions(POSTED, filled))
+
     def test_another_file_is_another_version(self):
         texts = [said(5, content(media="photo", files=[A]))]
         texts += [said(9, content(media="photo", files=[B]), edited=8)]

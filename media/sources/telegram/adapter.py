@@ -79,8 +79,8 @@ class TelethonAccess:
 
         self._run(join())
 
-    def look(self, peer: Peer) -> ChannelCard:
-        return self._run(self._look(_input(peer)))
+    def fetch_card(self, peer: Peer) -> ChannelCard:
+        return self._run(self._fetch_card(_input(peer)))
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
         return self._run(self._page(peer, after, until, limit))
@@ -131,14 +131,14 @@ class TelethonAccess:
         if reference.name:
             with waits_of(RESOLVE):
                 found = await self._ask(functions.contacts.ResolveUsernameRequest(reference.name))
-            return await self._look(_channel_of(found.chats, found.peer))
+            return await self._fetch_card(_channel_of(found.chats, found.peer))
         if reference.invite:
             return await self._join(reference.invite)
         if (known := reference.tg_channel_id) is not None and known > LAST_CHANNEL_ID:
-            return await self._look(await self._successor(-known))
+            return await self._fetch_card(await self._successor(-known))
         async for dialog in self._client.iter_dialogs():
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
-                return await self._look(dialog.entity)
+                return await self._fetch_card(dialog.entity)
         raise ReferenceUnknown(
             "the account is not a member of a channel with this id: use its name"
         )
@@ -156,14 +156,14 @@ class TelethonAccess:
         with waits_of(JOIN):
             found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
         if isinstance(found, types.ChatInviteAlready):
-            return await self._look(found.chat)
+            return await self._fetch_card(found.chat)
         with waits_of(JOIN):
             joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
         # Since 1.44 `messages.ChatInviteJoinResultOk(updates=…)`, before that the updates.
         chats = getattr(joined, "updates", joined).chats
-        return await self._look(chats[0])
+        return await self._fetch_card(chats[0])
 
-    async def _look(self, channel: Any) -> ChannelCard:
+    async def _fetch_card(self, channel: Any) -> ChannelCard:
         full = await self._ask(functions.channels.GetFullChannelRequest(channel))
         chat_id = full.full_chat.id
         entity = next((one for one in full.chats if one.id == chat_id), None)

@@ -18,7 +18,7 @@ from events.logs import log_context, redaction, trace
 from events.logs.describe import describe
 from search.query.parse import MOST_CHARS
 from telegram_assistant import config
-from telegram_assistant.console import find_posts
+from telegram_assistant.console.search import find_posts
 from telegram_assistant.logs import formatter, setup
 from telegram_assistant.logs.fields import OWN
 from telegram_assistant.logs.secrets import secrets_of

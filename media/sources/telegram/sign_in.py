@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
-from django.utils.translation import gettext_noop
 from telethon import errors, utils
 from telethon.tl import functions, types
 
@@ -18,6 +17,13 @@ from media.sources.telegram.failures import SignInRefused, TelegramRefused
 from media.sources.telegram.loop import LoopThread
 
 Result = TypeVar("Result")
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a text, which is translated where it is shown: sources know no Django."""
+    return text
+
+
 _REFUSALS: Final = {
     errors.PhoneNumberInvalidError: gettext_noop("Telegram does not know this phone number"),
     errors.PhoneNumberBannedError: gettext_noop("Telegram has banned this phone number"),

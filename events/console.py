@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 
 Row = TypeVar("Row", bound=models.Model)
 Parent = TypeVar("Parent", bound=models.Model)
@@ -26,6 +27,11 @@ EMPTY = "—"
 EXCERPT_CHARS = 120
 CEILING = 10_000
 """Rows that a list counts before it says “more than”; counting them takes a few milliseconds."""
+
+
+def said(refusal: Exception) -> str:
+    """A refusal in the reader's language; its text is marked by `gettext_noop` where it is made."""
+    return gettext(str(refusal)) if str(refusal) else ""
 
 
 class CappedPaginator(Paginator[Row]):

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts import access
 from accounts.access import Action
-from events.console import BigTableAdmin, NothingEditable
+from events.console import BigTableAdmin, NothingEditable, said
 from events.errors import DomainError
 from media.models import AccountState, ChannelFeed, ChannelGap, TelegramAccount
 from media.services.telegram.accounts import access as telegram
@@ -41,7 +41,7 @@ class FeedForm(forms.ModelForm[ChannelFeed]):
             try:
                 self._preview_or_add(values)
             except DomainError as refusal:
-                raise ValidationError(str(refusal)) from refusal
+                raise ValidationError(said(refusal)) from refusal
         return values
 
     def _preview_or_add(self, values: dict[str, Any]) -> None:

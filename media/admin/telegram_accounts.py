@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Action, tenants_of
-from events.console import BigTableAdmin
+from events.console import BigTableAdmin, said
 from events.errors import DomainError
 from media.admin.qr_codes import qr_picture
 from media.models import AccountState, TelegramAccount
@@ -68,7 +68,7 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
             try:
                 self._take_step(values)
             except DomainError as refusal:
-                raise ValidationError(str(refusal)) from refusal
+                raise ValidationError(said(refusal)) from refusal
         return values
 
     def _take_step(self, values: dict[str, Any]) -> None:
@@ -120,7 +120,7 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         try:
             found = sign_in.qr_of(account)
         except encryption.SessionUnreadable as refusal:  # the key is another one: begin anew
-            return str(refusal)
+            return said(refusal)
         if found is None:
             return ""
         url, until = found
@@ -159,7 +159,7 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Say what is lacking before anybody enters a phone number."""
         if request.method == "GET" and (lacking := _lacking()):
-            messages.info(request, lacking)
+            messages.warning(request, lacking)
         return super().changelist_view(request, extra_context)
 
     def response_post_save_add(
@@ -190,5 +190,5 @@ def _local(moment: datetime) -> str:
 
 def _lacking() -> str:
     if not settings.TELEGRAM.configured:
-        return str(telegram.NotConfigured())
-    return "" if settings.TELEGRAM.session_keys else str(encryption.SessionKeyMissing())
+        return said(telegram.NotConfigured())
+    return "" if settings.TELEGRAM.session_keys else said(encryption.SessionKeyMissing())

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from media.posts import content as contents
 from media.posts.content import Content
@@ -79,22 +80,34 @@ def versions(posted_at: datetime, said: Iterable[Said]) -> list[Version]:
     Order what was said into the versions of a post, the earliest first.
 
     A content counts from the time of its edit, or of the post. Where sources say different
-    contents for the same edit, each counts from when it was first seen, but for the first.
+    contents for the same edit, each counts from when it was first seen, but for the first. What
+    one source leaves out of an edit is known from the others that have the same edit; only what
+    none of them says may be as it was before.
     """
     found: list[Version] = []
-    since_before: datetime | None = None
-    for since, at, one in _points(posted_at, said):
-        last = found[-1] if found else None
-        if last and contents.compatible(last.content, one.content):
-            last.content = contents.filled(last.content, one.content)
-            _add_source(last, one)
+    for since, points in groupby(_points(posted_at, said), key=itemgetter(0)):
+        first, *others = _of_one_edit(since, points)
+        if found and contents.compatible(found[-1].content, first.content):
+            _join(found[-1], first.content, first.sources)
         else:
-            exact = since != since_before
-            shown_from = since if exact else max(at, since)
-            found.append(Version(shown_from, one.content, exact, [one.source]))
-        since_before = since
+            found.append(first)
+        found += others
     _carry(found)
     return _merged(found)
+
+
+def _of_one_edit(
+    since: datetime, points: Iterable[tuple[datetime, datetime, Said]]
+) -> list[Version]:
+    """The different contents that sources say of one edit, in the order in which they were seen."""
+    found: list[Version] = []
+    for _, at, one in points:
+        if found and contents.compatible(found[-1].content, one.content):
+            _join(found[-1], one.content, [one.source])
+        else:
+            shown_from = max(at, since) if found else since
+            found.append(Version(shown_from, one.content, not found, [one.source]))
+    return found
 
 
 def _points(posted_at: datetime, said: Iterable[Said]) -> list[tuple[datetime, datetime, Said]]:
@@ -107,9 +120,9 @@ def _points(posted_at: datetime, said: Iterable[Said]) -> list[tuple[datetime, d
     return [(since, at, one) for since, at, _, _, _, one in sorted(points, key=lambda p: p[:4])]
 
 
-def _add_source(version: Version, one: Said) -> None:
-    if one.source not in version.sources:
-        version.sources.append(one.source)
+def _join(version: Version, content: Content, sources: Iterable[str]) -> None:
+    version.content = contents.filled(version.content, content)
+    version.sources += [source for source in sources if source not in version.sources]
 
 
 def _carry(found: Sequence[Version]) -> None:

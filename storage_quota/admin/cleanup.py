@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrPromise
 
 from accounts.access import Action, may_everywhere
+from events.console import said
 from events.errors import DomainError, RetryLater
 from storage_quota import cleanup
 from storage_quota.cleanup import Candidate, CleanupPlan, CleanupResult, Step
@@ -118,7 +119,7 @@ def _preview(request: HttpRequest, form: TargetForm) -> PlanPreview | None:
     try:
         return PlanPreview(cleanup.plan(target_bytes=form.target_bytes, now=timezone.now()))
     except (DomainError, RetryLater) as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, said(refusal))
         return None
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import audit
-from events.console import ReadOnlyAdmin, internal_link, list_of, page_of, short_time
+from events.console import ReadOnlyAdmin, internal_link, list_of, page_of, said, short_time
 from events.errors import DomainError, RetryLater
 from storage_quota.admin.ledger import file_name
 from storage_quota.integrity.orphans import adoption
@@ -192,7 +192,7 @@ class OrphanAdmin(ReadOnlyAdmin[Orphan]):
                 adoption.adopt(get_store(), key, now=timezone.now())
                 adopted += 1
             except (DomainError, RetryLater) as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
+                self.message_user(request, said(refusal), messages.ERROR)
         words = ngettext(
             "%(count)d object was added to the ledger.",
             "%(count)d objects were added to the ledger.",

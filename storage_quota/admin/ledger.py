@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from events.console import ReadOnlyAdmin
 from storage_quota.admin import cleanup
 from storage_quota.models import BucketState, Reservation, StoredObject, TenantUsage
+from storage_quota.object_store import warnings
 
 
 @admin.register(TenantUsage)
@@ -70,7 +71,7 @@ class BucketStateAdmin(ReadOnlyAdmin[BucketState]):
 
     @admin.display(description=_("operations it lacks"), ordering="lacks")
     def missing(self, state: BucketState) -> str:
-        return ", ".join(sorted(state.lacks)) or "—"
+        return warnings.lacking(state) or "—"
 
 
 @admin.register(StoredObject)

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from events.errors import DomainError
@@ -56,7 +57,7 @@ class CleanupRunning(DomainError):
     http_status: ClassVar[int] = 409
 
     def __init__(self) -> None:
-        super().__init__("Another cleanup is running: wait for its end")
+        super().__init__(gettext_noop("Another cleanup is running: wait for its end"))
 
 
 def run(

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_noop
+
 from events.errors import DomainError
 from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
 
@@ -37,7 +39,9 @@ class CheckRunning(DomainError):
     http_status: ClassVar[int] = 409
 
     def __init__(self) -> None:
-        super().__init__("Another check of the storage is running; wait for it to end")
+        super().__init__(
+            gettext_noop("Another check of the storage is running; wait for it to end")
+        )
 
 
 class TooMuchMissing(DomainError):

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.errors import (
-    LifecycleUnsupported,
+    LifecycleNeedless,
     ReservationMismatch,
     StoreUnavailable,
 )
@@ -90,10 +90,10 @@ class NoLifecycle:
     """For an adapter whose store has no lifecycle rules."""
 
     def lifecycle(self) -> Sequence[LifecycleRule]:
-        raise LifecycleUnsupported("This store has no lifecycle rules")
+        raise LifecycleNeedless("This store has no lifecycle rules")
 
     def sync_lifecycle(self, rules: Sequence[LifecycleRule]) -> None:
-        raise LifecycleUnsupported("This store has no lifecycle rules")
+        raise LifecycleNeedless("This store has no lifecycle rules")
 
 
 class NoVersions:

@@ -71,5 +71,9 @@ class LifecycleUnsupported(StoreLacks):
     http_status: ClassVar[int] = 501
 
 
+class LifecycleNeedless(LifecycleUnsupported):
+    """The store is a folder of this machine: it never has such rules, and nothing is lacking."""
+
+
 OUT_OF_ORDER = (StoreUnavailable, StoreNotWritable, StoreForbidden)
 """Failures of the store itself: the same call may succeed once it is repaired."""

@@ -6,7 +6,7 @@ the commands and the quota. Nothing is tried that writes.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from storage_quota.models import BucketState, Reservation
-from storage_quota.object_store.errors import RightMissing, StoreLacks
+from storage_quota.object_store.errors import LifecycleNeedless, RightMissing, StoreLacks
 from storage_quota.object_store.port import LifecycleRule, ObjectStore, OldVersion, UnfinishedUpload
 
 EVERY: Final = timedelta(days=1)
@@ -46,7 +46,7 @@ def take(store: ObjectStore, place: str, *, now: datetime) -> BucketState:
     sizes, uploads = list[int](), list[UnfinishedUpload]()
     with _noted(lacks, "GetBucketVersioning"):
         versioning = store.versioning()
-    with _noted(lacks, "lifecycle rules"):
+    with _noted(lacks, "lifecycle rules"), suppress(LifecycleNeedless):
         rules = store.lifecycle()
     with _noted(lacks, "ListObjectVersions"):
         sizes = [old.size_bytes for old in _old_versions(store, versioning) if not old.marker]

@@ -2,19 +2,26 @@
 
 from typing import Final
 
+from django.utils.translation import gettext, gettext_noop
+
 from storage_quota.models import BucketState
 
 _WITHOUT: Final = {
     "ListMultipartUploads": "what killed workers left half uploaded cannot be seen: let the provider"
     " abort unfinished uploads after a day",
-    "lifecycle rules": "nothing is deleted while no worker runs",
+    gettext_noop("lifecycle rules"): "nothing is deleted while no worker runs",
     "GetBucketVersioning": "whether the bucket keeps what is deleted is unknown: ask the provider",
     "ListObjectVersions": "what old versions hold is unknown, and the provider's quota may fill:"
     " switch versioning off",
     "ListObjectsV2": "the bucket is listed in the older way",
     "ListParts": "what unfinished uploads hold is unknown",
-    "uploads in parts": "each file is put in one request, 40 MiB of memory each",
+    gettext_noop("uploads in parts"): "each file is put in one request, 40 MiB of memory each",
 }
+
+
+def lacking(state: BucketState) -> str:
+    """The operations that the server is without or denies, in the reader's language."""
+    return ", ".join(gettext(name) for name in sorted(state.lacks))
 
 
 def of(state: BucketState) -> list[str]:

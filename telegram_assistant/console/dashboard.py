@@ -22,6 +22,7 @@ from events.models import OPEN_STATES, DeadLetter, Delivery, DeliveryState
 from media.models import MediaObject, Post
 from storage_quota.integrity.health import Condition, health
 from storage_quota.models import BucketState, ContentType, IntegrityCheck, TenantUsage
+from storage_quota.object_store import warnings
 from storage_quota.selectors import bucket_usage
 
 EXACT_UP_TO: Final = 50_000
@@ -93,7 +94,7 @@ def _server(found: BucketState | None) -> Iterator[Figure]:
         return
     label, address = _("bucket’s server"), list_of(BucketState)
     if found.lacks:
-        words = _("lacks: %(operations)s") % {"operations": ", ".join(sorted(found.lacks))}
+        words = _("lacks: %(operations)s") % {"operations": warnings.lacking(found)}
         yield Figure(label, words, address, alarming=True)
     if found.keeps_old:
         words = _("keeps old versions: %(size)s") % {"size": filesizeformat(found.old_bytes)}

@@ -22,3 +22,4 @@ except ImproperlyConfigured as error:
 
 redaction.know(secrets_of(_env))
 logconfig_dict = setup.settings(level=_env.web.log_level, form=_env.web.log_format)
+limit_request_line = 8190  # the most it allows: a query of 1,000 Russian letters is 6,000 bytes

@@ -7,9 +7,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, Page, expect
 
-from events.console import list_of
+from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, DeliveryState
 from media.models import Post
+from storage_quota.models import StoredObject
 from tests import factories as make
 
 # Nobody ran collectstatic here.
@@ -116,3 +117,21 @@ def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server, t
     expect(page.locator(".messagelist")).to_contain_text("1 задача снова в очереди")
     expect(page.locator("#result_list")).to_have_count(0)
     assert Delivery.objects.get(pk=letter.pk).state == DeliveryState.PENDING
+
+
+def test_no_page_is_wider_than_a_phone(page, news):
+    run = make.import_run(path=f"/home/somebody/{'ChatExport_2026-11-01' * 4}")
+    stored = StoredObject.objects.order_by("-key")[0]
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/admin/my-tokens/")
+    page.fill("[name=name]", "a program that reads")
+    page.click(".submit-row input")
+
+    addresses = [f"/admin/{name}/" for name in ("graph", "saved-searches", "growth", "my-tokens")]
+    addresses += ["/admin/find/?q=трамваи", list_of(StoredObject)]
+    addresses += [page_of(type(row), row.pk) for row in (run, stored)]
+    widths = {}
+    for address in addresses:
+        page.goto(address)
+        widths[address] = page.evaluate("document.documentElement.scrollWidth")
+    assert {address for address, width in widths.items() if width > 390} == set()

@@ -191,6 +191,23 @@ class TestOneImport:
         )
         assert roles == [("primary", "video/mp4"), ("thumbnail", "image/jpeg")]
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_a_thumbnail_that_one_export_lacks_is_kept_in_either_order(self, tmp_path, order):
+        exports = [tmp_path / "without", tmp_path / "with"]
+        for folder in exports:
+            folder.mkdir()
+            (folder / "v.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 100)
+        thumbnail = picture(exports[1], "t.jpg")
+        raw = message(
+            1, file="v.mp4", media_type="video_file", mime_type="video/mp4", thumbnail=thumbnail
+        )
+
+        for number in order:
+            run(write(exports[number], chat([raw])))
+
+        roles = PostMedia.objects.order_by("position").values_list("role", flat=True)
+        assert list(roles) == ["primary", "thumbnail"]
+
     def test_refs_count_follows_the_posts_that_show_the_picture(self, tmp_path):
         path = picture(tmp_path, "a.jpg")
         run(write(tmp_path, chat([message(1, photo=path), message(2, photo=path)])))

@@ -351,7 +351,7 @@ class TestConsole:
         assert 'name="code"' in root.get(page).content.decode()
 
         wrong = root.post(page, {"code": "00000"})
-        assert "the code is wrong" in wrong.content.decode()
+        assert "неверный код" in wrong.content.decode()
         root.post(page, {"code": "11111"})
         assert 'name="password"' in root.get(page).content.decode()
         root.post(page, {"password": "hush"})
@@ -410,7 +410,7 @@ class TestConsole:
         page = reverse("admin:media_telegramaccount_change", args=[account.pk])
         answer = root.post(page, {"by_qr": "on"}).content.decode()
 
-        assert "sign it out first" in answer
+        assert "сначала выйдите из него" in answer
         assert doors.asked == []
 
     def test_the_link_of_a_qr_code_can_be_read_nowhere(self, doors):

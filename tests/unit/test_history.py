@@ -2,13 +2,15 @@
 
 import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.history.counts.growth import Day
 from media.history.counts.schedule import bucket_of, due_after, next_reading
 from media.history.record import mass_deletions
 from media.history.record.origins import moment_of, without_reading
@@ -84,6 +86,18 @@ class TestVersions:
         for texts in ([bare, whole], [whole, bare]):
             found = versions(POSTED, [said(n, one) for n, one in enumerate(texts, start=5)])
             assert [v.content["files"] for v in found] == [[A]]
+
+    def test_a_file_that_one_source_of_an_edit_lacks_is_that_of_the_edit_not_the_one_before(self):
+        bare = {k: v for k, v in content(media="photo").items() if k != "files"}
+        old, new = (content(media="photo", files=[file]) for file in (A, B))
+
+        found = versions(POSTED, [said(1, old), said(9, bare, edited=6), said(28, new, edited=6)])
+
+        assert [v.content["files"] for v in found] == [[A], [B]]
+        assert told(found)[1] == (6, "x", True)
+        # As it is stored where the source that has the file came first.
+        filled = [said(1, old), said(9, new, edited=6), said(28, new, edited=6)]
+        assert told(found) == told(versions(POSTED, filled))
 
     def test_another_file_is_another_version(self):
         texts = [said(5, content(media="photo", files=[A]))]
@@ -263,3 +277,12 @@ def test_the_moment_of_an_export_is_in_its_age_and_its_reading_is_not_a_part_of_
     assert moment_of(age) == datetime(2026, 6, 19, 11, 26, 50, tzinfo=UTC)
     assert without_reading(age) == "2026-06-19T11:26:50Z/0000000000012"
     assert moment_of("") is None
+
+
+@pytest.mark.parametrize("day", [date.min, date(2026, 3, 29), date.max])
+def test_any_day_that_can_be_asked_for_has_a_beginning_and_an_end(day):
+    for zone in ("Pacific/Kiritimati", "Europe/Berlin", "Pacific/Pago_Pago"):
+        found = Day.of(day, ZoneInfo(zone))
+
+        assert found.start < found.end
+        assert found.start.date() == day

@@ -16,7 +16,9 @@ from pydantic import BaseModel
 
 from events.logs import log_context, redaction, trace
 from events.logs.describe import describe
+from search.query.parse import MOST_CHARS
 from telegram_assistant import config
+from telegram_assistant.console.search import find_posts
 from telegram_assistant.logs import formatter, setup
 from telegram_assistant.logs.fields import OWN
 from telegram_assistant.logs.secrets import secrets_of
@@ -366,6 +368,12 @@ class TestLibraries:
 
         assert module.logconfig_dict["handlers"].keys() == {"stderr"}
         assert module.logconfig_dict["loggers"]["gunicorn.error"]["handlers"] == []
+
+    def test_the_longest_query_in_russian_fits_into_an_address(self):
+        module = import_module("telegram_assistant.logs.gunicorn")
+        page = find_posts._link(q="ж" * MOST_CHARS, p=find_posts.LAST_PAGE)
+
+        assert len(f"GET /admin/find/{page} HTTP/1.1") < module.limit_request_line
 
 
 class TestCrash:

@@ -16,6 +16,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as translate
 from django.utils.translation import ngettext, override
 
+from events.console import said
+from media.services.telegram.accounts import encryption
+from media.services.telegram.accounts.access import NotConfigured, NotSignedIn
+from storage_quota.cleanup.runner import CleanupRunning
+from storage_quota.integrity.errors import CheckRunning
+
 ROOMS = [
     "accounts",
     "events",
@@ -221,3 +227,28 @@ def test_russian_counts_as_russians_do(count, text):
 
     with override("ru"):
         assert (ngettext(singular, plural, count) % {"count": count}).startswith(text)
+
+
+REFUSALS = {"SignInRefused", "VisionSwitchedOff", "ReadingSwitchedOff"}
+"""What pages show as it was raised."""
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        NotConfigured(), NotSignedIn(), encryption.SessionKeyMissing(),
+        encryption.SessionUnreadable(), CleanupRunning(), CheckRunning(),
+    ],
+    ids=lambda refusal: refusal.code,
+)  # fmt: skip
+def test_the_console_refuses_in_the_readers_language(refusal):
+    with override("ru"):
+        assert re.search("[а-я]", said(refusal))
+    with override("en"):
+        assert said(refusal) == str(refusal)
+
+
+def test_no_refusal_that_a_page_shows_is_a_bare_text():
+    bare = re.compile(rf"\b(?:{'|'.join(REFUSALS)})\(\s*f?\"")
+    shown = (path for path in _sources() if "management" not in path.parts)
+    assert [str(path) for path in shown if bare.search(path.read_text("utf-8"))] == []

@@ -23,6 +23,7 @@ from events.console import (
     internal_link,
     page_of,
     rendered,
+    said,
     short_time,
     text_block,
 )
@@ -78,7 +79,7 @@ def _ask(model_admin: ModelAdmin[Any], request: HttpRequest, ids: list[UUID], as
     try:
         count = ask(ids, now=timezone.now())
     except DomainError as refusal:
-        model_admin.message_user(request, str(refusal), messages.ERROR)
+        model_admin.message_user(request, said(refusal), messages.ERROR)
         return
     text = ngettext(
         "The reading of %(count)d document is queued.",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from events.console import said
 from events.errors import DomainError
 from media.models import Post
 from vision.reanalysis import forecast_rows
@@ -47,7 +48,7 @@ def analyze_again(
         else:
             return _preview(model_admin, request, posts)
     except DomainError as refusal:
-        model_admin.message_user(request, str(refusal), messages.ERROR)
+        model_admin.message_user(request, said(refusal), messages.ERROR)
     return None
 
 

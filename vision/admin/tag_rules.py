@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts import access
 from accounts.access import Action
 from accounts.models import Tenant
-from events.console import EMPTY, ReadOnlyAdmin, excerpt, short_time
+from events.console import EMPTY, ReadOnlyAdmin, excerpt, said, short_time
 from events.errors import DomainError
 from media.models import Channel
 from vision.models import TagRule
@@ -46,7 +46,7 @@ class RuleForm(forms.ModelForm[TagRule]):
             try:
                 self._preview_or_make(values)
             except DomainError as refusal:
-                raise ValidationError(str(refusal)) from refusal
+                raise ValidationError(said(refusal)) from refusal
         return values
 
     def _preview_or_make(self, values: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import Tenant
@@ -68,7 +69,9 @@ def request(
     stopped. The selection's limit counts all posts of the run. Raises VisionSwitchedOff.
     """
     if not settings.VISION.feature_vision_enabled:
-        raise VisionSwitchedOff("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
+        raise VisionSwitchedOff(
+            gettext_noop("FEATURE_VISION_ENABLED is off: pictures are not analyzed")
+        )
     with audit.recorded(
         "reanalysis", tenant=_tenant_of(selection), before=_told(selection, run)
     ) as figures:

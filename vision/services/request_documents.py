@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import Tenant
@@ -42,7 +43,9 @@ def of_media(media_ids: Iterable[UUID], *, now: datetime) -> int:
     One that is being read at this moment is not asked for twice.
     """
     if not settings.DOCUMENTS.feature_document_text_enabled:
-        raise ReadingSwitchedOff("FEATURE_DOCUMENT_TEXT_ENABLED is off: documents are not read")
+        raise ReadingSwitchedOff(
+            gettext_noop("FEATURE_DOCUMENT_TEXT_ENABLED is off: documents are not read")
+        )
     with transaction.atomic():
         media = list(MediaObject.objects.filter(pk__in=set(media_ids)).order_by("pk"))
         wanted = [one.pk for one in media]

@@ -36,9 +36,11 @@ class Day:
 
     @classmethod
     def of(cls, day: date, zone: tzinfo) -> "Day":
-        """A day of a time zone: not always 24 hours long."""
-        start, end = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
-        return cls(start, end)
+        """Any day of a time zone: not always 24 hours long; the last one has no day after it."""
+        start = datetime.combine(day, time(), zone)
+        if day == date.max:
+            return cls(start, datetime.max.replace(tzinfo=zone))
+        return cls(start, datetime.combine(day + timedelta(days=1), time(), zone))
 
 
 _GROWN = """

@@ -17,16 +17,23 @@ from media.sources.telegram.failures import SignInRefused, TelegramRefused
 from media.sources.telegram.loop import LoopThread
 
 Result = TypeVar("Result")
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a text, which is translated where it is shown: sources know no Django."""
+    return text
+
+
 _REFUSALS: Final = {
-    errors.PhoneNumberInvalidError: "Telegram does not know this phone number",
-    errors.PhoneNumberBannedError: "Telegram has banned this phone number",
-    errors.PhoneNumberFloodError: "too many codes were asked for this phone number: try tomorrow",
-    errors.PhoneCodeInvalidError: "the code is wrong",
-    errors.PhoneCodeEmptyError: "the code is empty",
-    errors.PhoneCodeExpiredError: "the code has expired: ask for another one",
-    errors.PasswordHashInvalidError: "the password is wrong",
-    errors.ApiIdInvalidError: "TELEGRAM_API_ID and TELEGRAM_API_HASH do not belong together",
-    errors.AuthTokenExpiredError: "the QR code has expired",
+    errors.PhoneNumberInvalidError: gettext_noop("Telegram does not know this phone number"),
+    errors.PhoneNumberBannedError: gettext_noop("Telegram has banned this phone number"),
+    errors.PhoneNumberFloodError: gettext_noop("too many codes were asked for this phone number: try tomorrow"),
+    errors.PhoneCodeInvalidError: gettext_noop("the code is wrong"),
+    errors.PhoneCodeEmptyError: gettext_noop("the code is empty"),
+    errors.PhoneCodeExpiredError: gettext_noop("the code has expired: ask for another one"),
+    errors.PasswordHashInvalidError: gettext_noop("the password is wrong"),
+    errors.ApiIdInvalidError: gettext_noop("TELEGRAM_API_ID and TELEGRAM_API_HASH do not belong together"),
+    errors.AuthTokenExpiredError: gettext_noop("the QR code has expired"),
 }  # fmt: skip
 
 
@@ -59,7 +66,9 @@ class QrCode:
 def send_code(endpoint: Endpoint, phone: str) -> Step:
     """Have Telegram send a code to the phone. Raises SignInRefused and TelegramRefused."""
     if not utils.parse_phone(phone):
-        raise SignInRefused("this is no phone number: write it with its country code, as +7…")
+        raise SignInRefused(
+            gettext_noop("this is no phone number: write it with its country code, as +7…")
+        )
 
     async def ask(client: Client) -> Step:
         sent = await client.send_code_request(phone)
@@ -78,7 +87,9 @@ def give_code(endpoint: Endpoint, before: Step, phone: str, code: str) -> Step:
         except errors.SessionPasswordNeededError:
             return Step("password", saved(client))
         if isinstance(answer, types.auth.AuthorizationSignUpRequired):
-            raise SignInRefused("nobody has signed up to Telegram with this phone number")
+            raise SignInRefused(
+                gettext_noop("nobody has signed up to Telegram with this phone number")
+            )
         return Step("", saved(client), user_id=answer.user.id)
 
     return _with_client(endpoint, before.session, give)
@@ -134,7 +145,7 @@ def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float)
                 return Step("password", saved(client))
             except TimeoutError:
                 if client.loop.time() >= ends:
-                    raise SignInRefused("nobody scanned the QR code") from None
+                    raise SignInRefused(gettext_noop("nobody scanned the QR code")) from None
                 await qr.recreate()
                 continue
             return Step("", saved(client), user_id=user.id)

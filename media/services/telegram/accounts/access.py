@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from events.errors import DomainError
 from media import metrics
@@ -24,8 +25,10 @@ class NotConfigured(DomainError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Telegram is not configured: create an application at https://my.telegram.org/apps and"
-            " set TELEGRAM_API_ID and TELEGRAM_API_HASH. Importing an export needs neither"
+            gettext_noop(
+                "Telegram is not configured: create an application at https://my.telegram.org/apps"
+                " and set TELEGRAM_API_ID and TELEGRAM_API_HASH. Importing an export needs neither"
+            )
         )
 
 
@@ -35,7 +38,9 @@ class NotSignedIn(DomainError):
     code: ClassVar[str] = "telegram_not_signed_in"
 
     def __init__(self) -> None:
-        super().__init__("This account is not signed in: use `manage.py telegram_login`")
+        super().__init__(
+            gettext_noop("This account is not signed in: use `manage.py telegram_login`")
+        )
 
 
 class NoAccount(DomainError):

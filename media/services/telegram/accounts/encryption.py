@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from events.errors import DomainError
 
@@ -21,7 +22,13 @@ class SessionKeyMissing(DomainError):
     permanent: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        super().__init__(f"Sessions of Telegram cannot be stored or read without a key: {REMEDY}")
+        super().__init__(
+            gettext_noop(
+                "Sessions of Telegram cannot be stored or read without a key: set"
+                " TELEGRAM_SESSION_KEY to a key that you keep outside of the database;"
+                " `manage.py telegram_login --new-key` prints a new one"
+            )
+        )
 
 
 class SessionUnreadable(DomainError):
@@ -33,8 +40,10 @@ class SessionUnreadable(DomainError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The stored session was encrypted with another key: put that key back, after a comma"
-            " behind the new one in TELEGRAM_SESSION_KEY, or sign in again"
+            gettext_noop(
+                "The stored session was encrypted with another key: put that key back, after a comma"
+                " behind the new one in TELEGRAM_SESSION_KEY, or sign in again"
+            )
         )
 
 

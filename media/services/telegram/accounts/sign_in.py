@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts import audit
 from accounts.models import Tenant
@@ -108,8 +109,10 @@ def _require_signed_out(tenant: Tenant, name: str) -> None:
     except encryption.SessionUnreadable:
         return
     raise SignInRefused(
-        "this account is signed in: sign it out first (--sign-out; in the console, forget the"
-        " session), or choose another name"
+        gettext_noop(
+            "this account is signed in: sign it out first (--sign-out; in the console, forget the"
+            " session), or choose another name"
+        )
     )
 
 
@@ -130,7 +133,9 @@ def _keep(account: TelegramAccount, step: "Step", *, phone: str = "") -> Telegra
 
 def _pending(account: TelegramAccount, state: AccountState) -> "tuple[Step, str]":
     if account.state != state:
-        raise SignInRefused("the sign-in of this account does not wait for that: begin again")
+        raise SignInRefused(
+            gettext_noop("the sign-in of this account does not wait for that: begin again")
+        )
     pending = json.loads(encryption.unseal(account.pending))
     return _telegram().Step(**pending["step"]), pending["phone"]
 

@@ -110,7 +110,8 @@ def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
     content.unknown.update(aside)
     if value.get("type") != _POST:
         content.unknown["type"] = value.get("type")
-    sizes = [size_of(file.path) for file in content.files if file.path]
+    paths = (path for file in content.files for path in (file.path, file.thumbnail_path))
+    sizes = [size_of(path) for path in paths if path]
     return Draft(
         message_id=raw.id,
         album_key=_album_key(raw, content),

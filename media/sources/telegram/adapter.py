@@ -1,5 +1,6 @@
 """The port of Telegram on Telethon."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -164,12 +165,16 @@ class TelethonAccess:
         return await self._look(chats[0])
 
     async def _look(self, channel: Any) -> ChannelCard:
-        full = await self._ask(functions.channels.GetFullChannelRequest(channel))
+        # At once: each is an answer of its own to wait for, before the first page of a channel.
+        full, newest = await asyncio.gather(
+            self._ask(functions.channels.GetFullChannelRequest(channel)),
+            self._newest_id(channel),
+        )
         chat_id = full.full_chat.id
         entity = next((one for one in full.chats if one.id == chat_id), None)
         if not isinstance(entity, types.Channel) or entity.left is None:
             raise ChannelClosed
-        return _card(entity, full.full_chat, await self._newest_id(entity) or 0)
+        return _card(entity, full.full_chat, newest or 0)
 
     async def _history(self, peer: Any, **more: int) -> Any:
         plain = {"offset_id": 0, "add_offset": 0, "limit": 0, "max_id": 0, "min_id": 0, "hash": 0}

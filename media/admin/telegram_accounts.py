@@ -137,12 +137,13 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         account = self.get_object(request, object_id)
         if account is None or not self.has_change_permission(request, account):
             return
+        waited = account.state == AccountState.QR
         try:
             found = sign_in.renew_qr(account, now=timezone.now())
         except DomainError as refusal:
             messages.error(request, str(refusal))
         else:
-            if account.state == AccountState.QR and found.state == AccountState.READY:
+            if waited and found.state == AccountState.READY:
                 messages.success(request, _("The code was scanned: the account is signed in."))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
@@ -159,7 +160,7 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
             return ""
         url, until = found
         if until <= timezone.now():  # there was no other one: the message of the page says why
-            return _("The code has expired. Save to get another one.")
+            return str(_("The code has expired. Save to get another one."))
         return format_html(
             '{}<p>{}</p><p><a href="?{}">{}</a></p>',
             qr_picture(url),

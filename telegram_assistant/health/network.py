@@ -155,9 +155,10 @@ def smtp() -> Iterator[Finding | str]:
         yield skipped("not configured")
         return
     where = f"{given.host}:{given.port}"
-    sender = mail.get_connection(timeout=TOTAL_SECONDS)
+    sender: Any = mail.get_connection(timeout=TOTAL_SECONDS)
     try:
         sender.open()
+        yield judged(_of_mail(where, sender.connection.sock))
     except smtplib.SMTPAuthenticationError:
         yield failed(f"{where} refuses the name or the password", "check EMAIL_HOST_USER")
     except smtplib.SMTPException as error:
@@ -165,8 +166,7 @@ def smtp() -> Iterator[Finding | str]:
     except OSError as error:
         refusal = unreached(where, error)
         yield failed(str(refusal), f"{refusal.remedy}; see EMAIL_HOST, EMAIL_PORT, EMAIL_SECURITY")
-    else:
-        yield judged(_of_mail(where, sender.connection.sock))
+    finally:
         sender.close()
 
 

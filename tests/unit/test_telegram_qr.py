@@ -30,6 +30,7 @@ class Client:
         self._sender = SimpleNamespace(_state=SimpleNamespace(time_offset=ahead))
         self.moved_to: list[int] = []
         self.told = lambda: None
+        self.connections = 0
 
     async def __call__(self, request):
         self.asked.append(type(request))
@@ -45,7 +46,9 @@ class Client:
     def add_event_handler(self, handler, _event) -> None:
         self.told = lambda: asyncio.ensure_future(handler(None))
 
-    async def connect(self) -> None: ...
+    async def connect(self) -> None:
+        self.connections += 1
+
     async def disconnect(self) -> None: ...
 
     async def _switch_dc(self, dc_id: int) -> None:
@@ -98,6 +101,19 @@ def test_one_that_was_scanned_as_it_expired_counts(server, answer, needs):
     assert wait().needs == needs
 
 
+def test_a_server_that_repeats_an_expired_code_is_asked_by_another_session(server):
+    """As piltover does: without that no code of the page could be scanned after the first one."""
+    old = code(1, good_for=-1)
+    server(old, code(2))
+    assert sign_in.ask_qr(ENDPOINT, "session").url == "tg://login?token=Ag"
+
+    client = server(code(1, good_for=0), old, code(3, good_for=0), SUCCESS)
+    shown, wait = shown_by()
+    assert wait().user_id == 5
+    assert shown == ["tg://login?token=AQ", "tg://login?token=Aw"]
+    assert client.connections == 2
+
+
 def test_nobody_scans(server):
     server(*[code(n, good_for=0) for n in range(100)])
     _, wait = shown_by(seconds=0.05)
@@ -118,9 +134,9 @@ def test_until_when_it_is_good_is_said_by_the_clock_of_this_host(server, ahead):
 @pytest.mark.parametrize("ahead", [-7200, 7200])
 def test_a_clock_that_nobody_knows_of_does_no_harm(server, ahead):
     """Neither is a code asked for again and again, nor an old one shown for hours."""
-    server(code(1, ahead=ahead))
+    server(code(1, ahead=ahead), code(2, ahead=ahead))
 
-    until = datetime.fromisoformat(sign_in.ask_qr(ENDPOINT).expires_at)
+    until = datetime.fromisoformat(sign_in.ask_qr(ENDPOINT, "session").expires_at)
 
     assert timedelta(seconds=-1) < until - datetime.now(UTC) <= sign_in.MOST_QR_VALID
 

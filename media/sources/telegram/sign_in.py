@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ _LATE: Final = (
     errors.AuthTokenExpiredError, errors.AuthTokenInvalidError, errors.AuthTokenAlreadyAcceptedError,
 )  # fmt: skip
 """The code that was scanned is none any more: another one is asked for."""
-_SHORTEST_SECONDS: Final = 1.0
+_SHORTEST_SECONDS: Final = 3.0
 MOST_QR_VALID: Final = timedelta(minutes=1)
 """Telegram's codes are good for half a minute: what is longer is a clock that is wrong."""
 
@@ -111,7 +112,9 @@ def ask_qr(endpoint: Endpoint, session: str = "") -> Step:
     async def ask(client: Client) -> Step:
         return await _ask_qr(client, endpoint)
 
-    return _with_client(endpoint, session, ask)
+    step = _with_client(endpoint, session, ask)
+    # A server may repeat the code that has expired: another session gets another one.
+    return _with_client(endpoint, "", ask) if session and _is_over(step) else step
 
 
 def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float) -> Step:
@@ -120,28 +123,42 @@ def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float)
 
     Raises SignInRefused after so many seconds.
     """
+    ends = time.monotonic() + seconds
 
     async def wait(client: Client) -> Step:
-        scanned = asyncio.Event()
+        return await _shown(client, endpoint, show, ends)
 
-        async def note(_update: object) -> None:
-            scanned.set()
+    while True:
+        step = _with_client(endpoint, "", wait, seconds=seconds + 60, updates=True)
+        if step.needs != "qr":
+            return step
 
-        client.add_event_handler(note, events.Raw(types.UpdateLoginToken))
-        ends = client.loop.time() + seconds
-        # Asked again also where nothing was heard of a scan: what Telegram says then may be lost.
-        while (step := await _ask_qr(client, endpoint)).needs == "qr":
-            if (left := ends - client.loop.time()) <= 0:
-                raise SignInRefused("nobody scanned the QR code")
-            until = datetime.fromisoformat(step.expires_at)
-            show(QrCode(step.url, until))
-            good = (until - datetime.now(UTC)).total_seconds()
-            scanned.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(scanned.wait(), max(_SHORTEST_SECONDS, min(good, left)))
-        return step
 
-    return _with_client(endpoint, "", wait, seconds=seconds + 60, updates=True)
+async def _shown(
+    client: Client, endpoint: Endpoint, show: Callable[[QrCode], None], ends: float
+) -> Step:
+    """Show the codes of one session until one is scanned, or the same code is given again."""
+    scanned, last = asyncio.Event(), ""
+
+    async def note(_update: object) -> None:
+        scanned.set()
+
+    client.add_event_handler(note, events.Raw(types.UpdateLoginToken))
+    # Asked again also where nothing was heard of a scan: what Telegram says then may be lost.
+    while (step := await _ask_qr(client, endpoint)).needs == "qr" and step.url != last:
+        if (left := ends - time.monotonic()) <= 0:
+            raise SignInRefused("nobody scanned the QR code")
+        last, until = step.url, datetime.fromisoformat(step.expires_at)
+        scanned.clear()
+        show(QrCode(step.url, until))
+        good = (until - datetime.now(UTC)).total_seconds()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(scanned.wait(), min(max(_SHORTEST_SECONDS, good), left))
+    return step
+
+
+def _is_over(step: Step) -> bool:
+    return step.needs == "qr" and datetime.fromisoformat(step.expires_at) <= datetime.now(UTC)
 
 
 async def _ask_qr(client: Client, endpoint: Endpoint) -> Step:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from media.history.record.origins import live_origin
 from media.models import ChannelFeed
@@ -10,12 +9,6 @@ from media.services.pipeline.batches import BATCH_FILE_BYTES, Batch
 from media.sources.port import UNSUPPORTED, Chat, Message, Problem, ServiceMessage
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import Fetched, Page, RemoteFile
-
-MOST_FILES: Final = 50
-"""
-After the last file has come its whole batch is still to be written, while nothing is downloaded:
-so it is a small one. Each batch pays for some fifty statements.
-"""
 
 
 @dataclass(slots=True)
@@ -50,9 +43,7 @@ def cut(
     album: int | None = None
     for one in page.fetched:
         grouped = one.record.grouped_id if isinstance(one.record, Message) else None
-        is_full = most_bytes is not None and (
-            batch.file_bytes >= most_bytes or len(batch.files) >= MOST_FILES
-        )
+        is_full = most_bytes is not None and batch.file_bytes >= most_bytes
         if is_full and (grouped is None or grouped != album):
             batch.read_to = one.message_id - 1
             yield batch

@@ -87,7 +87,9 @@ def _reach(port: int) -> None:
     """Let the guard reach this machine at one port, under whatever name."""
     mine = replace(http.policy(), private=True, ports=frozenset({80, 443, port}))
     http.policy = lambda: mine
-    connections.look_up = lambda host, _port: ["127.0.0.1"] if host.endswith(".example") else [host]
+    connections.resolve_host = lambda host, _port: (
+        ["127.0.0.1"] if host.endswith(".example") else [host]
+    )
 
 
 def _configure(per_minute: float) -> None:

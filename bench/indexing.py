@@ -32,9 +32,9 @@ from bench.support.turns import in_turn, timed  # noqa: E402
 from media.models import Post, post_id  # noqa: E402
 from search import sources  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
-from search.services.index_meaning import index_meaning  # noqa: E402
-from search.services.index_words import index_words  # noqa: E402
-from search.services.rebuild import rebuild  # noqa: E402
+from search.services.indexing.index_meaning import index_meaning  # noqa: E402
+from search.services.indexing.index_words import index_words  # noqa: E402
+from search.services.indexing.rebuild import rebuild  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"

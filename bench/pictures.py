@@ -38,7 +38,7 @@ from bench.support import report  # noqa: E402
 from events.delivery import worker  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
 from search.index.port import Scope  # noqa: E402
-from search.services import index_meaning, index_words  # noqa: E402
+from search.services.indexing import index_meaning, index_words  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
 from storage_quota.object_store.files import FileStore  # noqa: E402
 from telegram_assistant.config import GigaChat  # noqa: E402

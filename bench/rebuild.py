@@ -33,11 +33,11 @@ from events import projections  # noqa: E402
 from media.models import Post, post_id  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
 from search.embeddings.fake import FakeEncoder  # noqa: E402
-from search.index.postgresql import vector_table  # noqa: E402
+from search.index.postgresql.vectors import vector_table  # noqa: E402
 from search.index.qdrant import collections  # noqa: E402
 from search.models import SearchDocument  # noqa: E402
-from search.services.rebuild import rebuild  # noqa: E402
-from search.services.rebuild_qdrant import rebuild_qdrant  # noqa: E402
+from search.services.indexing.rebuild import rebuild  # noqa: E402
+from search.services.indexing.rebuild_qdrant import rebuild_qdrant  # noqa: E402
 from telegram_assistant.config import Qdrant  # noqa: E402
 from tests import factories as make  # noqa: E402
 

@@ -42,7 +42,8 @@ from search.fusion import WINDOW  # noqa: E402
 from search.index.port import Scope  # noqa: E402
 from search.index.postgresql.index import PostgresIndex  # noqa: E402
 from search.query_terms import Query  # noqa: E402
-from search.services import asked, find, index_meaning, index_words  # noqa: E402
+from search.services import asked, find  # noqa: E402
+from search.services.indexing import index_meaning, index_words  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"

@@ -35,8 +35,9 @@ from bench.support import large_archive, report  # noqa: E402
 from bench.support.large_archive import DATA, Archive  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
 from search.fusion import WINDOW  # noqa: E402
-from search.index.postgresql import facets, nearest, ranking  # noqa: E402
+from search.index.postgresql import facets, ranking  # noqa: E402
 from search.index.postgresql.facets import Facet  # noqa: E402
+from search.index.postgresql.vectors import nearest  # noqa: E402
 from search.services import asked, find  # noqa: E402
 from search.services.asked import Asked  # noqa: E402
 

@@ -1,7 +1,7 @@
 """
 Who fetches a page: the state of its row, requested → claimed → an outcome.
 
-While a worker fetches no transaction is open: the row names the worker, and `events.liveness` tells
+While a worker fetches no transaction is open: the row names the worker, and `events.workers.liveness` tells
 others when it is gone. A page that was claimed too often without an end is given up.
 """
 
@@ -17,8 +17,8 @@ from django.db import transaction
 from crawl.limits import budgets, hosts
 from crawl.models import CrawledPage, PageState
 from crawl.reasons import Reason
-from events import liveness
 from events.errors import RetryLater
+from events.workers import liveness
 
 LEASE: Final = timedelta(minutes=9)
 """Longer than waiting for a place, all hops, the extraction and two objects of the bucket take."""

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.models import Tenant
 from accounts.tenant_rows import TenantRows
+from events.workers.claim_columns import claim_is_whole
 from media.models import Post
 
 MOST_PAGES: Final = 1_000_000
@@ -91,16 +92,7 @@ class CrawledPage(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=PageState.values), name="crawled_page_state_known"
             ),
-            models.CheckConstraint(
-                condition=Q(
-                    state="claimed",
-                    claim_id__isnull=False,
-                    claimed_by__isnull=False,
-                    claimed_until__isnull=False,
-                )
-                | (~Q(state="claimed") & Q(claim_id__isnull=True, claimed_by__isnull=True)),
-                name="crawled_page_claim_is_whole",
-            ),
+            models.CheckConstraint(condition=claim_is_whole(), name="crawled_page_claim_is_whole"),
             models.CheckConstraint(
                 condition=~Q(state="waiting") | Q(due_at__isnull=False),
                 name="crawled_page_waits_for_a_time",

@@ -60,7 +60,7 @@ class Delivery(models.Model):
 
     `due_at` is the time from which the delivery may be claimed. For a leased delivery that is
     the end of the lease, by which a worker also recognizes its own lease. A lease of a worker
-    that is gone (`leased_by`, see `events.liveness`) is ended at once; its time limit only
+    that is gone (`leased_by`, see `events.workers.liveness`) is ended at once; its time limit only
     catches a worker that hangs. `backfill` deliveries are claimed after all others of their
     subscriber.
     """
@@ -151,8 +151,8 @@ class Heartbeat(models.Model):
     """
     The sign of life of a worker process, from its start to its end.
 
-    `id` is its id in `events.liveness`. The process renews `seen_at` every few seconds by the clock
-    of PostgreSQL, and deletes the row when it ends as asked; see `events.heartbeats`.
+    `id` is its id in `events.workers.liveness`. The process renews `seen_at` every few seconds by the clock
+    of PostgreSQL, and deletes the row when it ends as asked; see `events.workers.heartbeats`.
     """
 
     id = models.UUIDField(primary_key=True)

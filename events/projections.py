@@ -4,12 +4,16 @@ The registry of projections: what is made of PostgreSQL's rows and can be made a
 A room registers each with the function that compares it with the rows. It knows no room.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 MOST_EXAMPLES: Final = 10
+BATCH: Final = 500
+"""Rows that are compared at a time."""
+Ids = Sequence[Any]
+"""Primary keys of rows of one table, in their order."""
 
 
 class CannotCompare(Exception):
@@ -46,6 +50,50 @@ class Comparison:
         setattr(self, kind, getattr(self, kind) + len(ids))
         room = MOST_EXAMPLES - len(self.examples)
         self.examples += [f"{kind} {one}" for one in ids[:room]]
+
+    def compare_rows(
+        self,
+        ids: Ids,
+        differing: Callable[[Ids], tuple[Ids, Ids]],
+        fix: Callable[[Ids], object] | None,
+    ) -> None:
+        """
+        Compare rows by `differing`, which tells the missing and the different ones of them.
+
+        With `fix`, which projects rows anew, they are mended and compared once more.
+        """
+        self.compared += len(ids)
+        missing, different = differing(ids)
+        self.note("missing", missing)
+        self.note("different", different)
+        if fix and (wrong := [*missing, *different]):
+            fix(wrong)
+            self.repaired += len(wrong) - sum(map(len, differing(wrong)))
+
+    def note_extra(self, extra: Ids, fix: Callable[[Ids], object] | None) -> None:
+        """Count what is projected of rows that are gone; `fix` removes it."""
+        self.note("extra", extra)
+        if fix and extra:
+            fix(extra)
+            self.repaired += len(extra)
+
+
+def batches(
+    page: Callable[..., list[Any]], most: int | None, *, start: Any = None
+) -> Iterator[list[Any]]:
+    """
+    Yield all ids in their order; with `most`, so many from `start` on.
+
+    `page` returns ids behind `after` (None: from the first), at most `limit`.
+    """
+    after, left = (start if most else None), most
+    while ids := page(after=after, limit=min(BATCH, left or BATCH)):
+        yield ids
+        after = ids[-1]
+        if left is not None:
+            left -= len(ids)
+            if left <= 0:
+                return
 
 
 class Compare(Protocol):

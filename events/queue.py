@@ -20,8 +20,8 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from events import liveness
 from events.models import Doorbell, TaskClaim
+from events.workers import liveness
 
 logger = logging.getLogger(__name__)
 

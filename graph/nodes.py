@@ -110,7 +110,7 @@ class ImageContent(StructuredNode):
     sha256 = StringProperty(index=True)
     s3_key = StringProperty()
     mime_type = StringProperty()
-    look = StringProperty()
+    source_sha256 = StringProperty()
     classification = StringProperty()
     description = StringProperty()
     is_meme = BooleanProperty()

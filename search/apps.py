@@ -10,7 +10,7 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         from events.metrics import scrape  # noqa: PLC0415 - models are ready only now
         from search import handlers  # noqa: F401, PLC0415 - register themselves
-        from search.index.postgresql.vector_table import create_after_migrations  # noqa: PLC0415 - see above
+        from search.index.postgresql.vectors.vector_table import create_after_migrations  # noqa: PLC0415 - see above
         from search.monitoring import checks, health, qdrant  # noqa: F401, PLC0415 - see above
         from search.monitoring.gauges import SearchCollector  # noqa: PLC0415 - see above
         from search.services import verify  # noqa: PLC0415 - see above

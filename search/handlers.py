@@ -28,8 +28,8 @@ from search.embeddings.port import EncoderUnavailable
 from search.index.chosen import outage
 from search.index.port import IndexUnavailable, VectorsUnavailable
 from search.saved.follow import index_and_match
-from search.services.index_meaning import index_meaning
-from search.services.index_qdrant import index_qdrant
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_qdrant import index_qdrant
 
 WORDS_BATCH, MEANING_BATCH, QDRANT_BATCH = 200, 50, 50
 """Events of a call. Fifty vectors take two seconds: a recent post does not wait long behind older ones."""

@@ -55,5 +55,5 @@ class Query:
         return " ".join((*spoken, *self.phrases, *self.tags))
 
     @property
-    def looks_for_words(self) -> bool:
+    def has_words(self) -> bool:
         return bool(self.words or self.phrases or self.tags)

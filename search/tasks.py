@@ -11,8 +11,8 @@ from events import projections
 from events.postgresql.advisory_locks import try_held
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexUnavailable
-from search.services import tombstones
-from search.services.catch_up import TURN, catch_up
+from search.services.indexing import tombstones
+from search.services.indexing.catch_up import TURN, catch_up
 
 logger = logging.getLogger(__name__)
 

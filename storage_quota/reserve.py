@@ -19,9 +19,9 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
-from events import liveness
 from events.errors import DomainError
 from events.postgresql import copy_rows
+from events.workers import liveness
 from storage_quota import cleanup, metrics, selectors
 from storage_quota.limits import QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation

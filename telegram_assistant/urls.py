@@ -6,15 +6,9 @@ from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
 from search.api.mcp_views import McpView
-from telegram_assistant.console import (
-    api_tokens,
-    ask,
-    find_posts,
-    graph_page,
-    growth,
-    my_settings,
-    saved_searches,
-)
+from telegram_assistant.console import graph_page, growth
+from telegram_assistant.console.account import api_tokens, my_settings
+from telegram_assistant.console.search import ask, find_posts, saved_searches
 from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 from vision.api.tag_views import TagsView

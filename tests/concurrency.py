@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db import connection, connections
 
-from events import liveness
+from events.workers import liveness
 
 Work = Callable[[], object]
 

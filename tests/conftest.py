@@ -17,9 +17,11 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
-from events import liveness, subscriptions
+from events import subscriptions
 from events.delivery import worker
+from events.workers import liveness
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from telegram_assistant.metrics.folder import VARIABLE
@@ -144,6 +146,23 @@ def _nothing_is_counted_for_good() -> Iterator[None]:
 def _passwords_cost_nothing() -> Iterator[None]:
     """A fifth of a second of each user with a password is spent on making it hard to guess."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_listed_once() -> Iterator[None]:
+    """Each test's client is a web server of its own, which lists some two hundred files at start."""
+    listed: dict[str, Any] = {}
+    list_files = WhiteNoiseMiddleware.add_files_from_finders
+
+    def once(server: WhiteNoiseMiddleware) -> None:
+        if not listed:
+            list_files(server)
+            listed.update(server.files)
+        server.files.update(listed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
         yield
 
 

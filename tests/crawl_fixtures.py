@@ -52,7 +52,7 @@ def reach_this_machine(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
         "policy",
         lambda: replace(original(), private=True, ports=frozenset({80, 443, port})),
     )
-    monkeypatch.setattr(connections, "look_up", lambda host, _port: NAMES.get(host, [host]))
+    monkeypatch.setattr(connections, "resolve_host", lambda host, _port: NAMES.get(host, [host]))
     visit.forget_fetcher()
 
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.models import Membership, User
 from media.models import Channel, Post
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 
 API = "/api/v1/search"

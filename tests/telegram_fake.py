@@ -143,8 +143,8 @@ class FakeAccess:
     def join(self, peer: Peer) -> None:
         self._ask("join")
 
-    def look(self, peer: Peer) -> ChannelCard:
-        self._ask("look")
+    def fetch_card(self, peer: Peer) -> ChannelCard:
+        self._ask("fetch_card")
         if peer != self._server.card.peer:
             raise ChannelClosed("ChannelPrivateError")
         return self._card()

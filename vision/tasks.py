@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from vision.services import retry_backlog as services
-from vision.tagging import rule_jobs
+from vision.tagging.rules import rule_jobs
 
 
 def retry_backlog(**_: Any) -> str:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, models, transaction
 from accounts.audit import actors, events
 from accounts.audit.values import harmless, words
 from accounts.models import AuditEntry, Tenant
-from events import trace
+from events.logs import trace
 
 _log = logging.getLogger(__name__)
 Values = Mapping[str, Any]

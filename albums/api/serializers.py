@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from albums.models import AlbumKind, AlbumStatus, MediaGroup
 from albums.services.progress import Progress, ShownItem
-from events import trace
+from events.logs import trace
 from media.api.cursor import Page
 from media.api.fields import MomentField
 from media.posts.album_caption import NO_CAPTION

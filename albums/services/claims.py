@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from albums.models import AlbumStatus, MediaGroup
-from events import liveness
+from events.workers import liveness
 
 CLAIM = timedelta(minutes=9)
 """

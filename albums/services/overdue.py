@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from albums.models import AlbumStatus, MediaGroup, MediaGroupItem
 from albums.services.assemble import assemble_album
-from events import trace
 from events.errors import RetryLater
+from events.logs import trace
 from vision.models import EnrichmentKind
 
 logger = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from bench.support.large_archive_vectors import Vectors, copy_vectors
 from media.models import Channel
 from search.documents import searched_form, tags_in, without_links
 from search.embeddings.port import Encoder
-from search.index.postgresql import vector_index
+from search.index.postgresql.vectors import vector_index
 from tests import factories as make
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"

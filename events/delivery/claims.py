@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from events import liveness
 from events.delivery.dead_letters import WORKER_LOST, dead_letter
 from events.errors import RetryLater
 from events.models import OPEN_STATES, Delivery, DeliveryState
 from events.subscriptions import Subscription
+from events.workers import liveness
 
 POSTPONE_DEFAULT = timedelta(seconds=30)
 """How long a delivery is put off by a `RetryLater` that names no time."""

@@ -13,9 +13,10 @@ from typing import Final
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from events import liveness, queue
+from events import queue
 from events.delivery import claims
 from events.models import Delivery, DeliveryState
+from events.workers import liveness
 
 logger = logging.getLogger(__name__)
 

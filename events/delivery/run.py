@@ -12,10 +12,11 @@ from functools import partial
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from events import backfill, trace
+from events import backfill
 from events.delivery import claims, dead_letters, figures
 from events.delivery.about import about_delivery
 from events.errors import RetryLater
+from events.logs import trace
 from events.models import Delivery
 from events.schemas import Event
 from events.subscriptions import Mode, Subscription

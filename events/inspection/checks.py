@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from events import health, liveness
+from events import health
 from events.health import Scope
 from events.inspection import postgresql, workers
 from events.models import Heartbeat
 from events.postgresql import advisory_locks
+from events.workers import liveness
 
 
 def register_all() -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events import liveness
 from events.postgresql import advisory_locks
+from events.workers import liveness
 
 LONGEST: Final = 300
 """Characters of a statement that are shown."""

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from events import heartbeats, subscriptions
+from events import subscriptions
 from events.health import Finding, Status
 from events.health.registry import Probe
 from events.inspection.workers import START
 from events.models import OPEN_STATES, Delivery, DeliveryState
+from events.workers import heartbeats
 
 DEGRADED_FROM: Final = 100
 """A backlog above this is worth knowing (CONTRACT §10.10)."""

@@ -7,9 +7,10 @@ from typing import Final
 from django.apps import apps
 from django.utils import timezone
 
-from events import heartbeats, subscriptions
+from events import subscriptions
 from events.health import Finding, Status, failed, ok, warning
 from events.models import Delivery, DeliveryState
+from events.workers import heartbeats
 
 START: Final = "start them: `python manage.py qcluster` (or `make serve`)"
 OVERDUE_AFTER: Final = timedelta(minutes=3)

@@ -2,7 +2,7 @@
 What the work in hand is about; every line that is logged inside carries it.
 
 The fields are named once, where the work begins, so no line has to repeat them. The trace id is
-one more of them, which `events.trace` keeps, since events carry it as well.
+one more of them, which `events.logs.trace` keeps, since events carry it as well.
 """
 
 from collections.abc import Callable

@@ -19,7 +19,7 @@ from prometheus_client import Histogram, Metric
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from events import trace
+from events.logs import trace
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX: Final = "exemplars_"

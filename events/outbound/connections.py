@@ -56,7 +56,7 @@ def checked(policy: Policy, host: str, port: int, *, timeout: float | None) -> l
     return addresses
 
 
-def look_up(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
     """Ask the system for the addresses of a host, in the order in which to try them."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -65,7 +65,7 @@ def look_up(host: str, port: int) -> list[str]:
 def _resolved(host: str, port: int, timeout: float | None) -> list[str]:
     """Resolve within `timeout`: the C library's own patience is not to be limited by a call."""
     if timeout is None or _is_address(host):
-        return look_up(host, port)
+        return resolve_host(host, port)
     answer: SimpleQueue[list[str] | OSError] = SimpleQueue()
     threading.Thread(target=_answer, args=(host, port, answer), daemon=True).start()
     try:
@@ -79,7 +79,7 @@ def _resolved(host: str, port: int, timeout: float | None) -> list[str]:
 
 def _answer(host: str, port: int, answer: "SimpleQueue[list[str] | OSError]") -> None:
     try:
-        answer.put(look_up(host, port))
+        answer.put(resolve_host(host, port))
     except OSError as error:
         answer.put(error)
 

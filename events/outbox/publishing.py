@@ -9,8 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from events import backfill as current_backfill
-from events import subscriptions, trace
+from events import subscriptions
 from events.errors import DomainError
+from events.logs import trace
 from events.outbox import rows
 from events.postgresql import arrays
 from events.schemas import Event

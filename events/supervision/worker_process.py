@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from django.db import Error, connection, connections
 
-from events import heartbeats, liveness
 from events.delivery import recovery, worker
 from events.supervision import forks, supervisors
+from events.workers import heartbeats, liveness
 
 logger = logging.getLogger(__name__)
 

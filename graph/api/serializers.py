@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from events import trace
+from events.logs import trace
 from graph.queries.channels import Pair
 from graph.queries.spread import WAYS, Hop, Seen
 

@@ -39,13 +39,13 @@ def things_of(post: str) -> list[Thing]:
     """What a post carries, with all that carry it, too."""
     rows = connection.ask(
         "MATCH (:Post {key: $key})-[:HAS_IMAGE|SAYS|REFERS_TO]->(t)"
-        " RETURN labels(t) AS labels, t.key AS key, t.tenant_id AS tenant, t.look AS look",
+        " RETURN labels(t) AS labels, t.key AS key, t.tenant_id AS tenant, t.source_sha256 AS source",
         key=post,
     )
     found: dict[tuple[str, str], Thing] = {}
     for row in rows:
         label = row["labels"][0]
-        key = f"{row['tenant']}:{row['look']}" if label == PICTURE else row["key"]
+        key = f"{row['tenant']}:{row['source']}" if label == PICTURE else row["key"]
         found[label, key] = Thing(label, key)
     for thing in found.values():
         thing.posts = dict(_carriers(thing))

@@ -15,7 +15,7 @@ MOST_CHANNELS: Final = 50
 """Channels of one thing that are counted in pairs: what more have is no one's."""
 _PICTURE: Final = "(t:ImageContent {tenant_id: $tenant})<-[:HAS_IMAGE]-(p:Post)"
 THINGS: Final = {
-    "pictures": (_PICTURE, "t.look"),
+    "pictures": (_PICTURE, "t.source_sha256"),
     "texts": ("(t:Text {tenant_id: $tenant})<-[:SAYS]-(p:Post)", "t.key"),
     "links": ("(t:Article {tenant_id: $tenant})<-[:REFERS_TO]-(p:Post)", "t.key"),
 }

@@ -1,21 +1,21 @@
 """Comparing the graph with the archive: posts and albums, node by node and edge by edge."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 from albums.models import MediaGroup
 from events import projections
 from events.errors import RetryLater
-from events.projections import CannotCompare, Comparison
+from events.projections import BATCH, CannotCompare, Comparison, Ids, batches
 from graph.errors import GraphOff, GraphUnavailable
 from graph.facts import ALBUM, POST, Facts, Ref, owner_of
 from graph.services.index import index
 from graph.sources.read import Changed, read
 from graph.store import connection
 from graph.store.compare import stored
-
-BATCH: Final = 500
+from media.models import Post
 
 
 def register() -> None:
@@ -33,29 +33,28 @@ def compare(
     """Compare posts and albums of a tenant; see `events.projections.Compare`."""
     found = Comparison("graph", tenant_id)
     try:
-        for label, rows in ((POST, _posts(tenant_id)), (ALBUM, _albums(tenant_id))):
+        for label, rows, start in (
+            (POST, _posts(tenant_id), uuid4()),
+            (ALBUM, _albums(tenant_id), None),
+        ):
             found.expected += rows.count()
             found.stored += _count(label, tenant_id)
-            for ids in _pages(rows, most):
-                _compare_rows(found, label, ids, repair=repair)
+            fix = partial(_index, label, repair=True) if repair else None
+            for ids in batches(partial(_page, rows), most, start=start):
+                found.compare_rows(ids, partial(_differing, label), fix)
                 progress(len(ids))
-            _find_extra(found, label, rows, repair=repair)
+            for ids in _graph_ids(label, tenant_id):
+                found.note_extra(_gone(rows, ids), partial(_index, label) if repair else None)
     except (GraphOff, GraphUnavailable, RetryLater) as error:
         raise CannotCompare(str(error)) from error
     return found
 
 
-def _compare_rows(found: Comparison, label: str, ids: Sequence[Any], *, repair: bool) -> None:
-    found.compared += len(ids)
-    missing, different = _differing(label, ids)
-    found.note("missing", missing)
-    found.note("different", different)
-    if repair and (wrong := [*missing, *different]):
-        index(_changed(label, wrong), repair=True)
-        found.repaired += len(wrong) - sum(map(len, _differing(label, wrong)))
+def _index(label: str, ids: Ids, *, repair: bool = False) -> None:
+    index(_changed(label, ids), repair=repair)
 
 
-def _differing(label: str, ids: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def _differing(label: str, ids: Ids) -> tuple[list[Any], list[Any]]:
     """The rows that the graph does not have, and those that it has otherwise."""
     facts = read(_changed(label, ids))
     graph = stored(facts.owners)
@@ -86,14 +85,9 @@ def _showing(facts: Facts, wrong: set[Ref]) -> set[Ref]:
     }
 
 
-def _find_extra(found: Comparison, label: str, rows: Any, *, repair: bool) -> None:
-    for ids in _graph_ids(label, found.tenant_id):
-        there = {str(pk) for pk in rows.filter(pk__in=ids).values_list("pk", flat=True)}
-        extra = sorted(pk for pk in ids if str(pk) not in there)
-        found.note("extra", extra)
-        if repair and extra:
-            index(_changed(label, extra))
-            found.repaired += len(extra)
+def _gone(rows: Any, ids: Ids) -> list[Any]:
+    """Those of the ids that are no row any more."""
+    return sorted(set(ids) - set(rows.filter(pk__in=ids).values_list("pk", flat=True)))
 
 
 def _changed(label: str, ids: Iterable[Any]) -> Changed:
@@ -101,8 +95,6 @@ def _changed(label: str, ids: Iterable[Any]) -> Changed:
 
 
 def _posts(tenant_id: UUID) -> Any:
-    from media.models import Post  # noqa: PLC0415 - beside its use
-
     return Post.objects.filter(tenant=tenant_id)
 
 
@@ -133,23 +125,6 @@ def _graph_ids(label: str, tenant_id: UUID) -> Iterator[list[Any]]:
         yield page
 
 
-def _pages(rows: Any, most: int | None) -> Iterator[list[Any]]:
-    """All ids in their order; with `most`, so many from a random place on."""
-    after: Any = _random_place(rows) if most else None
-    left = most
-    while ids := _page(rows, after, min(BATCH, left or BATCH)):
-        yield ids
-        after = ids[-1]
-        if left is not None:
-            left -= len(ids)
-            if left <= 0:
-                return
-
-
-def _page(rows: Any, after: Any, limit: int) -> list[Any]:
+def _page(rows: Any, *, after: Any, limit: int) -> list[Any]:
     some = rows.filter(pk__gt=after) if after is not None else rows
     return list(some.order_by("pk").values_list("pk", flat=True)[:limit])
-
-
-def _random_place(rows: Any) -> Any:
-    return uuid4() if rows.model._meta.pk.get_internal_type() == "UUIDField" else None  # noqa: SLF001

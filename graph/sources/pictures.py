@@ -36,7 +36,7 @@ def read(pictures: Iterable[tuple[UUID, str]], facts: Facts) -> None:
         source, distance = alike.get((tenant, sha256), (sha256, None))
         if not seen and row is not None and row.pk in read_by_ocr:
             seen = {"provider": VisionProviderName.OCR_FALLBACK.value}
-        facts.owners[picture] = _properties(tenant, sha256, row, seen) | {"look": source}
+        facts.owners[picture] = _properties(tenant, sha256, row, seen) | {"source_sha256": source}
         for name in filter(None, map(keys.tag_name, seen.get("labels") or ())):
             tag = facts.leaf(TAG, keys.tag(tenant, name), tenant_id=str(tenant), name=name)
             facts.connect(HAS_LABEL, picture, tag)

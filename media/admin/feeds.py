@@ -39,12 +39,12 @@ class FeedForm(forms.ModelForm[ChannelFeed]):
         values = super().clean() or {}
         if not self.errors:
             try:
-                self._look_or_add(values)
+                self._preview_or_add(values)
             except DomainError as refusal:
                 raise ValidationError(str(refusal)) from refusal
         return values
 
-    def _look_or_add(self, values: dict[str, Any]) -> None:
+    def _preview_or_add(self, values: dict[str, Any]) -> None:
         account, reference = values["account"], values["reference"]
         with telegram.connected(account) as opened:
             if values.get("confirmed") == reference:

@@ -19,7 +19,7 @@ class ImportRun(models.Model):
     """
     One run of `import_export` with its summary, which is saved while it runs.
 
-    `worker` is the id of its process in `events.liveness`. `interrupted_at`: an error ended
+    `worker` is the id of its process in `events.workers.liveness`. `interrupted_at`: an error ended
     the run, or that process was found gone although the run had not ended.
     """
 

@@ -9,7 +9,7 @@ NEW_OBJECTS = 50_000
 
 
 @contextmanager
-def looked_for_rarely() -> Iterator[None]:
+def collected_rarely() -> Iterator[None]:
     before = gc.get_threshold()
     gc.set_threshold(NEW_OBJECTS, *before[1:])
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from accounts.models import Tenant
-from events import liveness
+from events.workers import liveness
 from media.models import ImportProblem, ImportRun
 from media.models.imports import ImportState
 from media.sources.port import Problem

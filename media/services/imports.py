@@ -14,9 +14,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Tenant
-from events import trace
 from events.errors import DomainError
-from events.logs import log_context
+from events.logs import log_context, trace
 from media.models import ImportRun
 from media.services import garbage, import_runs
 from media.services.defects import count_problems
@@ -131,7 +130,7 @@ def import_export(
     # the reservations of the batches in flight are given back at once.
     with (
         recorded(run, summary, started=started) as save,
-        garbage.looked_for_rarely(),
+        garbage.collected_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         log_context.about(tenant_id=tenant.pk),
         closing(read_ahead(read_batches(source, limit=limit))) as batches,

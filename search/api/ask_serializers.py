@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from events import trace
+from events.logs import trace
 from search.api.serializers import ProblemSerializer
 from search.ask.answer import Answer, Reason, Status
 from search.ask.passages import Passage

@@ -6,16 +6,16 @@ from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from events import trace
+from events.logs import trace
 from media.models import Deletion
 from search.api.facets import NAMES, FacetNames, FacetsSerializer
 from search.fusion import WINDOW
 from search.query.problems import Problem, explain
 from search.services.find import MOST_NAMED
-from search.services.found_in_files import FileHit
+from search.services.results.found_in_files import FileHit
 from search.services.results.hit_texts import Field, Picture
 from search.services.results.hits import SamePicture
-from search.services.shown import Match, Shown
+from search.services.results.shown import Match, Shown
 from search.services.similar.posts import By
 
 

@@ -15,7 +15,7 @@ from search.api.serializers import (
 )
 from search.services.facets import facets_of
 from search.services.find import search
-from search.services.shown import shown
+from search.services.results.shown import shown
 from search.services.similar.posts import UnknownPost, similar
 
 

@@ -23,7 +23,7 @@ from search.ask.check import Checked, Sentence, check
 from search.ask.passages import Passage, passages_of
 from search.query.problems import Problem
 from search.services.find import Hits, find_text
-from search.services.shown import shown
+from search.services.results.shown import shown
 from vision.limits.concurrency import LimitReached
 from vision.providers import get_gigachat_text
 from vision.providers.port import ProviderBusy, ProviderMisconfigured, ProviderRefused

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from media.models import Post
-from search.services.shown import Shown
+from search.services.results.shown import Shown
 
 CHARS: Final = 1000
 """

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from media.models import Post
 from search.fragments import Fragment
 from search.query.problems import Problem, explain
-from search.services.found_in_files import FileHit, place
+from search.services.results.found_in_files import FileHit, place
 from search.services.results.hit_texts import Picture
 from search.services.results.hits import Hits
-from search.services.shown import Match, Shown
-from search.services.wording import album_of, deleted, further_matches, why
+from search.services.results.shown import Match, Shown
+from search.services.results.wording import album_of, deleted, further_matches, why
 
 
 def as_json(found: Hits, hits: Sequence[Shown]) -> dict[str, Any]:

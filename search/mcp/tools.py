@@ -21,8 +21,8 @@ from search.mcp.asker import Asker
 from search.query.parse import MOST_CHARS
 from search.query.problems import explain
 from search.services.find import find_text
-from search.services.shown import Shown, shown
-from search.services.wording import why
+from search.services.results.shown import Shown, shown
+from search.services.results.wording import why
 from vision.models import EnrichmentKind, PostEnrichment
 
 MOST_HITS: Final = 20

@@ -1,7 +1,7 @@
 """
 Rows of the index of words, and the searches that users keep.
 
-The table of vectors is no model, see `search.index.postgresql.vector_table`.
+The table of vectors is no model, see `search.index.postgresql.vectors.vector_table`.
 """
 
 from search.models.document import SearchDocument

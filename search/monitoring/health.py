@@ -10,9 +10,9 @@ from events.postgresql import advisory_locks
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import RequestedEncoder
-from search.index.postgresql import vector_index
+from search.index.postgresql.vectors import vector_index
 from search.monitoring.status import status
-from search.services import catch_up, index_meaning, index_words
+from search.services.indexing import catch_up, index_meaning, index_words
 from search.services.meaning import models_in_use
 from search.services.meaning.query_vector import encoded
 

@@ -10,7 +10,7 @@ from django.db import connection
 from events.metrics.scrape import COUNTED
 from events.subscriptions import registered
 from search.embeddings import chosen
-from search.index.postgresql import vector_table
+from search.index.postgresql.vectors import vector_table
 from search.models import EmbeddingModel, WaitingPost
 
 WORDS, MEANING = "words", "meaning"

@@ -27,8 +27,8 @@ from media.models import Post
 from search.models import SavedSearch, SearchDocument, SearchMatch
 from search.saved.conditions import Demand, demands
 from search.saved.spoken import having_words, spoken
-from search.services.announce import NO_TRACES, Traces, traced
-from search.services.index_words import TURN, index_words
+from search.services.indexing.announce import NO_TRACES, Traces, traced
+from search.services.indexing.index_words import TURN, index_words
 
 MARGIN: Final = timedelta(hours=1)
 """A post that came in before a search was saved may be indexed after it, so late at most."""

@@ -114,7 +114,7 @@ def having_words(words: Sequence[str], scope: Scope) -> WordHits:
 
 
 def _by_words(index: Answering, query: Query, scope: Scope) -> WordHits:
-    if query.looks_for_words or not _has_conditions(query, scope):
+    if query.has_words or not _has_conditions(query, scope):
         return index.by_words(query, scope, limit=DEPTH)
     return _newest(index, query, scope)
 

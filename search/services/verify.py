@@ -1,29 +1,28 @@
 """Comparing the indexes with the archive: counts, and fingerprints post by post."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.utils import timezone
 
 from events import projections
-from events.projections import CannotCompare, Comparison
+from events.projections import CannotCompare, Comparison, batches
 from media.models import Post
 from search import sources
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable, WritableIndex
-from search.index.postgresql import vector_table, word_counts
+from search.index.postgresql import word_counts
 from search.index.postgresql.index import PostgresIndex
+from search.index.postgresql.vectors import vector_table
 from search.index.qdrant.index import QdrantIndex
-from search.services.entries import entries_of
-from search.services.index_meaning import index_meaning
-from search.services.index_qdrant import current_space, index_qdrant
-from search.services.index_words import index_words
+from search.services.indexing.entries import entries_of
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_qdrant import current_space, index_qdrant
+from search.services.indexing.index_words import index_words
 
-BATCH: Final = 500
 Repair = Callable[[Sequence[UUID]], None]
 
 
@@ -80,26 +79,14 @@ def _compare(
     try:
         found.expected = Post.objects.filter(tenant=tenant_id).count()
         found.stored = index.count(tenant_id)
-        for ids in _batches(partial(_posts, tenant_id), most):
-            _compare_posts(found, index, ids, fix)
+        for ids in batches(partial(_posts, tenant_id), most, start=uuid4()):
+            found.compare_rows(ids, partial(_differing, index), fix)
             progress(len(ids))
-        for ids in _batches(partial(index.ids, tenant_id), most):
-            _find_extra(found, ids, fix)
+        for ids in batches(partial(index.ids, tenant_id), most, start=uuid4()):
+            found.note_extra(_gone(tenant_id, ids), fix)
     except (IndexUnavailable, IndexRefused, EncoderUnavailable) as error:
         raise CannotCompare(str(error)) from error
     return found
-
-
-def _compare_posts(
-    found: Comparison, index: WritableIndex, ids: Sequence[UUID], fix: Repair | None
-) -> None:
-    found.compared += len(ids)
-    missing, different = _differing(index, ids)
-    found.note("missing", missing)
-    found.note("different", different)
-    if fix and (wrong := [*missing, *different]):
-        fix(wrong)
-        found.repaired += len(wrong) - sum(map(len, _differing(index, wrong)))
 
 
 def _differing(index: WritableIndex, ids: Sequence[UUID]) -> tuple[list[UUID], list[UUID]]:
@@ -112,31 +99,16 @@ def _differing(index: WritableIndex, ids: Sequence[UUID]) -> tuple[list[UUID], l
     return missing, [pk for pk in expected if pk in stored and stored[pk] != expected[pk]]
 
 
-def _find_extra(found: Comparison, ids: Sequence[UUID], fix: Repair | None) -> None:
-    posts = Post.objects.filter(tenant=found.tenant_id, pk__in=ids)
-    extra = sorted(set(ids) - set(posts.values_list("pk", flat=True)))
-    found.note("extra", extra)
-    if fix and extra:
-        fix(extra)
-        found.repaired += len(extra)
+def _gone(tenant_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    """Those of the ids that are no post of the tenant any more."""
+    posts = Post.objects.filter(tenant=tenant_id, pk__in=ids)
+    return sorted(set(ids) - set(posts.values_list("pk", flat=True)))
 
 
 def _posts(tenant_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
     rows = Post.objects.filter(tenant=tenant_id).order_by("pk")
     rows = rows.filter(pk__gt=after) if after else rows
     return list(rows.values_list("pk", flat=True)[:limit])
-
-
-def _batches(page: Callable[..., list[UUID]], most: int | None) -> Iterator[list[UUID]]:
-    """All ids in their order; with `most`, so many from a random place on."""
-    after, left = (uuid4() if most else None), most
-    while ids := page(after=after, limit=min(BATCH, left or BATCH)):
-        yield ids
-        after = ids[-1]
-        if left is not None:
-            left -= len(ids)
-            if left <= 0:
-                return
 
 
 def _write_postgresql(ids: Sequence[UUID]) -> None:

@@ -437,7 +437,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(
                         blank=True,
                         editable=False,
-                        help_text="`events.liveness` knows whether the process that reserved is alive.",
+                        help_text="`events.workers.liveness` knows whether the process that reserved is alive.",
                         null=True,
                     ),
                 ),

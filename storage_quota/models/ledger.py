@@ -153,7 +153,7 @@ class Reservation(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="`events.liveness` knows whether the process that reserved is alive.",
+        help_text="`events.workers.liveness` knows whether the process that reserved is alive.",
     )
 
     objects = TenantRows()

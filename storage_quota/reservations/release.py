@@ -24,7 +24,7 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from events import liveness
+from events.workers import liveness
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
 from storage_quota.object_store import survey

@@ -18,8 +18,8 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from events import trace
 from events.errors import DomainError, RetryLater
+from events.logs import trace
 
 logger = logging.getLogger(__name__)
 

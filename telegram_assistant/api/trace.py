@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.log import log_response
 
-from events import trace
+from events.logs import trace
 
 HEADER = "X-Trace-ID"
 FAILED = 400

@@ -5,18 +5,18 @@ Every variable is read here and nowhere else. A bad value stops the process with
 names the variable; nothing falls back silently to a default.
 """
 
-from telegram_assistant.config.api import Api
-from telegram_assistant.config.audit import Audit
+from telegram_assistant.config.accounts.api import Api
+from telegram_assistant.config.accounts.audit import Audit
+from telegram_assistant.config.accounts.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.environment import Environment, read
-from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
-from telegram_assistant.config.neo4j import Neo4j
-from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
-from telegram_assistant.config.sign_in import Email, Oidc, SignIn
+from telegram_assistant.config.servers.gigachat import GigaChat
+from telegram_assistant.config.servers.neo4j import Neo4j
+from telegram_assistant.config.servers.qdrant import Qdrant
+from telegram_assistant.config.servers.storage import S3, Cleanup, Limits
+from telegram_assistant.config.servers.telegram import Telegram
 from telegram_assistant.config.source import BASE_DIR
-from telegram_assistant.config.storage import S3, Cleanup, Limits
-from telegram_assistant.config.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 

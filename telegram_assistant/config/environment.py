@@ -7,17 +7,17 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from telegram_assistant.config.api import Api
-from telegram_assistant.config.audit import Audit
+from telegram_assistant.config.accounts.api import Api
+from telegram_assistant.config.accounts.audit import Audit
+from telegram_assistant.config.accounts.sign_in import Email, Oidc, SignIn
 from telegram_assistant.config.crawl import Crawl
-from telegram_assistant.config.gigachat import GigaChat
 from telegram_assistant.config.history import History
-from telegram_assistant.config.neo4j import Neo4j
-from telegram_assistant.config.qdrant import Qdrant
 from telegram_assistant.config.search import Search
-from telegram_assistant.config.sign_in import Email, Oidc, SignIn
-from telegram_assistant.config.storage import S3
-from telegram_assistant.config.telegram import Telegram
+from telegram_assistant.config.servers.gigachat import GigaChat
+from telegram_assistant.config.servers.neo4j import Neo4j
+from telegram_assistant.config.servers.qdrant import Qdrant
+from telegram_assistant.config.servers.storage import S3
+from telegram_assistant.config.servers.telegram import Telegram
 from telegram_assistant.config.vision import Albums, Documents, Vision
 from telegram_assistant.config.web import Metrics, Web
 

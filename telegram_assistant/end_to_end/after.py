@@ -7,10 +7,10 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from events import heartbeats
 from events.delivery import stats
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
+from events.workers import heartbeats
 from media.services import sample_post
 from telegram_assistant.end_to_end.trial import StepFailed, Trial
 from vision.models import EnrichmentKind, PostEnrichment, ProviderHealth

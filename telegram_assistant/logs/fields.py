@@ -8,7 +8,7 @@ from typing import Any, Final
 from structlog.contextvars import get_contextvars
 from structlog.typing import EventDict
 
-from events import trace
+from events.logs import trace
 from events.logs.describe import chain, describe
 
 OWN: Final[tuple[str, ...]] = (

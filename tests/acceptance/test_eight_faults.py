@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from events import heartbeats
+from events.workers import heartbeats
 from tests.acceptance.product import Product, wait_until
 from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET, Stub
 from tests.integration.test_end_to_end import EIGHT

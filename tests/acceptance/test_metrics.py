@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from events import heartbeats, subscriptions
+from events import subscriptions
 from events.models import Delivery
+from events.workers import heartbeats
 from tests.acceptance.product import SAMPLE, Product, wait_until
 from tests.counted import CONTRACT, WHILE_IT_LASTS, samples_of
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts import tenants
 from albums.models import AlbumStatus
-from events import heartbeats
 from events.models import Delivery
+from events.workers import heartbeats
 from tests import factories as make
 from tests import prometheus
 from tests.acceptance.product import SAMPLE, Product, wait_until

@@ -17,9 +17,9 @@ from django.db import connection
 from django.db.models import Count
 from PIL import Image, ImageDraw
 
-from events import liveness
 from events.models import Delivery
 from events.postgresql.advisory_locks import key_of
+from events.workers import liveness
 from tests.acceptance.product import Product, wait_until
 from tests.concurrency import end_all_backends
 from tests.factories import Archive

@@ -14,7 +14,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from accounts import tenants
-from events import liveness
+from events.workers import liveness
 from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota import cleanup, selectors, services

@@ -13,13 +13,13 @@ from search.embeddings.fake import FakeEncoder
 from search.index.collection import collection_name
 from search.index.entry import Space
 from search.index.port import Scope, VectorsUnavailable
-from search.index.postgresql import archive
 from search.index.postgresql.index import PostgresIndex
+from search.index.postgresql.vectors import archive
 from search.index.qdrant import index as qdrant_index
 from search.index.qdrant.index import QdrantIndex
 from search.query.filters.conditions import FilterRefused
 from search.query_terms import Filters, Query
-from search.services.entries import entries_of
+from search.services.indexing.entries import entries_of
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -46,7 +46,7 @@ def test_a_channel_is_found_by_name_and_described(world):
 
     assert (card.kind, card.top_id) == ("public_channel", last)
     assert f"@{card.username}" == world.reference
-    assert access.look(card.peer) == card
+    assert access.fetch_card(card.peer) == card
 
 
 def test_an_unknown_name_is_unknown(world):

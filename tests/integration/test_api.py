@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import Membership, Tenant, User
-from events import trace
 from events.errors import DomainError, RetryLater
+from events.logs import trace
 from telegram_assistant import urls as product
 from tests.tokens import token_of
 

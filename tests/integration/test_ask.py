@@ -13,8 +13,8 @@ from accounts.models import AuditEntry, Scope
 from accounts.rate_limits.rate import Rates, parse
 from search.ask import prompt
 from search.ask.answer import Reason, Status, ask
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 from tests.tokens import token_of
 from vision.limits import budget, ceiling

@@ -19,9 +19,9 @@ from accounts import audit, tasks
 from accounts.audit import actors
 from accounts.audit.middleware import AuditMiddleware
 from accounts.models import ActorKind, AuditEntry, Tenant
-from events import trace
 from events.console import page_of
 from events.delivery import dead_letters
+from events.logs import trace
 from events.models import Delivery, DeliveryState
 from manage import CommandLine
 from tests import factories as make

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import AuditEntry, Membership, Tenant
-from events import trace
 from events.console import list_of, page_of
+from events.logs import trace
 from tests import factories as make
 
 pytestmark = [

@@ -19,9 +19,9 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Tenant
-from events import liveness
 from events.delivery import recovery
 from events.postgresql import advisory_locks
+from events.workers import liveness
 from media.models import MediaObject, Post
 from media.services.pipeline.in_flight import import_messages
 from media.sources.port import Attachment, MediaKind, Message

@@ -18,9 +18,9 @@ import pytest
 from django.db import Error, connection, connections
 from django.utils import timezone
 
-from events import liveness
 from events.delivery import recovery
 from events.postgresql.advisory_locks import key_of
+from events.workers import liveness
 from tests.acceptance.product import ROOT, Product, wait_until
 from tests.concurrency import end_all_backends, together
 from vision.limits import places

@@ -61,7 +61,7 @@ from vision.models import (
     TokenBudget,
 )
 from vision.providers.port import ErrorClass
-from vision.tagging import rules
+from vision.tagging.rules import rules
 
 pytestmark = [
     pytest.mark.django_db,

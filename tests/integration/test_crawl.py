@@ -22,12 +22,13 @@ from crawl.limits import budgets, hosts
 from crawl.limits.hosts import HostBusy
 from crawl.models import CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
 from crawl.services import ask, follow, visit
-from events import liveness, outbox
+from events import outbox
 from events.console import list_of, page_of
 from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostEnrichedEventV1
+from events.workers import liveness
 from media.posts import post_events
 from search.services.find import search
 from storage_quota.models import StoredObject

@@ -18,7 +18,8 @@ from tests import factories as make
 from tests.crawl_fixtures import crawl, linking
 from tests.crawl_site import article
 from vision.models import EnrichmentKind, PostEnrichment, PostTag
-from vision.tagging import people, run
+from vision.tagging import run
+from vision.tagging.by_hand import people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HIDDEN = {"text": "A hidden link"}

@@ -108,7 +108,7 @@ def asked(server, monkeypatch, settings):
     mine = {one.name: getattr(original, one.name) for one in fields(Policy)}
     mine["ports"] = frozenset({80, 443, server.port})
     monkeypatch.setattr(http, "policy", lambda: OneHost(**mine))
-    monkeypatch.setattr(connections, "look_up", lambda host, _port: NAMES.get(host, [host]))
+    monkeypatch.setattr(connections, "resolve_host", lambda host, _port: NAMES.get(host, [host]))
     # Reading the certificates of the system takes longer than all else here.
     monkeypatch.setattr(ssl, "create_default_context", lambda: TRUSTED)
     server.asked.clear()
@@ -166,7 +166,7 @@ def test_a_name_server_that_changes_its_answer(fetch, server, asked, monkeypatch
         connected.append(address[0])
         raise OSError("nobody here")
 
-    monkeypatch.setattr(connections, "look_up", lambda *_: next(answers))
+    monkeypatch.setattr(connections, "resolve_host", lambda *_: next(answers))
     monkeypatch.setattr(connections.socket, "create_connection", connect)
     reasons = []
     for _ in range(4):

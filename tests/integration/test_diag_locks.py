@@ -12,9 +12,9 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, connection, connections, transaction
 
 from accounts.models import Tenant
-from events import heartbeats, liveness
 from events.inspection import locks
 from events.postgresql import advisory_locks
+from events.workers import heartbeats, liveness
 from storage_quota.reservations.locks import BUCKET
 
 pytestmark = pytest.mark.django_db(transaction=True)

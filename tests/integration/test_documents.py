@@ -8,16 +8,16 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.utils import timezone
 
-from events import liveness
 from events.console import list_of, page_of
 from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import DocumentsReadEventV1
+from events.workers import liveness
 from media.models import MediaObject, Post, PostMedia
 from search.services.find import search
-from search.services.found_in_files import place
-from search.services.shown import shown
+from search.services.results.found_in_files import place
+from search.services.results.shown import shown
 from storage_quota.object_store import get_store
 from tests import factories as make
 from tests import made_documents as made

@@ -18,10 +18,11 @@ from pydantic import SecretStr
 
 from accounts import tenants
 from accounts.models import User
-from events import heartbeats, liveness, subscriptions
+from events import subscriptions
 from events.delivery import worker
 from events.health import registry
 from events.models import OutboxEvent
+from events.workers import heartbeats, liveness
 from media.models import Channel, MediaObject, Post
 from media.services import sample_post
 from storage_quota.models import ContentType, StoredObject, TenantUsage

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from events import liveness, outbox, subscriptions
+from events import outbox, subscriptions
 from events.delivery import claims, dead_letters, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
@@ -19,6 +19,7 @@ from events.outbox import pruning
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
 from events.subscriptions import Mode, subscribe
+from events.workers import liveness
 from tests.concurrency import in_threads
 from tests.integration.conftest import Ping
 

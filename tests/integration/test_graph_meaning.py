@@ -22,7 +22,7 @@ from media.models import Post
 from tests import factories as make
 from tests.graph_world import dump
 from vision.models import PostTag, Tag
-from vision.tagging import people, synonyms
+from vision.tagging.by_hand import people, synonyms
 
 pytestmark = pytest.mark.django_db
 NEWS = "https://example.com/news"

@@ -22,7 +22,8 @@ from media.models import Channel, Post, PostMedia
 from tests import factories as make
 from tests.graph_world import dump, erase
 from vision.models import PostTag
-from vision.tagging import people, rows, synonyms
+from vision.tagging import rows
+from vision.tagging.by_hand import people, synonyms
 
 pytestmark = pytest.mark.django_db
 TEXTS = ("", "река мост город вечер поезд книга окно", "камень письмо ветер рынок сад море дорога")

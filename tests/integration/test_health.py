@@ -15,10 +15,11 @@ from pydantic import SecretStr
 from accounts.models import User
 from albums import health as albums_health
 from albums.models import AlbumStatus
-from events import heartbeats, liveness, subscriptions
+from events import subscriptions
 from events.health import Scope, Status, failed, ok, register, registered, registry, run, running
 from events.inspection import task_facts, workers
 from events.models import Heartbeat
+from events.workers import heartbeats, liveness
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
 from telegram_assistant.config import Metrics

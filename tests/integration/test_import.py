@@ -19,9 +19,10 @@ from PIL import Image
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import liveness, subscriptions
+from events import subscriptions
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
+from events.workers import liveness
 from media.models import Channel, ImportProblem, ImportRun, MediaObject, Post, PostMedia
 from media.services import imports
 from media.services.pipeline import batches

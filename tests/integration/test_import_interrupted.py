@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from accounts.tenants import find_tenant
-from events import liveness
 from events.console import page_of
 from events.delivery import recovery
+from events.workers import liveness
 from media.models import ImportRun
 from media.services import import_runs, imports
 from media.services.pipeline import batches

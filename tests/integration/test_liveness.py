@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from albums.models import MediaGroup
 from albums.services import claims as album_claims
-from events import liveness, outbox, subscriptions
+from events import outbox, subscriptions
 from events.delivery import claims, recovery, worker
 from events.models import Delivery, DeliveryState
 from events.postgresql import advisory_locks
 from events.retry import Backoff
 from events.subscriptions import Mode, subscribe
+from events.workers import liveness
 from tests import factories
 from tests.acceptance.product import Product, wait_until
 from tests.concurrency import in_threads

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.models import Membership, Scope
 from accounts.rate_limits.rate import Rates, parse
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 from tests.acceptance.product import Product
 from tests.processes import ROOT

@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
 from accounts.models import User
-from events import trace
+from events.logs import trace
 from events.metrics import exemplars, scrape, series
 from storage_quota import services
 from storage_quota.metrics import CHECK_SECONDS, EVICTION_OUTCOMES, VIOLATIONS

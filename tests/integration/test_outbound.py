@@ -47,7 +47,7 @@ def _names(monkeypatch):
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
-    monkeypatch.setattr(connections, "look_up", lambda host, port: NAMES.get(host, [host]))
+    monkeypatch.setattr(connections, "resolve_host", lambda host, port: NAMES.get(host, [host]))
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ class TestConnections:
     def test_one_is_used_again_and_its_name_is_resolved_once(self, odd, rules, monkeypatch):
         asked = []
         monkeypatch.setattr(
-            connections, "look_up", lambda host, port: asked.append(host) or ["127.0.0.1"]
+            connections, "resolve_host", lambda host, port: asked.append(host) or ["127.0.0.1"]
         )
 
         with client(rules) as web:
@@ -216,7 +216,9 @@ class TestConnections:
             policy = replace(rules, ports=frozenset({server.port}))
             monkey = {**NAMES, "localhost": ["127.0.0.1"]}
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(connections, "look_up", lambda host, port: monkey.get(host, [host]))
+                patch.setattr(
+                    connections, "resolve_host", lambda host, port: monkey.get(host, [host])
+                )
                 for good in ("127.0.0.1", "localhost", "localhost."):
                     assert read(f"https://{good}:{server.port}/ok/", policy, verify=trusted) == TEXT
                 with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -355,7 +357,7 @@ class TestProvider:
             reach(provider.connection)
 
     def test_without_tls_only_on_this_machine(self, make_provider, now, monkeypatch):
-        monkeypatch.setattr(connections, "look_up", lambda *_: ["10.0.0.1"])
+        monkeypatch.setattr(connections, "resolve_host", lambda *_: ["10.0.0.1"])
 
         with pytest.raises(ProviderMisconfigured, match="use https://"):
             make_provider(auth_url="http://gigachat.example/oauth").models(now=now)
@@ -379,7 +381,7 @@ class TestBucket:
 
     def test_a_name_server_that_changes_its_mind(self, store, monkeypatch):
         answer = ["127.0.0.1"]
-        monkeypatch.setattr(connections, "look_up", lambda *_: list(answer))
+        monkeypatch.setattr(connections, "resolve_host", lambda *_: list(answer))
         s3 = store("localhost")
 
         assert s3.head("media/t/nothing") is None
@@ -395,11 +397,11 @@ class TestBucket:
     def test_the_bucket_may_stand_in_front(self, store, bucket, monkeypatch):
         asked = []
 
-        def look_up(host, port):
+        def resolve_host(host, port):
             asked.append(host)
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-        monkeypatch.setattr(connections, "look_up", look_up)
+        monkeypatch.setattr(connections, "resolve_host", resolve_host)
 
         with pytest.raises(StoreUnavailable, match="is not known"):
             store("s3.example", force_path_style=False).head("media/t/nothing")
@@ -440,7 +442,7 @@ class TestBucket:
             S3Store(settings).head("media/t/nothing")
 
     def test_a_certificate_of_another_name(self, monkeypatch, certificate_files):
-        monkeypatch.setattr(connections, "look_up", lambda *_: ["127.0.0.1"])
+        monkeypatch.setattr(connections, "resolve_host", lambda *_: ["127.0.0.1"])
         with OddServer(certificate_files.chain) as server:
             url = f"https://other.example:{server.port}"
             trusted = {"ca_bundle": certificate_files.ca, "bucket": "moved"}

@@ -13,7 +13,7 @@ from media.services.telegram.reading.ingest import Order
 from media.sources.export import ExportSource
 from media.sources.telegram.live_message import Beside
 from search.services.find import find_text
-from search.services.index_words import index_words
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 from tests.unit.exports import chat, message, write
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts import tenants
 from accounts.models import Tenant
-from events import liveness
+from events.workers import liveness
 from storage_quota import selectors, services, tasks
 from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, UnfinishedUpload

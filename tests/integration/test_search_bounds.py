@@ -11,14 +11,15 @@ from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.fusion import WINDOW
 from search.index.port import Scope
-from search.index.postgresql import nearest, planning, ranking
+from search.index.postgresql import planning, ranking
 from search.index.postgresql.candidates.keys import Keys
 from search.index.postgresql.conditions import matching
+from search.index.postgresql.vectors import nearest
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from search.words import distance
 from tests import factories as make
 

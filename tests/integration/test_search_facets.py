@@ -17,7 +17,7 @@ from search.index.postgresql.facets import Facet
 from search.models import SearchDocument
 from search.services.facets import facets_in
 from search.services.find import find_text
-from search.services.index_words import index_words
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]

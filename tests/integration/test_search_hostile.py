@@ -14,8 +14,8 @@ from accounts.models import Membership, User
 from media.models import Post
 from search.query.parse import parse
 from search.query.printing import print_query
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -21,14 +21,14 @@ from search import handlers
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
-from search.index.postgresql import vector_table
 from search.index.postgresql.index import PostgresIndex
+from search.index.postgresql.vectors import vector_table
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
-from search.services.highlight import highlight
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
+from search.services.results.highlight import highlight
 from tests import factories as make
 from tests.concurrency import in_threads
 

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from events import trace
 from events.delivery import worker
 from events.errors import RetryLater
+from events.logs import trace
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import Post
 from media.posts import post_events
@@ -20,14 +20,15 @@ from search import handlers, tasks
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.embeddings.port import EncoderUnavailable, NothingLeft
-from search.index.postgresql import kept_vectors, vector_table
+from search.index.postgresql.vectors import kept_vectors, vector_table
 from search.models import EmbeddingModel, SearchDocument, WaitingPost
 from search.monitoring.gauges import SearchCollector
 from search.monitoring.status import status
-from search.services import find, rebuild
-from search.services.catch_up import catch_up
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services import find
+from search.services.indexing import rebuild
+from search.services.indexing.catch_up import catch_up
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from search.services.meaning import models_in_use
 from tests import factories as make
 from tests.concurrency import together
@@ -233,7 +234,7 @@ class TestWaiting:
         posts = [make.post(of=channel, content=f"текст {n}") for n in range(5)]
         words(*posts)
         seen, encode = [], old.encode_passages
-        monkeypatch.setattr("search.services.catch_up.BATCH", 2)
+        monkeypatch.setattr("search.services.indexing.catch_up.BATCH", 2)
         monkeypatch.setattr(
             old, "encode_passages", lambda texts: seen.append(texts) or encode(texts)
         )
@@ -338,7 +339,7 @@ class TestAnotherModel:
         found, *_ = write("кошка спит", *[f"погода {n}" for n in range(4)])
         self.change(new, old)
         stop = iter([True, False])
-        monkeypatch.setattr("search.services.catch_up.BATCH", 2)
+        monkeypatch.setattr("search.services.indexing.catch_up.BATCH", 2)
         monkeypatch.setattr(
             tasks, "catch_up", lambda clock, proceed: _catch_up(clock, lambda: next(stop))
         )

@@ -13,7 +13,7 @@ from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.mcp import tools
 from search.saved.conditions import demands
-from search.services.index_words import index_words
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 from tests.searching import ask, ids, index, keys, member_of
 

@@ -29,10 +29,11 @@ from search.index.qdrant.index import QdrantIndex
 from search.index.qdrant.points import meaning_of
 from search.models import SearchDocument
 from search.monitoring import qdrant as qdrant_check
-from search.services import find, rebuild_qdrant
-from search.services.index_meaning import index_meaning
-from search.services.index_qdrant import current_space, index_qdrant
-from search.services.index_words import index_words
+from search.services import find
+from search.services.indexing import rebuild_qdrant
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_qdrant import current_space, index_qdrant
+from search.services.indexing.index_words import index_words
 from telegram_assistant.config import Qdrant
 from tests import factories as make
 
@@ -540,7 +541,7 @@ class TestRebuild:
         assert len(points()) == 3
 
     def test_it_goes_on_where_it_was_interrupted(self, qdrant, channel, monkeypatch):
-        monkeypatch.setattr("search.services.rebuild.BATCH", 2)
+        monkeypatch.setattr("search.services.indexing.rebuild.BATCH", 2)
         posts = [make.post(of=channel, content=f"кошка {n}") for n in range(7)]
         index(*posts)
         before = collections.serving()

@@ -13,7 +13,7 @@ from PIL import Image
 
 from events.delivery import worker
 from media.models import MediaRole, Post
-from search.services.index_words import index_words
+from search.services.indexing.index_words import index_words
 from search.services.similar.posts import By, similar_to
 from tests import factories as make
 from tests.searching import SIMILAR, album, get, ids, index, keys, member_of, write

@@ -13,7 +13,8 @@ from media.models import Post
 from tests import factories as make
 from tests.integration.test_tagging import tags
 from vision.models import PostTag, TagRule
-from vision.tagging import people, rule_jobs, rules
+from vision.tagging.by_hand import people
+from vision.tagging.rules import rule_jobs, rules
 
 pytestmark = [
     pytest.mark.django_db,

@@ -16,7 +16,9 @@ from media.posts import post_events
 from tests import factories as make
 from tests.counted import Growth
 from vision.models import EnrichmentKind, PostEnrichment, PostTag, Tag, TagOrigin, TagState
-from vision.tagging import people, rules, run, synonyms
+from vision.tagging import run
+from vision.tagging.by_hand import people, synonyms
+from vision.tagging.rules import rules
 
 pytestmark = pytest.mark.django_db
 LONG = "Снег идёт в горах, снег лежит на дорогах, и снег не тает: так бывает каждую зиму в наших краях."

@@ -31,8 +31,9 @@ from vision.limits.text_ceiling import text_ceiling
 from vision.models import PostTag, ProviderHealth, TagAnswer, TokenBudget
 from vision.providers import get_gigachat_text
 from vision.providers.text_port import TextRequest
-from vision.tagging import people, run
+from vision.tagging import run
 from vision.tagging.asked import ask, question
+from vision.tagging.by_hand import people
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)

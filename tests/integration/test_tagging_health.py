@@ -19,7 +19,7 @@ from tests.integration.paid import with_settings
 from tests.integration.test_tagging import LONG, P10, analyzed, drain, parsed
 from vision.health import tagging
 from vision.models import EnrichmentKind, PostEnrichment, ProviderHealth
-from vision.tagging import rule_jobs, rules
+from vision.tagging.rules import rule_jobs, rules
 
 pytestmark = pytest.mark.django_db
 

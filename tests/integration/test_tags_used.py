@@ -16,7 +16,7 @@ from search.models import SearchDocument
 from tests import factories as make
 from tests.integration.test_tagging import LONG, drain, parsed, tags
 from vision.models import PostTag, Tag, TagState
-from vision.tagging import people, synonyms
+from vision.tagging.by_hand import people, synonyms
 
 pytestmark = [
     pytest.mark.django_db,

@@ -277,7 +277,7 @@ class TestCommands:
         run("ingest_channel", "@channel")
 
         def gone(name: str) -> None:
-            if name in {"look", "resolve"}:
+            if name in {"fetch_card", "resolve"}:
                 raise ChannelClosed("ChannelPrivateError")
 
         server.before = gone

@@ -125,7 +125,7 @@ def test_case_06_a_deletion_outside_of_channels_hits_no_post(followed, server):
     access, feed = followed
     one = listener.Listened(feed.account, access)
     before = list(Post.objects.order_by("pk").values())
-    one.look()
+    one.refresh_feeds()
     one.caught_up_at, one.was_broken = listener.time.monotonic(), False
 
     one.events.put(Deleted(None, (1, 2, 3)))

@@ -227,7 +227,7 @@ class TestTheChannelItself:
 
     def test_a_channel_that_lets_the_account_in_no_more_is_closed_at_once(self, server, listened):
         def gone(name: str) -> None:
-            if name in {"look", "resolve"}:
+            if name in {"fetch_card", "resolve"}:
                 raise ChannelClosed("ChannelPrivateError")
 
         server.before = gone
@@ -244,7 +244,7 @@ class TestTheChannelItself:
 
         round_of(listened)
 
-        assert "look" not in server.asked
+        assert "fetch_card" not in server.asked
 
 
 class TestServing:

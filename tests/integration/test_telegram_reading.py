@@ -312,7 +312,7 @@ class TestChannel:
         read(account)
 
         def before(name: str) -> None:
-            if name == "look":
+            if name == "fetch_card":
                 raise ChannelClosed("ChannelPrivateError")
 
         server.before = before
@@ -329,7 +329,7 @@ class TestChannel:
         server.post(5, "Later")
 
         def before(name: str) -> None:
-            if name == "look":
+            if name == "fetch_card":
                 raise ChannelClosed("ChannelPrivateError")
 
         server.before = before

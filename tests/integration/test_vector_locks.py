@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from search.index.postgresql import vector_index, vector_table
+from search.index.postgresql.vectors import vector_index, vector_table
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MODEL, MANY = "of-this-test", vector_index.WORTH_IT

@@ -12,8 +12,8 @@ from media.models import Post
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.models import SearchDocument, SearchWord
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from tests import factories as make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]

@@ -12,11 +12,11 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.models import Tenant
-from events import liveness
 from events.delivery import dead_letters, worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.postgresql import advisory_locks
+from events.workers import liveness
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from tests.acceptance.product import wait_until

@@ -23,8 +23,8 @@ from accounts.models.api_token import PREFIX, SHOWN_CHARS
 from crawl.models import CrawlDomain
 from events.models import DeadLetter
 from media.models import Channel, ChannelFeed, ChannelGap, MediaObject, Post, TelegramAccount
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from storage_quota import keys
 from storage_quota.models import (
     BucketState,

@@ -13,8 +13,8 @@ from search.ask.check import MOST_SENTENCES, check
 from search.ask.passages import passages_of
 from search.fragments import Fragment
 from search.services.find import Hit
-from search.services.found_in_files import FileHit
-from search.services.shown import Shown
+from search.services.results.found_in_files import FileHit
+from search.services.results.shown import Shown
 from tests.ask_passages import passage
 from tests.factories import NOW
 

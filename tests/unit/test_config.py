@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic_settings import BaseSettings
 
 from telegram_assistant import config
-from telegram_assistant.config import storage
+from telegram_assistant.config.servers import storage
 from tests.gigachat_stub import certificates
 
 SECRET = "hush-9f3a"

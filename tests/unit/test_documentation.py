@@ -15,6 +15,7 @@ from events import subscriptions
 from events.metrics import series
 from events.schemas import ALL
 from telegram_assistant import config
+from telegram_assistant.metrics import exposition  # noqa: F401 - declares a series
 from tests.prometheus import program
 from tests.unit.test_config import GROUPS, variables
 from vision.policy.schema import VisionPolicy

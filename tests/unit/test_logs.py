@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from events import trace
-from events.logs import log_context, redaction
+from events.logs import log_context, redaction, trace
 from events.logs.describe import describe
 from telegram_assistant import config
 from telegram_assistant.logs import formatter, setup

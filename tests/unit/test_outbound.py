@@ -48,7 +48,7 @@ def asked(monkeypatch):
     """The names that were resolved; whoever connects raises Connected."""
     names = []
 
-    def look_up(host, port):
+    def resolve_host(host, port):
         names.append(host)
         return NAMES.get(host) or (
             socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST) and [host]
@@ -60,7 +60,7 @@ def asked(monkeypatch):
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
-    monkeypatch.setattr(connections, "look_up", look_up)
+    monkeypatch.setattr(connections, "resolve_host", resolve_host)
     monkeypatch.setattr(connections.socket, "create_connection", connect)
     return names
 
@@ -290,7 +290,7 @@ class TestPinned:
                     there.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 return here
 
-            monkeypatch.setattr(connections, "look_up", lambda *_: next(answers))
+            monkeypatch.setattr(connections, "resolve_host", lambda *_: next(answers))
             monkeypatch.setattr(connections.socket, "create_connection", elsewhere)
 
             assert crawl("http://good.example/") == 200
@@ -311,7 +311,7 @@ class TestPinned:
             tried.append((address[0], timeout))
             raise ConnectionRefusedError
 
-        monkeypatch.setattr(connections, "look_up", lambda *_: [PUBLIC, "8.8.8.8"])
+        monkeypatch.setattr(connections, "resolve_host", lambda *_: [PUBLIC, "8.8.8.8"])
         monkeypatch.setattr(connections.socket, "create_connection", connect)
 
         with pytest.raises(ConnectionRefusedError):
@@ -322,7 +322,7 @@ class TestPinned:
         assert 4.0 < tried[1][1] <= 8.0
 
     def test_a_name_server_that_is_silent_costs_no_more_than_the_timeout(self, monkeypatch):
-        monkeypatch.setattr(connections, "look_up", lambda *_: time.sleep(2) or [PUBLIC])
+        monkeypatch.setattr(connections, "resolve_host", lambda *_: time.sleep(2) or [PUBLIC])
         started = time.monotonic()
 
         with pytest.raises(TimeoutError, match=r"good\.example"):

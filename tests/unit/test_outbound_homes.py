@@ -37,7 +37,7 @@ WAYS_OUT = {
     "socket": {
         GUARD,
         "storage_quota/object_store/s3/",  # the connections of boto3, and names of errors
-        "events/heartbeats.py",  # the name of this host
+        "events/workers/heartbeats.py",  # the name of this host
         "events/supervision/supervisors.py",  # the same
         "telegram_assistant/metrics/folder.py",  # the same
     },

@@ -3,7 +3,7 @@
 import pytest
 
 from storage_quota.limits import QuotaCeilings, QuotaUsage, decide
-from telegram_assistant.config.storage import S3
+from telegram_assistant.config.servers.storage import S3
 
 
 def outlook(usage, ceilings, requested=10):

@@ -20,7 +20,7 @@ from events.errors import DomainError
 from media.models import Channel
 from vision.models import TagRule
 from vision.models.tag import NAME_MAX_LENGTH
-from vision.tagging import rule_jobs, rules
+from vision.tagging.rules import rule_jobs, rules
 
 MOST: Final = 1000
 SHOWN: Final = 5
@@ -44,12 +44,12 @@ class RuleForm(forms.ModelForm[TagRule]):
         values = super().clean() or {}
         if not self.errors:
             try:
-                self._look_or_make(values)
+                self._preview_or_make(values)
             except DomainError as refusal:
                 raise ValidationError(str(refusal)) from refusal
         return values
 
-    def _look_or_make(self, values: dict[str, Any]) -> None:
+    def _preview_or_make(self, values: dict[str, Any]) -> None:
         tenant, name = values["tenant"], values["name"]
         asked: dict[str, Any] = {key: values[key] for key in ("channel", "word", "label")}
         wanted = json.dumps([str(tenant.pk), name, *map(str, asked.values())])

@@ -22,7 +22,7 @@ from events.console import (
 from media.admin import PostAdmin
 from media.models import Post
 from vision.models import PostTag, Tag, TagState
-from vision.tagging import people
+from vision.tagging.by_hand import people
 
 MOST: Final = 1000
 """More would exceed the patience of a browser."""

@@ -156,7 +156,7 @@ def in_reasons(code: str) -> str:
 @admin.register(PaidAnalysis)
 class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
     list_display = (
-        "picture", "tenant", "state", "why", "total_tokens", "calls", "is_recent", "posted", "looked",
+        "picture", "tenant", "state", "why", "total_tokens", "calls", "is_recent", "posted", "analyzed",
     )  # fmt: skip
     list_filter = (
         "state",
@@ -200,7 +200,7 @@ class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
         return short_time(analysis.posted_at)
 
     @admin.display(description=_("analyzed at"), ordering="analyzed_at")
-    def looked(self, analysis: PaidAnalysis) -> str:
+    def analyzed(self, analysis: PaidAnalysis) -> str:
         return short_time(analysis.analyzed_at)
 
     @admin.display(description=_("analysis"))

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from events import outbox, trace
+from events import outbox
+from events.logs import trace
 from events.schemas import VisionUploadedEventV1
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events

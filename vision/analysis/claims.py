@@ -3,7 +3,7 @@ The states of a PaidAnalysis row: REQUESTED → CLAIMED → DONE, FAILED, WAITIN
 
 A claim gives one worker the right to ask the provider about a picture, with tokens reserved for
 it. While the provider works no transaction is open: the row names the worker (`claimed_by`), and
-`events.liveness` tells others when that worker is gone. A restart of PostgreSQL ends no claim.
+`events.workers.liveness` tells others when that worker is gone. A restart of PostgreSQL ends no claim.
 Whether a claim may be made is decided in `vision.analysis.admission`.
 
 Locks are taken in one order everywhere, so that no two transactions wait for each other: the
@@ -22,8 +22,8 @@ from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.constants import OnConflict
 
-from events import liveness
 from events.errors import RetryLater
+from events.workers import liveness
 from media.models import Post
 from vision import metrics
 from vision.analysis import backlog

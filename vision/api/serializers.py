@@ -6,7 +6,7 @@ from typing import Any, get_args
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from events import trace
+from events.logs import trace
 from media.api.fields import MomentField
 from vision.api.queries import PROVIDERS
 from vision.models import PostEnrichment

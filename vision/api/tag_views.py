@@ -17,7 +17,8 @@ from accounts.permissions.rest import IsMember, visible_or_404
 from media.models import Channel, Post
 from vision.api import tag_serializers as forms
 from vision.models import PostTag, Tag, TagRule, TagState
-from vision.tagging import people, rule_jobs, rules, synonyms
+from vision.tagging.by_hand import people, synonyms
+from vision.tagging.rules import rule_jobs, rules
 from vision.tagging.words.names import canonical
 
 POSTS = Count("post_tags", filter=Q(post_tags__state=TagState.ACCEPTED))

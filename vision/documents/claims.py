@@ -1,7 +1,7 @@
 """
 Who reads a document: the state of its row, requested → claimed → done.
 
-While a worker reads no transaction is open: the row names the worker, and `events.liveness` tells
+While a worker reads no transaction is open: the row names the worker, and `events.workers.liveness` tells
 others when it is gone. A document that was claimed too often without an end is given up.
 """
 
@@ -12,8 +12,8 @@ from typing import Final
 
 from django.db import transaction
 
-from events import liveness
 from events.errors import RetryLater
+from events.workers import liveness
 from media.models import MediaObject
 from vision.documents.findings import Refusal
 from vision.documents.result import DocumentResult, refused

@@ -15,8 +15,8 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.utils import timezone
 
-from events import liveness
 from events.postgresql.advisory_locks import key_of
+from events.workers import liveness
 from vision.models import ConcurrencyPlace
 
 _in_hand: set[uuid.UUID] = set()

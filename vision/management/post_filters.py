@@ -2,13 +2,19 @@
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+
+from accounts import acting
+from accounts.tenants import find_tenant
+from vision.reanalysis.channels import find_channels
 
 DAY: Final = timedelta(days=1)
 
@@ -28,6 +34,25 @@ def add(parser: CommandParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="every post; required where no filter is given"
     )
+
+
+def require_choice(options: Mapping[str, Any], filters: Iterable[str]) -> None:
+    """Raise CommandError unless either one of the filters is given, or --all."""
+    if any(options[name] for name in filters) == options["all"]:
+        raise CommandError(_("Give a filter for the posts, or --all; see --help"))
+
+
+def tenant_and_channels(options: Mapping[str, Any]) -> tuple[UUID | None, list[UUID]]:
+    """
+    Find the tenant and the channels that are meant; no tenant is all of them, as no channel is.
+
+    Raises DomainError for names of nothing, and where whoever acts may not do so everywhere.
+    """
+    tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
+    if tenant_id is None:
+        acting.require_everywhere()
+    names = options["channel"] or ()
+    return tenant_id, [one.pk for name in names for one in find_channels(name, tenant_id=tenant_id)]
 
 
 def _beginning(text: str) -> datetime:

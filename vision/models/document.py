@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.tenant_rows import TenantRows
+from events.workers.claim_columns import claim_is_whole
 from media.models import MediaObject
 
 
@@ -30,7 +31,7 @@ class DocumentText(models.Model):
     """
     What was read in a document, or why nothing was.
 
-    `reason` is a code of `vision.reasons`. A claim is that of one worker (`events.liveness`);
+    `reason` is a code of `vision.reasons`. A claim is that of one worker (`events.workers.liveness`);
     `attempts` counts claims that were not settled: a document that kills its workers is given up.
     """
 
@@ -79,16 +80,7 @@ class DocumentText(models.Model):
             models.CheckConstraint(
                 condition=Q(outcome__in=ReadingOutcome.values), name="document_text_outcome_known"
             ),
-            models.CheckConstraint(
-                condition=Q(
-                    state="claimed",
-                    claim_id__isnull=False,
-                    claimed_by__isnull=False,
-                    claimed_until__isnull=False,
-                )
-                | (~Q(state="claimed") & Q(claim_id__isnull=True, claimed_by__isnull=True)),
-                name="document_text_claim_is_whole",
-            ),
+            models.CheckConstraint(condition=claim_is_whole(), name="document_text_claim_is_whole"),
             models.CheckConstraint(
                 condition=~Q(state="done") | (~Q(outcome="") & Q(read_at__isnull=False)),
                 name="document_text_done_has_outcome",

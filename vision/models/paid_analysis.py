@@ -25,7 +25,7 @@ class PaidAnalysis(models.Model):
 
     `analysis` is the truth; the copy in the bucket may be evicted. While CLAIMED,
     `reserved_tokens` of the budget of `budget_day` belong to this row; the claim is stale when
-    `claimed_until` is over or the worker `claimed_by` is gone (`events.liveness`).
+    `claimed_until` is over or the worker `claimed_by` is gone (`events.workers.liveness`).
 
     `settled_claim_id` is the claim whose answer was saved last, so that saving it once more changes
     nothing. `follow_up_due`: an answer was saved, and what follows from it is still to be done.

@@ -12,7 +12,7 @@ class ConcurrencyPlace(models.Model):
     One call that is in progress, or about to be: a row is made before the call and deleted after.
 
     `number` is its place among those of the limit called `name`, `tenant_number` among those of
-    the tenant. `worker` is the id of the process in `events.liveness`: the place of a worker that
+    the tenant. `worker` is the id of the process in `events.workers.liveness`: the place of a worker that
     is gone is freed, the place of one whose connection broke is not.
     """
 

@@ -110,12 +110,12 @@ def _lock(post: Post) -> None:
 
 
 def _read(event: VisionUploadedEventV1) -> Any:
-    """The event's post with its channel and tenant, as `_looked_at`; None if there is none."""
-    found = _looked_at().select_related("channel", "tenant")
+    """The event's post with its channel and tenant, as `_posts_to_analyze`; None if there is none."""
+    found = _posts_to_analyze().select_related("channel", "tenant")
     return found.filter(pk=event.post_id, tenant_id=event.tenant_id).first()
 
 
-def _looked_at() -> QuerySet[Any, Any]:
+def _posts_to_analyze() -> QuerySet[Any, Any]:
     """
     Posts with what an analysis depends on, in the same statement.
 
@@ -264,7 +264,7 @@ def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now
     with transaction.atomic():
         _lock(post)
         # Once more: an edit may have replaced the media while they were analyzed.
-        current = _looked_at().values("shown", "analyzed_with").get(pk=post.pk)
+        current = _posts_to_analyze().values("shown", "analyzed_with").get(pk=post.pk)
         if _differ(event.media_files, current["shown"]):
             return REPLACED
         is_same = current["analyzed_with"] == result.params

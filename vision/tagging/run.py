@@ -20,7 +20,7 @@ from events.schemas import PostParsedEventV1, TaggingMetadata, VisionAnalyzedEve
 from media.models import Post
 from vision.models import TagOrigin
 from vision.policy.language import detect
-from vision.tagging import material, metrics, rows, rules
+from vision.tagging import material, metrics, rows
 from vision.tagging.asked import ask
 from vision.tagging.asked.kept import Answers
 from vision.tagging.asked.tagger import AskedTagger
@@ -28,6 +28,7 @@ from vision.tagging.local import TOO_SHORT, LocalTagger
 from vision.tagging.material import KnownPost
 from vision.tagging.port import Tagged, Tagger
 from vision.tagging.rows import Wanted
+from vision.tagging.rules import rules
 from vision.tagging.settle import TAGGED_FROM, Change, Trigger, settle
 from vision.tagging.versions import Seen, newest, why_not
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from events import outbox, trace
+from events import outbox
+from events.logs import trace
 from events.models import OutboxEvent
 from events.schemas import PostTaggedEventV1, TaggingMetadata
 from vision.models import (

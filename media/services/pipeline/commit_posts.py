@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from events import trace
+from events.logs import trace
 from events.postgresql import copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.history.record.diverge import Meeting, settle_versions

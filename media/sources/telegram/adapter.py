@@ -83,8 +83,8 @@ class TelethonAccess:
 
         self._run(join())
 
-    def look(self, peer: Peer) -> ChannelCard:
-        return self._run(self._look(_input(peer)))
+    def fetch_card(self, peer: Peer) -> ChannelCard:
+        return self._run(self._fetch_card(_input(peer)))
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
         return self._run(self._page(peer, after, until, limit))
@@ -135,14 +135,14 @@ class TelethonAccess:
         if reference.name:
             with waits_of(RESOLVE):
                 found = await self._ask(functions.contacts.ResolveUsernameRequest(reference.name))
-            return await self._look(_channel_of(found.chats, found.peer))
+            return await self._fetch_card(_channel_of(found.chats, found.peer))
         if reference.invite:
             return await self._join(reference.invite)
         if (known := reference.tg_channel_id) is not None and known > LAST_CHANNEL_ID:
-            return await self._look(await self._successor(-known))
+            return await self._fetch_card(await self._successor(-known))
         async for dialog in self._client.iter_dialogs():
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
-                return await self._look(dialog.entity)
+                return await self._fetch_card(dialog.entity)
         raise ReferenceUnknown(
             "the account is not a member of a channel with this id: use its name"
         )
@@ -160,16 +160,16 @@ class TelethonAccess:
         with waits_of(JOIN):
             found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
         if isinstance(found, types.ChatInviteAlready):
-            return await self._look(_channel(found.chat))
+            return await self._fetch_card(_channel(found.chat))
         if isinstance(found, types.ChatInvite) and not found.channel:
             raise ReferenceUnknown(_SMALL_GROUP)
         with waits_of(JOIN):
             joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
         # Since 1.44 `messages.ChatInviteJoinResultOk(updates=…)`, before that the updates.
         chats = getattr(joined, "updates", joined).chats
-        return await self._look(_channel(next(iter(chats), None)))
+        return await self._fetch_card(_channel(next(iter(chats), None)))
 
-    async def _look(self, channel: Any) -> ChannelCard:
+    async def _fetch_card(self, channel: Any) -> ChannelCard:
         # At once: each is an answer of its own to wait for, before the first page of a channel.
         full, newest = await asyncio.gather(
             self._ask(functions.channels.GetFullChannelRequest(channel)),

@@ -125,7 +125,7 @@ class TelegramAccess(Protocol):
         """Become a member: Telegram says what happens in a channel to its members only."""
         ...
 
-    def look(self, peer: Peer) -> ChannelCard:
+    def fetch_card(self, peer: Peer) -> ChannelCard:
         """Ask again for what Telegram says of the channel."""
         ...
 

@@ -102,7 +102,7 @@ def count(query: Query, scope: Scope, facets: Sequence[Facet], *, zone: tzinfo) 
 def _chosen(query: Query, scope: Scope) -> Rows:
     """The posts that are counted."""
     rows = matching(scope, query)
-    if not query.looks_for_words:
+    if not query.has_words:
         return rows if query.excluded or scope.has_conditions else rows.none()
     terms = [term for term in terms_of((*query.words, *query.tags), scope.tenants) if term.lexemes]
     either = []

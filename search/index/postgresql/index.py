@@ -12,8 +12,9 @@ from search.closeness import Archive
 from search.index.collection import require_collection
 from search.index.entry import Entry, Space
 from search.index.port import Match, Scope, VectorHit, WordHits
-from search.index.postgresql import archive, nearest, ranking, vector_table, writing
+from search.index.postgresql import ranking, writing
 from search.index.postgresql.typed import typed_rows
+from search.index.postgresql.vectors import archive, nearest, vector_table
 from search.models import SearchDocument
 from search.payload import payload_of
 from search.query.filters.read import read_filters

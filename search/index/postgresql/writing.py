@@ -11,7 +11,7 @@ from django.db.models import TextField
 from django.db.models.functions import MD5, Cast
 
 from search.index.entry import Entry, Space, fingerprint, moment
-from search.index.postgresql import vector_index, vector_table
+from search.index.postgresql.vectors import vector_index, vector_table
 from search.models import SearchDocument
 
 _COLUMNS = (

@@ -19,10 +19,10 @@ from media.models import Post
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexRefused, IndexUnavailable
-from search.index.postgresql import vector_table
+from search.index.postgresql.vectors import vector_table
 from search.saved.follow import index_and_match
-from search.services.rebuild import Rebuilt, rebuild
-from search.services.rebuild_qdrant import rebuild_qdrant
+from search.services.indexing.rebuild import Rebuilt, rebuild
+from search.services.indexing.rebuild_qdrant import rebuild_qdrant
 
 
 class Command(ActingCommand):

@@ -20,9 +20,9 @@ from search.management import filter_check, report
 from search.services.facets import Facets, facets_in
 from search.services.find import find_text
 from search.services.results.hits import Hits
-from search.services.shown import Shown, shown
+from search.services.results.shown import Shown, shown
+from search.services.results.wording import counted, remarks
 from search.services.similar.posts import By, UnknownPost, find_post, similar_to
-from search.services.wording import counted, remarks
 
 
 class Command(ActingCommand):

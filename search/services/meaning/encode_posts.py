@@ -15,7 +15,7 @@ from search import metrics
 from search.embeddings import paying
 from search.embeddings.port import Encoder, EncoderUnavailable, NothingLeft
 from search.embeddings.requested import RequestedEncoder
-from search.index.postgresql import kept_vectors
+from search.index.postgresql.vectors import kept_vectors
 from search.services.meaning import models_in_use
 from search.services.meaning.payers import TenantPays
 from search.sources import IndexedPost

@@ -15,7 +15,7 @@ from django.db import transaction
 from events.postgresql.advisory_locks import in_turn
 from search.embeddings import chosen
 from search.embeddings.port import Encoder, EncoderUnavailable
-from search.index.postgresql import vector_table, waiting
+from search.index.postgresql.vectors import vector_table, waiting
 from search.models import EmbeddingModel
 
 CHECKED_EVERY: Final = timedelta(days=1)

@@ -13,7 +13,7 @@ from search.embeddings import chosen, paying
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
 from search.embeddings.requested import RequestedEncoder
 from search.embeddings.within import query_vector
-from search.index.postgresql import kept_vectors, vector_table
+from search.index.postgresql.vectors import kept_vectors, vector_table
 from search.services.meaning import models_in_use, payers
 
 

@@ -94,14 +94,14 @@ def _counts(
     album_ids: Sequence[int], query: Query, scope: Scope, lexemes: Sequence[str]
 ) -> dict[int, int]:
     rows = matching(scope, query).filter(album_id__in=album_ids)
-    if query.looks_for_words:
+    if query.has_words:
         rows = having_any(rows, lexemes, query.tags)
     return dict(rows.values_list("album_id").annotate(Count("pk")))
 
 
 def _counted(hit: Hit, counts: Mapping[int, int], query: Query) -> Hit:
     """What only meaning found is not counted by words."""
-    if not hit.album or (query.looks_for_words and not hit.words and not hit.tags):
+    if not hit.album or (query.has_words and not hit.words and not hit.tags):
         return hit
     matching_items = max(1, counts.get(hit.album.album_id, 1))
     return replace(hit, album=replace(hit.album, matching=matching_items))

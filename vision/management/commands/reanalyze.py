@@ -10,9 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from accounts import acting
 from accounts.management.acting_command import ActingCommand
-from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.tables import facts
 from vision import version
@@ -20,7 +18,6 @@ from vision.management import post_filters
 from vision.models import VisionProviderName
 from vision.providers.port import SCHEMA_VERSION
 from vision.reanalysis import forecast_rows, request
-from vision.reanalysis.channels import find_channels
 from vision.reanalysis.forecast import ReanalysisForecast, forecast
 from vision.reanalysis.selection import Selection, generation, schema_numbers
 from vision.version import VISION_VERSION, Version
@@ -108,16 +105,8 @@ def _bar() -> Any:
 
 
 def _selection(options: dict[str, Any]) -> Selection:
-    if any(options[name] for name in FILTERS) == options["all"]:
-        raise CommandError(_("Give a filter for the posts, or --all; see --help"))
-    tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
-    if tenant_id is None:
-        acting.require_everywhere()
-    channels = [
-        channel.pk
-        for text in options["channel"] or ()
-        for channel in find_channels(text, tenant_id=tenant_id)
-    ]
+    post_filters.require_choice(options, FILTERS)
+    tenant_id, channels = post_filters.tenant_and_channels(options)
     return Selection(
         tenant_id=tenant_id,
         channel_ids=channels,

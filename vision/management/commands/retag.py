@@ -8,13 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
-from accounts import acting
 from accounts.management.acting_command import ActingCommand
-from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.tables import facts
 from vision.management import post_filters
-from vision.reanalysis.channels import find_channels
 from vision.reasons import explain
 from vision.tagging import again
 from vision.tagging.again import Choice, Forecast
@@ -80,16 +77,8 @@ class Command(ActingCommand):
 
 
 def _choice(options: dict[str, Any]) -> Choice:
-    if any(options[name] for name in FILTERS) == options["all"]:
-        raise CommandError(_("Give a filter for the posts, or --all; see --help"))
-    tenant_id = find_tenant(options["tenant"]).pk if options["tenant"] else None
-    if tenant_id is None:
-        acting.require_everywhere()
-    channels = [
-        channel.pk
-        for text in options["channel"] or ()
-        for channel in find_channels(text, tenant_id=tenant_id)
-    ]
+    post_filters.require_choice(options, FILTERS)
+    tenant_id, channels = post_filters.tenant_and_channels(options)
     return Choice(
         tenant_id,
         channels,

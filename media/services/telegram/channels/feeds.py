@@ -128,10 +128,10 @@ def _moved(feed: ChannelFeed, account: TelegramAccount, card: ChannelCard) -> bo
     return True
 
 
-def look(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
+def refresh(access: TelegramAccess, feed: ChannelFeed) -> ChannelCard:
     """Ask what Telegram says of the channel, and keep it. Raises ChannelClosed, and notes that."""
     try:
-        card = access.look(peer_of(feed))
+        card = access.fetch_card(peer_of(feed))
     except ChannelClosed as closed:
         found = _found_anew(access, feed)
         if found is None:

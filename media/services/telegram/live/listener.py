@@ -29,7 +29,7 @@ Proceed = Callable[[], bool]
 
 GATHER_SECONDS: Final = 0.5
 """Events that come within this time are one batch: the items of an album, above all."""
-LOOK_EVERY: Final = 30.0
+FEEDS_EVERY: Final = 30.0
 """Seconds after which accounts and channels that were added or paused are noticed."""
 CATCH_UP_EVERY: Final = 300.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
@@ -48,16 +48,16 @@ class Listened:
     access: TelegramAccess
     events: "queue.SimpleQueue[LiveEvent]" = field(default_factory=queue.SimpleQueue)
     feeds: dict[int, ChannelFeed] = field(default_factory=dict)
-    looked_at: float = 0.0
+    feeds_read_at: float = 0.0
     caught_up_at: float = 0.0
     was_broken: bool = True
 
-    def look(self) -> None:
+    def refresh_feeds(self) -> None:
         """Learn which channels are followed now; one that is new is caught up with at once."""
         found = {f.channel.tg_channel_id: f for f in passes.due_feeds(self.account)}
         if found.keys() - self.feeds.keys():
             self.caught_up_at = 0.0
-        self.feeds, self.looked_at = found, time.monotonic()
+        self.feeds, self.feeds_read_at = found, time.monotonic()
 
 
 def serve(proceed: Proceed, *, pause: Callable[[float], None] = time.sleep) -> None:
@@ -114,8 +114,8 @@ def _open(stack: ExitStack, account: TelegramAccount) -> Listened | None:
 
 def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
     """One round: what was said, then what may have been missed."""
-    if time.monotonic() - one.looked_at >= LOOK_EVERY:
-        one.look()
+    if time.monotonic() - one.feeds_read_at >= FEEDS_EVERY:
+        one.refresh_feeds()
     events = list(_gathered(one.events, gather))
     if any(isinstance(event, Reconnected) for event in events):
         one.was_broken, one.caught_up_at = True, 0.0
@@ -123,7 +123,7 @@ def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
         # An event without a channel (a deletion in a private chat) is nobody's.
         said = [e for e in events if getattr(e, "tg_channel_id", None) == tg_channel_id]
         if changes.is_about_channel(said):
-            _unless_refused(lambda f=feed: feeds.look(one.access, f))  # type: ignore[misc]
+            _unless_refused(lambda f=feed: feeds.refresh(one.access, f))  # type: ignore[misc]
         if said:
             _unless_refused(lambda f=feed, s=said: changes.apply(one.access, f, s))  # type: ignore[misc]
     if time.monotonic() - one.caught_up_at >= CATCH_UP_EVERY:
@@ -165,7 +165,7 @@ def _gathered(events: "queue.SimpleQueue[LiveEvent]", seconds: float) -> Iterato
 
 def _others_are_ready(listened: list[Listened]) -> bool:
     """Whether an account was added, looked up no more often than channels are."""
-    if not any(time.monotonic() - one.looked_at < GATHER_SECONDS for one in listened):
+    if not any(time.monotonic() - one.feeds_read_at < GATHER_SECONDS for one in listened):
         return False
     known = {one.account.pk for one in listened}
     ready = [a for a in telegram.ready_accounts() if not rests.rests(a)]

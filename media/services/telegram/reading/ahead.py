@@ -29,7 +29,7 @@ AHEAD_MESSAGES, AHEAD_FILE_BYTES = 2 * PAGE_MESSAGES, 48 * 1024**2
 """So much is on its way ahead of the batch in hand: the disk holds no more, whatever the channel."""
 
 
-LOOK_EVERY: Final = 0.005
+POLL_SECONDS: Final = 0.005
 """Seconds after which it is looked again whether a page or the files of a batch are here."""
 
 
@@ -94,7 +94,7 @@ def _unless_ready(
         upcoming = pool.submit(next, pages, None)
         try:
             while True:
-                while not wait([upcoming], timeout=LOOK_EVERY).done:
+                while not wait([upcoming], timeout=POLL_SECONDS).done:
                     if is_ready():
                         yield None
                 if (page := upcoming.result()) is None:

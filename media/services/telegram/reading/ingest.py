@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from django.utils import timezone
 
-from events import trace
 from events.errors import DomainError
-from events.logs import log_context
+from events.logs import log_context, trace
 from events.postgresql import advisory_locks
 from media import metrics
 from media.models import ChannelFeed, ChannelGap, GapReason, TelegramAccount
@@ -109,7 +108,7 @@ def read_channel(
     """
     rests.require_awake(feed)
     with _alone(feed), _told(feed):
-        card = card or feeds.look(access, feed)
+        card = card or feeds.refresh(access, feed)
         if feed.to_join:
             feeds.join(access, feed, card)
         if order.news:

@@ -8,9 +8,9 @@ from django.utils.safestring import SafeString
 from media.admin.pictures import thumbnail_address
 from media.models import Post
 from search.fragments import Fragment
-from search.services.found_in_files import place
-from search.services.shown import Shown
-from search.services.wording import album_of, deleted, further_matches, why
+from search.services.results.found_in_files import place
+from search.services.results.shown import Shown
+from search.services.results.wording import album_of, deleted, further_matches, why
 
 _CUT = "…"
 

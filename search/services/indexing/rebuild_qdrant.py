@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from media.models import Post
 from search.index import chosen
 from search.index.qdrant.index import Building, QdrantIndex
-from search.services.index_qdrant import current_space, index_qdrant
-from search.services.rebuild import BATCH, Rebuilt, batches
+from search.services.indexing.index_qdrant import current_space, index_qdrant
+from search.services.indexing.rebuild import BATCH, Rebuilt, batches
 
 
 def rebuild_qdrant(

@@ -16,7 +16,8 @@ from accounts import audit
 from events.postgresql.advisory_locks import in_turn
 from events.queue import acknowledge, enqueue_once
 from vision.models import TagRule
-from vision.tagging import material, rules
+from vision.tagging import material
+from vision.tagging.rules import rules
 
 TASK: Final = "vision.tasks.apply_rules"
 BATCH: Final = 200

@@ -11,12 +11,12 @@ from search import sources
 from search.embeddings import chosen
 from search.index.entry import Entry, Space
 from search.index.port import Target, WritableIndex
-from search.index.postgresql import vector_table
 from search.index.postgresql.index import PostgresIndex
+from search.index.postgresql.vectors import vector_table
 from search.index.qdrant.index import QdrantIndex
 from search.models import EmbeddingModel
-from search.services.entries import entries_of
-from search.services.index_meaning import index_meaning
+from search.services.indexing.entries import entries_of
+from search.services.indexing.index_meaning import index_meaning
 
 MOST_ROUNDS: Final = 5
 

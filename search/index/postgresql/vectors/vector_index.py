@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import DiskFull, LockNotAvailable
 
 from events.postgresql.advisory_locks import is_held, try_held
-from search.index.postgresql.vector_table import index_name, literal
+from search.index.postgresql.vectors.vector_table import index_name, literal
 
 logger = logging.getLogger(__name__)
 

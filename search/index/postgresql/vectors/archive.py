@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from search.closeness import SAMPLE, Archive
-from search.index.postgresql import vector_table
+from search.index.postgresql.vectors import vector_table
 
 FRESH_SECONDS: Final = 60.0
 """A full sample hardly changes; reading it takes longer than the rest of a search."""

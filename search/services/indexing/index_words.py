@@ -10,11 +10,11 @@ from django.db import transaction
 from events.postgresql.advisory_locks import in_turn
 from search import sources
 from search.embeddings import chosen
-from search.index.postgresql import vector_table, waiting
+from search.index.postgresql.vectors import vector_table, waiting
 from search.index.postgresql.writing import row, upsert_documents
 from search.models import SearchDocument
-from search.services.announce import NO_TRACES, Traces, announce
-from search.services.entries import entries_of
+from search.services.indexing.announce import NO_TRACES, Traces, announce
+from search.services.indexing.entries import entries_of
 from search.sources import IndexedPost
 
 TURN: Final = "search.documents"

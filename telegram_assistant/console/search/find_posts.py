@@ -13,11 +13,11 @@ from media.models import Post
 from search.fusion import WINDOW
 from search.services.find import search
 from search.services.results.hits import Hits
-from search.services.shown import shown
+from search.services.results.shown import shown
+from search.services.results.wording import counted, remarks
 from search.services.similar.posts import UnknownPost, similar
-from search.services.wording import counted, remarks
-from telegram_assistant.console import search_facets
-from telegram_assistant.console.found_posts import line_of
+from telegram_assistant.console.search import search_facets
+from telegram_assistant.console.search.found_posts import line_of
 
 NAME = "find_posts"
 PER_PAGE = 10

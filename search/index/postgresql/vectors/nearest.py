@@ -11,9 +11,10 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from search.index.port import Scope, VectorHit
-from search.index.postgresql import planning, vector_table
+from search.index.postgresql import planning
 from search.index.postgresql.candidates.keys import Keys, Rows, of_sample
 from search.index.postgresql.conditions import matching
+from search.index.postgresql.vectors import vector_table
 from search.query_terms import Filters, Query
 
 _SEARCHED = 2

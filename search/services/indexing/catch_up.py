@@ -13,8 +13,8 @@ from events.models import Delivery, DeliveryState
 from events.subscriptions import registered
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
-from search.index.postgresql import kept_vectors, vector_table, waiting
-from search.services.index_meaning import index_meaning
+from search.index.postgresql.vectors import kept_vectors, vector_table, waiting
+from search.services.indexing.index_meaning import index_meaning
 from search.services.meaning import models_in_use
 
 TURN: Final = "search.catch_up"

@@ -7,9 +7,9 @@ from uuid import UUID
 from albums.models import MediaGroup
 from media.models import Post
 from search.fragments import Fragment
-from search.services.found_in_files import FileHit, found_in_files
-from search.services.highlight import highlight
 from search.services.results import hit_texts
+from search.services.results.found_in_files import FileHit, found_in_files
+from search.services.results.highlight import highlight
 from search.services.results.hit_texts import Field, HitText, Known, Picture
 from search.services.results.hits import Hit, Hits
 

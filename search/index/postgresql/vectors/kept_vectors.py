@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection
 
-from search.index.postgresql.vector_table import as_text
+from search.index.postgresql.vectors.vector_table import as_text
 
 Known = dict[str, str]
 """Vectors in the extension's notation by hash of the text; empty of one that the model refuses."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from search.fragments import Fragment
 from search.index.postgresql.lexemes import any_of
-from search.services.highlight import highlight
+from search.services.results.highlight import highlight
 
 
 @dataclass(frozen=True, slots=True)

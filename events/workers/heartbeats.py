@@ -1,7 +1,7 @@
 """
 Heartbeats: a row per worker process, which says what it serves and that it is at work.
 
-The lock of `events.liveness` says that a process exists, at once and exactly, and decides about
+The lock of `events.workers.liveness` says that a process exists, at once and exactly, and decides about
 its work. A heartbeat is for people and monitoring: it comes from the main thread of the worker, so
 a process that hangs as a whole shows none. All times are PostgreSQL's, so clocks of hosts that
 differ make nobody look dead.
@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events import liveness
 from events.models import Heartbeat
+from events.workers import liveness
 
 EVERY: Final = 5.0
 """Seconds between two heartbeats of a worker process: one small update."""

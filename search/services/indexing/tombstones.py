@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from search.services.index_qdrant import index_qdrant
+from search.services.indexing.index_qdrant import index_qdrant
 
 BATCH: Final = 1000
 

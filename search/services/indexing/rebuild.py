@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 from events import backfill
 from media.models import Post
 from search.embeddings import chosen
-from search.index.postgresql import vector_index
-from search.services.index_meaning import index_meaning
-from search.services.index_words import index_words
+from search.index.postgresql.vectors import vector_index
+from search.services.indexing.index_meaning import index_meaning
+from search.services.indexing.index_words import index_words
 from search.services.meaning import models_in_use
 
 BATCH = 500

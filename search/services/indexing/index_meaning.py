@@ -12,7 +12,7 @@ from events.postgresql.advisory_locks import in_turn
 from search import sources
 from search.embeddings import chosen
 from search.embeddings.port import Encoder, EncoderUnavailable
-from search.index.postgresql import kept_vectors, vector_index, vector_table, waiting
+from search.index.postgresql.vectors import kept_vectors, vector_index, vector_table, waiting
 from search.models import EmbeddingModel
 from search.services.meaning import models_in_use
 from search.services.meaning.encode_posts import EncodedTexts, encode

@@ -10,7 +10,7 @@ from media.models import Deletion, Post
 from search.query.problems import explain
 from search.services.results.hit_texts import Field
 from search.services.results.hits import Hits
-from search.services.shown import Match, Shown
+from search.services.results.shown import Match, Shown
 
 
 def remarks(found: Hits) -> Iterator[str]:

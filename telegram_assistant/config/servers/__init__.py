@@ -1,0 +1,1 @@
+"""Variables of servers that the installation talks to."""

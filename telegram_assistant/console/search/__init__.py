@@ -1,0 +1,1 @@
+"""Pages of the console on which posts are searched, asked and followed."""

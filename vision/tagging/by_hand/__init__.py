@@ -1,0 +1,1 @@
+"""What people decide about tags: no machine changes it afterwards."""

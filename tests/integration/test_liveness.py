@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OTHER = """
 import django, sys, time
 django.setup()
-from events import liveness
+from events.workers import liveness
 print(liveness.worker_id(), flush=True)
 sys.stdin.readline()
 """

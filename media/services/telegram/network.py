@@ -9,6 +9,7 @@ from django.conf import settings
 from events import health
 from events.errors import DomainError
 from events.health import Finding, Scope, failed, ok, skipped, warning
+from events.inspection import postgresql
 from events.outbound.reachability import Unreached
 from media.models import AccountState, TelegramAccount
 from media.services.telegram.accounts import encryption
@@ -23,7 +24,9 @@ WAY_OUT: Final = (
 
 
 def register() -> None:
-    health.register(NAME, probe, scope=Scope.DOCTOR, remedy=WAY_OUT, seconds=25)
+    health.register(
+        NAME, probe, scope=Scope.DOCTOR, remedy=WAY_OUT, seconds=25, needs=postgresql.CHECK
+    )
 
 
 def probe() -> Iterator[Finding | str]:
@@ -55,9 +58,9 @@ def _answered(ahead: timedelta, *, behind: bool) -> Finding:
 def _sessions() -> Iterator[str]:
     """Sessions that can be read; what is wrong with others is said by the check of accounts."""
     ready = TelegramAccount.objects.filter(state=AccountState.READY).order_by("pk")
-    for account in ready[:MOST_ACCOUNTS]:
+    for sealed in ready.values_list("session", flat=True)[:MOST_ACCOUNTS]:
         try:
-            yield encryption.unseal(account.session)
+            yield encryption.unseal(sealed)
         except DomainError:
             continue
 

@@ -135,7 +135,7 @@ class TestReach:
         def unknown(*_):
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-        monkeypatch.setattr(connections, "look_up", unknown)
+        monkeypatch.setattr(connections, "resolve_host", unknown)
         with pytest.raises(Unreached) as refusal:
             asked("http://qdrant.example:6333")
 

@@ -191,7 +191,11 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody's address is verified here
 SOCIALACCOUNT_ADAPTER = "accounts.sign_in.identities.IdentityAdapter"
 SOCIALACCOUNT_PROVIDERS = OIDC.providers()
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL.configured else 'dummy'}.EmailBackend"
+EMAIL_BACKEND = (
+    "accounts.mail.GuardedBackend"
+    if EMAIL.configured
+    else "django.core.mail.backends.dummy.EmailBackend"
+)
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER = EMAIL.host, EMAIL.port, EMAIL.host_user
 EMAIL_HOST_PASSWORD = EMAIL.host_password.get_secret_value()
 EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.security == "starttls", EMAIL.security == "tls"

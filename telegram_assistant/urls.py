@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
+from accounts.sign_in.pages import invite
 from search.api.mcp_views import McpView
 from telegram_assistant.console import graph_page, growth
 from telegram_assistant.console.account import api_tokens, my_settings
@@ -56,6 +57,11 @@ urlpatterns = [
         "admin/my-tokens/",
         admin.site.admin_view(partial(api_tokens.view, site=admin.site)),
         name=api_tokens.NAME,
+    ),
+    path(
+        "admin/invite/",
+        admin.site.admin_view(partial(invite.view, site=admin.site)),
+        name=invite.NAME,
     ),
     # Instead of the console's own: there is one door.
     path("admin/login/", doors.login),

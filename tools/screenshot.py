@@ -128,6 +128,8 @@ def _photograph(
     page.fill("#id_password", password)
     page.click("[type=submit]")
     expect(page.locator(".console-figures")).to_be_visible()
+    page.reload()  # without the message that somebody has signed in
+    expect(page.locator(".console-figures")).to_be_visible()
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur()")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -55,6 +55,7 @@ _DECLARED = (
     Event("token.revoked", _("Token revoked")),
     Event("token.refused", _("Token refused"), refusal=True),
     # Roles.
+    Event("member.invited", _("Person invited")),
     Event("role.changed", _("Role changed")),
     # The installation.
     Event("settings.changed", _("Settings of the installation changed")),

@@ -27,8 +27,9 @@ class SignInMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             sessions.note_use(request, now=timezone.now())
-            if answer := _demand_second_factor(request):
-                return answer
+        # Asked again: a session that was not used for too long has ended just now.
+        if request.user.is_authenticated and (answer := _demand_second_factor(request)):
+            return answer
         response = self.get_response(request)
         known_device.write_cookie(request, response)
         return _word_refusal(request, response)

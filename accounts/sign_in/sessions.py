@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -43,19 +44,41 @@ lately = _Lately()
 
 
 def note_use(request: HttpRequest, *, now: datetime) -> None:
-    """Write down once a minute that the session of `request` is used, and from where."""
+    """
+    Write down once a minute that the session of `request` is used, and from where.
+
+    One that was not used for too long ends instead: the request goes on as that of nobody.
+    """
     key = request.session.session_key
     if not key or not lately.is_new(key):
         return
     seen = {"last_seen_at": now, "ip": client_address(request) or "0.0.0.0"}  # noqa: S104
-    if not UserSession.objects.filter(session_key=key, user=request.user.pk).update(**seen):
+    mine = BrowserSession.objects.filter(session_key=key, user=request.user.pk)
+    if mine.filter(_is_used(now)).update(**seen):
+        return
+    if idle := mine.first():
+        _end_idle(request, idle)
+    else:
         UserSession.objects.create_from_request(request)
+
+
+def _end_idle(request: HttpRequest, session: BrowserSession) -> None:
+    end(request, session)
+    request.session.flush()
+    request.user = AnonymousUser()
+
+
+def _is_used(now: datetime) -> Q:
+    """The sessions whose last use is not too long ago; all, where none ends for want of use."""
+    idle: timedelta | None = settings.SIGN_IN.idle
+    return Q() if idle is None else Q(last_seen_at__gt=now - idle)
 
 
 def alive(*, now: datetime) -> QuerySet[BrowserSession]:
     """Select the sessions that still sign somebody in."""
     stored = Session.objects.filter(session_key=OuterRef("session_key"), expire_date__gt=now)
-    sessions: QuerySet[BrowserSession] = BrowserSession.objects.filter(Exists(stored))
+    used = BrowserSession.objects.filter(_is_used(now))
+    sessions: QuerySet[BrowserSession] = used.filter(Exists(stored))
     return sessions
 
 
@@ -99,6 +122,9 @@ def end_all_of(user: User, *, but: str | None = None) -> int:
 
 
 def forget_ended(*, now: datetime) -> int:
-    """Delete what is kept of sessions that have ended or expired; returns how many rows."""
-    gone: tuple[int, Any] = UserSession.objects.exclude(pk__in=alive(now=now).values("pk")).delete()
+    """Delete what is kept of sessions that have ended, expired or lain idle; returns how many rows."""
+    ended = UserSession.objects.exclude(pk__in=alive(now=now).values("pk"))
+    # The key first: a use of it would else make a new row, and the session were alive again.
+    Session.objects.filter(session_key__in=ended.values("session_key")).delete()
+    gone: tuple[int, Any] = ended.delete()
     return gone[0]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from events.outbound.hosts import OddHost, origin_of
+from events.outbound.hosts import OddHost, origin, origin_of
 from events.outbound.policy import Policy
 
 MIB: Final = 1024**2
@@ -158,6 +158,16 @@ def telegram(*, setting: str = "", private: bool = False) -> Policy:
     `private`: the operator named a server or proxy in `setting`, which may be on this machine.
     """
     return Policy(purpose="Telegram", origins=None, setting=setting, ports=None, private=private)
+
+
+def mail(host: str, port: int) -> Policy:
+    """The mail server, often inside of this network. Raises OddHost."""
+    return Policy(
+        purpose="mail server",
+        origins=frozenset({origin("smtp", host, port)}),
+        setting="EMAIL_HOST",
+        private=True,
+    )
 
 
 def own_api(url: str, *, seconds: float) -> Policy:

@@ -80,7 +80,7 @@ class TestArticle:
         row = PostEnrichment.objects.get(post=harbor, kind="crawl")
         assert (row.status, row.s3_crawl_keys) == ("ok", [page.html_key, page.markdown_key])
 
-    def test_fact_6_the_bucket_has_it_packed_under_the_keys_of_the_contract(
+    def test_fact_006_the_bucket_has_it_packed_under_the_keys_of_the_contract(
         self, site, harbor, store
     ):
         crawl(harbor, now=timezone.now())
@@ -259,7 +259,9 @@ class TestTrouble:
             (Page(status=302, headers={"Location": "/loop"}), "refused", "too_many_redirects"),
         ],
     )
-    def test_it_is_an_outcome_and_no_retry_without_end(self, site, settings, page, state, reason):
+    def test_fact_108_it_is_an_outcome_and_no_retry_without_end(
+        self, site, settings, page, state, reason
+    ):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_max_bytes": 4096})
         site.pages["/loop"] = page
         post = linking(site.url("/loop"))

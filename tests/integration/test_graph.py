@@ -64,7 +64,9 @@ class TestNodes:
         assert urls == {"https://example.com/a?b=1"}
         assert len(edges(told, "SAYS")) == 1
 
-    def test_an_analyzed_picture_is_found_with_its_sha256_and_labels(self, owner, channel, graph):
+    def test_fact_065_an_analyzed_picture_is_found_with_its_sha256_and_labels(
+        self, owner, channel, graph
+    ):
         from vision.models import PaidAnalysis  # noqa: PLC0415
 
         picture = make.media_object(owner=owner)
@@ -145,7 +147,7 @@ class TestNodes:
 
 
 class TestChanges:
-    def test_indexing_twice_changes_nothing(self, owner, channel):
+    def test_fact_104_indexing_twice_changes_nothing(self, owner, channel):
         album = make.album(of=channel, pictures=[make.media_object(owner=owner) for _ in range(2)])
         everything = Changed(
             posts=list(Post.objects.filter(tenant=owner).values_list("pk", flat=True)),
@@ -243,7 +245,7 @@ class TestChanges:
 
 
 class TestSeedsMethods:
-    def test_albums_of_a_channel_are_the_newest_ones_newest_first(self, owner, channel):
+    def test_fact_103_albums_of_a_channel_are_the_newest_ones_newest_first(self, owner, channel):
         albums = [
             make.album(of=channel, pictures=[make.media_object(owner=owner)],
                        posted_at=make.NOW + timedelta(hours=n % 7, minutes=n))
@@ -259,7 +261,7 @@ class TestSeedsMethods:
         assert {(row["expected_items"], row["actual_items"]) for row in found} == {(1, 1)}
         assert len(client.find_albums_by_channel(channel.pk, limit=3)) == 3
 
-    def test_albums_by_tags_have_all_of_them_among_their_posts(self, owner, channel):
+    def test_fact_103_albums_by_tags_have_all_of_them_among_their_posts(self, owner, channel):
         both, one = (
             make.album(of=channel, pictures=[make.media_object(owner=owner) for _ in range(2)])
             for _ in range(2)
@@ -282,7 +284,7 @@ class TestSeedsMethods:
         assert found("technology", "nothing") == found() == []
         assert client.find_albums_by_tags(["business"], tenants=[make.tenant().pk]) == []
 
-    def test_posts_of_an_album_come_by_position(self, owner, channel):
+    def test_fact_103_posts_of_an_album_come_by_position(self, owner, channel):
         album = make.album(of=channel, pictures=[make.media_object(owner=owner) for _ in range(4)])
         client.create_album_node_and_relationships(album.pk)
 
@@ -292,7 +294,7 @@ class TestSeedsMethods:
         assert [row["post_id"] for row in rows] == [str(pk) for pk in expected]
         assert [row["position"] for row in rows] == [0, 1, 2, 3]
 
-    def test_a_crawled_page_is_connected_with_its_post(self, owner, channel, graph):
+    def test_fact_105_a_crawled_page_is_connected_with_its_post(self, owner, channel, graph):
         post = make.post(of=channel, urls=["https://www.example.com/news?utm_medium=x"])
         make.article(of=post, url="https://www.example.com/news", title="Новость")
 

@@ -1,13 +1,17 @@
 """The key of a session: a new one whenever somebody proves who he is, and none that outlives its end."""
 
+from datetime import timedelta
+
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
+from accounts.sign_in import sessions
 
 pytestmark = [
     pytest.mark.django_db,
@@ -123,3 +127,51 @@ def test_every_cookie_of_signing_in_is_tied_to_this_host(owner, settings):
         assert cookie["secure"], name
         assert cookie["httponly"], name
         assert cookie["path"] == "/" or name.startswith("__Secure-"), name
+
+
+class TestIdle:
+    """A session that nobody uses ends, and nothing wakes it again."""
+
+    def unused_for(self, client: Client, minutes: float) -> UserSession:
+        rows = UserSession.objects.filter(session_key=key_of(client))
+        rows.update(last_seen_at=timezone.now() - timedelta(minutes=minutes))
+        sessions.lately._seen.clear()  # a process notes a use once a minute
+        return rows.get()
+
+    def with_limit(self, settings, minutes: int) -> None:
+        settings.SIGN_IN = settings.SIGN_IN.model_copy(update={"idle_minutes": minutes})
+
+    @pytest.mark.parametrize(
+        ("limit", "unused", "ends"),
+        [(30, 31, True), (30, 29, False), (4320, 4321, True), (0, 20_000, False)],
+    )
+    def test_it_ends_after_the_limit_whatever_is_asked_for(
+        self, browser_of, settings, limit, unused, ends
+    ):
+        self.with_limit(settings, limit)
+        browser = browser_of()
+        self.unused_for(browser, unused)
+        stolen = thief(key_of(browser))
+
+        assert stolen.get("/api/v1/posts").status_code == (401 if ends else 200)
+        assert browser.get(CONSOLE).status_code == (302 if ends else 200)
+        assert Session.objects.exists() is not ends
+        assert AuditEntry.objects.filter(event="session.ended").exists() is ends
+
+    def test_each_use_begins_the_time_anew(self, browser_of, settings):
+        self.with_limit(settings, 30)
+        browser = browser_of()
+        for _ in range(3):
+            self.unused_for(browser, 20)
+            assert browser.get(CONSOLE).status_code == 200
+
+    def test_it_is_not_listed_and_pruning_leaves_no_key_that_works(self, browser_of, settings):
+        self.with_limit(settings, 30)
+        browser, other = browser_of(), browser_of()
+        self.unused_for(browser, 31)
+        owner = User.objects.get()
+
+        assert [row.session_key for row in sessions.of(owner)] == [key_of(other)]
+        assert sessions.forget_ended(now=timezone.now()) == 1
+        assert browser.get(CONSOLE).status_code == 302
+        assert other.get(CONSOLE).status_code == 200

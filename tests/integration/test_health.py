@@ -234,7 +234,7 @@ class TestWhatHangs:
 
 
 class TestTasks:
-    def test_the_album_assembler_has_the_fields_of_the_contract(self, client):
+    def test_fact_097_the_album_assembler_has_the_fields_of_the_contract(self, client):
         at_work()
 
         body = well(client)
@@ -251,7 +251,7 @@ class TestTasks:
         assert task["last_error"] is None
         assert "vision_analysis" in body["tasks"]
 
-    def test_without_a_worker_of_its_queue_it_is_unhealthy(self, client):
+    def test_fact_098_without_a_worker_of_its_queue_it_is_unhealthy(self, client):
         at_work("vision", "vision_backfill")
 
         answer = client.get("/health/detailed")
@@ -277,7 +277,7 @@ class TestTasks:
         assert figures["recent_assembly_rate"] == 1.0
 
     @pytest.mark.parametrize(("backlog", "status"), [(100, "healthy"), (101, "degraded")])
-    def test_a_long_backlog_degrades_it(self, backlog, status):
+    def test_fact_098_a_long_backlog_degrades_it(self, backlog, status):
         at_work()
         of = [make.event() for _ in range(backlog)]
         for event in of:

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
 
@@ -28,10 +29,19 @@ from tests.integration.test_tagging import (
 )
 from vision.limits import written_off
 from vision.limits.text_ceiling import text_ceiling
-from vision.models import PostTag, ProviderHealth, TagAnswer, TokenBudget
+from vision.models import (
+    EnrichmentKind,
+    PostEnrichment,
+    PostTag,
+    ProviderHealth,
+    TagAnswer,
+    TokenBudget,
+)
 from vision.providers import get_gigachat_text
 from vision.providers.text_port import TextRequest
+from vision.tagging import again as again_
 from vision.tagging import run
+from vision.tagging import settings as chosen
 from vision.tagging.asked import ask, question
 from vision.tagging.by_hand import people
 
@@ -401,6 +411,68 @@ class TestKilled:
 
         assert used(post.tenant)[0] == first[0] + TagAnswer.objects.get().tokens
         assert provider_of(post) == ("gigachat", "")
+
+
+def choose(tenant, **section) -> None:
+    tenant.settings = {"tagging": section}
+    tenant.save()
+
+
+class TestChoiceOfTenant:
+    """Each tenant chooses who tags; TAGGER says who does for those that have not chosen."""
+
+    @pytest.mark.parametrize(("common", "own"), [("local", "gigachat"), ("gigachat", "local")])
+    def test_tenants_are_tagged_as_they_have_chosen_also_in_one_batch(
+        self, gigachat, settings, common, own
+    ) -> None:
+        settings.VISION = with_settings(settings.VISION, tagger=common)
+        one, other = post_of(f"{LONG} 1"), post_of(f"{LONG} 2")
+        choose(one.tenant, tagger=own, threshold=0.5)
+        drain()
+
+        assert provider_of(one) == (own, "")
+        assert provider_of(other) == (common, "")
+        paid = one if own == "gigachat" else other
+        assert [row.tenant for row in TagAnswer.objects.all()] == [paid.tenant]
+
+    def test_another_choice_holds_from_then_on_and_retag_makes_up_for_it(self, gigachat) -> None:
+        post = post_of()
+        drain()
+        assert provider_of(post)[0] == "local"
+        choose(post.tenant, tagger="gigachat")
+        run.tag_again([post.pk], now=make.NOW)
+        row = PostEnrichment.objects.get(post=post, kind=EnrichmentKind.TAGS)
+
+        assert row.provider == "gigachat"
+
+    def test_a_preview_counts_posts_of_tenants_that_pay_only(self, gigachat) -> None:
+        one, other = post_of(f"{LONG} 1"), post_of(f"{LONG} 2")
+        choose(one.tenant, tagger="gigachat")
+        mine, both = (again_.forecast(again_.Choice(pk)) for pk in (one.tenant_id, None))
+        others = again_.forecast(again_.Choice(other.tenant_id))
+
+        assert (mine.provider, mine.asked) == ("gigachat", 1)
+        assert (both.provider, both.posts, both.asked) == ("gigachat", 2, 1)
+        assert (others.provider, others.asked, others.tokens) == ("local", 0, 0)
+
+    def test_who_has_chosen_nothing_costs_no_question_to_the_database(self, settings) -> None:
+        settings.VISION = with_settings(settings.VISION, tagger="gigachat")
+        with CaptureQueriesContext(connection) as queries:
+            assert ask.is_on_somewhere()
+        assert not queries.captured_queries
+
+    def test_gigachat_is_chosen_only_where_it_is_configured(self, request) -> None:
+        section = {"tagger": "gigachat", "threshold": 0.5}
+        [problem] = chosen.problems(section)
+        assert problem.startswith("tagger: GigaChat")
+        request.getfixturevalue("gigachat")
+        assert chosen.problems(section) == []
+
+    def test_where_its_account_is_gone_the_local_tagger_stands_in(self, settings) -> None:
+        post = post_of()
+        choose(post.tenant, tagger="gigachat")
+        drain()
+        assert provider_of(post) == ("local", "not_configured")
 
 
 class TestCommand:

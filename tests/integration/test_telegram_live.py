@@ -133,7 +133,7 @@ class TestAlbums:
 
         assert Post.objects.filter(grouped_id=10**15).count() == 3
 
-    def test_four_minutes_apart_belong_six_do_not(self, server, listened):
+    def test_fact_087_four_minutes_apart_belong_six_do_not(self, server, listened):
         at = {
             4: BEGAN - timedelta(minutes=4),
             6: BEGAN + timedelta(minutes=4),
@@ -155,7 +155,7 @@ class TestAlbums:
 
         assert [one.message_id for one in found] == list(range(10, 20))
 
-    def test_a_failed_download_leaves_no_trace_in_the_cache(self, server, listened):
+    def test_fact_086_a_failed_download_leaves_no_trace_in_the_cache(self, server, listened):
         album(server, 4, 5)
         path = server.messages[5].file.path
         server.short[path] = 1

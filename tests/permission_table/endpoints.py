@@ -87,6 +87,7 @@ ADDRESSES: Final[dict[str, str]] = {
     "admin/growth/": CONSOLE,
     "admin/my-settings/": CONSOLE,
     "admin/my-tokens/": CONSOLE,
+    "admin/invite/": CONSOLE,
     "admin/login/": ANYBODY,
     "admin/logout/": OWN_ACCOUNT,
     "admin/password_change/": CONSOLE,

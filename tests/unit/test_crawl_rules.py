@@ -47,10 +47,10 @@ class TestAddresses:
             ("", ""),
         ],
     )  # fmt: skip
-    def test_one_spelling(self, given, expected):
+    def test_fact_007_008_one_spelling(self, given, expected):
         assert canonicalize(given) == expected
 
-    def test_fact_9_what_only_says_where_a_reader_came_from_makes_no_other_page(self):
+    def test_fact_009_what_only_says_where_a_reader_came_from_makes_no_other_page(self):
         assert url_hash("http://e.com/a?x=1&y=2#top") == url_hash(
             "http://e.com/a?utm_term=t&y=2&x=1#end"
         )

@@ -80,7 +80,7 @@ def test_a_replaced_child_is_logged_with_its_pid_and_the_reason_and_started_agai
     assert killed.pid not in {None, pid}
 
 
-def test_a_child_that_fails_at_each_start_is_started_less_and_less_often(child):
+def test_fact_099_a_child_that_fails_at_each_start_is_started_less_and_less_often(child):
     failing = child("raise SystemExit(1)")
     pauses = []
 

@@ -149,7 +149,7 @@ NOUNS = {
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
     "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
-    "API tokens", "Ask the archive", "Graph", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
+    "API tokens", "Ask the archive", "Graph", "Invite", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 
 

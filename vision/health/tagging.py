@@ -49,12 +49,14 @@ def state() -> Iterator[Finding | str]:
 
 def reachable() -> Iterator[Finding | str]:
     """Whether the account has the tagger's model, without a call that costs tokens."""
-    if not ask.is_on():
-        yield skipped("TAGGER=local: nobody is asked")
+    if not ask.is_on_somewhere():
+        yield skipped("TAGGER=local, and no tenant has chosen another: nobody is asked")
         return
     provider = providers.get_gigachat()
     if provider is None:
-        yield failed("TAGGER=gigachat, and GigaChat is not configured", "set GIGACHAT_CREDENTIALS")
+        yield failed(
+            "gigachat is to tag, and GigaChat is not configured", "set GIGACHAT_CREDENTIALS"
+        )
         return
     name, listed = ask.model_name(), provider.models(now=timezone.now())
     if name in listed:
@@ -86,7 +88,7 @@ def _given_up() -> Finding:
 
 
 def _tagger() -> Iterator[Finding]:
-    if not ask.is_on():
+    if not ask.is_on_somewhere():
         yield ok("local: this machine's, costs nothing")
         return
     if not settings.GIGACHAT.configured:

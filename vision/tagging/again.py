@@ -49,7 +49,7 @@ class Forecast:
     """
     What a run would take: `asked` posts cost tokens, the others are tagged by this machine.
 
-    `reason` says why none is asked about although TAGGER asks for it.
+    `reason` says why none is asked about although the tenant, or TAGGER, asks for it.
     """
 
     posts: int
@@ -83,12 +83,19 @@ class Retagged:
 def forecast(choice: Choice) -> Forecast:
     count = posts(choice).count()
     most = count if choice.limit is None else min(count, choice.limit)
-    if not ask.is_on():
+    if not _is_asked(choice):
         return Forecast(most, LocalTagger.name, LocalTagger.model)
     if not settings.GIGACHAT.configured:
         return Forecast(most, LocalTagger.name, LocalTagger.model, reason=ask.NOT_CONFIGURED)
     cost = cost_of([post.pk for post in page] for page in _pages(choice))
     return Forecast(most, PROVIDER, ask.model_name(), cost.asked, cost.tokens, cost.roubles)
+
+
+def _is_asked(choice: Choice) -> bool:
+    """Whether a tenant of the posts can have its posts tagged for tokens."""
+    if choice.tenant_id is None:
+        return ask.is_on_somewhere()
+    return ask.is_on(Tenant.objects.get(pk=choice.tenant_id))
 
 
 def _pages(choice: Choice) -> Iterator[Sequence[Post]]:

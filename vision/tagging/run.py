@@ -43,16 +43,16 @@ class Answered:
     seconds: float
 
 
-Asked = Mapping[UUID, Answers] | None
-"""What the tagger that costs tokens said, by tenant; None where it is not the one that tags."""
+Asked = Mapping[UUID, Answers]
+"""What the tagger that costs tokens said, by tenants that have chosen it."""
 
 
 def _tagger(asked: Asked, tenant_id: UUID) -> Tagger:
     """The tagger of this machine; where answers were asked for, the one that tells them."""
     local = LocalTagger(min_chars=settings.VISION.tagging_min_chars)
-    if asked is None:
+    if tenant_id not in asked:
         return local
-    return AskedTagger(asked.get(tenant_id, Answers()), local, model=ask.model_name())
+    return AskedTagger(asked[tenant_id], local, model=ask.model_name())
 
 
 def _asked(post_ids: Collection[UUID], wants: Callable[[KnownPost], bool], *, waits: bool) -> Asked:
@@ -61,11 +61,11 @@ def _asked(post_ids: Collection[UUID], wants: Callable[[KnownPost], bool], *, wa
 
     What changes until then is another question, which the change's own event asks.
     """
-    if not ask.is_on():
-        return None
-    return ask.answers_for(
-        [one for one in material.read(post_ids).values() if wants(one)], waits=waits
-    )
+    if not ask.is_on_somewhere():
+        return {}
+    known = [one for one in material.read(post_ids).values() if ask.is_on(one.post.tenant)]
+    found = ask.answers_for([one for one in known if wants(one)], waits=waits)
+    return {one.post.tenant_id: found.get(one.post.tenant_id, Answers()) for one in known}
 
 
 def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:

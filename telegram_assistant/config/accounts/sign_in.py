@@ -1,5 +1,6 @@
 """Variables of signing in: limits, second factor, an identity provider, and the mail server."""
 
+from datetime import timedelta
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -8,18 +9,32 @@ from pydantic_settings import BaseSettings
 
 from telegram_assistant.config.source import source
 
+LEAST_IDLE_MINUTES = 5
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class SignIn(BaseSettings):
-    """Reads SIGN_IN_SESSION_DAYS, SIGN_IN_REQUIRE_SECOND_FACTOR and the allowances of failures."""
+    """Reads SIGN_IN_SESSION_DAYS, SIGN_IN_IDLE_MINUTES, SIGN_IN_REQUIRE_SECOND_FACTOR and the allowances of failures."""
 
     model_config = source("SIGN_IN_")
 
     session_days: int = Field(default=14, ge=1, le=90)
+    idle_minutes: int = Field(default=4320, ge=0, le=129_600)
     require_second_factor: Literal["none", "administrators", "all"] = "none"
     account_failures: int = Field(default=5, ge=3, le=20)
     address_failures: int = Field(default=50, ge=5, le=1000)
+
+    @field_validator("idle_minutes")
+    @classmethod
+    def _longer_than_a_note(cls, value: int) -> int:
+        if 0 < value < LEAST_IDLE_MINUTES:
+            raise ValueError(f"at least {LEAST_IDLE_MINUTES}, for use is noted once a minute; or 0")
+        return value
+
+    @property
+    def idle(self) -> timedelta | None:
+        """For how long a session may lie unused; None: for as long as it lasts."""
+        return timedelta(minutes=self.idle_minutes) if self.idle_minutes else None
 
 
 class Oidc(BaseSettings):
@@ -82,6 +97,13 @@ class Email(BaseSettings):
     host_password: SecretStr = SecretStr("")
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str = ""
+
+    @model_validator(mode="after")
+    def _no_plain_password(self) -> Self:
+        has_secret = bool(self.host_password.get_secret_value())
+        if self.security == "none" and has_secret and self.host not in LOCAL:
+            raise ValueError("EMAIL_SECURITY: none would show EMAIL_HOST_PASSWORD to the network")
+        return self
 
     @model_validator(mode="after")
     def _with_a_sender(self) -> Self:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.errors import RetryLater
 from events.postgresql.advisory_locks import LockTimeout, held
 from vision import metrics as vision_metrics
@@ -34,6 +35,7 @@ from vision.providers.text_port import TextProvider, TextRequest, WrittenText
 from vision.services.provider_call import saved_patiently
 from vision.services.written_text import IN_USE, NotAsked, write_text
 from vision.tagging import metrics
+from vision.tagging import settings as tagging
 from vision.tagging.asked import kept, question
 from vision.tagging.asked.kept import Answers
 from vision.tagging.asked.reply import tags_of
@@ -64,9 +66,14 @@ class _Missed(Exception):
         self.reason, self.goes_on = reason, goes_on
 
 
-def is_on() -> bool:
-    """Whether posts are tagged by the tagger that costs tokens."""
-    return bool(settings.VISION.tagger == PROVIDER)
+def is_on(tenant: Tenant) -> bool:
+    """Whether posts of this tenant are tagged by the tagger that costs tokens."""
+    return tagging.tagger(tenant) == PROVIDER
+
+
+def is_on_somewhere() -> bool:
+    """Whether there can be a tenant whose posts are tagged by it; one query at most."""
+    return bool(settings.VISION.tagger == PROVIDER) or tagging.have_chosen(PROVIDER)
 
 
 def model_name() -> str:

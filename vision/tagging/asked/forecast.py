@@ -51,7 +51,8 @@ def cost_of(pages: Iterable[list[UUID]]) -> Cost:
 
 def _open(posts: list[KnownPost]) -> list[KnownPost]:
     """Those of the posts about which the tagger would be asked."""
-    worth = [one for one in posts if ask.is_worth_asking(one)]
+    asked = (one for one in posts if ask.is_on(one.post.tenant))
+    worth = [one for one in asked if ask.is_worth_asking(one)]
     answered: set[tuple[UUID, str]] = set()
     digests = [question.digest_of(one.material) for one in worth]
     for tenant_id in {one.post.tenant_id for one in worth}:

@@ -1,0 +1,159 @@
+"""Inviting people: by whom, to what, how often a link works, and what it does not open."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import AuditEntry, Membership, Role, User
+from telegram_assistant.config.accounts.sign_in import Email
+from tests import factories as make
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
+]
+PAGE = reverse("invite")
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def tenant():
+    return make.tenant()
+
+
+@pytest.fixture
+def browser(tenant) -> Client:
+    client = Client()
+    client.force_login(make.member(Role.ADMINISTRATOR, tenant))
+    return client
+
+
+def invite(browser: Client, tenant, name: str = "new", **more) -> str:
+    """The link that is shown; empty where none is."""
+    form = {"username": name, "tenant": str(tenant.pk), "role": "operator", **more}
+    page = browser.post(PAGE, form, follow=True).content.decode()
+    found = re.search(r"<code>http://testserver(\S+)</code>", page)
+    return found[1] if found else ""
+
+
+def set_password(link: str) -> bool:
+    """Whether a person with this link gets a password."""
+    client = Client()
+    page = client.get(link)
+    if page.status_code != 302:
+        return False
+    form = {"password1": PASSWORD, "password2": PASSWORD}
+    return client.post(page.url, form).status_code == 302
+
+
+def may_sign_in(name: str = "new") -> bool:
+    client = Client()
+    client.post(reverse("account_login"), {"login": name, "password": PASSWORD})
+    return client.get("/admin/").status_code == 200
+
+
+def test_a_person_sets_a_password_and_has_the_role(browser, tenant) -> None:
+    link = invite(browser, tenant)
+    user = User.objects.get(username="new")
+    assert not user.has_usable_password()
+    assert not may_sign_in()
+    assert set_password(link)
+
+    assert may_sign_in()
+    [row] = Membership.objects.filter(user=user)
+    assert (row.tenant, row.role) == (tenant, Role.OPERATOR)
+    entry = AuditEntry.objects.get(event="member.invited")
+    assert (entry.tenant_id, entry.after) == (tenant.pk, {"role": "operator"})
+    assert link.split("/")[-2] not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_link_works_once_and_not_after_its_time(browser, tenant, monkeypatch) -> None:
+    used, late = invite(browser, tenant, "one"), invite(browser, tenant, "two")
+    assert set_password(used)
+    assert not set_password(used)
+    after = (timezone.now() + timedelta(days=3, seconds=60)).replace(tzinfo=None)
+    monkeypatch.setattr(PasswordResetTokenGenerator, "_now", lambda _: after)
+    assert not set_password(late)
+
+
+def test_another_invitation_ends_the_first_and_changes_the_role(browser, tenant) -> None:
+    first = invite(browser, tenant)
+    second = invite(browser, tenant, role="viewer")
+
+    assert not set_password(first)
+    assert set_password(second)
+    assert Membership.objects.get(user__username="new").role == Role.VIEWER
+    assert invite(browser, tenant) == ""  # now it is somebody's
+
+
+@pytest.mark.parametrize(
+    "what", [{"is_superuser": True}, {"is_active": False}, {"last_login": timezone.now()}]
+)
+def test_nobody_gets_a_link_to_an_account_of_somebody(browser, tenant, what) -> None:
+    invite(browser, tenant)
+    User.objects.filter(username="new").update(**what)
+    password = User.objects.get(username="new").password
+
+    assert invite(browser, tenant) == ""
+    assert User.objects.get(username="new").password == password
+
+
+def test_nor_to_one_that_waits_in_a_tenant_of_others(browser, tenant) -> None:
+    other, owner = make.tenant(), Client()
+    owner.force_login(make.member(Role.ADMINISTRATOR, other))
+    link = invite(owner, other)
+
+    assert invite(browser, tenant) == ""
+    assert set_password(link)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_others_invite_nobody(tenant, role) -> None:
+    client = Client()
+    client.force_login(make.member(role, tenant))
+
+    assert client.get(PAGE).status_code == 403
+    assert invite(client, tenant) == ""
+    assert not User.objects.filter(username="new").exists()
+
+
+def test_an_administrator_invites_to_no_tenant_of_others(browser) -> None:
+    assert invite(browser, make.tenant()) == ""
+    assert not User.objects.filter(username="new").exists()
+
+
+@pytest.mark.parametrize(("address", "sent"), [("new@example.org", True), ("", False)])
+def test_with_a_mail_server_the_link_is_sent_and_not_shown(
+    browser, tenant, settings, address, sent
+) -> None:
+    settings.EMAIL = Email(host="mail.example.org", sender="archive@example.org")
+    shown = invite(browser, tenant, email=address)
+
+    assert bool(shown) is not sent
+    assert len(mail.outbox) == sent
+    if sent:
+        assert mail.outbox[0].to == [address]
+        assert set_password(re.search(r"http://testserver(\S+)", mail.outbox[0].body)[1])
+
+
+def test_where_the_mail_server_is_away_the_link_is_shown(
+    browser, tenant, settings, monkeypatch
+) -> None:
+    settings.EMAIL = Email(host="mail.example.org", sender="archive@example.org")
+
+    def away(*_args, **_more) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("accounts.sign_in.invitations.send_mail", away)
+    assert set_password(invite(browser, tenant, email="new@example.org"))
+
+
+def test_the_list_of_memberships_leads_there(browser) -> None:
+    page = browser.get(reverse("admin:accounts_membership_changelist")).content.decode()
+    assert f'href="{PAGE}"' in page

@@ -13,9 +13,10 @@ class MediaConfig(AppConfig):
         from media import eviction, lost_files  # noqa: F401, PLC0415 - both register themselves
         from media.gauges import ChannelCollector  # noqa: PLC0415 - models are ready only now
         from media.services import import_runs  # noqa: PLC0415 - models are ready only now
-        from media.services.telegram import health  # noqa: PLC0415 - models are ready only now
+        from media.services.telegram import health, network  # noqa: PLC0415 - models are ready only now
 
         health.register()
+        network.register()
         audit.follow(self.get_model("Channel"), by_people=True)  # imports write channels as well
         recovery.register("imports", import_runs.close_interrupted)
         metrics.register(ChannelCollector())

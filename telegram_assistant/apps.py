@@ -12,7 +12,7 @@ class TelegramAssistantConfig(AppConfig):
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
         from telegram_assistant.config import time_limits  # noqa: F401, PLC0415 - registers itself
         from telegram_assistant.console import roles  # noqa: PLC0415 - see above
-        from telegram_assistant.health import host  # noqa: PLC0415 - see above
+        from telegram_assistant.health import host, network  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
         from telegram_assistant.security import file_rights, sessions  # noqa: F401, PLC0415 - as above
 
@@ -22,6 +22,7 @@ class TelegramAssistantConfig(AppConfig):
         files.tidy()
         autodiscover_modules("metrics")  # so that a metric is there before it is first used
         host.register()
+        network.register()
         sessions.connect()
         roles.register()
 

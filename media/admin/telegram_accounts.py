@@ -1,5 +1,6 @@
 """The console's pages of accounts of Telegram: connect one step by step, forget it again."""
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ from media.sources.telegram.failures import JOIN, RESOLVE
 _SEEN = ("state", "rests_until", "rest_reason", "put_off", "signed_in_at")
 _STEP_FIELDS = {
     AccountState.CODE: ("code",),
-    AccountState.QR: ("qr_code", "phone"),
+    AccountState.QR: ("qr_code",),
     AccountState.PASSWORD: ("password",),
 }
 _PUT_OFF = {
@@ -35,6 +36,10 @@ _PUT_OFF = {
     RESOLVE: _("looking up names until %(time)s"),
 }
 _WAITING = frozenset(_STEP_FIELDS)
+_EARLY = _("Nobody has scanned the code yet. This one is good now.")
+_LATE = _("The code had expired before anybody scanned it. This one is good now: scan it again.")
+BY_NUMBER = "by_number"
+"""In the page's address: a number is entered instead of a code that is renewed."""
 
 
 class AccountForm(forms.ModelForm[TelegramAccount]):
@@ -88,8 +93,11 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
             self.instance = sign_in.begin_qr(tenant, values.get("name") or account.name)
 
     def _ask_whether_scanned(self) -> None:
-        if sign_in.ask_qr(self.instance).state == AccountState.QR:
-            raise ValidationError(_("Nobody has scanned the code yet. This one is good now."))
+        shown = sign_in.qr_of(self.instance)
+        was_late = shown is not None and shown[1] <= timezone.now()
+        self.instance = sign_in.ask_qr(self.instance)
+        if self.instance.state == AccountState.QR:
+            raise ValidationError(_LATE if was_late else _EARLY)
 
 
 @admin.register(TelegramAccount)
@@ -109,7 +117,34 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         seen = ("tenant", "name", *_SEEN)
         if not self.has_change_permission(request, obj):
             return seen
-        return (*seen, *_STEP_FIELDS.get(AccountState(obj.state), ("phone", "by_qr")))
+        step = _STEP_FIELDS.get(AccountState(obj.state), ("phone", "by_qr"))
+        may_enter = request.method == "POST" or BY_NUMBER in request.GET
+        return (*seen, *step, *(("phone",) if "qr_code" in step and may_enter else ()))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """Show a QR code that is good, and come back when it is not any more."""
+        if request.method == "GET":
+            self._renew_qr(request, object_id)
+        answer = super().change_view(request, object_id, form_url, extra_context)
+        account = self.get_object(request, object_id)
+        if account and self.has_change_permission(request, account):
+            _reload_with_code(request, answer, account)
+        return answer
+
+    def _renew_qr(self, request: HttpRequest, object_id: str) -> None:
+        account = self.get_object(request, object_id)
+        if account is None or not self.has_change_permission(request, account):
+            return
+        waited = account.state == AccountState.QR
+        try:
+            found = sign_in.renew_qr(account, now=timezone.now())
+        except DomainError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            if waited and found.state == AccountState.READY:
+                messages.success(request, _("The code was scanned: the account is signed in."))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TelegramAccount | None = None) -> Any:
         return ("tenant", "name", "qr_code", *_SEEN) if obj else _SEEN
@@ -124,11 +159,16 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         if found is None:
             return ""
         url, until = found
+        if until <= timezone.now():  # there was no other one: the message of the page says why
+            return str(_("The code has expired. Save to get another one."))
         return format_html(
-            "{}<p>{}</p>",
+            '{}<p>{}</p><p><a href="?{}">{}</a></p>',
             qr_picture(url),
-            _("Scan it until %(time)s in Telegram (Settings, Devices, Link Desktop Device), then save.")
+            _("Scan it until %(time)s in Telegram (Settings, Devices, Link Desktop Device), then save."
+              " The page shows the next one by itself.")
             % {"time": f"{timezone.localtime(until):%H:%M:%S}"},
+            BY_NUMBER,
+            _("by the phone number instead"),
         )  # fmt: skip
 
     @admin.display(description=_("puts off"))
@@ -182,6 +222,23 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         """Nothing: the step has saved the account."""
         if not obj.pk:
             obj.save()
+
+
+def _reload_with_code(request: HttpRequest, answer: Any, account: TelegramAccount) -> None:
+    """
+    Have the browser ask again when the code expires.
+
+    Not while a number is entered, which would be lost.
+    """
+    if account.state != AccountState.QR or BY_NUMBER in request.GET:
+        return
+    try:
+        found = sign_in.qr_of(account)
+    except DomainError:
+        return  # the page says why there is no code
+    left = (found[1] - timezone.now()).total_seconds() if found else 0
+    if left > 0:
+        answer["Refresh"] = f"{math.ceil(left)}; url={request.path}"
 
 
 def _local(moment: datetime) -> str:

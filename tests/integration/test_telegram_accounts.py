@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from media.admin.qr_codes import qr_picture
@@ -26,7 +27,13 @@ from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests, sign_in
 from media.services.telegram.channels import public_names
-from media.sources.telegram.failures import JOIN, ChannelClosed, MethodWait, SignInRefused
+from media.sources.telegram.failures import (
+    JOIN,
+    ChannelClosed,
+    MethodWait,
+    SignInRefused,
+    Unreachable,
+)
 from media.sources.telegram.port import Peer
 from media.sources.telegram.sign_in import QrCode, Step
 from telegram_assistant.config import Telegram
@@ -40,7 +47,7 @@ SESSION = "1BVtsOHsecret-session"
 @pytest.fixture
 def doors(monkeypatch, configured):
     """The sign-in of Telegram: code 11111, then password hush where `has_password`."""
-    doors = SimpleNamespace(has_password=False, Step=Step)
+    doors = SimpleNamespace(has_password=False, Step=Step, good_for=timedelta(seconds=30))
 
     def send_code(_endpoint, phone):
         return Step("code", "half-session", "hash")
@@ -63,15 +70,18 @@ def doors(monkeypatch, configured):
 
     def ask_qr(_endpoint, session=""):
         doors.asked.append(session)
+        doors.meanwhile()
         if not doors.scanned:
             url = f"tg://login?token=number{len(doors.asked)}"
-            return Step("qr", "qr-session", url=url, expires_at=BEGAN.isoformat())
+            until = timezone.now() + doors.good_for
+            return Step("qr", "qr-session", url=url, expires_at=until.isoformat())
         assert session == "qr-session"
         return Step("password", "more") if doors.has_password else Step("", SESSION, user_id=5)
 
     vars(doors).update(
         ask_qr=ask_qr,
         scanned=False,
+        meanwhile=lambda: None,
         asked=[],
         send_code=send_code,
         give_code=give_code,
@@ -391,6 +401,80 @@ class TestConsole:
         page = root.get(reverse("admin:media_telegramaccount_change", args=[account.pk]))
 
         assert "вступление в каналы до 2" in page.content.decode()
+
+    @pytest.fixture
+    def waiting(self, root, doors):
+        """The page of an account whose code has just expired."""
+        doors.good_for = timedelta(0)
+        add = reverse("admin:media_telegramaccount_add")
+        root.post(add, {"tenant": make.tenant().pk, "name": "main", "by_qr": "on"})
+        doors.good_for = timedelta(seconds=30)
+        return reverse(
+            "admin:media_telegramaccount_change", args=[TelegramAccount.objects.get().pk]
+        )
+
+    def test_a_code_that_has_expired_is_renewed_by_itself(self, root, doors, waiting):
+        page = root.get(waiting)
+
+        assert str(qr_picture("tg://login?token=number2")) in page.content.decode()
+        assert page["Refresh"].startswith("30; url=")
+        root.get(waiting)
+        assert len(doors.asked) == 2  # one that is good is left alone
+
+    def test_a_number_that_is_entered_is_not_lost_by_a_renewal(self, root, doors, waiting):
+        page = root.get(waiting, {"by_number": ""})
+
+        assert "Refresh" not in page
+        assert 'name="phone"' in page.content.decode()
+        assert 'name="phone"' not in root.get(waiting).content.decode()
+
+    def test_a_code_that_was_scanned_meanwhile_signs_in_by_itself(self, root, doors, waiting):
+        doors.scanned = True
+
+        page = root.get(waiting)
+
+        assert "Код отсканирован" in page.content.decode()
+        assert "Refresh" not in page
+        assert TelegramAccount.objects.get().state == AccountState.READY
+
+    def test_a_code_that_was_scanned_too_late_is_said_so(self, root, doors, waiting):
+        late = root.post(waiting, {}).content.decode()
+
+        assert "истёк раньше, чем его отсканировали" in late
+        assert str(qr_picture("tg://login?token=number2")) in late
+
+    def test_where_telegram_does_not_answer_the_page_says_so(self, root, doors, waiting):
+        def unreachable():
+            raise Unreachable("no connection to Telegram")
+
+        doors.meanwhile = unreachable
+
+        page = root.get(waiting)
+
+        assert page.status_code == 200
+        assert "No connection to Telegram" in page.content.decode()
+        assert "<svg" not in page.content.decode().split("field-qr_code")[1].split("</div>")[0]
+
+    def test_of_two_pages_the_later_answer_does_not_undo_the_sign_in(self, doors):
+        account = sign_in.begin_qr(make.tenant(), "main")
+
+        def scanned_in_the_other_one():
+            doors.meanwhile, doors.scanned = (lambda: None), True
+            sign_in.ask_qr(TelegramAccount.objects.get())
+            doors.scanned = False
+
+        doors.meanwhile = scanned_in_the_other_one
+        found = sign_in.ask_qr(account)
+
+        assert found.state == TelegramAccount.objects.get().state == AccountState.READY
+
+    def test_who_may_only_look_asks_telegram_for_nothing(self, doors, waiting, client):
+        viewer = make.member()
+        client.force_login(viewer)
+        before = len(doors.asked)
+
+        assert "<svg" not in client.get(waiting).content.decode().split("field-state")[-1]
+        assert len(doors.asked) == before
 
     def test_who_waits_for_a_scan_may_take_the_number_instead(self, root, doors):
         add = reverse("admin:media_telegramaccount_add")

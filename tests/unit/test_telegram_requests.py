@@ -311,3 +311,63 @@ class TestGroupsThatBecameOthers:
     def test_a_group_that_is_still_one_is_refused(self):
         with pytest.raises(ReferenceUnknown, match="has become one"):
             self.resolved(self.group(None))
+
+
+class TestOddServers:
+    """A server that answers less than it was asked for, or something else."""
+
+    class Odd:
+        def __init__(self, *answers) -> None:
+            self.answers = list(answers)
+
+        async def __call__(self, request):
+            found = self.answers.pop(0)
+            if not isinstance(found, list):
+                return found
+            messages = [types.MessageService(id=i, peer_id=types.PeerChannel(77), date=None,
+                                             action=types.MessageActionEmpty()) for i in found]  # fmt: skip
+            return SimpleNamespace(messages=messages, chats=[], users=[])
+
+    def access(self, *answers) -> TelethonAccess:
+        access = TelethonAccess.__new__(TelethonAccess)
+        access._caller, access._client = Caller(per_second=1e6), self.Odd(*answers)
+        access._run = asyncio.run
+        return access
+
+    @pytest.mark.parametrize(
+        ("answer", "read_to"),
+        [([3, 1, 2], 3), ([10, 9], 10), ([], 10), ([12], 10)],
+        ids=["short", "the end", "nothing", "only newer ones"],
+    )
+    def test_a_short_page_is_not_the_end(self, answer, read_to):
+        """A server may give fewer messages than the limit: those after them were skipped silently."""
+        page = self.access(answer).page(Peer(-(10**12) - 77, 5), after=0, until=10, limit=100)
+
+        assert page.read_to == read_to
+
+    def test_a_page_of_other_messages_moves_no_cursor(self):
+        with pytest.raises(TelegramRefused, match="other messages"):
+            self.access([1, 2]).page(Peer(-(10**12) - 77, 5), after=5, until=10)
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            [types.ChatInviteAlready(types.ChatEmpty(5))],
+            [SimpleNamespace(), SimpleNamespace(chats=[types.ChatEmpty(5)])],
+            [SimpleNamespace(), SimpleNamespace(chats=[])],
+        ],
+    )
+    def test_an_invitation_to_a_small_group_is_said_so(self, answers):
+        with pytest.raises(ReferenceUnknown, match="small group"):
+            self.access(*answers).resolve("https://t.me/+AbCdEfGhIjKlMnOp")
+
+    def test_a_small_group_is_not_even_joined(self):
+        invite = types.ChatInvite("Group", types.PhotoEmpty(1), 3, 0)
+
+        with pytest.raises(ReferenceUnknown, match="small group"):
+            self.access(invite).resolve("https://t.me/+AbCdEfGhIjKlMnOp")
+
+    @pytest.mark.parametrize("seconds", [10**15, 10**30])
+    def test_a_wait_of_any_length_is_a_wait(self, seconds):
+        assert FloodWait(seconds).seconds <= 10**9
+        assert MethodWait("join", seconds).seconds <= 10**9

@@ -1,6 +1,7 @@
 """A message of Telegram is read as the same message of an export would be."""
 
 from datetime import UTC, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,9 @@ from telethon.tl import types
 
 from media.sources.export.messages.convert import convert
 from media.sources.port import MediaKind, Problem, ServiceMessage
+from media.sources.telegram import adapter
+from media.sources.telegram.live_message import Beside, read_live
+from media.sources.telegram.shape.peers import Names
 from media.sources.telegram.shape.text import text_parts
 from tests.telegram_messages import AT, channel, document, fetched, message, photo, read
 
@@ -248,3 +252,26 @@ class TestSameAsTheExport:
             "edited_at",
         )
         assert {n: getattr(live, n) for n in names} == {n: getattr(ours, n) for n in names}
+
+
+def test_what_postgresql_does_not_hold_is_replaced_wherever_it_stands():
+    value = {"id": 1, "type": "message", "text": "a\0", "date_unixtime": "1"}
+
+    found = read_live(value, Beside(quote="q\0", forwarded_author="\0f"))
+
+    assert "\0" not in repr(found).replace("\\x00", "\0")
+
+
+def test_a_message_that_is_nested_without_end_is_a_problem_and_no_end_of_the_page(monkeypatch):
+    def nested(*_):
+        raise RecursionError
+
+    monkeypatch.setattr(adapter, "read_live", nested)
+    message = types.MessageService(5, types.PeerChannel(7), None, types.MessageActionEmpty())
+    monkeypatch.setattr(
+        adapter, "shape", lambda *_: SimpleNamespace(value={}, beside=None, files=())
+    )
+
+    found = adapter._fetched(message, Names([]))
+
+    assert (found.message_id, found.record.code) == (5, "invalid_message")

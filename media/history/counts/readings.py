@@ -70,25 +70,21 @@ def record(posts: dict[int, Post], readings: Iterable[Reading], *, at: datetime)
     Of each interval of the schedule the last reading is kept, whatever the order they come in.
     """
     rows = [
-        PostCounts(
-            post=posts[one.message_id],
-            bucket=bucket_of(at - posts[one.message_id].posted_at),
-            read_at=at,
-            **{metric: getattr(one, metric) for metric in METRICS},
+        (
+            posts[one.message_id].pk,
+            bucket_of(at - posts[one.message_id].posted_at),
+            at,
+            *(getattr(one, metric) for metric in METRICS),
         )
         for one in readings
         if one.message_id in posts
     ]
     if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
         with connection.cursor() as cursor:
-            cursor.execute(_KEEP, _columns(rows))
-            cursor.execute(_SHOW, [[row.post_id for row in rows]])
+            cursor.execute(_KEEP, columns)
+            cursor.execute(_SHOW, [columns[0]])
     return len(rows)
-
-
-def _columns(rows: Sequence[PostCounts]) -> list[list[object]]:
-    names = ("post_id", "bucket", "read_at", *METRICS)
-    return [[getattr(row, name) for row in rows] for name in names]
 
 
 _KEEP = """

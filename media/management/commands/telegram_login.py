@@ -4,6 +4,7 @@ from typing import Any
 
 import qrcode
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
@@ -18,6 +19,7 @@ QR_SECONDS = 180
 
 class Command(ActingCommand):
     of_one_tenant = True
+    _shown = False
     help = (
         "Sign an account in to Telegram: by phone and code, or by a QR code. Without a terminal,"
         " call it with --phone, then with --code, and with --password if that is asked for."
@@ -85,10 +87,16 @@ class Command(ActingCommand):
         return getpass.getpass(question) if sys.stdin.isatty() else ""
 
     def _show(self, code: Any) -> None:
-        """Draw the QR code in the terminal."""
+        """Draw the QR code in the terminal, where those before it have expired."""
+        if self._shown:
+            self.stdout.write("Nobody has scanned the code above in time: it has expired.")
+        self._shown = True
         picture = qrcode.QRCode(border=1)
         picture.add_data(code.url)
-        self.stdout.write("In Telegram: Settings, Devices, Link Desktop Device. Scan this:")
+        until = f"{timezone.localtime(code.expires_at):%H:%M:%S}"
+        self.stdout.write(
+            f"In Telegram: Settings, Devices, Link Desktop Device. Scan this until {until}:"
+        )
         picture.print_ascii(out=self.stdout, invert=True)
 
 

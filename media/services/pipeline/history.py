@@ -74,7 +74,8 @@ def _said_as(plan: BatchPlan, message: Message) -> tuple[UUID, None, str, int]:
 def _read_counts(channel: Channel, messages: Sequence[Message], origin: Origin) -> None:
     """Keep the counts as a reading, and have them read again by the schedule."""
     ids = [message.message_id for message in messages]
-    posts = {post.telegram_message_id: post for post in posts_of(channel, ids)}
+    known = posts_of(channel, ids).only("telegram_message_id", "posted_at")
+    posts = {post.telegram_message_id: post for post in known}
     found = [Reading(message.message_id, *_counts(message)) for message in messages]
     readings.record(posts, found, at=origin.moment)
     readings.follow(posts.values(), now=origin.moment)

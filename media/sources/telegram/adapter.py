@@ -1,5 +1,6 @@
 """The port of Telegram on Telethon."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, Final, TypeVar
 from telethon import errors, events, functions, utils
 from telethon.tl import types
 
+from media.sources.export.json_stream.repair import clean
 from media.sources.port import Problem
 from media.sources.telegram.caller import Caller, translated, waits_of
 from media.sources.telegram.client import Client, make_client
@@ -21,6 +23,7 @@ from media.sources.telegram.failures import (
     ChannelClosed,
     ReferenceUnknown,
     SignedOut,
+    TelegramRefused,
 )
 from media.sources.telegram.live_message import read_live
 from media.sources.telegram.loop import LoopThread
@@ -43,6 +46,7 @@ from media.sources.telegram.shape.peers import Names
 
 Result = TypeVar("Result")
 _KIND: Final = {True: "channel", False: "supergroup"}
+_SMALL_GROUP: Final = "the link leads to a small group, not to a channel or a supergroup"
 _CALL_SECONDS: Final = 600
 """Longer than the waits that are absorbed: only a client that hangs takes so long."""
 
@@ -156,20 +160,26 @@ class TelethonAccess:
         with waits_of(JOIN):
             found = await self._ask(functions.messages.CheckChatInviteRequest(invite))
         if isinstance(found, types.ChatInviteAlready):
-            return await self._fetch_card(found.chat)
+            return await self._fetch_card(_channel(found.chat))
+        if isinstance(found, types.ChatInvite) and not found.channel:
+            raise ReferenceUnknown(_SMALL_GROUP)
         with waits_of(JOIN):
             joined = await self._ask(functions.messages.ImportChatInviteRequest(invite))
         # Since 1.44 `messages.ChatInviteJoinResultOk(updates=…)`, before that the updates.
         chats = getattr(joined, "updates", joined).chats
-        return await self._fetch_card(chats[0])
+        return await self._fetch_card(_channel(next(iter(chats), None)))
 
     async def _fetch_card(self, channel: Any) -> ChannelCard:
-        full = await self._ask(functions.channels.GetFullChannelRequest(channel))
+        # At once: each is an answer of its own to wait for, before the first page of a channel.
+        full, newest = await asyncio.gather(
+            self._ask(functions.channels.GetFullChannelRequest(channel)),
+            self._newest_id(channel),
+        )
         chat_id = full.full_chat.id
         entity = next((one for one in full.chats if one.id == chat_id), None)
         if not isinstance(entity, types.Channel) or entity.left is None:
             raise ChannelClosed
-        return _card(entity, full.full_chat, await self._newest_id(entity) or 0)
+        return _card(entity, full.full_chat, newest or 0)
 
     async def _history(self, peer: Any, **more: int) -> Any:
         plain = {"offset_id": 0, "add_offset": 0, "limit": 0, "max_id": 0, "min_id": 0, "hash": 0}
@@ -183,8 +193,11 @@ class TelethonAccess:
             _input(peer), offset_id=after + 1, add_offset=-limit, limit=limit, min_id=after
         )
         messages = sorted((m for m in found.messages if m.id > after), key=lambda m: m.id)
+        if found.messages and not messages:
+            raise TelegramRefused("Telegram answered with other messages than were asked for")
         fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
-        whole = len(messages) < limit or messages[-1].id > until
+        # Fewer than were asked for are not the end: only an empty answer is.
+        whole = not messages or messages[-1].id >= until
         return Page(fetched, until if whole else messages[-1].id, at)
 
     async def _by_ids(self, peer: Peer, ids: Sequence[int]) -> dict[int, Fetched]:
@@ -273,15 +286,29 @@ def _fetched(message: Any, names: Names) -> Fetched | None:
     """Read a message; one of a kind that nobody foresaw is a problem, not the end of the page."""
     try:
         shaped = shape(message, names)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        detail = f"{type(error).__name__}: a shape that no version of Telegram had"
+        return read_live(shaped.value, shaped.beside, shaped.files) if shaped else None
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as odd:
+        detail = f"{type(odd).__name__}: a shape that no version of Telegram had"
         return Fetched(message.id, Problem("invalid_message", detail, message.id))
-    return read_live(shaped.value, shaped.beside, shaped.files) if shaped else None
 
 
 def _input(peer: Peer) -> types.InputPeerChannel:
     real_id, _kind = utils.resolve_id(peer.tg_channel_id)
     return types.InputPeerChannel(real_id, peer.access_hash)
+
+
+def _channel(chat: Any) -> types.Channel:
+    """What is behind an invite link; a small group has no history that all members share."""
+    if not isinstance(chat, types.Channel):
+        raise ReferenceUnknown(_SMALL_GROUP)
+    return chat
 
 
 def _channel_of(chats: Iterable[Any], peer: Any) -> types.Channel:
@@ -298,7 +325,7 @@ def _card(entity: types.Channel, full: Any, top_id: int) -> ChannelCard:
     visibility = "public" if username else "private"
     return ChannelCard(
         peer=Peer(utils.get_peer_id(types.PeerChannel(entity.id)), entity.access_hash),
-        title=entity.title,
+        title=clean(entity.title),  # PostgreSQL does not hold every character
         kind=f"{visibility}_{_KIND[bool(entity.broadcast)]}",
         username=username,
         top_id=top_id,

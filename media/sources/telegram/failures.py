@@ -7,6 +7,8 @@ from events.errors import DomainError
 
 JOIN: Final = "join"
 RESOLVE: Final = "resolve"
+LONGEST_SECONDS: Final = 10**9
+"""Some thirty years: no wait that Telegram names is longer, and what is longer is no time at all."""
 _DONE: Final = {JOIN: "joining channels", RESOLVE: "looking up names of channels"}
 
 
@@ -24,6 +26,7 @@ class FloodWait(TelegramRefused):
     http_status: ClassVar[int] = 503
 
     def __init__(self, seconds: int) -> None:
+        seconds = max(0, min(seconds, LONGEST_SECONDS))
         super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)}")
         self.seconds = seconds
 
@@ -42,7 +45,7 @@ class MethodWait(TelegramRefused):
     http_status: ClassVar[int] = 503
 
     def __init__(self, method: str, seconds: int) -> None:
-        what = _DONE[method]
+        what, seconds = _DONE[method], max(0, min(seconds, LONGEST_SECONDS))
         super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)} with {what}")
         self.method, self.seconds = method, seconds
 

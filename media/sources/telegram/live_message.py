@@ -50,6 +50,9 @@ def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ..
     sizes = {file.path: file.size_bytes for file in files}
     # Telegram sends any character, also those that PostgreSQL does not hold.
     found = convert(clean(value), zone=UTC, size_of=sizes.get)
+    beside = replace(
+        beside, quote=clean(beside.quote), forwarded_author=clean(beside.forwarded_author)
+    )
     message_id = int(value["id"])
     if isinstance(found, Draft):
         message = _with_more(found.finish(beside.grouped_id), beside, files)

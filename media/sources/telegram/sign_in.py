@@ -1,13 +1,15 @@
 """Signing in to Telegram, step by step; each step gives the session to be kept until the next."""
 
+import asyncio
 import base64
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
-from telethon import errors, utils
+from telethon import errors, events, utils
 from telethon.tl import functions, types
 
 from media.sources.telegram.caller import translated
@@ -33,8 +35,14 @@ _REFUSALS: Final = {
     errors.PhoneCodeExpiredError: gettext_noop("the code has expired: ask for another one"),
     errors.PasswordHashInvalidError: gettext_noop("the password is wrong"),
     errors.ApiIdInvalidError: gettext_noop("TELEGRAM_API_ID and TELEGRAM_API_HASH do not belong together"),
-    errors.AuthTokenExpiredError: gettext_noop("the QR code has expired"),
 }  # fmt: skip
+_LATE: Final = (
+    errors.AuthTokenExpiredError, errors.AuthTokenInvalidError, errors.AuthTokenAlreadyAcceptedError,
+)  # fmt: skip
+"""The code that was scanned is none any more: another one is asked for."""
+_SHORTEST_SECONDS: Final = 3.0
+MOST_QR_VALID: Final = timedelta(minutes=1)
+"""Telegram's codes are good for half a minute: what is longer is a clock that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Step:
     in.
 
     `session` and `code_hash` are secrets. `url` is to be shown as a QR code until `expires_at` (ISO
-    8601).
+    8601, by the clock of this host).
     """
 
     needs: str
@@ -109,48 +117,92 @@ def ask_qr(endpoint: Endpoint, session: str = "") -> Step:
     """
     Ask for a QR code, or, with the session of the one that was shown, whether it was scanned.
 
-    Where it was not, the step has a code that is good now.
+    Where it was not, or too late, the step has a code that is good now.
     """
 
     async def ask(client: Client) -> Step:
-        request = functions.auth.ExportLoginTokenRequest(endpoint.api_id, endpoint.api_hash, [])
-        try:
-            answer = await client(request)
-            if isinstance(answer, types.auth.LoginTokenMigrateTo):
-                # The account lives in another data center: a private method, as Telethon's own way.
-                await client._switch_dc(answer.dc_id)  # noqa: SLF001
-                answer = await client(functions.auth.ImportLoginTokenRequest(answer.token))
-        except errors.SessionPasswordNeededError:
-            return Step("password", saved(client))
-        if isinstance(answer, types.auth.LoginTokenSuccess):
-            return Step("", saved(client), user_id=answer.authorization.user.id)
-        token = base64.urlsafe_b64encode(answer.token).decode("ascii").rstrip("=")
-        url = f"tg://login?token={token}"
-        return Step("qr", saved(client), url=url, expires_at=answer.expires.isoformat())
+        return await _ask_qr(client, endpoint)
 
-    return _with_client(endpoint, session, ask)
+    step = _with_client(endpoint, session, ask)
+    # A server may repeat the code that has expired: another session gets another one.
+    return _with_client(endpoint, "", ask) if session and _is_over(step) else step
 
 
 def by_qr(endpoint: Endpoint, show: Callable[[QrCode], None], *, seconds: float) -> Step:
-    """Show QR codes until one is scanned, for so many seconds. Raises SignInRefused after that."""
+    """
+    Show QR codes until one is scanned, each as long as it is good.
+
+    Raises SignInRefused after so many seconds.
+    """
+    ends = time.monotonic() + seconds
 
     async def wait(client: Client) -> Step:
-        qr = await client.qr_login()
-        ends = client.loop.time() + seconds
-        while True:
-            show(QrCode(qr.url, qr.expires))
-            try:
-                user = await qr.wait(min(25, max(1, ends - client.loop.time())))
-            except errors.SessionPasswordNeededError:
-                return Step("password", saved(client))
-            except TimeoutError:
-                if client.loop.time() >= ends:
-                    raise SignInRefused(gettext_noop("nobody scanned the QR code")) from None
-                await qr.recreate()
-                continue
-            return Step("", saved(client), user_id=user.id)
+        return await _shown(client, endpoint, show, ends)
 
-    return _with_client(endpoint, "", wait, seconds=seconds + 60, updates=True)
+    while True:
+        step = _with_client(endpoint, "", wait, seconds=seconds + 60, updates=True)
+        if step.needs != "qr":
+            return step
+
+
+async def _shown(
+    client: Client, endpoint: Endpoint, show: Callable[[QrCode], None], ends: float
+) -> Step:
+    """Show the codes of one session until one is scanned, or the same code is given again."""
+    scanned, last = asyncio.Event(), ""
+
+    async def note(_update: object) -> None:
+        scanned.set()
+
+    client.add_event_handler(note, events.Raw(types.UpdateLoginToken))
+    # Asked again also where nothing was heard of a scan: what Telegram says then may be lost.
+    while (step := await _ask_qr(client, endpoint)).needs == "qr" and step.url != last:
+        if (left := ends - time.monotonic()) <= 0:
+            raise SignInRefused(gettext_noop("nobody scanned the QR code"))
+        last, until = step.url, datetime.fromisoformat(step.expires_at)
+        scanned.clear()
+        show(QrCode(step.url, until))
+        good = (until - datetime.now(UTC)).total_seconds()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(scanned.wait(), min(max(_SHORTEST_SECONDS, good), left))
+    return step
+
+
+def _is_over(step: Step) -> bool:
+    return step.needs == "qr" and datetime.fromisoformat(step.expires_at) <= datetime.now(UTC)
+
+
+async def _ask_qr(client: Client, endpoint: Endpoint) -> Step:
+    try:
+        answer = await _login_token(client, endpoint)
+    except errors.SessionPasswordNeededError:
+        return Step("password", saved(client))
+    if isinstance(answer, types.auth.LoginTokenSuccess):
+        return Step("", saved(client), user_id=answer.authorization.user.id)
+    token = base64.urlsafe_b64encode(answer.token).decode("ascii").rstrip("=")
+    expires_at = _by_our_clock(client, answer.expires).isoformat()
+    return Step("qr", saved(client), url=f"tg://login?token={token}", expires_at=expires_at)
+
+
+async def _login_token(client: Client, endpoint: Endpoint) -> Any:
+    request = functions.auth.ExportLoginTokenRequest(endpoint.api_id, endpoint.api_hash, [])
+    answer = await client(request)
+    if not isinstance(answer, types.auth.LoginTokenMigrateTo):
+        return answer
+    # The account lives in another data center: a private method, as Telethon's own way.
+    await client._switch_dc(answer.dc_id)  # noqa: SLF001
+    try:
+        return await client(functions.auth.ImportLoginTokenRequest(answer.token))
+    except _LATE:
+        return await client(request)
+
+
+def _by_our_clock(client: Client, expires: datetime) -> datetime:
+    """When a code expires, where Telegram's clock and this host's differ."""
+    state = client._sender._state  # noqa: SLF001 - Telethon knows by how much they differ
+    until = expires - timedelta(seconds=state.time_offset)
+    now = datetime.now(UTC)
+    return max(now, min(until, now + MOST_QR_VALID))
 
 
 def _with_client(

@@ -10,6 +10,7 @@ from accounts.access import Action
 from accounts.management.acting_command import ActingCommand
 from events import health
 from events.health import Check, Finding, Result, Scope, Status
+from telegram_assistant.health.network import PREFIX
 
 MARKS: Final = {
     Status.OK: "ok      ",
@@ -35,12 +36,19 @@ class Command(ActingCommand):
         parser.add_argument(
             "--only", action="append", metavar="CHECK", help="only this check; may be repeated"
         )
+        parser.add_argument(
+            "--network", action="store_true",
+            help="only the network: is each configured address reached, its certificate verified,"
+            " its clock the same",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope = Scope.PAID if options["pay"] else Scope.DOCTOR
         started = time.monotonic()
-        results = health.causes_only(health.run(_chosen(health.registered(scope), options["only"])))
+        known = health.registered(scope)
+        names = [*(options["only"] or ()), *(_of_network(known) if options["network"] else ())]
+        results = health.causes_only(health.run(_chosen(known, names)))
         status = health.worst(one.status for one in results)
         if options["json"]:
             self.stdout.write(json.dumps(_report(results, status), ensure_ascii=False))
@@ -48,6 +56,10 @@ class Command(ActingCommand):
             self.stdout.write("\n".join(_lines(results, seconds=time.monotonic() - started)))
         if status is Status.FAILED:
             sys.exit(1)
+
+
+def _of_network(checks: Sequence[Check]) -> list[str]:
+    return [check.name for check in checks if check.name.startswith(PREFIX)]
 
 
 def _chosen(checks: Sequence[Check], names: Sequence[str] | None) -> list[Check]:

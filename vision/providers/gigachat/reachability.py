@@ -1,19 +1,14 @@
-"""Whether GigaChat's addresses answer, and whether their certificates are trusted. Sends nothing."""
+"""Whether GigaChat's addresses answer, and whether their certificates are trusted."""
 
-import ssl
-from typing import Final
-from urllib.parse import urlsplit
-
-from events.outbound import OutboundRefused, connect
+from events.outbound import OutboundRefused, reachability
+from events.outbound.reachability import Cause, Unreached
 from vision.providers.gigachat.client import GigaChatConnection, policy, tls
 from vision.providers.port import ProviderMisconfigured
-
-SECONDS: Final = 8.0
 
 
 def reach(connection: GigaChatConnection) -> list[str]:
     """
-    Connect to both addresses; returns one line for each.
+    Ask both addresses for nothing; returns one line for each.
 
     Raises ProviderMisconfigured, which says what to correct.
     """
@@ -27,32 +22,18 @@ def reach(connection: GigaChatConnection) -> list[str]:
 
 
 def _reach(variable: str, url: str, connection: GigaChatConnection) -> str:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with connect(policy(connection), host, port, timeout=SECONDS) as plain:
-            plain.settimeout(SECONDS)
-            if parts.scheme != "https":
-                return f"{host}:{port} without TLS"
-            with tls(connection).wrap_socket(plain, server_hostname=host) as secure:
-                return f"{host}:{port} {_described(secure, connection)}"
+        return str(reachability.reach(policy(connection), url, verify=tls(connection)))
     except OutboundRefused as refused:
         raise ProviderMisconfigured("provider_address", str(refused)) from refused
-    except ssl.SSLCertVerificationError as error:
+    except Unreached as error:
+        if error.cause is Cause.CERTIFICATE:
+            raise ProviderMisconfigured(
+                "provider_certificates",
+                f"the certificate of {error.where} is not trusted ({error.detail}): set"
+                " GIGACHAT_CA_BUNDLE_FILE to the root certificate of the Ministry of Digital"
+                " Development",
+            ) from error
         raise ProviderMisconfigured(
-            "provider_certificates",
-            f"the certificate of {host}:{port} is not trusted ({error.verify_message}): set"
-            " GIGACHAT_CA_BUNDLE_FILE to the root certificate of the Ministry of Digital Development",
+            "provider_address", f"{error.where} is not reached ({error.cause}): check {variable}"
         ) from error
-    except OSError as error:
-        raise ProviderMisconfigured(
-            "provider_address", f"{host}:{port} is not reached ({error}): check {variable}"
-        ) from error
-
-
-def _described(secure: ssl.SSLSocket, connection: GigaChatConnection) -> str:
-    if not connection.verify_ssl:
-        return f"{secure.version()}, certificate not verified"
-    certificate = secure.getpeercert() or {}
-    return f"{secure.version()}, certificate valid until {certificate.get('notAfter', '?')}"

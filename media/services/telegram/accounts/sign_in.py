@@ -63,7 +63,20 @@ def begin_qr(tenant: Tenant, name: str) -> TelegramAccount:
 def ask_qr(account: TelegramAccount) -> TelegramAccount:
     """Ask whether the code was scanned; where it was not, there is one that is good now."""
     step, _ = _pending(account, AccountState.QR)
-    return _keep(account, _telegram().ask_qr(_endpoint(), step.session))
+    answer = _telegram().ask_qr(_endpoint(), step.session)
+    with transaction.atomic():
+        # Two pages that show the code ask at once: what the other one got may be the session.
+        now = (
+            TelegramAccount.objects.select_for_update().select_related("tenant").get(pk=account.pk)
+        )
+        is_other = now.state != account.state or bytes(now.pending) != bytes(account.pending)
+        return now if is_other and answer.needs == "qr" else _keep(account, answer)
+
+
+def renew_qr(account: TelegramAccount, *, now: datetime) -> TelegramAccount:
+    """Ask where the code has expired: it may have been scanned, else there is another one."""
+    found = qr_of(account)
+    return ask_qr(account) if found and found[1] <= now else account
 
 
 def qr_of(account: TelegramAccount) -> tuple[str, datetime] | None:

@@ -1,14 +1,12 @@
 """Views, forwards, replies and reactions are read again while a post is known, ever more rarely."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 
 from django.utils import timezone
 
 from media.history.counts import readings as counts
 from media.history.counts.readings import Reading
 from media.models import Channel, ChannelFeed
-from media.services.pipeline.plan import posts_of
 from media.services.telegram.channels.feeds import peer_of
 from media.sources.port import Message
 from media.sources.telegram.port import PAGE_MESSAGES, Fetched, TelegramAccess
@@ -24,13 +22,6 @@ class LiveCounts:
         assert channel.pk == self._feed.pk  # noqa: S101 - one source, one channel
         found = self._access.by_ids(peer_of(self._feed), message_ids)
         return (_reading(one) for one in found.values())
-
-
-def follow(feed: ChannelFeed, messages: Sequence[Message], *, now: datetime) -> None:
-    """Have the counts of these posts read again from now on."""
-    if messages:
-        posts = posts_of(feed.channel, [m.message_id for m in messages]).only("posted_at")
-        counts.follow(posts, now=now)
 
 
 def read_due(

@@ -40,6 +40,7 @@ class LiveSource:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._files: dict[str, RemoteFile] = {}
         self._coming: dict[str, Future[str]] = {}
+        self._targets: dict[str, Path] = {}
 
     def records(self) -> Iterator[Record]:
         """Nothing: the pages are read by `reading`."""
@@ -49,8 +50,8 @@ class LiveSource:
         """Start to download these files; what is too large for the archive is not begun."""
         for file in files:
             self._files[file.path] = file
+            self._targets[file.path] = target = self._target_of(file)
             if 0 < file.size_bytes <= MAX_MEDIA_BYTES and file.path not in self._coming:
-                target = self._target(file)
                 self._coming[file.path] = self._access.download(self._peer, file, target)
 
     def are_here(self, files: Iterable[RemoteFile]) -> bool:
@@ -69,16 +70,16 @@ class LiveSource:
         if file.size_bytes <= 0:
             raise FileRefused("empty", f"{path}: the file has no bytes")
         self._wait(path)
-        with self._target(file).open("rb") as stream:
+        with self._targets[path].open("rb") as stream:
             yield stream
 
     def forget(self, files: Iterable[RemoteFile]) -> None:
         """Delete what was downloaded of these files: they are stored now, or refused."""
         for file in files:
             self._files.pop(file.path, None)
-            coming = self._coming.pop(file.path, None)
-            if coming is not None and coming.done():
-                self._target(file).unlink(missing_ok=True)
+            coming, target = self._coming.pop(file.path, None), self._targets.pop(file.path, None)
+            if coming is not None and coming.done() and target is not None:
+                target.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Stop the downloads that still run."""
@@ -95,7 +96,7 @@ class LiveSource:
         except TelegramRefused as refused:
             raise FileRefused("unreadable", f"{path}: {refused}") from refused
 
-    def _target(self, file: RemoteFile) -> Path:
+    def _target_of(self, file: RemoteFile) -> Path:
         # The name holds whatever tells files apart, so that a part of another one is never met.
         name = sha256(f"{file.path} {file.size_bytes}".encode()).hexdigest()[:32]
         return self._folder / name

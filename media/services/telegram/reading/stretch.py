@@ -10,9 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-from django.utils import timezone
-
 from media import metrics
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.services import imports
@@ -21,7 +18,6 @@ from media.services.pipeline.batches import Batch
 from media.services.pipeline.plan import PROBLEM_CODES, BatchOutcome
 from media.services.pipeline.run import import_batches
 from media.services.telegram.channels import feeds
-from media.services.telegram.reading import counting
 from media.services.telegram.reading.ahead import Stop, batches_of, pages_of, prepare
 from media.services.telegram.reading.cursors import Stretch
 from media.services.telegram.reading.live_batches import LiveBatch, cut
@@ -133,6 +129,4 @@ def settle(
     }
     imports.add_up(batch, outcome, run=None, summary=summary)
     metrics.count_failed(failed.values())
-    with transaction.atomic():  # one commit for both
-        counting.follow(stretch.feed, batch.messages, now=timezone.now())
-        stretch.settle(batch.read_to, failed)
+    stretch.settle(batch.read_to, failed)

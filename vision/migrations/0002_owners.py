@@ -19,5 +19,6 @@ DROP FUNCTION enrichment_take_owner;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("media", "0001_initial"), ("vision", "0001_initial")]
+    dependencies = [("vision", "0001_tables")]
+    replaces = [("vision", "0002_triggers")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

@@ -77,7 +77,7 @@ from datetime import UTC
 from pathlib import Path
 from django.conf import settings
 from accounts import tenants
-from events import liveness
+from events.workers import liveness
 from media.services import imports
 from media.sources.export import ExportSource
 from storage_quota.object_store import get_store

@@ -199,8 +199,9 @@ FILLERS: dict[type[models.Model], Callable[[], object]] = {
 
 
 @pytest.fixture
-def reader(client: Client) -> Client:
-    """A client whose user reads Russian in Kamchatka."""
+def reader(client: Client, settings) -> Client:
+    """A client whose user reads Russian in Kamchatka; sessions are shown however long they lay idle."""
+    settings.SIGN_IN = settings.SIGN_IN.model_copy(update={"idle_minutes": 0})
     user = get_user_model().objects.create_superuser(
         "reader", language="ru", time_zone="Asia/Kamchatka"
     )

@@ -60,7 +60,12 @@ def _register_tagging() -> None:
         needs=postgresql.CHECK,
     )
     health.register(
-        "tagger", tagging.reachable, scope=Scope.DOCTOR, remedy=gigachat.REMEDY, seconds=25
+        "tagger",
+        tagging.reachable,
+        scope=Scope.DOCTOR,
+        remedy=gigachat.REMEDY,
+        seconds=25,
+        needs=postgresql.CHECK,
     )
 
 

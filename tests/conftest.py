@@ -53,7 +53,11 @@ SHARED_DATA = Path(
 # No test fails because the machine is busy. Without a database of earlier failures the seed alone
 # decides about the examples, on whichever machine.
 hypothesis_settings.register_profile(
-    "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "house",
+    max_examples=50,  # other ones in each run
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("house")
 

@@ -1,6 +1,6 @@
 """How a run's processes share the tests: the long ones first, and by modules where they are short."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import pytest
@@ -28,18 +28,38 @@ GRAPH = "tests/integration/test_graph"
 """One share, since the process that runs them starts the server of the graph."""
 
 
+WAITING = (
+    ALONE,
+    "at leisure",
+    "real server",
+    "tests/integration/test_concurrency_limit.py",
+    "tests/integration/test_end_to_end.py",
+    "tests/integration/test_events.py",
+    "tests/integration/test_liveness.py",
+    "tests/integration/test_local.py",
+)
+"""What shares begin with that mostly wait: others compute beside them."""
+
+SPREAD = 0.6
+"""Over what part of the other shares those that wait are spread: none is among the last."""
+
+
+def _share_of(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    if module in AT_LEISURE:
+        return "at leisure"
+    if module.startswith(GRAPH):
+        return "graph"
+    if module in REAL_SERVER:
+        return "real server"
+    if nodeid.startswith(TOGETHER):
+        return nodeid.rpartition("::")[0]
+    return nodeid if module.startswith(ALONE) else module
+
+
 class Shares(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        if module in AT_LEISURE:
-            return "at leisure"
-        if module.startswith(GRAPH):
-            return "graph"
-        if module in REAL_SERVER:
-            return "real server"
-        if nodeid.startswith(TOGETHER):
-            return nodeid.rpartition("::")[0]
-        return nodeid if module.startswith(ALONE) else module
+        return _share_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,9 +72,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | Non
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """At the end of a run nobody should wait for one long test."""
+    """
+    At the end of a run nobody should wait for one long test, and until then no core should wait
+    for tests that wait.
+    """
     if hasattr(config, "workerinput"):
         items.sort(key=_rank)
+        places = _places(dict.fromkeys(_share_of(item.nodeid) for item in items))
+        items.sort(key=lambda item: places[_share_of(item.nodeid)])
+
+
+def _places(shares: Iterable[str]) -> dict[str, float]:
+    """Where each share comes in the run, from 0 to 1; those of a kind keep their order."""
+    kinds: dict[bool, list[str]] = {True: [], False: []}
+    for share in shares:
+        kinds[share.startswith(WAITING)].append(share)
+    return {
+        share: (SPREAD if waits else 1) * number / len(of_a_kind)
+        for waits, of_a_kind in kinds.items()
+        for number, share in enumerate(of_a_kind)
+    }
 
 
 @pytest.hookimpl(wrapper=True)

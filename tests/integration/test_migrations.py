@@ -1,5 +1,7 @@
 """The tables: made from nothing, complete, and never on top of an earlier state."""
 
+from importlib import import_module
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -20,6 +22,33 @@ def test_a_database_of_an_earlier_state_is_refused_with_what_to_do():
 
     with pytest.raises(CommandError, match=r"before the first release.*import your exports again"):
         call_command("migrate", verbosity=0)
+
+
+FOLDED = import_module("media.migrations.0001_tables").Migration.replaces
+
+
+@pytest.mark.parametrize("lost", FOLDED, ids="-".join)
+def test_a_database_between_the_migrations_that_were_folded_is_refused_with_what_to_do(lost):
+    _record_earlier(one for one in FOLDED if one != lost)
+
+    with pytest.raises(CommandError, match=r"before the first release.*import your exports again"):
+        call_command("migrate", verbosity=0)
+
+
+def test_a_database_with_all_the_migrations_that_were_folded_goes_on(capsys):
+    _record_earlier(FOLDED)
+
+    call_command("migrate", verbosity=0)
+
+    assert capsys.readouterr().out == ""
+    assert MigrationRecorder(connection).migration_qs.filter(app="media", name="0001_tables")
+
+
+def _record_earlier(names):
+    recorder = MigrationRecorder(connection)
+    recorder.migration_qs.filter(app="media", name="0001_tables").delete()
+    for app, name in names:
+        recorder.record_applied(app, name)
 
 
 def test_a_database_of_this_state_is_migrated_again_without_a_word(capsys):

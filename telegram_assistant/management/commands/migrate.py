@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from events.inspection.tables import REMEDY, lacking_columns
@@ -28,6 +29,20 @@ class Command(migrate.Command):
 
 
 def is_of_earlier_state(alias: str) -> bool:
-    """Whether the tables are older than the app `accounts`, which users and tenants moved to."""
-    applied = {app for app, _ in MigrationRecorder(connections[alias]).applied_migrations()}
-    return "events" in applied and "accounts" not in applied
+    """
+    Whether the tables are older than the app `accounts`, which users and tenants moved to, or
+    lack some of the migrations that others took the place of, and that are gone.
+    """
+    applied = set(MigrationRecorder(connections[alias]).applied_migrations())
+    apps = {app for app, _ in applied}
+    return ("events" in apps and "accounts" not in apps) or _is_between(applied)
+
+
+def _is_between(applied: set[tuple[str, str]]) -> bool:
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    folded = loader.disk_migrations.items()
+    return any(
+        key not in applied and applied.intersection(one.replaces) and set(one.replaces) - applied
+        for key, one in folded
+    )

@@ -13,7 +13,7 @@ from tests.concurrency import together
 from tests.gigachat_stub.faults import KINDS
 from tests.integration.paid import analyzes, with_settings
 from vision import providers, tasks
-from vision.analysis.admission import TokensInUse
+from vision.analysis.pay_once import TokensInUse
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
 from vision.providers.fake import FakeVision
 

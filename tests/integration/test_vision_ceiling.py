@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.concurrency import together
 from tests.integration.paid import analyzes, drain, event_of, with_settings
 from vision import providers
-from vision.analysis import admission, claims
+from vision.analysis import claims, pay_once
 from vision.limits import budget, places
 from vision.limits.ceiling import MARGIN, ceiling_of, learn
 from vision.models import CallCost, ConcurrencyPlace, PaidAnalysis, PostEnrichment, TokenBudget
@@ -53,7 +53,7 @@ def posts(archive, count):
 def at_once(*wanted):
     """Analyze the posts at once; again those that wait for the cost of calls in progress."""
     while raised := together(*map(analyzes, wanted)):
-        assert {type(error) for error in raised} <= {admission.TokensInUse}
+        assert {type(error) for error in raised} <= {pay_once.TokensInUse}
 
 
 def ceiling(model="GigaChat-Pro"):

@@ -31,9 +31,9 @@ from tests.integration.paid import (
     paid_tokens,
     with_settings,
 )
-from vision.analysis import admission, cache, claims
-from vision.analysis.admission import BudgetTerms
+from vision.analysis import cache, claims, pay_once
 from vision.analysis.claims import AnalysisRequest, Claim
+from vision.analysis.pay_once import BudgetTerms
 from vision.duplicates.detection import Duplicates
 from vision.limits import budget
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
@@ -96,7 +96,7 @@ def decisions(post) -> list[dict]:
 def until_nothing_waits_for_another(posts) -> None:
     """Analyze the posts at once, and again those that wait for the cost of calls in progress."""
     while raised := together(*map(analyzes, posts)):
-        assert {type(error) for error in raised} <= {admission.TokensInUse}
+        assert {type(error) for error in raised} <= {pay_once.TokensInUse}
 
 
 def counted(metric: str, archive, **labels: str) -> float:
@@ -333,7 +333,7 @@ class TestTheSamePictureAtOnce:
 
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:
-    claim = admission.admit(
+    claim = pay_once.admit(
         picture,
         paid,
         terms,
@@ -391,7 +391,7 @@ class TestBudget:
         posts = [archive.post(body) for body in (b"one", b"two", b"three")]
 
         raised = together(*map(analyzes, posts))
-        assert [type(error) for error in raised] == [admission.TokensInUse] * 2
+        assert [type(error) for error in raised] == [pay_once.TokensInUse] * 2
         assert together(*map(analyzes, posts)) == []
 
         assert (len(paid.calls), budget_totals()) == (1, (600, 0))

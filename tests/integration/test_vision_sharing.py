@@ -12,7 +12,7 @@ from tests.factories import Archive
 from tests.integration.paid import analyzes, budget_totals, digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import providers, tasks
-from vision.analysis import admission
+from vision.analysis import pay_once
 from vision.duplicates import distinctions
 from vision.models import PaidAnalysis, PictureHash, PostEnrichment
 from vision.providers.fake import FakePaid, FakeVision
@@ -76,7 +76,7 @@ def test_a_copy_whose_source_is_finished_after_it_was_searched_for_pays_nothing(
     archive.post(ORIGINAL)
     drain()
     second = archive.post(COPIES[0])
-    monkeypatch.setattr(admission, "reuse_duplicate", lambda *_, **__: None)  # a moment too early
+    monkeypatch.setattr(pay_once, "reuse_duplicate", lambda *_, **__: None)  # a moment too early
 
     drain()
 

@@ -4,7 +4,7 @@ The states of a PaidAnalysis row: REQUESTED → CLAIMED → DONE, FAILED, WAITIN
 A claim gives one worker the right to ask the provider about a picture, with tokens reserved for
 it. While the provider works no transaction is open: the row names the worker (`claimed_by`), and
 `events.workers.liveness` tells others when that worker is gone. A restart of PostgreSQL ends no claim.
-Whether a claim may be made is decided in `vision.analysis.admission`.
+Whether a claim may be made is decided in `vision.analysis.pay_once`.
 
 Locks are taken in one order everywhere, so that no two transactions wait for each other: the
 tenant's turn, PaidAnalysis, ProviderHealth, TokenBudget, CallCost.

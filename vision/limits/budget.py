@@ -3,7 +3,7 @@ Token budget of a tenant: reserve a ceiling, call the provider, settle the real 
 
 `used + reserved + ceiling ≤ limit` holds at every reservation, however many workers reserve at
 the same time: the row of the day is locked until the reservation is committed, and reservations
-of one tenant take turns besides (`vision.analysis.admission` holds the tenant's lock). So what is
+of one tenant take turns besides (`vision.analysis.pay_once` holds the tenant's lock). So what is
 used is at most the limit plus the overrun: what calls cost above the ceiling that was reserved
 for them. Only calls in progress when a call first costs more than any before can overrun, because
 that call's settlement raises the ceiling (`vision.limits.ceiling`). Days and months are UTC.

@@ -16,9 +16,9 @@ from typing import Final
 
 from storage_quota.object_store import ObjectMissing
 from vision import metrics
-from vision.analysis import admission, cache, claims
-from vision.analysis.admission import Reuse
+from vision.analysis import cache, claims, pay_once
 from vision.analysis.claims import Claim
+from vision.analysis.pay_once import Reuse
 from vision.analysis.results import MediaResult
 from vision.limits import budget
 from vision.models import AnalysisState, PaidAnalysis, PictureHash
@@ -53,7 +53,7 @@ def from_cache(request: PaidRequest, *, now: datetime) -> MediaResult | None:
     analysis = cache.read(key)
     if analysis is None:
         return None
-    admission.record_cached(request.analysis, request.provider, analysis, now=now)
+    pay_once.record_cached(request.analysis, request.provider, analysis, now=now)
     metrics.CACHE_HITS.labels("s3").inc()
     return request.result(analysis=analysis, from_cache=True, cache_key=key)
 
@@ -68,7 +68,7 @@ def from_duplicate(request: PaidRequest, *, now: datetime) -> MediaResult | None
         return request.result(fallback=refusal.reason, details=str(refusal))
     if not request.duplicates.same:
         return None
-    reused = admission.reuse_duplicate(
+    reused = pay_once.reuse_duplicate(
         request.analysis, request.provider, request.duplicates, now=now
     )
     return _result_of(reused.row, request, now=now) if reused else None
@@ -76,7 +76,7 @@ def from_duplicate(request: PaidRequest, *, now: datetime) -> MediaResult | None
 
 def from_provider(request: PaidRequest, *, now: datetime) -> MediaResult:
     with claims.claim_in_hand() as claim_id:
-        admitted = admission.admit(
+        admitted = pay_once.admit(
             request.analysis,
             request.provider,
             request.terms,

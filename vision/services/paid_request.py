@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from events.schemas import MediaFile
-from vision.analysis.admission import BudgetTerms
 from vision.analysis.claims import AnalysisRequest
+from vision.analysis.pay_once import BudgetTerms
 from vision.analysis.results import MediaResult
 from vision.duplicates import detection, reuse
 from vision.duplicates.detection import Duplicates

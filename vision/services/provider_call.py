@@ -23,11 +23,11 @@ from django.utils import timezone
 from events.errors import RetryLater
 from events.retry import Backoff
 from vision import metrics
-from vision.analysis import admission, claims
-from vision.analysis.admission import Deferred, Reuse
+from vision.analysis import claims, pay_once
 from vision.analysis.answers import Call
 from vision.analysis.claims import Claim
 from vision.analysis.failures import failed_call
+from vision.analysis.pay_once import Deferred, Reuse
 from vision.limits import budget, circuit_breaker, concurrency, places
 from vision.limits.concurrency import TenantShare
 from vision.models import AnalysisState, PaidAnalysis
@@ -57,9 +57,9 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
             is_recent=request.analysis.is_recent,
         ) as place:
             # The place may have been waited for, and other calls may have been made meanwhile.
-            most = admission.check_reservation(claim, request.provider, request.terms)
+            most = pay_once.check_reservation(claim, request.provider, request.terms)
             row, error = _call(request, claim, most=most, place=place)
-    except (concurrency.LimitReached, admission.TokensInUse):
+    except (concurrency.LimitReached, pay_once.TokensInUse):
         claims.cancel(claim)
         raise
     if error is not None:

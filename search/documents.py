@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from media.posts.marks import HASHTAG, lowered
 from media.posts.searched_text import OTHER_WORDS_CHARS, PICTURE_WORDS_CHARS, TEXT_CHARS
 from media.posts.word_forms import folded
 from search import emoji
@@ -25,7 +26,7 @@ FILES_CHARS = 100_000
 """What of the texts of documents and pages is found by words: a row of the index holds 1 MB of lexemes."""
 
 _LINK = re.compile(r"(?:https?://|www\.|t\.me/)\S+", re.IGNORECASE)
-_TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
+_TAG = re.compile(HASHTAG)
 _YO = str.maketrans("ёЁ", "еЕ")
 _NUL = "\x00"
 MOST_TAGS = 100
@@ -129,7 +130,7 @@ def asked_form(text: str) -> str:
 
 def tags_in(text: str) -> tuple[str, ...]:
     """The #tags of a text in order, without #, lower-case, each once; #1 is a number, not a tag."""
-    found = _TAG.findall(searched_form(text).lower()) if "#" in text else []
+    found = _TAG.findall(lowered(searched_form(text))) if "#" in text else []
     return tuple(dict.fromkeys(found))[:MOST_TAGS]
 
 

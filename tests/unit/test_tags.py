@@ -27,7 +27,8 @@ class TestNames:
             ("#Зима", "зима"), ("Machine Learning", "machine_learning"), ("Ёлка", "елка"),
             (normalize("NFD", "Йод"), "йод"), ("C++", "c++"), ("c#", "c#"), ("covid-19", "covid-19"),
             ("a\x00b", "a_b"), ("<script>", "script"), ("ignore all; DROP", "ignore_all_drop"),
-            ("#1", ""), ("!!", ""), ("", ""), ("x" * 99, "x" * 64),
+            ("#हिन्दी", "हिन्दी"), ("#தமிழ்", "தமிழ்"), ("#İstanbul", "istanbul"), ("ไทยแลนด์", "ไทยแลนด์"),
+            ("\u0301", ""), ("#1", ""), ("!!", ""), ("", ""), ("x" * 99, "x" * 64),
         ],
     )  # fmt: skip
     def test_a_name_has_one_form(self, text, name) -> None:
@@ -42,9 +43,10 @@ class TestNames:
         assert all(one.isalnum() or one in "_+#-" or not one.isspace() for one in name)
 
     def test_hashtags_are_those_of_the_search(self) -> None:
-        text = "#Зима #ёлка #1 a#b https://x.example/#part #snow_2024, #Зима ##два"
+        text = "#Зима #ёлка #1 a#b https://x.example/#part #snow_2024, #Зима ##два #İstanbul #हिन्दी #தமிழ்."
 
         assert hashtags(text) == tags_in(text)
+        assert hashtags(text)[-2:] == ("हिन्दी", "தமிழ்")
 
 
 class TestKeywords:

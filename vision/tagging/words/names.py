@@ -5,23 +5,24 @@ from collections.abc import Iterable
 from typing import Final
 from unicodedata import normalize
 
+from media.posts.marks import HASHTAG, MARKS, lowered
 from media.posts.word_forms import folded
 
 MOST_CHARS: Final = 64
-_OTHER: Final = re.compile(r"[^\w+#-]+")
+_OTHER: Final = re.compile(rf"[^\w{MARKS}+#-]+")
 _EDGES: Final = "_-"
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _YO: Final = str.maketrans("ёЁ", "еЕ")
-_HASHTAG: Final = re.compile(r"(?<![\w#&/])#(\w*[^\W\d_]\w*)")
+_HASHTAG: Final = re.compile(HASHTAG)
 
 
 def canonical(text: str) -> str:
     """
     The name of a tag: lower-case, without a leading #, at most MOST_CHARS characters; ё is е.
 
-    Letters, digits, _, -, + and # stay, whatever else becomes _. Empty where there is no letter.
+    Letters with their marks, digits, _, -, + and # stay, whatever else becomes _. Empty where there is no letter.
     """
-    plain = normalize("NFC", folded(text).translate(_YO).lower())
+    plain = normalize("NFC", lowered(folded(text).translate(_YO)))
     name = _OTHER.sub("_", plain).lstrip("#" + _EDGES)[:MOST_CHARS].rstrip(_EDGES)
     return name if _LETTER.search(name) else ""
 

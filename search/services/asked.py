@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from unicodedata import category
 from uuid import UUID
 
+from media.posts.marks import lowered
 from search import emoji
 from search.documents import searched_form
 from search.index.port import Scope
@@ -159,7 +160,7 @@ def _spoken(terms: Iterable[str]) -> tuple[str, ...]:
 
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return the tags in the form that the index has."""
-    return tuple(dict.fromkeys(searched_form(tag).lower() for tag in tags))
+    return tuple(dict.fromkeys(lowered(searched_form(tag)) for tag in tags))
 
 
 def _filters(given: language.Filters, named: Named, *, tags: tuple[str, ...] = ()) -> Filters:

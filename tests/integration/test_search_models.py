@@ -29,7 +29,7 @@ from search.services.indexing import rebuild
 from search.services.indexing.catch_up import catch_up
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
-from search.services.meaning import models_in_use
+from search.services.meaning import models_in_use, query_vector
 from tests import factories as make
 from tests.concurrency import together
 from vision.limits.budget import day_of
@@ -670,3 +670,20 @@ class TestPaid:
         assert (timezone.now() - started).total_seconds() < 1.9
         assert len(hits.hits) == 1
         assert "0.3 s" in hits.degraded[0]
+
+
+def test_a_query_means_the_same_in_whatever_letters() -> None:
+    class Noting(FakeEncoder):
+        def encode_queries(self, texts):
+            asked.extend(texts)
+            return super().encode_queries(texts)
+
+    asked: list[str] = []
+    before = chosen.use(Noting())
+    try:
+        vectors = [query_vector.encoded(text, []).vector for text in ("ДОЖДЬ", "дождь")]
+    finally:
+        chosen.use(before)
+
+    assert asked == ["дождь", "дождь"]
+    assert vectors[0] == vectors[1]

@@ -81,7 +81,9 @@ def test_real_workers_take_the_sample_channel_through_the_whole_pipeline(product
 def check_the_log(product) -> None:
     """Fact 121: every line about an event says which picture of which tenant, in every process."""
     lines = product.log_lines  # each is JSON, whichever process and library wrote it
-    about_events = [line for line in lines if line.get("subscriber", "").startswith("vision.")]
+    about_events = [
+        line for line in lines if line.get("subscriber", "").startswith("vision.analyze")
+    ]
     assert len(about_events) > 10
     assert all(line.keys() >= {"trace_id", "tenant_id", "sha256"} for line in about_events)
     served = {line["pid"] for line in lines if " serves " in line["event"]}

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from events import rooms
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -35,4 +37,5 @@ def register(name: str, load: Callable[[], Part]) -> None:
 
 def parts() -> list[Part]:
     """The parts in the order of their names."""
+    rooms.connect_all()
     return [load() for _, load in sorted(_loaders.items())]

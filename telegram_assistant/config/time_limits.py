@@ -67,7 +67,6 @@ class Pair:
         )
 
 
-@checks.register()
 def inner_limits_fit(**_: Any) -> list[checks.CheckMessage]:
     """Refuse to start where an inner limit is as long as the outer one."""
     return [_message(pair) for pair in pairs() if not pair.fits]

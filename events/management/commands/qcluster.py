@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from events import subscriptions
 from events.delivery import worker
+from events.management.json_command import CHECKED
 from events.supervision.children import Child
 from events.supervision.supervisor import Supervisor
 
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Start the workers and the scheduler, and replace any process that ends."
+    requires_system_checks = CHECKED
 
     def others(self) -> Sequence[Child]:
         """What is supervised beside workers and scheduler."""

@@ -1,14 +1,10 @@
 """The project's own app: it connects the rooms with each other and with Django."""
 
-from typing import Any
-
 from django.apps import apps
-from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
 from events import rooms
-from events.management.json_command import CONFIGURATION
 
 
 class TelegramAssistantConfig(rooms.Room):
@@ -16,11 +12,11 @@ class TelegramAssistantConfig(rooms.Room):
 
     def ready(self) -> None:
         from telegram_assistant import schedules  # noqa: PLC0415 - models are ready only now
+        from telegram_assistant.config import limits_check  # noqa: F401, PLC0415 - as above
         from telegram_assistant.console import roles  # noqa: PLC0415 - see above
         from telegram_assistant.metrics import files  # noqa: PLC0415 - settings come first
         from telegram_assistant.security import file_rights  # noqa: F401, PLC0415 - as above
 
-        checks.register(_limits_of_time, CONFIGURATION)
         _follow_the_scheduler()
         # After django-q2's migrations: its tables are the ones that this writes to.
         post_migrate.connect(schedules.install, sender=apps.get_app_config("django_q"))
@@ -35,12 +31,6 @@ class TelegramAssistantConfig(rooms.Room):
         host.register()
         network.register()
         sessions.connect()
-
-
-def _limits_of_time(**_: Any) -> list[checks.CheckMessage]:
-    from telegram_assistant.config import time_limits  # noqa: PLC0415 - late
-
-    return time_limits.inner_limits_fit()
 
 
 def _follow_the_scheduler() -> None:

@@ -19,11 +19,12 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from events import subscriptions
+from events import rooms, subscriptions
 from events.delivery import worker
 from events.workers import liveness
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
+from telegram_assistant.console.admin_site import load_pages
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests import factories as make
@@ -136,6 +137,13 @@ def django_db_setup(
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
         yield
     liveness.stop()  # the database can be dropped only when its keeper is gone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _all_rooms_are_connected() -> None:
+    """Tests look into registries, and into the console's, as a web server and a worker do."""
+    rooms.connect_all()
+    load_pages()
 
 
 @pytest.fixture(scope="session", autouse=True)

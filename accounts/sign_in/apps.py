@@ -3,7 +3,7 @@
 from allauth.socialaccount import apps
 
 
-class SocialAccountConfig(apps.SocialAccountConfig):  # type: ignore[misc]  # no types
+class SocialAccountConfig(apps.SocialAccountConfig):
     def ready(self) -> None:
         """Connect its checks; a provider speaks HTTP, and is loaded with the pages that offer it."""
         from allauth.socialaccount import checks  # noqa: F401, PLC0415 - models are ready only now

@@ -20,7 +20,7 @@ CANNOT_WORK = 2
 class JsonCommand(BaseCommand):
     """A command that also says so in JSON where Django's checks find it misconfigured."""
 
-    requires_system_checks = CHECKED
+    requires_system_checks: tuple[str, ...] = CHECKED
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

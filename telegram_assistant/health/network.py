@@ -24,6 +24,8 @@ from graph import health as graph_health
 from graph.store import connection as graph
 from storage_quota.health import CLOCK_FAILS, CLOCK_WARNS
 from vision import providers
+from vision.providers.gigachat.client import policy as gigachat_policy
+from vision.providers.gigachat.client import tls as gigachat_tls
 from vision.providers.port import ProviderMisconfigured
 
 PREFIX: Final = "network_"
@@ -98,11 +100,9 @@ def _gigachat() -> Iterator[Address]:
     provider = providers.get_gigachat()
     if provider is None:
         return
-    from vision.providers.gigachat import client  # noqa: PLC0415 - late
-
     to = provider.connection
     for variable, url in (("GIGACHAT_AUTH_URL", to.auth_url), ("GIGACHAT_BASE_URL", to.base_url)):
-        yield variable, url, client.policy(to), client.tls(to)
+        yield variable, url, gigachat_policy(to), gigachat_tls(to)
 
 
 def _qdrant() -> Iterator[Address]:

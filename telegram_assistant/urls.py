@@ -15,7 +15,7 @@ from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 from vision.api.tag_views import TagsView
 
-rooms.connect_all()  # whoever answers requests needs all of them, and not only with the first one
+rooms.connect_all()  # receivers of signals as well, which are in no registry
 handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
 urlpatterns = [

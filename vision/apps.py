@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from events import rooms
@@ -41,6 +42,14 @@ class VisionConfig(rooms.Room):
         recovery.register("pictures", claims.release_stale_claims)
         scrape.register(VisionCollector())
         health.register()
+
+    def load(self) -> None:
+        if settings.VISION.feature_vision_enabled:
+            import imagehash  # noqa: F401, PLC0415 - late
+
+            from vision.providers.ocr import tesseract  # noqa: F401, PLC0415 - late
+        if settings.GIGACHAT.configured:
+            from vision.providers.gigachat import provider, text  # noqa: F401, PLC0415 - late
 
 
 def _analysis() -> Any:

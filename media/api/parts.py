@@ -1,7 +1,7 @@
 """
 What rooms above know of a post: parts of its description that they add, since nothing here knows them.
 
-A part is registered in `AppConfig.ready()` by a function, so that a process without a web server
+A part is registered in `Room.connect()` by a function, so that a process without a web server
 does not load what describes it.
 """
 

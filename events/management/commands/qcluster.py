@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 from django.utils import timezone
 
-from events import subscriptions
+from events import rooms, subscriptions
 from events.delivery import worker
 from events.management.json_command import CHECKED
 from events.supervision.children import Child
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         return ()
 
     def handle(self, *args: Any, **options: Any) -> None:
+        rooms.load_all()
         due = worker.due_queues(now=timezone.now())  # an error here shows a missing table at once
         logger.info("Workers start: %d queues have work", len(due))
         connections.close_all()

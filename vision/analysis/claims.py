@@ -127,7 +127,7 @@ def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
 
 def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
     """
-    Free a locked row whose worker is gone, and write its tokens off; whether it did.
+    Free a locked row whose worker is gone, and settle its tokens; whether it did.
 
     AnalysisInProgress where its worker is alive.
     """
@@ -135,7 +135,7 @@ def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
         return False
     if not _is_stale(row, now=now):
         raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
-    _write_off(row)
+    _free(row)
     return True
 
 
@@ -300,7 +300,7 @@ def release_stale_claims(*, now: datetime) -> int:
             # A locked row is being settled at this moment, so its worker is alive.
             row = claimed.select_for_update(skip_locked=True).filter(pk=candidate.pk).first()
             if row is not None and _is_stale(row, now=now):
-                _write_off(row)
+                _free(row)
                 freed += 1
     return freed
 
@@ -326,6 +326,23 @@ def _is_stale(row: PaidAnalysis, *, now: datetime) -> bool:
         # although the connection broke before this process heard of it; nobody else would free it.
         return row.claim_id not in _in_hand
     return liveness.is_gone(row.claimed_by)
+
+
+def _free(row: PaidAnalysis) -> None:
+    """
+    Free the row of a worker that is gone.
+
+    A claim without a place was never asked about, and never will be: nobody gets a place for a
+    claim that was freed (`places.take`). Its tokens are given back.
+    """
+    if row.asked_at is not None or row.budget_day is None:
+        _write_off(row)
+        return
+    budget.settle(
+        tenant_id=row.tenant_id, day=row.budget_day, reserved=row.reserved_tokens, used=0, calls=0
+    )
+    _release(row)
+    row.save()
 
 
 def _write_off(row: PaidAnalysis) -> None:
@@ -375,7 +392,7 @@ def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
 
 def _release(row: PaidAnalysis) -> None:
     row.state = AnalysisState.REQUESTED
-    row.claim_id = row.claimed_by = row.claimed_until = row.budget_day = None
+    row.claim_id = row.claimed_by = row.claimed_until = row.asked_at = row.budget_day = None
     row.reserved_tokens = 0
 
 

@@ -23,7 +23,7 @@ from django.utils import timezone
 from events.errors import RetryLater
 from events.retry import Backoff
 from vision import metrics
-from vision.analysis import claims, pay_once
+from vision.analysis import claims, follow_up, pay_once
 from vision.analysis.answers import Call
 from vision.analysis.claims import Claim
 from vision.analysis.failures import failed_call
@@ -67,7 +67,7 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
         return _after_failure(row, error)
     circuit_breaker.succeeded(row.provider, is_failing=row.is_provider_failing)
     if row.follow_up_due:
-        claims.follow_up(row.pk, now=timezone.now())
+        follow_up.follow_up(row.pk, now=timezone.now())
     return Reuse(row)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
@@ -29,6 +29,8 @@ LARGE_BYTES: Final = 8 * 1024**2
 _HOME: Final = Path(__file__).parents[3]
 _ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "TZDIR")
 """What it needs of the environment; passwords stand in the rest."""
+_DEEPER: Final = 3
+"""Pickling counts each level of a nested value twice, and what was decoded stands in a message."""
 _FROZEN: Final = (Message, Attachment, Formatting, Forward, Reaction)
 
 Sent = tuple[Batch | BaseException | None, int, int]
@@ -67,11 +69,9 @@ class BatchesElsewhere:
         self._batches.close()
 
 
-def batches_of(
-    source: ExportSource, *, limit: int | None, large_bytes: int = LARGE_BYTES
-) -> ReadAhead[Batch] | BatchesElsewhere:
+def batches_of(source: ExportSource, *, limit: int | None) -> ReadAhead[Batch] | BatchesElsewhere:
     """Read the source to its end, or until `limit` messages were read; close it in the end."""
-    if source.total_bytes >= large_bytes:
+    if source.total_bytes >= LARGE_BYTES:
         return BatchesElsewhere(source, limit=limit)
     return ReadAhead(read_batches(source, limit=limit))
 
@@ -108,6 +108,8 @@ def _process() -> Iterator["subprocess.Popen[bytes]"]:
             yield process
         finally:
             process.kill()
+            with suppress(BrokenPipeError):
+                process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
 
 
 def _ask(process: "subprocess.Popen[bytes]", source: ExportSource, limit: int | None) -> None:
@@ -154,7 +156,12 @@ def _send_batches(source: ExportSource, limit: int | None, out: BinaryIO) -> Non
 def _send(out: BinaryIO, item: Sent) -> None:
     pickler = pickle.Pickler(out, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _BY_VALUES
-    pickler.dump(item)
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(_DEEPER * usual)
+    try:
+        pickler.dump(item)
+    finally:
+        sys.setrecursionlimit(usual)
     out.flush()
 
 

@@ -40,8 +40,15 @@ class TracedHistogram(Histogram):
         trace_id = trace.current()
         if 0 < len(trace_id) <= LONGEST:
             bound = next(bound for bound in self._upper_bounds if amount <= bound)
+            _own.keep(self._key_of(bound), trace_id, amount)
+
+    def _key_of(self, bound: float) -> str:
+        """The key of a bucket, made once: it is asked for with each observation."""
+        keys: dict[float, str] = self.__dict__.setdefault("_keys", {})
+        if (key := keys.get(bound)) is None:
             labels = dict(zip(self._labelnames, self._labelvalues, strict=True))
-            _own.keep(_key(self._name, labels, floatToGoString(bound)), trace_id, amount)
+            key = keys[bound] = _key(self._name, labels, floatToGoString(bound))
+        return key
 
 
 class _Own:

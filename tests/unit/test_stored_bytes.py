@@ -1,0 +1,83 @@
+"""A store that is silent costs few pages a short wait, not all threads of the web server minutes."""
+
+import time
+from contextlib import contextmanager
+from io import BytesIO
+from threading import Event, Thread
+
+import pytest
+
+from media import stored_bytes
+from storage_quota.object_store import ObjectMissing, StoreUnavailable, use
+
+
+class SilentStore:
+    """Answers only once `speaks` is set, with a body of several chunks."""
+
+    def __init__(self) -> None:
+        self.speaks, self.asked = Event(), 0
+        self.body = bytes(range(256)) * 1024
+
+    @contextmanager
+    def open(self, key, *, raw=False):
+        self.asked += 1
+        self.speaks.wait(20)
+        if key == "absent":
+            raise ObjectMissing(key)
+        yield BytesIO(self.body)
+
+
+@pytest.fixture
+def store(monkeypatch):
+    monkeypatch.setattr(stored_bytes, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(stored_bytes, "REST_SECONDS", 0.5)
+    with use(SilentStore()) as silent:
+        yield silent
+        silent.speaks.set()
+        stored_bytes.silence.end()
+
+
+def _refused() -> None:
+    with pytest.raises(StoreUnavailable):
+        stored_bytes.chunks("picture")
+
+
+def test_a_page_does_not_wait_for_a_silent_store_longer_than_its_patience(store):
+    started = time.monotonic()
+
+    _refused()
+
+    assert time.monotonic() - started < 5
+
+
+def test_after_a_silence_a_hundred_pictures_wait_for_nothing_and_ask_nobody(store):
+    _refused()
+
+    for _ in range(100):
+        _refused()
+
+    assert store.asked == 1
+
+
+def test_after_a_rest_one_page_asks_again_and_the_others_still_do_not_wait(store):
+    _refused()
+    time.sleep(0.6)
+
+    pages = [Thread(target=_refused) for _ in range(8)]
+    for page in pages:
+        page.start()
+    for page in pages:
+        page.join()
+
+    assert store.asked == 2
+
+
+def test_once_the_store_answers_all_pages_are_served_again(store):
+    _refused()
+    store.speaks.set()
+    time.sleep(0.6)
+
+    assert b"".join(stored_bytes.chunks("picture")) == store.body
+    assert stored_bytes.whole("picture") == store.body
+    with pytest.raises(ObjectMissing):
+        stored_bytes.chunks("absent")

@@ -5,52 +5,24 @@ The store's own patience is minutes, for imports. A web server has a handful of 
 page of the console shows a hundred pictures.
 """
 
-import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import Final
 
+from events.silence import Silence
 from media.models import MAX_MEDIA_BYTES
 from storage_quota.object_store import StoreUnavailable, get_store
 
 SILENCE_SECONDS: Final = 5.0
 """How long a page waits for the first bytes of an object."""
-REST_SECONDS: Final = 10.0
-"""How long after a silence nobody asks again; then one page does, until an answer has come."""
 CHUNK_BYTES: Final = 64 * 1024
 
 _First = tuple[Iterator[bytes], bytes] | Exception
 
 
-class _Silence:
-    """Whether the store of this process answers nobody at the moment."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._rests_until: float | None = None
-
-    def refuse(self) -> None:
-        """Raise StoreUnavailable while the store is silent, but for one page in REST_SECONDS."""
-        with self._lock:
-            now = time.monotonic()
-            if self._rests_until is None:
-                return
-            if now < self._rests_until:
-                raise StoreUnavailable("The store has not answered for some seconds")
-            self._rests_until = now + REST_SECONDS
-
-    def begin(self) -> None:
-        with self._lock:
-            self._rests_until = time.monotonic() + REST_SECONDS
-
-    def end(self) -> None:
-        with self._lock:
-            self._rests_until = None
-
-
-silence: Final = _Silence()
+silence: Final = Silence()
 
 
 def chunks(key: str) -> Iterator[bytes]:
@@ -59,7 +31,8 @@ def chunks(key: str) -> Iterator[bytes]:
 
     Raises ObjectMissing, StoreForbidden, and StoreUnavailable after SILENCE_SECONDS at the latest.
     """
-    silence.refuse()
+    if silence.forbids():
+        raise StoreUnavailable("The store has not answered for some seconds")
     arrived: SimpleQueue[_First] = SimpleQueue()
     # No pool: it would keep a server that ends waiting for the store.
     Thread(target=copy_context().run, args=(_begin, key, arrived), daemon=True).start()

@@ -1,4 +1,4 @@
-"""A store that is silent costs few pages a short wait, not all threads of the web server minutes."""
+"""Servers that are silent cost few pages a short wait, not all threads of the web server minutes."""
 
 import time
 from contextlib import contextmanager
@@ -7,8 +7,11 @@ from threading import Event, Thread
 
 import pytest
 
+from graph.errors import GraphUnavailable
+from graph.store import connection
 from media import stored_bytes
 from storage_quota.object_store import ObjectMissing, StoreUnavailable, use
+from telegram_assistant.config import Neo4j
 
 
 class SilentStore:
@@ -30,7 +33,7 @@ class SilentStore:
 @pytest.fixture
 def store(monkeypatch):
     monkeypatch.setattr(stored_bytes, "SILENCE_SECONDS", 0.1)
-    monkeypatch.setattr(stored_bytes, "REST_SECONDS", 0.5)
+    monkeypatch.setattr(stored_bytes.silence, "rest_seconds", 0.5)
     with use(SilentStore()) as silent:
         yield silent
         silent.speaks.set()
@@ -81,3 +84,24 @@ def test_once_the_store_answers_all_pages_are_served_again(store):
     assert stored_bytes.whole("picture") == store.body
     with pytest.raises(ObjectMissing):
         stored_bytes.chunks("absent")
+
+
+@pytest.mark.parametrize(("patience", "asked"), [(-1.0, 1), (60.0, 5)])
+def test_a_graph_that_was_silent_is_not_asked_and_one_that_refuses_is(
+    settings, monkeypatch, patience, asked
+):
+    settings.NEO4J = Neo4j(url="bolt://127.0.0.1:1", password="some password")
+    questions = []
+    monkeypatch.setattr(connection, "SILENCE_SECONDS", patience)
+    monkeypatch.setattr(connection, "_driver", lambda: questions.append(1) or _broken())
+
+    for _ in range(5):
+        with pytest.raises(GraphUnavailable):
+            connection.ask("RETURN 1 AS one")
+
+    connection.silence.end()
+    assert len(questions) == asked
+
+
+def _broken():
+    raise OSError("connection lost")

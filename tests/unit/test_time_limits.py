@@ -9,7 +9,7 @@ from events import queue
 from events.management.json_command import CHECKED
 from storage_quota import reserve
 from telegram_assistant.config import S3, GigaChat, Vision, limits_check, time_limits
-from vision.analysis import claims
+from vision.analysis import follow_up
 from vision.limits import circuit_breaker
 
 
@@ -75,7 +75,7 @@ def test_an_album_that_does_not_wait_for_one_picture_is_a_warning(defaults):
     ("module", "constant", "value"),
     [
         (circuit_breaker, "PROBE_LEASE", timedelta(minutes=2)),
-        (claims, "FOLLOW_UP_TIMEOUT", timedelta(minutes=1)),
+        (follow_up, "FOLLOW_UP_TIMEOUT", timedelta(minutes=1)),
         (queue, "LOST_AFTER", timedelta(minutes=15)),
         (reserve, "PUT_WITHIN", timedelta(hours=2)),
     ],

@@ -244,6 +244,6 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
 
 def jpeg_tables(image: bytes) -> list[list[int]]:
     """Quantization tables of a JPEG, from its header; empty for other formats."""
-    with _opened(image) as picture:
+    with _opened(image, GUARD_PIXELS) as picture:
         tables: dict[int, list[int]] = getattr(picture, "quantization", {})
         return [tables[number] for number in sorted(tables)]

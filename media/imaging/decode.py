@@ -18,11 +18,13 @@ import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 from media.imaging import transparency
 from media.imaging.frames import fullest_frame
 
 DEFAULT_MAX_PIXELS = 50_000_000
 """A 48-megapixel phone camera passes; decoded to RGB that is 150 MB at most."""
+TOO_MANY = Sentence(gettext_noop("%(pixels)s pixels, and the limit is %(limit)s"))
 GUARD_PIXELS = 89_478_485
 """Of Pillow's own guard, which stays: what it only warns of is refused, so no limit is higher."""
 
@@ -184,13 +186,13 @@ def _opened(image: bytes, max_pixels: int) -> Iterator[Image.Image]:
 def too_many(bomb: Exception, max_pixels: int) -> str:
     """Say how many pixels there are and what the limit is: Pillow names its own, which is not ours."""
     found = re.search(r"\((\d+) pixels\)", str(bomb))
-    return f"{found[1]} pixels, and the limit is {max_pixels}" if found else str(bomb)
+    return TOO_MANY % {"pixels": found[1], "limit": max_pixels} if found else str(bomb)
 
 
 def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
     pixels = picture.width * picture.height
     if pixels > max_pixels:
-        raise ImageRefused("too_many_pixels", f"{pixels} pixels, and the limit is {max_pixels}")
+        raise ImageRefused("too_many_pixels", TOO_MANY % {"pixels": pixels, "limit": max_pixels})
 
 
 def _decode_smaller(picture: Image.Image, at_least: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from telethon import errors, events, functions, utils
 from telethon.tl import types
 
+from events.sentences import gettext_noop
 from media.sources.export.json_stream.repair import clean
 from media.sources.port import Problem
 from media.sources.telegram.caller import Caller, translated, waits_of
@@ -47,7 +48,9 @@ from media.sources.telegram.shape.peers import Names
 
 Result = TypeVar("Result")
 _KIND: Final = {True: "channel", False: "supergroup"}
-_SMALL_GROUP: Final = "the link leads to a small group, not to a channel or a supergroup"
+_SMALL_GROUP: Final = gettext_noop(
+    "the link leads to a small group, not to a channel or a supergroup"
+)
 _CALL_SECONDS: Final = 600
 """Longer than the waits that are absorbed: only a client that hangs takes so long."""
 
@@ -155,7 +158,7 @@ class TelethonAccess:
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
                 return await self._fetch_card(dialog.entity)
         raise ReferenceUnknown(
-            "the account is not a member of a channel with this id: use its name"
+            gettext_noop("the account is not a member of a channel with this id: use its name")
         )
 
     async def _successor(self, chat_id: int) -> Any:
@@ -163,7 +166,9 @@ class TelethonAccess:
         found = await self._ask(functions.messages.GetChatsRequest([chat_id]))
         successor = next((getattr(one, "migrated_to", None) for one in found.chats), None)
         if successor is None:
-            raise ReferenceUnknown("this is no channel and no group that has become one")
+            raise ReferenceUnknown(
+                gettext_noop("this is no channel and no group that has become one")
+            )
         return successor
 
     async def _join(self, invite: str) -> ChannelCard:

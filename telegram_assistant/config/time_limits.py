@@ -1,5 +1,5 @@
 """
-Checks at start that no limit of time is as long as the one around it.
+No limit of time is as long as the one around it: `limits_check` asks for that at each start.
 
 Where an inner limit is as long as an outer one, the work is ended from outside: its worker is
 killed, or its lease ends and another worker begins the same. Nobody hears then that the provider
@@ -67,9 +67,8 @@ class Pair:
         )
 
 
-@checks.register()
-def inner_limits_fit(**_: Any) -> list[checks.CheckMessage]:
-    """Refuse to start where an inner limit is as long as the outer one."""
+def problems() -> list[checks.CheckMessage]:
+    """Return a message for each inner limit that is as long as the outer one."""
     return [_message(pair) for pair in pairs() if not pair.fits]
 
 

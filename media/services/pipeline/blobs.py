@@ -11,6 +11,7 @@ from media.file_metadata import FileMetadata, read_metadata
 from media.models import MAX_MEDIA_BYTES
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
+from storage_quota.object_store.adapters import HashedBytes
 
 CHUNK_BYTES = 1024**2
 
@@ -41,6 +42,8 @@ def _metadata(file: BinaryIO) -> FileMetadata:
 
 
 def _digest(file: BinaryIO, path: str) -> tuple[str, int]:
+    if isinstance(file, HashedBytes) and file.size_bytes <= MAX_MEDIA_BYTES:
+        return file.sha256, file.size_bytes
     digest, size_bytes = hashlib.sha256(), 0
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)

@@ -212,7 +212,7 @@ def _record_defect(plan: BatchPlan, message: Message, defect: str, path: str, de
 def _known_defects(channel: Channel, contents: Sequence[str]) -> dict[str, str]:
     if not contents:
         return {}
-    found = _defective(channel).filter(file_sha256__in=contents)
+    found = _defective(channel).filter(file_sha256__in=arrays.among(contents))
     return dict(found.values_list("file_sha256", "defect"))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -90,7 +91,13 @@ class TelethonAccess:
         return self._run(self._fetch_card(_input(peer)))
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
-        return self._run(self._page(peer, after, until, limit))
+        at = datetime.now(UTC)
+        found, messages = self._run(self._page(peer, after, limit))
+        # Read here, not in the loop: downloads go on meanwhile.
+        fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
+        # Fewer than were asked for are not the end: only an empty answer is.
+        whole = not messages or messages[-1].id >= until
+        return Page(fetched, until if whole else messages[-1].id, at)
 
     def by_ids(self, peer: Peer, ids: Sequence[int]) -> Mapping[int, Fetched]:
         return self._run(self._by_ids(peer, ids))
@@ -99,13 +106,10 @@ class TelethonAccess:
         return self._run(self._first_since(peer, moment))
 
     def download(self, peer: Peer, file: RemoteFile, target: Path) -> Future[str]:
-        async def refresh(stale: RemoteFile) -> RemoteFile | None:
-            found = await self._by_ids(peer, [stale.message_id])
-            fetched = found.get(stale.message_id)
-            files = fetched.files if fetched else ()
-            return next((one for one in files if one.path == stale.path), None)
+        return self._thread.start(self._downloads.save(file, target, partial(self._again, peer)))
 
-        return self._thread.start(self._downloads.save(file, target, refresh))
+    def fetch(self, peer: Peer, file: RemoteFile) -> Future[bytes]:
+        return self._thread.start(self._downloads.read(file, partial(self._again, peer)))
 
     def listen(self, put: Callable[[LiveEvent], None]) -> None:
         self._run(self._listen(put))
@@ -115,6 +119,13 @@ class TelethonAccess:
             self._run(self._disconnect())
         finally:
             self._thread.close()
+
+    async def _again(self, peer: Peer, stale: RemoteFile) -> RemoteFile | None:
+        """The file with a reference of now; None where its message does not show it any more."""
+        found = await self._by_ids(peer, [stale.message_id])
+        fetched = found.get(stale.message_id)
+        files = fetched.files if fetched else ()
+        return next((one for one in files if one.path == stale.path), None)
 
     async def _disconnect(self) -> None:
         await self._client.disconnect()
@@ -191,8 +202,8 @@ class TelethonAccess:
         request = functions.messages.GetHistoryRequest(peer, offset_date=None, **(plain | more))
         return await self._ask(request)
 
-    async def _page(self, peer: Peer, after: int, until: int, limit: int) -> Page:
-        at = datetime.now(UTC)
+    async def _page(self, peer: Peer, after: int, limit: int) -> tuple[Any, list[Any]]:
+        """The answer of Telegram, and its messages in ascending order."""
         # The messages just newer than `after`: the offset counts from there to the newer ones.
         found = await self._history(
             _input(peer), offset_id=after + 1, add_offset=-limit, limit=limit, min_id=after
@@ -200,10 +211,7 @@ class TelethonAccess:
         messages = sorted((m for m in found.messages if m.id > after), key=lambda m: m.id)
         if found.messages and not messages:
             raise TelegramRefused("Telegram answered with other messages than were asked for")
-        fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
-        # Fewer than were asked for are not the end: only an empty answer is.
-        whole = not messages or messages[-1].id >= until
-        return Page(fetched, until if whole else messages[-1].id, at)
+        return found, messages
 
     async def _by_ids(self, peer: Peer, ids: Sequence[int]) -> dict[int, Fetched]:
         result: dict[int, Fetched] = {}

@@ -86,3 +86,19 @@ def test_only_a_large_object_waits_until_the_server_agrees(moto, bucket, size, a
     assert sent == [asked]
     with store.open(target.key) as content:
         assert content.read() == b"x" * size
+
+
+@pytest.mark.parametrize("size", [1, 6 * 1024**2])
+def test_an_upload_that_is_confirmed_without_an_etag_is_not_stored(moto, bucket, size):
+    """As by a proxy that says 200 to everything; whole and in parts."""
+    store = S3Store(s3_settings(moto, bucket=bucket, multipart_threshold_mb=5))
+    store._client.meta.events.register_last(
+        "after-call.s3", lambda parsed, **_: parsed.pop("ETag", None)
+    )
+    reservation = Reservation(key="media/t/one", size_bytes=size)
+    reservation.write_deadline = time.monotonic() + 60
+
+    with pytest.raises(StoreUnavailable, match="ETag"):
+        store.put(reservation, b"x" * size, mime="image/png")
+
+    assert reservation.unconfirmed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage_quota.object_store.adapters import UploadBody
+from storage_quota.object_store.errors import StoreUnavailable
 from storage_quota.object_store.s3.client import content_md5
 from storage_quota.object_store.s3.errors import is_lacking
 
@@ -52,14 +53,28 @@ def upload(
             return True
         has_parts = False
         head += b"".join(source.chunks())
-    client.put_object(
+    answer = client.put_object(
         Bucket=target.bucket,
         Key=target.key,
         Body=head,
         ContentMD5=content_md5(head),
         **target.headers,
     )
+    _confirmed(answer.get("ETag"))
     return has_parts
+
+
+def _confirmed(etag: str | None) -> str:
+    """
+    The ETag that S3 gives for whatever it has stored.
+
+    Something in between, a proxy or a page of a hotel, answers 200 without one and stores nothing.
+    """
+    if not etag:
+        raise StoreUnavailable(
+            "the store confirmed an upload without an ETag: it is not S3's answer"
+        )
+    return etag
 
 
 def _begin(client: "S3Client", target: UploadTarget) -> str:
@@ -94,10 +109,11 @@ def _in_parts(
                 Body=piece,
                 ContentMD5=content_md5(piece),
             )
-            parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-        client.complete_multipart_upload(
+            parts.append({"PartNumber": number, "ETag": _confirmed(sent.get("ETag"))})
+        answer = client.complete_multipart_upload(
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
         )
+        _confirmed(answer.get("ETag"))
     except BaseException:
         try:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import pytest_django
 from django.db import connections
+from django.template import Template
 from django.test import TransactionTestCase, override_settings
+from django.test.utils import _TestState, instrumented_test_render
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -168,6 +170,20 @@ def _static_files_are_listed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_was_rendered_is_not_kept(django_test_environment: None) -> Iterator[None]:
+    """Django's client copies the context of each template, of each widget; few tests look at one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", _TestState.saved_data.template_render)
+        yield
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of the client have the `context` of their templates."""
+    monkeypatch.setattr(Template, "_render", instrumented_test_render)
 
 
 @pytest.fixture(autouse=True)

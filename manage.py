@@ -12,6 +12,8 @@ from django.core.management import BaseCommand, ManagementUtility
 from django.db import ProgrammingError
 from psycopg.errors import UndefinedTable
 
+from telegram_assistant import collecting
+
 
 class CommandLine(ManagementUtility):
     """Django's command line, which tells the audit who does what the command does."""
@@ -22,6 +24,7 @@ class CommandLine(ManagementUtility):
             from accounts.audit import actors  # noqa: PLC0415 - needs Django's settings
 
             actors.process_runs(subcommand)
+        collecting.begin()
         return command
 
 
@@ -40,6 +43,7 @@ class Noting:
 
 
 def main() -> None:
+    collecting.pause()  # until the command is there
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telegram_assistant.settings")
     if "--json" not in sys.argv:
         _run()

@@ -1,13 +1,15 @@
 """
 Check a tenant's `settings`: sections by name, each with a function that checks it.
 
-A room that has settings per tenant registers a section for them in `AppConfig.ready()`.
+A room that has settings per tenant registers a section for them in `Room.connect()`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
+
+from events import rooms
 
 Checker = Callable[[Any], list[str]]
 
@@ -25,6 +27,7 @@ def problems(value: Any) -> list[str]:
 
 
 def _problems(name: str, section: Any) -> list[str]:
+    rooms.connect_all()
     if name not in _checkers:
         return [name + ": " + _("there is no such section")]
     return [f"{name}: {problem}" for problem in _checkers[name](section)]

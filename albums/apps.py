@@ -1,14 +1,15 @@
 from typing import Any
 
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events import rooms
 
-class AlbumsConfig(AppConfig):
+
+class AlbumsConfig(rooms.Room):
     name = "albums"
     verbose_name = _("Albums")
 
-    def ready(self) -> None:
+    def connect(self) -> None:
         from albums import eviction, handlers, health  # noqa: F401, PLC0415 - the first two register themselves
         from albums.gauges import AlbumCollector  # noqa: PLC0415 - see below
         from albums.services import claims  # noqa: PLC0415 - models are ready only now

@@ -27,6 +27,7 @@ from events.console import (
     in_words,
     internal_link,
     page_of,
+    said,
     short_time,
     text_block,
 )
@@ -137,7 +138,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
         try:
             count = ask.again(ids, now=timezone.now())
         except DomainError as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
+            self.message_user(request, said(refusal), messages.ERROR)
             return
         text = ngettext("%(count)d article requested.", "%(count)d articles requested.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)

@@ -1,20 +1,24 @@
 from typing import Any
 
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events import rooms
 
-class CrawlConfig(AppConfig):
+
+class CrawlConfig(rooms.Room):
     name = "crawl"
     verbose_name = _("Articles")
 
     def ready(self) -> None:
         from accounts import audit  # noqa: PLC0415 - models are ready only now
+
+        audit.follow(self.get_model("CrawlDomain"), by_people=True)  # visits count in such rows
+
+    def connect(self) -> None:
         from crawl import claims, eviction, handlers  # noqa: F401, PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - see above
         from media.api import parts  # noqa: PLC0415 - see above
 
-        audit.follow(self.get_model("CrawlDomain"), by_people=True)  # visits count in such rows
         parts.register("articles", _articles)
         recovery.register("articles", claims.release_stale_claims)
 

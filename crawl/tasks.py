@@ -5,8 +5,11 @@ from typing import Any
 from django.utils import timezone
 
 from crawl.services import ask
+from events.sentences import Sentence, gettext_noop
+
+_REQUESTED = Sentence(gettext_noop("%(count)s pages requested"))
 
 
 def request_due(**_: Any) -> str:
     """Ask for the visits whose time has come; scheduled each minute."""
-    return f"{ask.due(now=timezone.now())} pages requested"
+    return _REQUESTED % {"count": ask.due(now=timezone.now())}

@@ -20,6 +20,8 @@ from django.utils.text import Truncator, capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 
+from events.sentences import retold
+
 Row = TypeVar("Row", bound=models.Model)
 Parent = TypeVar("Parent", bound=models.Model)
 
@@ -31,7 +33,12 @@ CEILING = 10_000
 
 def said(refusal: Exception) -> str:
     """A refusal in the reader's language; its text is marked by `gettext_noop` where it is made."""
-    return gettext(str(refusal)) if str(refusal) else ""
+    return translated(str(refusal))
+
+
+def translated(text: str) -> str:
+    """A text that is kept in English, in the reader's language, see `events.sentences`."""
+    return retold(text, gettext)
 
 
 class CappedPaginator(Paginator[Row]):

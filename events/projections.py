@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from events import rooms
+
 MOST_EXAMPLES: Final = 10
 BATCH: Final = 500
 """Rows that are compared at a time."""
@@ -131,4 +133,5 @@ def register(name: str, compare: Compare, *, exists: Callable[[], bool] = lambda
 
 def registered() -> list[Projection]:
     """Return those that this installation has."""
+    rooms.connect_all()
     return [one for one in _projections.values() if one.exists()]

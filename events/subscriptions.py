@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
 
+from events import rooms
 from events.retry import Backoff
 from events.schemas import Event
 
@@ -120,16 +121,17 @@ def unsubscribe(name: str) -> None:
 
 def registered(*, queue: str | None = None) -> list[Subscription]:
     """Return the subscriptions of this process, of one queue or of all."""
+    rooms.connect_all()
     return [s for s in _registry.values() if queue is None or s.queue == queue]
 
 
 def queues() -> list[str]:
-    return sorted({s.queue for s in _registry.values()})
+    return sorted({s.queue for s in registered()})
 
 
 def of_schema(topic: str, version: str) -> list[Subscription]:
     """The subscriptions to this topic and version, whatever they want of it."""
-    return [s for s in _registry.values() if s.is_of(topic, version)]
+    return [s for s in registered() if s.is_of(topic, version)]
 
 
 def subscribers_of(event: Event) -> list[Subscription]:

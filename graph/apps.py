@@ -1,12 +1,13 @@
-from django.apps import AppConfig
 from django.utils.translation import pgettext_lazy
 
+from events import rooms
 
-class GraphConfig(AppConfig):
+
+class GraphConfig(rooms.Room):
     name = "graph"
     verbose_name = pgettext_lazy("room", "Graph")
 
-    def ready(self) -> None:
+    def connect(self) -> None:
         from events import metrics  # noqa: PLC0415 - models are ready only now
         from events.postgresql import advisory_locks  # noqa: PLC0415 - see above
         from graph import handlers, health  # noqa: F401, PLC0415 - registers itself

@@ -1,13 +1,18 @@
-from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from events import rooms
 
-class MediaConfig(AppConfig):
+
+class MediaConfig(rooms.Room):
     name = "media"
     verbose_name = _("Channels and media")
 
     def ready(self) -> None:
         from accounts import audit  # noqa: PLC0415 - models are ready only now
+
+        audit.follow(self.get_model("Channel"), by_people=True)  # imports write channels as well
+
+    def connect(self) -> None:
         from events import metrics  # noqa: PLC0415 - models are ready only now
         from events.delivery import recovery  # noqa: PLC0415 - models are ready only now
         from media import eviction, lost_files  # noqa: F401, PLC0415 - both register themselves
@@ -17,6 +22,5 @@ class MediaConfig(AppConfig):
 
         health.register()
         network.register()
-        audit.follow(self.get_model("Channel"), by_people=True)  # imports write channels as well
         recovery.register("imports", import_runs.close_interrupted)
         metrics.register(ChannelCollector())

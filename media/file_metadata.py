@@ -94,7 +94,8 @@ def _picture(file: BinaryIO, mime: str, max_pixels: int) -> FileMetadata:
     try:
         found = _header(file, mime)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return FileMetadata(mime, defect=PictureDefect.TOO_MANY_PIXELS, defect_detail=str(error))
+        detail = imaging.too_many(error, max_pixels)
+        return FileMetadata(mime, defect=PictureDefect.TOO_MANY_PIXELS, defect_detail=detail)
     except _BROKEN:
         if mime not in _DECODABLE:
             return FileMetadata(mime)

@@ -1,6 +1,7 @@
 """Metrics of files on their way into the archive and through it (CONTRACT §16.1)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from events.metrics import counter, histogram, measured
@@ -69,13 +70,22 @@ def count_imported(messages: Iterable[ParsedMessage], stored: Mapping[str, float
 
     `stored` are the contents that were put just now: the seconds each put took, by SHA-256.
     """
-    new = dict(stored)
-    for media, outcome, size_bytes, seconds in _outcomes(messages, new):
-        PROCESSING.labels("store", media, outcome).inc()
+    found: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    for media, outcome, size_bytes, seconds in _outcomes(messages, dict(stored)):
+        found[media, outcome].append((size_bytes, seconds))
+    for (media, outcome), files in found.items():
+        PROCESSING.labels("store", media, outcome).inc(len(files))
         if outcome == "success":
-            BYTES.labels(media).inc(size_bytes)
-            SIZES.labels(media).observe(size_bytes)
-            SECONDS.labels("store", media, outcome).observe(seconds)
+            _observe_stored(media, files)
+
+
+def _observe_stored(media: str, files: Sequence[tuple[int, float]]) -> None:
+    """Observe new files of one kind: the bytes of each, and the seconds of its put."""
+    sizes, times = SIZES.labels(media), SECONDS.labels("store", media, "success")
+    for size_bytes, seconds in files:
+        sizes.observe(size_bytes)
+        times.observe(seconds)
+    BYTES.labels(media).inc(sum(size_bytes for size_bytes, _ in files))
 
 
 def count_analyzed(kind: str, outcome: str, seconds: float) -> None:

@@ -11,6 +11,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import BinaryIO, Final
 
+from events.sentences import Sentence, gettext_noop
+
+_SUM = Sentence(gettext_noop("the check sum of chunk %(kind)s is wrong"))
+_LONG_BOX = Sentence(gettext_noop("box %(kind)s ends behind the end of the file"))
+_NO_BOX = Sentence(gettext_noop("there is no box %(kind)s"))
+
 
 class PictureDefect(StrEnum):
     """Why a stored picture cannot be looked at; reasons of `ImageRefused`, codes of problems."""
@@ -40,7 +46,7 @@ def find_damage(file: BinaryIO, mime: str) -> str:
 def _exactly(file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
-        raise Damaged("the file ends too early")
+        raise Damaged(gettext_noop("the file ends too early"))
     return content
 
 
@@ -51,14 +57,14 @@ def _number(file: BinaryIO, size: int = 4) -> int:
 def _jpeg(file: BinaryIO) -> None:
     """Walk the segments to the pixels; behind them there must be an end mark."""
     if _exactly(file, 2) != b"\xff\xd8":
-        raise Damaged("no start mark")
+        raise Damaged(gettext_noop("no start mark"))
     while (marker := _next_marker(file)) != _START_OF_SCAN:
         if marker == _END_OF_IMAGE:
-            raise Damaged("it ends before its pixels")
+            raise Damaged(gettext_noop("it ends before its pixels"))
         if marker not in _WITHOUT_LENGTH:
             file.seek(max(_number(file, 2) - 2, 0), 1)
     if not has_jpeg_end(file, after=file.tell()):
-        raise Damaged("no end mark")
+        raise Damaged(gettext_noop("no end mark"))
 
 
 def has_jpeg_end(file: BinaryIO, *, after: int) -> bool:
@@ -94,13 +100,13 @@ def _next_marker(file: BinaryIO) -> int:
 
 def _png(file: BinaryIO) -> None:
     if _exactly(file, 8) != b"\x89PNG\r\n\x1a\n":
-        raise Damaged("no start mark")
+        raise Damaged(gettext_noop("no start mark"))
     kind = b""
     while kind != b"IEND":
         size, kind = _number(file), _exactly(file, 4)
         check_sum = zlib.crc32(_exactly(file, size), zlib.crc32(kind))
         if _number(file) != check_sum:
-            raise Damaged(f"the check sum of chunk {kind!r} is wrong")
+            raise Damaged(_SUM % {"kind": repr(kind)})
 
 
 def _gif(file: BinaryIO) -> None:
@@ -140,17 +146,17 @@ def _boxes(file: BinaryIO, *, pixels_in: bytes = b"mdat") -> None:
         elif size == 0:
             size = end - at  # it goes to the end of the file
         if size < 8 or at + size > end:  # noqa: PLR2004 - the length of a box without content
-            raise Damaged(f"box {kind!r} ends behind the end of the file")
+            raise Damaged(_LONG_BOX % {"kind": repr(kind)})
         at = file.seek(at + size)
     if pixels_in not in kinds:
-        raise Damaged(f"there is no box {pixels_in!r}")
+        raise Damaged(_NO_BOX % {"kind": repr(pixels_in)})
 
 
 def _jpeg2000(file: BinaryIO) -> None:
     if _exactly(file, 2) != b"\xff\x4f":
         return _boxes(file, pixels_in=b"jp2c")
     if not file.read().endswith(b"\xff\xd9"):
-        raise Damaged("no end mark")
+        raise Damaged(gettext_noop("no end mark"))
     return None
 
 

@@ -2,15 +2,17 @@
 
 import re
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 
 from media.models import SEARCHED_WORDS, Post
 from media.posts.word_forms import query_forms
+from media.posts.written_words import Unit, Written, alternatives
 
 BIGGEST_ID = 2**63 - 1
+WRITTEN_IN = ("content", "other_words", "picture_words")
 NO_LIMIT = 10**9
 """
 A LIMIT makes PostgreSQL search the index of words first. Without it the planner reads posts by
@@ -28,13 +30,29 @@ def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
 
 
 def find_words(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
-    """Return the posts with these words; a number is one of them, and no message's id."""
-    return _found(posts, _words(term))
+    """
+    Return the posts with these words; a number is one of them, and no message's id.
+
+    Words with marks, as C++ and .NET, are found as they are written.
+    """
+    ways = [reduce(and_, map(_unit, units)) for units in alternatives(term)]
+    return _found(posts, reduce(or_, ways))
 
 
 def _found(posts: QuerySet[Post], condition: Q) -> QuerySet[Post]:
     matches = Post.objects.alias(words=SEARCHED_WORDS).filter(condition).order_by().values("pk")
     return posts.filter(pk__in=matches[:NO_LIMIT])
+
+
+def _unit(unit: Unit) -> Q:
+    found = reduce(and_, map(_written, unit.written), _words(unit.words))
+    return ~found if unit.is_refused else found
+
+
+def _written(word: Written) -> Q:
+    # The other words of a post are the pieces of its links as well, in which a letter is no word.
+    names = ["content", "picture_words"] if word.is_letter else WRITTEN_IN
+    return reduce(or_, (Q(**{f"{name}__iregex": word.pattern}) for name in names))
 
 
 def _words(term: str) -> Q:

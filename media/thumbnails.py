@@ -9,10 +9,10 @@ from typing import Final
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from media import stored_bytes
 from media.imaging import ImageRefused, open_upright
-from media.models import MAX_MEDIA_BYTES, MediaObject, MediaRole, PostMedia
+from media.models import MediaObject, MediaRole, PostMedia
 from storage_quota import links
-from storage_quota.object_store import get_store
 
 SIDE: Final = 160
 """Longest side of a thumbnail, in pixels."""
@@ -50,8 +50,7 @@ def thumbnail(media: MediaObject, *, now: datetime) -> Thumbnail:
     source = media if media.mime.startswith("image/") else _still(media)
     if source is None:
         return icon(media.mime.partition("/")[0])
-    with get_store().open(source.s3_key) as file:
-        content = file.read(MAX_MEDIA_BYTES)
+    content = stored_bytes.whole(source.s3_key)
     links.note_read([media.s3_key, source.s3_key], now=now)
     try:
         return Thumbnail(shrink(content), "image/jpeg")

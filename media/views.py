@@ -16,20 +16,14 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, quote_etag
 from django.utils.text import get_valid_filename
 
-from media import thumbnails
+from media import stored_bytes, thumbnails
 from media.models import MediaObject, MediaRole, Post
 from storage_quota import keys, links
-from storage_quota.object_store import (
-    ObjectMissing,
-    StoreForbidden,
-    StoreUnavailable,
-    get_store,
-)
+from storage_quota.object_store import ObjectMissing, StoreForbidden, StoreUnavailable
 
 PRIVATE: Final = "private, max-age=600"
 RETRY_SECONDS: Final = 10
 NAME_CHARS: Final = 120
-CHUNK_BYTES: Final = 64 * 1024
 _OUT_OF_ORDER = (StoreUnavailable, StoreForbidden)
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
@@ -89,22 +83,19 @@ def _redirect(link: str) -> HttpResponse:
 
 
 def _streamed(media: MediaObject) -> HttpResponseBase:
-    chunks = _chunks(media.s3_key)
-    try:
-        first = next(chunks, b"")
+    try:  # the first bytes, before the headers: afterwards it is too late for a 404
+        chunks = stored_bytes.chunks(media.s3_key)
     except ObjectMissing:
         return _placeholder(HTTPStatus.NOT_FOUND)
     except _OUT_OF_ORDER:
         return _placeholder(HTTPStatus.SERVICE_UNAVAILABLE)
     links.note_read([media.s3_key], now=timezone.now())
-    return _guarded(_cacheable(_stream(media, first, chunks), media))
+    return _guarded(_cacheable(_stream(media, chunks), media))
 
 
-def _stream(media: MediaObject, first: bytes, rest: Iterator[bytes]) -> StreamingHttpResponse:
+def _stream(media: MediaObject, chunks: Iterator[bytes]) -> StreamingHttpResponse:
     inline = media.mime in links.INLINE_TYPES
-    response = StreamingHttpResponse(
-        _joined(first, rest), content_type=media.mime if inline else links.DOWNLOAD
-    )
+    response = StreamingHttpResponse(chunks, content_type=media.mime if inline else links.DOWNLOAD)
     disposition = content_disposition_header(not inline, file_name(media))
     response["Content-Disposition"] = disposition or "attachment"
     response["Content-Length"] = str(media.size_bytes)
@@ -124,18 +115,6 @@ def safe_name(given: str, media: MediaObject) -> str:
     if not any(char.isalnum() for char in given):
         given = f"{media.file_sha256[:12]}.{keys.extension(media.mime)}"
     return get_valid_filename(given).lstrip("._-")[-NAME_CHARS:]
-
-
-def _chunks(key: str) -> Iterator[bytes]:
-    with get_store().open(key) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
-def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """Join the first chunk, read before the headers were sent: afterwards it is too late for a 404."""
-    yield first
-    yield from rest
 
 
 def _unchanged(request: HttpRequest, media: MediaObject) -> HttpResponse | None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events import projections
 from events.postgresql.advisory_locks import try_held
+from events.sentences import Sentence, gettext_noop
 from search.embeddings.port import EncoderUnavailable
 from search.index.port import IndexUnavailable
 from search.services.indexing import tombstones
@@ -22,13 +23,24 @@ LEAST_COMPARED: Final = 20
 SECONDS: Final = 40.0
 """Scheduled each minute: what is not done is done a minute later."""
 
+_FORGOTTEN = Sentence(gettext_noop("%(count)s posts forgotten"))
+_POSTPONED = Sentence(gettext_noop("postponed"))
+_NOT_COMPARED = Sentence(gettext_noop("%(name)s could not be compared"))
+_COMPARED = Sentence(gettext_noop("%(count)s posts compared, %(wrong)s differences"))
+_AT_IT = Sentence(gettext_noop("another one is at it"))
+_EMBEDDED = Sentence(
+    gettext_noop("%(posts)s posts, %(retired)s models removed, %(pruned)s vectors pruned")
+)
+_SERVES = Sentence(gettext_noop("%(model)s serves now"))
+_ENDED = Sentence(gettext_noop("ended: %(why)s"))
+
 
 def forget_deleted(**_: Any) -> str:
     """Let Qdrant forget the posts that are gone; scheduled each minute."""
     try:
-        return f"{tombstones.forget_deleted(now=timezone.now())} posts forgotten"
+        return _FORGOTTEN % {"count": tombstones.forget_deleted(now=timezone.now())}
     except (IndexUnavailable, EncoderUnavailable) as error:  # the notes stay, and wait
-        return f"postponed: {error}"[:200]
+        return f"{_POSTPONED % {}}: {error}"[:200]
 
 
 def verify_projections(**_: Any) -> str:
@@ -45,12 +57,12 @@ def verify_projections(**_: Any) -> str:
             try:
                 found = projection.compare(tenant, most=most)
             except projections.CannotCompare as error:
-                return f"could not compare {projection.name}: {error}"[:200]
+                return f"{_NOT_COMPARED % {'name': projection.name}}: {error}"[:200]
             wrong += max(found.unresolved, abs(found.expected - found.stored))
             compared += found.compared
     if wrong:
         logger.warning("%d differences between the archive and its projections", wrong)
-    return f"{compared} posts compared, {wrong} differences"
+    return _COMPARED % {"count": compared, "wrong": wrong}
 
 
 def embed_waiting(**_: Any) -> str:
@@ -58,8 +70,10 @@ def embed_waiting(**_: Any) -> str:
     until = time.monotonic() + SECONDS
     with try_held(TURN) as is_ours:
         if not is_ours:
-            return "another one is at it"
+            return _AT_IT % {}
         done = catch_up(clock=timezone.now, proceed=lambda: time.monotonic() < until)
-    text = f"{done.posts} posts, {done.retired} models removed, {done.pruned} vectors pruned"
-    text += f"; {done.serves} serves now" if done.serves else ""
-    return text + (f"; ended: {done.ended}" if done.ended else "")
+    figures = {"posts": done.posts, "retired": done.retired, "pruned": done.pruned}
+    parts = [_EMBEDDED % figures]
+    parts += [_SERVES % {"model": done.serves}] if done.serves else []
+    parts += [_ENDED % {"why": done.ended}] if done.ended else []
+    return "; ".join(parts)

@@ -1,17 +1,21 @@
 import logging
 
-from django.apps import AppConfig
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+
+from events import rooms
 
 logger = logging.getLogger(__name__)
 
 
-class StorageQuotaConfig(AppConfig):
+class StorageQuotaConfig(rooms.Room):
     name = "storage_quota"
     verbose_name = _("storage")
 
     def ready(self) -> None:
+        warn_of_unverified_certificates()
+
+    def connect(self) -> None:
         from accounts import tenant_settings  # noqa: PLC0415 - models are ready only now
         from events.metrics import scrape  # noqa: PLC0415 - see above
         from storage_quota import health, metrics  # noqa: PLC0415 - see above
@@ -20,7 +24,10 @@ class StorageQuotaConfig(AppConfig):
         tenant_settings.register("limits", check_limits)
         scrape.register(metrics.LedgerCollector())
         health.register()
-        warn_of_unverified_certificates()
+
+    def load(self) -> None:
+        if settings.S3.configured:
+            from storage_quota.object_store import s3  # noqa: F401, PLC0415 - late
 
 
 def warn_of_unverified_certificates() -> None:

@@ -19,8 +19,6 @@ from storage_quota.management.sizes import gib
 from storage_quota.models import Reservation
 from storage_quota.object_store import ObjectStore, get_store
 from storage_quota.object_store.errors import OUT_OF_ORDER
-from storage_quota.object_store.s3 import S3Store
-from storage_quota.object_store.s3.inspection import S3Inspector
 from storage_quota.reservations.locks import BUCKET
 from storage_quota.selectors import bucket_usage
 from storage_quota.units import MIB
@@ -85,6 +83,9 @@ def operations() -> Iterator[Finding | str]:
 
 def bucket_settings() -> Iterator[Finding | str]:
     """Clock, checksums, versions and lifecycle rules of a bucket in S3."""
+    from storage_quota.object_store.s3 import S3Store  # noqa: PLC0415 - late
+    from storage_quota.object_store.s3.inspection import S3Inspector  # noqa: PLC0415 - late
+
     store = get_store().store
     if not isinstance(store, S3Store):
         yield skipped(f"no S3: {_where()}")

@@ -10,6 +10,8 @@ its own rows first and the ledger second, and the other order could deadlock wit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from events import rooms
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -32,5 +34,6 @@ def on_loss(content_type: str) -> Callable[[Listener], Listener]:
 
 
 def notify(loss: Loss) -> None:
+    rooms.connect_all()
     for listener in _listeners.get(loss.content_type, ()):
         listener(loss)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from events.postgresql import copy_rows, one_trip
+from events.postgresql import arrays, copy_rows, one_trip
 from storage_quota.models import Orphan, Reservation, StoredObject, TenantUsage
 
 Account = tuple[UUID, str]
@@ -30,7 +30,7 @@ def lock_and_read(
 
     What is to be locked `after` comes first; its rows are returned with the entries.
     """
-    entries = one_trip.select(StoredObject.objects.filter(key__in=list(keys)))
+    entries = one_trip.select(StoredObject.objects.filter(key__in=arrays.among(list(keys))))
     rows, locked, found = one_trip.fetch(
         one_trip.select(after), one_trip.select(_to_lock(of)), entries
     )
@@ -76,7 +76,7 @@ def write(
     statements = [one_trip.insert(row) for row in new if len(new) == 1]
     if entries:
         # An object that the ledger knows is no orphan: its bytes would count twice.
-        orphans = Orphan.objects.filter(key__in=[row.key for row in entries])
+        orphans = Orphan.objects.filter(key__in=arrays.among([row.key for row in entries]))
         statements += [one_trip.delete(orphans), *_adjusted_totals(changes, now=now)]
     if ended is not None:
         statements.append(one_trip.delete(ended))

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Max, Sum
 
 from accounts.models import Tenant
-from events.postgresql import one_trip
+from events.postgresql import arrays, one_trip
 from storage_quota.limits import QuotaUsage
 from storage_quota.models import (
     BucketState,
@@ -160,7 +160,8 @@ def tenant_report(tenant: Tenant) -> UsageReport:
 
 def in_good_order(keys: Iterable[str]) -> set[str]:
     """Select the keys that the ledger has and that were not found damaged."""
-    rows = StoredObject.objects.filter(key__in=list(keys), damaged_at__isnull=True)
+    wanted = arrays.among(list(keys))
+    rows = StoredObject.objects.filter(key__in=wanted, damaged_at__isnull=True)
     return set(rows.values_list("key", flat=True))
 
 

@@ -82,7 +82,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
-    "allauth.socialaccount",
+    "accounts.sign_in.apps.SocialAccountConfig",
     "allauth.socialaccount.providers.openid_connect",
     "telegram_assistant.console.apps.ConsoleConfig",
     "django.contrib.auth",

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from accounts.sign_in.pages import console as doors
 from accounts.sign_in.pages import invite
+from events import rooms
 from search.api.mcp_views import McpView
 from telegram_assistant.console import graph_page, growth
 from telegram_assistant.console.account import api_tokens, my_settings
@@ -14,6 +15,7 @@ from telegram_assistant.health import views as health
 from telegram_assistant.metrics.views import MetricsView
 from vision.api.tag_views import TagsView
 
+rooms.connect_all()  # receivers of signals as well, which are in no registry
 handler400 = "telegram_assistant.api.problems.bad_request"
 handler500 = "telegram_assistant.api.problems.server_error"
 urlpatterns = [

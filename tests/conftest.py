@@ -21,11 +21,12 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from events import subscriptions
+from events import rooms, subscriptions
 from events.delivery import worker
 from events.workers import liveness
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
+from telegram_assistant.console.admin_site import load_pages
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests import factories as make
@@ -89,10 +90,9 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_finish() -> None:
     """
-    What was imported and collected lasts to the end: garbage is not looked for in it, and seldom
-    elsewhere, for that took a tenth of the time.
+    What was imported and collected lasts to the end: garbage is not looked for in it, not even
+    once, and seldom elsewhere, for that took a tenth of the time.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     gc.enable()
@@ -138,6 +138,13 @@ def django_db_setup(
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
         yield
     liveness.stop()  # the database can be dropped only when its keeper is gone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _all_rooms_are_connected() -> None:
+    """Tests look into registries, and into the console's, as a web server and a worker do."""
+    rooms.connect_all()
+    load_pages()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,14 +8,19 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 TEXT = b"Harbor closed until noon. " * 40
-BOMB = gzip.compress(bytes(200_000_000), compresslevel=9)
-"""200 MB of zeros in some 200 kB."""
+
+
+@cache
+def bomb() -> bytes:
+    """200 MB of zeros in some 200 kB: a second of CPU, so it is made where it is sent."""
+    return gzip.compress(bytes(200_000_000), compresslevel=9)
 
 
 class _Server(ThreadingHTTPServer):
@@ -114,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(packing.compress(TEXT) + packing.flush(), Content_Encoding="deflate")
 
     def _bomb(self, _: str) -> None:
-        self._send(BOMB, Content_Encoding="gzip")
+        self._send(bomb(), Content_Encoding="gzip")
 
     def _broken_off(self, _: str) -> None:
         self._send(gzip.compress(TEXT)[:-20], Content_Encoding="gzip")

@@ -170,15 +170,24 @@ class FakeAccess:
         )
 
     def download(self, peer: Peer, file: RemoteFile, target: Path) -> "Future[str]":
-        future: Future[str] = Future()
+        def save() -> str:
+            target.write_bytes(file.handle)
+            return sha256(file.handle).hexdigest()
+
+        return self._downloaded(file, save)
+
+    def fetch(self, peer: Peer, file: RemoteFile) -> "Future[bytes]":
+        return self._downloaded(file, lambda: bytes(file.handle))
+
+    def _downloaded(self, file: RemoteFile, get: Callable[[], Any]) -> "Future[Any]":
+        future: Future[Any] = Future()
         try:
             self._ask("download")
             self._server.downloads.append(file.path)
             if self._server.short.get(file.path, 0):
                 self._server.short[file.path] -= 1
                 raise DownloadFailed(f"1 bytes came of {file.size_bytes}")
-            target.write_bytes(file.handle)
-            future.set_result(sha256(file.handle).hexdigest())
+            future.set_result(get())
         except TelegramRefused as refused:
             future.set_exception(refused)
         return future

@@ -5,14 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from vision.policy.schema import PolicyRefused, load_policy
-from vision.providers import get_gigachat, get_ocr
-from vision.providers.ocr.tesseract import TesseractMissing
-from vision.providers.port import ProviderMisconfigured
+from events.management.json_command import CONFIGURATION
+from vision.providers import get_gigachat
+from vision.providers.ocr import installed
 
 
-@checks.register()
+@checks.register(CONFIGURATION)
 def policy_is_usable(**_: Any) -> list[checks.CheckMessage]:
+    from vision.policy.schema import PolicyRefused, load_policy  # noqa: PLC0415 - late
+
     try:
         load_policy(settings.VISION.vision_policy_config_path)
     except PolicyRefused as refusal:
@@ -20,28 +21,32 @@ def policy_is_usable(**_: Any) -> list[checks.CheckMessage]:
     return []
 
 
-@checks.register()
+@checks.register(CONFIGURATION)
 def tesseract_is_there(**_: Any) -> list[checks.CheckMessage]:
     """Whether Tesseract is there; a warning only, since posts are imported without it, too."""
     if not settings.VISION.feature_vision_enabled:
         return []
     try:
-        get_ocr()
-    except TesseractMissing as missing:
+        installed.require(settings.VISION.vision_ocr_languages)
+    except installed.TesseractMissing as missing:
         return [
             checks.Warning(str(missing), id="vision.W001", hint="pictures wait until it is there")
         ]
     return []
 
 
-@checks.register()
+@checks.register(CONFIGURATION)
 def gigachat_is_usable(**_: Any) -> list[checks.CheckMessage]:
     """Whether GigaChat's settings are usable, as far as that shows without a connection."""
+    if not settings.GIGACHAT.configured:
+        return []
+    from vision.providers.port import ProviderMisconfigured  # noqa: PLC0415 - late
+
     try:
         get_gigachat()
     except ProviderMisconfigured as refusal:
         return [checks.Error(str(refusal), id="vision.E002", hint="GIGACHAT_CA_BUNDLE_FILE")]
-    if settings.GIGACHAT.configured and not settings.GIGACHAT.verify_ssl:
+    if not settings.GIGACHAT.verify_ssl:
         return [
             checks.Warning(
                 "GigaChat's certificates are not verified: whoever is in between reads the key",
@@ -52,7 +57,7 @@ def gigachat_is_usable(**_: Any) -> list[checks.CheckMessage]:
     return []
 
 
-@checks.register()
+@checks.register(CONFIGURATION)
 def tagger_is_configured(**_: Any) -> list[checks.CheckMessage]:
     """Whether the tagger that is wished for can be asked; else the one of this machine tags."""
     if settings.VISION.tagger == "gigachat" and not settings.GIGACHAT.configured:

@@ -14,7 +14,7 @@ from events.schemas import DeadLetterEventV1, DocumentsRequestedEventV1, VisionU
 from events.subscriptions import Mode, subscribe
 from vision.documents.claims import LEASE
 from vision.documents.kinds import is_document
-from vision.providers.ocr.tesseract import TesseractMissing
+from vision.providers.ocr.installed import TesseractMissing
 from vision.services import read_documents as services
 
 logger = logging.getLogger(__name__)

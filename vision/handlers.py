@@ -11,7 +11,7 @@ from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
 from events.subscriptions import Mode, subscribe
 from vision.policy.schema import PolicyRefused
-from vision.providers.ocr.tesseract import TesseractMissing
+from vision.providers.ocr.installed import TesseractMissing
 from vision.providers.port import ProviderMisconfigured
 from vision.services import analyze as services
 from vision.services.ocr import MAX_AT_ONCE

@@ -79,6 +79,7 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "cut_time": _("the time was over: not all scanned pages were recognized"),
     "cut_damage": _("some pages could not be read"),
     "format_not_read": _("files of this format are not read"),
+    "unknown_encoding": _("the encoding of the text cannot be told: save it as UTF-8"),
     "encrypted_document": _("the document needs a password"),
     "broken_document": _("the document is damaged"),
     "empty_document": _("the file is empty"),

@@ -57,10 +57,11 @@ def invite(wish: Wish, *, by: User) -> User:
 
     `by` must administer the tenant, which the caller has asked. Raises NotInvited.
     """
-    user, is_new = User.objects.select_for_update().get_or_create(
-        username=User.normalize_username(wish.username)
-    )
-    if not is_new and not _still_waits(user, by):
+    name = User.normalize_username(wish.username)
+    # `Anna` beside `anna` would be taken for her, and end that she signs in by either.
+    alike = User.objects.filter(username__iexact=name).exclude(username=name)
+    user, is_new = User.objects.select_for_update().get_or_create(username=name)
+    if alike.exists() or not (is_new or _still_waits(user, by)):
         raise NotInvited(_("This name is taken. Who has an account is added to the memberships."))
     user.email = wish.email or user.email
     user.set_unusable_password()  # another one each time, of which the link is made

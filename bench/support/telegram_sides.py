@@ -22,6 +22,7 @@ from bench.support import database
 database.setup()
 
 from django.conf import settings  # noqa: E402 - after django.setup()
+from telethon.sessions import StringSession  # noqa: E402
 
 from media.models import AccountState, Channel, Post, TelegramAccount  # noqa: E402
 from media.services.telegram.accounts import access as telegram  # noqa: E402
@@ -46,6 +47,7 @@ def main(side: str) -> None:
         print("{}", file=answers, flush=True)
         for line in sys.stdin:
             turn = json.loads(line)
+            turn["session"] = _through(turn["session"], turn["port"])
             took = _measured(lambda t=turn: work(_endpoint(t), t))
             print(json.dumps(took), file=answers, flush=True)
 
@@ -54,6 +56,16 @@ def _endpoint(turn: Turn) -> Endpoint:
     endpoint = real_endpoint()
     assert endpoint.server
     return replace(endpoint, server=replace(endpoint.server, port=turn["port"]))
+
+
+def _through(session: str, port: int) -> str:
+    """
+    The session at this port: one that is signed in goes to the address that it remembers,
+    whatever the endpoint says.
+    """
+    stored = StringSession(session)
+    stored.set_dc(stored.dc_id, stored.server_address, port)
+    return str(StringSession.save(stored))
 
 
 def _measured(work: Callable[[], float]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from crawl.settings import is_on
 from events import outbox
 from events.errors import DomainError
 from events.schemas import PostCrawlEventV1
+from events.sentences import gettext_noop
 
 AT_ONCE: Final = 500
 """Visits that are asked for in one run of the job, which comes each minute."""
@@ -58,7 +59,9 @@ def again(page_ids: Iterable[UUID], *, now: datetime) -> int:
     One that is being fetched at this moment is not asked for twice. Raises CrawlingSwitchedOff.
     """
     if not is_on():
-        raise CrawlingSwitchedOff("FEATURE_CRAWL_ENABLED is off: pages are not fetched")
+        raise CrawlingSwitchedOff(
+            gettext_noop("FEATURE_CRAWL_ENABLED is off: pages are not fetched")
+        )
     with transaction.atomic():
         rows = CrawledPage.objects.filter(pk__in=set(page_ids)).exclude(state=PageState.CLAIMED)
         pages = list(rows.order_by("pk").select_for_update(of=("self",)))

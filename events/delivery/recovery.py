@@ -2,7 +2,7 @@
 Free what workers that are gone held, so that it goes on within seconds.
 
 Every worker process runs all recoveries every `EVERY` seconds. A room whose own claims name the
-worker that holds them registers a recovery in `AppConfig.ready()`.
+worker that holds them registers a recovery in `Room.connect()`.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Final
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from events import queue
+from events import queue, rooms
 from events.delivery import claims
 from events.models import Delivery, DeliveryState
 from events.workers import liveness
@@ -36,6 +36,7 @@ def register(name: str, recovery: Recovery) -> None:
 
 def run_all() -> None:
     """Run every recovery; what one cannot do for want of a connection is done the next time."""
+    rooms.connect_all()
     for name, recovery in _recoveries.items():
         try:
             if freed := recovery(now=timezone.now()):

@@ -1,7 +1,7 @@
 """
 The one mechanism behind `/health` and `manage.py doctor`: checks, which rooms register.
 
-A check is registered in `AppConfig.ready()` with the widest scope it belongs to; `running` runs
+A check is registered in `Room.connect()` with the widest scope it belongs to; `running` runs
 any number of them side by side, each for a limited time.
 """
 

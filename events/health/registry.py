@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from events import rooms
 from events.health.findings import Finding
 
 Probe = Callable[[], Iterable[Finding | str]]
@@ -64,5 +65,6 @@ def register(
 
 def registered(scope: Scope) -> list[Check]:
     """Return the checks up to this scope, the cheapest scope first."""
+    rooms.connect_all()
     chosen = [check for check in _checks.values() if check.scope <= scope]
     return sorted(chosen, key=lambda check: check.scope)

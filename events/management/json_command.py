@@ -1,16 +1,26 @@
 """The base of commands whose --json holds one JSON value, whatever refuses the work."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, SystemCheckError
 
+CONFIGURATION: Final = "configuration"
+"""The tag of checks of what people configure."""
+CHECKED: Final = (CONFIGURATION, Tags.translation)
+"""
+What commands check at their start. Whether the program itself is right, its pages for instance, is
+the same in all installations: `check` and `migrate` say so, and loading all of it takes a second.
+"""
 CANNOT_WORK = 2
 """Exit code of a command that could not do its work at all."""
 
 
 class JsonCommand(BaseCommand):
     """A command that also says so in JSON where Django's checks find it misconfigured."""
+
+    requires_system_checks: tuple[str, ...] = CHECKED
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +41,8 @@ class TracedHistogram(Histogram):
         trace_id = trace.current()
         if 0 < len(trace_id) <= LONGEST:
             bound = next(bound for bound in self._upper_bounds if amount <= bound)
-            labels = dict(zip(self._labelnames, self._labelvalues, strict=True))
-            _own.keep(_key(self._name, labels, floatToGoString(bound)), trace_id, amount)
+            key = _key_of(self._name, self._labelnames, self._labelvalues, bound)
+            _own.keep(key, trace_id, amount)
 
 
 class _Own:
@@ -133,6 +134,14 @@ def _add(kept: Kept, path: Path) -> None:
         for key, (trace_id, value, at) in json.loads(path.read_text(encoding="utf-8")).items():
             if key not in kept or kept[key][2] < at:
                 kept[key] = (trace_id, value, at)
+
+
+@lru_cache(maxsize=4096)
+def _key_of(
+    name: str, label_names: tuple[str, ...], label_values: tuple[str, ...], bound: float
+) -> str:
+    labels = dict(zip(label_names, label_values, strict=True))
+    return _key(name, labels, floatToGoString(bound))
 
 
 def _key(name: str, labels: Mapping[str, str], le: str) -> str:

@@ -1,7 +1,7 @@
 """
 The registry of metrics that are read at each scrape, such as sums over a table.
 
-Rooms register their collectors in `AppConfig.ready()`; `telegram_assistant.metrics` runs all of
+Rooms register their collectors in `Room.connect()`; `telegram_assistant.metrics` runs all of
 them. A figure read from a table is exact, and the same in every process. Each collector must cost
 the same however large the archive is: sums that are kept, partial indexes, counts with a limit.
 """
@@ -17,6 +17,8 @@ from django.apps import apps
 from django.db import Error, connection, transaction
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
+
+from events import rooms
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ def register(collector: Collector) -> None:
 
 
 def collectors() -> Sequence[Collector]:
+    rooms.connect_all()
     return tuple(_collectors.values())
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from events.errors import DomainError
-from events.outbound.client import client
 from events.outbound.policy import Policy
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 8.0
@@ -85,6 +85,10 @@ def reach(policy: Policy, url: str, *, verify: ssl.SSLContext | None = None) -> 
         policy, connect_seconds=CONNECT_SECONDS, read_seconds=TOTAL_SECONDS,
         total_seconds=TOTAL_SECONDS, redirects=0,
     )  # fmt: skip
+    import httpx  # noqa: PLC0415 - late
+
+    from events.outbound.client import client  # noqa: PLC0415 - late
+
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     try:
@@ -99,6 +103,8 @@ def reach(policy: Policy, url: str, *, verify: ssl.SSLContext | None = None) -> 
 
 def unreached(where: str, error: BaseException) -> Unreached:
     """Say why a connection failed, from the first of its causes that tells."""
+    import httpx  # noqa: PLC0415 - late
+
     for one in _causes(error):
         if isinstance(one, ssl.SSLCertVerificationError):
             return Unreached(where, Cause.CERTIFICATE, one.verify_message)
@@ -120,7 +126,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         yield error
 
 
-def _described(where: str, answer: httpx.Response) -> Reached:
+def _described(where: str, answer: "httpx.Response") -> Reached:
     ahead = _ahead(answer.headers.get("date", ""))
     secure = answer.extensions["network_stream"].get_extra_info("ssl_object")
     if secure is None:

@@ -19,6 +19,8 @@ from django.db import Error, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.errors import LockNotAvailable
 
+from events import rooms
+
 _INT64 = struct.Struct(">q")
 LOOK_UP_PATIENCE: Final = "300ms"
 """How long `known_names` waits for a table: it is asked because somebody waits for locks."""
@@ -118,6 +120,7 @@ def known_names() -> dict[int, str]:
 
     Those that come from a table which somebody has locked are left out.
     """
+    rooms.connect_all()
     return {key_of(name): name for names in _names for name in _unless_locked(names)}
 
 

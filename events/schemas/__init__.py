@@ -6,8 +6,11 @@ from events.schemas.dlq_message_v1 import DeadLetterEventV1
 from events.schemas.event import Event
 from events.schemas.posts_crawl_v1 import PostCrawlEventV1
 from events.schemas.posts_deletion_v1 import PostDeletionEventV1
-from events.schemas.posts_documents_read_v1 import DocumentResult, DocumentsReadEventV1
-from events.schemas.posts_documents_requested_v1 import DocumentsRequestedEventV1
+from events.schemas.posts_documents_v1 import (
+    DocumentResult,
+    DocumentsReadEventV1,
+    DocumentsRequestedEventV1,
+)
 from events.schemas.posts_enriched_v1 import PostEnrichedEventV1
 from events.schemas.posts_indexed_v1 import PostIndexedEventV1
 from events.schemas.posts_parsed_v1 import PostParsedEventV1

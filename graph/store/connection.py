@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 
+from events.silence import Silence
 from graph.embedded import server
 from graph.errors import GraphOff, GraphUnavailable
 
@@ -25,6 +26,8 @@ CONNECT_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 15.0
 READY_SECONDS: Final = 30.0
 MOST_CONNECTIONS: Final = 10
+SILENCE_SECONDS: Final = 3.0
+"""A question that failed after so long was left without an answer: the server is silent."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class _Held:
 
 
 _held: Final = _Held()
+silence: Final = Silence()
 
 
 def configured() -> bool:
@@ -53,14 +57,14 @@ def write(work: Callable[[Any], Result]) -> Result:
 
 def ask(query: str, **parameters: Any) -> Rows:
     """Run a query that only reads; returns its rows. Raises GraphOff and GraphUnavailable."""
-    with _answering(), _session() as session:
+    with _not_silent(), _answering(), _session() as session:
         rows: Rows = session.execute_read(lambda run: run.run(query, **parameters).data())
         return rows
 
 
 def stream(query: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """The rows of a query that only reads, one after the other: there may be any number."""
-    with _answering(), _session() as session:
+    with _not_silent(), _answering(), _session() as session:
         for record in session.run(query, **parameters):
             yield record.data()
 
@@ -173,6 +177,21 @@ def _package() -> Any:
             " pip install -r requirements/graph.txt"
         ) from error
     return neo4j
+
+
+@contextmanager
+def _not_silent() -> Iterator[None]:
+    """Refuse questions at once while the server is silent: a web server has a handful of threads."""
+    if silence.forbids():
+        raise GraphUnavailable(f"the graph at {_where()} has not answered for some seconds")
+    started = time.monotonic()
+    try:
+        yield
+    except GraphUnavailable:
+        if time.monotonic() - started > SILENCE_SECONDS:
+            silence.begin()
+        raise
+    silence.end()
 
 
 @contextmanager

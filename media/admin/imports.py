@@ -22,6 +22,7 @@ from events.console import (
     page_of,
     rendered,
     short_time,
+    translated,
 )
 from media.admin import import_summary, problem_codes
 from media.models import ImportProblem, ImportRun
@@ -110,7 +111,7 @@ class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
     search_fields = ("=message_id", "code")
     search_help_text = _("A message id or a part of the code")
     ordering = ("-id",)
-    fields = ("run_link", "code", "message_id", "detail")
+    fields = ("run_link", "code", "message_id", "what")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportProblem]:
         return super().get_queryset(request).select_related("run")
@@ -120,7 +121,11 @@ class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
 
     @admin.display(description=_("detail"))
     def detail_excerpt(self, problem: ImportProblem) -> str:
-        return excerpt(problem.detail)
+        return excerpt(translated(problem.detail))
+
+    @admin.display(description=_("detail"))
+    def what(self, problem: ImportProblem) -> str:
+        return translated(problem.detail)
 
     @admin.display(description=_("import"), ordering="run_id")
     def run_link(self, problem: ImportProblem) -> SafeString:

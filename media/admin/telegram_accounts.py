@@ -141,7 +141,7 @@ class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
         try:
             found = sign_in.renew_qr(account, now=timezone.now())
         except DomainError as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, said(refusal))
         else:
             if waited and found.state == AccountState.READY:
                 messages.success(request, _("The code was scanned: the account is signed in."))

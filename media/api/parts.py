@@ -1,7 +1,7 @@
 """
 What rooms above know of a post: parts of its description that they add, since nothing here knows them.
 
-A part is registered in `AppConfig.ready()` by a function, so that a process without a web server
+A part is registered in `Room.connect()` by a function, so that a process without a web server
 does not load what describes it.
 """
 
@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from events import rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +37,5 @@ def register(name: str, load: Callable[[], Part]) -> None:
 
 def parts() -> list[Part]:
     """The parts in the order of their names."""
+    rooms.connect_all()
     return [load() for _, load in sorted(_loaders.items())]

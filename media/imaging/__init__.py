@@ -10,6 +10,7 @@ from media.imaging.decode import (
     open_on_grounds,
     open_upright,
     probe,
+    too_many,
 )
 from media.imaging.visibility import is_blank
 
@@ -24,4 +25,5 @@ __all__ = [
     "open_on_grounds",
     "open_upright",
     "probe",
+    "too_many",
 ]

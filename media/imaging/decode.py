@@ -5,6 +5,7 @@ The header is checked first (a closed list of formats, the number of pixels), th
 """
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -17,11 +18,15 @@ import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 from media.imaging import transparency
 from media.imaging.frames import fullest_frame
 
 DEFAULT_MAX_PIXELS = 50_000_000
 """A 48-megapixel phone camera passes; decoded to RGB that is 150 MB at most."""
+TOO_MANY = Sentence(gettext_noop("%(pixels)s pixels, and the limit is %(limit)s"))
+GUARD_PIXELS = 89_478_485
+"""Of Pillow's own guard, which stays: what it only warns of is refused, so no limit is higher."""
 
 Refusal = Literal["too_many_pixels", "broken_image", "empty_image", "unsupported_format"]
 
@@ -72,7 +77,6 @@ _TRANSPOSITIONS = {
 _SIDEWAYS = {5, 6, 7, 8}
 
 pillow_heif.register_heif_opener(thumbnails=False)  # type: ignore[no-untyped-call,unused-ignore]
-# Pillow's own guard (an error from 179 megapixels) stays; what it only warns of is refused too.
 # Warnings of corrupt metadata would only fill the log: metadata are not used.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -104,7 +108,7 @@ class ImageFacts:
 
 def probe(image: bytes) -> ImageFacts:
     """Read the header only: no pixel is decoded. Raises ImageRefused."""
-    with _opened(image) as picture:
+    with _opened(image, GUARD_PIXELS) as picture:
         width, height = picture.size
         if _orientation(picture) in _SIDEWAYS:
             width, height = height, width
@@ -120,7 +124,7 @@ def open_upright(
 
     A transparent picture lies on the ground that shows most of it. An animation gives the frame
     with most to see, of those that `max_pixels` suffices for (`media.imaging.frames`).
-    `max_pixels` has an upper bound, the 89 megapixels of Pillow's own guard. A caller who makes
+    `max_pixels` is at most GUARD_PIXELS. A caller who makes
     the picture smaller passes the length of its longest side as `at_least`: a JPEG is then
     decoded at a half, a quarter or an eighth, which is several times cheaper. Raises ImageRefused.
     """
@@ -148,7 +152,7 @@ def _decoded(
     image: bytes, max_pixels: int, at_least: int | None = None
 ) -> Iterator[tuple[Image.Image, Image.Transpose | None]]:
     """Decode the pixels, of an animation those of one frame; with the turn still to be made."""
-    with _opened(image) as picture:
+    with _opened(image, max_pixels) as picture:
         _check_pixels(picture, max_pixels)
         turn = _TRANSPOSITIONS.get(_orientation(picture))
         if picture.format in _ANIMATED_FORMATS and getattr(picture, "is_animated", False):
@@ -165,7 +169,7 @@ def _turned(picture: Image.Image, turn: Image.Transpose | None) -> Image.Image:
 
 
 @contextmanager
-def _opened(image: bytes) -> Iterator[Image.Image]:
+def _opened(image: bytes, max_pixels: int) -> Iterator[Image.Image]:
     if not image:
         raise ImageRefused("empty_image")
     try:
@@ -174,15 +178,21 @@ def _opened(image: bytes) -> Iterator[Image.Image]:
     except UnidentifiedImageError as exc:
         raise ImageRefused("unsupported_format") from exc
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise ImageRefused("too_many_pixels", str(exc)) from exc
+        raise ImageRefused("too_many_pixels", too_many(exc, max_pixels)) from exc
     except _BROKEN as exc:
         raise ImageRefused("broken_image", str(exc)) from exc
+
+
+def too_many(bomb: Exception, max_pixels: int) -> str:
+    """Say how many pixels there are and what the limit is: Pillow names its own, which is not ours."""
+    found = re.search(r"\((\d+) pixels\)", str(bomb))
+    return TOO_MANY % {"pixels": found[1], "limit": max_pixels} if found else str(bomb)
 
 
 def _check_pixels(picture: Image.Image, max_pixels: int) -> None:
     pixels = picture.width * picture.height
     if pixels > max_pixels:
-        raise ImageRefused("too_many_pixels", f"{pixels} > {max_pixels}")
+        raise ImageRefused("too_many_pixels", TOO_MANY % {"pixels": pixels, "limit": max_pixels})
 
 
 def _decode_smaller(picture: Image.Image, at_least: int) -> None:
@@ -236,6 +246,6 @@ def _to_eight_bits(picture: Image.Image) -> Image.Image:
 
 def jpeg_tables(image: bytes) -> list[list[int]]:
     """Quantization tables of a JPEG, from its header; empty for other formats."""
-    with _opened(image) as picture:
+    with _opened(image, GUARD_PIXELS) as picture:
         tables: dict[int, list[int]] = getattr(picture, "quantization", {})
         return [tables[number] for number in sorted(tables)]

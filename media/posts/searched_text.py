@@ -24,6 +24,7 @@ _FIELDS = (
     ("invoice", ("invoice.title", "invoice.description")),
     ("giveaway", ("giveaway_information.additional_prize", "giveaway_results.additional_prize")),
 )
+_FIELD_KEYS = {path.partition(".")[0] for _, paths in _FIELDS for path in paths}
 
 
 class Described(Protocol):
@@ -94,6 +95,8 @@ def _links(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _fields(extra: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    if _FIELD_KEYS.isdisjoint(extra):
+        return  # most posts: an import asks this of each
     for kind, paths in _FIELDS:
         for path in paths:
             yield kind, _words(_at(extra, path))

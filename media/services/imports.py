@@ -19,10 +19,10 @@ from events.logs import log_context, trace
 from media.models import ImportRun
 from media.services import garbage, import_runs
 from media.services.defects import count_problems
-from media.services.pipeline.batches import Batch, read_batches
+from media.services.pipeline.batches import Batch
 from media.services.pipeline.plan import BatchOutcome
 from media.services.pipeline.preview import preview
-from media.services.pipeline.read_ahead import ReadAhead
+from media.services.pipeline.reader_process import batches_of
 from media.services.pipeline.run import import_batches
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
@@ -133,7 +133,7 @@ def import_export(
         garbage.collected_rarely(),
         trace.use(trace.current() or f"import-{trace.new()[:12]}"),
         log_context.about(tenant_id=tenant.pk),
-        closing(ReadAhead(read_batches(source, limit=limit))) as batches,
+        closing(batches_of(source, limit=limit)) as batches,
         closing(_asked(batches, summary, ask)) as asked,
         closing(
             _outcomes(source, asked, tenant=tenant, run=run, meanwhile=batches.begin)

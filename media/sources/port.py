@@ -251,6 +251,11 @@ class SourceRefused(DomainError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path} {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
 
 
 class FileRefused(DomainError):

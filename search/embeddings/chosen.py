@@ -109,15 +109,14 @@ def _made(search: Any, gigachat: Any) -> Encoder:
     how = Preparation(
         search.encoder_chars, search.encoder_batch, search.query_prefix, search.passage_prefix
     )
-    # Each imports libraries that the others need not wait for.
     if search.encoder == "gigachat":
-        from search.embeddings.gigachat import GigaChatEncoder  # noqa: PLC0415 - see above
+        from search.embeddings.gigachat import GigaChatEncoder  # noqa: PLC0415 - late
 
         return GigaChatEncoder(
             gigachat, model=search.gigachat_model, how=how, seconds=search.encoder_timeout_sec
         )
     if search.encoder == "openai":
-        from search.embeddings.openai import OpenAiEncoder  # noqa: PLC0415 - see above
+        from search.embeddings.openai import OpenAiEncoder  # noqa: PLC0415 - late
 
         return OpenAiEncoder(
             url=search.openai_url,
@@ -126,7 +125,7 @@ def _made(search: Any, gigachat: Any) -> Encoder:
             how=how,
             seconds=search.encoder_timeout_sec,
         )
-    from search.embeddings.fastembed import FastEmbedEncoder  # noqa: PLC0415 - see above
+    from search.embeddings.fastembed import FastEmbedEncoder  # noqa: PLC0415 - late
 
     return FastEmbedEncoder(
         folder=search.fastembed_folder, pooling=search.fastembed_pooling, how=how

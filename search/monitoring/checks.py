@@ -7,10 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+from events.management.json_command import CONFIGURATION
 from events.outbound import OddHost, purposes
 
 
-@checks.register()
+@checks.register(CONFIGURATION)
 def encoder_is_usable(**_: Any) -> list[checks.CheckMessage]:
     return [
         checks.Error(text, id="search.E001", hint=hint)

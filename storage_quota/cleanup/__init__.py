@@ -17,8 +17,10 @@ from storage_quota.cleanup.planning import (
     plan_overdue,
 )
 from storage_quota.cleanup.runner import (
+    FREED,
     KEPT,
     PATIENCE,
+    RUNS_ALREADY,
     SWEEP,
     CleanupRunning,
     clean_up_in_background,
@@ -32,9 +34,11 @@ from storage_quota.cleanup.runner import (
 
 __all__ = [
     "EMERGENCY",
+    "FREED",
     "KEPT",
     "PATIENCE",
     "PLAN_CANDIDATES",
+    "RUNS_ALREADY",
     "SWEEP",
     "TIME_IS_UP",
     "ByAge",

@@ -1,7 +1,7 @@
 """
 Evictors: for each content type one chooses the candidates of a cleanup and removes them.
 
-Rooms register theirs in `AppConfig.ready()`. A type without one is evicted by age.
+Rooms register theirs in `Room.connect()`. A type without one is evicted by age.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from django.db.models import Q
 
+from events import rooms
 from events.postgresql import keyset
 from storage_quota.cleanup.candidates import Candidate, Step
 from storage_quota.models import ContentType, Reservation, StoredObject
@@ -84,6 +85,7 @@ def on_eviction(content_type: ContentType, unlink: Unlink) -> None:
 
 
 def evictor_of(content_type: str) -> Evictor:
+    rooms.connect_all()
     return _evictors.get(content_type) or ByAge(ContentType(content_type))
 
 
@@ -98,5 +100,6 @@ def evict(candidates: Sequence[Candidate], *, now: datetime) -> list[Reservation
 
 def drop_links(content_type: str, keys: Sequence[str]) -> None:
     """Delete the links to objects that this transaction removed from the ledger."""
+    rooms.connect_all()
     for unlink in _unlinks.get(content_type, ()):
         unlink(keys)

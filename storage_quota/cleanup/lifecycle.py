@@ -119,8 +119,8 @@ def sweep_in_background(*, now: datetime, time_box: timedelta) -> str:
     try:
         freed = sweep(now=now, until=time.monotonic() + time_box.total_seconds())
     except cleanup.CleanupRunning:
-        return "another cleanup is running"
+        return cleanup.RUNS_ALREADY % {}
     if freed.stop_reason == cleanup.TIME_IS_UP:
         enqueue_once(TASK)
     cleanup.ring_if_due()
-    return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"
+    return cleanup.FREED % {"count": freed.deleted_count, "size": freed.freed_bytes}

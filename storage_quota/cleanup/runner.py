@@ -17,12 +17,12 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.utils.translation import gettext_noop
 
 from accounts import audit
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from events.queue import acknowledge, enqueue_once, unfinished
+from events.sentences import Sentence, gettext_noop
 from storage_quota import metrics, selectors
 from storage_quota.cleanup.candidates import CleanupPlan, CleanupResult
 from storage_quota.cleanup.execution import TIME_IS_UP, Progress, execute
@@ -48,6 +48,11 @@ SWEEP: Final = "lifecycle"
 """The trigger of the daily sweep."""
 LOCK: Final = "storage_quota.cleanup"
 """Name of the advisory lock that a running cleanup holds; it ends with its process."""
+
+FREED = Sentence(gettext_noop("%(count)s deleted, %(size)s bytes freed"))
+RUNS_ALREADY = Sentence(gettext_noop("another cleanup is running"))
+_OFF = Sentence(gettext_noop("switched off by %(setting)s"))
+_ROOM = Sentence(gettext_noop("there is room"))
 
 
 class CleanupRunning(DomainError):
@@ -165,13 +170,13 @@ def clean_up_in_background(*, now: datetime, time_box: timedelta, going_on: bool
     """
     acknowledge(TASK)
     if not settings.CLEANUP.enabled:
-        return "switched off by S3_ENABLE_EMERGENCY_CLEANUP"
+        return _OFF % {"setting": "S3_ENABLE_EMERGENCY_CLEANUP"}
     try:
         with _exclusively(), unfinished(TASK) as interrupted:
             above = going_on or interrupted or _is_threshold_reached()
-            return _clean_up(now=now, time_box=time_box) if above else "there is room"
+            return _clean_up(now=now, time_box=time_box) if above else _ROOM % {}
     except CleanupRunning:
-        return "another cleanup is running"
+        return RUNS_ALREADY % {}
 
 
 def _is_threshold_reached() -> bool:
@@ -184,7 +189,7 @@ def _clean_up(*, now: datetime, time_box: timedelta) -> str:
     freed = run(target_bytes=target_bytes, trigger="threshold", now=now, until=until)
     if freed.stop_reason == TIME_IS_UP:
         enqueue_once(TASK, going_on=True)
-    return f"{freed.deleted_count} deleted, {freed.freed_bytes} bytes freed"
+    return FREED % {"count": freed.deleted_count, "size": freed.freed_bytes}
 
 
 def _free_just(target_bytes: int, *, now: datetime, until: float) -> bool:

@@ -2,10 +2,18 @@
 
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext_noop
-
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 from storage_quota.object_store.errors import OUT_OF_ORDER, StoreFull
+
+_MISSING = Sentence(
+    gettext_noop(
+        "%(missing)s of %(entries)s objects look missing, more than %(percent)s %%: nothing was repaired. Is this the right bucket, and all of it? If it is, raise --max-missing-percent"
+    )
+)
+_UNORDERED = Sentence(
+    gettext_noop("The store lists %(after)s after %(before)s: not in the order of keys")
+)
 
 
 class WrongBucket(DomainError):
@@ -29,7 +37,7 @@ class ListingUnordered(DomainError):
     http_status: ClassVar[int] = 500
 
     def __init__(self, before: str, after: str) -> None:
-        super().__init__(f"The store lists {after!r} after {before!r}: not in the order of keys")
+        super().__init__(_UNORDERED % {"after": repr(after), "before": repr(before)})
 
 
 class CheckRunning(DomainError):
@@ -52,9 +60,7 @@ class TooMuchMissing(DomainError):
 
     def __init__(self, *, missing: int, entries: int, percent: float) -> None:
         super().__init__(
-            f"{missing} of {entries} objects look missing, more than {percent:g} %: nothing was"
-            " repaired. Is this the right bucket, and all of it? If it is, raise"
-            " --max-missing-percent"
+            _MISSING % {"missing": missing, "entries": entries, "percent": f"{percent:g}"}
         )
         self.missing, self.entries, self.percent = missing, entries, percent
 

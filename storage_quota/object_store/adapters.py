@@ -26,6 +26,14 @@ expires (see `reserve.PUT_WITHIN`), which its last requests may take with all th
 """
 
 
+class HashedBytes(BytesIO):
+    """Bytes of this process's memory, and their SHA-256 (hex): nobody can change them meanwhile."""
+
+    def __init__(self, content: bytes, sha256: str) -> None:
+        super().__init__(content)
+        self.sha256, self.size_bytes = sha256, len(content)
+
+
 class UploadBody:
     """The body of a put: counts and hashes what is read, and stops at the reservation's size."""
 
@@ -36,6 +44,7 @@ class UploadBody:
             )
         self._body = BytesIO(body) if isinstance(body, bytes) else body
         self._reservation = reservation
+        self._known = body if isinstance(body, HashedBytes) else None
         self._sha256 = hashlib.sha256()
         self.size_bytes = 0
 
@@ -52,7 +61,8 @@ class UploadBody:
                 f"{self._reservation.key} has more than the "
                 f"{self._reservation.size_bytes} B that were reserved"
             )
-        self._sha256.update(chunk)
+        if self._known is None:
+            self._sha256.update(chunk)
         return chunk
 
     def chunks(self) -> Iterator[bytes]:
@@ -68,11 +78,19 @@ class UploadBody:
         self._reservation.receipt = PutReceipt(
             key=self._reservation.key,
             size_bytes=self.size_bytes,
-            sha256=self._sha256.hexdigest(),
+            sha256=self._digest(),
             mime=mime,
             content_encoding=content_encoding,
         )
         return self._reservation.receipt
+
+    def _digest(self) -> str:
+        """Of the bytes that were read; what was known of a whole holds only if it was read whole."""
+        if self._known is None:
+            return self._sha256.hexdigest()
+        if self.size_bytes == self._known.size_bytes:
+            return self._known.sha256
+        return hashlib.sha256(self._known.getvalue()[: self.size_bytes]).hexdigest()
 
 
 class JsonReader:

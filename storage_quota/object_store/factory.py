@@ -43,8 +43,7 @@ def use(store: Store) -> Iterator[Store]:
 @cache
 def _configured() -> MeteredStore:
     if settings.S3.configured:
-        # boto3 is half a second that an installation with files need not wait at each start.
-        from storage_quota.object_store.s3 import S3Store  # noqa: PLC0415 - see above
+        from storage_quota.object_store.s3 import S3Store  # noqa: PLC0415 - late
 
         return MeteredStore(S3Store(settings.S3))
     root = Path(settings.OBJECTS_DIR)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -64,9 +65,10 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
         mime: str,
         content_encoding: str = "",
     ) -> PutReceipt:
-        target = self._path(reservation.key)
+        target = self._name(reservation.key)
         source = UploadBody(body, reservation)
-        draft = self.root / UPLOADS / f"{reservation.key}~{reservation.pk}"
+        # Names as text: those of pathlib are a quarter of the time that a small file takes.
+        draft = f"{self.root}/{UPLOADS}/{reservation.key}~{reservation.pk}"
         with self._errors(), _removed_on_failure(draft):
             _write(draft, source)
             _finish(draft, target, key=reservation.key)
@@ -151,10 +153,13 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
                     yield _info(name, entry.stat())
 
     def _path(self, key: str) -> Path:
+        return Path(self._name(key))
+
+    def _name(self, key: str) -> str:
         check_key(key)
         if key.split("/", 1)[0] == UPLOADS:
             raise ValueError(f"not a key: {key!r}")
-        return Path(self._storage.path(key))
+        return self._storage.path(key)
 
     def _check_root(self) -> None:
         """Raise if the folder is gone: an unmounted volume must not look like an empty bucket."""
@@ -179,40 +184,56 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
         return StoreUnavailable(f"{self.root}: {exc.strerror or exc}")
 
 
-def _finish(draft: Path, target: Path, *, key: str) -> None:
+def _finish(draft: str, target: str, *, key: str) -> None:
     """Move a whole draft to its place. Raises StoreUnavailable where it was aborted, as S3 does."""
     try:
-        _in_folder(target, lambda: draft.replace(target))
+        _in_folder(target, lambda: os.replace(draft, target))  # noqa: PTH105 - see `put`
     except FileNotFoundError as error:
-        if draft.exists() or not target.parent.is_dir():
+        if Path(draft).exists() or not Path(target).parent.is_dir():
             raise
         raise StoreUnavailable(
             f"The upload of {key} was aborted: it has to be put again"
         ) from error
 
 
-def _write(draft: Path, source: UploadBody) -> None:
-    with _in_folder(draft, lambda: draft.open("wb")) as file:
-        file.writelines(source.chunks())
-        file.flush()
+def _write(draft: str, source: UploadBody) -> None:
+    # Unbuffered: the chunks are large, or the whole of a small file.
+    with _in_folder(draft, lambda: open(draft, "wb", buffering=0)) as file:  # noqa: PTH123
+        for chunk in source.chunks():
+            _write_all(file, chunk)
         os.fdatasync(file.fileno())
 
 
-def _in_folder(path: Path, create: Callable[[], Made]) -> Made:
+def _write_all(file: FileIO, chunk: bytes) -> None:
+    """Write the chunk; an unbuffered file may take only a part of it at once."""
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _in_folder(path: str, create: Callable[[], Made]) -> Made:
     """Create `path`, and its folder only where that fails: nearly always it is there."""
     try:
         return create()
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(os.path.dirname(path))  # noqa: PTH120 - see `put`
         return create()
 
 
+def _make_folder(path: str) -> None:
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(path)  # noqa: PTH102 - see `put`
+        except FileNotFoundError:
+            os.makedirs(path, exist_ok=True)  # noqa: PTH103
+
+
 @contextmanager
-def _removed_on_failure(draft: Path) -> Iterator[None]:
+def _removed_on_failure(draft: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
         raise
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from events.postgresql import advisory_locks
+from events.postgresql import advisory_locks, arrays
 from storage_quota.models import Reservation
 
 BUCKET: Final = "storage_quota.bucket"
@@ -26,7 +26,7 @@ def lock_reservations(keys: Iterable[str]) -> dict[str, list[Reservation]]:
 
 def to_lock(keys: Iterable[str]) -> QuerySet[Reservation]:
     """All reservations of these keys, which are locked as they are read."""
-    rows = Reservation.objects.filter(key__in=list(keys)).order_by("key", "id")
+    rows = Reservation.objects.filter(key__in=arrays.among(list(keys))).order_by("key", "id")
     return rows.select_for_update()
 
 

@@ -25,6 +25,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 
+from events.postgresql import arrays
 from events.workers import liveness
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
@@ -66,7 +67,7 @@ def release_expired(*, now: datetime, limit: int = KEYS_AT_ONCE) -> ReleaseResul
 
 def left_for(keys: Iterable[str]) -> QuerySet[Reservation]:
     """The reservations that `clear_left` looks at."""
-    return Reservation.objects.filter(key__in=list(keys))
+    return Reservation.objects.filter(key__in=arrays.among(list(keys)))
 
 
 def clear_left(rows: Sequence[Reservation], *, now: datetime) -> AbstractSet[UUID]:

@@ -1,5 +1,5 @@
 """
-Checks at start that no limit of time is as long as the one around it.
+No limit of time is as long as the one around it: `limits_check` asks for that at each start.
 
 Where an inner limit is as long as an outer one, the work is ended from outside: its worker is
 killed, or its lease ends and another worker begins the same. Nobody hears then that the provider
@@ -20,7 +20,7 @@ from search import handlers
 from search.services.meaning import payers
 from storage_quota import reserve
 from storage_quota import tasks as storage_tasks
-from vision.analysis import backlog, claims
+from vision.analysis import backlog, follow_up
 from vision.limits import circuit_breaker
 from vision.providers.ocr import tesseract
 from vision.services import provider_call
@@ -67,9 +67,8 @@ class Pair:
         )
 
 
-@checks.register()
-def inner_limits_fit(**_: Any) -> list[checks.CheckMessage]:
-    """Refuse to start where an inner limit is as long as the outer one."""
+def problems() -> list[checks.CheckMessage]:
+    """Return a message for each inner limit that is as long as the outer one."""
     return [_message(pair) for pair in pairs() if not pair.fits]
 
 
@@ -108,8 +107,8 @@ def _of_the_provider() -> Iterator[Pair]:
     probe = circuit_breaker.PROBE_LEASE.total_seconds()
     # Upload and question: the answer of the probe is settled before the upload is deleted.
     yield Pair(call, Limit("the probe of the circuit breaker (PROBE_LEASE)", probe), calls - 1)
-    follow_up = claims.FOLLOW_UP_TIMEOUT.total_seconds()
-    yield Pair(call, Limit("the time for what follows an answer (FOLLOW_UP_TIMEOUT)", follow_up))
+    seconds = follow_up.FOLLOW_UP_TIMEOUT.total_seconds()
+    yield Pair(call, Limit("the time for what follows an answer (FOLLOW_UP_TIMEOUT)", seconds))
     album = Limit("ALBUM_TIMEOUT_MINUTES", settings.ALBUM_TIMEOUT.total_seconds())
     yield Pair(call, album, calls, waiting, is_vital=False)
 

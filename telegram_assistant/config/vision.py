@@ -24,7 +24,7 @@ class Vision(BaseSettings):
     vision_policy_config_path: Path = BASE_DIR / "vision" / "vision_policy.yml"
     vision_ocr_languages: str = Field(default="rus+eng", pattern=r"^[a-z_]{3,}(\+[a-z_]{3,})*$")
     vision_ocr_timeout_sec: float = Field(default=60, gt=0, le=600)
-    vision_max_pixels: int = Field(default=50_000_000, ge=1)
+    vision_max_pixels: int = Field(default=50_000_000, ge=1, le=89_478_485)  # Pillow's own limit
     vision_phash_enabled: bool = True
     vision_phash_hash_size: int = Field(default=16, ge=8, le=32, multiple_of=2)
     vision_phash_max_distance: int = Field(default=10, ge=0, le=12)

@@ -1,8 +1,11 @@
 """The console: Django's admin with the product's name and the order in which operators work."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.apps import AppConfig
+from django.contrib.admin import AdminSite, ModelAdmin, autodiscover
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +36,14 @@ class ConsoleSite(AdminSite):
     index_title = _("Console")
     login_form = AuthenticationForm
 
+    def get_urls(self) -> list[Any]:
+        load_pages()
+        return super().get_urls()
+
+    def check(self, app_configs: Sequence[AppConfig] | None) -> list[Any]:
+        load_pages()
+        return super().check(app_configs)
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Register pages, those of other apps included, that keep tenants apart and answer odd values."""
         shown = admin_class or ModelAdmin
@@ -55,6 +66,14 @@ class ConsoleSite(AdminSite):
         for app in listed:
             app["models"].sort(key=lambda model: _position(app, model))
         return sorted(listed, key=lambda app: min(_position(app, model) for model in app["models"]))
+
+
+@cache
+def load_pages() -> None:
+    """Have every app register its pages, once; commands and workers have no use for them."""
+    autodiscover()
+    # After django-q2's own pages, which these replace.
+    from telegram_assistant.console import schedule_pages  # noqa: F401, PLC0415 - registers itself
 
 
 def _position(app: dict[str, Any], model: dict[str, Any]) -> int:

@@ -1,9 +1,13 @@
 """The app of the console: its site, and names for the apps of others."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from django.apps import apps
-from django.contrib.admin.apps import AdminConfig
+from django.apps import AppConfig, apps
+from django.contrib import admin
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.admin.checks import check_dependencies
+from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 NAMES: Final = {"django_q": _("Scheduler")}
@@ -17,15 +21,21 @@ SCHEDULER: Final = {
 """Names of django-q2's models. Its own word is task, which here means a delivery."""
 
 
-class ConsoleConfig(AdminConfig):
+class ConsoleConfig(SimpleAdminConfig):
     default_site = "telegram_assistant.console.admin_site.ConsoleSite"
 
     def ready(self) -> None:
-        super().ready()
+        # Not Django's own way: it loads all pages in each process, which only few have a use for.
+        checks.register(check_dependencies, checks.Tags.admin)
+        checks.register(_pages_are_right, checks.Tags.admin)
         for label, name in NAMES.items():
             apps.get_app_config(label).verbose_name = name
         for label, (one, many) in SCHEDULER.items():
             meta = apps.get_model(label)._meta  # noqa: SLF001 - Django's public name for it
             meta.verbose_name, meta.verbose_name_plural = one, many
-        # After django-q2's own pages, which these replace.
-        from telegram_assistant.console import schedule_pages  # noqa: F401, PLC0415 - registers itself
+
+
+def _pages_are_right(
+    app_configs: Sequence[AppConfig] | None, **_: Any
+) -> list[checks.CheckMessage]:
+    return list(admin.site.check(app_configs))

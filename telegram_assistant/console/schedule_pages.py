@@ -6,14 +6,18 @@ which a superuser is signed in would be a command line of the installation, with
 database; SECURITY.md promises that it is not.
 """
 
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django_q.admin import ScheduleAdmin
-from django_q.models import Schedule
+from django_q.admin import ScheduleAdmin, TaskAdmin
+from django_q.models import Schedule, Success
 
+from events.console import translated
 from telegram_assistant import schedules
 
 
@@ -42,5 +46,33 @@ class JobScheduleAdmin(ScheduleAdmin):  # type: ignore[misc]  # django-q2 has no
     readonly_fields = ()
 
 
+class RunAdmin(TaskAdmin):  # type: ignore[misc]  # django-q2 has no types
+    """Finished runs, with their outcome in the reader's language."""
+
+    list_display = ("name", "func", "started", "time_taken", "outcome")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [
+            "outcome" if name == "result" else name for name in super().get_fields(request, obj)
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*super().get_readonly_fields(request, obj), "outcome"]
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, run: Success) -> str:
+        _load_jobs()
+        return translated(str(run.result or ""))
+
+
+@cache
+def _load_jobs() -> None:
+    """The sentences of outcomes are known where the jobs are."""
+    for job in schedules.JOBS:
+        import_module(job.func.rpartition(".")[0])
+
+
+admin.site.unregister(Success)
+admin.site.register(Success, RunAdmin)
 admin.site.unregister(Schedule)
 admin.site.register(Schedule, JobScheduleAdmin)

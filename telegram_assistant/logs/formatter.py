@@ -1,7 +1,6 @@
 """The pipe: from a record of Python's logging to a line of text."""
 
 import json
-from enum import StrEnum
 from typing import Any
 
 from structlog.stdlib import ProcessorFormatter
@@ -9,6 +8,7 @@ from structlog.typing import EventDict, Processor
 
 from events.logs.redaction import redact
 from telegram_assistant.logs import fields
+from telegram_assistant.logs.form import Form
 
 TERMINAL_FIELDS_LAST = ("pid", "timestamp", "level", "logger", "event", "exception")
 """What a line of text shows at its beginning or end, or not at all."""
@@ -21,14 +21,6 @@ HARMLESS = frozenset(
 """Fields made of ids and names of the program."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROL |= {ord("\n"): "\\n", ord("\t"): "\\t"}
-
-
-class Form(StrEnum):
-    """What lines look like; `auto` is text on a terminal and JSON elsewhere."""
-
-    AUTO = "auto"
-    JSON = "json"
-    TEXT = "text"
 
 
 def build(*, form: str, debug: bool) -> ProcessorFormatter:

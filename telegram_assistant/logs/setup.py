@@ -4,10 +4,11 @@ import logging
 import logging.config
 import sys
 import threading
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Final
 
-from telegram_assistant.logs.formatter import Form
+from telegram_assistant.logs.form import Form
 
 LEVELS: Final = {
     # Theirs go through this pipe, and not through handlers of their own.
@@ -44,7 +45,7 @@ def settings(*, level: str, form: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
-                "()": "telegram_assistant.logs.formatter.build",
+                "()": "telegram_assistant.logs.setup.Line",
                 "form": str(form),
                 "debug": level == "DEBUG",
             }
@@ -64,6 +65,27 @@ def configure(config: dict[str, Any]) -> None:
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_end
     threading.excepthook = _log_thread_end
+
+
+class Line(logging.Formatter):
+    """
+    The formatter of the one handler; `form` is json or text.
+
+    Most commands log nothing, and structlog takes a twentieth of their start.
+    """
+
+    def __init__(self, *, form: str, debug: bool) -> None:
+        super().__init__()
+        self._form, self._debug = form, debug
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._pipe.format(record)
+
+    @cached_property
+    def _pipe(self) -> logging.Formatter:
+        from telegram_assistant.logs import formatter  # noqa: PLC0415 - late
+
+        return formatter.build(form=self._form, debug=self._debug)
 
 
 def _least(level: str, own: str) -> str:

@@ -23,6 +23,7 @@ BREAKING = (
     "timeout",
     "cut",
     "not_an_object",
+    "no_content",
     "expired_token",
     "deleted_file",
 )

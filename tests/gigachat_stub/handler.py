@@ -229,6 +229,10 @@ class Handler(BaseHTTPRequestHandler):
                 refused = Refused(200, "")
                 refused.reply = Reply(200, ["not", "an", "object"])
                 raise refused
+            case "no_content":
+                refused = Refused(204, "")
+                refused.reply = Reply(204, b"")
+                raise refused
             case "expired_token":
                 self.state.expire_tokens()
                 raise Refused(401, "Token has expired")

@@ -24,7 +24,7 @@ from tests.acceptance.product import wait_until
 from tests.concurrency import end_all_backends, together
 from tests.processes import SetUpPython
 from vision.limits import places
-from vision.limits.concurrency import LimitReached, TenantShare, acquire
+from vision.limits.concurrency import Caller, LimitReached, acquire
 from vision.models import ConcurrencyPlace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ class Calls:
             thread.join()
 
     def _call(self, tenant: str, most: int) -> None:
-        of = TenantShare(tenant, SHARE, most)
+        of = Caller(tenant, SHARE, most)
         while not self.over.is_set():
             with (
                 suppress(LimitReached, Error),
@@ -178,7 +178,7 @@ def test_a_place_that_nobody_else_waits_for_goes_to_whoever_does(calls):
 
 
 def test_who_waits_too_long_is_told_so_and_leaves_nothing_behind():
-    of, taken, over = TenantShare("a", 3, 1), threading.Event(), threading.Event()
+    of, taken, over = Caller("a", 3, 1), threading.Event(), threading.Event()
 
     def hold():
         with acquire("places", limit=1, of=of):
@@ -258,8 +258,8 @@ import django, sys, time
 django.setup()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
-from vision.limits.concurrency import TenantShare, acquire
-with acquire("places", limit=1, of=TenantShare("a", 1, 1)):
+from vision.limits.concurrency import Caller, acquire
+with acquire("places", limit=1, of=Caller("a", 1, 1)):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -298,5 +298,5 @@ class TestKilledWorkers:
         """All workers may be waiting, and none come to its recoveries."""
         holder.kill()
 
-        with acquire("places", limit=1, of=TenantShare("b", 1, 1), patience=PATIENCE):
+        with acquire("places", limit=1, of=Caller("b", 1, 1), patience=PATIENCE):
             assert ConcurrencyPlace.objects.get().tenant == "b"

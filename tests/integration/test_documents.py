@@ -29,7 +29,7 @@ from vision.documents.reading import __main__ as reading_process
 from vision.documents.reading.output import Enough, Output
 from vision.models import DocumentPage, DocumentText, PaidAnalysis, PostEnrichment
 from vision.providers.fake import FakeVision
-from vision.providers.ocr.tesseract import TesseractMissing
+from vision.providers.ocr.installed import TesseractMissing
 from vision.services import read_documents as services
 from vision.services import request_documents
 

@@ -176,6 +176,7 @@ class TestBusy:
             ("bad_gateway", ErrorClass.RETRYABLE_SERVER_ERROR),
             ("request_timeout", ErrorClass.RETRYABLE_SERVER_ERROR),
             ("not_an_object", ErrorClass.RETRYABLE_SERVER_ERROR),
+            ("no_content", ErrorClass.RETRYABLE_SERVER_ERROR),
             ("deleted_file", ErrorClass.RETRYABLE_SERVER_ERROR),
             ("error", ErrorClass.RETRYABLE_SERVER_ERROR),
             ("cut", ErrorClass.RETRYABLE_NETWORK),
@@ -189,7 +190,7 @@ class TestBusy:
         assert (failure.error_class, failure.after) == (error_class, None)
 
     @pytest.mark.parametrize("endpoint", ["oauth", "upload"])
-    @pytest.mark.parametrize("kind", ["rate_limited", "server_error", "cut"])
+    @pytest.mark.parametrize("kind", ["rate_limited", "server_error", "no_content", "cut"])
     def test_also_before_the_completion_is_requested(self, busy, gigachat_stub, endpoint, kind):
         gigachat_stub.fail(kind, endpoint=endpoint)
 

@@ -91,6 +91,7 @@ def test_a_second_import_does_not_claim_to_be_clean(tmp_path):
     for summary in (first, second):
         assert [(p.code, p.message_id) for p in summary.problems] == [("too_many_pixels", 1)]
         assert summary.problems[0].detail.startswith("photos/1.jpg: ")
+    assert "4294836225 pixels, and the limit is 50000000" in first.problems[0].detail
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 1), (["--problems-ok"], 0)])

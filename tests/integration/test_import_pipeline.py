@@ -1,6 +1,8 @@
 """The files of one batch are uploaded while the rows of the batch before are written."""
 
 import gc
+import os
+import subprocess
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +14,10 @@ from PIL import Image
 
 from accounts import tenants
 from events.models import OutboxEvent
-from media.models import MediaObject, MediaState, Post
+from media.models import ImportRun, MediaObject, MediaState, Post
 from media.posts.parsed_message import ParsedMessage
 from media.services import imports
-from media.services.pipeline import batches, upload
+from media.services.pipeline import batches, reader_process, upload
 from media.services.pipeline.in_flight import finish, start
 from media.sources.export import ExportSource
 from media.sources.port import Message
@@ -276,3 +278,31 @@ def test_a_batch_is_freed_when_it_is_done_not_when_garbage_is_looked_for(
     # Two batches in flight and one read ahead, of two messages each.
     assert len(alive) > 15
     assert max(alive) <= 4 * 2 * 2
+
+
+def test_a_reader_that_is_killed_keeps_what_was_committed_and_no_reservation(
+    tmp_path, store, monkeypatch
+):
+    monkeypatch.setattr(reader_process, "LARGE_BYTES", 0)
+    long = "a long post " * 33_000  # three of them are a batch
+    folder = write(tmp_path, chat([message(n, text=f"{n} {long}") for n in range(1, 13)]))
+
+    def kill_reader(summary: imports.ImportSummary) -> None:
+        if summary.counts["new"]:
+            subprocess.run(
+                ["pkill", "-9", "-P", str(os.getpid()), "-f", reader_process.__name__], check=False
+            )
+
+    with pytest.raises(reader_process.ReaderEnded):
+        imports.import_export(
+            source=ExportSource(folder, zone=UTC),
+            path=folder,
+            tenant=tenants.default_tenant(),
+            observe=kill_reader,
+        )
+
+    assert 0 < Post.objects.count() < 12
+    assert ImportRun.objects.get().interrupted_at is not None
+    assert not Reservation.objects.exists()
+    assert run(folder).clean
+    assert Post.objects.count() == 12

@@ -476,9 +476,9 @@ class TestAdoption:
 class TestSchedule:
     def test_the_task_checks_when_it_is_due(self, stored_keys):
         assert tasks.verify_storage(unknown="argument") == (
-            "complete, 0 problems, 0 deleted after quarantine"
+            "complete, 0 problems; 0 deleted after quarantine"
         )
-        assert tasks.verify_storage() == "not due, 0 deleted after quarantine"
+        assert tasks.verify_storage() == "not due; 0 deleted after quarantine"
         assert IntegrityCheck.objects.count() == 1
 
     def test_the_task_repairs_nothing(self, store, stored_keys, monkeypatch, later):
@@ -492,13 +492,13 @@ class TestSchedule:
         checked(repair=True)
         monkeypatch.setattr(timezone, "now", lambda: later + DAY)
 
-        assert tasks.verify_storage() == "not due, 1 deleted after quarantine"
+        assert tasks.verify_storage() == "not due; 1 deleted after quarantine"
         assert stray not in objects()
 
     def test_the_task_says_when_it_could_not_look(self, store, stored_keys):
         store.down = True
 
-        assert tasks.verify_storage().startswith("could not be done")
+        assert tasks.verify_storage().startswith("the check could not be done")
 
     def test_the_task_deletes_nothing_in_a_strange_bucket(
         self, store, checked, stray, later, monkeypatch

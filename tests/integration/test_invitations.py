@@ -104,6 +104,14 @@ def test_nobody_gets_a_link_to_an_account_of_somebody(browser, tenant, what) -> 
     assert User.objects.get(username="new").password == password
 
 
+@pytest.mark.parametrize("name", ["Anna", "ANNA"])
+def test_nobody_is_invited_under_the_name_of_somebody_in_other_letters(browser, tenant, name):
+    User.objects.create_user("anna")
+
+    assert invite(browser, tenant, name) == ""
+    assert not User.objects.filter(username=name).exists()
+
+
 def test_nor_to_one_that_waits_in_a_tenant_of_others(browser, tenant) -> None:
     other, owner = make.tenant(), Client()
     owner.force_login(make.member(Role.ADMINISTRATOR, other))

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from django.utils import timezone
 
 from accounts.models import Membership, Scope
 from accounts.rate_limits.rate import Rates, parse
+from search.mcp import tools
+from search.mcp.asker import Asker
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from tests import factories as make
@@ -18,13 +22,10 @@ from tests.acceptance.product import Product
 from tests.processes import ROOT
 from tests.tokens import token_of
 
-mcp = pytest.importorskip("mcp", reason="requirements/mcp.txt is an extra")
-
-from search.mcp import tools  # noqa: E402 - after the extra is there
-from search.mcp.asker import Asker  # noqa: E402
-from search.mcp.server import make_server  # noqa: E402
-
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not find_spec("mcp"), reason="requirements/mcp.txt is an extra"),
+]
 TOOLS = {"search", "post", "album", "channel_statistics", "ask"}
 URL = "/api/v1/mcp"
 
@@ -46,11 +47,22 @@ def write(of, text, **fields):
     return post
 
 
+def sdk() -> Any:
+    """The SDK, which takes 0.7 s: only the process that runs these tests imports it."""
+    return import_module("mcp")
+
+
+def client_of(user) -> Any:
+    """The SDK's client of a server that answers this user."""
+    make_server = import_module("search.mcp.server").make_server
+    return sdk().Client(make_server(lambda: Asker(user)))
+
+
 def call(user, tool: str, **arguments: Any) -> Any:
     """Call a tool by the SDK's client, and return its answer, or the text of its refusal."""
 
     async def asked():
-        async with mcp.Client(make_server(lambda: Asker(user))) as client:
+        async with client_of(user) as client:
             result = await client.call_tool(tool, arguments)
             text = result.content[0].text
             return text if result.is_error else json.loads(text)
@@ -61,7 +73,7 @@ def call(user, tool: str, **arguments: Any) -> Any:
 class TestTools:
     def test_they_are_five_and_say_that_they_read(self, anna):
         async def listed():
-            async with mcp.Client(make_server(lambda: Asker(anna))) as client:
+            async with client_of(anna) as client:
                 return (await client.list_tools()).tools
 
         found = async_to_sync(listed)()
@@ -252,7 +264,7 @@ def test_the_client_of_the_sdk_over_http(live_server, channel, anna):
 
         async with (
             httpx2.AsyncClient(headers=headers) as http,
-            mcp.Client(streamable_http_client(live_server.url + URL, http_client=http)) as client,
+            sdk().Client(streamable_http_client(live_server.url + URL, http_client=http)) as client,
         ):
             names = {tool.name for tool in (await client.list_tools()).tools}
             result = await client.call_tool("search", {"query": "снег"})
@@ -269,7 +281,7 @@ def test_the_client_of_the_sdk_over_http(live_server, channel, anna):
 def test_the_command_speaks_over_stdin_and_stdout_for_a_user(channel, anna, tmp_path):
     write(channel, "снег")
     write(make.channel(), "снег")
-    command = mcp.StdioServerParameters(
+    command = sdk().StdioServerParameters(
         command=sys.executable,
         args=[str(ROOT / "manage.py"), "mcp", "--as", anna.username],
         env=Product(tmp_path).environment,
@@ -277,7 +289,7 @@ def test_the_command_speaks_over_stdin_and_stdout_for_a_user(channel, anna, tmp_
     )
 
     async def asked():
-        async with mcp.Client(command) as client:
+        async with sdk().Client(command) as client:
             names = {tool.name for tool in (await client.list_tools()).tools}
             result = await client.call_tool("search", {"query": "снег"})
             return names, json.loads(result.content[0].text)

@@ -23,7 +23,7 @@ from events.outbound.requests_session import requests_session
 from storage_quota.object_store import StoreForbidden, StoreUnavailable
 from storage_quota.object_store.s3 import S3Store
 from storage_quota.object_store.s3.guarded import Connections, GuardedSession
-from tests.outbound_server import TEXT, OddServer
+from tests.outbound_server import TEXT, OddServer, bomb
 from tests.s3_fixtures import s3_settings
 from vision.providers.gigachat.reachability import reach
 from vision.providers.port import ProviderBusy, ProviderMisconfigured
@@ -148,6 +148,7 @@ class TestEnds:
             read(f"{odd.url}/{what}/", replace(rules, most_bytes=len(TEXT) - 1))
 
     def test_a_bomb_does_not_fill_the_memory(self, odd, rules):
+        bomb()
         tracemalloc.start()
         try:
             with pytest.raises(OutboundRefused) as refusal:

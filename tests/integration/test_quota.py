@@ -473,8 +473,8 @@ def test_the_scheduled_task_says_what_it_did(reserve):
     reserve(7)
 
     assert tasks.release_expired(unknown="argument") in {
-        "cleared 0, left 0, 0 uploads aborted",
-        "cleared 1, left 0, 0 uploads aborted",
+        "cleared 0, left 0; 0 uploads aborted",
+        "cleared 1, left 0; 0 uploads aborted",
     }
 
 

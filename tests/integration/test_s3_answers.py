@@ -6,8 +6,11 @@ import tracemalloc
 import pytest
 
 from events.outbound import purposes
+from storage_quota.models import Reservation
 from storage_quota.object_store import StoreForbidden, StoreUnavailable
+from storage_quota.object_store.adapters import UploadBody
 from storage_quota.object_store.s3 import S3Store
+from storage_quota.object_store.s3.upload import UploadTarget, upload
 from tests.outbound_server import OddServer
 from tests.s3_fixtures import s3_settings
 
@@ -66,3 +69,20 @@ def test_the_program_says_who_it_is_without_putting_that_together_each_time(
 
     assert len(sent) == 2
     assert all(b"Botocore/" in agent for agent in sent)
+
+
+@pytest.mark.parametrize(("size", "asked"), [(1, False), (1024**2, False), (1024**2 + 1, True)])
+def test_only_a_large_object_waits_until_the_server_agrees(moto, bucket, size, asked):
+    store, sent = S3Store(s3_settings(moto, bucket=bucket)), []
+    store._client.meta.events.register_first(
+        "before-send.s3", lambda request, **_: sent.append("Expect" in request.headers)
+    )
+    target = UploadTarget(bucket, "media/t/one", {"ContentType": "image/png"})
+    reservation = Reservation(key=target.key, size_bytes=size)
+    reservation.write_deadline = time.monotonic() + 60
+
+    upload(store._client, target, UploadBody(b"x" * size, reservation), sizes=store._sizes)
+
+    assert sent == [asked]
+    with store.open(target.key) as content:
+        assert content.read() == b"x" * size

@@ -2,8 +2,10 @@
 
 import pytest
 from django.urls import reverse
-from django_q.models import Schedule
+from django.utils import timezone
+from django_q.models import Schedule, Success
 
+from events.console import page_of
 from telegram_assistant import schedules
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +57,15 @@ def test_the_next_run_is_entered_in_the_zone_that_the_page_says(admin_client) ->
     page = admin_client.get(reverse("admin:django_q_schedule_add"), HTTP_ACCEPT_LANGUAGE="en")
 
     assert "UTC" not in page.content.decode()
+
+
+def test_the_outcome_of_a_run_is_told_in_the_readers_language(admin_client):
+    run = Success.objects.create(
+        id="a" * 32, name="a", func="vision.tasks.apply_rules", result="3 posts got a tag",
+        started=timezone.now(), stopped=timezone.now(), success=True,
+    )  # fmt: skip
+
+    page = admin_client.get(page_of(Success, run.pk), headers={"accept-language": "ru"})
+
+    assert "получили тег постов: 3" in page.content.decode()
+    assert "3 posts got a tag" not in page.content.decode()

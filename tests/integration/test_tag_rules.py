@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.models import AuditEntry
 from events.console import list_of, page_of
 from media.models import Post
+from media.posts.word_forms import further_forms
 from tests import factories as make
 from tests.integration.test_tagging import tags
 from vision.models import PostTag, TagRule
@@ -133,6 +134,59 @@ class TestApplied:
         rule = rules.make(post.tenant, "дом", word=number)
 
         assert rules.preview(rule).newest == [said]
+
+
+WRITTEN = {
+    "cpp": "Пишу на C++, с удовольствием",
+    "cpp17": "C/C++17 и немного магии",
+    "cpp_job": "Ищем c++-разработчика (#c++)",
+    "ellipsis": "И вот...C++",
+    "sharp": "Курсы C# и F#. Бесплатно",
+    "net": "Платформа C#/.NET",
+    "dotnet": ".NET-разработчики",
+    "asp": "ASP.NET Core",
+    "word_net": "net profit, vitamin C.",
+    "file": "main.c",
+    "tag": "#новости: дороги открыты",
+    "word": "Хорошая новость о дороге",
+    "age": "Фильм 18+",
+    "year": "18 лет",
+}
+
+
+FOUND = {
+    "C++": "cpp cpp17 cpp_job ellipsis",
+    "#c++": "cpp cpp17 cpp_job ellipsis",
+    "C#": "net sharp",
+    "f#": "sharp",
+    ".NET": "dotnet net",
+    "net": "asp dotnet net word_net",
+    "C": "cpp17 word_net",
+    "18+": "age",
+    "#новости": "tag word",
+    "дорога": "tag word",
+    "C++ or F#": "cpp cpp17 cpp_job ellipsis sharp",
+    "C# -.net": "sharp",
+    '"разработчик c++"': "cpp_job",
+    '"пишу на C++" удовольствие': "cpp",
+    "C++ -разработчик -магия": "cpp ellipsis",
+    "новости or C++ магия": "cpp17 tag word",
+}
+
+
+def test_words_with_marks_are_found_as_they_are_written_and_others_in_all_forms() -> None:
+    first = make.post(content="ни о чём")
+    posts = {
+        make.post(
+            of=first.channel, content=text, other_words="\n".join(further_forms(text))
+        ).pk: name
+        for name, text in WRITTEN.items()
+    }
+
+    found = {word: rules.matching(rules.draft(first.tenant, "тег", word=word)) for word in FOUND}
+
+    names = {word: " ".join(sorted(posts[one.pk] for one in rows)) for word, rows in found.items()}
+    assert names == FOUND
 
 
 class TestBackground:

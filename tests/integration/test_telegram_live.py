@@ -11,12 +11,14 @@ from media.models import ChannelFeed, ChannelGap, FeedState, Post, PostMedia
 from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import rests
+from media.services.telegram.channels import status
 from media.services.telegram.live import albums, changes, listener
+from media.services.telegram.live.event_queue import EventQueue
 from media.services.telegram.reading import ingest
 from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
-from media.sources.telegram.port import Reconnected, Seen
+from media.sources.telegram.port import Deleted, Reconnected, Seen
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +49,40 @@ def album(server, *ids: int, number: int = 10**15, **more) -> None:
 
 def texts() -> dict[int, str]:
     return dict(Post.objects.values_list("telegram_message_id", "content"))
+
+
+class TestTooManyEvents:
+    def test_what_does_not_fit_is_read_from_the_gap_and_said(self, server, listened, caplog):
+        listened.events = EventQueue(2)
+        server.listeners[:] = [listened.events.put]
+        for i in range(4, 10):
+            server.post(i, f"post {i}")
+            server.say(i)
+        server.change(5, text="edited")
+        server.say(5, edited=True)
+        server.delete(2)
+
+        round_of(listened)
+
+        assert sorted(texts()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+        assert texts()[5] == "edited"
+        assert Post.objects.get(telegram_message_id=2).deleted_at is not None
+        assert "6 events of an account of Telegram did not fit" in caplog.text
+        said = status.of_feed(ChannelFeed.objects.get())["unheard"]
+        assert said.startswith("6 events at 20")
+        server.asked.clear()
+        round_of(listened)
+        assert server.asked == []  # once
+
+    def test_whoever_says_it_never_waits(self):
+        events = EventQueue(3)
+        for i in range(10_000):
+            events.put(Deleted(CHANNEL, (i,)))
+
+        assert [e.message_ids for e in events.gathered(0.5)] == [(0,), (1,), (2,)]
+        assert (events.take_left_out(), events.take_left_out()) == (9_997, 0)
+        events.put(Deleted(CHANNEL, (7,)))
+        assert [e.message_ids for e in events.gathered(0.01)] == [(7,)]
 
 
 class TestMessages:

@@ -608,8 +608,8 @@ class TestPipeline:
     def test_what_is_on_its_way_is_not_here(self, server, account, settings):
         file = server.post(1, body=photo(1)).file
         source = LiveSource(server.opener(), server.card.peer)
-        coming: Future[str] = Future()
-        source._access.download = lambda *_: coming
+        coming: Future[bytes] = Future()
+        source._access.fetch = lambda *_: coming
         source.expect([file])
 
         assert not source.are_here([file])

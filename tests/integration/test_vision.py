@@ -21,7 +21,7 @@ from vision import providers
 from vision.analysis import cache
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
-from vision.providers.ocr.tesseract import TesseractMissing
+from vision.providers.ocr.installed import TesseractMissing
 from vision.providers.port import ProviderRefused
 from vision.version import VISION_VERSION, parse
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.concurrency import together
 from tests.integration.paid import analyzes, drain, event_of, with_settings
 from vision import providers
-from vision.analysis import claims, pay_once
+from vision.analysis import claims, follow_up, pay_once
 from vision.limits import budget, places
 from vision.limits.ceiling import MARGIN, ceiling_of, learn
 from vision.models import CallCost, ConcurrencyPlace, PaidAnalysis, PostEnrichment, TokenBudget
@@ -218,8 +218,8 @@ class TestAnswerFirst:
         def state():
             seen.append(PaidAnalysis.objects.get().state)
 
-        follow_up = claims.follow_up
-        monkeypatch.setattr(claims, "follow_up", lambda *a, **k: (state(), follow_up(*a, **k)))
+        real = follow_up.follow_up
+        monkeypatch.setattr(follow_up, "follow_up", lambda *a, **k: (state(), real(*a, **k)))
         paid.deleted = type("Log", (list,), {"append": lambda self, _: state()})()
         (post,) = posts(archive, 1)
 
@@ -265,10 +265,10 @@ class TestAnswerFirst:
             raise SystemExit
 
         with monkeypatch.context() as patch:
-            patch.setattr(claims, "follow_up", killed)
+            patch.setattr(follow_up, "follow_up", killed)
             with pytest.raises(SystemExit):
                 analyze.analyze_post(event_of(first), now=timezone.now())
-        PaidAnalysis.objects.update(updated_at=timezone.now() - 2 * claims.FOLLOW_UP_TIMEOUT)
+        PaidAnalysis.objects.update(updated_at=timezone.now() - 2 * follow_up.FOLLOW_UP_TIMEOUT)
         retry_backlog.release_stale(now=timezone.now())
         drain(rounds=2)
 

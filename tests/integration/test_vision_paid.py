@@ -35,8 +35,15 @@ from vision.analysis import cache, claims, pay_once
 from vision.analysis.claims import AnalysisRequest, Claim
 from vision.analysis.pay_once import BudgetTerms
 from vision.duplicates.detection import Duplicates
-from vision.limits import budget
-from vision.models import AnalysisState, PaidAnalysis, PostEnrichment, ProviderHealth, TokenBudget
+from vision.limits import budget, places
+from vision.models import (
+    AnalysisState,
+    ConcurrencyPlace,
+    PaidAnalysis,
+    PostEnrichment,
+    ProviderHealth,
+    TokenBudget,
+)
 from vision.policy.loader import current_policy
 from vision.providers.port import (
     ErrorClass,
@@ -253,7 +260,7 @@ class TestTheSamePictureAtOnce:
         post = archive.post(b"one")
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
         with claims.claim_in_hand() as claim_id:
-            claim_of(picture, paid, terms, claim_id)
+            begin_call(claim_of(picture, paid, terms, claim_id))
 
         drain()
 
@@ -282,7 +289,7 @@ class TestTheSamePictureAtOnce:
         post = archive.post(b"one")
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
         with claims.claim_in_hand() as claim_id:
-            claim_of(picture, paid, terms, claim_id)
+            begin_call(claim_of(picture, paid, terms, claim_id))
         PaidAnalysis.objects.update(claimed_by=uuid4())
 
         # As after a restart of PostgreSQL: a lock that is free just now proves nothing.
@@ -294,6 +301,49 @@ class TestTheSamePictureAtOnce:
         assert freed
         assert budget_totals() == (4096, 0)
 
+    def test_a_lost_worker_that_only_waited_for_a_place_costs_neither_call_nor_tokens(
+        self, archive, paid, terms
+    ):
+        picture = AnalysisRequest(archive.post(b"one"), digest(b"one"), is_recent=True)
+        with claims.claim_in_hand() as claim_id:
+            claim_of(picture, paid, terms, claim_id)
+
+        assert claims.release_stale_claims(now=timezone.now()) == 1
+        row, day = PaidAnalysis.objects.get(), TokenBudget.objects.get()
+        assert (row.state, row.calls, row.attempts) == ("requested", 0, 0)
+        assert (day.used_tokens, day.lost_tokens, day.reserved_tokens, day.calls) == (0, 0, 0, 0)
+        assert day.reserved_calls == 0
+
+        drain()
+        assert (PaidAnalysis.objects.get().calls, budget_totals()) == (1, (1320, 0))
+
+    def test_a_claim_that_was_freed_while_it_waited_gets_no_place(self, archive, paid, terms):
+        picture = AnalysisRequest(archive.post(b"one"), digest(b"one"), is_recent=True)
+        with claims.claim_in_hand() as claim_id:
+            claim = claim_of(picture, paid, terms, claim_id)
+            PaidAnalysis.objects.update(claimed_until=timezone.now())
+            assert claims.release_stale_claims(now=timezone.now()) == 1
+
+            with pytest.raises(places.ClaimLost):
+                begin_call(claim)
+
+        assert not ConcurrencyPlace.objects.exists()
+        assert PaidAnalysis.objects.get().asked_at is None
+
+    def test_only_the_claim_that_gets_the_last_place_counts_as_asked(self, archive, paid, terms):
+        claimed = []
+        for body in (b"one", b"two"):
+            picture = AnalysisRequest(archive.post(body), digest(body), is_recent=True)
+            claimed.append(claim_of(picture, paid, terms, uuid4()))
+
+        held = [take_place(claim, limit=1) for claim in claimed]
+
+        assert [place is not None for place in held] == [True, False]
+        rows = PaidAnalysis.objects.in_bulk([claim.paid_analysis_id for claim in claimed])
+        asked = [rows[claim.paid_analysis_id].asked_at is not None for claim in claimed]
+        assert asked == [True, False]
+        places.give_back(held[0])
+
     def test_a_stale_worker_that_comes_back_corrects_the_budget_and_keeps_the_result(
         self, archive, paid, terms
     ):
@@ -301,6 +351,7 @@ class TestTheSamePictureAtOnce:
         picture = AnalysisRequest(post, digest(b"one"), is_recent=True)
         with claims.claim_in_hand() as claim_id:
             claim = claim_of(picture, paid, terms, claim_id)
+            begin_call(claim)
             PaidAnalysis.objects.update(claimed_until=timezone.now())
             assert claims.release_stale_claims(now=timezone.now()) == 1
             answer = paid.analyze(b"one", mime="image/jpeg", prompt="", now=timezone.now())
@@ -330,6 +381,16 @@ class TestTheSamePictureAtOnce:
                 " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
             assert cursor.fetchone() == (0,)
+
+
+def take_place(claim, *, limit=10):
+    key = places.ClaimKey(claim.paid_analysis_id, claim.claim_id)
+    return places.take("vision:test", limit=limit, tenant="one", most=limit, claim=key)
+
+
+def begin_call(claim) -> None:
+    """As far as the database knows; the place is free again, as after the worker's end."""
+    places.give_back(take_place(claim))
 
 
 def claim_of(picture, paid, terms, claim_id) -> Claim:

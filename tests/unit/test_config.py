@@ -221,6 +221,7 @@ class TestBadValues:
             ("VISION_OCR_LANGUAGES", "rus;rm -rf /"),
             ("VISION_OCR_TIMEOUT_SEC", "601"),
             ("VISION_MAX_PIXELS", "0"),
+            ("VISION_MAX_PIXELS", "89478486"),
             ("VISION_MAX_OUTPUT_TOKENS", "0"),
             ("VISION_PREPROCESS_MAX_DIM", "10000"),
             ("VISION_PREPROCESS_JPEG_QUALITY", "100"),

@@ -16,7 +16,8 @@ from pytesseract import pytesseract
 from vision.providers.ocr import preprocess
 from vision.providers.ocr import text as ocr_text
 from vision.providers.ocr.boxes import Box
-from vision.providers.ocr.tesseract import TesseractMissing, TesseractOcr
+from vision.providers.ocr.installed import TesseractMissing
+from vision.providers.ocr.tesseract import TesseractOcr
 from vision.providers.ocr.text import OcrWord
 from vision.providers.port import ProviderRefused
 

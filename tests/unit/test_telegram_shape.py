@@ -1,5 +1,6 @@
 """A message of Telegram is read as the same message of an export would be."""
 
+import time
 from datetime import UTC, timedelta
 from types import SimpleNamespace
 
@@ -48,6 +49,17 @@ class TestText:
 
         assert plain.text == bold.text
         assert plain.fingerprint != bold.fingerprint
+
+    def test_formatting_without_end_is_cut_and_said_and_the_text_is_whole(self):
+        text = "x" * 4096
+        spans = [types.MessageEntityBold(n, 4096 - n) for n in range(20_000)]
+
+        began = time.process_time()
+        found = read(message(text=text, entities=spans))
+
+        assert time.process_time() - began < 2
+        assert (found.text, found.extra["unknown"]) == (text, {"entities_left_out": 19_500})
+        assert "unknown" not in read(message(text=text, entities=spans[:500])).extra
 
     @given(
         text=st.text(st.characters(exclude_categories=("Cs",)), max_size=40),

@@ -6,14 +6,16 @@ import pytest
 from django.core import checks
 
 from events import queue
+from events.management.json_command import CHECKED
 from storage_quota import reserve
-from telegram_assistant.config import S3, GigaChat, Vision, time_limits
-from vision.analysis import claims
+from telegram_assistant.config import S3, GigaChat, Vision, limits_check, time_limits
+from vision.analysis import follow_up
 from vision.limits import circuit_breaker
 
 
 def messages():
-    return [m for m in checks.run_checks() if m.id.startswith("telegram_assistant.")]
+    """What the check says; `check` runs the same."""
+    return limits_check.inner_limits_fit()
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def defaults(settings):
 
 @pytest.mark.usefixtures("defaults")
 def test_the_defaults_fit_into_each_other():
-    assert messages() == []
+    assert time_limits.problems() == messages() == []
     assert len(list(time_limits.pairs())) >= 12
 
 
@@ -73,7 +75,7 @@ def test_an_album_that_does_not_wait_for_one_picture_is_a_warning(defaults):
     ("module", "constant", "value"),
     [
         (circuit_breaker, "PROBE_LEASE", timedelta(minutes=2)),
-        (claims, "FOLLOW_UP_TIMEOUT", timedelta(minutes=1)),
+        (follow_up, "FOLLOW_UP_TIMEOUT", timedelta(minutes=1)),
         (queue, "LOST_AFTER", timedelta(minutes=15)),
         (reserve, "PUT_WITHIN", timedelta(hours=2)),
     ],
@@ -83,10 +85,17 @@ def test_a_constant_of_the_code_that_is_too_short_is_found(monkeypatch, module, 
     assert messages() == []
     monkeypatch.setattr(module, constant, value)
 
-    assert any(constant in str(m.msg) for m in messages())
+    assert any(constant in str(m.msg) for m in time_limits.problems())
 
 
 def test_the_cluster_ends_a_job_before_it_gives_it_to_another(defaults):
     defaults.Q_CLUSTER = defaults.Q_CLUSTER | {"retry": defaults.Q_CLUSTER["timeout"]}
 
-    assert any('Q_CLUSTER["retry"]' in str(m.msg) for m in messages())
+    assert any('Q_CLUSTER["retry"]' in str(m.msg) for m in time_limits.problems())
+
+
+def test_the_check_is_one_of_those_of_each_start_and_of_the_whole_program(defaults):
+    defaults.SEARCH = defaults.SEARCH.model_copy(update={"encoder_timeout_sec": 600})
+
+    assert "telegram_assistant.E001" in [m.id for m in checks.run_checks(tags=CHECKED)]
+    assert limits_check.inner_limits_fit in checks.registry.registry.get_checks()

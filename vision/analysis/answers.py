@@ -102,7 +102,7 @@ _SAVE: Any = """
             total_tokens = total_tokens + %(total_tokens)s, calls = calls + 1,
             attempts = 0, error_class = '', reason = '', error = '',
             due_at = NULL, requested_at = NULL, analyzed_at = %(now)s, updated_at = %(now)s,
-            claim_id = NULL, claimed_by = NULL, claimed_until = NULL,
+            claim_id = NULL, claimed_by = NULL, claimed_until = NULL, asked_at = NULL,
             budget_day = NULL, reserved_tokens = 0
         WHERE id = (SELECT id FROM before)
         RETURNING row.*

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from events.errors import RetryLater
@@ -27,15 +27,12 @@ from vision import metrics
 from vision.analysis import answers, backlog
 from vision.analysis.answers import Call
 from vision.analysis.failures import FailedCall, NextStep, inform_breaker
-from vision.duplicates import hash_index
 from vision.limits import budget, ceiling, places
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
 
 SOON = timedelta(seconds=1)
 """When a delivery comes back whose picture another worker is analyzing."""
-FOLLOW_UP_TIMEOUT = timedelta(minutes=2)
-"""After this, a saved answer that was not followed up counts as that of a killed worker."""
 FINISHED = (AnalysisState.DONE, AnalysisState.FAILED)
 CALL = Call()
 """A call of which nothing is known, and that keeps its place."""
@@ -127,7 +124,7 @@ def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
 
 def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
     """
-    Free a locked row whose worker is gone, and write its tokens off; whether it did.
+    Free a locked row whose worker is gone, and settle its tokens; whether it did.
 
     AnalysisInProgress where its worker is alive.
     """
@@ -135,7 +132,7 @@ def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
         return False
     if not _is_stale(row, now=now):
         raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
-    _write_off(row)
+    _free(row)
     return True
 
 
@@ -172,7 +169,7 @@ def settle_answer(
     Save the result, settle its tokens and free its place in one transaction that does nothing else.
 
     Also for a worker whose claim was taken for stale: its answer has been paid for and counts.
-    Repeating it changes nothing. What follows from the answer is left to `follow_up`, if it is due.
+    Repeating it changes nothing. What follows from the answer is left to `vision.analysis.follow_up`, if it is due.
     """
     row = answers.save(
         claim.paid_analysis_id, claim.claim_id, analysis, call=call, post=post, now=now
@@ -190,7 +187,7 @@ def settle_answer(
         if is_own or row.state in {*UNCLAIMED, AnalysisState.FAILED}:
             was_waiting_for = row.wait_reason
             _finish(row, analysis, now=now)
-            row.wait_reason = was_waiting_for  # follow_up() reads it
+            row.wait_reason = was_waiting_for  # follow_up.follow_up() reads it
             row.paid_by, row.is_reused = post, False
             row.follow_up_due = True
         row.settled_claim_id, row.analyzed_at = claim.claim_id, now
@@ -198,52 +195,6 @@ def settle_answer(
         if call.place is not None:
             places.delete(call.place)
     return row
-
-
-def follow_up(paid_analysis_id: int, *, now: datetime) -> None:
-    """Do what follows from a saved answer: other posts that waited for it are analyzed anew."""
-    if _stands_alone(paid_analysis_id, now=now):
-        return
-    with transaction.atomic():
-        row = PaidAnalysis.objects.select_for_update().get(pk=paid_analysis_id)
-        if not row.follow_up_due:
-            return
-        hash_index.stand_alone(tenant_id=row.tenant_id, sha256=row.sha256)
-        if row.wait_reason:
-            backlog.request_for_other_posts(row, now=now)
-        row.wait_reason, row.follow_up_due = "", False
-        row.save(update_fields=["wait_reason", "follow_up_due", "updated_at"])
-
-
-def _stands_alone(paid_analysis_id: int, *, now: datetime) -> bool:
-    """Follow up an answer that nothing else waited for, by one statement; False for any other."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STAND_ALONE, {"id": paid_analysis_id, "now": now})
-        return bool(cursor.fetchone()[0])
-
-
-# What follow_up() does with `hash_index.stand_alone`, in the same order of locks.
-_STAND_ALONE = """
-    WITH done AS (
-        UPDATE vision_picture_look SET follow_up_due = false, updated_at = %(now)s
-        WHERE id = %(id)s AND follow_up_due AND wait_reason = ''
-        RETURNING tenant_id, sha256
-    ), alone AS (
-        UPDATE picture_hashes AS hash SET same_as = '', distance = NULL
-        FROM done
-        WHERE hash.tenant_id = done.tenant_id AND hash.sha256 = done.sha256 AND hash.same_as <> ''
-    )
-    SELECT count(*) FROM done
-"""
-
-
-def finish_interrupted(*, now: datetime) -> int:
-    """Follow up answers whose worker was killed right after it had saved them."""
-    due = PaidAnalysis.objects.filter(follow_up_due=True, updated_at__lt=now - FOLLOW_UP_TIMEOUT)
-    interrupted = list(due.values_list("pk", flat=True))
-    for pk in interrupted:
-        follow_up(pk, now=now)
-    return len(interrupted)
 
 
 def settle_failure(
@@ -300,7 +251,7 @@ def release_stale_claims(*, now: datetime) -> int:
             # A locked row is being settled at this moment, so its worker is alive.
             row = claimed.select_for_update(skip_locked=True).filter(pk=candidate.pk).first()
             if row is not None and _is_stale(row, now=now):
-                _write_off(row)
+                _free(row)
                 freed += 1
     return freed
 
@@ -326,6 +277,23 @@ def _is_stale(row: PaidAnalysis, *, now: datetime) -> bool:
         # although the connection broke before this process heard of it; nobody else would free it.
         return row.claim_id not in _in_hand
     return liveness.is_gone(row.claimed_by)
+
+
+def _free(row: PaidAnalysis) -> None:
+    """
+    Free the row of a worker that is gone.
+
+    A claim without a place was never asked about, and never will be: nobody gets a place for a
+    claim that was freed (`places.take`). Its tokens are given back.
+    """
+    if row.asked_at is not None or row.budget_day is None:
+        _write_off(row)
+        return
+    budget.settle(
+        tenant_id=row.tenant_id, day=row.budget_day, reserved=row.reserved_tokens, used=0, calls=0
+    )
+    _release(row)
+    row.save()
 
 
 def _write_off(row: PaidAnalysis) -> None:
@@ -375,7 +343,7 @@ def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
 
 def _release(row: PaidAnalysis) -> None:
     row.state = AnalysisState.REQUESTED
-    row.claim_id = row.claimed_by = row.claimed_until = row.budget_day = None
+    row.claim_id = row.claimed_by = row.claimed_until = row.asked_at = row.budget_day = None
     row.reserved_tokens = 0
 
 

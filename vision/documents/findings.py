@@ -7,6 +7,7 @@ class Refusal(StrEnum):
     """Why a document, or the rest of it, was not read. `vision.reasons` has the sentences."""
 
     FORMAT_NOT_READ = "format_not_read"
+    UNKNOWN_ENCODING = "unknown_encoding"
     ENCRYPTED = "encrypted_document"
     BROKEN = "broken_document"
     EMPTY = "empty_document"

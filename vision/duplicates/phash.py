@@ -8,7 +8,6 @@ have, so `vision.duplicates.pixel_match` compares the pixels before an analysis 
 import random
 from dataclasses import dataclass
 
-import imagehash
 from PIL import Image, ImageChops
 
 from media.imaging import DEFAULT_MAX_PIXELS, open_upright
@@ -80,6 +79,8 @@ def bands(found: PHash, *, count: int) -> list[int]:
 
 
 def _hash(small: Image.Image, hash_size: int) -> PHash:
+    import imagehash  # noqa: PLC0415 - late
+
     factor = max(1, _SIDE // hash_size)
     rows = imagehash.phash(small, hash_size=hash_size, highfreq_factor=factor).hash
     return PHash(int("".join("1" if bit else "0" for bit in rows.flatten()), 2), hash_size)

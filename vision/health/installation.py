@@ -7,7 +7,7 @@ from django.conf import settings
 from events.health import Finding, failed, ok, skipped
 from vision import providers
 from vision.policy.schema import PolicyRefused, load_policy
-from vision.providers.ocr.tesseract import TesseractMissing
+from vision.providers.ocr.installed import TesseractMissing
 
 
 def is_switched_on() -> Iterator[Finding]:

@@ -27,6 +27,7 @@ from django.utils import timezone
 from events.errors import RetryLater
 from events.postgresql.advisory_locks import LockTimeout, held
 from vision.limits import places
+from vision.limits.places import ClaimKey
 
 PATIENCE = timedelta(minutes=2)
 """How long a prepared picture waits before its delivery is put off."""
@@ -47,16 +48,17 @@ class LimitReached(RetryLater):
 
 
 @dataclass(frozen=True, slots=True)
-class TenantShare:
+class Caller:
     """
-    What one tenant may have of the places.
+    Who wants a place: a tenant that has a right to `share` places, and may take `most` if they are free.
 
-    It has a right to `share` places and may take `most`, if they are free.
+    `claim` is the claim whose call begins with the place; None for a call without one.
     """
 
     tenant: str
     share: int
     most: int
+    claim: ClaimKey | None = None
 
 
 @contextmanager
@@ -64,14 +66,15 @@ def acquire(
     name: str,
     *,
     limit: int,
-    of: TenantShare,
+    of: Caller,
     is_recent: bool = True,
     patience: timedelta = PATIENCE,
 ) -> Iterator[UUID]:
     """
     Hold one of the `limit` places called `name`; LimitReached if none is free within `patience`.
 
-    Yields the place, for a caller that gives it back earlier. Not inside a transaction.
+    Yields the place, for a caller that gives it back earlier. Raises ClaimLost where somebody has
+    freed the caller's claim meanwhile. Not inside a transaction.
     """
     until = time.monotonic() + patience.total_seconds()
     with ExitStack() as held_by_us:
@@ -87,7 +90,7 @@ def lock_names(name: str, *, tenants: Iterable[str]) -> Iterator[str]:
         yield from (f"{name}:{tenant}:queue", f"{name}:{tenant}:backfill")
 
 
-def _queued(name: str, *, limit: int, of: TenantShare, is_recent: bool, until: float) -> UUID:
+def _queued(name: str, *, limit: int, of: Caller, is_recent: bool, until: float) -> UUID:
     """Take a place; where the connection breaks, which ends its queues, queue up anew."""
     own = f"{name}:{of.tenant}"
     while True:
@@ -107,22 +110,26 @@ def _queued(name: str, *, limit: int, of: TenantShare, is_recent: bool, until: f
             time.sleep(_RECHECK_SECONDS)
 
 
-def _at_once(name: str, *, limit: int, of: TenantShare) -> UUID | None:
+def _at_once(name: str, *, limit: int, of: Caller) -> UUID | None:
     """Take a place by one statement; None if none is free, or anybody waits in any queue for it."""
     most = min(limit, of.most)
     if places.held_here() >= most:
         return None  # the statement would only say so, too
     lines = [*lock_names(name, tenants=[of.tenant])]
-    return places.take(name, limit=limit, tenant=of.tenant, most=most, unless_held=lines)
+    return places.take(
+        name, limit=limit, tenant=of.tenant, most=most, unless_held=lines, claim=of.claim
+    )
 
 
-def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
+def _wait(name: str, *, limit: int, of: Caller, until: float) -> UUID:
     """Wait, as the first of the tenant, until it may have one place more, and for that place."""
     lines = [*lock_names(name, tenants=())]
     while time.monotonic() < until:
         most, seen = min(limit, of.most), places.times_given_back()
         # Nobody of another tenant waits: by one statement, whatever the tenant's share.
-        place = places.take(name, limit=limit, tenant=of.tenant, most=most, unless_held=lines)
+        place = places.take(
+            name, limit=limit, tenant=of.tenant, most=most, unless_held=lines, claim=of.claim
+        )
         if place:
             return place
         # Only the first of the tenant is here, so the number can but fall until a place is taken.
@@ -134,7 +141,7 @@ def _wait(name: str, *, limit: int, of: TenantShare, until: float) -> UUID:
     raise LimitReached(f"{limit} calls of {name} are in progress", after=timedelta(seconds=1))
 
 
-def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: float) -> UUID | None:
+def _place(name: str, *, limit: int, of: Caller, is_first: bool, until: float) -> UUID | None:
     """
     Take a place, in turn with the tenants that wait for the same reason.
 
@@ -155,6 +162,7 @@ def _place(name: str, *, limit: int, of: TenantShare, is_first: bool, until: flo
                     tenant=of.tenant,
                     most=min(limit, of.most),
                     unless_held=() if is_first else [first],
+                    claim=of.claim,
                 )
                 if place:
                     return place

@@ -5,25 +5,46 @@ none whose call is still in progress.
 Taking a place is one INSERT of the lowest free number, and unique numbers decide between two that
 insert at once; giving it back is one DELETE. A place whose worker is gone is freed some ten seconds
 after its end, when the provider, too, has noticed that nobody waits for its answer.
+
+The statement that takes a place for a claim notes in the row of the claim that the provider may be
+asked from now on. So whoever finds the claim of a killed worker knows whether it may have been
+billed, or only waited for its turn.
 """
 
 import threading
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.utils import timezone
 
+from events.errors import RetryLater
 from events.postgresql.advisory_locks import key_of
 from events.workers import liveness
 from vision.models import ConcurrencyPlace
 
+SOON = timedelta(seconds=1)
+"""When a delivery comes back whose claim was lost."""
 _in_hand: set[uuid.UUID] = set()
 """Ids of the places that threads of this process hold; adding and discarding are atomic."""
 _given_back = threading.Condition()
 _times = 0
 """How often a thread of this process has given a place back."""
+
+
+class ClaimLost(RetryLater):
+    """Somebody has freed the claim of a caller that waited; it must not ask any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimKey:
+    """What names a claim: the id of its row, and its own."""
+
+    paid_analysis_id: int
+    claim_id: uuid.UUID
 
 
 def held_by(tenant: str, *, name: str) -> int:
@@ -48,14 +69,20 @@ def held_here() -> int:
 
 
 def take(
-    name: str, *, limit: int, tenant: str, most: int, unless_held: Sequence[str] = ()
+    name: str,
+    *,
+    limit: int,
+    tenant: str,
+    most: int,
+    unless_held: Sequence[str] = (),
+    claim: ClaimKey | None = None,
 ) -> uuid.UUID | None:
     """
     Take the lowest of the free places for the tenant; None if all, or its own `most`, are taken.
 
     None also while somebody holds one of the advisory locks `unless_held`: nobody can take those
     between the look at them and the taking of the place. Give the id that is returned to
-    `give_back`. Not inside a transaction.
+    `give_back`. Raises ClaimLost where the claim is no longer its caller's. Not inside a transaction.
     """
     place_id = uuid.uuid4()
     # In hand before a row can name it: see `release_forgotten`.
@@ -71,6 +98,8 @@ def take(
             most=most,
             locks=[key_of(lock) for lock in unless_held],
             now=timezone.now(),
+            row=claim and claim.paid_analysis_id,
+            claim=claim and claim.claim_id,
         )
     finally:
         if not taken:
@@ -131,27 +160,40 @@ def release_forgotten(*, now: datetime) -> int:
     return ConcurrencyPlace.objects.filter(pk__in=forgotten).delete()[0] if forgotten else 0
 
 
-def _insert(**values: str | int | uuid.UUID | datetime | list[int]) -> bool:
+def _insert(**values: Any) -> bool:
+    """Insert a place, and note the call in the row of its claim; whether there was one."""
     with connection.cursor() as cursor:
-        # Where another INSERT took one of the numbers first, nothing is inserted: try again.
-        cursor.execute(
-            """
-            INSERT INTO vision_concurrency_place
-                   (id, name, number, tenant, tenant_number, worker, taken_at)
-            SELECT %(id)s, %(name)s, place.number, %(tenant)s, own.number, %(worker)s, %(now)s
-            FROM (SELECT number FROM generate_series(0, %(limit)s - 1) AS number
-                  EXCEPT SELECT number FROM vision_concurrency_place WHERE name = %(name)s
-                  ORDER BY number LIMIT 1) AS place,
-                 (SELECT number FROM generate_series(0, %(most)s - 1) AS number
-                  EXCEPT SELECT tenant_number FROM vision_concurrency_place
-                         WHERE name = %(name)s AND tenant = %(tenant)s
-                  ORDER BY number LIMIT 1) AS own
-            WHERE coalesce((
-                -- the columns: so that the locks are only tried when there is a place
-                SELECT bool_and(pg_try_advisory_xact_lock(lock + 0 * (place.number + own.number)))
-                FROM unnest(%(locks)s::bigint[]) AS lock), true)
-            ON CONFLICT DO NOTHING
-            """,
-            values,
-        )
-        return bool(cursor.rowcount == 1)
+        cursor.execute(_TAKE, values)
+        is_taken, is_noted = cursor.fetchone()
+    if is_taken and values["claim"] and not is_noted:
+        delete(values["id"])
+        raise ClaimLost("the claim was freed while it waited for a place", after=SOON)
+    return bool(is_taken)
+
+
+# Where another INSERT took one of the numbers first, nothing is inserted: try again.
+_TAKE = """
+    WITH taken AS (
+        INSERT INTO vision_concurrency_place
+               (id, name, number, tenant, tenant_number, worker, taken_at)
+        SELECT %(id)s, %(name)s, place.number, %(tenant)s, own.number, %(worker)s, %(now)s
+        FROM (SELECT number FROM generate_series(0, %(limit)s - 1) AS number
+              EXCEPT SELECT number FROM vision_concurrency_place WHERE name = %(name)s
+              ORDER BY number LIMIT 1) AS place,
+             (SELECT number FROM generate_series(0, %(most)s - 1) AS number
+              EXCEPT SELECT tenant_number FROM vision_concurrency_place
+                     WHERE name = %(name)s AND tenant = %(tenant)s
+              ORDER BY number LIMIT 1) AS own
+        WHERE coalesce((
+            -- the columns: so that the locks are only tried when there is a place
+            SELECT bool_and(pg_try_advisory_xact_lock(lock + 0 * (place.number + own.number)))
+            FROM unnest(%(locks)s::bigint[]) AS lock), true)
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    ), noted AS (
+        UPDATE vision_picture_look SET asked_at = %(now)s
+        WHERE id = %(row)s AND claim_id = %(claim)s AND EXISTS (SELECT FROM taken)
+        RETURNING id
+    )
+    SELECT EXISTS (SELECT FROM taken), EXISTS (SELECT FROM noted)
+"""

@@ -25,7 +25,8 @@ class PaidAnalysis(models.Model):
 
     `analysis` is the truth; the copy in the bucket may be evicted. While CLAIMED,
     `reserved_tokens` of the budget of `budget_day` belong to this row; the claim is stale when
-    `claimed_until` is over or the worker `claimed_by` is gone (`events.workers.liveness`).
+    `claimed_until` is over or the worker `claimed_by` is gone (`events.workers.liveness`). Before
+    `asked_at` the provider has not been asked for this claim; after it, it may have been billed.
 
     `settled_claim_id` is the claim whose answer was saved last, so that saving it once more changes
     nothing. `follow_up_due`: an answer was saved, and what follows from it is still to be done.
@@ -91,6 +92,7 @@ class PaidAnalysis(models.Model):
     claim_id = models.UUIDField(null=True, blank=True, editable=False)
     claimed_by = models.UUIDField(null=True, blank=True, editable=False)
     claimed_until = models.DateTimeField(_("in work until"), null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     reserved_tokens = models.BigIntegerField(_("tokens reserved"), default=0)
     budget_day = models.DateField(_("of the day"), null=True, blank=True)
     settled_claim_id = models.UUIDField(null=True, blank=True, editable=False)

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from vision.providers.ocr.tesseract import TesseractOcr
-from vision.providers.port import VisionProvider
-
 if TYPE_CHECKING:
     from vision.providers.gigachat.client import GigaChatConnection
     from vision.providers.gigachat.provider import GigaChatVision
     from vision.providers.gigachat.text import GigaChatText
+    from vision.providers.port import VisionProvider
 
 _construction = Lock()
 
 
 @lru_cache(maxsize=1)
-def get_ocr() -> VisionProvider:
+def get_ocr() -> "VisionProvider":
     """Return the process's OCR provider. Raises TesseractMissing."""
+    from vision.providers.ocr.tesseract import TesseractOcr  # noqa: PLC0415 - late
+
     vision = settings.VISION
     return TesseractOcr(
         languages=vision.vision_ocr_languages,
@@ -57,9 +57,8 @@ def get_gigachat_text(*, model: str = "", seconds: float) -> "GigaChatText | Non
 @lru_cache(maxsize=1)
 def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
     """Construct the provider from `settings.GIGACHAT` and `settings.VISION`, the cache's keys."""
-    # The SDK is a third of a second that an installation without GigaChat need not wait.
-    from vision.providers.gigachat.preprocess import PreprocessOptions  # noqa: PLC0415 - see above
-    from vision.providers.gigachat.provider import GigaChatVision  # noqa: PLC0415 - see above
+    from vision.providers.gigachat.preprocess import PreprocessOptions  # noqa: PLC0415 - late
+    from vision.providers.gigachat.provider import GigaChatVision  # noqa: PLC0415 - late
 
     return GigaChatVision(
         connection=_connection(gigachat, seconds=gigachat.vision_timeout),
@@ -76,13 +75,13 @@ def _gigachat(gigachat: Any, vision: Any) -> "GigaChatVision":
 
 @lru_cache(maxsize=2)  # of answers and of tags, where their settings differ
 def _gigachat_text(gigachat: Any, model: str, seconds: float) -> "GigaChatText":
-    from vision.providers.gigachat.text import GigaChatText  # noqa: PLC0415 - as above
+    from vision.providers.gigachat.text import GigaChatText  # noqa: PLC0415 - late
 
     return GigaChatText(connection=_connection(gigachat, seconds=seconds), model=model)
 
 
 def _connection(gigachat: Any, *, seconds: float) -> "GigaChatConnection":
-    from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - as above
+    from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - late
 
     return GigaChatConnection(
         authorization_key=gigachat.authorization_key.get_secret_value(),

@@ -18,7 +18,7 @@ from accounts.models import Tenant
 from events.errors import RetryLater
 from vision import metrics
 from vision.limits import budget, ceiling, concurrency, written_off
-from vision.limits.concurrency import TenantShare
+from vision.limits.concurrency import Caller
 from vision.services.provider_call import concurrency_limit
 
 PROVIDER: Final = "gigachat"
@@ -54,7 +54,7 @@ def paid_texts(
     Holds one of the places that the provider allows. Raises TokensRefused, and LimitReached where
     no place is free within `patience`. Not inside a transaction.
     """
-    share = TenantShare(str(tenant.pk), 1, concurrency_limit())
+    share = Caller(str(tenant.pk), 1, concurrency_limit())
     with concurrency.acquire(
         f"vision:{PROVIDER}",
         limit=concurrency_limit(),

@@ -17,7 +17,7 @@ from accounts.models import Tenant
 from events.errors import DomainError
 from vision import metrics
 from vision.limits import budget, ceiling, concurrency
-from vision.limits.concurrency import TenantShare
+from vision.limits.concurrency import Caller
 from vision.policy.loader import current_policy
 from vision.policy.prompts import compose
 from vision.policy.schema import VisionPolicy
@@ -102,7 +102,7 @@ def _ask(provider: PaidVision, tenant: Tenant, policy: VisionPolicy) -> Analysis
     prepared = provider.prepare(_picture())
     prompt = compose(policy.prompt_presets, policy.prompt_presets.default_key)
     limit = concurrency_limit()
-    share = TenantShare(str(tenant.pk), policy.limits.max_concurrent_requests, limit)
+    share = Caller(str(tenant.pk), policy.limits.max_concurrent_requests, limit)
     with (
         concurrency.acquire(f"vision:{provider.name}", limit=limit, of=share, patience=PATIENCE),
         ExitStack() as afterwards,

@@ -23,13 +23,14 @@ from django.utils import timezone
 from events.errors import RetryLater
 from events.retry import Backoff
 from vision import metrics
-from vision.analysis import claims, pay_once
+from vision.analysis import claims, follow_up, pay_once
 from vision.analysis.answers import Call
 from vision.analysis.claims import Claim
 from vision.analysis.failures import failed_call
 from vision.analysis.pay_once import Deferred, Reuse
 from vision.limits import budget, circuit_breaker, concurrency, places
-from vision.limits.concurrency import TenantShare
+from vision.limits.concurrency import Caller
+from vision.limits.places import ClaimKey
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import Analysis, ProviderBusy, ProviderRefused
 from vision.services.paid_request import PaidRequest
@@ -53,7 +54,7 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
         with concurrency.acquire(
             f"vision:{request.provider.name}",
             limit=concurrency_limit(),
-            of=_share(request),
+            of=_caller(request, claim),
             is_recent=request.analysis.is_recent,
         ) as place:
             # The place may have been waited for, and other calls may have been made meanwhile.
@@ -66,7 +67,7 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
         return _after_failure(row, error)
     circuit_breaker.succeeded(row.provider, is_failing=row.is_provider_failing)
     if row.follow_up_due:
-        claims.follow_up(row.pk, now=timezone.now())
+        follow_up.follow_up(row.pk, now=timezone.now())
     return Reuse(row)
 
 
@@ -135,7 +136,7 @@ def _count(request: PaidRequest, analysis: Analysis, *, seconds: float) -> None:
     metrics.DURATION.labels(provider, has_ocr).observe(seconds)
 
 
-def _share(request: PaidRequest) -> TenantShare:
+def _caller(request: PaidRequest, claim: Claim) -> Caller:
     """
     The policy's `max_concurrent_requests` is the share that a tenant has a right to.
 
@@ -144,7 +145,8 @@ def _share(request: PaidRequest) -> TenantShare:
     tenant = request.analysis.post.tenant
     share = request.policy.limits.max_concurrent_requests
     is_own = "max_concurrent_requests" in budget.own_limits(tenant)
-    return TenantShare(str(tenant.pk), share, share if is_own else concurrency_limit())
+    most = share if is_own else concurrency_limit()
+    return Caller(str(tenant.pk), share, most, ClaimKey(claim.paid_analysis_id, claim.claim_id))
 
 
 def _settle_failure(

@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
 from vision import providers
-from vision.analysis import backlog, claims, facts
+from vision.analysis import backlog, claims, facts, follow_up
 from vision.limits import budget, circuit_breaker
 from vision.limits.ceiling import ceiling_of
 from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
@@ -39,7 +39,7 @@ def release_stale(*, now: datetime) -> Released:
 
     Answers that they had saved are followed up.
     """
-    claims.finish_interrupted(now=now)
+    follow_up.finish_interrupted(now=now)
     return Released(claims.release_stale_claims(now=now), backlog.release_unanswered(now=now))
 
 

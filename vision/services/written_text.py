@@ -1,8 +1,8 @@
 """
 One text by the paid provider, within the tenant's budget and the concurrency limit.
 
-The ceiling is counted as used before the call and replaced by the real usage afterwards. It counts
-like any other call, and takes a place among them.
+It counts like any other call, and takes a place among them. There, the ceiling is counted as used
+before the call and replaced by the real usage afterwards.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events.errors import DomainError
 from vision.limits import budget, circuit_breaker, concurrency, written_off
-from vision.limits.concurrency import TenantShare
+from vision.limits.concurrency import Caller
 from vision.limits.text_ceiling import priced_as, text_ceiling
 from vision.models import ProviderHealth
 from vision.policy.loader import current_policy
@@ -58,22 +58,39 @@ def write_text(
     real usage is known leaves the ceiling counted as used. Not inside a transaction. A failure
     here opens no circuit breaker: a person sees it at once.
     """
+    _check_provider(provider, now=timezone.now())
+    # The place comes first: whoever is killed while it waits has counted nothing as used.
+    with concurrency.acquire(
+        f"vision:{provider.name}",
+        limit=concurrency_limit(),
+        of=_caller(tenant),
+        is_recent=is_recent,
+        patience=patience,
+    ):
+        written = _write(provider, request, tenant, is_recent=is_recent, keep=keep)
+    circuit_breaker.succeeded(provider.name)
+    return written
+
+
+def _write(
+    provider: TextProvider,
+    request: TextRequest,
+    tenant: Tenant,
+    *,
+    is_recent: bool,
+    keep: Callable[[WrittenText], object],
+) -> WrittenText:
     now = timezone.now()
-    _check_provider(provider, now=now)
     reserved = _written_off(provider, request, tenant, is_recent=is_recent, now=now)
     try:
-        written = _in_place(provider, request, tenant, is_recent=is_recent, patience=patience)
+        written = provider.write(request, now=timezone.now())
         keep(written)
     except (ProviderBusy, ProviderRefused) as error:
         is_unknown = isinstance(error, ProviderBusy) and error.maybe_billed and not error.usage
         if not is_unknown:
             _correct(provider, tenant, error.usage, assumed=reserved, now=now)
         raise
-    except concurrency.LimitReached:
-        _correct(provider, tenant, None, assumed=reserved, now=now)
-        raise
     _correct(provider, tenant, written.usage, assumed=reserved, now=now)
-    circuit_breaker.succeeded(provider.name)
     return written
 
 
@@ -101,22 +118,9 @@ def _written_off(
     return reserved.tokens
 
 
-def _in_place(
-    provider: TextProvider,
-    request: TextRequest,
-    tenant: Tenant,
-    *,
-    is_recent: bool,
-    patience: timedelta,
-) -> WrittenText:
-    limit = concurrency_limit()
-    share = TenantShare(
-        str(tenant.pk), current_policy(tenant).limits.max_concurrent_requests, limit
-    )
-    with concurrency.acquire(
-        f"vision:{provider.name}", limit=limit, of=share, is_recent=is_recent, patience=patience
-    ):
-        return provider.write(request, now=timezone.now())
+def _caller(tenant: Tenant) -> Caller:
+    share = current_policy(tenant).limits.max_concurrent_requests
+    return Caller(str(tenant.pk), share, concurrency_limit())
 
 
 def _correct(

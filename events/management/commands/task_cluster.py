@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster, Sentinel
 
+from events.management.json_command import CHECKED
 from events.supervision import supervisors
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ django_q_cluster.Sentinel = EndingSentinel  # the cluster finds it there
 
 class Command(BaseCommand):
     help = "Run the scheduler (django-q2's cluster) until SIGTERM or Ctrl-C. `qcluster` starts it."
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--supervisor", type=int, metavar="PID", help=SUPPRESS)

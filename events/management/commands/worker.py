@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events import subscriptions
+from events.management.json_command import CHECKED
 from events.supervision.forks import end_at_once
 from events.supervision.worker_process import WorkerProcess
 
@@ -12,6 +13,7 @@ class Command(BaseCommand):
     help = (
         "Do the tasks that become due, until SIGTERM or Ctrl-C. `qcluster` starts such processes."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from events.management.json_command import CHECKED
 from media.services.telegram.live import listener
 
 
@@ -11,6 +12,7 @@ class Command(BaseCommand):
         "Take what happens in the channels of Telegram as it happens, until SIGTERM or Ctrl-C."
         " Idle while no account is signed in; `make serve` starts it."
     )
+    requires_system_checks = CHECKED
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._ending = False

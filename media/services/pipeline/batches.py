@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from media.history.record.origins import Origin
 from media.sources.export.source import ExportSource
 from media.sources.port import (
     UNSUPPORTED,
@@ -17,6 +17,9 @@ from media.sources.port import (
     SkippedChat,
     UnknownKey,
 )
+
+if TYPE_CHECKING:  # the process that reads an export needs no database
+    from media.history.record.origins import Origin
 
 _WITH_ID = Message, ServiceMessage, Problem
 BATCH_MESSAGES = 2000
@@ -83,7 +86,7 @@ class Batch:
     file_bytes: int = 0
     most_file_bytes: int = FIRST_FILE_BYTES
     stretch: Stretch = field(default_factory=Stretch)
-    origin: Origin | None = None
+    origin: "Origin | None" = None
     """The source as the history knows it; by default the export of the age of the chat."""
 
     @property

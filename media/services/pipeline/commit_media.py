@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from events.postgresql import copy_rows
+from events.postgresql import arrays, copy_rows
 from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.posts.post_events import StoredFile
@@ -81,14 +81,14 @@ def write_media(
     # Ordered by id, so that two imports cannot deadlock; NO KEY, so that the foreign keys of
     # other transactions need not wait for it.
     found = MediaObject.objects.select_for_update(no_key=True).filter(
-        tenant=channel.tenant, file_sha256__in=wanted
+        tenant=channel.tenant, file_sha256__in=arrays.among(wanted.keys())
     )
     files = found.order_by("id").values_list("id", *StoredFile._fields)
     media = {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in files}
     if len(media) < len(wanted):
         raise MediaVanished
     seen_again = [pk for sha256, (pk, _) in media.items() if sha256 in uploads.known]
-    MediaObject.objects.filter(pk__in=seen_again).update(last_seen_at=now)
+    MediaObject.objects.filter(pk__in=arrays.among(seen_again)).update(last_seen_at=now)
     plan.written.update(objects_inserted=len(new), objects_updated=len(seen_again))
     return {sha256: file for sha256, (_, file) in media.items()}
 

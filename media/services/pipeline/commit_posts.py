@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from events.logs import trace
-from events.postgresql import copy_rows
+from events.postgresql import arrays, copy_rows
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.history.record.diverge import Meeting, settle_versions
 from media.models import Channel, MediaRole, Post, PostMedia, media_object_id
@@ -216,7 +216,9 @@ def _rows(posts: QuerySet[Post]) -> Iterator[PostRow]:
 def _shown_by(posts: Sequence[UUID]) -> dict[UUID, list[Shown]]:
     """What each post shows, by position; posts without media are left out."""
     result: dict[UUID, list[Shown]] = {}
-    found = PostMedia.objects.filter(post_id__in=posts).order_by("post_id", "position")
+    found = PostMedia.objects.filter(post_id__in=arrays.among(posts)).order_by(
+        "post_id", "position"
+    )
     columns = (
         "role",
         *(f"media_object__{name}" for name in ("file_sha256", "size_bytes", "defect")),

@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from events.errors import DomainError
 from events.postgresql import arrays
+from events.sentences import gettext_noop
 from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.services.pipeline.blobs import FileTooLarge, read_blob
@@ -28,7 +29,8 @@ PROBLEM_CODES = {
 
 
 _WORTH_ANOTHER_TRY = (MediaState.QUOTA_EXCEEDED.value, MediaState.UNREADABLE.value)
-_AS_BEFORE = "as in the last import"
+_AS_BEFORE = gettext_noop("as in the last import")
+_WHEN_READ = gettext_noop("found when it was read")
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ def _record_defects(channel: Channel, plan: BatchPlan, unchanged: Sequence[Messa
     for parsed in plan.messages:
         for blob in parsed.blobs:
             if defect := blob.metadata.defect or known.get(blob.sha256):
-                detail = blob.metadata.defect_detail or "found when it was read"
+                detail = blob.metadata.defect_detail or _WHEN_READ
                 _record_defect(plan, parsed.message, defect, blob.path, detail)
     for message, defect in _defects_of_posts(channel, unchanged):
         path = message.attachment.path if message.attachment else ""
@@ -210,7 +212,7 @@ def _record_defect(plan: BatchPlan, message: Message, defect: str, path: str, de
 def _known_defects(channel: Channel, contents: Sequence[str]) -> dict[str, str]:
     if not contents:
         return {}
-    found = _defective(channel).filter(file_sha256__in=contents)
+    found = _defective(channel).filter(file_sha256__in=arrays.among(contents))
     return dict(found.values_list("file_sha256", "defect"))
 
 

@@ -15,6 +15,7 @@ from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedF
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.describe import describe
+from events.sentences import Sentence, gettext_noop
 from media.history.record.origins import export_origin
 from media.history.record.pins import record_pins
 from media.models import Channel, ImportRun
@@ -38,6 +39,7 @@ _REFUSALS = (
 _FAULT_OF_NO_MESSAGE = (DiskFull, IoError, ReadOnlySqlTransaction, UndefinedFile)
 _Queue = deque[tuple[Batch, InFlight | None]]
 """Batches in flight, the oldest first; None for a batch without messages."""
+_UNSTORABLE = Sentence(gettext_noop("it cannot be stored: %(why)s"))
 
 
 def import_batches(
@@ -150,7 +152,7 @@ def _finish_by_halves(
             raise
         if len(batch.messages) == 1:
             described = describe(error).partition("\n")[0]
-            detail = f"it cannot be stored: {described}"
+            detail = _UNSTORABLE % {"why": described}
             [message] = batch.messages
             return BatchOutcome(problems=[Problem("unstorable", detail, message.message_id)])
     half = len(batch.messages) // 2

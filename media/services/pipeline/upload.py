@@ -10,6 +10,7 @@ from typing import ClassVar
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.log_context import about, carried
+from events.postgresql import arrays
 from media.models import MediaObject
 from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
@@ -112,7 +113,7 @@ def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
     """SHA-256 of the blobs that need no upload: stored, and in good order as far as is known."""
     wanted = {blob.sha256 for blob in blobs}
     known = dict(
-        MediaObject.objects.filter(tenant=tenant, file_sha256__in=wanted).values_list(
+        MediaObject.objects.filter(tenant=tenant, file_sha256__in=arrays.among(wanted)).values_list(
             "file_sha256", "s3_key"
         )
     )

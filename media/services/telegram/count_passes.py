@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from events.errors import DomainError
 from events.postgresql import advisory_locks
+from events.sentences import Sentence, gettext_noop
 from media.history.counts import readings
 from media.models import ChannelFeed, TelegramAccount
 from media.services.telegram import passes
@@ -26,6 +27,8 @@ LONGEST: Final = timedelta(minutes=4)
 """A pass ends before the next one begins."""
 LOCK: Final = "media.telegram.counts."
 
+_READ = Sentence(gettext_noop("counts of %(posts)s posts read, %(failed)s channels failed"))
+
 
 @dataclass(slots=True)
 class CountsOutcome:
@@ -35,7 +38,7 @@ class CountsOutcome:
     failed: int = 0
 
     def __str__(self) -> str:
-        return f"counts of {self.posts} posts read, {self.failed} channels failed"
+        return _READ % asdict(self)
 
 
 def read_all(*, seconds: float = LONGEST.total_seconds()) -> CountsOutcome:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from events.errors import DomainError
 from events.postgresql import advisory_locks
+from events.sentences import Sentence, gettext_noop
 from media.models import ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests
@@ -26,6 +27,10 @@ LONGEST = timedelta(minutes=10)
 LISTENS = "media.telegram.listen."
 """The lock of whoever listens to an account: then the news are its business."""
 
+_READ = Sentence(
+    gettext_noop("%(read)s channels read, %(failed)s failed, %(resting)s accounts rest")
+)
+
 
 @dataclass(slots=True)
 class PassOutcome:
@@ -36,7 +41,7 @@ class PassOutcome:
     resting: int = 0
 
     def __str__(self) -> str:
-        return f"{self.read} channels read, {self.failed} failed, {self.resting} accounts rest"
+        return _READ % asdict(self)
 
 
 def read_all(*, seconds: float = LONGEST.total_seconds()) -> PassOutcome:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from events.sentences import gettext_noop
 from media.sources.export.file_names import NamesOfFolders
 from media.sources.port import FileRefused
 
@@ -27,6 +28,11 @@ _REASONS = {
     errno.ENXIO: "unsafe_path",  # a socket
     errno.ENODEV: "unsafe_path",
 }
+_NOT_PLAIN = gettext_noop("not a plain path inside the export")
+_NOT_REGULAR = gettext_noop("not a regular file")
+_NO_BYTES = gettext_noop("the file has no bytes")
+SYSTEM_SAYS = (gettext_noop("No such file or directory"), gettext_noop("Permission denied"))
+"""What the system says most often of a file; kept here to be translated."""
 
 
 class ExportFolder:
@@ -106,12 +112,12 @@ class ExportFolder:
 
 def _steps(path: str) -> list[str]:
     if len(path) > _MAX_PATH_CHARS or _UNSAFE.search(path):
-        raise FileRefused("unsafe_path", f"{path[:200]!r}: not a plain path inside the export")
+        raise FileRefused("unsafe_path", f"{path[:200]!r}: {_NOT_PLAIN}")
     return path.split("/")
 
 
 def _check(found: os.stat_result, path: str) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise FileRefused("unsafe_path", f"{path}: not a regular file")
+        raise FileRefused("unsafe_path", f"{path}: {_NOT_REGULAR}")
     if found.st_size == 0:
-        raise FileRefused("empty", f"{path}: the file has no bytes")
+        raise FileRefused("empty", f"{path}: {_NO_BYTES}")

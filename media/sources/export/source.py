@@ -61,6 +61,7 @@ class ExportSource:
         self._chunk_bytes = chunk_bytes
         self._max_value_chars = max_value_chars
         self._window: Window | None = None
+        self._bytes_read_elsewhere = 0
         self._last_id: int | None = None
         self._surveys: Iterator[Survey] | None = None
 
@@ -72,7 +73,11 @@ class ExportSource:
     @property
     def bytes_read(self) -> int:
         """Bytes of the JSON file that `records()` has read."""
-        return self._window.bytes_read if self._window else 0
+        return self._window.bytes_read if self._window else self._bytes_read_elsewhere
+
+    def note_read_elsewhere(self, bytes_read: int) -> None:
+        """Note how far another process has read the same file."""
+        self._bytes_read_elsewhere = bytes_read
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._folder.open(path)

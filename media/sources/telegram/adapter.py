@@ -5,12 +5,14 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from telethon import errors, events, functions, utils
 from telethon.tl import types
 
+from events.sentences import gettext_noop
 from media.sources.export.json_stream.repair import clean
 from media.sources.port import Problem
 from media.sources.telegram.caller import Caller, translated, waits_of
@@ -46,7 +48,9 @@ from media.sources.telegram.shape.peers import Names
 
 Result = TypeVar("Result")
 _KIND: Final = {True: "channel", False: "supergroup"}
-_SMALL_GROUP: Final = "the link leads to a small group, not to a channel or a supergroup"
+_SMALL_GROUP: Final = gettext_noop(
+    "the link leads to a small group, not to a channel or a supergroup"
+)
 _CALL_SECONDS: Final = 600
 """Longer than the waits that are absorbed: only a client that hangs takes so long."""
 
@@ -87,7 +91,13 @@ class TelethonAccess:
         return self._run(self._fetch_card(_input(peer)))
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
-        return self._run(self._page(peer, after, until, limit))
+        at = datetime.now(UTC)
+        found, messages = self._run(self._page(peer, after, limit))
+        # Read here, not in the loop: downloads go on meanwhile.
+        fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
+        # Fewer than were asked for are not the end: only an empty answer is.
+        whole = not messages or messages[-1].id >= until
+        return Page(fetched, until if whole else messages[-1].id, at)
 
     def by_ids(self, peer: Peer, ids: Sequence[int]) -> Mapping[int, Fetched]:
         return self._run(self._by_ids(peer, ids))
@@ -96,13 +106,10 @@ class TelethonAccess:
         return self._run(self._first_since(peer, moment))
 
     def download(self, peer: Peer, file: RemoteFile, target: Path) -> Future[str]:
-        async def refresh(stale: RemoteFile) -> RemoteFile | None:
-            found = await self._by_ids(peer, [stale.message_id])
-            fetched = found.get(stale.message_id)
-            files = fetched.files if fetched else ()
-            return next((one for one in files if one.path == stale.path), None)
+        return self._thread.start(self._downloads.save(file, target, partial(self._again, peer)))
 
-        return self._thread.start(self._downloads.save(file, target, refresh))
+    def fetch(self, peer: Peer, file: RemoteFile) -> Future[bytes]:
+        return self._thread.start(self._downloads.read(file, partial(self._again, peer)))
 
     def listen(self, put: Callable[[LiveEvent], None]) -> None:
         self._run(self._listen(put))
@@ -112,6 +119,13 @@ class TelethonAccess:
             self._run(self._disconnect())
         finally:
             self._thread.close()
+
+    async def _again(self, peer: Peer, stale: RemoteFile) -> RemoteFile | None:
+        """The file with a reference of now; None where its message does not show it any more."""
+        found = await self._by_ids(peer, [stale.message_id])
+        fetched = found.get(stale.message_id)
+        files = fetched.files if fetched else ()
+        return next((one for one in files if one.path == stale.path), None)
 
     async def _disconnect(self) -> None:
         await self._client.disconnect()
@@ -144,7 +158,7 @@ class TelethonAccess:
             if dialog.id == reference.tg_channel_id and isinstance(dialog.entity, types.Channel):
                 return await self._fetch_card(dialog.entity)
         raise ReferenceUnknown(
-            "the account is not a member of a channel with this id: use its name"
+            gettext_noop("the account is not a member of a channel with this id: use its name")
         )
 
     async def _successor(self, chat_id: int) -> Any:
@@ -152,7 +166,9 @@ class TelethonAccess:
         found = await self._ask(functions.messages.GetChatsRequest([chat_id]))
         successor = next((getattr(one, "migrated_to", None) for one in found.chats), None)
         if successor is None:
-            raise ReferenceUnknown("this is no channel and no group that has become one")
+            raise ReferenceUnknown(
+                gettext_noop("this is no channel and no group that has become one")
+            )
         return successor
 
     async def _join(self, invite: str) -> ChannelCard:
@@ -186,8 +202,8 @@ class TelethonAccess:
         request = functions.messages.GetHistoryRequest(peer, offset_date=None, **(plain | more))
         return await self._ask(request)
 
-    async def _page(self, peer: Peer, after: int, until: int, limit: int) -> Page:
-        at = datetime.now(UTC)
+    async def _page(self, peer: Peer, after: int, limit: int) -> tuple[Any, list[Any]]:
+        """The answer of Telegram, and its messages in ascending order."""
         # The messages just newer than `after`: the offset counts from there to the newer ones.
         found = await self._history(
             _input(peer), offset_id=after + 1, add_offset=-limit, limit=limit, min_id=after
@@ -195,10 +211,7 @@ class TelethonAccess:
         messages = sorted((m for m in found.messages if m.id > after), key=lambda m: m.id)
         if found.messages and not messages:
             raise TelegramRefused("Telegram answered with other messages than were asked for")
-        fetched = tuple(_read(found, [m for m in messages if m.id <= until]))
-        # Fewer than were asked for are not the end: only an empty answer is.
-        whole = not messages or messages[-1].id >= until
-        return Page(fetched, until if whole else messages[-1].id, at)
+        return found, messages
 
     async def _by_ids(self, peer: Peer, ids: Sequence[int]) -> dict[int, Fetched]:
         result: dict[int, Fetched] = {}

@@ -9,6 +9,10 @@ from typing import Any, Final, TypeVar
 from telethon import errors
 
 from media.sources.telegram.failures import (
+    NO_ANSWER,
+    NO_CONNECTION,
+    REFUSED,
+    UNKNOWN_CHANNEL,
     ChannelClosed,
     FloodWait,
     MethodWait,
@@ -96,15 +100,15 @@ def translated() -> Iterator[None]:
     except _CLOSED as error:
         raise ChannelClosed(_name(error)) from None
     except _UNKNOWN as error:
-        raise ReferenceUnknown(f"Telegram knows no such channel ({_name(error)})") from None
+        raise ReferenceUnknown(UNKNOWN_CHANNEL % {"why": _name(error)}) from None
     except _SIGNED_OUT:
         raise SignedOut from None
     except errors.RPCError as error:
-        raise TelegramRefused(f"Telegram refused: {_name(error)}") from None
+        raise TelegramRefused(REFUSED % {"why": _name(error)}) from None
     except (TimeoutError, ConnectionError, OSError, asyncio.IncompleteReadError) as error:
-        raise Unreachable(f"no connection to Telegram ({_name(error)})") from None
+        raise Unreachable(NO_CONNECTION % {"why": _name(error)}) from None
     except ValueError as error:  # Telethon's word for six server errors in a row, among others
-        raise TelegramRefused(f"Telegram did not answer ({_name(error)})") from None
+        raise TelegramRefused(NO_ANSWER % {"why": _name(error)}) from None
 
 
 def _name(error: Any) -> str:

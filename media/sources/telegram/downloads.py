@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from telethon import errors
 from telethon.tl import types
@@ -16,16 +16,17 @@ from media.sources.telegram.failures import (
     TelegramRefused,
     Unreachable,
 )
-from media.sources.telegram.port import RemoteFile
+from media.sources.telegram.port import SMALL_FILE_BYTES, RemoteFile
 from media.sources.telegram.shape.files import Handle
 
-REQUEST_BYTES: Final = 512 * 1024
+REQUEST_BYTES: Final = SMALL_FILE_BYTES
 ATTEMPTS: Final = 4
 _HASHED_BYTES: Final = 1024**2
 STALE: Final = (
     errors.FileReferenceExpiredError, errors.FileReferenceInvalidError,
     errors.FileReferenceEmptyError, errors.FilerefUpgradeNeededError,
 )  # fmt: skip
+Result = TypeVar("Result")
 Refresh = Callable[[RemoteFile], Awaitable[RemoteFile | None]]
 """Reads the message of a file again; None where the message shows another file now, or none."""
 
@@ -44,10 +45,23 @@ class Downloads:
 
         Raises DownloadFailed where the size is not the one that Telegram said, and TelegramRefused.
         """
+        return await self._tried(lambda fresh: self._saved(fresh, target), file, refresh)
+
+    async def read(self, file: RemoteFile, refresh: Refresh) -> bytes:
+        """Read a small file into memory; raises what `save` does."""
+        return await self._tried(self._read, file, refresh)
+
+    async def _tried(
+        self,
+        get: Callable[[RemoteFile], Awaitable[Result]],
+        file: RemoteFile,
+        refresh: Refresh,
+    ) -> Result:
+        """Take a place and get the file, again where that is of use."""
         async with self._turns:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    return await self._whole(file, target)
+                    return await get(file)
                 except _Stale:
                     file = await self._refreshed(file, refresh)
                 except FloodWait as wait:
@@ -66,7 +80,13 @@ class Downloads:
             raise DownloadFailed("the message does not show this file any more")
         return found
 
-    async def _whole(self, file: RemoteFile, target: Path) -> str:
+    async def _read(self, file: RemoteFile) -> bytes:
+        content = b"".join([chunk async for chunk in self._chunks(file, offset=0)])
+        if len(content) != file.size_bytes:
+            raise DownloadFailed(f"{len(content)} bytes came of {file.size_bytes}")
+        return content
+
+    async def _saved(self, file: RemoteFile, target: Path) -> str:
         digest, size = _so_far(target, file.size_bytes)
         if size < file.size_bytes:
             with target.open("ab") as out:

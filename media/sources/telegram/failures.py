@@ -4,12 +4,29 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 
 JOIN: Final = "join"
 RESOLVE: Final = "resolve"
 LONGEST_SECONDS: Final = 10**9
 """Some thirty years: no wait that Telegram names is longer, and what is longer is no time at all."""
-_DONE: Final = {JOIN: "joining channels", RESOLVE: "looking up names of channels"}
+_DONE: Final = {
+    JOIN: gettext_noop("joining channels"),
+    RESOLVE: gettext_noop("looking up names of channels"),
+}
+
+_WAIT = Sentence(gettext_noop("Telegram asks to wait for %(time)s"))
+_WAIT_WITH = Sentence(gettext_noop("Telegram asks to wait for %(time)s with %(what)s"))
+_CLOSED = Sentence(gettext_noop("the channel cannot be read by this account (%(why)s)"))
+UNKNOWN_CHANNEL = Sentence(gettext_noop("Telegram knows no such channel (%(why)s)"))
+REFUSED = Sentence(gettext_noop("Telegram refused: %(why)s"))
+NO_CONNECTION = Sentence(gettext_noop("no connection to Telegram (%(why)s)"))
+NO_ANSWER = Sentence(gettext_noop("Telegram did not answer (%(why)s)"))
+NO_CHANNEL = Sentence(
+    gettext_noop(
+        "%(text)s names no channel: write @name, https://t.me/name, an invite link or its id"
+    )
+)
 
 
 class TelegramRefused(DomainError):
@@ -27,7 +44,7 @@ class FloodWait(TelegramRefused):
 
     def __init__(self, seconds: int) -> None:
         seconds = max(0, min(seconds, LONGEST_SECONDS))
-        super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)}")
+        super().__init__(_WAIT % {"time": timedelta(seconds=seconds)})
         self.seconds = seconds
 
     def context(self) -> dict[str, Any]:
@@ -46,7 +63,7 @@ class MethodWait(TelegramRefused):
 
     def __init__(self, method: str, seconds: int) -> None:
         what, seconds = _DONE[method], max(0, min(seconds, LONGEST_SECONDS))
-        super().__init__(f"Telegram asks to wait for {timedelta(seconds=seconds)} with {what}")
+        super().__init__(_WAIT_WITH % {"time": timedelta(seconds=seconds), "what": what})
         self.method, self.seconds = method, seconds
 
     def context(self) -> dict[str, Any]:
@@ -60,7 +77,7 @@ class ChannelClosed(TelegramRefused):
     http_status: ClassVar[int] = 404
 
     def __init__(self, why: str = "private") -> None:
-        super().__init__(f"the channel cannot be read by this account ({why})")
+        super().__init__(_CLOSED % {"why": why})
         self.why = why
 
 
@@ -78,8 +95,10 @@ class SignedOut(TelegramRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "Telegram does not accept the session of this account any more:"
-            " sign in again with `manage.py telegram_login`"
+            gettext_noop(
+                "Telegram does not accept the session of this account any more:"
+                " sign in again with `manage.py telegram_login`"
+            )
         )
 
 

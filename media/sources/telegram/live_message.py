@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from posixpath import basename
@@ -32,6 +32,9 @@ class Beside:
     topic_id: int | None = None
     quote: str = ""
     marks: tuple[str, ...] = ()
+
+
+_SAID: Final = tuple(field.name for field in fields(Beside))
 
 
 def age(at: datetime, top_id: int) -> str:
@@ -65,7 +68,9 @@ def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ..
 def _with_more(message: Message, beside: Beside, files: tuple[RemoteFile, ...]) -> Message:
     by_path = {file.path: file for file in files}
     attachments = [_named(one, by_path) for one in message.attachments]
-    basis = f"{message.fingerprint}\n{_READING}\n{_canonical(asdict(beside))}"
+    # Not `asdict`, which copies deeply: a third of the time that reading a message took.
+    said = {name: getattr(beside, name) for name in _SAID}
+    basis = f"{message.fingerprint}\n{_READING}\n{_canonical(said)}"
     return replace(
         message,
         run_id=None,  # Telegram marks its albums by itself

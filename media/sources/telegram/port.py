@@ -14,6 +14,8 @@ from media.sources.port import Message, Problem, ServiceMessage
 
 PAGE_MESSAGES = 100
 """The most messages that Telegram gives at once."""
+SMALL_FILE_BYTES = 512 * 1024
+"""Telegram gives a file of this size in one answer: of it there is never a part to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ class TelegramAccess(Protocol):
 
         The future raises DownloadFailed where the size is not that which Telegram said.
         """
+        ...
+
+    def fetch(self, peer: Peer, file: RemoteFile) -> Future[bytes]:
+        """Download a file of at most `SMALL_FILE_BYTES` into memory; fails as `download` does."""
         ...
 
     def listen(self, put: Callable[[LiveEvent], None]) -> None:

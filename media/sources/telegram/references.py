@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from media.sources.telegram.failures import ReferenceUnknown
+from media.sources.telegram.failures import NO_CHANNEL, ReferenceUnknown
 
 _HOSTS: Final = r"(?:https?://)?(?:www\.)?(?:t|telegram)\.(?:me|dog)/"
 _NAME: Final = re.compile(
@@ -46,6 +46,4 @@ def parse_reference(text: str) -> Reference:
         return Reference(invite=found[1])
     if found := _NAME.fullmatch(text):
         return Reference(name=found[1])
-    raise ReferenceUnknown(
-        f"{text[:80]!r} names no channel: write @name, https://t.me/name, an invite link or its id"
-    )
+    raise ReferenceUnknown(NO_CHANNEL % {"text": repr(text[:80])})

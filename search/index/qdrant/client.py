@@ -6,7 +6,6 @@ fork, and workers are forks.
 """
 
 import os
-import ssl
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from events.outbound import OutboundRefused, Policy, purposes
-from events.outbound.transport import GuardedTransport
+from events.outbound import OutboundRefused, purposes
 from search.index.port import IndexRefused, IndexUnavailable
 
 READ_SECONDS: Final = 10
@@ -36,19 +34,6 @@ class _Held:
 
 
 _held: Final = _Held()
-
-
-class _Transport(GuardedTransport):
-    """Waits for a connection no longer than the policy says, whatever the whole request may take."""
-
-    def __init__(self, policy: Policy) -> None:
-        super().__init__(policy, verify=ssl.create_default_context(), max_connections=10)
-        self._connect_seconds = policy.connect_seconds
-
-    def handle_request(self, request: Any) -> Any:
-        waits = request.extensions.get("timeout", {})
-        request.extensions["timeout"] = {**waits, "connect": self._connect_seconds}
-        return super().handle_request(request)
 
 
 def client() -> Any:
@@ -100,6 +85,8 @@ def answering() -> Iterator[None]:
 
 
 def _new() -> Any:
+    from search.index.qdrant.transport import Transport  # noqa: PLC0415 - late
+
     package, given = _package(), settings.QDRANT
     policy = purposes.vectors(given.url, seconds=WRITE_SECONDS)
     with warnings.catch_warnings():
@@ -111,17 +98,16 @@ def _new() -> Any:
             prefer_grpc=False,
             check_compatibility=False,  # would ask in a thread of its own, past the guard
             timeout=READ_SECONDS,
-            transport=_Transport(policy),
+            transport=Transport(policy),
             trust_env=False,
         )
 
 
 def _package() -> Any:
     try:
-        # Half a second and 40 MB, only where there is a Qdrant.
-        import qdrant_client.common.client_exceptions  # noqa: PLC0415
-        import qdrant_client.http.exceptions  # noqa: PLC0415
-        import qdrant_client.models  # noqa: PLC0415
+        import qdrant_client.common.client_exceptions  # noqa: PLC0415 - late: 40 MB
+        import qdrant_client.http.exceptions  # noqa: PLC0415 - late
+        import qdrant_client.models  # noqa: PLC0415 - late
     except ImportError as error:
         raise IndexUnavailable(
             "QDRANT_URL is set, and the package qdrant-client is not installed:"

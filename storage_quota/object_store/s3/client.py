@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
 import botocore
 from botocore.config import Config
@@ -16,6 +17,9 @@ from storage_quota.object_store.s3.guarded import Connections, guard
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+SENT_AT_ONCE_BYTES: Final = 1024**2
+"""Larger bodies wait until the server agrees: it may refuse them unread."""
 
 
 class S3Settings(Protocol):
@@ -66,6 +70,7 @@ def connect(settings: S3Settings) -> "S3Client":
     )
     client = cast("S3Client", storage.connection.meta.client)
     client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_content_md5)
+    client.meta.events.register("before-call.s3.PutObject", _send_at_once)
     guard(
         client,
         purposes.bucket(
@@ -105,6 +110,18 @@ def _client_config(settings: S3Settings) -> Config:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
+
+
+def _send_at_once(params: dict[str, Any], **_: Any) -> None:
+    """
+    Send a small body together with its headers.
+
+    boto3 sends what can be read only after the server agreed to it (`Expect: 100-continue`): a
+    second trip for each object, longer than that of its bytes.
+    """
+    body = params["body"]
+    if isinstance(body, BytesIO) and body.getbuffer().nbytes <= SENT_AT_ONCE_BYTES:
+        params["body"] = body.getvalue()
 
 
 def _add_content_md5(params: dict[str, Any], **_: Any) -> None:

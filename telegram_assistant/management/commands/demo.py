@@ -15,6 +15,7 @@ from accounts.models import Tenant
 from events import subscriptions
 from events.delivery.run import Tally
 from events.management.commands.drain import drain_with_progress
+from events.management.json_command import CHECKED
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
@@ -27,6 +28,7 @@ PATIENCE = 120
 
 class Command(BaseCommand):
     help = "Import the sample channel, process everything, and show the result."
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

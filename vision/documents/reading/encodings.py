@@ -3,9 +3,7 @@
 import codecs
 from typing import Final
 
-from charset_normalizer import from_bytes
-
-from vision.documents.reading import utf16
+from vision.documents.reading import guess, utf16
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -14,16 +12,17 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_GUESSED: Final = ["cp1251", "koi8_r", "cp866", "iso8859_5", "cp1252"]
 _SAMPLE: Final = 32_768
+_SHORT: Final = 1000
+"""The last é of a short text in cp1252 looks like the half of a character."""
 _MOST_CONTROLS: Final = 0.005
+_MOST_DAMAGE: Final = 0.1
 _MOST_NUL: Final = 0.05
 """A name and a NUL, as programs list files, is a text; numbers of four bytes are more."""
-_COMMON: Final = frozenset("оеаинтсрвлкмдпуОЕАИНТСРВЛКМДПУ")
 
 
 def decode(raw: bytes) -> str | None:
-    """The text of these bytes; None where they are no text."""
+    """The text of these bytes; None where they are no text, or their encoding cannot be told."""
     for bom, name in _BOMS:
         if raw.startswith(bom):
             return raw.decode(name, "replace")
@@ -35,7 +34,7 @@ def decode(raw: bytes) -> str | None:
         if text is None or _is_binary(text):
             text = utf16.of_any_script(raw) or text
         if text is None and plain:
-            text = plain.decode(guessed(plain), "replace")
+            text = _as_damaged_utf8(plain) or guess.text_of(plain)
     return text if text is not None and not _is_binary(text) else None
 
 
@@ -56,11 +55,20 @@ def _without_nul(raw: bytes) -> bytes | None:
 
 
 def _as_utf8(raw: bytes) -> str | None:
+    """The text, without a character that the end of a truncated file cut off."""
     try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        # A character that the end of a truncated file cut off.
-        return raw[: error.start].decode() if error.start >= len(raw) - 3 and error.start else None
+        text = codecs.getincrementaldecoder("utf-8")().decode(raw)
+    except UnicodeDecodeError:
+        return None
+    is_whole = len(text.encode()) == len(raw)
+    return text if is_whole or not text.isascii() or len(raw) > _SHORT else None
+
+
+def _as_damaged_utf8(raw: bytes) -> str | None:
+    """A text in UTF-8 of which a few bytes are wrong: in no other encoding so many would be right."""
+    text = raw.decode(errors="replace")
+    wrong, letters = text.count("\ufffd"), sum(not char.isascii() for char in text)
+    return text if wrong <= _MOST_DAMAGE * letters else None
 
 
 def _as_utf16(raw: bytes) -> str | None:
@@ -72,23 +80,9 @@ def _as_utf16(raw: bytes) -> str | None:
     return None
 
 
-def guessed(raw: bytes) -> str:
-    """
-    The encoding of one byte per character that reads best.
-
-    charset-normalizer decides; among those in which it sees no difference the one with the most
-    of the letters that Russian has most.
-    """
-    sample = raw[:_SAMPLE]
-    found = from_bytes(sample, cp_isolation=_GUESSED, enable_fallback=False, language_threshold=0)
-    names = [one.encoding for one in found] or _GUESSED
-    return max(names, key=lambda name: _russian(sample, name))
-
-
-def _russian(sample: bytes, encoding: str) -> float:
-    """How much of a text are small letters common in Russian after small letters."""
-    text = sample.decode(encoding, "replace")
-    return sum((c in _COMMON) + 0.5 * (c.islower()) - 0.5 * (not c.isprintable()) for c in text)
+def is_text(raw: bytes) -> bool:
+    """Whether these bytes are letters in some encoding: no format of files is free of controls."""
+    return not _is_binary(_unpadded(raw).decode("cp437"))
 
 
 def _is_binary(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import lxml.html
 
 from vision.documents.findings import Refusal, Refused
-from vision.documents.reading.encodings import decode
+from vision.documents.reading.encodings import decode, is_text
 from vision.documents.reading.office import CELLS
 from vision.documents.reading.output import Output
 
@@ -40,9 +40,9 @@ BYTES_PER_CHAR: Final = 40
 def read(path: Path, output: Output) -> None:
     """Read a file that is no other format: a text, or nothing that can be read."""
     raw = _beginning(path, output.limits.chars * BYTES_PER_CHAR)
-    text = decode(raw)
+    text = decode(raw) or _by_its_charset(raw)
     if text is None:
-        raise Refused(Refusal.FORMAT_NOT_READ)
+        raise Refused(Refusal.UNKNOWN_ENCODING if is_text(raw) else Refusal.FORMAT_NOT_READ)
     if _HTML.match(text[:_HEAD]):
         output.format("html")
         output.text(html_text(_by_its_charset(raw) or text))

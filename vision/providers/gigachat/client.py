@@ -9,13 +9,14 @@ The SDK reads GIGACHAT_* from the environment as well: variables that our settin
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from gigachat import GigaChat
-from gigachat.settings import Settings
+from typing import TYPE_CHECKING
 
 from events.outbound import OddHost, Policy, purposes
 from events.outbound.client import client as outbound_client
 from vision.providers.port import ProviderMisconfigured
+
+if TYPE_CHECKING:
+    from gigachat import GigaChat
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,16 @@ class GigaChatConnection:
     max_connections: int = 10
 
 
-def connect(connection: GigaChatConnection) -> GigaChat:
+def connect(connection: GigaChatConnection) -> "GigaChat":
     """
     Build a client that threads may share. It opens no connection yet, so it survives a fork.
 
     The SDK's own retries stay off: they would block a worker, while a delivery that is given back
     waits in the database.
     """
+    from gigachat import GigaChat  # noqa: PLC0415 - late
+    from gigachat.settings import Settings  # noqa: PLC0415 - late
+
     ours = {
         "credentials": connection.authorization_key,
         "base_url": connection.base_url.rstrip("/"),
@@ -76,7 +80,7 @@ def policy(connection: GigaChatConnection) -> Policy:
         ) from odd
 
 
-def _guard(client: GigaChat, connection: GigaChatConnection) -> None:
+def _guard(client: "GigaChat", connection: GigaChatConnection) -> None:
     """Give the SDK the two clients that it would make at its first requests."""
     rules, verify = policy(connection), client._settings.ssl_context  # noqa: SLF001
     client._client_instance = outbound_client(  # noqa: SLF001

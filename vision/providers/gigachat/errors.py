@@ -49,6 +49,8 @@ def translated(*, now: datetime, auth_url: str, model: str, billed: bool = False
     except ResponseError as exc:
         if str(exc.url) == auth_url:
             raise _from_oauth(exc, now=now) from None
+        if _is_success(exc.status_code):
+            raise _odd_answer(exc, billed=billed) from None
         raise _from_response(exc, now=now, model=model) from None
     except OutboundRefused as exc:
         raise _from_guard(exc, billed=billed) from exc
@@ -125,7 +127,14 @@ def _not_found(exc: ResponseError, *, model: str) -> ProviderBusy | ProviderRefu
     )
 
 
+def _is_success(status: int) -> bool:
+    """Whether the call has succeeded, without the answer that only 200 has: of this call alone."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
 def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefused:
+    if _is_success(exc.status_code):
+        return _odd_answer(exc, billed=False)
     if exc.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return ProviderBusy(
             f"GigaChat asks to slow down ({_said(exc)})",
@@ -170,8 +179,9 @@ def _from_guard(exc: OutboundRefused, *, billed: bool) -> ProviderBusy | Provide
 
 
 def _odd_answer(exc: Exception, *, billed: bool) -> ProviderBusy:
+    what = _said(exc) if isinstance(exc, ResponseError) else type(exc).__name__
     return ProviderBusy(
-        f"GigaChat answered something unexpected: {type(exc).__name__}",
+        f"GigaChat answered something unexpected: {what}",
         error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
         maybe_billed=billed,
     )

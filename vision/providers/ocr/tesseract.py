@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from PIL import Image
 from pytesseract import Output
 from pytesseract import pytesseract as tesseract
 
-from events.errors import DomainError
 from media.imaging import DEFAULT_MAX_PIXELS, ImageRefused, open_on_grounds
 from vision.providers.ocr import attempts, grounds, strips, warm
 from vision.providers.ocr import text as ocr_text
+from vision.providers.ocr.installed import PROGRAM, not_installed, require
 from vision.providers.ocr.text import OcrWord
 from vision.providers.port import Analysis, ClassificationType, OcrText, ProviderRefused
 
@@ -29,7 +28,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_LANGUAGES = "rus+eng"
 DEFAULT_TIMEOUT_SECONDS = 60.0
 ENGINE = "tesseract"
-PROGRAM = "tesseract"
 TIMEOUT = "timeout"
 
 DOCUMENT_LINES = 8
@@ -50,13 +48,6 @@ _MEME = re.compile(
 # One thread per child process: several pictures in parallel use the cores better than OpenMP does.
 # A ChainMap, because pytesseract hands this mapping to its children: os.environ stays untouched.
 tesseract.environ = ChainMap({"OMP_THREAD_LIMIT": "1"}, os.environ)
-
-
-class TesseractMissing(DomainError):
-    """Tesseract or its language data are not installed."""
-
-    code: ClassVar[str] = "tesseract_missing"
-    http_status: ClassVar[int] = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +181,7 @@ class TesseractOcr:
                 timeout=seconds,
             )
         except tesseract.TesseractNotFoundError as exc:
-            raise _not_installed() from exc
+            raise not_installed() from exc
         except tesseract.TesseractError as exc:
             raise ProviderRefused("tesseract_failed", exc.message) from exc
         except RuntimeError as exc:  # pytesseract has no class of its own for a timeout
@@ -199,25 +190,8 @@ class TesseractOcr:
 
 
 def _installed_version(languages: str) -> str:
-    try:
-        version = tesseract.get_tesseract_version()
-        installed = tesseract.get_languages()
-    except tesseract.TesseractNotFoundError as exc:
-        raise _not_installed() from exc
-    missing = [language for language in languages.split("+") if language not in installed]
-    if missing:
-        packages = " ".join(f"tesseract-ocr-{language}" for language in missing)
-        raise TesseractMissing(
-            f"no Tesseract language data for {', '.join(missing)}: apt-get install {packages}"
-        )
-    return str(version)
-
-
-def _not_installed() -> TesseractMissing:
-    return TesseractMissing(
-        "tesseract is not installed or not in PATH: "
-        "apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng"
-    )
+    require(languages, program=tesseract.tesseract_cmd)
+    return str(tesseract.get_tesseract_version())
 
 
 def _is_meme(text: str) -> bool:

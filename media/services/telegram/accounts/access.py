@@ -66,7 +66,9 @@ def find_account(tenant: Any, name: str = "") -> TelegramAccount:
         raise NoAccount(f"There are several accounts of Telegram ({names}): choose with --account")
     if name and ready_accounts(tenant):
         raise NoAccount(f"No account of the name {name!r} is signed in to Telegram")
-    raise NoAccount("No account of Telegram is signed in: use `manage.py telegram_login`")
+    raise NoAccount(
+        gettext_noop("No account of Telegram is signed in: use `manage.py telegram_login`")
+    )
 
 
 def open_access(account: TelegramAccount) -> TelegramAccess:

@@ -12,6 +12,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 from media import metrics
 from media.models import ChannelFeed, TelegramAccount
 from media.sources.telegram.failures import FloodWait, MethodWait
@@ -19,6 +20,8 @@ from media.sources.telegram.failures import FloodWait, MethodWait
 LONGEST: Final = timedelta(days=7)
 """A longer wait is asked again after this time: nobody has seen one."""
 Rester = TelegramAccount | ChannelFeed
+
+_RESTS = Sentence(gettext_noop("Rests until %(until)s (%(reason)s), as Telegram asked"))
 
 
 class Resting(DomainError):
@@ -29,7 +32,7 @@ class Resting(DomainError):
 
     def __init__(self, until: datetime, reason: str) -> None:
         local = timezone.localtime(until)
-        super().__init__(f"Rests until {local:%Y-%m-%d %H:%M:%S %Z} ({reason}), as Telegram asked")
+        super().__init__(_RESTS % {"until": f"{local:%Y-%m-%d %H:%M:%S %Z}", "reason": reason})
         self.until = until
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from media.models import ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
 from media.services.telegram.accounts import rests
+from media.services.telegram.channels import unheard
 
 
 def of_feed(feed: ChannelFeed) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def of_feed(feed: ChannelFeed) -> dict[str, Any]:
         "rests_until": resting.rests_until if resting else None,
         "reason": _reason(feed, resting),
         "put_off": put_off(feed.account),
+        "unheard": unheard.said(feed.account),
         "read_at": feed.read_at,
     }
 

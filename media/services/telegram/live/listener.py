@@ -1,15 +1,15 @@
 """Listen to all accounts until the end is asked for; idle where there is none."""
 
 import logging
-import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
 from django.conf import settings
 from django.db import Error, connection
+from django.utils import timezone
 
 from events.errors import DomainError
 from events.postgresql import advisory_locks
@@ -17,12 +17,13 @@ from media.models import ChannelFeed, TelegramAccount
 from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests
-from media.services.telegram.channels import feeds
+from media.services.telegram.channels import feeds, unheard
 from media.services.telegram.live import changes
+from media.services.telegram.live.event_queue import EventQueue
 from media.services.telegram.reading import ingest
 from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
-from media.sources.telegram.port import LiveEvent, Reconnected, TelegramAccess
+from media.sources.telegram.port import Reconnected, TelegramAccess
 
 log = logging.getLogger(__name__)
 Proceed = Callable[[], bool]
@@ -46,7 +47,7 @@ class Listened:
 
     account: TelegramAccount
     access: TelegramAccess
-    events: "queue.SimpleQueue[LiveEvent]" = field(default_factory=queue.SimpleQueue)
+    events: EventQueue = field(default_factory=EventQueue)
     feeds: dict[int, ChannelFeed] = field(default_factory=dict)
     feeds_read_at: float = 0.0
     caught_up_at: float = 0.0
@@ -116,8 +117,12 @@ def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
     """One round: what was said, then what may have been missed."""
     if time.monotonic() - one.feeds_read_at >= FEEDS_EVERY:
         one.refresh_feeds()
-    events = list(_gathered(one.events, gather))
-    if any(isinstance(event, Reconnected) for event in events):
+    events = list(one.events.gathered(gather))
+    is_broken = any(isinstance(event, Reconnected) for event in events)
+    if left_out := one.events.take_left_out():
+        log.warning("%s events of an account of Telegram did not fit: it is read again", left_out)
+        unheard.note(one.account, left_out, at=timezone.now())
+    if is_broken or left_out:
         one.was_broken, one.caught_up_at = True, 0.0
     for tg_channel_id, feed in one.feeds.items():
         # An event without a channel (a deletion in a private chat) is nobody's.
@@ -152,15 +157,6 @@ def _unless_refused(work: Callable[[], object]) -> None:
         raise
     except (TelegramRefused, DomainError) as refusal:
         log.warning("a channel of Telegram was not brought up to date: %s", refusal)
-
-
-def _gathered(events: "queue.SimpleQueue[LiveEvent]", seconds: float) -> Iterator[LiveEvent]:
-    ends = time.monotonic() + seconds
-    while (left := ends - time.monotonic()) > 0:
-        try:
-            yield events.get(timeout=left)
-        except queue.Empty:
-            return
 
 
 def _others_are_ready(listened: list[Listened]) -> bool:

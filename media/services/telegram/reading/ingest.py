@@ -11,6 +11,7 @@ from django.utils import timezone
 from events.errors import DomainError
 from events.logs import log_context, trace
 from events.postgresql import advisory_locks
+from events.sentences import gettext_noop
 from media import metrics
 from media.models import ChannelFeed, ChannelGap, GapReason, TelegramAccount
 from media.services import imports
@@ -33,7 +34,9 @@ class BeingRead(DomainError):
     http_status: ClassVar[int] = 409
 
     def __init__(self) -> None:
-        super().__init__("Another process reads this channel right now: its cursor has one reader")
+        super().__init__(
+            gettext_noop("Another process reads this channel right now: its cursor has one reader")
+        )
 
 
 @dataclass(slots=True)

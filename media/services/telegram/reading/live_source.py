@@ -6,12 +6,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
 from media.models import MAX_MEDIA_BYTES
 from media.services.pipeline.blobs import FileTooLarge
+from media.services.telegram.reading.small_files import SmallFiles
 from media.sources.port import FileRefused, Record
 from media.sources.telegram.failures import (
     ChannelClosed,
@@ -31,7 +32,9 @@ class LiveSource:
     A source of the pipeline whose files are on their way.
 
     `expect` starts downloads, `open` waits for one, `forget` deletes what is not needed any more.
-    A file that came in part stays on disk: the next run goes on where it ends.
+    Small files are kept in memory, as long as they are few: written once, to their place in the
+    store. All others come to the disk; one that came in part stays there, and the next run goes on
+    where it ends.
     """
 
     def __init__(self, access: TelegramAccess, peer: Peer) -> None:
@@ -41,6 +44,7 @@ class LiveSource:
         self._files: dict[str, RemoteFile] = {}
         self._coming: dict[str, Future[str]] = {}
         self._targets: dict[str, Path] = {}
+        self._small = SmallFiles()
 
     def records(self) -> Iterator[Record]:
         """Nothing: the pages are read by `reading`."""
@@ -50,14 +54,17 @@ class LiveSource:
         """Start to download these files; what is too large for the archive is not begun."""
         for file in files:
             self._files[file.path] = file
+            if not 0 < file.size_bytes <= MAX_MEDIA_BYTES or self._is_expected(file.path):
+                continue
+            if self._small.have_room_for(file):
+                self._small.add(file, self._access.fetch(self._peer, file))
+                continue
             self._targets[file.path] = target = self._target_of(file)
-            if 0 < file.size_bytes <= MAX_MEDIA_BYTES and file.path not in self._coming:
-                self._coming[file.path] = self._access.download(self._peer, file, target)
+            self._coming[file.path] = self._access.download(self._peer, file, target)
 
     def are_here(self, files: Iterable[RemoteFile]) -> bool:
         """Whether none of these files is still on its way."""
-        coming = (self._coming.get(file.path) for file in files)
-        return all(one is None or one.done() for one in coming)
+        return all(one.done() for file in files for one in self._downloads_of(file.path))
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
@@ -70,27 +77,39 @@ class LiveSource:
         if file.size_bytes <= 0:
             raise FileRefused("empty", f"{path}: the file has no bytes")
         self._wait(path)
-        with self._targets[path].open("rb") as stream:
+        with self._small.open(path) or self._targets[path].open("rb") as stream:
             yield stream
 
     def forget(self, files: Iterable[RemoteFile]) -> None:
         """Delete what was downloaded of these files: they are stored now, or refused."""
         for file in files:
             self._files.pop(file.path, None)
+            self._small.forget(file.path)
             coming, target = self._coming.pop(file.path, None), self._targets.pop(file.path, None)
             if coming is not None and coming.done() and target is not None:
                 target.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Stop the downloads that still run."""
-        for coming in self._coming.values():
-            coming.cancel()
+        for path in self._files:
+            for coming in self._downloads_of(path):
+                coming.cancel()
         if not any(self._folder.iterdir()):
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _is_expected(self, path: str) -> bool:
+        return any(True for _ in self._downloads_of(path))
+
+    def _downloads_of(self, path: str) -> Iterator[Future[Any]]:
+        """The download of this file, into memory or to the disk; nothing where there is none."""
+        for coming in (self._small.coming(path), self._coming.get(path)):
+            if coming is not None:
+                yield coming
+
     def _wait(self, path: str) -> None:
         try:
-            self._coming[path].result()
+            for coming in self._downloads_of(path):
+                coming.result()
         except _OF_THE_ACCOUNT:
             raise
         except TelegramRefused as refused:

@@ -36,6 +36,9 @@ def may_hold_unstorable(text: str, start: int, end: int) -> bool:
 def clean(value: Any) -> Any:
     """Replace what PostgreSQL refuses in a JSON value: NUL and halves of surrogate pairs."""
     if isinstance(value, str):
+        # Nearly every text is plain, and a question costs less than a search.
+        if value.isascii() and "\x00" not in value:
+            return value
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
         return [clean(item) for item in value]

@@ -3,6 +3,7 @@
 import codecs
 from typing import BinaryIO
 
+from events.sentences import Sentence, gettext_noop
 from media.sources.port import Problem
 
 CHUNK_BYTES = 1 << 18
@@ -12,6 +13,11 @@ MAX_VALUE_CHARS = 8 << 20
 TRUNCATED = "truncated"
 MALFORMED = "malformed_json"
 BYTE_ORDER_MARK = "\ufeff"
+
+_NEAR = Sentence(gettext_noop("%(name)s, near byte %(byte)s, %(after)s: %(why)s. %(remedy)s"))
+_AFTER = Sentence(gettext_noop("after message %(message)s"))
+_BEFORE_ALL = gettext_noop("before the first message")
+_REMEDY = gettext_noop("Everything before it was read; export the chat again for the rest.")
 
 
 class Broken(Exception):
@@ -24,12 +30,10 @@ class Broken(Exception):
         self.reason = reason
 
     def problem(self, name: str, last_id: int | None) -> Problem:
-        where = f"{name}, near byte {self.position}"
-        after = "before the first message" if last_id is None else f"after message {last_id}"
-        remedy = "Everything before it was read; export the chat again for the rest."
-        return Problem(
-            code=self.code, detail=f"{where}, {after}: {self.reason}. {remedy}", fatal=True
-        )
+        after = _BEFORE_ALL if last_id is None else _AFTER % {"message": last_id}
+        where = {"name": name, "byte": self.position, "after": after}
+        detail = _NEAR % {**where, "why": self.reason, "remedy": _REMEDY}
+        return Problem(code=self.code, detail=detail, fatal=True)
 
 
 class TooLong(Exception):

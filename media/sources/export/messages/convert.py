@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from events.sentences import gettext_noop
 from media.sources.export.messages.attachment import SizeOf
 from media.sources.export.messages.content import Content, read_content
 from media.sources.export.messages.known_keys import kinds_of
@@ -56,7 +57,7 @@ class Draft:
 def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | Problem:
     """Convert one message; a bad one never raises, it becomes a Problem that names the field."""
     if not isinstance(value, dict):
-        return Problem(code="invalid_message", detail="a message must be an object")
+        return Problem(code="invalid_message", detail=gettext_noop("a message must be an object"))
     try:
         if value.get("type") in _NO_POSTS:
             return _service(value)
@@ -66,7 +67,7 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
     except (InvalidText, InvalidTime) as exc:
         detail = str(exc)
     except RecursionError:
-        detail = "nested too deeply"
+        detail = gettext_noop("nested too deeply")
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as exc:
         detail = f"{type(exc).__name__}: {exc}"  # a shape that no version of Telegram writes
     return Problem(code="invalid_message", detail=detail, message_id=id_of(value))

@@ -14,7 +14,7 @@ from media.sources.telegram.shape.extras import extras_of
 from media.sources.telegram.shape.files import Files, files_of
 from media.sources.telegram.shape.peers import Names, peer_id
 from media.sources.telegram.shape.rich import Rich
-from media.sources.telegram.shape.text import text_parts
+from media.sources.telegram.shape.text import left_out, text_parts
 
 _MARKS: Final = ("pinned", "silent", "noforwards", "legacy", "invert_media")
 
@@ -85,7 +85,9 @@ def _text(message: types.Message, files: Files) -> dict[str, Any]:
         files.remote += found.files.remote
         return {"rich_message": value}
     parts = text_parts(message.message, message.entities)
-    return {"text": message.message or "", "text_entities": parts}
+    found = {"text": message.message or "", "text_entities": parts}
+    # A key that no export has: so it is said with the post, and counted with what is unknown.
+    return found | ({"entities_left_out": more} if (more := left_out(message.entities)) else {})
 
 
 def _origin(message: types.Message, names: Names) -> dict[str, Any]:

@@ -32,6 +32,18 @@ FORMAT: Final[dict[type, str]] = {
 }
 
 
+MOST_ENTITIES: Final = 500
+"""
+Telegram takes 100 of a message. A server that sends more, each over the whole text, would keep the
+reader busy: those beyond are left out, their characters stay.
+"""
+
+
+def left_out(entities: Sequence[_Entity] | None) -> int:
+    """How many entities of a text are more than are read."""
+    return max(len(entities or ()) - MOST_ENTITIES, 0)
+
+
 def text_parts(text: str, entities: Sequence[_Entity] | None) -> list[dict[str, Any]]:
     """
     Cut the text at its entities; each part has a type and its text, `plain` where there is none.
@@ -43,7 +55,7 @@ def text_parts(text: str, entities: Sequence[_Entity] | None) -> list[dict[str, 
         return []
     units = text.encode("utf-16-le", errors="surrogatepass")
     length = len(units) // 2
-    owner = _owners(entities or (), length)
+    owner = _owners((entities or ())[:MOST_ENTITIES], length)
     return [_part(entity, _text(units, begin, end)) for entity, begin, end in _runs(owner, length)]
 
 

@@ -28,3 +28,14 @@ class DocumentsReadEventV1(Event):
     channel_id: str = ""
     features_hash: str
     documents: list[DocumentResult] = Field(default_factory=list)
+
+
+class DocumentsRequestedEventV1(Event):
+    """The documents of a post are to be read, because a person asked; `run` names the request."""
+
+    topic: ClassVar[str] = "posts.documents.requested"
+    producer: ClassVar[str] = "vision"
+
+    post_id: str
+    channel_id: str = ""
+    run: str

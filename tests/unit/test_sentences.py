@@ -1,0 +1,70 @@
+"""Texts that are kept in English are told in Russian, with their figures."""
+
+import re
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from events.console import said, translated
+from events.sentences import _known
+from media.imaging.decode import TOO_MANY
+from media.services.telegram.accounts.rests import Resting
+from media.services.telegram.passes import PassOutcome
+from media.sources.telegram.failures import JOIN, FloodWait, MethodWait
+from telegram_assistant import schedules
+from tests.factories import NOW
+
+
+@pytest.fixture(autouse=True)
+def russian():
+    with translation.override("ru"):
+        yield
+
+
+def test_every_sentence_with_figures_is_translated_and_keeps_its_figures():
+    for job in schedules.JOBS:
+        import_module(job.func.rpartition(".")[0])
+    for number, sentence in enumerate(_known):
+        names = re.findall(r"%\((\w+)\)s", sentence.text)
+        figures = {name: f"{at}{number}" for at, name in enumerate(names)}
+
+        told = translated(sentence % figures)
+
+        assert re.search("[а-я]", told), sentence.text
+        assert all(value in told for value in figures.values()), sentence.text
+
+
+def test_what_a_job_answers_is_made_of_known_sentences():
+    """No job hands back an English text of its own: that would be shown as it is."""
+    for path in {job.func.rpartition(".")[0].replace(".", "/") for job in schedules.JOBS}:
+        text = Path(f"{path}.py").read_text()
+        assert not re.search(r"return f?\"[^\"{}]*[a-z]{3}", text), path
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (FloodWait(90), "Telegram просит подождать: 0:01:30"),
+        (MethodWait(JOIN, 60), "Telegram просит подождать: 0:01:00 (вступление в каналы)"),
+        (Resting(NOW + timedelta(hours=1), "flood_wait"), r"Отдыхает до .* \(flood_wait\)"),
+        (ValueError("nobody knows it: 5"), "nobody knows it: 5"),
+    ],
+)
+def test_a_refusal_with_figures_is_told_in_the_readers_language(refusal, told):
+    assert said(refusal) == told or re.match(told, said(refusal))
+    assert not re.search("[а-я]", str(refusal))  # the log stays English
+
+
+def test_parts_and_names_of_files_are_told_part_by_part():
+    problem = f"photos/a: b.jpg: {TOO_MANY % {'pixels': '30 × 40', 'limit': 7}}"
+
+    assert translated(problem) == "photos/a: b.jpg: пикселей: 30 × 40, а предел – 7"
+    assert translated("x.jpg: No such file or directory") == "x.jpg: нет такого файла"
+    assert translated(f"{PassOutcome(2, 1, 0)}; postponed: disk") == (
+        "прочитано каналов: 2, не удалось: 1, отдыхают аккаунтов: 0; отложено: disk"
+    )
+    with translation.override("en"):
+        assert translated(problem) == problem

@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 import pytest_django
 from django.db import connections
-from django.template import Template
+from django.template import Context, Template
 from django.test import TransactionTestCase, override_settings
 from django.test.utils import _TestState, instrumented_test_render
 from django.utils import translation
+from django.utils.safestring import SafeString
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -180,17 +182,22 @@ def _static_files_are_listed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _what_was_rendered_is_not_kept(django_test_environment: None) -> Iterator[None]:
-    """Django's client copies the context of each template, of each widget; few tests look at one."""
+def _of_each_page_one_context_is_kept(django_test_environment: None) -> Iterator[None]:
+    """Django's client copies that of each template in it as well, down to those of the widgets."""
+    render, inside = _TestState.saved_data.template_render, threading.local()
+
+    def of_pages(template: Template, context: Context) -> SafeString:
+        if getattr(inside, "a_page", False):
+            return render(template, context)
+        inside.a_page = True
+        try:
+            return instrumented_test_render(template, context)
+        finally:
+            inside.a_page = False
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Template, "_render", _TestState.saved_data.template_render)
+        patch.setattr(Template, "_render", of_pages)
         yield
-
-
-@pytest.fixture
-def contexts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers of the client have the `context` of their templates."""
-    monkeypatch.setattr(Template, "_render", instrumented_test_render)
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ def test_in_russian_the_page_confirms_what_it_shows(operator, page, settings):
     assert not in_ledger()
 
 
-def test_the_target_of_the_settings_is_proposed(operator, page, contexts):
+def test_the_target_of_the_settings_is_proposed(operator, page):
     answer = operator.get(reverse(ADDRESS))
 
     assert answer.context["form"]["target_gb"].value() == 12
@@ -79,7 +79,7 @@ def test_the_target_of_the_settings_is_proposed(operator, page, contexts):
 
 
 @pytest.mark.parametrize("target", ["", "-1", "lots", "nan"])
-def test_a_target_that_is_none_deletes_nothing(operator, page, contexts, target):
+def test_a_target_that_is_none_deletes_nothing(operator, page, target):
     answer = operator.post(reverse(ADDRESS), {"target_gb": target})
 
     assert answer.status_code == 200

@@ -242,7 +242,7 @@ def test_no_page_of_a_new_row_fails_with_an_odd_value(admin_client, some):
     assert failing(admin_client, [*reported, *some(addresses_of_new_rows(), 100)]) == []
 
 
-def test_what_a_field_can_take_is_filled_in(admin_client, admin_user, contexts):
+def test_what_a_field_can_take_is_filled_in(admin_client, admin_user):
     tenant = Tenant.objects.first() or make.tenant()
     address = f"/admin/accounts/membership/add/?tenant={tenant.pk}&user=true"
 

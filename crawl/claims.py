@@ -19,6 +19,7 @@ from crawl.models import CrawledPage, PageState
 from crawl.reasons import Reason
 from events.errors import RetryLater
 from events.workers import liveness
+from events.workers.claim_columns import is_stale, release, take
 
 LEASE: Final = timedelta(minutes=9)
 """Longer than waiting for a place, all hops, the extraction and two objects of the bucket take."""
@@ -51,6 +52,7 @@ def claim(page_id: uuid.UUID, *, now: datetime) -> Claim | None:
     FetchInProgress, hosts.HostBusy, and FetchFailed where a budget is used up.
     """
     claim_id, claimed = uuid.uuid4(), None
+    liveness.worker_id()  # before a transaction is open: it may wait for its connection
     _in_hand.add(claim_id)
     try:
         with transaction.atomic():
@@ -74,7 +76,7 @@ def is_fresh(page: CrawledPage, *, now: datetime) -> bool:
 
 
 def _is_to_be_fetched(page: CrawledPage, *, now: datetime) -> bool:
-    if page.state == PageState.CLAIMED and not _is_stale(page, now=now):
+    if page.state == PageState.CLAIMED and not is_stale(page, in_hand=_in_hand, now=now):
         raise FetchInProgress(f"page {page.pk} is being fetched", after=SOON)
     if page.state == PageState.WAITING:
         return page.due_at is not None and page.due_at <= now
@@ -90,8 +92,7 @@ def _is_to_be_fetched(page: CrawledPage, *, now: datetime) -> bool:
 
 def _take(page: CrawledPage, claim_id: uuid.UUID, *, now: datetime) -> None:
     page.state, page.attempts, page.due_at = PageState.CLAIMED, page.attempts + 1, None
-    page.claim_id, page.claimed_by = claim_id, liveness.worker_id()
-    page.claimed_until = now + LEASE
+    take(page, claim_id, until=now + LEASE)
     page.save()
 
 
@@ -129,31 +130,26 @@ def _uncount(page: CrawledPage) -> None:
 def release_stale_claims(*, now: datetime) -> int:
     """Free what workers that are gone held; every worker calls it, see `events.delivery.recovery`."""
     claimed = CrawledPage.objects.filter(state=PageState.CLAIMED)
-    return sum(_free(one.pk, now=now) for one in claimed if _is_stale(one, now=now))
+    return sum(
+        _free(one.pk, now=now) for one in claimed if is_stale(one, in_hand=_in_hand, now=now)
+    )
 
 
 def _free(pk: uuid.UUID, *, now: datetime) -> bool:
     with transaction.atomic():
         # A locked row is being settled at this moment, so its worker is alive.
         page = CrawledPage.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
-        if page is None or page.state != PageState.CLAIMED or not _is_stale(page, now=now):
+        if (
+            page is None
+            or page.state != PageState.CLAIMED
+            or not is_stale(page, in_hand=_in_hand, now=now)
+        ):
             return False
         _release(page, PageState.REQUESTED)
         page.save()
         return True
 
 
-def _is_stale(page: CrawledPage, *, now: datetime) -> bool:
-    """The lease catches a worker that hangs, liveness one that was killed."""
-    if page.claimed_by is None or (page.claimed_until is not None and page.claimed_until <= now):
-        return True
-    if page.claimed_by == liveness.worker_id():
-        # One that is not in hand was committed although the connection broke before this process
-        # heard of it; nobody else would free it.
-        return page.claim_id not in _in_hand
-    return liveness.is_gone(page.claimed_by)
-
-
 def _release(page: CrawledPage, state: PageState) -> None:
     page.state = state
-    page.claim_id = page.claimed_by = page.claimed_until = None
+    release(page)

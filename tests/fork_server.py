@@ -26,7 +26,7 @@ LIBRARIES = """
     boto3 botocore.client botocore.session storages.backends.s3
     gigachat gigachat.models httpx pydantic pydantic_settings pytesseract PIL.Image PIL.ImageOps
     pillow_heif yaml tqdm structlog filetype pymediainfo psutil fasteners whitenoise.middleware
-    wsgiref.simple_server concurrent.futures multiprocessing.connection
+    imagehash wsgiref.simple_server concurrent.futures multiprocessing.connection
 """.split()  # noqa: SIM905 - forty quoted names are not read by anybody
 LONGEST_REQUEST = 2**20
 """Bytes: arguments and an environment."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import tenant_settings
 from accounts.access import Action, tenants_of
+from accounts.admin.meanwhile import MindsOthers
 from accounts.models import Membership, Tenant, User
 from events.console import BigTableAdmin
 
@@ -28,7 +29,7 @@ class MembershipInline(admin.TabularInline[Membership, Tenant]):
         return super().get_queryset(request).select_related("user", "tenant")
 
 
-class TenantForm(forms.ModelForm[Tenant]):
+class TenantForm(MindsOthers[Tenant]):
     def clean_settings(self) -> Any:
         value = self.cleaned_data["settings"] or {}
         if problems := tenant_settings.problems(value):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.access import Action, visible
+from accounts.admin.meanwhile import MindsOthers
 from accounts.models import ApiToken, Membership, User
 from accounts.preferences import FIELDS, offer_choices
 from accounts.sign_in import second_factor, sessions
@@ -30,7 +31,7 @@ class MembershipsOfUser(ReadOnlyInline[Membership, User]):
         return visible(rows, request.user, Action.ADMINISTER)
 
 
-class AccountForm(UserChangeForm[User]):
+class AccountForm(MindsOthers[User], UserChangeForm[User]):
     """The form of a user, with a list of time zones instead of a text field."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -145,7 +145,7 @@ def _encoded(
     """The values of each row, JSON columns as text, and then the stamps."""
     get_values = attrgetter(*(field.attname for field in fields))
     json_columns = [number for number, field in enumerate(fields) if isinstance(field, JSONField)]
-    same = list(stamps.values())
+    same = [stamp.isoformat() for stamp in stamps.values()]  # written once, not for each row
     for row in rows:
         values = [*get_values(row), *same]
         for number in json_columns:

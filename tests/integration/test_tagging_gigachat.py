@@ -43,7 +43,7 @@ from vision.models import (
 from vision.providers import get_gigachat_text
 from vision.providers.text_port import TextRequest
 from vision.tagging import again as again_
-from vision.tagging import run
+from vision.tagging import rounds, run
 from vision.tagging import settings as chosen
 from vision.tagging.asked import ask, question
 from vision.tagging.by_hand import people
@@ -534,7 +534,7 @@ class TestMeanwhile:
 
         row = PostEnrichment.objects.get(post=post, kind="tags")
         assert (row.provider, row.data["metadata"]["reason"]) == ("local", "changed_meanwhile")
-        assert len(stub.state.questions) == run.ROUNDS
+        assert len(stub.state.questions) == rounds.ROUNDS
 
     def test_an_analysis_that_ends_meanwhile_is_told_to_the_tagger(self, stub, meanwhile) -> None:
         post = make.post(content=LONG)

@@ -27,7 +27,7 @@ from media.services.telegram import count_passes, passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import rests
 from media.services.telegram.channels import feeds, status
-from media.services.telegram.reading import ahead, gaps, ingest
+from media.services.telegram.reading import ahead, gaps, ingest, live_batches
 from media.services.telegram.reading.ingest import Order
 from media.services.telegram.reading.live_source import LiveSource
 from media.sources.telegram.failures import (
@@ -604,6 +604,24 @@ class TestPipeline:
 
         assert planned == ([0, 1, 2, 3] if are_late else [0, 0, 1, 2])
         assert ids() == [1, 2, 3, 4]
+
+    def test_many_files_are_several_batches_and_no_album_is_cut(self, server, account, monkeypatch):
+        monkeypatch.setattr(live_batches, "BATCH_FILES", 2)
+        begun: list[list[int]] = []
+        start = run.start
+
+        def started(*args, **kwargs):
+            begun.append([m.message_id for m in kwargs["messages"]])
+            return start(*args, **kwargs)
+
+        monkeypatch.setattr(run, "start", started)
+        for i in (1, 2, 3, 4, 5, 6, 7, 8):
+            together = Beside(grouped_id=10**15 if i in (3, 4, 5) else None)
+            server.post(i, "text", body=None if i in (7, 8) else photo(i), beside=together)
+        read(account)
+
+        assert begun == [[1, 2], [3, 4, 5], [6, 7, 8]]
+        assert ids() == [1, 2, 3, 4, 5, 6, 7, 8]
 
     def test_what_is_on_its_way_is_not_here(self, server, account, settings):
         file = server.post(1, body=photo(1)).file

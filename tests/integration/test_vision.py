@@ -13,9 +13,10 @@ from events.delivery import worker
 from events.errors import RetryLater
 from events.models import Delivery, OutboxEvent
 from events.schemas import VisionAnalyzedEventV1
+from search.index.qdrant import client as qdrant
 from storage_quota.models import StoredObject, TenantUsage
 from storage_quota.object_store import get_store
-from telegram_assistant.config import Limits
+from telegram_assistant.config import Limits, Qdrant
 from tests.factories import Archive
 from vision import providers
 from vision.analysis import cache
@@ -64,6 +65,24 @@ class TestOnePost:
         assert row[6] == f"vision/{post.tenant_id}/{sha}_ocr_fallback_fake-1_v1.0.json"
         assert row[7] == f"media/{post.tenant_id}/{sha[:2]}/{sha}.jpg"
         assert get_store().read_json(row[6])["description"] == f"picture {sha[:8]}"
+
+    def test_fact_066_neither_graph_nor_qdrant_is_needed_for_it(
+        self, archive, provider, no_graph_answers, settings
+    ):
+        settings.QDRANT = Qdrant(url="http://127.0.0.1:9")
+        qdrant.forget()
+        post = archive.post(b"one")
+
+        for queue in ("vision", "graph", "search_meaning"):
+            worker.drain(queue)
+        qdrant.forget()
+
+        assert PostEnrichment.objects.get(kind="vision").post_id == post.pk
+        assert [one.post_id for one in analyzed()] == [str(post.pk)]
+        waiting = Delivery.objects.filter(event__topic="posts.vision.analyzed", state="pending")
+        told = set(waiting.values_list("subscriber", flat=True))
+        assert {"graph.analyzed", "search.qdrant_analyzed"} <= told
+        assert not Delivery.objects.filter(state="dead").exists()
 
     def test_the_event_carries_version_features_and_trace(self, archive, provider):
         post = archive.post(b"one")

@@ -1,6 +1,7 @@
 """What the product can do is written down in both languages, and what is written down is there."""
 
 import argparse
+import json
 import re
 import subprocess
 import tomllib
@@ -30,6 +31,9 @@ COMMANDS = sorted(path.stem for path in ROOT.glob("*/management/commands/[a-z]*.
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 NONE = "—"
 ALERTS = "docker/prometheus/alerts.yml"
+DASHBOARDS = sorted(
+    str(one.relative_to(ROOT)) for one in ROOT.glob("docker/grafana/dashboards/*.json")
+)
 DJANGO_OPTIONS = {
     "-h", "--help", "--version", "-v", "--verbosity", "--settings", "--pythonpath", "--traceback",
     "--no-color", "--force-color", "--skip-checks",
@@ -270,7 +274,9 @@ class TestApi:
 class TestServiceLevels:
     """What alerts and pages ask Prometheus for is there, whatever it is called elsewhere."""
 
-    @pytest.mark.parametrize("page", ["docs/operations.md", "docs/ru/operations.md", ALERTS])
+    @pytest.mark.parametrize(
+        "page", ["docs/operations.md", "docs/ru/operations.md", ALERTS, *DASHBOARDS]
+    )
     def test_every_series_that_is_asked_for_is_declared(self, page):
         declared = {one.name for one in series.declared()}
         queries = _queries(page)
@@ -282,8 +288,18 @@ class TestServiceLevels:
                 r"\b([a-z]+_[a-z0-9_]+)\b(?=[{\[)]| [^(]|$)", _without_words(query)
             )
         }
-        assert len(queries) > 8
+        assert len(queries) >= (6 if page in DASHBOARDS else 9)
         assert not asked - declared
+
+    def test_fact_116_the_eight_panels_of_albums_have_the_titles_of_the_contract(self):
+        board = json.loads(text_of("docker/grafana/dashboards/album_pipeline.json"))
+
+        assert (board["title"], board["uid"]) == ("Album Pipeline Monitoring", "album-pipeline")
+        assert [panel["title"] for panel in board["panels"]] == [
+            "Albums Parsed Rate", "Albums Assembled Rate", "Album Assembly Lag (p95, p50)",
+            "Albums in Progress", "Album Items Count (by Status)", "Album Aggregation Duration (p95)",
+            "Album Vision Summary Size", "Active Alerts",
+        ]  # fmt: skip
 
     def test_fact_115_the_eight_alerts_of_albums_are_there(self):
         [group] = [
@@ -328,6 +344,14 @@ class TestBenchmarks:
 
 
 class TestContract:
+    def test_each_acceptance_fact_has_a_test_of_its_name(self):
+        tests = "\n".join(text_of(name) for name in _tracked() if name.startswith("tests/"))
+        names = re.findall(r"(?:def test_fact|class TestFact)((?:_?\d{3})+)", tests)
+
+        told = {int(number) for name in names for number in re.findall(r"\d{3}", name)}
+
+        assert set(range(1, 122)) <= told
+
     @both_languages
     def test_every_paragraph_that_the_code_cites_is_there(self, folder):
         headings = set(
@@ -467,6 +491,9 @@ def _options_by_section(command: str, sections: dict[str, str]) -> list[tuple[st
 def _queries(page: str) -> list[str]:
     """PromQL of the alert rules, or of a page."""
     text = text_of(page)
+    if page in DASHBOARDS:
+        panels = json.loads(text)["panels"]
+        return [one["expr"] for panel in panels for one in panel.get("targets", ())]
     if page == ALERTS:
         return [rule["expr"] for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
     return re.findall(r"^```promql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -14,8 +14,11 @@ import pytest
 
 from media.services.pipeline import batches, reader_process
 from media.services.pipeline.batches import read_batches
-from media.services.pipeline.read_ahead import ReadAhead
-from media.services.pipeline.reader_process import BatchesElsewhere, ReaderEnded, batches_of
+from media.services.pipeline.reader_process import (
+    ReaderEnded,
+    batches_from_elsewhere,
+    batches_of,
+)
 from media.sources.export import ExportSource
 from media.sources.port import SourceRefused
 from tests.unit.exports import chat, message, write
@@ -33,7 +36,7 @@ def here(folder: Path, limit: int | None = None) -> list[batches.Batch]:
 
 
 def elsewhere(folder: Path, limit: int | None = None) -> list[batches.Batch]:
-    with closing(BatchesElsewhere(source_of(folder), limit=limit)) as found:
+    with closing(batches_from_elsewhere(source_of(folder), limit=limit)) as found:
         return list(found)
 
 
@@ -97,9 +100,15 @@ def test_what_cannot_be_read_is_a_problem_there_as_here(tmp_path):
 def test_the_limit_and_the_progress_are_those_of_the_file(many):
     assert elsewhere(many, limit=7) == here(many, limit=7)
     source = source_of(many)
-    with closing(BatchesElsewhere(source, limit=None)) as found:
+    with closing(batches_from_elsewhere(source, limit=None)) as found:
         seen = [source.bytes_read for _ in found]
     assert 0 < seen[0] < seen[-1] == source.bytes_read == source.total_bytes
+
+
+def test_the_path_may_be_relative(many, monkeypatch):
+    monkeypatch.chdir(many.parent)
+
+    assert elsewhere(Path(many.name), limit=1) == here(many, limit=1)
 
 
 def test_a_file_that_is_no_export_is_refused_in_the_same_words(tmp_path):
@@ -114,7 +123,7 @@ def test_a_file_that_is_no_export_is_refused_in_the_same_words(tmp_path):
 
 
 def test_a_reader_that_is_killed_is_no_end_of_the_export(many):
-    with closing(BatchesElsewhere(source_of(many), limit=None)) as found:
+    with closing(batches_from_elsewhere(source_of(many), limit=None)) as found:
         batch = next(iter(found))
         [reader] = readers_of(os.getpid())
         os.kill(reader, signal.SIGKILL)
@@ -127,7 +136,7 @@ def test_a_reader_that_is_killed_is_no_end_of_the_export(many):
 
 def test_who_stops_early_leaves_no_process_and_it_knows_no_secret(many, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    with closing(BatchesElsewhere(source_of(many), limit=None)) as found:
+    with closing(batches_from_elsewhere(source_of(many), limit=None)) as found:
         next(iter(found))
         [reader] = readers_of(os.getpid())
         assert b"secret" not in Path(f"/proc/{reader}/environ").read_bytes()
@@ -140,9 +149,9 @@ def test_the_reader_ends_when_the_import_is_killed(many):
 import time
 from datetime import UTC
 from pathlib import Path
-from media.services.pipeline.reader_process import BatchesElsewhere
+from media.services.pipeline.reader_process import batches_from_elsewhere
 from media.sources.export import ExportSource
-found = iter(BatchesElsewhere(ExportSource(Path({str(many)!r}), zone=UTC), limit=None))
+found = iter(batches_from_elsewhere(ExportSource(Path({str(many)!r}), zone=UTC), limit=None))
 next(found)
 print("read", flush=True)
 time.sleep(600)
@@ -156,9 +165,10 @@ time.sleep(600)
     assert ended(reader)
 
 
-def test_only_a_large_export_pays_for_a_process(many, monkeypatch):
+@pytest.mark.parametrize(("large_bytes", "readers"), [(10**9, 0), (1000, 1)])
+def test_only_a_large_export_pays_for_a_process(many, monkeypatch, large_bytes, readers):
+    monkeypatch.setattr(reader_process, "LARGE_BYTES", large_bytes)
     with closing(batches_of(source_of(many), limit=None)) as found:
-        assert isinstance(found, ReadAhead)
-    monkeypatch.setattr(reader_process, "LARGE_BYTES", 1000)
-    with closing(batches_of(source_of(many), limit=None)) as found:
-        assert isinstance(found, BatchesElsewhere)
+        next(found)
+        assert len(readers_of(os.getpid())) == readers
+    assert not readers_of(os.getpid())

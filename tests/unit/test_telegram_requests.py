@@ -254,6 +254,22 @@ class TestDownloads:
         with pytest.raises(FloodWait):
             self.save(FakeFiles(faults=[flood(callers.SHORT_WAIT_SECONDS + 1)]), tmp_path / "g")
 
+    def read(self, *faults: object, body: bytes = BODY) -> bytes:
+        async def run() -> bytes:
+            client = FakeFiles(body=body, faults=list(faults))
+            downloads = Downloads(client, Caller(per_second=1e6), parallel=2)
+            return await downloads.read(self.FILE, self.again)
+
+        return asyncio.run(run())
+
+    @pytest.mark.parametrize("fault", [None, 10, errors.FileReferenceExpiredError(None), flood(3)])
+    def test_into_memory_the_same_holds(self, slept, fault):
+        assert self.read(*filter(None, [fault])) == BODY
+        with pytest.raises(DownloadFailed, match="700 bytes came"):
+            self.read(*[700] * 9)
+        with pytest.raises(DownloadFailed):
+            self.read(body=BODY + b"x")
+
     def test_no_more_at_a_time_than_allowed(self, tmp_path):
         running = most = 0
 

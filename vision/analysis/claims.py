@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 
 from events.errors import RetryLater
 from events.workers import liveness
+from events.workers.claim_columns import is_stale
 from media.models import Post
 from vision import metrics
 from vision.analysis import answers, backlog
@@ -81,7 +82,7 @@ def claim_in_hand() -> Iterator[uuid.UUID]:
     """Make the id of a claim that this worker makes, works on and settles inside the block."""
     liveness.worker_id()  # before any transaction is open: it may wait for its connection
     claim_id = uuid.uuid4()
-    # In hand before a row can name it: see `_is_stale`.
+    # In hand before a row can name it: see `is_stale`.
     _in_hand.add(claim_id)
     try:
         yield claim_id
@@ -130,7 +131,7 @@ def free_if_stale(row: PaidAnalysis, *, now: datetime) -> bool:
     """
     if row.state != AnalysisState.CLAIMED:
         return False
-    if not _is_stale(row, now=now):
+    if not is_stale(row, in_hand=_in_hand, now=now):
         raise AnalysisInProgress(f"{row.sha256[:12]} is being analyzed", after=SOON)
     _free(row)
     return True
@@ -246,11 +247,13 @@ def release_stale_claims(*, now: datetime) -> int:
     """
     freed = 0
     claimed = PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED)
-    for candidate in [row for row in claimed.defer("analysis") if _is_stale(row, now=now)]:
+    for candidate in [
+        row for row in claimed.defer("analysis") if is_stale(row, in_hand=_in_hand, now=now)
+    ]:
         with transaction.atomic():
             # A locked row is being settled at this moment, so its worker is alive.
             row = claimed.select_for_update(skip_locked=True).filter(pk=candidate.pk).first()
-            if row is not None and _is_stale(row, now=now):
+            if row is not None and is_stale(row, in_hand=_in_hand, now=now):
                 _free(row)
                 freed += 1
     return freed
@@ -266,17 +269,6 @@ def _rows_of(
         model=model,
         schema_version=SCHEMA_VERSION,
     )
-
-
-def _is_stale(row: PaidAnalysis, *, now: datetime) -> bool:
-    """The lease catches a worker that hangs, liveness one that was killed."""
-    if row.claimed_by is None or (row.claimed_until is not None and row.claimed_until <= now):
-        return True
-    if row.claimed_by == liveness.worker_id():
-        # Own claims are in hand as long as they are worked on. One that is not was committed
-        # although the connection broke before this process heard of it; nobody else would free it.
-        return row.claim_id not in _in_hand
-    return liveness.is_gone(row.claimed_by)
 
 
 def _free(row: PaidAnalysis) -> None:

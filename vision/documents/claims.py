@@ -14,6 +14,7 @@ from django.db import transaction
 
 from events.errors import RetryLater
 from events.workers import liveness
+from events.workers.claim_columns import is_stale, release, take
 from media.models import MediaObject
 from vision.documents.findings import Refusal
 from vision.documents.result import DocumentResult, refused
@@ -41,7 +42,8 @@ def claim(media: MediaObject, *, now: datetime) -> Claim | None:
 
     Whoever gets a claim ends it by `settle` or `cancel`. Raises ReadingInProgress.
     """
-    worker, claim_id, is_claimed = liveness.worker_id(), uuid.uuid4(), False
+    claim_id, is_claimed = uuid.uuid4(), False
+    liveness.worker_id()  # before a transaction is open: it may wait for its connection
     _in_hand.add(claim_id)
     try:
         with transaction.atomic():
@@ -49,7 +51,7 @@ def claim(media: MediaObject, *, now: datetime) -> Claim | None:
             is_claimed = _is_to_be_read(row, media, now=now)
             if is_claimed:
                 row.state, row.attempts = ReadingState.CLAIMED, row.attempts + 1
-                row.claim_id, row.claimed_by, row.claimed_until = claim_id, worker, now + LEASE
+                take(row, claim_id, until=now + LEASE)
                 row.save()
     finally:
         if not is_claimed:
@@ -58,7 +60,7 @@ def claim(media: MediaObject, *, now: datetime) -> Claim | None:
 
 
 def _is_to_be_read(row: DocumentText, media: MediaObject, *, now: datetime) -> bool:
-    if row.state == ReadingState.CLAIMED and not _is_stale(row, now=now):
+    if row.state == ReadingState.CLAIMED and not is_stale(row, in_hand=_in_hand, now=now):
         raise ReadingInProgress(f"{media} is being read", after=SOON)
     if row.state == ReadingState.DONE:
         return False
@@ -102,9 +104,9 @@ def release_stale_claims(*, now: datetime) -> int:
     """Free what workers that are gone held; every worker calls it, see `events.delivery.recovery`."""
     claimed = DocumentText.objects.filter(state=ReadingState.CLAIMED)
     return sum(
-        _free(one.pk, still=lambda row: _is_stale(row, now=now))
+        _free(one.pk, still=lambda row: is_stale(row, in_hand=_in_hand, now=now))
         for one in claimed
-        if _is_stale(one, now=now)
+        if is_stale(one, in_hand=_in_hand, now=now)
     )
 
 
@@ -119,20 +121,9 @@ def _free(pk: uuid.UUID, *, still: Callable[[DocumentText], bool]) -> bool:
         return True
 
 
-def _is_stale(row: DocumentText, *, now: datetime) -> bool:
-    """The lease catches a worker that hangs, liveness one that was killed."""
-    if row.claimed_by is None or (row.claimed_until is not None and row.claimed_until <= now):
-        return True
-    if row.claimed_by == liveness.worker_id():
-        # One that is not in hand was committed although the connection broke before this process
-        # heard of it; nobody else would free it.
-        return row.claim_id not in _in_hand
-    return liveness.is_gone(row.claimed_by)
-
-
 def _release(row: DocumentText) -> None:
     row.state = ReadingState.REQUESTED
-    row.claim_id = row.claimed_by = row.claimed_until = None
+    release(row)
 
 
 def _finish(row: DocumentText, result: DocumentResult, *, now: datetime) -> None:

@@ -6,78 +6,22 @@ that it may be repeated, come in any order, and be cut off anywhere.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from events.metrics import count_when_committed
-from events.schemas import PostParsedEventV1, TaggingMetadata, VisionAnalyzedEventV1
-from media.models import Post
-from vision.models import TagOrigin
-from vision.policy.language import detect
-from vision.tagging import material, metrics, rows
-from vision.tagging.asked import ask
-from vision.tagging.asked.kept import Answers
-from vision.tagging.asked.question import digest_of
-from vision.tagging.asked.tagger import AskedTagger
-from vision.tagging.local import TOO_SHORT, LocalTagger
+from events.schemas import PostParsedEventV1, VisionAnalyzedEventV1
+from vision.tagging import material, metrics
+from vision.tagging.local import TOO_SHORT
 from vision.tagging.material import KnownPost
-from vision.tagging.port import Tagged, Tagger
-from vision.tagging.rows import Wanted
-from vision.tagging.rules import rules
-from vision.tagging.settle import TAGGED_FROM, Change, Trigger, settle
-from vision.tagging.versions import Seen, newest, why_not
-
-LANGUAGE_CHARS: Final = 500
-ROUNDS: Final = 3
-"""Of a post that changes each time while the tagger is asked, the local tagger tags the last state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the tagger said of a post, and how long that took, in seconds."""
-
-    tagged: Tagged
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one round did: how many posts are counted, and which others have to be asked about again."""
-
-    count: int
-    others: list[UUID]
-
-
-Asked = Mapping[UUID, Answers]
-"""What the tagger that costs tokens said, by tenants that have chosen it."""
-
-
-def _tagger(asked: Asked, tenant_id: UUID) -> Tagger:
-    """The tagger of this machine; where answers were asked for, the one that tells them."""
-    local = LocalTagger(min_chars=settings.VISION.tagging_min_chars)
-    if tenant_id not in asked:
-        return local
-    return AskedTagger(asked[tenant_id], local, model=ask.model_name())
-
-
-def _asked(post_ids: Collection[UUID], wants: Callable[[KnownPost], bool], *, waits: bool) -> Asked:
-    """
-    Ask about those of the posts that are to be tagged, before anything is locked.
-
-    What changes until then is another question: see `_in_rounds`.
-    """
-    if not ask.is_on_somewhere():
-        return {}
-    known = [one for one in material.read(post_ids).values() if ask.is_on(one.post.tenant)]
-    found = ask.answers_for([one for one in known if wants(one)], waits=waits)
-    return {one.post.tenant_id: found.get(one.post.tenant_id, Answers()) for one in known}
+from vision.tagging.rounds import Round, asked_about, in_rounds, ready
+from vision.tagging.settle import Change, settle
+from vision.tagging.tagged import tag
+from vision.tagging.versions import Seen, why_not
 
 
 def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
@@ -87,55 +31,24 @@ def tag_new(events: Sequence[PostParsedEventV1], *, now: datetime) -> int:
     Returns the number of posts that a tagger looked at.
     """
     post_ids, traces = material.with_albums([UUID(one.post_id) for one in events]), _traces(events)
-    return _in_rounds(post_ids, partial(_tag_new, traces=traces, now=now))
+    return in_rounds(post_ids, partial(_tag_new, traces=traces, now=now))
 
 
 def _tag_new(
     post_ids: Collection[UUID], *, is_last: bool, traces: Mapping[UUID, str], now: datetime
 ) -> Round:
-    answers = _asked(post_ids, lambda one: not _is_known(one), waits=True)
+    answers = asked_about(post_ids, lambda one: not _is_known(one), waits=True)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
         new = [one for one in known.values() if not _is_known(one)]
-        ready, others = _ready(new, answers, is_last=is_last)
-        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in ready), None)
-        changes = _tag(ready, "initial", seen, answers)
+        at_hand, others = ready(new, answers, is_last=is_last)
+        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in at_hand), None)
+        changes = tag(at_hand, "initial", seen, answers)
         settle(changes, traces=traces, now=now)
         skipped = len(known) - len(new)
         count_when_committed(lambda: _count_new(changes, skipped))
-    return Round(len(ready), others)
-
-
-def _in_rounds(post_ids: Collection[UUID], tag: Callable[..., Round]) -> int:
-    """
-    Tag posts; those that became others while the tagger was asked are asked about again.
-
-    Whoever changed them comes with an event, which finds them tagged and asks nothing.
-    """
-    count, left = 0, post_ids
-    for number in range(1, ROUNDS + 1):
-        done = tag(left, is_last=number == ROUNDS)
-        count, left = count + done.count, done.others
-        if not left:
-            break
-    return count
-
-
-def _ready(
-    posts: Sequence[KnownPost], asked: Asked, *, is_last: bool
-) -> tuple[list[KnownPost], list[UUID]]:
-    """The posts that were asked about as they are now, in the last round all; and the others."""
-    others = [] if is_last else [one.post.pk for one in posts if _is_open(one, asked)]
-    return [one for one in posts if one.post.pk not in others], others
-
-
-def _is_open(one: KnownPost, asked: Asked) -> bool:
-    """Whether nobody was asked about the post as it is now, and somebody should be."""
-    answers = asked.get(one.post.tenant_id)
-    if answers is None or not ask.is_worth_asking(one):
-        return False
-    return digest_of(one.material) not in answers
+    return Round(len(at_hand), others)
 
 
 def _traces(events: Sequence[PostParsedEventV1 | VisionAnalyzedEventV1]) -> dict[UUID, str]:
@@ -166,7 +79,7 @@ def _one_of_each(events: Sequence[VisionAnalyzedEventV1]) -> Iterator[list[Visio
 
 def _retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> int:
     said = {UUID(event.post_id): event for event in events}
-    return _in_rounds(list(said), partial(_retag_some, said=said, now=now))
+    return in_rounds(list(said), partial(_retag_some, said=said, now=now))
 
 
 def _retag_some(
@@ -178,7 +91,7 @@ def _retag_some(
 ) -> Round:
     """Tag posts again by their events `said`; the count is of those that changed."""
     started, events = time.perf_counter(), [said[pk] for pk in ids]
-    answers = _asked(
+    answers = asked_about(
         ids, lambda one: not _why_not(said[one.post.pk], {one.post.pk: one}), waits=True
     )
     with transaction.atomic():
@@ -186,12 +99,12 @@ def _retag_some(
         known = material.read(ids)
         skipped = {event.post_id: _why_not(event, known) for event in events}
         wanted = [known[UUID(event.post_id)] for event in events if not skipped[event.post_id]]
-        ready, others = _ready(wanted, answers, is_last=is_last)
+        at_hand, others = ready(wanted, answers, is_last=is_last)
         seen = {
             one.post.pk: Seen(said[one.post.pk].vision_version, said[one.post.pk].features_hash)
-            for one in ready
+            for one in at_hand
         }
-        changes = _tag(ready, "vision_retag", seen, answers)
+        changes = tag(at_hand, "vision_retag", seen, answers)
         changed = settle(changes, traces=_traces(events), now=now)
         seconds = time.perf_counter() - started
         count_when_committed(lambda: _count_again(seen, changed, skipped, seconds))
@@ -213,86 +126,18 @@ def tag_again(post_ids: Collection[UUID], *, now: datetime) -> int:
 
     Somebody waits for it: where the tagger has no answer at once, the local one stands in.
     """
-    return _in_rounds(post_ids, partial(_tag_again, now=now))
+    return in_rounds(post_ids, partial(_tag_again, now=now))
 
 
 def _tag_again(post_ids: Collection[UUID], *, is_last: bool, now: datetime) -> Round:
-    answers = _asked(post_ids, lambda _: True, waits=False)
+    answers = asked_about(post_ids, lambda _: True, waits=False)
     with transaction.atomic():
         material.take_turns(post_ids)
         known = material.read(post_ids)
-        ready, others = _ready(list(known.values()), answers, is_last=is_last)
-        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in ready), None)
-        changes = _tag(ready, "manual", seen, answers)
+        at_hand, others = ready(list(known.values()), answers, is_last=is_last)
+        seen: dict[UUID, Seen | None] = dict.fromkeys((one.post.pk for one in at_hand), None)
+        changes = tag(at_hand, "manual", seen, answers)
         return Round(len(settle(changes, now=now)), others)
-
-
-def _tag(
-    posts: Sequence[KnownPost],
-    trigger: Trigger,
-    seen: Mapping[UUID, Seen | None],
-    asked: Asked,
-) -> list[Change]:
-    """Have the posts tagged and the rows written; `seen` is what an event says of the analysis."""
-    given = rules.names_for([one.post for one in posts])
-    answers = {one.post.pk: _ask(_tagger(asked, one.post.tenant_id), one) for one in posts}
-    wanted: dict[Post, list[Wanted]] = {
-        one.post: _wanted(one, answers[one.post.pk].tagged, given.get(one.post.pk, ()))
-        for one in posts
-    }
-    rows.put(wanted)
-    return [_change(one, trigger, answers[one.post.pk], seen[one.post.pk]) for one in posts]
-
-
-def _ask(asked: Tagger, one: KnownPost) -> Answered:
-    started = time.perf_counter()
-    try:
-        tagged = asked.find(one.material)
-    except Exception as error:
-        metrics.REQUESTS.labels(asked.name, asked.model, "false").inc()
-        metrics.FAILURES.labels(asked.name, type(error).__name__).inc()
-        raise
-    seconds = time.perf_counter() - started
-    if tagged.provider == LocalTagger.name:  # others are counted when they are asked
-        metrics.REQUESTS.labels(tagged.provider, tagged.model, "true").inc()
-        metrics.LATENCY.labels(tagged.provider, tagged.model).observe(seconds)
-    return Answered(tagged, seconds if tagged.seconds is None else tagged.seconds)
-
-
-def _wanted(one: KnownPost, tagged: Tagged, given: Collection[str]) -> list[Wanted]:
-    found = [
-        Wanted(
-            tag.name,
-            TagOrigin.MODEL,
-            tag.confidence,
-            tag.category,
-            one.seen.version,
-            tagged.provider,
-        )
-        for tag in tagged.tags
-    ]
-    found += [Wanted(name, TagOrigin.RULE) for name in given]
-    return found + [Wanted(name, TagOrigin.HASHTAG) for name in one.material.hashtags]
-
-
-def _change(one: KnownPost, trigger: Trigger, answer: Answered, said: Seen | None) -> Change:
-    seen, before = said or one.seen, one.tagged_with or Seen()
-    version = newest(seen.version, before.version)
-    found = {TAGGED_FROM: version, "features_hash": seen.features_hash}
-    return Change(
-        one,
-        trigger,
-        content_hash=one.content_hash,
-        provider=answer.tagged.provider,
-        latency_ms=round(1000 * answer.seconds),
-        metadata=TaggingMetadata(
-            model=answer.tagged.model,
-            language=detect(one.material.text[:LANGUAGE_CHARS]),
-            reason=answer.tagged.reason,
-            retagged=trigger == "vision_retag",
-        ),
-        found=found,
-    )
 
 
 def _count_new(changes: Sequence[Change], skipped: int) -> None:

@@ -52,31 +52,16 @@ class ReaderEnded(DomainError):
         )
 
 
-class BatchesElsewhere:
-    """The batches of a source, made by another process. Close it in the end."""
-
-    def __init__(self, source: ExportSource, *, limit: int | None) -> None:
-        self._source = source
-        self._batches = _received(source, limit=limit)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self._batches
-
-    def begin(self) -> None:
-        """Do nothing: the next batch is being made already."""
-
-    def close(self) -> None:
-        self._batches.close()
-
-
-def batches_of(source: ExportSource, *, limit: int | None) -> ReadAhead[Batch] | BatchesElsewhere:
+def batches_of(source: ExportSource, *, limit: int | None) -> ReadAhead[Batch]:
     """Read the source to its end, or until `limit` messages were read; close it in the end."""
-    if source.total_bytes >= LARGE_BYTES:
-        return BatchesElsewhere(source, limit=limit)
-    return ReadAhead(read_batches(source, limit=limit))
+    large = source.total_bytes >= LARGE_BYTES
+    return ReadAhead((batches_from_elsewhere if large else read_batches)(source, limit=limit))
 
 
-def _received(source: ExportSource, *, limit: int | None) -> Generator[Batch, None, None]:
+def batches_from_elsewhere(
+    source: ExportSource, *, limit: int | None
+) -> Generator[Batch, None, None]:
+    """Give the batches that another process makes; it ends with this generator."""
     last: tuple[int, Chat | None] = (0, None)
     with _process() as process:
         _ask(process, source, limit)
@@ -115,7 +100,7 @@ def _process() -> Iterator["subprocess.Popen[bytes]"]:
 def _ask(process: "subprocess.Popen[bytes]", source: ExportSource, limit: int | None) -> None:
     assert process.stdin  # noqa: S101 - for the types
     try:
-        pickle.dump((source, limit), process.stdin)
+        pickle.dump((Path.cwd(), source, limit), process.stdin)
         process.stdin.flush()
     except BrokenPipeError:
         raise ReaderEnded(process.wait()) from None
@@ -132,7 +117,8 @@ def _next(process: "subprocess.Popen[bytes]") -> Sent:
 
 def _serve(asked: BinaryIO, out: BinaryIO) -> None:
     """Be that process. Where nobody takes the batches any more, the reading ends."""
-    source, limit = pickle.load(asked)  # noqa: S301 - our own process wrote it
+    folder, source, limit = pickle.load(asked)  # noqa: S301 - our own process wrote it
+    os.chdir(folder)  # the path of an export may be relative to it
     try:
         with garbage.collected_rarely():
             _send_batches(source, limit, out)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from media.history.record.origins import live_origin
 from media.models import ChannelFeed
@@ -9,6 +10,12 @@ from media.services.pipeline.batches import BATCH_FILE_BYTES, Batch
 from media.sources.port import UNSUPPORTED, Chat, Message, Problem, ServiceMessage
 from media.sources.telegram.live_message import age
 from media.sources.telegram.port import Fetched, Page, RemoteFile
+
+BATCH_FILES: Final = 50
+"""
+So many files, and no more, are written while the next ones come, and alone after the last one. A
+batch pays for its statements as much as for the rows of some twenty files.
+"""
 
 
 @dataclass(slots=True)
@@ -36,14 +43,16 @@ class LiveBatch(Batch):
 def cut(
     feed: ChannelFeed, page: Page, *, most_bytes: int | None = BATCH_FILE_BYTES
 ) -> Iterator[LiveBatch]:
-    """A page is one batch, or several where its files are many bytes; no album is cut."""
+    """A page is one batch, or several where its files are many, or many bytes; no album is cut."""
     chat = feed_chat(feed, page)
     origin = live_origin(feed.account.name, now=page.at, chat=chat)
     batch = LiveBatch(chat=chat, origin=origin)
     album: int | None = None
     for one in page.fetched:
         grouped = one.record.grouped_id if isinstance(one.record, Message) else None
-        is_full = most_bytes is not None and batch.file_bytes >= most_bytes
+        is_full = most_bytes is not None and (
+            batch.file_bytes >= most_bytes or len(batch.files) >= BATCH_FILES
+        )
         if is_full and (grouped is None or grouped != album):
             batch.read_to = one.message_id - 1
             yield batch

@@ -85,9 +85,11 @@ def _text(message: types.Message, files: Files) -> dict[str, Any]:
         files.remote += found.files.remote
         return {"rich_message": value}
     parts = text_parts(message.message, message.entities)
-    found = {"text": message.message or "", "text_entities": parts}
-    # A key that no export has: so it is said with the post, and counted with what is unknown.
-    return found | ({"entities_left_out": more} if (more := left_out(message.entities)) else {})
+    text: dict[str, Any] = {"text": message.message or "", "text_entities": parts}
+    if more := left_out(message.entities):
+        # A key that no export has: so it is said with the post, and counted with what is unknown.
+        text["entities_left_out"] = more
+    return text
 
 
 def _origin(message: types.Message, names: Names) -> dict[str, Any]:

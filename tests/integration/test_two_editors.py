@@ -1,0 +1,79 @@
+"""Two superusers have the same form open: neither undoes, unseen, what the other one saved."""
+
+import lxml.html
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests import factories as make
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
+]
+
+
+@pytest.fixture
+def browser() -> Client:
+    client = Client()
+    client.force_login(make.superuser())
+    return client
+
+
+def opened(browser: Client, address: str) -> dict[str, str]:
+    """The values of the form as a browser would send them."""
+    page = lxml.html.fromstring(browser.get(address).content.decode())
+    [form] = [form for form in page.forms if form.inputs and "_save" in form.inputs]
+    empty = {name: "" for name in form.fields if name.startswith("initial-")}  # lxml skips these
+    return empty | {name: value for name, value in form.form_values() if "__prefix__" not in name}
+
+
+def saved(browser: Client, address: str, form: dict[str, str], **changes: str) -> bool:
+    return browser.post(address, form | changes | {"_save": "1"}).status_code == 302
+
+
+def test_a_form_writes_only_what_was_changed_in_it(browser):
+    tenant = make.tenant()
+    address = reverse("admin:accounts_tenant_change", args=[tenant.pk])
+    one, other = opened(browser, address), opened(browser, address)
+
+    limits = '{"limits": {"media_gb": 1}}'
+    assert saved(browser, address, one, limit_bytes="5000", settings=limits)
+    assert saved(browser, address, other, name="another")
+
+    tenant.refresh_from_db()
+    assert (tenant.name, tenant.limit_bytes) == ("another", 5000)
+    assert tenant.settings == {"limits": {"media_gb": 1}}
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [
+        ("name", "one", "two"),
+        ("limit_bytes", "5000", "6000"),
+        ("settings", '{"limits": {"media_gb": 1}}', '{"tagging": {"threshold": 0.7}}'),
+    ],
+)
+def test_what_both_changed_is_refused_to_the_second(browser, field, first, second):
+    tenant = make.tenant()
+    address = reverse("admin:accounts_tenant_change", args=[tenant.pk])
+    one, other = opened(browser, address), opened(browser, address)
+
+    assert saved(browser, address, one, **{field: first})
+    assert not saved(browser, address, other, **{field: second})
+    assert saved(browser, address, opened(browser, address), **{field: second})
+
+
+def test_an_account_that_was_closed_meanwhile_stays_closed(browser):
+    user = make.member()
+    user.username = "somebody"
+    user.save()
+    address = reverse("admin:accounts_user_change", args=[user.pk])
+    form = opened(browser, address)
+    closing = {k: v for k, v in opened(browser, address).items() if k != "is_active"}
+
+    assert saved(browser, address, closing)
+    assert saved(browser, address, form, email="new@example.org")
+
+    user.refresh_from_db()
+    assert (user.is_active, user.email) == (False, "new@example.org")

@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,8 +14,11 @@ from typing import Any
 import pytest
 import pytest_django
 from django.db import connections
+from django.template import Context, Template
 from django.test import TransactionTestCase, override_settings
+from django.test.utils import _TestState, instrumented_test_render
 from django.utils import translation
+from django.utils.safestring import SafeString
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -174,6 +178,25 @@ def _static_files_are_listed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _of_each_page_one_context_is_kept(django_test_environment: None) -> Iterator[None]:
+    """Django's client copies that of each template in it as well, down to those of the widgets."""
+    render, inside = _TestState.saved_data.template_render, threading.local()
+
+    def of_pages(template: Template, context: Context) -> SafeString:
+        if getattr(inside, "a_page", False):
+            return render(template, context)
+        inside.a_page = True
+        try:
+            return instrumented_test_render(template, context)
+        finally:
+            inside.a_page = False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", of_pages)
         yield
 
 

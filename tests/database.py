@@ -24,6 +24,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from telegram_assistant.embedded_postgres import server
+from telegram_assistant.embedded_postgres.memory import LEAST
 
 PREFIX = "telegram_assistant_tests_"
 FORGETFUL = ("fsync", "full_page_writes", "synchronous_commit")
@@ -55,7 +56,8 @@ def _remove(room: Path) -> None:
 
 def start_forgetful(data_dir: Path) -> None:
     """Start the embedded server there; from now on it may lose everything in a power cut."""
-    socket = server.start_postgres(data_dir, database="telegram_assistant")
+    # Whatever is truncated is looked for in all of its memory.
+    socket = server.start_postgres(data_dir, database="telegram_assistant", memory=LEAST)
     with psycopg.connect(host=socket, user="postgres", dbname="postgres", autocommit=True) as own:
         for name in FORGETFUL:
             own.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))

@@ -1,9 +1,10 @@
 """
 Starts interpreters for the tests as forks of one that has imported the libraries already.
 
-`python -m tests.fork_server FD` answers requests on the socket FD until its other end is closed.
-What reads settings or the environment at its import is left to the forks: all of our own code,
-and libraries that ask Django or decide at their import. `tests.processes` is the other side.
+`python -m tests.fork_server` answers requests on the socket that is its standard input, until the
+other end is closed. What reads settings or the environment at its import is left to the forks: all
+of our own code, and libraries that ask Django or decide at their import. Not so with `--set-up`:
+then Django is set up as well, with this environment. `tests.processes` is the other side.
 """
 
 import gc
@@ -40,6 +41,24 @@ def prepare() -> None:
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "a library has started a thread"
     gc.collect()
     gc.freeze()
+
+
+def set_up() -> None:
+    importlib.import_module("django").setup()
+    connection = importlib.import_module("django.db").connection
+    assert connection.connection is None, "forks would share it"
+    assert len([*Path("/proc/self/task").iterdir()]) == 1, "no thread goes on in a fork"
+    gc.collect()
+    gc.freeze()
+
+
+def standard_input() -> socket.socket:
+    """The socket that is there, at a place of its own: each fork gets another standard input."""
+    given = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return given
 
 
 def serve(requests: socket.socket) -> dict:
@@ -116,6 +135,7 @@ def run(what: str, *arguments: str) -> None:
 
 if __name__ == "__main__":
     prepare()
-    [descriptor] = sys.argv[1:]
-    asked = serve(socket.socket(fileno=int(descriptor)))
+    if sys.argv[1:] == ["--set-up"]:
+        set_up()
+    asked = serve(standard_input())
     run(*asked["arguments"])

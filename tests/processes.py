@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,12 @@ class Python(subprocess.Popen):
     """`python ARGUMENTS`; pipes, waiting and signals are those of `subprocess.Popen`."""
 
     def __init__(self, *arguments: object, **how: Any) -> None:
-        self._server = _server()
+        self._server = self._of(how.get("env"))
         self._pidfd = -1
         super().__init__([sys.executable, *map(str, arguments)], **{"cwd": ROOT} | how)
+
+    def _of(self, _env: Mapping[str, str] | None) -> "_Server":
+        return _server()
 
     def __del__(self, *_: Any) -> None:
         """Nothing is left to do: the server waits for the process."""
@@ -70,6 +74,20 @@ class Python(subprocess.Popen):
         return self.returncode
 
 
+class SetUpPython(Python):
+    """
+    Several of them with one environment: Django is set up once, and each is a fork of that.
+
+    For workers whose life and end is what a test is about; at their `django.setup()` nothing is left
+    to do, so settings are changed for them behind it, not before.
+    """
+
+    def _of(self, env: Mapping[str, str] | None) -> "_Server":
+        whole = dict(os.environ if env is None else env)
+        whole.pop("PYTEST_CURRENT_TEST", None)
+        return _set_up_server(frozenset(whole.items()))
+
+
 def run_python(*arguments: object, **how: Any) -> "subprocess.CompletedProcess[str]":
     """Run it to its end; returns what it printed as text."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -79,15 +97,12 @@ def run_python(*arguments: object, **how: Any) -> "subprocess.CompletedProcess[s
 
 
 class _Server:
-    def __init__(self) -> None:
+    """The process that forks; `start` starts it with a socket as its standard input."""
+
+    def __init__(self, start: Callable[[socket.socket], "subprocess.Popen[bytes]"]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._guard = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
-            # One thread, so that it can be forked: numpy would start one for each core.
-            cwd=ROOT, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )  # fmt: skip
+        self._process = start(theirs)
         theirs.close()
         atexit.register(self._end)
 
@@ -105,4 +120,14 @@ class _Server:
 
 @cache
 def _server() -> _Server:
-    return _Server()
+    # One thread, so that it can be forked: numpy would start one for each core.
+    how = {"cwd": ROOT, "env": os.environ | {"OPENBLAS_NUM_THREADS": "1"}}
+    command = [sys.executable, "-m", "tests.fork_server"]
+    return _Server(lambda end: subprocess.Popen(command, stdin=end, start_new_session=True, **how))
+
+
+@cache
+def _set_up_server(environment: frozenset[tuple[str, str]]) -> _Server:
+    command = ["-m", "tests.fork_server", "--set-up"]
+    how = {"env": dict(environment), "start_new_session": True}
+    return _Server(lambda end: Python(*command, stdin=end, **how))

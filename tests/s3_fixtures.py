@@ -10,7 +10,7 @@ from functools import cache
 
 import boto3
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
@@ -36,14 +36,26 @@ def s3_settings(endpoint: str, bucket: str = "test-bucket", **changes) -> S3:
 
 @pytest.fixture(scope="session", autouse=True)
 def _services_are_described_once() -> Iterator[None]:
-    """boto3 reads megabytes of JSON for each client, and tests make hundreds of them."""
-    read = JSONFileLoader.load_file
+    """
+    boto3 reads megabytes of JSON for each client, and tests make hundreds of them.
+
+    The services are hundreds of folders, listed by each client as well.
+    """
+    read, list_services = JSONFileLoader.load_file, Loader.list_available_services
+    listed: dict[tuple[str, ...], list[str]] = {}
 
     @cache
     def described(path: str) -> object:
         return read(JSONFileLoader(), path)
 
+    def listed_once(loader: Loader, type_name: str) -> list[str]:
+        key = (type_name, *loader.search_paths)
+        if key not in listed:
+            listed[key] = list_services(loader, type_name)
+        return listed[key]
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "list_available_services", listed_once)
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: described(path))
         yield
 

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from storage_quota.cleanup import lifecycle
 from storage_quota.models import Reservation
 from storage_quota.object_store import StoreForbidden, StoreUnavailable, survey, use
 from storage_quota.object_store.factory import where
+from tests.processes import Python
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from tests.unit.exports import chat, message, write
 
@@ -104,10 +104,11 @@ def test_an_import_killed_again_and_again_reserves_its_bytes_once(
     environment |= {"S3_BUCKET_NAME": real_s3._bucket, "TEST_DATABASE": settings["NAME"]}
     environment |= {"DJANGO_SETTINGS_MODULE": "telegram_assistant.settings"}
     for _ in range(2):
-        with subprocess.Popen(
-            [sys.executable, "-c", CHILD, export],
+        with Python(
+            "-c",
+            CHILD,
+            export,
             env=environment,
-            cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

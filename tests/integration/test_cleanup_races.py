@@ -34,7 +34,7 @@ from tests import factories
 from tests.acceptance.product import wait_until
 from tests.concurrency import wait_for_backends
 from tests.integration import cleanup_crash_worker
-from tests.processes import Python
+from tests.processes import SetUpPython
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 from vision.models import EnrichmentKind, PostEnrichment
 
@@ -273,7 +273,7 @@ def threshold(settings):
 def kill_at(files, threshold):
     """Have a cleanup killed at a step, in a process of its own."""
     arguments = [connection.settings_dict["NAME"], files.root, TOTAL, EMERGENCY, TARGET]
-    parent = Python(
+    parent = SetUpPython(
         "-m", "tests.integration.cleanup_crash_worker", *arguments,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
     )  # fmt: skip

@@ -7,7 +7,6 @@ load of the machine can change.
 
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -21,8 +20,9 @@ from django.utils import timezone
 from events.delivery import recovery
 from events.postgresql.advisory_locks import key_of
 from events.workers import liveness
-from tests.acceptance.product import ROOT, Product, wait_until
+from tests.acceptance.product import wait_until
 from tests.concurrency import end_all_backends, together
+from tests.processes import SetUpPython
 from vision.limits import places
 from vision.limits.concurrency import Caller, LimitReached, acquire
 from vision.models import ConcurrencyPlace
@@ -256,6 +256,8 @@ class TestBrokenConnections:
 HOLDER = """
 import django, sys, time
 django.setup()
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[1]
 from vision.limits.concurrency import Caller, acquire
 with acquire("places", limit=1, of=Caller("a", 1, 1)):
     print("held", flush=True)
@@ -265,11 +267,9 @@ with acquire("places", limit=1, of=Caller("a", 1, 1)):
 
 class TestKilledWorkers:
     @pytest.fixture
-    def holder(self, tmp_path):
-        holder = subprocess.Popen(
-            [sys.executable, "-c", HOLDER], cwd=ROOT, text=True,
-            env=Product(tmp_path).environment
-            | {"DJANGO_SETTINGS_MODULE": "telegram_assistant.settings"},
+    def holder(self):
+        holder = SetUpPython(
+            "-c", HOLDER, connection.settings_dict["NAME"], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert holder.stdout.readline() == "held\n"

@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import connection
+
+from tests.processes import run_python
 
 pytestmark = pytest.mark.django_db  # pytest-django makes a database only for those who say so
 
@@ -26,15 +27,13 @@ def environment(var_dir: Path, **variables: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def run(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        **variables,
-    )
+UNDER_NO_UMASK = """
+import os, runpy, sys
+os.umask(0)
+sys.argv = ["manage.py", *sys.argv[1:]]
+runpy.run_path("manage.py", run_name="__main__")
+"""
+CHECK = ("check", "--deploy", "--fail-level", "WARNING")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def database(django_db_setup, django_db_blocker) -> str:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory, database) -> dict:
-    told = run(
+    told = run_python(
         "-m",
         "tests.integration.deployed_probe",
         env=environment(tmp_path_factory.mktemp("var"), DATABASE_URL=database),
@@ -59,20 +58,29 @@ def answers(tmp_path_factory, database) -> dict:
     return json.loads(told.stdout)
 
 
-@pytest.mark.parametrize("variables", [{}, {"HSTS_SUBDOMAINS": "false", "TRUSTED_PROXIES": "1"}])
-def test_djangos_check_of_a_deployment_is_content(tmp_path, variables):
-    told = run(
-        "manage.py", "check", "--deploy", "--fail-level", "WARNING",
-        env=environment(tmp_path, **variables),
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
+    """Where an installation has begun, and what Django's check of it said."""
+    var = tmp_path_factory.mktemp("checked") / "deep" / "var"
+    return var, run_python("-c", UNDER_NO_UMASK, *CHECK, env=environment(var))
+
+
+def test_djangos_check_of_a_deployment_is_content(checked):
+    _, told = checked
 
     assert told.returncode == 0, told.stderr
 
 
-def test_the_key_and_what_is_counted_are_the_owners(tmp_path):
+def test_djangos_check_is_content_behind_a_proxy_and_without_subdomains(tmp_path):
+    variables = {"HSTS_SUBDOMAINS": "false", "TRUSTED_PROXIES": "1"}
+    told = run_python("manage.py", *CHECK, env=environment(tmp_path, **variables))
+
+    assert told.returncode == 0, told.stderr
+
+
+def test_the_key_and_what_is_counted_are_the_owners(checked):
     """Whatever the umask of whoever starts it."""
-    var = tmp_path / "deep" / "var"
-    told = run("manage.py", "check", env=environment(var), umask=0)
+    var, told = checked
 
     assert told.returncode == 0, told.stderr
     modes = {path.name: path.stat().st_mode & 0o777 for path in [var, *var.iterdir()]}
@@ -132,7 +140,7 @@ def test_nobody_is_believed_to_be_secure_by_an_own_word(answers):
 
 
 def test_a_proxy_elsewhere_is_believed_where_the_installation_says_so(tmp_path):
-    told = run(
+    told = run_python(
         "-c", "from django.conf import settings; print(settings.SECURE_PROXY_SSL_HEADER)",
         env=environment(tmp_path, TRUSTED_PROXIES="1"),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import os
 import shutil
 import signal
 import subprocess
@@ -31,7 +30,7 @@ from storage_quota import services
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
-from tests.processes import Python
+from tests.processes import SetUpPython
 from tests.unit.exports import CHANNEL_ID, NOT_INCLUDED, chat, message, photo, write
 from tests.unit.test_picture_structure import GIF_BOMB
 
@@ -585,14 +584,14 @@ class TestInterruption:
 
     def kill_after(self, delay: float, folder: Path, objects_dir: Path) -> None:
         """The child prints when it is about to begin; `delay` seconds later it is killed."""
-        child = Python(
+        child = SetUpPython(
             "-c",
             CHILD,
             folder,
             objects_dir,
+            connections["default"].settings_dict["NAME"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"TEST_DATABASE": connections["default"].settings_dict["NAME"]},
         )
         assert child.stdout.readline() == b"ready\n"
         time.sleep(delay)
@@ -602,15 +601,15 @@ class TestInterruption:
 
 
 CHILD = """
-import os, sys
+import sys
 from pathlib import Path
-from django.conf import settings
 import django
-os.environ["DJANGO_SETTINGS_MODULE"] = "telegram_assistant.settings"
-settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
-settings.OBJECTS_DIR = Path(sys.argv[2])
 django.setup()
 from datetime import UTC
+from django.conf import settings
+from django.db import connections
+connections["default"].settings_dict["NAME"] = sys.argv[3]
+settings.OBJECTS_DIR = Path(sys.argv[2])
 from accounts import tenants
 from media.services import imports
 from media.services.pipeline import batches

@@ -1,12 +1,12 @@
 """What the record of an import says whose process was killed, or that an error ended."""
 
 import subprocess
-import sys
 import time
 import uuid
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.utils import timezone
 
 from accounts.tenants import find_tenant
@@ -17,14 +17,17 @@ from media.models import ImportRun
 from media.services import import_runs, imports
 from media.services.pipeline import batches
 from tests import factories
-from tests.acceptance.product import ROOT, Product, wait_until
+from tests.acceptance.product import wait_until
 from tests.integration.test_import import chat, message, run, write
+from tests.processes import SetUpPython
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KILLED = """
-import django, os, sys, time
+import django, sys, time
 django.setup()
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[2]
 from datetime import UTC
 from pathlib import Path
 from accounts.tenants import find_tenant
@@ -66,13 +69,11 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def importing(folder, tmp_path):
+def importing(folder):
     """An import in a process of its own, which has come to ten posts or more."""
     find_tenant(None)
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, folder], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-        env=Product(tmp_path).environment | {"DJANGO_SETTINGS_MODULE": "telegram_assistant.settings"},
-    )  # fmt: skip
+    name = connection.settings_dict["NAME"]
+    process = SetUpPython("-c", KILLED, folder, name, text=True, stdout=subprocess.PIPE)
     assert process.stdout.readline() == "ten\n"
     yield process
     process.kill()

@@ -20,7 +20,7 @@ from storage_quota.models import IntegrityCheck, Orphan, Reservation
 from storage_quota.object_store import StoreUnavailable, get_store
 from tests.concurrency import in_threads
 from tests.integrity_fixtures import ledger_matches_the_bucket, medium, objects, smuggle
-from tests.processes import Python
+from tests.processes import SetUpPython
 from tests.storage_fixtures import in_ledger, key, used
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("files")]
@@ -150,7 +150,7 @@ def test_a_check_that_is_killed_anywhere_is_gone_on_with(tenant, files, checked,
     smuggle(stored[3], b"another")
     strays = [smuggle(f"media/{tenant.pk}/stray{n}") for n in range(2)]
 
-    worker = Python(
+    worker = SetUpPython(
         "-m",
         "tests.integration.integrity_crash_worker",
         connection.settings_dict["NAME"],

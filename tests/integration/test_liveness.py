@@ -24,16 +24,18 @@ from events.retry import Backoff
 from events.subscriptions import Mode, subscribe
 from events.workers import liveness
 from tests import factories
-from tests.acceptance.product import Product, wait_until
+from tests.acceptance.product import wait_until
 from tests.concurrency import in_threads
 from tests.integration.conftest import Ping
-from tests.processes import Python
+from tests.processes import SetUpPython
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OTHER = """
-import django, sys, time
+import django, sys
 django.setup()
+from django.db import connections
+connections["default"].settings_dict["NAME"] = sys.argv[1]
 from events.workers import liveness
 print(liveness.worker_id(), flush=True)
 sys.stdin.readline()
@@ -55,11 +57,10 @@ def quickly(monkeypatch):
 
 
 @pytest.fixture
-def other(tmp_path):
+def other():
     """Another worker, in a process of its own; its id is in `id`."""
-    process = Python(
-        "-c", OTHER, text=True, start_new_session=True,
-        env=Product(tmp_path).environment | {"DJANGO_SETTINGS_MODULE": "telegram_assistant.settings"},
+    process = SetUpPython(
+        "-c", OTHER, connection.settings_dict["NAME"], text=True, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     process.id = uuid.UUID(process.stdout.readline().strip())

@@ -12,7 +12,7 @@ from storage_quota import selectors, services
 from storage_quota.models import Reservation
 from storage_quota.reserve import RESERVATION_TTL
 from telegram_assistant.config import Limits
-from tests.processes import Python
+from tests.processes import SetUpPython
 from tests.storage_fixtures import in_bucket, in_ledger, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +49,7 @@ def run(tenant, files, limits):
     def make(*, count=WRITERS, doomed=0):
         arguments = [files.root, tenant.pk, LIMIT, SIZE, count, doomed]
         name = connection.settings_dict["NAME"]
-        writers = Python("-m", "tests.integration.quota_writers", name, *arguments)
+        writers = SetUpPython("-m", "tests.integration.quota_writers", name, *arguments)
         started.append(writers)
         comparisons = 0
         while writers.poll() is None:

@@ -13,7 +13,7 @@ from accounts.models import RateLimit
 from accounts.rate_limits.limiter import prune, take
 from accounts.rate_limits.rate import parse
 from tests.concurrency import in_threads
-from tests.processes import Python
+from tests.processes import SetUpPython
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -137,7 +137,7 @@ class TestAtOnce:
             "print(sum(take('ann', parse('25/h')) is None for _ in range(20)))\n"
         )
         name = connection.settings_dict["NAME"]
-        both = [Python("-c", code, name, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
+        both = [SetUpPython("-c", code, name, stdin=PIPE, stdout=PIPE, text=True) for _ in range(2)]
 
         assert [one.stdout.readline() for one in both] == ["ready\n"] * 2
         for one in both:

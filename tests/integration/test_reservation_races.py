@@ -17,7 +17,7 @@ from storage_quota.models import Reservation, TenantUsage
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationRequest
 from tests.concurrency import wait_for_backends
-from tests.processes import Python
+from tests.processes import SetUpPython
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,7 +191,7 @@ def start(tenant, files):
         database = connection.settings_dict["NAME"]
         arguments = [str(database), str(files.root), str(tenant.pk), mode]
         for _ in range(count):
-            worker = Python(
+            worker = SetUpPython(
                 "-m",
                 "tests.integration.storage_crash_worker",
                 *arguments,

@@ -11,7 +11,7 @@ from media.models import AccountState, Channel, ChannelFeed, ChannelGap, Post, T
 from storage_quota.models import StoredObject
 from storage_quota.object_store import use
 from storage_quota.object_store.files import FileStore
-from tests.processes import Python
+from tests.processes import SetUpPython
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ def read(tmp_path: Path):
             "-m", "tests.integration.telegram_crash_worker", connection.settings_dict["NAME"],
             tmp_path / "objects", tmp_path / "var", messages, kill_at,
         ]  # fmt: skip
-        return Python(*arguments).wait()
+        return SetUpPython(*arguments).wait()
 
     return _
 

@@ -36,13 +36,12 @@ ACTIONS = [(kind, action) for kind in KINDS for action in KINDS[kind].actions]
 
 
 def _act(
-    console: Console, asker: Asker, kind: str, action: str, chosen: Any, across: str
+    console: Console, asker: Asker, kind: str, action: str, chosen: Any, before: dict[str, str]
 ) -> set[str]:
     """Choose rows and run the action; return the tables that it changed, and take that back."""
     with taken_back():
-        before = state()
         console.ask(asker.name, "POST", address_of(kind, "list"), {
-            "action": action, "_selected_action": chosen, "select_across": across, "post": "yes",
+            "action": action, "_selected_action": chosen, "select_across": "0", "post": "yes",
             "run": "run-of-a-test", "index": "0",
         })  # fmt: skip
         return changed(before, state())
@@ -54,11 +53,11 @@ def _act(
 def test_an_action_does_something_only_where_the_table_says(
     console: Console, world: World, askers: list[Asker], kind: str, action: str
 ):
-    survey = Survey(world)
+    survey, before = Survey(world), state()
     for asker in askers:
         for whose in (ALL,) if KINDS[kind].shared else TENANTS:
             chosen = [world.row(kind, whose).pk]
-            done = _act(console, asker, kind, action, chosen, "0")
+            done = _act(console, asker, kind, action, chosen, before)
             if not acts(asker, KINDS[kind], action, whose):
                 survey.equal((asker.name, action, whose), done, set())
             elif action not in WITHOUT_TRACE:
@@ -76,8 +75,8 @@ def test_all_rows_are_all_that_one_may_touch(
     """`select_across` is sent with rows of both tenants: those of the other one stay."""
     survey = Survey(world)
     chosen = [world.row(kind, whose).pk for whose in TENANTS]
+    before = {whose: contents(world.tenants[whose]) for whose in TENANTS}
     for asker in askers:
-        before = {whose: contents(world.tenants[whose]) for whose in TENANTS}
         with taken_back():
             console.ask(asker.name, "POST", address_of(kind, "list"), {
                 "action": action, "_selected_action": chosen, "select_across": "1", "post": "yes",
@@ -104,12 +103,11 @@ FORMS: dict[str, dict[str, Any]] = {
 def test_a_form_changes_a_row_only_where_the_table_says(
     console: Console, world: World, askers: list[Asker], kind: str
 ):
-    survey = Survey(world)
+    survey, before = Survey(world), state()
     for asker in askers:
         for whose in TENANTS:
             address = address_of(kind, "look", world.row(kind, whose).pk)
             with taken_back():
-                before = state()
                 console.ask(asker.name, "POST", address, _filled(kind))
                 done = bool(changed(before, state()))
             may = asker.may(KINDS[kind].change, whose)
@@ -132,9 +130,9 @@ def test_deleting_and_changing_foreign_rows_changes_nothing(
     """Each kind of row, its page of deletion confirmed, and a form with all there may be in it."""
     survey = Survey(world)
     sent = {"post": "yes", "is_active": "", "role": "administrator", "is_superuser": "on"}
+    before = state()
     for asker in askers:
         with taken_back():
-            before = state()
             for kind, rule in KINDS.items():
                 needed = rule.delete if page == "delete" else rule.change
                 whose = ALL if rule.shared else "B"
@@ -172,7 +170,7 @@ def test_nobody_makes_a_member_of_a_tenant_that_he_does_not_administer(
 
 def test_an_administrator_does_not_raise_anybody_above_himself(console: Console, world: World):
     """Accounts are a superuser's: neither a password nor the mark of a superuser is changed."""
-    user = world.row("accounts.user", "A")
+    user, before = world.row("accounts.user", "A"), state()
     for name in ("viewer", "operator", "administrator", "administrator of B"):
         for address, form in (
             (address_of("accounts.user", "look", user.pk), {"username": "x", "is_superuser": "on"}),
@@ -182,7 +180,6 @@ def test_an_administrator_does_not_raise_anybody_above_himself(console: Console,
             ),
         ):
             with taken_back():
-                before = state()
                 reply = console.ask(name, "POST", address, form)
                 assert changed(before, state()) == set()
             sees = name == "administrator"

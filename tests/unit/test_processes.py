@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.processes import ROOT, Python, run_python
+from tests.processes import ROOT, Python, SetUpPython, run_python
 
 TELL = """
 import os, signal, sys
@@ -79,6 +79,19 @@ def test_nobody_is_left_when_many_end_at_once():
     begun = [Python("-c", f"raise SystemExit({number})") for number in range(8)]
 
     assert [process.wait(10) for process in begun] == [*range(8)]
+
+
+def test_one_on_a_server_that_is_set_up_has_its_own_arguments_and_chance():
+    code = (
+        "import os, random, sys; from django.apps import apps; from django.db import connection\n"
+        "print(apps.ready, connection.connection, os.environ['ONLY'], sys.argv[1], random.random())"
+    )
+    how = {"env": os.environ | {"ONLY": "это"}, "stdout": subprocess.PIPE, "text": True}
+    begun = [SetUpPython("-c", code, number, **how) for number in range(2)]
+    said = [process.communicate()[0].split() for process in begun]
+
+    assert [words[:4] for words in said] == [["True", "None", "это", str(n)] for n in range(2)]
+    assert said[0][4] != said[1][4]
 
 
 def test_settings_and_counts_are_not_those_of_the_server():

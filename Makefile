@@ -1,6 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` install everything they need.
 SHELL := /bin/bash
-PYTHON ?= python3
+# Empty: python3, or the system's where that is clearly faster.
+PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 MANAGE := $(RUN) manage.py
@@ -99,7 +100,7 @@ browser:
 	  || echo "Without Chromium the tests of the console in a browser are skipped." >&2
 
 $(VENV)/base: requirements/base.txt
-	@./install/venv "$(PYTHON)" "$(VENV)" base
+	@./install/venv "$(or $(PYTHON),$$(./install/python))" "$(VENV)" base
 
 $(VENV)/dev: requirements/dev.txt
-	@./install/venv "$(PYTHON)" "$(VENV)" dev
+	@./install/venv "$(or $(PYTHON),$$(./install/python))" "$(VENV)" dev

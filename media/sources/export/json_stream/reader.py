@@ -27,13 +27,18 @@ _SCALAR = re.compile(r"[^,\]}\s]+")
 _ID = re.compile(r'"id"\s*:\s*(-?\d{1,18})\b')
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TO_BRACKETS = re.compile(
-    r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([{\[]++|[}\]]++)?', re.DOTALL
+    r'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"){0,1000}([{\[]++|[}\]]++)?', re.DOTALL
 )
 """
-Past whole strings and the next run of brackets of one direction; without brackets, to the end or
-to an unfinished string. A run, so that a million of `[` is one step and not a million.
+Past whole strings and the next run of brackets of one direction; without brackets, to the end, to
+an unfinished string, or over a thousand pieces. A run, so that a million of `[` is one step and not
+a million.
+
+Not `*+`: before Python 3.11.5 a possessive group whose last try fails stays where that try had come
+to, behind the unfinished string (gh-106052). And `*` remembers each piece: a thousand are enough.
 """
-_IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+){0,1000}', re.DOTALL)
+"""To the end of the string, or over a thousand escapes; not `*+`, see above."""
 _CLOSING = {"{": "}", "[": "]"}
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _NOT_UTF8 = "the file is not UTF-8 here"
@@ -188,8 +193,9 @@ class Cursor:
                 offset = found.end() - window.at
                 if depth <= 0:  # the rest of the run closes what the value is in
                     return offset + depth
+            elif found and found.end() > window.at + offset:
+                offset = found.end() - window.at
             else:
-                offset = (found.end() if found else window.at) - window.at
                 self._grow()
 
     def _string_extent(self) -> int:
@@ -218,17 +224,20 @@ class Cursor:
         window = self._window
         window.at += 1
         while True:
-            window.at = _IN_STRING.match(window.text, window.at).end()  # type: ignore[union-attr]
+            begin = window.at
+            window.at = _IN_STRING.match(window.text, begin).end()  # type: ignore[union-attr]
             if window.text.startswith('"', window.at):
                 window.at += 1
                 return
-            self._grow()
+            if window.at == begin:
+                self._grow()
 
     def _skip_container(self) -> None:
         window, depth = self._window, 0
         while True:
-            found = _TO_BRACKETS.match(window.text, window.at)
-            window.at = found.end() if found else window.at
+            begin = window.at
+            found = _TO_BRACKETS.match(window.text, begin)
+            window.at = found.end() if found else begin
             if found and (marks := found[1]):
                 depth = _depth_after(depth, marks)
                 if depth <= 0:  # the rest of the run closes what the value is in
@@ -236,7 +245,7 @@ class Cursor:
                     return
             elif window.text.startswith('"', window.at):
                 self._skip_string()  # may be longer than the window
-            else:
+            elif window.at == begin:
                 self._grow()
 
     def _skip_scalar(self) -> None:

@@ -66,7 +66,7 @@ def upload(
 
 def _confirmed(etag: str | None) -> str:
     """
-    The ETag that S3 gives for whatever it has stored.
+    Return the ETag that S3 gives for whatever it has stored.
 
     Something in between, a proxy or a page of a hotel, answers 200 without one and stores nothing.
     """
@@ -113,7 +113,8 @@ def _in_parts(
         answer = client.complete_multipart_upload(
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
         )
-        _confirmed(answer.get("ETag"))
+        # Ceph's answer names the object, with an empty ETag.
+        _confirmed(answer.get("ETag") or answer.get("Key"))
     except BaseException:
         try:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)

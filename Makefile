@@ -11,9 +11,9 @@ VISION ?=
 DEMO_VISION_stub := ./install/with-gigachat-stub
 DEMO_VISION = $(if $(VISION),$(or $(DEMO_VISION_$(VISION)),$(error VISION is empty or "stub")))
 
-# One process more than there are cores, since many tests wait. Five are the most: each has a
+# Two processes more than there are cores, since many tests wait. Five are the most: each has a
 # PostgreSQL and Tesseract to feed.
-SIDE_BY_SIDE := --numprocesses=$(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 5)))
+SIDE_BY_SIDE := --numprocesses=$(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 2 : 5)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test unit long check bench format migrations messages requirements sample password stop clean

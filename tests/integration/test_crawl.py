@@ -701,8 +701,8 @@ class TestASite:
         self._drain()
 
         assert len(times) == count
-        # A request may be late, and the next one in time: of several the mean counts.
-        assert times[-1] - times[0] >= 0.9 * (count - 1) / 15
+        # A request may be late by nearly a gap, and the next one in time: so may the first and the last.
+        assert times[-1] - times[0] >= (count - 2) / 15
         assert site.sent == sent
         assert {page.reason for page in CrawledPage.objects.all()} == {"not_modified"}
 

@@ -3,6 +3,8 @@
 
 import json
 import os
+import select
+import signal
 import sys
 from typing import Any, NoReturn, TextIO
 
@@ -60,12 +62,26 @@ def main() -> None:
 def _run() -> None:
     try:
         CommandLine(sys.argv).execute()
+        sys.stdout.flush()  # here, where it is known what a broken pipe means
+    except BrokenPipeError:
+        if not _has_no_reader(sys.stdout.fileno()):
+            raise
+        # `| head` has seen enough. What is left in the buffer goes nowhere when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except ImproperlyConfigured as error:
         _end(str(error))
     except ProgrammingError as error:
         if not isinstance(error.__cause__, UndefinedTable):
             raise
         _end("The database has no tables yet, or old ones: run `python manage.py migrate`")
+
+
+def _has_no_reader(pipe: int) -> bool:
+    """Whether nobody reads the pipe any more; a connection that broke elsewhere is another matter."""
+    ends = select.poll()
+    ends.register(pipe, 0)
+    return any(event & select.POLLERR for _, event in ends.poll(0))
 
 
 def _end(problem: str) -> NoReturn:

@@ -33,7 +33,7 @@ from telegram_assistant.config import S3  # noqa: E402
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-FILES, SIZE_BYTES, THREADS, ROUNDS, MOST = 500, 100_000, 10, 7, 1.4
+FILES, SIZE_BYTES, THREADS, ROUNDS, MOST = 500, 100_000, 10, 13, 1.4
 BUCKET = "bench"
 NAME = "bucket: import of 500 files against bare boto3"
 

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
 
-from events.silence import Silence
+from events.outage import Silence
 from media.models import MAX_MEDIA_BYTES
 from storage_quota.object_store import StoreUnavailable, get_store
 

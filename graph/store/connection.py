@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 
-from events.silence import Silence
+from events.outage import Silence
 from graph.embedded import server
 from graph.errors import GraphOff, GraphUnavailable
 

@@ -44,7 +44,9 @@ def prepare() -> None:
 
 
 def set_up() -> None:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read once, by numpy; the forks have their own
     importlib.import_module("django").setup()
+    importlib.import_module("events.rooms").connect_all()
     connection = importlib.import_module("django.db").connection
     assert connection.connection is None, "forks would share it"
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "no thread goes on in a fork"

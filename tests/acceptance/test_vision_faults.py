@@ -8,7 +8,7 @@ from django.utils import timezone
 from PIL import Image
 
 from events.delivery import worker
-from events.models import Delivery
+from events.models import OPEN_STATES, Delivery
 from tests.concurrency import together
 from tests.gigachat_stub.faults import KINDS
 from tests.integration.paid import analyzes, with_settings
@@ -43,8 +43,10 @@ def photo(seed: int) -> bytes:
 
 
 def deliver(rounds: int) -> None:
+    """Deliver what is open, that often or until nothing is."""
     for _ in range(rounds):
-        Delivery.objects.exclude(state__in=("done", "dead")).update(due_at=timezone.now())
+        if not Delivery.objects.filter(state__in=OPEN_STATES).update(due_at=timezone.now()):
+            return
         together(*[lambda: worker.drain("vision")] * 3)
         worker.drain("vision_backfill")
         worker.drain("default")

@@ -42,10 +42,14 @@ def photo(seed: int) -> bytes:
     return body.getvalue()
 
 
+QUEUES = ("vision", "vision_backfill", "default")
+
+
 def deliver(rounds: int) -> None:
-    """Deliver what is open, that often or until nothing is."""
+    """Deliver what is open in the queues that are drained here, that often or until nothing is."""
     for _ in range(rounds):
-        if not Delivery.objects.filter(state__in=OPEN_STATES).update(due_at=timezone.now()):
+        open_ = Delivery.objects.filter(state__in=OPEN_STATES, queue__in=QUEUES)
+        if not open_.update(due_at=timezone.now()):
             return
         together(*[lambda: worker.drain("vision")] * 3)
         worker.drain("vision_backfill")

@@ -4,7 +4,8 @@ Starts interpreters for the tests as forks of one that has imported the librarie
 `python -m tests.fork_server` answers requests on the socket that is its standard input, until the
 other end is closed. What reads settings or the environment at its import is left to the forks: all
 of our own code, and libraries that ask Django or decide at their import. Not so with `--set-up`:
-then Django is set up as well, with this environment. `tests.processes` is the other side.
+then Django is set up as well, with this environment, and the rooms are connected as in a worker.
+`tests.processes` is the other side.
 """
 
 import gc

@@ -179,9 +179,9 @@ _kept: list[Connection] = []
 def _keeper() -> Connection:
     """The connection of this process that puts things back."""
     if not _kept or _kept[0].closed:
-        params = connection.get_connection_params()
-        names = ("host", "port", "user", "password", "dbname", "options")
-        given = {name: params[name] for name in names if name in params}
+        given = connection.get_connection_params()
+        for of_django in ("cursor_factory", "context", "prepare_threshold"):
+            given.pop(of_django, None)
         _kept[:] = [psycopg.connect(**given, autocommit=True)]
     return _kept[0]
 

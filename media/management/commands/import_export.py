@@ -13,6 +13,7 @@ from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import count
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
@@ -29,7 +30,7 @@ class Command(ActingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, help="the export's folder, or its result.json")
         parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
-        parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
+        parser.add_argument("--limit", type=count(), metavar="N", help="stop after N messages")
         parser.add_argument(
             "--timezone",
             metavar="ZONE",

@@ -1,12 +1,15 @@
 """The records that every source of posts yields, be it an export folder or Telegram itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Final, Protocol
+
+from django.conf import settings
+from django.utils.translation import gettext
 
 from events.errors import DomainError
 
@@ -245,17 +248,38 @@ class SourceRefused(DomainError):
     The source as a whole cannot be read: wrong path, not an export, not permitted.
 
     `reason` continues a sentence that begins with the path: no refusal leaves the file unnamed.
+    It is translated where it is read: the process that refuses may know no language.
     """
 
     code: ClassVar[str] = "source_refused"
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} {reason}")
+    def __init__(self, path: Path, template: str, words: Mapping[str, str] | None = None) -> None:
+        super().__init__(path, template)
         self.path = path
-        self.reason = reason
+        self.template = template
+        self.words = dict(words or {})
+
+    @property
+    def reason(self) -> str:
+        shown = {
+            name: _in_words(word) if name in _SENTENCES else word
+            for name, word in self.words.items()
+        }
+        return _in_words(self.template) % shown if shown else _in_words(self.template)
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.reason}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason)
+        return type(self), (self.path, self.template, self.words)
+
+
+_SENTENCES: Final = frozenset({"advice", "objection", "why"})
+"""Words of a refusal that are texts of ours."""
+
+
+def _in_words(text: str) -> str:
+    return gettext(text) if text and settings.configured else text
 
 
 class FileRefused(DomainError):

@@ -3,10 +3,20 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from django.utils.translation import override
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import ListField
 
+from media.services.pipeline.reader_process import ReaderEnded
 from media.sources.export import ExportSource
 from media.sources.port import SourceRefused
 from tests.unit.exports import chat, message, read, write
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with override("en"):
+        yield
 
 
 def refusal(path):
@@ -102,3 +112,15 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", ["a\x00b.json", "\ud800.json", "x" * 5000])
 def test_what_cannot_be_a_path_is_refused(path):
     assert refusal(Path(path))
+
+
+def test_refusals_are_said_in_the_language_of_whoever_reads_them(tmp_path):
+    with override("ru"):
+        said = [refusal(tmp_path), refusal(tmp_path / "nowhere"), str(ReaderEnded(9))]
+        too_few = ListField(min_length=2).run_validation
+        with pytest.raises(ValidationError, match="не меньше элементов, чем 2"):
+            too_few([1])
+
+    assert "дайте папку, которую записал Telegram Desktop" in said[0]
+    assert said[1].endswith("не существует.")
+    assert "код завершения 9" in said[2]

@@ -1,15 +1,12 @@
 """The records that every source of posts yields, be it an export folder or Telegram itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
-
-from django.conf import settings
-from django.utils.translation import gettext
 
 from events.errors import DomainError
 
@@ -248,7 +245,7 @@ class SourceRefused(DomainError):
     The source as a whole cannot be read: wrong path, not an export, not permitted.
 
     `reason` continues a sentence that begins with the path: no refusal leaves the file unnamed.
-    It is translated where it is read: the process that refuses may know no language.
+    It is English, also in the log; `told` says it to people in their language.
     """
 
     code: ClassVar[str] = "source_refused"
@@ -261,11 +258,18 @@ class SourceRefused(DomainError):
 
     @property
     def reason(self) -> str:
-        shown = {
-            name: _in_words(word) if name in _SENTENCES else word
+        return self._reason(str)
+
+    def told(self, translate: Callable[[str], str]) -> str:
+        """The refusal in another language: `translate` knows the texts that are marked for it."""
+        return f"{self.path} {self._reason(translate)}"
+
+    def _reason(self, translate: Callable[[str], str]) -> str:
+        words = {
+            name: translate(word) if name in _SENTENCES and word else word
             for name, word in self.words.items()
         }
-        return _in_words(self.template) % shown if shown else _in_words(self.template)
+        return translate(self.template) % words if words else translate(self.template)
 
     def __str__(self) -> str:
         return f"{self.path} {self.reason}"
@@ -276,10 +280,6 @@ class SourceRefused(DomainError):
 
 _SENTENCES: Final = frozenset({"advice", "objection", "why"})
 """Words of a refusal that are texts of ours."""
-
-
-def _in_words(text: str) -> str:
-    return gettext(text) if text and settings.configured else text
 
 
 class FileRefused(DomainError):

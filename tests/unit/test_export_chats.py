@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from django.utils.translation import override
 
 from media.sources.port import Chat, Message, Problem, SkippedChat, SourceRefused
 from tests.unit.exports import chat, message, read, write
@@ -21,12 +20,6 @@ def account(*chats, left=()):
 
 def outline(records):
     return [r.title if isinstance(r, Chat) else getattr(r, "message_id", r) for r in records]
-
-
-@pytest.fixture(autouse=True)
-def _in_english():
-    with override("en"):
-        yield
 
 
 def test_a_single_chat_comes_before_its_messages(tmp_path):

@@ -18,7 +18,7 @@ from events.management.numbers import count
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
-from media.sources.port import Chat
+from media.sources.port import Chat, SourceRefused
 
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
@@ -60,6 +60,8 @@ class Command(ActingCommand):
             summary = self._import(options)
         except CommandError as refusal:
             self._give_up(refusal, str(refusal), options)
+        except SourceRefused as refusal:
+            self._give_up(refusal, refusal.told(_), options)
         except (DomainError, RetryLater) as refusal:
             self._give_up(refusal, str(refusal), options)
         except DatabaseError as failure:

@@ -201,7 +201,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 class CrawlDomainAdmin(BigTableAdmin[CrawlDomain]):
     """Domains that pages came from; of a row people change its budget, and nothing else."""
 
-    form: ClassVar[Any] = MindsOthers
+    form: Any = MindsOthers
     list_display = ("host", "tenant", "used", "in_force", "own", "since")
     list_filter: ClassVar[Any] = ("tenant",)
     search_fields = ("host",)

@@ -1,6 +1,6 @@
 """The console's pages of tenants and memberships."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -21,7 +21,7 @@ class MembershipInline(admin.TabularInline[Membership, Tenant]):
     """The users who have a role in this tenant."""
 
     model = Membership
-    form: ClassVar[Any] = MindsOthers
+    form: Any = MindsOthers
     autocomplete_fields = ("user",)
     extra = 0
 
@@ -62,7 +62,7 @@ class TenantAdmin(BigTableAdmin[Tenant]):
 
 @admin.register(Membership)
 class MembershipAdmin(BigTableAdmin[Membership]):
-    form: ClassVar[Any] = MindsOthers
+    form: Any = MindsOthers
     list_display = ("user", "tenant", "role", "created_at")
     list_select_related = ("user", "tenant")
     list_filter = ("role", "tenant")

@@ -1,6 +1,6 @@
 """The console's pages of channels, with the number of their posts."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -23,7 +23,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     do not include it, but links to posts and the vision policy need it.
     """
 
-    form: ClassVar[Any] = MindsOthers
+    form: Any = MindsOthers
     list_display = (
         "title",
         "username",

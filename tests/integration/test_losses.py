@@ -152,7 +152,7 @@ def test_a_post_says_that_its_file_is_lost_wherever_it_is_asked_for(shown, clien
     assert (told["media_state"], told["problems"][0]["code"]) == ("missing", "missing")
     assert hit["media_state"] == "missing"
     assert post.content in page
-    assert "file missing" in page
+    assert "файла нет" in page
 
 
 def test_of_several_files_all_have_to_be_back(shown):

@@ -21,7 +21,6 @@ COUNTS = [
     ("storage_quota", "diag_s3", ["list"], "--limit"),
     ("accounts", "audit", [], "--limit"),
     ("accounts", "audit", [], "--before"),
-    ("accounts", "api_token", ["create", "--user", "anna"], "--days"),
 ]
 AMOUNTS = [
     ("events", "drain", [], "--max-wait"),

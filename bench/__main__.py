@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.support import report
+from bench.support import kept_vectors, report
 
 BENCHES = (
     "assembly",
@@ -55,12 +55,17 @@ def _run(name: str, path: Path) -> bool:
     # A process each: what one subscribes or imports must not weigh on the next.
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{name}"],
-        env=os.environ | {report.VARIABLE: str(path)},
+        env=os.environ | {report.VARIABLE: str(path), kept_vectors.VARIABLE: _vectors(path)},
         check=False,
     )
     print(f"   ({time.monotonic() - started:.0f} s, load {os.getloadavg()[0]:.1f})\n", flush=True)
     # A figure out of its bound is in the table; without any, the bench itself broke.
     return done.returncode == 0 or path.stat().st_size > before
+
+
+def _vectors(path: Path) -> str:
+    """The folder of vectors: the one that is named, or one of this run."""
+    return os.environ.get(kept_vectors.VARIABLE, str(path.with_name("vectors")))
 
 
 def _summary(figures: list[report.Figure], broken: list[str], *, minutes: float) -> int:

@@ -34,9 +34,8 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
 from bench import relevance  # noqa: E402
-from bench.support import report  # noqa: E402
+from bench.support import kept_vectors, report  # noqa: E402
 from events.delivery import worker  # noqa: E402
-from search.embeddings import chosen  # noqa: E402
 from search.index.port import Scope  # noqa: E402
 from search.services.indexing import index_meaning, index_words  # noqa: E402
 from storage_quota.object_store import use  # noqa: E402
@@ -73,13 +72,12 @@ class KeptReadings:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vectors", type=Path, help="keep vectors in this folder")
+    kept_vectors.add_option(parser)
     parser.add_argument("--readings", type=Path, help="keep what Tesseract reads in this folder")
     options = parser.parse_args()
     pictures = _pictures()
     queries = _queries(pictures)
-    if options.vectors:
-        chosen.use(relevance.Kept(chosen.encoder(), options.vectors))
+    kept_vectors.use(options.vectors)
     with ExitStack() as stack:
         stack.enter_context(database.fresh())
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench_"))

@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -33,11 +32,10 @@ from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Tenant  # noqa: E402
-from bench.support import report  # noqa: E402
+from bench.support import kept_vectors, report  # noqa: E402
 from media.models import Post, post_id  # noqa: E402
 from media.posts.searched_text import other_words  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
-from search.embeddings.port import Encoder, Vector  # noqa: E402
 from search.fusion import WINDOW  # noqa: E402
 from search.index.port import Scope  # noqa: E402
 from search.index.postgresql.index import PostgresIndex  # noqa: E402
@@ -65,39 +63,14 @@ Run = dict[str, list[str]]
 Judged = dict[str, Any]
 
 
-class Kept:
-    """An encoder that keeps what another one encoded in files; for trying things, not for figures."""
-
-    def __init__(self, of: Encoder, folder: Path) -> None:
-        self.of, self.folder = of, folder
-        self.name, self.dimension, self.max_chars = of.name, of.dimension, of.max_chars
-        self.batch, self.is_remote = of.batch, of.is_remote
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def encode_queries(self, texts: Sequence[str]) -> list[Vector]:
-        return [self._vector("q", text, self.of.encode_queries) for text in texts]
-
-    def encode_passages(self, texts: Sequence[str]) -> list[Vector]:
-        return [self._vector("p", text, self.of.encode_passages) for text in texts]
-
-    def _vector(self, kind: str, text: str, encode: Callable[..., list[Vector]]) -> Vector:
-        name = sha256(f"{self.name}\0{kind}\0{text}".encode()).hexdigest()
-        path = self.folder / name
-        if not path.exists():
-            [vector] = encode([text])
-            path.write_text(json.dumps(vector))
-        return json.loads(path.read_text())
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--vectors", type=Path, help="keep vectors in this folder")
+    kept_vectors.add_option(parser)
     parser.add_argument("--queries", type=Path, default=DATA / "queries_open.json")
     options = parser.parse_args()
     if not (DATA / "corpus.jsonl.gz").exists():
         sys.exit(f"no relevance set in {DATA}: set SHARED_DATA_DIR")
-    if options.vectors:
-        chosen.use(Kept(chosen.encoder(), options.vectors))
+    kept_vectors.use(options.vectors)
     queries = json.loads(options.queries.read_text(encoding="utf-8"))["queries"]
     with database.fresh():
         names, scope = load()

@@ -129,6 +129,12 @@ def queues() -> list[str]:
     return sorted({s.queue for s in registered()})
 
 
+def is_of_projections(queue: str) -> bool:
+    """Whether the queue has subscribers, and each of them is a projection, which may lag behind."""
+    subscribers = registered(queue=queue)
+    return bool(subscribers) and all(s.mode == Mode.PROJECTION for s in subscribers)
+
+
 def of_schema(topic: str, version: str) -> list[Subscription]:
     """The subscriptions to this topic and version, whatever they want of it."""
     return [s for s in registered() if s.is_of(topic, version)]

@@ -14,7 +14,8 @@ from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
 from events.postgresql import advisory_locks
 from storage_quota.cleanup import lifecycle, runner
-from storage_quota.integrity import check_runs
+from storage_quota.integrity import check_runs, marker
+from storage_quota.integrity.errors import MarkerMissing, WrongBucket
 from storage_quota.management.sizes import gib
 from storage_quota.models import Reservation
 from storage_quota.object_store import ObjectStore, get_store
@@ -37,6 +38,14 @@ def register() -> None:
     advisory_locks.register_names(lambda: (BUCKET, runner.LOCK, check_runs.LOCK))
     health.register("object_store", answers, scope=Scope.DETAILED, remedy=REMEDY)
     health.register("bucket", operations, scope=Scope.DOCTOR, remedy=REMEDY, seconds=30)
+    health.register(
+        "bucket_mark",
+        mark,
+        scope=Scope.DOCTOR,
+        remedy=REMEDY,
+        needs=postgresql.CHECK,
+        seconds=15,
+    )
     health.register(
         "bucket_settings", bucket_settings, scope=Scope.DOCTOR, remedy=REMEDY, seconds=15
     )
@@ -79,6 +88,16 @@ def operations() -> Iterator[Finding | str]:
         _write(store, parts_key, parts)
         same, left = _read(store, parts_key) == parts, list(store.uploads(parts_key))
         yield _verdict(same and not left, f"{len(parts)} B", "damaged, or never finished")
+
+
+def mark() -> Iterator[Finding]:
+    """Whether the bucket is that of the ledger: every other one can be written and read as well."""
+    try:
+        marked = marker.recognize(get_store().store)
+    except (WrongBucket, MarkerMissing) as refusal:
+        yield failed(str(refusal), "check S3_BUCKET_NAME, or mount the disk of VAR_DIR")
+    else:
+        yield ok("ours" if marked else "not marked yet: `verify_storage` does that")
 
 
 def bucket_settings() -> Iterator[Finding | str]:

@@ -25,6 +25,16 @@ def confirm(store: ObjectStore, *, now: datetime) -> None:
 
     A bucket that was never marked is marked now, if it contains what the ledger lists.
     """
+    if not recognize(store):
+        _mark(store, installation(), now=now)
+
+
+def recognize(store: ObjectStore) -> bool:
+    """
+    Whether the bucket carries our marker; False if it is ours and has to be marked yet.
+
+    Writes nothing. Raises WrongBucket or MarkerMissing, where it is not ours.
+    """
     ours = installation()
     strangers, marked = _marks(store, ours)
     if strangers:
@@ -43,8 +53,7 @@ def confirm(store: ObjectStore, *, now: datetime) -> None:
             "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
             " or mount its disk. If it is the right one after all: --claim-bucket"
         )
-    if not marked or not ours.marked_at:
-        _mark(store, ours, now=now)
+    return marked and ours.marked_at is not None
 
 
 def still_there(store: ObjectStore) -> bool:

@@ -3,6 +3,7 @@
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.errors import (
     LifecycleUnsupported,
+    MoreThanReserved,
     ObjectMissing,
     ReservationMismatch,
     StoreForbidden,
@@ -23,6 +24,7 @@ from storage_quota.object_store.port import (
 __all__ = [
     "LifecycleRule",
     "LifecycleUnsupported",
+    "MoreThanReserved",
     "ObjectInfo",
     "ObjectMissing",
     "ObjectStore",

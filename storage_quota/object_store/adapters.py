@@ -13,6 +13,7 @@ from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.errors import (
     LifecycleNeedless,
+    MoreThanReserved,
     ReservationMismatch,
     StoreUnavailable,
 )
@@ -57,7 +58,7 @@ class UploadBody:
         chunk = self._body.read(size)
         self.size_bytes += len(chunk)
         if self.size_bytes > self._reservation.size_bytes:
-            raise ReservationMismatch(
+            raise MoreThanReserved(
                 f"{self._reservation.key} has more than the "
                 f"{self._reservation.size_bytes} B that were reserved"
             )

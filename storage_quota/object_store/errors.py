@@ -57,6 +57,10 @@ class ReservationMismatch(DomainError):
     http_status: ClassVar[int] = 500
 
 
+class MoreThanReserved(ReservationMismatch):
+    """The body has more bytes than were reserved: it is not the one that was measured."""
+
+
 class StoreLacks(DomainError):
     """The store has no such operation, which is no outage: what needs it is left out."""
 

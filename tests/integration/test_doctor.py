@@ -15,6 +15,7 @@ from events import health
 from events.health import Scope, Status, failed, ok, registry, running, warning
 from events.inspection import postgresql, workers
 from storage_quota import health as storage
+from storage_quota.integrity import marker
 from storage_quota.object_store import use
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.units import MIB
@@ -225,6 +226,21 @@ class TestBucket:
 
         assert {one.status for one in steps.values()} == {Status.OK}
         assert left == []
+
+    def test_a_bucket_that_is_not_that_of_the_ledger_is_a_failure(self):
+        """Of a wrong S3_BUCKET_NAME every operation works: doctor found nothing, imports went on."""
+        with use(MemoryStore()) as right:
+            fresh = found(storage.mark)[""]
+            left = list(right.list())
+            marker.confirm(right, now=timezone.now())
+            ours = found(storage.mark)[""]
+        with use(MemoryStore()):
+            wrong = found(storage.mark)[""]
+
+        assert (fresh.status, left) == (Status.OK, [])
+        assert (ours.status, ours.detail) == (Status.OK, "ours")
+        assert wrong.status is Status.FAILED
+        assert "another bucket" in wrong.detail
 
     def test_bytes_that_come_back_changed_are_a_failure(self, monkeypatch):
         monkeypatch.setattr(storage, "_read", lambda store, key: b"other")

@@ -17,7 +17,7 @@ from events.models import OutboxEvent
 from media.models import ImportRun, MediaObject, MediaState, Post
 from media.posts.parsed_message import ParsedMessage
 from media.services import imports
-from media.services.pipeline import batches, reader_process, upload
+from media.services.pipeline import batches, in_flight, reader_process, upload
 from media.services.pipeline.in_flight import finish, start
 from media.sources.export import ExportSource
 from media.sources.port import Message
@@ -197,6 +197,26 @@ def test_a_picture_whose_first_file_changed_comes_in_with_the_next_batch(
     assert states[3] == MediaState.STORED
     assert MediaObject.objects.count() == 3
     assert not Reservation.objects.exists()
+    assert len(set(byte_totals())) == 1
+
+
+def test_a_file_that_grows_after_it_was_hashed_costs_only_itself(tmp_path, store, monkeypatch):
+    """Telegram Desktop may still write the export: more bytes than reserved ended the import."""
+    folder = export(tmp_path, ["a", "b", "c", "d"])
+    begun = upload.start_uploads
+
+    def grown(source, **given):
+        with (folder / "photos" / "b.jpg").open("ab") as file:
+            file.write(b"more")
+        return begun(source, **given)
+
+    monkeypatch.setattr(in_flight, "start_uploads", grown)
+
+    summary = run(folder)
+
+    assert [(p.code, p.message_id) for p in summary.problems] == [("unreadable_file", 2)]
+    assert "changed while it was being imported" in summary.problems[0].detail
+    assert MediaObject.objects.count() == 3
     assert len(set(byte_totals())) == 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from events.supervision import children, forks, supervisors
+from events.supervision import children, forks, supervisors, worker_process
 from events.supervision.children import Child
 from events.supervision.supervisor import shared_out
 
@@ -31,6 +31,31 @@ def test_every_queue_is_served_once_by_at_most_so_many_processes(processes, expe
 
 def test_without_queues_no_process_is_needed():
     assert shared_out([], 4) == []
+
+
+@pytest.mark.parametrize(
+    ("queues", "expected"),
+    [
+        (["search", "search_meaning", "graph", "tagging"], True),
+        (["default"], False),
+        (["search_meaning", "vision"], False),  # its threads would hold up those of the pictures
+        (["nobody subscribes"], False),
+    ],
+)
+def test_only_who_serves_nothing_but_projections_makes_way(queues, expected):
+    assert worker_process.makes_way(queues) is expected
+
+
+def test_who_makes_way_is_nice_to_others(child):
+    made = child(
+        "from events.supervision import worker_process as w; w._go_last(); import time; time.sleep(60)"
+    )
+    end = time.monotonic() + 10
+    while (
+        time.monotonic() < end and psutil.Process(made.pid).nice() < worker_process.PROJECTIONS_NICE
+    ):
+        time.sleep(0.01)
+    assert psutil.Process(made.pid).nice() >= worker_process.PROJECTIONS_NICE
 
 
 @pytest.fixture

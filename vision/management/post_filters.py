@@ -37,8 +37,11 @@ def add(parser: CommandParser) -> None:
 
 
 def require_choice(options: Mapping[str, Any], filters: Iterable[str]) -> None:
-    """Raise CommandError unless either one of the filters is given, or --all."""
-    if any(options[name] for name in filters) == options["all"]:
+    """Raise CommandError unless either a filter is given, or --all."""
+    given = any(options[name] for name in filters)
+    if given and options["all"]:
+        raise CommandError(_("--all is every post: give either it or filters; see --help"))
+    if not given and not options["all"]:
         raise CommandError(_("Give a filter for the posts, or --all; see --help"))
 
 

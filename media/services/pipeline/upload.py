@@ -16,7 +16,7 @@ from media.posts.parsed_message import Blob
 from media.sources.port import FileRefused, Source
 from storage_quota import keys, services
 from storage_quota.models import ContentType, Reservation
-from storage_quota.object_store import StoreFull, get_store
+from storage_quota.object_store import MoreThanReserved, StoreFull, get_store
 from storage_quota.selectors import in_good_order
 
 PARALLEL_PUTS = 10
@@ -170,10 +170,14 @@ def start_uploads(
 
 
 def _put(source: Source, blob: Blob, reservation: Reservation) -> float:
-    """Put a file; return how many seconds it took."""
+    """Put a file; return how many seconds it took. Raises FileChanged, also where it has grown."""
     began = time.monotonic()
-    with about(sha256=blob.sha256), source.open(blob.path) as file:
-        receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
+    changed = FileChanged(f"{blob.path} was changed while it was being imported; import again")
+    try:
+        with about(sha256=blob.sha256), source.open(blob.path) as file:
+            receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
+    except MoreThanReserved as grown:
+        raise changed from grown
     if receipt.sha256 != blob.sha256:
-        raise FileChanged(f"{blob.path} was changed while it was being imported; import again")
+        raise changed
     return time.monotonic() - began

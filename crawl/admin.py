@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.admin.meanwhile import MindsOthers
 from crawl import selectors
 from crawl.models import CrawlDomain, CrawledPage, PageMention, PageVersion
 from crawl.reasons import in_words as words_of
@@ -200,6 +201,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 class CrawlDomainAdmin(BigTableAdmin[CrawlDomain]):
     """Domains that pages came from; of a row people change its budget, and nothing else."""
 
+    form: Any = MindsOthers
     list_display = ("host", "tenant", "used", "in_force", "own", "since")
     list_filter: ClassVar[Any] = ("tenant",)
     search_fields = ("host",)

@@ -21,6 +21,7 @@ class MembershipInline(admin.TabularInline[Membership, Tenant]):
     """The users who have a role in this tenant."""
 
     model = Membership
+    form: Any = MindsOthers
     autocomplete_fields = ("user",)
     extra = 0
 
@@ -61,6 +62,7 @@ class TenantAdmin(BigTableAdmin[Tenant]):
 
 @admin.register(Membership)
 class MembershipAdmin(BigTableAdmin[Membership]):
+    form: Any = MindsOthers
     list_display = ("user", "tenant", "role", "created_at")
     list_select_related = ("user", "tenant")
     list_filter = ("role", "tenant")

@@ -81,6 +81,15 @@ def _still_waits(user: User, by: User) -> bool:
     return rows.exists() and not rows.exclude(tenant__in=administered).exists()
 
 
+def has_ended(user: User) -> bool:
+    """Whether an account still waits for its first password, and nothing is left that it would open."""
+    if user.has_usable_password() or user.last_login is not None or user.is_superuser:
+        return False
+    if SocialAccount.objects.filter(user=user).exists():
+        return False
+    return not (user.is_active and Membership.objects.filter(user=user).exists())
+
+
 def link_for(request: HttpRequest, user: User) -> str:
     """The address at which the person sets the first password; a secret."""
     key = default_token_generator.make_token(user)

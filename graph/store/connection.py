@@ -19,6 +19,7 @@ from django.conf import settings
 from events.outage import Silence
 from graph.embedded import server
 from graph.errors import GraphOff, GraphUnavailable
+from graph.store.patience import in_time
 
 Result = TypeVar("Result")
 Rows = list[dict[str, Any]]
@@ -57,14 +58,43 @@ def write(work: Callable[[Any], Result]) -> Result:
 
 def ask(query: str, **parameters: Any) -> Rows:
     """Run a query that only reads; returns its rows. Raises GraphOff and GraphUnavailable."""
-    with _not_silent(), _answering(), _session() as session:
-        rows: Rows = session.execute_read(lambda run: run.run(query, **parameters).data())
-        return rows
+
+    def question() -> Rows:
+        with _answering(), _session() as session:
+            rows: Rows = session.execute_read(lambda run: run.run(query, **parameters).data())
+            return rows
+
+    with _not_silent():
+        return _in_time(question)
+
+
+def _in_time(question: Callable[[], Result]) -> Result:
+    """The answer; raises GraphUnavailable after five seconds in which the graph says nothing."""
+    if not configured():
+        raise GraphOff
+    _package()  # reading it takes a second, which is not the graph's
+    if settings.NEO4J.embedded and _held.driver is None:
+        return question()  # it is started first, which takes as long as it takes
+    try:
+        return in_time(question, _sign_of_life)
+    except TimeoutError as error:
+        raise GraphUnavailable(_silent()) from error
+
+
+def _sign_of_life() -> None:
+    with _answering(), _driver().session(database=_address()[2]) as session:
+        session.run("RETURN 1").consume()
 
 
 def stream(query: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """The rows of a query that only reads, one after the other: there may be any number."""
-    with _not_silent(), _answering(), _session() as session:
+    with _not_silent():
+        _in_time(_sign_of_life)
+        yield from _streamed(query, parameters)
+
+
+def _streamed(query: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    with _answering(), _session() as session:
         for record in session.run(query, **parameters):
             yield record.data()
 
@@ -183,7 +213,7 @@ def _package() -> Any:
 def _not_silent() -> Iterator[None]:
     """Refuse questions at once while the server is silent: a web server has a handful of threads."""
     if silence.forbids():
-        raise GraphUnavailable(f"the graph at {_where()} has not answered for some seconds")
+        raise GraphUnavailable(_silent())
     started = time.monotonic()
     try:
         yield
@@ -215,6 +245,10 @@ def _answering() -> Iterator[None]:
 def _explained(error: Exception) -> str:
     what = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     return f"the graph at {_where()} does not answer ({what}): start it, or correct NEO4J_URL"
+
+
+def _silent() -> str:
+    return f"the graph at {_where()} has not answered for some seconds"
 
 
 def _where() -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.meanwhile import MindsOthers
 from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
 from media.admin import channel_history, import_summary
 from media.models import Channel, Post
@@ -22,6 +23,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     do not include it, but links to posts and the vision policy need it.
     """
 
+    form: Any = MindsOthers
     list_display = (
         "title",
         "username",

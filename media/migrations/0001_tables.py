@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
                             ("paid", "paid media"),
                             ("too_large", "too large for the archive"),
                             ("quota_exceeded", "no room in the bucket"),
-                            ("missing", "missing on disk"),
+                            ("missing", "file missing"),
                             ("empty", "empty file"),
                             ("unreadable", "unreadable file"),
                             ("unsafe_path", "path leaves the export"),

@@ -37,7 +37,7 @@ class MediaState(models.TextChoices):
     PAID = "paid", _("paid media")
     TOO_LARGE = "too_large", _("too large for the archive")
     QUOTA_EXCEEDED = "quota_exceeded", _("no room in the bucket")
-    MISSING = "missing", _("missing on disk")
+    MISSING = "missing", _("file missing")
     EMPTY = "empty", _("empty file")
     UNREADABLE = "unreadable", _("unreadable file")
     UNSAFE_PATH = "unsafe_path", _("path leaves the export")

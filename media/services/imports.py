@@ -21,9 +21,9 @@ from media.services import garbage, import_runs
 from media.services.defects import count_problems
 from media.services.pipeline.batches import Batch
 from media.services.pipeline.plan import BatchOutcome
-from media.services.pipeline.preview import preview
 from media.services.pipeline.reader_process import batches_of
 from media.services.pipeline.run import import_batches
+from media.services.preview import preview
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
 from storage_quota.integrity import marker

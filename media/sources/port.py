@@ -1,12 +1,12 @@
 """The records that every source of posts yields, be it an export folder or Telegram itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
 from events.errors import DomainError
 
@@ -245,17 +245,41 @@ class SourceRefused(DomainError):
     The source as a whole cannot be read: wrong path, not an export, not permitted.
 
     `reason` continues a sentence that begins with the path: no refusal leaves the file unnamed.
+    It is English, also in the log; `told` says it to people in their language.
     """
 
     code: ClassVar[str] = "source_refused"
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path} {reason}")
+    def __init__(self, path: Path, template: str, words: Mapping[str, str] | None = None) -> None:
+        super().__init__(path, template)
         self.path = path
-        self.reason = reason
+        self.template = template
+        self.words = dict(words or {})
+
+    @property
+    def reason(self) -> str:
+        return self._reason(str)
+
+    def told(self, translate: Callable[[str], str]) -> str:
+        """The refusal in another language: `translate` knows the texts that are marked for it."""
+        return f"{self.path} {self._reason(translate)}"
+
+    def _reason(self, translate: Callable[[str], str]) -> str:
+        words = {
+            name: translate(word) if name in _SENTENCES and word else word
+            for name, word in self.words.items()
+        }
+        return translate(self.template) % words if words else translate(self.template)
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.reason}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason)
+        return type(self), (self.path, self.template, self.words)
+
+
+_SENTENCES: Final = frozenset({"advice", "objection", "why"})
+"""Words of a refusal that are texts of ours."""
 
 
 class FileRefused(DomainError):

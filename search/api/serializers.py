@@ -172,6 +172,9 @@ class HitSerializer(serializers.Serializer[Shown]):
         allow_null=True, help_text="the document that the snippet is of; null: of the post"
     )
     media_count = serializers.IntegerField()
+    media_state = serializers.CharField(
+        source="post.media_state", help_text="stored, or why the file is not; empty: none"
+    )
     album = serializers.SerializerMethodField(
         help_text="null for a post of no album, and where the query names albums"
     )

@@ -160,6 +160,7 @@ def _head(one: Post) -> dict[str, Any]:
         "url": one.telegram_post_url,
         "posted_at": one.posted_at.isoformat(),
         "deleted_at": one.deleted_at.isoformat() if one.deleted_at else None,
+        "media_state": one.media_state,
     }
 
 

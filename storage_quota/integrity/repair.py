@@ -183,7 +183,7 @@ def _enter(
         if lock_reservations([entry.key]):
             return False
         if damaged:
-            notify(Loss(entry.content_type, [entry.key]))
+            notify(Loss(entry.content_type, [entry.key], damaged=True))
         if not ledger.correct_as_seen(
             entry,
             size_bytes=content.size_bytes,

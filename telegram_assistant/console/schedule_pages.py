@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q.admin import ScheduleAdmin, TaskAdmin
 from django_q.models import Schedule, Success
 
+from accounts.admin.meanwhile import MindsOthers
 from events.console import translated
 from telegram_assistant import schedules
 
@@ -26,7 +27,7 @@ def _intervals() -> list[tuple[str, Any]]:
     return [(code, words) for code, words in Schedule.TYPE if code != Schedule.CRON]
 
 
-class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # django-q2 has no types
+class ScheduleForm(MindsOthers):  # type: ignore[type-arg]  # django-q2 has no types
     """A schedule of one of the installation's own jobs, which take no arguments."""
 
     func = forms.ChoiceField(

@@ -19,7 +19,7 @@ from events import health
 from events.health import Finding, Scope, Status, failed, ok, skipped, warning
 from events.health.registry import Probe
 from events.outbound import OddHost, OutboundRefused, Policy, purposes
-from events.outbound.reachability import TOTAL_SECONDS, Reached, Unreached, reach, unreached
+from events.outbound.reachability import TOTAL_SECONDS, Cause, Reached, Unreached, reach, unreached
 from graph import health as graph_health
 from graph.store import connection as graph
 from storage_quota.health import CLOCK_FAILS, CLOCK_WARNS
@@ -30,6 +30,7 @@ from vision.providers.port import ProviderMisconfigured
 
 PREFIX: Final = "network_"
 REMEDY: Final = "check the network of this host, its name server and HTTPS_PROXY"
+MAIL: Final = "see EMAIL_HOST, EMAIL_PORT, EMAIL_SECURITY"
 NTP: Final = "let this host set its clock by NTP"
 Address = tuple[str, str, Policy, ssl.SSLContext | None]
 """Variable, address, rules, and what its certificate is verified by (None: as usual)."""
@@ -162,10 +163,14 @@ def smtp() -> Iterator[Finding | str]:
     except smtplib.SMTPAuthenticationError:
         yield failed(f"{where} refuses the name or the password", "check EMAIL_HOST_USER")
     except smtplib.SMTPException as error:
+        refusal = unreached(where, error)
+        if refusal.cause is Cause.SILENT:  # smtplib calls this a connection that was closed
+            yield failed(str(refusal), f"{refusal.remedy}; {MAIL}")
+            return
         yield failed(f"{where} speaks otherwise ({type(error).__name__})", "check EMAIL_SECURITY")
     except OSError as error:
         refusal = unreached(where, error)
-        yield failed(str(refusal), f"{refusal.remedy}; see EMAIL_HOST, EMAIL_PORT, EMAIL_SECURITY")
+        yield failed(str(refusal), f"{refusal.remedy}; {MAIL}")
     finally:
         sender.close()
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.translation import override
 
 from media.models import Channel, ImportRun, Post
 from tests.unit.exports import CHANNEL_ID, chat, message, write
@@ -16,6 +17,12 @@ pytestmark = pytest.mark.django_db
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with override("en"):
+        yield
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from storage_quota.models import (
 )
 from storage_quota.object_store import StoreUnavailable
 from telegram_assistant.config import Limits
+from tests import factories as make
 from tests.integrity_fixtures import (
     found,
     ledger_matches_the_bucket,
@@ -153,12 +154,16 @@ class TestOnEveryStore:
     ):
         body = b"the last copy"
         entry = StoredObject.objects.get(pk=medium(tenant, body))
+        picture = make.media_object(owner=tenant, body=body)
+        post = make.post(of=make.channel(owner=tenant), media=[picture], media_state="missing")
         ledger.remove([entry.key], now=later)
         checked(repair=True)
 
         adopted = adoption.adopt(any_store, entry.key, now=later)
 
         assert (adopted.size_bytes, adopted.sha256) == (len(body), entry.sha256)
+        post.refresh_from_db()
+        assert post.media_state == "stored"
         assert ledger_matches_the_bucket()
         assert used() == sum(objects().values())
         assert checked(now=later + 2 * DAY, repair=True).repairs.purged == 0

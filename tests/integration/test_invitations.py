@@ -165,3 +165,28 @@ def test_where_the_mail_server_is_away_the_link_is_shown(
 def test_the_list_of_memberships_leads_there(browser) -> None:
     page = browser.get(reverse("admin:accounts_membership_changelist")).content.decode()
     assert f'href="{PAGE}"' in page
+
+
+@pytest.mark.parametrize("when", ["before it is opened", "between opening and sending"])
+def test_an_invitation_that_was_withdrawn_sets_no_password(browser, tenant, when) -> None:
+    link, client = invite(browser, tenant), Client(headers={"accept-language": "ru"})
+    form = client.get(link).url if when != "before it is opened" else link
+    Membership.objects.filter(user__username="new").delete()
+
+    opened = client.get(form)
+    sent = client.post(form, {"password1": PASSWORD, "password2": PASSWORD})
+
+    assert (opened.status_code, sent.status_code) == (403, 403)
+    assert "Это приглашение отозвано" in opened.content.decode()
+    assert not User.objects.get(username="new").has_usable_password()
+    assert not set_password(link)
+    assert not may_sign_in()
+
+
+def test_who_is_invited_to_two_tenants_keeps_the_other(browser, tenant) -> None:
+    link = invite(browser, tenant)
+    user = User.objects.get(username="new")
+    Membership.objects.create(user=user, tenant=make.tenant())
+    Membership.objects.filter(user=user, tenant=tenant).delete()
+
+    assert set_password(link)

@@ -4,13 +4,14 @@ import hashlib
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from accounts.tenants import default_tenant
-from media.models import MediaObject, Post
+from media.models import MediaObject, MediaRole, Post
 from media.services import imports
 from media.sources.export.source import ExportSource
 from storage_quota import keys
-from storage_quota.hooks import Loss, notify
+from storage_quota.hooks import Loss, notify, notify_return
 from storage_quota.models import StoredObject
 from storage_quota.object_store import get_store
 from telegram_assistant.management.commands.demo import SAMPLE
@@ -28,6 +29,17 @@ def shown():
     other = make.media_object(owner=of.tenant, stored=True)
     make.post(of=of, media=[other], source_fingerprint="read")
     return picture, make.post(of=of, media=[picture], source_fingerprint="read")
+
+
+LOST = {"missing": "missing", "damaged": "unreadable"}
+
+
+def states(media):
+    return dict(Post.objects.filter(media=media).values_list("pk", "media_state"))
+
+
+def pks(media):
+    return set(Post.objects.filter(media=media).values_list("pk", flat=True))
 
 
 @pytest.fixture
@@ -110,12 +122,15 @@ def test_an_import_of_the_same_export_puts_a_lost_file_again(how, checked, impor
         get_store().delete(media.s3_key)
     else:
         smuggle(media.s3_key, b"not the picture")
+    other = make.post(of=make.channel(owner=media.tenant), media=[media])
     posts = Post.objects.count()
 
     assert checked(repair=True).clean
+    assert states(media) == {other.pk: LOST[how], **dict.fromkeys(pks(media), LOST[how])}
     summary = import_export()
 
     assert summary.counts["media_stored"] == 1
+    assert set(states(media).values()) == {"stored"}, "of another channel, too"
     with get_store().open(media.s3_key) as file:
         assert hashlib.sha256(file.read()).hexdigest() == media.file_sha256
     assert not StoredObject.objects.filter(damaged_at__isnull=False).exists()
@@ -123,3 +138,44 @@ def test_an_import_of_the_same_export_puts_a_lost_file_again(how, checked, impor
     assert ledger_matches_the_bucket()
     assert checked(percent=100).clean
     assert import_export().counts["media_stored"] == 0
+
+
+def test_a_post_says_that_its_file_is_lost_wherever_it_is_asked_for(shown, client):
+    picture, post = shown
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    notify(Loss("media", [picture.s3_key]))
+
+    told = client.get(f"/api/v1/posts/{post.pk}").json()
+    [hit] = client.get("/api/v1/search", {"q": post.telegram_post_url}).json()["hits"]
+    page = client.get("/admin/media/post/", {"media_state__exact": "missing"}).content.decode()
+
+    assert (told["media_state"], told["problems"][0]["code"]) == ("missing", "missing")
+    assert hit["media_state"] == "missing"
+    assert post.content in page
+    assert "файла нет" in page
+
+
+def test_of_several_files_all_have_to_be_back(shown):
+    picture, post = shown
+    other = make.media_object(owner=picture.tenant, stored=True)
+    make.show(post, other, role=MediaRole.ATTACHMENT)
+    StoredObject.objects.all().delete()
+    notify(Loss("media", [picture.s3_key, other.s3_key]))
+
+    notify_return("media", [other.s3_key])
+    after_one = states(picture)
+    notify_return("media", [picture.s3_key, other.s3_key])
+
+    assert after_one == {post.pk: "missing"}
+    assert states(picture) == {post.pk: "stored"}
+
+
+def test_a_post_whose_thumbnail_is_lost_still_has_its_file(shown):
+    _, post = shown
+    small = make.media_object(owner=post.tenant, stored=True)
+    make.show(post, small, role=MediaRole.THUMBNAIL)
+
+    notify(Loss("media", [small.s3_key]))
+
+    post.refresh_from_db()
+    assert (post.media_state, post.source_fingerprint) == ("stored", "")

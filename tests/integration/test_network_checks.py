@@ -189,6 +189,15 @@ class TestMail:
         assert status is Status.FAILED
         assert "EMAIL_HOST_USER" in said
 
+    def test_one_that_accepts_and_says_nothing_is_silent(self, given, monkeypatch):
+        monkeypatch.setattr(network, "TOTAL_SECONDS", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            [(status, said)] = given(silent.getsockname()[1])
+
+        assert status is Status.FAILED
+        assert Cause.SILENT in said
+        assert "otherwise" not in said
+
     def test_nobody_listens(self, given):
         with free_port() as port:
             [(status, said)] = given(port)

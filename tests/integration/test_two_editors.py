@@ -4,7 +4,12 @@ import lxml.html
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Schedule
 
+from accounts.models import Membership
+from crawl.models import CrawlDomain
+from telegram_assistant import schedules
 from tests import factories as make
 
 pytestmark = [
@@ -77,3 +82,53 @@ def test_an_account_that_was_closed_meanwhile_stays_closed(browser):
 
     user.refresh_from_db()
     assert (user.is_active, user.email) == (False, "new@example.org")
+
+
+def a_domain():
+    return CrawlDomain.objects.create(tenant=make.tenant(), host="a.example", hour=timezone.now())
+
+
+def a_membership():
+    return Membership.objects.get(user=make.member("viewer", make.tenant()))
+
+
+def a_schedule():
+    job = schedules.JOBS[0]
+    return Schedule.objects.create(
+        name="one", func=job.func, schedule_type=Schedule.MINUTES, minutes=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "first", "second"),
+    [
+        (a_domain, "budget", "5", "9"),
+        (a_membership, "role", "operator", "administrator"),
+        (a_schedule, "minutes", "7", "9"),
+        (make.channel, "username", "one", "two"),
+    ],
+)
+def test_nobody_overwrites_unseen_what_another_one_saved(browser, made, field, first, second):
+    row = made()
+    address = reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+    one, other, unchanged = (opened(browser, address) for _ in range(3))
+
+    assert saved(browser, address, one, **{field: first})
+    assert not saved(browser, address, other, **{field: second})
+    assert saved(browser, address, unchanged)
+
+    row.refresh_from_db()
+    assert str(getattr(row, field)) == first
+
+
+def test_nor_in_the_list_of_members_on_the_page_of_a_tenant(browser):
+    row = a_membership()
+    address = reverse("admin:accounts_tenant_change", args=[row.tenant_id])
+    form = opened(browser, address)
+    Membership.objects.filter(pk=row.pk).update(role="operator")
+
+    assert saved(browser, address, form, name="another")
+    assert not saved(browser, address, form, **{"memberships-0-role": "administrator"})
+
+    row.refresh_from_db()
+    assert row.role == "operator"

@@ -1,9 +1,14 @@
 import os
+from copy import copy
 from datetime import UTC
 from pathlib import Path
 
 import pytest
+from django.utils.translation import gettext, override
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import ListField
 
+from media.services.pipeline.reader_process import ReaderEnded
 from media.sources.export import ExportSource
 from media.sources.port import SourceRefused
 from tests.unit.exports import chat, message, read, write
@@ -102,3 +107,21 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", ["a\x00b.json", "\ud800.json", "x" * 5000])
 def test_what_cannot_be_a_path_is_refused(path):
     assert refusal(Path(path))
+
+
+def in_russian(path):
+    with pytest.raises(SourceRefused) as refused:
+        read(path)
+    return copy(refused.value).told(gettext)
+
+
+def test_refusals_are_said_in_the_language_of_whoever_reads_them(tmp_path):
+    with override("ru"):
+        said = [in_russian(tmp_path), in_russian(tmp_path / "nowhere"), str(ReaderEnded(9))]
+        too_few = ListField(min_length=2).run_validation
+        with pytest.raises(ValidationError, match="не меньше элементов, чем 2"):
+            too_few([1])
+
+    assert "дайте папку, которую записал Telegram Desktop" in said[0]
+    assert said[1].endswith("не существует.")
+    assert "код завершения 9" in said[2]

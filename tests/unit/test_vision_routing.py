@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vision.analysis.failures import EFFECTS, BreakerSignal, NextStep, failed_call
-from vision.analysis.routing import Route, route
 from vision.limits import circuit_breaker
 from vision.policy.decision import FileFacts, decide, load_policy
+from vision.policy.routing import Route, route
 from vision.providers.port import (
     ErrorClass,
     FailureKind,

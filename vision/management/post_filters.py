@@ -1,6 +1,5 @@
 """Options by which commands choose posts."""
 
-import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import acting
 from accounts.tenants import find_tenant
+from events.management.numbers import count
 from vision.reanalysis.channels import find_channels
 
 DAY: Final = timedelta(days=1)
@@ -30,7 +30,7 @@ def add(parser: CommandParser) -> None:
     )
     parser.add_argument("--post-id", type=_uuid, nargs="+", metavar="UUID", default=())
     parser.add_argument("--tenant", help="name or id (default: all)")
-    parser.add_argument("--limit", type=_count, help="at most so many posts, the newest first")
+    parser.add_argument("--limit", type=count(), help="at most so many posts, the newest first")
     parser.add_argument(
         "--all", action="store_true", help="every post; required where no filter is given"
     )
@@ -88,9 +88,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not the id of a post (a UUID)") from error
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,9}", text):
-        raise ArgumentTypeError(f"{text!r} is not a number of posts")
-    return int(text)

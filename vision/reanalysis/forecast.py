@@ -13,7 +13,6 @@ from storage_quota.models import StoredObject
 from vision import providers
 from vision.analysis import backlog, cache
 from vision.analysis.recency import is_recent_post
-from vision.analysis.routing import Route, route
 from vision.limits import budget
 from vision.limits.budget import Estimate
 from vision.limits.forecast import PictureCount, days_of, roubles_of, tokens_of
@@ -22,6 +21,7 @@ from vision.policy import decision as policy
 from vision.policy import language
 from vision.policy.decision import Decision, FileFacts
 from vision.policy.loader import current_policy
+from vision.policy.routing import Route, route
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import SCHEMA_VERSION, PaidVision
 from vision.reanalysis.selection import PostWithMedia, Selection, batches

@@ -22,13 +22,13 @@ from vision.analysis import cache, enrichment
 from vision.analysis.claims import AnalysisRequest
 from vision.analysis.recency import is_recent_post
 from vision.analysis.results import MediaResult, PostResult, params_hash
-from vision.analysis.routing import Route, route
 from vision.limits import budget
 from vision.models import EnrichmentKind, EnrichmentStatus, PostEnrichment
 from vision.policy import decision as rules
 from vision.policy import language
 from vision.policy.decision import Decision, FileFacts
 from vision.policy.loader import current_policy
+from vision.policy.routing import Route, route
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import PaidVision
 from vision.services.ocr import StoredImage, analyze_ocr

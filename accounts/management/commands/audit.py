@@ -13,6 +13,7 @@ from accounts.acting import acting_user
 from accounts.audit.events import EVENTS
 from accounts.management.acting_command import ActingCommand
 from accounts.models import AuditEntry
+from events.management.numbers import amount, count
 from events.management.tables import table
 
 MOST = 10_000
@@ -31,8 +32,10 @@ class Command(ActingCommand):
         parser.add_argument("--event", metavar="CODE", help="such as sign_in.failed, or sign_in")
         parser.add_argument("--user", metavar="NAME", help="a part of the actor's name")
         parser.add_argument("--object", metavar="ID", help="the id of an object, complete")
-        parser.add_argument("--before", type=int, metavar="ENTRY", help="only entries before this")
-        parser.add_argument("--limit", type=_count, default=50, help="at most so many (50)")
+        parser.add_argument(
+            "--before", type=count(), metavar="ENTRY", help="only entries before this"
+        )
+        parser.add_argument("--limit", type=count(MOST), default=50, help="at most so many (50)")
         parser.add_argument("--json", action="store_true", help="one JSON array on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -112,7 +115,7 @@ def _moment(text: str) -> datetime:
     """Parse 7d, 2026-11-21 or 2026-11-21T12:00; without a zone it is that of the installation."""
     try:
         if text.endswith("d"):
-            return timezone.now() - timedelta(days=float(text[:-1]))
+            return timezone.now() - timedelta(days=amount(text[:-1]))
         found = parse_datetime(text)
         if found is None and (day := parse_date(text)):
             found = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - gets its zone below
@@ -121,9 +124,3 @@ def _moment(text: str) -> datetime:
     if found is None:
         raise ArgumentTypeError(f"{text!r} is no date, no time, and no number of days such as 7d")
     return found if timezone.is_aware(found) else timezone.make_aware(found)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= MOST:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST}")
-    return int(text)

@@ -1,16 +1,19 @@
 """Pages of signing in that django-allauth does not have, or has otherwise."""
 
 from allauth.account import views as allauth_views
+from allauth.account.utils import url_str_to_user_pk
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.sign_in import sessions
+from accounts.models import User
+from accounts.sign_in import invitations, sessions
 
 
 def password_reset(request: HttpRequest) -> HttpResponseBase:
@@ -19,6 +22,21 @@ def password_reset(request: HttpRequest) -> HttpResponseBase:
         answer: HttpResponseBase = allauth_views.password_reset(request)
         return answer
     return render(request, "account/password_reset_help.html")
+
+
+@never_cache
+def password_reset_from_key(request: HttpRequest, uidb36: str, key: str) -> HttpResponseBase:
+    """Set a password by a link; not by that of an invitation whose membership is gone."""
+    try:
+        user = User.objects.filter(pk=url_str_to_user_pk(uidb36)).first()
+    except (ValueError, OverflowError, ValidationError):
+        user = None  # django-allauth says that the link is no good
+    if user is not None and invitations.has_ended(user):
+        return render(request, "account/invitation_ended.html", status=403)
+    answer: HttpResponseBase = allauth_views.password_reset_from_key(
+        request, uidb36=uidb36, key=key
+    )
+    return answer
 
 
 @login_required

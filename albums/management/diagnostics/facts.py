@@ -1,6 +1,5 @@
 """What `diag_albums` shows of an album, as JSON has it; and its options that several parts share."""
 
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from albums.models import MediaGroup
 from albums.services.progress import Progress, ShownItem, progress_of
 from events.errors import DomainError
+from events.management.numbers import amount
 
 
 class AlbumUnknown(DomainError):
@@ -36,10 +36,7 @@ def add_minutes_option(parser: CommandParser) -> None:
 
 
 def _minutes(text: str) -> timedelta:
-    try:
-        return timedelta(minutes=float(text))
-    except (ValueError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text!r} is not a number of minutes") from error
+    return timedelta(minutes=amount(text))
 
 
 def patience(options: dict[str, Any]) -> timedelta:

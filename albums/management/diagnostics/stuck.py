@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from accounts import acting
 from albums.management.diagnostics import facts
 from albums.services import overdue
+from events.management.numbers import count
 
 HELP = "the albums that wait in vain, and for what; exit code 1 if there are any"
 SHOWN: Final = 50
@@ -18,7 +19,7 @@ SHOWN: Final = 50
 
 def add_arguments(parser: CommandParser) -> None:
     facts.add_minutes_option(parser)
-    parser.add_argument("--limit", type=int, default=SHOWN, help=f"show so many ({SHOWN})")
+    parser.add_argument("--limit", type=count(), default=SHOWN, help=f"show so many ({SHOWN})")
     facts.add_json_option(parser)
 
 
@@ -28,7 +29,7 @@ def handle(command: BaseCommand, **options: Any) -> None:
     stuck = acting.seen(overdue.without_progress(timeout=facts.patience(options), now=now))
     count = stuck.count()
     shown = stuck.select_related("channel", "tenant").order_by("updated_at")
-    found = [facts.facts_of(group) for group in shown[: max(options["limit"], 0)]]
+    found = [facts.facts_of(group) for group in shown[: options["limit"]]]
     if options["json"]:
         report = {"stuck": count, "albums": found}
         command.stdout.write(json.dumps(report, ensure_ascii=False))

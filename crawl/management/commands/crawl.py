@@ -1,6 +1,5 @@
 import json
 import sys
-from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -17,14 +16,9 @@ from crawl.services import ask, catch_up
 from crawl.settings import rules
 from events.errors import DomainError
 from events.management.moments import moment
+from events.management.numbers import count
 from events.management.tables import facts
 from vision.reanalysis.channels import find_channels
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
-        raise ArgumentTypeError(f"{text!r} is not a number of posts")
-    return int(text)
 
 
 class Command(ActingCommand):
@@ -40,7 +34,7 @@ class Command(ActingCommand):
         parser.add_argument("--since", type=moment, metavar="DATE", help="posted then or later")
         parser.add_argument("--until", type=moment, metavar="DATE", help="posted before")
         parser.add_argument("--channel", action="append", help="title, @username or id; repeatable")
-        parser.add_argument("--limit", type=_count, help="at most so many posts, the newest first")
+        parser.add_argument("--limit", type=count(), help="at most so many posts, the newest first")
         parser.add_argument("--tenant", help="name or id (default: the default tenant)")
         parser.add_argument("--dry-run", action="store_true", help="only say what would be asked")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

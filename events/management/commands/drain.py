@@ -12,6 +12,7 @@ from tqdm import tqdm
 from events import subscriptions
 from events.delivery import recovery, worker
 from events.delivery.run import Tally
+from events.management.numbers import amount
 from events.subscriptions import Subscription
 
 MAX_WAIT = (subscriptions.LEASE + timedelta(minutes=1)).total_seconds()
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--max-wait",
-            type=float,
+            type=amount,
             default=MAX_WAIT,
             metavar="SECONDS",
             help=f"with --until-idle: give up after so long without progress (default: {MAX_WAIT:g})",

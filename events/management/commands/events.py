@@ -1,6 +1,5 @@
 import json
 import sys
-from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from events.acted import acted
 from events.delivery import dead_letters, stats
+from events.management.numbers import amount, count
 from events.management.tables import table
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         listing = self._parser(commands, "list", "tasks, newest first")
         _add_filters(listing)
         listing.add_argument("--state", choices=DeliveryState.values)
-        listing.add_argument("--limit", type=_count, default=20)
+        listing.add_argument("--limit", type=count(), default=20)
         show = self._parser(commands, "show", "one event with its tasks")
         show.add_argument("event_id", type=int)
         replay = self._parser(commands, "replay", "run failed tasks again")
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         by_hand.add_argument("topic", help="such as posts.vision.uploaded")
         by_hand.add_argument("file", metavar="FILE.json", help="the event; - reads from stdin")
         prune = self._parser(commands, "prune", "delete events whose tasks are finished")
-        prune.add_argument("--older-than-days", type=float, default=KEEP.days)
+        prune.add_argument("--older-than-days", type=amount, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
 
     @staticmethod
@@ -169,12 +169,6 @@ def _published(done: PublishedByHand) -> str:
         )
     to = ", ".join(done.subscribers) or "nobody: no room of this process subscribes to it"
     return f"Published event {done.event.pk}, trace {done.event.trace_id}, to {to}."
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not a number of lines")
-    return int(text)
 
 
 def _filtered(deliveries: QuerySet[Delivery], options: dict[str, Any]) -> QuerySet[Delivery]:

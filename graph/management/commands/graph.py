@@ -13,6 +13,7 @@ from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import count
 from graph.queries.channels import Pair, shared_content
 from graph.queries.shown import path_as_dict, spread_as_dict
 from graph.queries.spread import spread
@@ -32,7 +33,7 @@ class Command(ActingCommand):
         one.add_argument("post", help="id of a post")
         pairs = subjects.add_parser("channels", help="which channels share content, and how much")
         pairs.add_argument("--tenant", help="name or id (default: all)")
-        pairs.add_argument("--limit", type=int, default=20, help="at most so many pairs")
+        pairs.add_argument("--limit", type=count(), default=20, help="at most so many pairs")
         way = subjects.add_parser("path", help="what connects two posts")
         way.add_argument("first", help="id of a post")
         way.add_argument("second", help="id of a post")

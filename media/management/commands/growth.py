@@ -15,6 +15,7 @@ from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import count
 from media.history import shown
 from media.history.counts.growth import MOST_POSTS, Day, Grown, fastest_growing
 from media.history.counts.readings import METRICS
@@ -28,7 +29,9 @@ class Command(ActingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--day", type=_day, metavar="DATE", help="2026-11-21 (default: today)")
         parser.add_argument("--by", choices=METRICS, default="views", help="default: views")
-        parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
+        parser.add_argument(
+            "--limit", type=count(MOST_POSTS), default=10, help="at most so many posts"
+        )
         parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: all")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -76,12 +79,6 @@ def _day(text: str) -> date:
     if found is None or found.year >= date.max.year:
         raise ArgumentTypeError(f"{text!r} is no date; write it like 2026-11-21")
     return found
-
-
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MOST_POSTS:
-        raise ArgumentTypeError(_("a number from 1 to %d") % MOST_POSTS)
-    return int(text)
 
 
 def _as_json(value: Any) -> str:

@@ -7,16 +7,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import count
 from media.services import imports
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
-from media.sources.port import Chat
+from media.sources.port import Chat, SourceRefused
 
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all imported; 1 done, but with problems; 2 could not import"
@@ -29,7 +31,7 @@ class Command(ActingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, help="the export's folder, or its result.json")
         parser.add_argument("--tenant", metavar="NAME_OR_ID", help="default: the default tenant")
-        parser.add_argument("--limit", type=int, metavar="N", help="stop after N messages")
+        parser.add_argument("--limit", type=count(), metavar="N", help="stop after N messages")
         parser.add_argument(
             "--timezone",
             metavar="ZONE",
@@ -58,10 +60,12 @@ class Command(ActingCommand):
             summary = self._import(options)
         except CommandError as refusal:
             self._give_up(refusal, str(refusal), options)
+        except SourceRefused as refusal:
+            self._give_up(refusal, refusal.told(_), options)
         except (DomainError, RetryLater) as refusal:
             self._give_up(refusal, str(refusal), options)
         except DatabaseError as failure:
-            self._give_up(failure, f"The database failed: {failure}", options)
+            self._give_up(failure, _("The database failed: %s") % failure, options)
         self._report(summary, options)
         if not summary.clean and not options["problems_ok"]:
             sys.exit(1)
@@ -100,8 +104,12 @@ class Command(ActingCommand):
 
     def _warn(self, chat: Chat) -> None:
         self.stderr.write(
-            f"\n“{imports.name_of(chat)}” looks like a conversation: {chat.people} people write in"
-            " it. Direct messages to a channel are exported like a public group; they are private."
+            "\n"
+            + _(
+                "“%(chat)s” looks like a conversation: %(people)d people write in it. Direct messages"
+                " to a channel are exported like a public group; they are private."
+            )
+            % {"chat": imports.name_of(chat), "people": chat.people}
         )
 
     def _warn_only(self, chat: Chat) -> bool:
@@ -110,9 +118,9 @@ class Command(ActingCommand):
 
     def _ask(self, chat: Chat) -> bool:
         self._warn(chat)
-        self.stderr.write("Import it all the same? [y/N] ", ending="")
+        self.stderr.write(_("Import it all the same? [y/N] "), ending="")
         self.stderr.flush()
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        return sys.stdin.readline().strip().lower() in {"y", "yes", "д", "да"}
 
     def _report(self, summary: ImportSummary, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -124,11 +132,13 @@ class Command(ActingCommand):
 
     def _print_problems(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
-            where = f"message {problem.message_id}: " if problem.message_id is not None else ""
+            where = _("message %d: ") % problem.message_id if problem.message_id is not None else ""
             self.stderr.write(f"{problem.code}: {where}{problem.detail}")
         left = summary.counts["problems"] - PROBLEMS_SHOWN
         if left > 0:
-            self.stderr.write(f"… and {left} more; all of them are in the console under Imports.")
+            self.stderr.write(
+                _("… and %d more; all of them are in the console under Imports.") % left
+            )
 
 
 def _figures(summary: ImportSummary, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 import json
 import sys
-from argparse import ArgumentTypeError
 from datetime import datetime, time
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from accounts.tenants import find_tenant
 from events.errors import DomainError, RetryLater
 from events.management import tables
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import count
 from media.models import AccountState, TelegramAccount
 from media.services.imports import ImportSummary
 from media.services.telegram.accounts import access as telegram
@@ -46,7 +46,7 @@ class Command(ActingCommand):
             metavar="DATE",
             help="of a channel that is not followed yet, no messages before this day or moment",
         )
-        parser.add_argument("--limit", type=_count, metavar="N", help="stop after N messages")
+        parser.add_argument("--limit", type=count(), metavar="N", help="stop after N messages")
         parser.add_argument("--dry-run", action="store_true", help="say what would be read")
         parser.add_argument(
             "--problems-ok", action="store_true", help="exit code 0 also where there are problems"
@@ -129,12 +129,6 @@ def _account(tenant: Tenant, options: dict[str, Any]) -> TelegramAccount:
             if feed.account.state == AccountState.READY:
                 return feed.account
     return telegram.find_account(tenant, options["account"])
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no number of messages: write 1 or more")
-    return int(text)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery
 
 from events import outbox
+from media.lost_files import lock_channels_of, mark_returned
 from media.models import Channel, Post
 from media.services.pipeline.commit_media import drop_refused, write_media
 from media.services.pipeline.commit_posts import PostEvent, prepare_posts, write_posts
@@ -32,6 +33,8 @@ def commit(
     """
     # Locks in this order: channel, media, posts, bucket. Two imports of one channel take turns
     # from here on; the bucket comes last, since every tenant waits for it.
+    if uploads.again:
+        lock_channels_of(channel.pk, uploads.again)
     Channel.objects.select_for_update().get(pk=channel.pk)
     confirm_posts(channel, plan)
     drop_refused(plan, uploads)
@@ -41,6 +44,8 @@ def commit(
     write_posts(changes, plan)
     _publish(changes.events, now=now)
     _advance(channel, plan, now=now)
+    if uploads.again:
+        mark_returned([row.key for row in uploads.put.values() if row.key in uploads.again])
     services.settle_many(list(uploads.put.values()), now=now)
     _count_media(plan, uploads)
 

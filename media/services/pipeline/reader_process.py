@@ -17,6 +17,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
+from django.utils.translation import gettext as _
+
 from events.errors import DomainError
 from media.services import garbage
 from media.services.pipeline.batches import Batch, read_batches
@@ -47,8 +49,11 @@ class ReaderEnded(DomainError):
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(
-            f"The process that reads the export ended before its time (exit code {exit_code});"
-            " import again: what is stored is left alone"
+            _(
+                "The process that reads the export ended before its time (exit code %d);"
+                " import again: what is stored is left alone"
+            )
+            % exit_code
         )
 
 

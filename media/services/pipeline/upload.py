@@ -54,6 +54,8 @@ class UploadResult:
     refused: dict[str, NotStored] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each put took, by SHA-256."""
+    again: frozenset[str] = frozenset()
+    """Keys of lost or damaged files: posts that show them say so until these are stored again."""
     full: StoreFull | None = None
 
     def release(self) -> None:
@@ -111,6 +113,11 @@ class PendingUploads:
 
 def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
     """SHA-256 of the blobs that need no upload: stored, and in good order as far as is known."""
+    return _known_and_lost(tenant, blobs)[0]
+
+
+def _known_and_lost(tenant: Tenant, blobs: Iterable[Blob]) -> tuple[set[str], frozenset[str]]:
+    """SHA-256 of the known contents, and keys of those that were stored and are not any more."""
     wanted = {blob.sha256 for blob in blobs}
     known = dict(
         MediaObject.objects.filter(tenant=tenant, file_sha256__in=arrays.among(wanted)).values_list(
@@ -118,7 +125,8 @@ def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
         )
     )
     sound = in_good_order(known.values())
-    return {sha256 for sha256, key in known.items() if key in sound}
+    lost = frozenset(known.values()) - sound
+    return {sha256 for sha256, key in known.items() if key in sound}, lost
 
 
 def object_key(tenant: Tenant, blob: Blob) -> str:
@@ -140,8 +148,9 @@ def start_uploads(
     `pending` are contents of the batch before, which is committed first: they count as known.
     """
     distinct = {blob.sha256: blob for blob in blobs}
-    known = known_contents(tenant, distinct.values()) | (pending & distinct.keys())
-    uploads = PendingUploads(UploadResult(known=known))
+    sound, lost = _known_and_lost(tenant, distinct.values())
+    known = sound | (pending & distinct.keys())
+    uploads = PendingUploads(UploadResult(known=known, again=lost))
     new = [blob for sha256, blob in distinct.items() if sha256 not in known]
     if not new:
         return uploads

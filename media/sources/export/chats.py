@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from events.sentences import gettext_noop as _
 from media.sources.export.headers import Header
 from media.sources.export.peer_ids import marked_channel_id
 from media.sources.port import Chat, Problem, SkippedChat, SourceRefused
@@ -35,14 +36,18 @@ class ChatPolicy:
         """The record of a chat. Raises SourceRefused for an unwanted chat that is the whole file."""
         kind, objection = kind_of(header), self._objection(header)
         if objection and header.single:
-            raise SourceRefused(self._file, f"is an export of a {kind} chat: {objection}.")
+            raise SourceRefused(
+                self._file,
+                _("is an export of a chat of the type %(kind)s: %(objection)s."),
+                {"kind": kind, "objection": objection},
+            )
         if objection:
             return SkippedChat(kind=kind, reason=objection)
         marked = marked_channel_id(header.id)
         if marked is not None:
             return Chat(tg_channel_id=marked, kind=kind, title=_title(header))
         if header.single:
-            raise SourceRefused(self._file, 'holds a chat with no usable "id"; export it again.')
+            raise SourceRefused(self._file, _('holds a chat with no usable "id"; export it again.'))
         return Problem(code="invalid_chat", detail=f'id: a {kind} without a usable "id"')
 
     def _objection(self, header: Header) -> str:
@@ -50,10 +55,10 @@ class ChatPolicy:
         if kind in PUBLIC_TYPES or (kind in PRIVATE_TYPES and self._include_private):
             return ""
         if kind in PRIVATE_TYPES:
-            return "it is private, and private chats are only imported when that is asked for"
+            return _("it is private, and private chats are only imported when that is asked for")
         if kind in _NEVER_TYPES:
-            return "only channels and supergroups are imported; export one of those"
-        return "its type is unknown, so it may be private; export a public channel or supergroup"
+            return _("only channels and supergroups are imported; export one of those")
+        return _("its type is unknown, so it may be private; export a public channel or supergroup")
 
 
 def kind_of(header: Header) -> str:

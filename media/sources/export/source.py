@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from events.sentences import gettext_noop as _
 from media.sources.export.chats import ChatPolicy
 from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import ExportFolder
@@ -125,7 +126,7 @@ class ExportSource:
             yield exc.problem(self._file.name, self._last_id)
             return
         if not started:
-            raise self._no_export("there is no chat in it")
+            raise self._no_export(_("there is no chat in it"))
         yield from albums.flush()
         yield from map(UnknownKey, walk.unknown_keys)
 
@@ -167,7 +168,9 @@ class ExportSource:
 
     def _no_export(self, reason: str) -> SourceRefused:
         return SourceRefused(
-            self._file, f"is not a Telegram export that can be read: {reason}. {AS_JSON}."
+            self._file,
+            _("is not a Telegram export that can be read: %(why)s. %(advice)s."),
+            {"why": reason, "advice": AS_JSON},
         )
 
 

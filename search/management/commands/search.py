@@ -14,6 +14,7 @@ from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import find_tenant
 from events.errors import DomainError
+from events.management.numbers import count
 from search.fusion import WINDOW
 from search.index.postgresql.facets import Facet
 from search.management import filter_check, report
@@ -46,7 +47,7 @@ class Command(ActingCommand):
             "--by", choices=[one.value for one in By], default=By.ANY.value, help="how it is --like"
         )
         parser.add_argument("--tenant", help="name or id (default: all)")
-        parser.add_argument("--limit", type=_limit, default=10, help="at most so many posts")
+        parser.add_argument("--limit", type=count(WINDOW), default=10, help="at most so many posts")
         parser.add_argument(
             "--album", type=int, metavar="ID", help="for check-filters (default: the newest album)"
         )
@@ -133,9 +134,3 @@ def _tenants(name: str | None) -> tuple[UUID, ...]:
     except DomainError as refusal:
         raise CommandError(str(refusal)) from refusal
     return tuple(acting.seen(Tenant.objects.all()).values_list("pk", flat=True))
-
-
-def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= WINDOW:
-        raise ArgumentTypeError(_("a number from 1 to %d") % WINDOW)
-    return int(text)

@@ -10,6 +10,7 @@ from accounts import audit
 from accounts.models import Tenant
 from events.errors import DomainError
 from storage_quota import keys, ledger, reserve
+from storage_quota.hooks import notify_return
 from storage_quota.integrity.comparison.reading import ObjectContent, read
 from storage_quota.integrity.orphans.records import is_same
 from storage_quota.limits import decide
@@ -54,6 +55,9 @@ def _enter(
 ) -> StoredObject:
     """Write the entry, unless somebody reserves the key or the object has changed."""
     with transaction.atomic(durable=True):
+        notify_return(
+            keys.owner_or_raise(orphan.key)[0], [orphan.key]
+        )  # before all locks, see hooks
         # The order of the locks is that of reservations.locks. The bucket's lock also keeps
         # others from reserving the space that this entry is about to take.
         reservations = lock_reservations([orphan.key])

@@ -1,7 +1,6 @@
 import itertools
 import json
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from accounts.access import Action
 from accounts.tenants import TenantUnknown, find_tenant
+from events.management.numbers import count
 from events.management.tables import facts, table
 from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.management.storage_command import StorageCommand
@@ -38,7 +38,9 @@ class Command(StorageCommand):
         _parser(commands, "usage", "objects and bytes of each type")
         listing = _parser(commands, "list", "objects as the store lists them")
         listing.add_argument("--prefix", default="", help="only keys that begin with this")
-        listing.add_argument("--limit", type=_count, default=20, help="at most this many (20)")
+        listing.add_argument(
+            "--limit", type=count(1_000_000), default=20, help="at most this many (20)"
+        )
         check = _parser(
             commands, "check-key", "one object: what the store and the ledger say about it"
         )
@@ -274,9 +276,3 @@ def _parser(commands: Any, name: str, text: str) -> CommandParser:
     parser: CommandParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= 1_000_000:  # noqa: PLR2004 - a slip of the pen
-        raise ArgumentTypeError(f"{text}: a number from 1 to a million")
-    return int(text)

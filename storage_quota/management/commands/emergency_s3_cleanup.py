@@ -1,7 +1,5 @@
 import json
-import math
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +10,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from events.management.json_command import CANNOT_WORK
+from events.management.numbers import amount
 from storage_quota import cleanup
 from storage_quota.cleanup import (
     CleanupPlan,
@@ -44,7 +43,7 @@ class Command(StorageCommand):
         )
         auto.add_argument(
             "--target-gb",
-            type=_amount,
+            type=amount,
             default=settings.CLEANUP.target_bytes / GIB,
             metavar="GB",
             help="usage to get down to (%(default)s)",
@@ -59,7 +58,7 @@ class Command(StorageCommand):
             part = _part(parts, step.value, f"old {text}, whether or not space is needed")
             part.add_argument(
                 "--max-age-days",
-                type=_amount,
+                type=amount,
                 default=_default_days(step),
                 metavar="DAYS",
                 help="younger ones stay (%(default)s)",
@@ -199,16 +198,6 @@ def _default_days(step: Step) -> float:
     if step is Step.MULTIPART:
         return settings.CLEANUP.abort_uploads_after / timedelta(days=1)
     return DEFAULT_DAYS.get(step) or settings.CLEANUP.ttl[step] / timedelta(days=1)
-
-
-def _amount(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 1_000_000:  # noqa: PLR2004 - a petabyte, some centuries: a slip of the pen
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return value
 
 
 def _run(target_bytes: int, *, now: datetime, progress: Progress) -> CleanupResult:

@@ -6,6 +6,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from media.admin.pictures import thumbnail_address
+from media.lost_files import LOST
 from media.models import Post
 from search.fragments import Fragment
 from search.services.results.found_in_files import place
@@ -32,6 +33,8 @@ class Line:
     album: str = ""
     deleted: str = ""
     """Since when it is deleted in Telegram; empty where it is not."""
+    lost: str = ""
+    """That its file is lost, and how; empty where it is not."""
     why: str = ""
     picture: str = ""
 
@@ -45,6 +48,7 @@ def line_of(one: Shown) -> Line:
         place=place(one.file) if one.file else "",
         album=album_of(one),
         deleted=deleted(one.post),
+        lost=str(one.post.get_media_state_display()) if one.post.media_state in LOST else "",
         why=why(one),
         picture=thumbnail_address(pictures[0].media_id) if pictures else "",
     )

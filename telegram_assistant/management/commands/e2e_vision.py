@@ -11,6 +11,7 @@ from accounts import audit, tenants
 from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import TenantUnknown
+from events.management.numbers import amount
 from media.models import Post
 from telegram_assistant.end_to_end import run
 from telegram_assistant.end_to_end.run import Failure
@@ -34,7 +35,7 @@ class Command(ActingCommand):
         )
         parser.add_argument("--tenant-id", metavar="ID_OR_NAME", help="default: the default tenant")
         parser.add_argument(
-            "--seconds", type=float, default=SECONDS, help="wait for the worker at most (90)"
+            "--seconds", type=amount, default=SECONDS, help="wait for the worker at most (90)"
         )
         parser.add_argument("--api-url", default=API, help=f"address of the web server ({API})")
         parser.add_argument(

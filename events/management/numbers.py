@@ -1,0 +1,33 @@
+"""Numbers as arguments of commands."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+MOST: Final = 10**9
+"""More is a slip of the pen."""
+
+
+def count(most: int = MOST) -> Callable[[str], int]:
+    """A type of argparse for whole numbers from 1 to `most`: limits, days, ids."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= most):
+            raise ArgumentTypeError(_("a number from 1 to %d") % most)
+        return int(text)
+
+    return parse
+
+
+def amount(text: str) -> float:
+    """Parse a number that is not negative, and below a million: seconds, minutes, days."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 10**6:
+        raise ArgumentTypeError(_("a number from 0 on, and below a million"))
+    return value

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Final
 from uuid import UUID
+
+from django.utils.functional import cached_property
 
 from accounts.models import Role, Tenant
 

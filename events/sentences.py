@@ -7,8 +7,10 @@ console. Their text alone is kept; a sentence that is known here is found in it 
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
+
+from django.utils.functional import cached_property
 
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 _WITHIN: Final = "(?:(?!: |; ).)+?"

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from typing import Final
+
+from django.utils.functional import cached_property
 
 PERIODS: Final = {
     "s": timedelta(seconds=1),

@@ -1,10 +1,10 @@
 """GigaChat's embeddings: each request is paid by whoever is named, see `search.embeddings.paying`."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from search.embeddings import paying
 from search.embeddings.answers import vectors_of

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
+from django.utils.functional import cached_property
 
 from events.outbound import OddHost, OutboundRefused, purposes
 from events.outbound.client import client

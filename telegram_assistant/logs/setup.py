@@ -4,9 +4,10 @@ import logging
 import logging.config
 import sys
 import threading
-from functools import cached_property
 from types import TracebackType
 from typing import Any, Final
+
+from django.utils.functional import cached_property
 
 from telegram_assistant.logs.form import Form
 

@@ -10,8 +10,8 @@ duplicate differs by less than 21, once the loss of its JPEG encoder is done to 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
+from django.utils.functional import cached_property
 from PIL import Image, ImageChops, ImageFilter
 
 from media.imaging import DEFAULT_MAX_PIXELS, jpeg_tables, open_upright

@@ -5,7 +5,8 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+
+from django.utils.functional import cached_property
 
 from media.models import Post
 from storage_quota.object_store import ObjectMissing, get_store

@@ -1,8 +1,9 @@
 """The request for a paid analysis: a picture with all that the steps of `paid` need to know."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
+
+from django.utils.functional import cached_property
 
 from events.schemas import MediaFile
 from vision.analysis.claims import AnalysisRequest

@@ -5,11 +5,11 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.functional import cached_property
 
 from events.postgresql.advisory_locks import in_turn
 from media.models import Post

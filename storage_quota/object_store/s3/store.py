@@ -4,12 +4,12 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
-from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
+from django.utils.functional import cached_property
 from django.utils.http import content_disposition_header
 
 from storage_quota.models import Reservation

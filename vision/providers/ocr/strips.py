@@ -10,10 +10,10 @@ together from there.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain, groupby, pairwise
 from math import ceil
 
+from django.utils.functional import cached_property
 from PIL import Image
 
 from media.imaging.visibility import contrast

@@ -2,9 +2,10 @@
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from typing import Final
+
+from django.utils.functional import cached_property
 
 from media.sources.telegram.port import SMALL_FILE_BYTES, RemoteFile
 from storage_quota.object_store.adapters import HashedBytes

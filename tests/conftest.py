@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -119,11 +120,18 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix(request: pytest.FixtureRequest) -> None:
+    """On a server of the user each process has a database; with a server each, all have one name."""
+    if "EMBEDDED_DIR" not in connections["default"].settings_dict:
+        request.getfixturevalue("django_db_modify_db_settings_xdist_suffix")
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Tests kill workers, never the machine: their commits need not wait for the disk."""
     settings = connections["default"].settings_dict
     if "EMBEDDED_DIR" in settings:
-        settings["EMBEDDED_DIR"] = Path(os.environ["VAR_DIR"], "postgres")
+        settings["EMBEDDED_DIR"] = database.of_this_process()
         database.start_forgetful(settings["EMBEDDED_DIR"])
     else:
         settings["OPTIONS"] = {**settings["OPTIONS"], "options": "-c synchronous_commit=off"}
@@ -131,14 +139,33 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+    request: pytest.FixtureRequest,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    django_db_use_migrations: bool,
 ) -> Iterator[None]:
-    """Whatever a test committed, the next one finds what the migrations left."""
+    """
+    Whatever a test committed, the next one finds what the migrations left.
+
+    They run once for all processes of a run that have a server each.
+    """
+    side_by_side = hasattr(request.config, "workerinput") and django_db_use_migrations
+    embedded = "EMBEDDED_DIR" in connections["default"].settings_dict
+    made = partial(request.getfixturevalue, "django_db_setup")
     with django_db_blocker.unblock():
+        if not (side_by_side and embedded):
+            made()
+        else:
+            with database.migrated_once(database.of_this_process()) as is_a_copy:
+                if is_a_copy:
+                    request.getfixturevalue("django_db_modify_db_settings")
+                    database.use_test_database()
+                else:
+                    made()
         beginning = database.Beginning.now()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
         yield
+    database.forget()
     liveness.stop()  # the database can be dropped only when its keeper is gone
 
 
@@ -200,12 +227,6 @@ def _of_each_page_one_context_is_kept(django_test_environment: None) -> Iterator
         yield
 
 
-@pytest.fixture(autouse=True)
-def _the_language_of_the_last_request_goes_with_its_test() -> Iterator[None]:
-    yield
-    translation.deactivate()
-
-
 _numbers = count()
 
 
@@ -222,16 +243,26 @@ def objects_dir(settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_model_is_loaded() -> Iterator[FakeEncoder]:
-    """Drained queues of search encode with a fake; the model has tests of its own."""
-    before = chosen.use(fake := FakeEncoder())
+    """
+    Drained queues of search encode with a fake; the model has tests of its own.
+
+    What else goes with its test stands here as well, for each fixture of all tests costs a second:
+    the language of its last request, and its subscriptions, of which the next one hears nothing.
+    """
+    before, subscribed = chosen.use(fake := FakeEncoder()), dict(subscriptions._registry)
     yield fake
+    subscriptions._registry.clear()
+    subscriptions._registry.update(subscribed)
+    translation.deactivate()
     chosen.use(before)
 
 
-@pytest.fixture(autouse=True)
-def _neighbors_look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _neighbors_look_often() -> Iterator[None]:
     """A thread that waits for its neighbors' work sees the end of it at once."""
-    monkeypatch.setattr(worker, "POLL_EVERY", 0.04)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "POLL_EVERY", 0.04)
+        yield
 
 
 @pytest.fixture
@@ -249,15 +280,6 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"SKIPPED LOUDLY: the real input is not at {SHARED_DATA}")
     return SHARED_DATA
-
-
-@pytest.fixture(autouse=True)
-def _own_subscriptions() -> Iterator[None]:
-    """A test may subscribe; the next one does not hear of it."""
-    before = dict(subscriptions._registry)
-    yield
-    subscriptions._registry.clear()
-    subscriptions._registry.update(before)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ Starts interpreters for the tests as forks of one that has imported the librarie
 `python -m tests.fork_server` answers requests on the socket that is its standard input, until the
 other end is closed. What reads settings or the environment at its import is left to the forks: all
 of our own code, and libraries that ask Django or decide at their import. Not so with `--set-up`:
-then Django is set up as well, with this environment. `tests.processes` is the other side.
+then Django is set up as well, with this environment, and the rooms are connected as in a worker.
+`tests.processes` is the other side.
 """
 
 import gc
@@ -44,7 +45,9 @@ def prepare() -> None:
 
 
 def set_up() -> None:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read once, by numpy; the forks have their own
     importlib.import_module("django").setup()
+    importlib.import_module("events.rooms").connect_all()
     connection = importlib.import_module("django.db").connection
     assert connection.connection is None, "forks would share it"
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "no thread goes on in a fork"

@@ -79,7 +79,7 @@ class SetUpPython(Python):
     Several of them with one environment: Django is set up once, and each is a fork of that.
 
     For workers whose life and end is what a test is about; at their `django.setup()` nothing is left
-    to do, so settings are changed for them behind it, not before.
+    to do, so settings are changed for them behind it, not before. The rooms are connected, too.
     """
 
     def _of(self, env: Mapping[str, str] | None) -> "_Server":

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,9 @@ from media.services.pipeline.run import import_batches
 from media.services.preview import preview
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
+from storage_quota.integrity import marker
+from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.factory import get_store
 
 SAVED_EVERY = 2.0
 """Seconds after which the summary of a running import is saved again."""
@@ -147,7 +150,14 @@ def import_export(
 
 
 def begun(tenant: Tenant, path: Path | str, *, limit: int | None, at: datetime) -> ImportRun:
-    """Record that an import begins; `path` says of what."""
+    """
+    Record that an import begins; `path` says of what.
+
+    Raises WrongBucket or MarkerMissing where the bucket is another one: half of an archive in each
+    of two would be noticed late. A store that does not answer says so itself at the first file.
+    """
+    with suppress(*OUT_OF_ORDER):
+        marker.refuse_others(get_store().store)
     with transaction.atomic():
         run = import_runs.start(tenant, path, at=at)
         audit.record("import.started", target=run, tenant=tenant, after={"limit": limit})

@@ -35,6 +35,22 @@ def recognize(store: ObjectStore) -> bool:
 
     Writes nothing. Raises WrongBucket or MarkerMissing, where it is not ours.
     """
+    marked = refuse_others(store)
+    if not marked and not _plausible(store):
+        raise MarkerMissing(
+            "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
+            " or mount its disk. If it is the right one after all: --claim-bucket"
+        )
+    return marked and installation().marked_at is not None
+
+
+def refuse_others(store: ObjectStore) -> bool:
+    """
+    Whether the bucket carries our marker, by one listing: what is asked before anything is stored.
+
+    Raises WrongBucket where another installation has marked it, and MarkerMissing where we have
+    marked a bucket, and this is not it.
+    """
     ours = installation()
     strangers, marked = _marks(store, ours)
     if strangers:
@@ -48,12 +64,7 @@ def recognize(store: ObjectStore) -> bool:
             f"The bucket has no object {keys.marker(ours.pk)}: it is another bucket, or its"
             " disk is not mounted. If it is the right one after all: --claim-bucket"
         )
-    if not marked and not _plausible(store):
-        raise MarkerMissing(
-            "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
-            " or mount its disk. If it is the right one after all: --claim-bucket"
-        )
-    return marked and ours.marked_at is not None
+    return marked
 
 
 def still_there(store: ObjectStore) -> bool:

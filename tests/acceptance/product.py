@@ -15,7 +15,7 @@ from urllib.parse import quote
 import psutil
 from django.db import connections
 
-from tests.processes import ROOT, Python, run_python
+from tests.processes import ROOT, Python, SetUpPython, run_python
 
 SAMPLE = ROOT / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
 
@@ -30,6 +30,8 @@ class Product:
     extra: dict[str, str] = field(default_factory=dict)
     new_interpreter: bool = False
     """Whether its workers are started without what saves the tests their imports."""
+    set_up: bool = False
+    """Whether Django is set up once for the workers of all products with this folder and `extra`."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,7 +61,7 @@ class Product:
         self.workers.append(
             subprocess.Popen([sys.executable, *command], cwd=ROOT, **how)
             if self.new_interpreter
-            else Python(*command, **how)
+            else (SetUpPython if self.set_up else Python)(*command, **how)
         )
         log.close()
 

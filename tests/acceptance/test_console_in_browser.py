@@ -68,12 +68,10 @@ def _are_painted(page: Page, selector: str, *, count: int) -> None:
         page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=handle)
 
 
-def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news, tmp_path):
+def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news):
     page.goto("/admin/")
-    page.screenshot(path=tmp_path / "index.png", full_page=True)
     page.click("#content-main .model-post th a")
     _are_painted(page, "#result_list .console-thumb img", count=4)
-    page.screenshot(path=tmp_path / "posts.png", full_page=True)
 
     page.locator("#changelist-filter a[href*='has_media__exact=0']").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
@@ -88,10 +86,9 @@ def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news, tmp
     _are_painted(page, ".field-picture .console-thumb img", count=1)
     expect(page.locator(".console-table").last).to_contain_text("vision_not_configured")
     expect(page.locator("#content")).to_contain_text("Маршрут № 5")
-    page.screenshot(path=tmp_path / "post.png", full_page=True)
 
 
-def test_an_album_shows_its_pictures_in_order(page, news, tmp_path):
+def test_an_album_shows_its_pictures_in_order(page, news):
     page.goto("/admin/albums/mediagroup/")
     _are_painted(page, "#result_list .console-thumb img", count=1)
 
@@ -100,10 +97,9 @@ def test_an_album_shows_its_pictures_in_order(page, news, tmp_path):
     _are_painted(page, ".console-strip img", count=3)
     texts = page.locator(".console-strip li .console-text").all_inner_texts()
     assert texts == ["crimson", "gold", "purple"]
-    page.screenshot(path=tmp_path / "album.png", full_page=True)
 
 
-def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server, tmp_path):
+def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server):
     letter = make.dead_letter()
 
     page.goto("/admin/")
@@ -111,7 +107,6 @@ def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server, t
     expect(page).to_have_url(f"{live_server.url}{list_of(DeadLetter)}")
     page.check("#result_list tbody .action-select")
     page.select_option("select[name=action]", "replay")
-    page.screenshot(path=tmp_path / "dead.png", full_page=True)
     page.click("button[name=index]")
 
     expect(page.locator(".messagelist")).to_contain_text("1 задача снова в очереди")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -77,17 +76,15 @@ def copies(graph):
 
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_how_a_post_spread_is_drawn_without_a_warning(page, copies, scheme, tmp_path: Path):
+def test_how_a_post_spread_is_drawn_without_a_warning(page, copies, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(f"/admin/graph/?post={copies[0].pk}")
     drawing = page.locator("#graph-drawing")
     expect(drawing).to_be_visible()
     page.wait_for_timeout(500)
-    page.screenshot(path=tmp_path / f"spread-{scheme}.png", full_page=True)
 
     expect(page.locator(".results tbody tr")).to_have_count(10)
     expect(page.locator(".results")).to_contain_text("удал")
     assert page.locator("#graph-drawing canvas").count()
     page.goto("/admin/graph/")
     expect(drawing).to_be_visible()
-    page.screenshot(path=tmp_path / f"channels-{scheme}.png", full_page=True)

@@ -68,21 +68,24 @@ def test_fact_113_workers_serve_metrics_and_end_as_ever(product, beginning):
         return not Delivery.objects.filter(state__in=("pending", "leased")).exists()
 
     product.start_workers()
-    assert wait_until(text, seconds=60), product.log
+    # Looked at twice a second: each page is as much work as a picture.
+    assert wait_until(text, seconds=60, step=0.5), product.log
     assert wait_until(lambda: not heartbeats.unserved(subscriptions.queues()), seconds=60)
     product.manage("import_export", beginning)
 
-    assert wait_until(lambda: not missing(text()), seconds=30), missing(text())
+    assert wait_until(lambda: not missing(text()), seconds=30, step=0.5), missing(text())
     samples = [(s.name, *sorted(s.labels.items())) for s in samples_on(text())]
     assert len(samples) == len(set(samples))
     stored = 'media_processing_total{media="photo",outcome="success",stage="store"}'
     assert value(text(), stored) > 5
     gauge = 'storage_bucket_usage_gb{content_type="media"}'
-    assert wait_until(lambda: value(text(), gauge) > 0, seconds=30)  # kept for some seconds
+    assert wait_until(
+        lambda: value(text(), gauge) > 0, seconds=30, step=0.5
+    )  # kept for some seconds
     assert value(text(), "storage_quota_check_duration_seconds_count") > 0
     assert wait_until(is_idle, seconds=120)
     analyzed = 'media_processing_total{media="photo",outcome="success",stage="analyze"}'
-    assert wait_until(lambda: value(text(), analyzed) > 5, seconds=30)
+    assert wait_until(lambda: value(text(), analyzed) > 5, seconds=30, step=0.5)
     before = value(text(), analyzed)
     [victim, *_] = [one.pid for one in heartbeats.running() if "vision_backfill" in one.queues]
     os.kill(victim, signal.SIGKILL)

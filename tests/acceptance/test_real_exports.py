@@ -160,12 +160,13 @@ def test_edge_cases_come_in_or_say_why_not(take_in, telegram, tmp_path, name, co
         assert "result.json" in problem["detail"]
 
 
-def test_the_same_export_twice_is_unchanged(product, telegram):
+def test_the_same_export_twice_is_unchanged(take_in, telegram):
     folder = telegram / "ru_assembled" / "ChatExport_2024-12-05"
-    product.json("import_export", folder)
+    take_in(folder)
     before = set(Post.objects.values_list("pk", "updated_at"))
+    assert before
 
-    again = product.json("import_export", folder)
+    _, again = take_in(folder)
 
     assert (again["new"], again["updated"], again["media_stored"]) == (0, 0, 0)
     assert set(Post.objects.values_list("pk", "updated_at")) == before

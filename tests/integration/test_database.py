@@ -1,6 +1,7 @@
 """What a test commits is gone before the next one begins, and what migrations made is there."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from django.apps import apps
@@ -88,8 +89,54 @@ def test_whoever_still_writes_is_waited_for(beginning):
     assert with_rows() == set(MADE_BY_MIGRATIONS)
 
 
+def test_a_transaction_that_a_test_left_open_is_not_waited_for(beginning):
+    connection.set_autocommit(False)
+    Tenant.objects.create(name="open")
+
+    beginning.restore()
+
+    assert with_rows() == set(MADE_BY_MIGRATIONS)
+
+
+def test_what_puts_things_back_connects_again_when_it_was_cut_off(beginning):
+    make.member()
+    with connection.cursor() as cursor:
+        others = "FROM pg_stat_activity WHERE datname = current_database()"
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {others} AND pid <> pg_backend_pid()")
+
+    beginning.restore()
+
+    assert with_rows() == set(MADE_BY_MIGRATIONS)
+
+
+@pytest.mark.django_db(transaction=False)
+def test_of_several_processes_one_migrates_and_the_others_get_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_keep", database._copy)
+    first, second = (tmp_path / name / "postgres" for name in ("gw0", "gw1"))
+
+    with database.migrated_once(first) as is_a_copy:
+        assert not is_a_copy
+        first.mkdir(parents=True)
+        (first / "PG_VERSION").write_text("migrated")
+    with database.migrated_once(second) as is_a_copy:
+        assert is_a_copy
+        assert (second / "PG_VERSION").read_text() == "migrated"
+
+
+@pytest.mark.django_db(transaction=False)
+def test_who_fails_to_migrate_leaves_it_to_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_keep", database._copy)
+    with suppress(ZeroDivisionError), database.migrated_once(tmp_path / "gw0" / "postgres"):
+        raise ZeroDivisionError
+
+    with database.migrated_once(second := tmp_path / "gw1" / "postgres") as is_a_copy:
+        assert not is_a_copy
+        second.mkdir(parents=True)
+
+
 def somebody_waits_for_a_lock():
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # or a transaction sees what it saw first
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return cursor.fetchone() != (0,)
 

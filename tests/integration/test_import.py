@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 from PIL import Image
 
 from accounts import tenants
@@ -27,6 +28,8 @@ from media.services import imports
 from media.services.pipeline import batches
 from media.sources.export import ExportSource
 from storage_quota import services
+from storage_quota.integrity import marker
+from storage_quota.integrity.errors import MarkerMissing
 from storage_quota.models import Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreFull, files, get_store
 from telegram_assistant.config import Limits
@@ -448,6 +451,19 @@ class TestBadInput:
         assert later.clean
         assert set(Post.objects.values_list("media_state", flat=True)) == {"stored"}
         assert Reservation.objects.count() == 0
+
+    def test_into_another_bucket_nothing_is_imported(self, tmp_path, settings):
+        write(tmp_path, chat([photo(1, photo=picture(tmp_path, "1.jpg"))]))
+        run(tmp_path)
+        marker.confirm(get_store().store, now=timezone.now())
+        other = tmp_path / "not mounted"
+        other.mkdir()
+        settings.OBJECTS_DIR = other
+        write(tmp_path, chat([photo(2, photo=picture(tmp_path, "2.jpg", "red"))]))
+        with pytest.raises(MarkerMissing, match="not mounted"):
+            run(tmp_path)
+        assert not list(other.rglob("*.*"))
+        assert Post.objects.count() == ImportRun.objects.count() == 1
 
     def test_a_store_that_cannot_be_written_stops_the_import_and_loses_nothing(
         self, tmp_path, monkeypatch

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -148,10 +148,11 @@ class TestPostgres:
 
     @pytest.mark.sampled(1)
     @pytest.mark.parametrize("left_behind", [None, STRANGER, ""], ids=["new", "stranger", "empty"])
-    def test_threads_and_processes_that_need_it_at_once_start_one(self, data_dir, left_behind):
+    def test_threads_and_processes_that_need_it_at_once_start_one(
+        self, data_dir, left_behind, request
+    ):
         if left_behind is not None:
-            server.start_postgres(data_dir, database=NAME)
-            server.stop_postgres(data_dir)
+            request.getfixturevalue("used_dir")
             (data_dir / "postmaster.pid").write_text(
                 _postmaster_pid(data_dir, pid=left_behind) if left_behind else ""
             )
@@ -170,34 +171,32 @@ class TestPostgres:
         assert len(_postmasters(data_dir)) == 1
         assert _databases(sockets.pop()) >= {NAME}
 
-    def test_once_stopped_it_is_seen_to_be_stopped(self, data_dir):
-        server.start_postgres(data_dir, database=NAME)
-        process = psutil.Process(_pid(data_dir))
+    def test_once_stopped_it_is_seen_to_be_stopped(self, used_dir):
+        server.start_postgres(used_dir, database=NAME)
+        process = psutil.Process(_pid(used_dir))
 
-        server.stop_postgres(data_dir)
+        server.stop_postgres(used_dir)
 
         assert not process.is_running()
-        assert server.running_socket(data_dir) is None
+        assert server.running_socket(used_dir) is None
 
     @pytest.mark.sampled(1)
     @pytest.mark.parametrize("pid", [STRANGER, NOBODY], ids=["a stranger", "nobody"])
-    def test_a_stale_postmaster_pid_is_forgotten(self, data_dir, pid):
-        server.start_postgres(data_dir, database=NAME)
-        left_behind = (data_dir / "postmaster.pid").read_text().splitlines()
-        server.stop_postgres(data_dir)
-        (data_dir / "postmaster.pid").write_text("\n".join([str(pid), *left_behind[1:], ""]))
+    def test_a_stale_postmaster_pid_is_forgotten(self, used_dir, pid):
+        server.start_postgres(used_dir, database=NAME)
+        left_behind = (used_dir / "postmaster.pid").read_text().splitlines()
+        server.stop_postgres(used_dir)
+        (used_dir / "postmaster.pid").write_text("\n".join([str(pid), *left_behind[1:], ""]))
 
-        socket = server.start_postgres(data_dir, database=NAME)
+        socket = server.start_postgres(used_dir, database=NAME)
 
-        assert _pid(data_dir) != pid
+        assert _pid(used_dir) != pid
         assert _databases(socket) >= {NAME}
 
-    def test_a_postmaster_pid_that_a_power_cut_left_empty_is_forgotten(self, data_dir):
-        server.start_postgres(data_dir, database=NAME)
-        server.stop_postgres(data_dir)
-        (data_dir / "postmaster.pid").write_bytes(b"")
+    def test_a_postmaster_pid_that_a_power_cut_left_empty_is_forgotten(self, used_dir):
+        (used_dir / "postmaster.pid").write_bytes(b"")
 
-        socket = server.start_postgres(data_dir, database=NAME)
+        socket = server.start_postgres(used_dir, database=NAME)
 
         assert _databases(socket) >= {NAME}
 
@@ -210,16 +209,16 @@ class TestPostgres:
 
         assert _answer(connection) == NAME
 
-    def test_after_a_stop_the_next_connection_starts_it_again(self, data_dir, connection):
+    def test_after_a_stop_the_next_connection_starts_it_again(self, used_dir, connection):
         _answer(connection)
-        first = _pid(data_dir)
+        first = _pid(used_dir)
         connection.close()
-        server.stop_postgres(data_dir)
+        server.stop_postgres(used_dir)
 
         answer = _answer(connection)
 
         assert answer == NAME
-        assert _pid(data_dir) != first
+        assert _pid(used_dir) != first
 
     def test_its_memory_is_what_was_set_from_the_next_start_on(self, data_dir):
         def shown(memory):
@@ -236,40 +235,63 @@ class TestPostgres:
         assert (data_dir / "postgresql.conf").read_text().count(memory.FILE) == 1
 
     def test_a_server_that_dies_between_the_look_and_the_call_is_started_again(
-        self, data_dir, connection
+        self, used_dir, connection
     ):
         _answer(connection)
         connection.close()
         params = connection.get_connection_params()
-        server.stop_postgres(data_dir)
+        server.stop_postgres(used_dir)
 
         with connection.get_new_connection(params) as opened:
             row = opened.execute("SELECT current_database()").fetchone()
 
         assert row == (NAME,)
 
-    def test_a_refusal_by_a_running_server_is_not_taken_for_its_absence(self, data_dir, connection):
+    def test_a_refusal_by_a_running_server_is_not_taken_for_its_absence(self, used_dir, connection):
         _answer(connection)
         connection.close()
-        pid = _pid(data_dir)
+        pid = _pid(used_dir)
         params = connection.get_connection_params() | {"dbname": "not_there"}
 
         with pytest.raises(psycopg.OperationalError, match="not_there"):
             connection.get_new_connection(params)
 
-        assert _pid(data_dir) == pid
+        assert _pid(used_dir) == pid
 
 
-@pytest.fixture
-def data_dir(monkeypatch) -> Iterator[Path]:
+@contextmanager
+def _short_place() -> Iterator[Path]:
     """In a folder with a short name: a socket's path may have 107 bytes."""
     # At exit the package would make the folder anew, to note that this process is gone.
-    monkeypatch.setattr(atexit, "register", lambda work: work)
-    with tempfile.TemporaryDirectory(prefix="local_") as folder:
-        place = Path(folder, "postgres")
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="local_") as top:
+        patch.setattr(atexit, "register", lambda work: work)
+        place = Path(top, "postgres")
         yield place
         if server.running_socket(place):
             server.stop_postgres(place)
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Where nothing was ever started."""
+    with _short_place() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Path]:
+    """The folder of a server that was started once; to initialize one is most of its cost."""
+    with _short_place() as place:
+        server.start_postgres(place, database=NAME)
+        server.stop_postgres(place)
+        yield place
+
+
+@pytest.fixture
+def used_dir(data_dir, stopped) -> Path:
+    """Where a server was started and stopped before."""
+    subprocess.run(["cp", "-a", stopped, data_dir], check=True)
+    return data_dir
 
 
 @pytest.fixture

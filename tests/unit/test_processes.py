@@ -84,7 +84,8 @@ def test_nobody_is_left_when_many_end_at_once():
 def test_one_on_a_server_that_is_set_up_has_its_own_arguments_and_chance():
     code = (
         "import os, random, sys; from django.apps import apps; from django.db import connection\n"
-        "print(apps.ready, connection.connection, os.environ['ONLY'], sys.argv[1], random.random())"
+        "print(apps.get_app_config('vision').is_connected, connection.connection,"
+        " os.environ['ONLY'], sys.argv[1], random.random())"
     )
     how = {"env": os.environ | {"ONLY": "это"}, "stdout": subprocess.PIPE, "text": True}
     begun = [SetUpPython("-c", code, number, **how) for number in range(2)]

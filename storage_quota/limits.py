@@ -2,6 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
+
+from events.sentences import Sentence, gettext_noop
+
+_FULL: Final = Sentence(
+    gettext_noop(
+        "%(reason)s: %(requested)s B > %(available)s B free of %(ceiling)s B; raised by %(setting)s"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class QuotaForecast:
         if self.reason in {"", "bucket_full"}:
             return "S3_TOTAL_LIMIT_GB" if self.reason else ""
         if self.reason == "tenant_limit":
-            own = "the tenant's own limit in the console"
+            own = gettext_noop("the tenant's own limit in the console")
             return own if self.ceilings.tenant_is_own else "S3_PER_TENANT_LIMIT_GB"
         kind = self.reason.removesuffix("_limit")
         if self.requested > self.ceilings.type - self.usage.type:
@@ -75,10 +84,13 @@ class QuotaForecast:
 
     def __str__(self) -> str:
         """Which limit is full, by how much, and what raises it."""
-        return (
-            f"{self.reason}: {self.requested} B > {self.available} B free of {self._ceiling} B;"
-            f" raised by {self.setting}"
-        )
+        return _FULL % {
+            "reason": self.reason,
+            "requested": self.requested,
+            "available": self.available,
+            "ceiling": self._ceiling,
+            "setting": self.setting,
+        }
 
     @property
     def _ceiling(self) -> int:

@@ -18,6 +18,7 @@ from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from events.console import translated
 from events.errors import DomainError, RetryLater
 from events.logs import trace
 
@@ -43,7 +44,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 def _response_to(exc: Exception) -> Response:
     match exc:
         case DomainError():
-            return _response(exc.http_status, exc.code, str(exc), exc.context())
+            return _response(exc.http_status, exc.code, translated(str(exc)), exc.context())
         case RetryLater():
             return _busy(exc)
         case OperationalError() | InterfaceError():

@@ -7,10 +7,8 @@ console. Their text alone is kept; a sentence that is known here is found in it 
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
-
-from django.utils.functional import cached_property
 
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 _WITHIN: Final = "(?:(?!: |; ).)+?"
@@ -39,19 +37,24 @@ class Sentence:
     def __mod__(self, figures: Mapping[str, object]) -> str:
         return self.text % figures
 
-    @cached_property
+    @property
     def pattern(self) -> re.Pattern[str]:
-        pieces = _PLACE.split(self.text)
-        pieces[::2] = [re.escape(words.replace("%%", "%")) for words in pieces[::2]]
-        last = len(pieces) - 2 if not pieces[-1] else None
-        for at in range(1, len(pieces), 2):
-            pieces[at] = f"(?P<{pieces[at]}>{'.+' if at == last else _WITHIN})"
-        return re.compile("".join(pieces), re.DOTALL)
+        return _pattern_of(self.text)
 
     @property
     def weight(self) -> int:
         """How much it says itself: of two that fit, the one with more words is meant."""
         return len(_PLACE.sub("", self.text))
+
+
+@cache
+def _pattern_of(text: str) -> re.Pattern[str]:
+    pieces = _PLACE.split(text)
+    pieces[::2] = [re.escape(words.replace("%%", "%")) for words in pieces[::2]]
+    last = len(pieces) - 2 if not pieces[-1] else None
+    for at in range(1, len(pieces), 2):
+        pieces[at] = f"(?P<{pieces[at]}>{'.+' if at == last else _WITHIN})"
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 def retold(text: str, translate: Translate) -> str:

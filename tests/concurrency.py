@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.db import connection, connections
 
 from events.workers import liveness
+from tests import database
 
 Work = Callable[[], object]
 
@@ -41,6 +42,7 @@ def in_threads(*works: Work) -> None:
 def wait_for_backends() -> None:
     """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
     liveness.stop()  # a connection of this process
+    database.forget()  # and another one
     for _ in range(100):
         with connection.cursor() as cursor:
             cursor.execute(

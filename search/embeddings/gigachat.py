@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
-from django.utils.functional import cached_property
 
+from events.made_once import made_once
 from search.embeddings import paying
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector
@@ -22,7 +22,7 @@ class GigaChatEncoder(RequestedEncoder):
         super().__init__(kind="gigachat", model=model, how=how, dimension=dimension)
         self.paid_model, self._settings, self._seconds = model, gigachat, seconds
 
-    @cached_property
+    @made_once
     def _embeddings(self) -> Any:
         # The SDK is a third of a second that others need not wait.
         from vision.providers.gigachat.client import GigaChatConnection  # noqa: PLC0415 - see above

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
-from django.utils.functional import cached_property
 
+from events.made_once import made_once
 from events.outbound import OddHost, OutboundRefused, purposes
 from events.outbound.client import client
 from search.embeddings.answers import vectors_of
@@ -49,7 +49,7 @@ class OpenAiEncoder(RequestedEncoder):
         super().__init__(kind="openai", model=model, how=how, dimension=dimension)
         self._url, self._model, self._key, self._seconds = url.rstrip("/"), model, key, seconds
 
-    @cached_property
+    @made_once
     def _client(self) -> httpx.Client:
         try:
             policy = purposes.encoder(self._url, seconds=self._seconds, has_key=bool(self._key))

@@ -524,7 +524,7 @@ class TestCommand:
         code, _, err = self.run(write(tmp_path, chat([message(5, photo="photos/no.jpg")])))
 
         assert code == 1
-        assert "message 5" in err
+        assert "сообщение 5" in err
         assert "photos/no.jpg" in err
 
     @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ class TestUnderTheObjects:
         folder = export(disk.root / "export", 1, file_bytes=10)
         (folder / "result.json").chmod(0)
 
-        with as_nobody(), pytest.raises(CommandError, match=r"result\.json cannot be read: Perm"):
+        with as_nobody(), pytest.raises(CommandError, match=r"result\.json не читается: Perm"):
             call_command("import_export", str(folder))
 
 
@@ -212,7 +212,7 @@ class TestUnderPostgres:
         assert (after.counts["unchanged"], after.counts["new"]) == (before, 40 - before)
 
     def test_the_command_names_the_database_with_exit_code_2(self, posts_on_a_small_disk, folder):
-        with pytest.raises(CommandError, match=r"The database failed: .*No space left") as refusal:
+        with pytest.raises(CommandError, match=r"Отказала база данных: .*No space left") as refusal:
             call_command("import_export", str(folder))
 
         assert refusal.value.returncode == 2
@@ -224,7 +224,7 @@ class TestUnderPostgres:
         connection.close()
         data.chmod(0)
         try:
-            with pytest.raises(CommandError, match=r"The database failed: .*ermission") as refusal:
+            with pytest.raises(CommandError, match=r"Отказала база данных: .*ermission") as refusal:
                 call_command("import_export", str(folder))
         finally:
             data.chmod(0o700)

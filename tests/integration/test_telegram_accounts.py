@@ -229,7 +229,7 @@ class TestCommands:
 
     @pytest.mark.parametrize("limit", ["0", "-5", "1.5", "many"])
     def test_a_limit_that_reads_nothing_is_refused(self, server, account, limit):
-        with pytest.raises(CommandError, match="write 1 or more"):
+        with pytest.raises(CommandError, match="число от 1 до"):
             run("ingest_channel", "@channel", f"--limit={limit}")
 
     def test_a_channel_is_read_through_its_account_and_moved_only_if_told_to(self, server, account):

@@ -1,15 +1,14 @@
 """What a bucket has besides its objects, and a server may lack: uploads, versions, rules."""
 
 import logging
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
-from django.utils.functional import cached_property
 
+from events.made_once import made_once
 from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreLacks
 from storage_quota.object_store.port import LifecycleRule, OldVersion, UnfinishedUpload
 from storage_quota.object_store.s3 import lifecycle_rules, versions
@@ -44,7 +43,6 @@ class BucketFeatures:
         self._translator = S3ErrorTranslator(settings.endpoint_url, settings.bucket_name)
         self._errors = self._translator.translated
         self._lacks: dict[str, float] = {}
-        self._connecting = threading.Lock()
 
     def uploads(self, key: str = "") -> Iterator[UnfinishedUpload]:
         if self._lacks_now(_UPLOADS):
@@ -182,11 +180,9 @@ class BucketFeatures:
         if more:  # boto3 would have ended as if this were the end
             raise self._translator.broken_off()
 
-    @cached_property
+    @made_once
     def _client(self) -> "S3Client":
-        with self._connecting:  # ten threads that begin at once want one client
-            made: S3Client | None = self.__dict__.get("_client")
-            return made or connect(self._settings)
+        return connect(self._settings)
 
 
 class UploadGone(Exception):

@@ -77,7 +77,7 @@ class TestVerifyStorage:
 
         code, out, err = run("verify_storage")
         assert code == 1
-        assert "2 problems are not repaired." in out
+        assert "2 problems are not repaired: --repair does that." in out
         assert f"missing: {few_keys[0]}" in err
 
         assert run("verify_storage", "--dry-run")[0] == 1

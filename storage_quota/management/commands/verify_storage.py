@@ -3,7 +3,7 @@ import sys
 import time
 from argparse import ArgumentTypeError
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandParser
 from django.db.models import Sum
@@ -138,6 +138,12 @@ def _add_repair_arguments(parser: CommandParser) -> None:
     )
 
 
+_LEFT: Final = (
+    "what was stored or changed within --grace-hours, is being written just now, or is not ours is"
+    " left. A later run repairs what is only too young, or this one with --grace-hours 0"
+)
+
+
 def _step(bar: Any) -> None:
     bar.update()
 
@@ -173,7 +179,8 @@ def _verdict(report: IntegrityReport) -> str:
         )
     if report.clean:
         return "Ledger and bucket agree."
-    return f"{report.unresolved} problems are not repaired."
+    why = "--repair does that" if report.repairs is None else _LEFT
+    return f"{report.unresolved} problems are not repaired: {why}."
 
 
 def _percent(text: str) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from django.db import connection
 from django.utils import timezone
@@ -16,8 +16,6 @@ from events.outbox import rows
 from events.postgresql import arrays
 from events.schemas import Event
 from events.subscriptions import Subscription
-
-E = TypeVar("E", bound=Event)
 
 
 class PublishedOutsideTransaction(DomainError):
@@ -48,15 +46,13 @@ def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> in
     if not events:
         return 0
     now = timezone.now()
-    published = rows.insert([_traced(event) for event in events], now=now)
-    # Reversed, so that of two events with one key the first counts: that one was inserted.
-    by_key = {(e.topic, e.version, e.idempotency_key): e for e in reversed(events)}
+    published = rows.insert(_traced(events), now=now)
     interested = cache(subscriptions.of_schema)  # asked once for a topic, not for each event
     due = [
         (event_id, subscription)
-        for event_id, topic, version, key in published
-        for subscription in interested(topic, version)
-        if subscription.wants(by_key[topic, version, key])
+        for event_id, event in published
+        for subscription in interested(event.topic, event.version)
+        if subscription.wants(event)
     ]
     # Nothing happens after the caller's commit: who publishes knows what was committed.
     _insert_deliveries(
@@ -65,12 +61,16 @@ def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> in
     return len(published)
 
 
-def _traced(event: E) -> E:
-    """Give an event that is published while another one is handled the trace id of the other."""
-    current = trace.current()
-    if not current or "trace_id" in event.model_fields_set:
-        return event
-    return event.model_copy(update={"trace_id": current})
+def _traced(events: Sequence[Event]) -> Sequence[Event]:
+    """Give events that are published while another one is handled the trace id of the other."""
+    if not (current := trace.current()):
+        return events
+    return [
+        event
+        if "trace_id" in event.model_fields_set
+        else event.model_copy(update={"trace_id": current})
+        for event in events
+    ]
 
 
 def _insert_deliveries(

@@ -17,15 +17,21 @@ as in one JSON document, which PostgreSQL parses twice.
 
 _COLUMNS = "topic, version, idempotency_key, payload, trace_id, tenant_id, occurred_at"
 
-New = tuple[int, str, str, str]
-"""Id, topic, version and idempotency key of an event that was inserted."""
+New = tuple[int, Event]
+"""An event that was inserted, and its id."""
 
 
 def insert(events: Sequence[Event], *, now: datetime) -> list[New]:
-    """Insert the events that are new, and return what identifies them."""
+    """Insert the events that are new, and return them; of two with one key the first counts."""
     if len(events) >= COPY_FROM:
         return _insert_by_copy(events, now=now)
     return _insert_from_json(events, now=now)
+
+
+def _found(inserted: Sequence[tuple[int, str, str, str]], among: Sequence[Event]) -> list[New]:
+    """The events by id, topic, version and key of what was inserted."""
+    by_key = {(e.topic, e.version, e.idempotency_key): e for e in reversed(among)}
+    return [(number, by_key[topic, version, key]) for number, topic, version, key in inserted]
 
 
 def _insert_from_json(events: Sequence[Event], *, now: datetime) -> list[New]:
@@ -41,8 +47,7 @@ def _insert_from_json(events: Sequence[Event], *, now: datetime) -> list[New]:
             """,  # noqa: S608 - a constant
             [now, f"[{document}]"],
         )
-        new: list[New] = cursor.fetchall()
-        return new
+        return _found(cursor.fetchall(), events)
 
 
 def _as_row(event: Event) -> str:
@@ -88,10 +93,7 @@ def _insert_new(events: Sequence[Event], *, now: datetime) -> list[New]:
         ):
             for event, number in zip(events, ids, strict=True):
                 copy.write_row((*_values(event), now, number))
-    return [
-        (number, event.topic, event.version, event.idempotency_key)
-        for event, number in zip(events, ids, strict=True)
-    ]
+    return list(zip(ids, events, strict=True))
 
 
 def _insert_from_copy(events: Sequence[Event], *, now: datetime) -> list[New]:
@@ -116,10 +118,10 @@ def _insert_from_copy(events: Sequence[Event], *, now: datetime) -> list[New]:
             """,  # noqa: S608 - a constant
             [now],
         )
-        new: list[New] = cursor.fetchall()
+        inserted = cursor.fetchall()
         # The same transaction may publish again, long before ON COMMIT DROP takes effect.
         cursor.execute("DROP TABLE staged_events")
-        return new
+        return _found(inserted, events)
 
 
 def _values(event: Event) -> tuple[object, ...]:

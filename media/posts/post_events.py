@@ -26,12 +26,13 @@ def parsed(
     Build `posts.parsed`. The idempotency key of the `first` event is the contract's; a later
     change of the same post adds its revision and fingerprint.
     """
-    key = f"{post.tenant_id}:{channel.pk}:{post.telegram_message_id}"
+    tenant_id, channel_id = str(post.tenant_id), str(channel.pk)
+    key = f"{tenant_id}:{channel_id}:{post.telegram_message_id}"
     return PostParsedEventV1(
-        tenant_id=str(post.tenant_id),
+        tenant_id=tenant_id,
         trace_id=trace_id,
         idempotency_key=key if first else f"{key}:{post.revision}:{post.fingerprint[:16]}",
-        channel_id=str(channel.pk),
+        channel_id=channel_id,
         post_id=str(post.id),
         text=post.content,
         urls=post.urls,

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +27,6 @@ from media.services.preview import preview
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, Problem
 from storage_quota.integrity import marker
-from storage_quota.object_store.errors import OUT_OF_ORDER
-from storage_quota.object_store.factory import get_store
 
 SAVED_EVERY = 2.0
 """Seconds after which the summary of a running import is saved again."""
@@ -122,11 +120,12 @@ def import_export(
     Import everything of an export. Repeatable at any point: what is stored is left alone.
 
     `ask` is called before a chat that looks like a conversation is written. Raises Declined where
-    its answer is no.
+    its answer is no, WrongBucket or MarkerMissing where the bucket is not the ledger's.
 
     Failures of single messages are recorded and the import goes on; a store that cannot be
     written stops it with its own error, and what was committed before stays.
     """
+    marker.refuse_other_buckets()
     summary, started = ImportSummary(), timezone.now()
     run = None if dry_run else begun(tenant, path, limit=limit, at=started)
     # Closed here, not by the garbage collector: where something raises, the file is closed and
@@ -150,14 +149,7 @@ def import_export(
 
 
 def begun(tenant: Tenant, path: Path | str, *, limit: int | None, at: datetime) -> ImportRun:
-    """
-    Record that an import begins; `path` says of what.
-
-    Raises WrongBucket or MarkerMissing where the bucket is another one: half of an archive in each
-    of two would be noticed late. A store that does not answer says so itself at the first file.
-    """
-    with suppress(*OUT_OF_ORDER):
-        marker.refuse_others(get_store().store)
+    """Record that an import begins; `path` says of what."""
     with transaction.atomic():
         run = import_runs.start(tenant, path, at=at)
         audit.record("import.started", target=run, tenant=tenant, after={"limit": limit})

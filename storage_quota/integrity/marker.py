@@ -6,12 +6,15 @@ and another installation's bucket do not have our marker, so they are recognized
 no bytes, so the ledger is exact without an entry for it.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from storage_quota import keys
 from storage_quota.integrity.errors import MarkerMissing, WrongBucket
 from storage_quota.models import Installation, Reservation, StoredObject
+from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import ObjectStore
 
 TRIED_KEYS: Final = 50
@@ -65,6 +68,17 @@ def refuse_others(store: ObjectStore) -> bool:
             " disk is not mounted. If it is the right one after all: --claim-bucket"
         )
     return marked
+
+
+def refuse_other_buckets() -> None:
+    """
+    Raise WrongBucket or MarkerMissing where what is stored now would go into a bucket that is not ours.
+
+    Half of an archive in each of two buckets would be noticed late. A store that does not answer
+    says so itself at the first file.
+    """
+    with suppress(*OUT_OF_ORDER):
+        refuse_others(get_store().store)
 
 
 def still_there(store: ObjectStore) -> bool:

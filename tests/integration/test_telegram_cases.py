@@ -25,6 +25,7 @@ from media.sources.telegram.failures import DownloadFailed, FloodWait
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, RemoteFile, Seen
 from media.sources.telegram.shape.files import Handle
+from storage_quota import keys
 from storage_quota.integrity import marker
 from storage_quota.integrity.errors import MarkerMissing
 from storage_quota.models import StoredObject
@@ -189,6 +190,18 @@ def test_case_10_an_empty_store_is_not_everything_missing(followed, store, now):
 
     with pytest.raises(MarkerMissing):
         marker.confirm(store, now=now)
+
+
+def test_nothing_is_read_into_another_bucket(followed, server, store, now):
+    marker.confirm(store, now=now)
+    store.delete(keys.marker(marker.installation().pk))
+    fill(server, [13])
+    access, feed = followed
+
+    with pytest.raises(MarkerMissing):
+        ingest.read_channel(access, feed, Order())
+
+    assert not Post.objects.filter(telegram_message_id=13).exists()
 
 
 @pytest.mark.parametrize("kind", [errors.FloodWaitError, errors.FloodPremiumWaitError])

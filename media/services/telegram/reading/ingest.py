@@ -23,6 +23,7 @@ from media.services.telegram.reading.cursors import Stretch
 from media.services.telegram.reading.stretch import Observer, read_stretch
 from media.sources.telegram.failures import ChannelClosed
 from media.sources.telegram.port import ChannelCard, TelegramAccess
+from storage_quota.integrity import marker
 
 LOCK = "media.telegram.read."
 
@@ -107,9 +108,11 @@ def read_channel(
 
     `card` is what Telegram has just said of the channel; without it, it is asked.
 
-    Raises BeingRead, Resting, and TelegramRefused where Telegram refuses.
+    Raises BeingRead, Resting, TelegramRefused where Telegram refuses, and WrongBucket or
+    MarkerMissing where the bucket is not the ledger's.
     """
     rests.require_awake(feed)
+    marker.refuse_other_buckets()
     with _alone(feed), _told(feed):
         card = card or feeds.refresh(access, feed)
         if feed.to_join:

@@ -1,7 +1,7 @@
 """Tokens of the API: never more than the owner may, and never more than the token says."""
 
 import uuid
-from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -31,17 +31,17 @@ pytestmark = pytest.mark.django_db
 SCOPES = {"read": VIEW, "operate": OPERATE, "administer": ADMINISTER}
 
 
-def _survey(console: Console, world: World, names: Iterable[str]) -> Survey:
+EVERY_KIND = pytest.mark.parametrize(("scope", "only"), list(product(SCOPES, ("", *TENANTS))))
+
+
+def _survey(console: Console, world: World, name: str, scope: str, only: str) -> Survey:
     survey = Survey(world)
-    for asker in (one for one in ASKERS if one.name in names):
-        for scope, right in SCOPES.items():
-            for only in ("", *TENANTS):
-                owner = Token(**vars(asker) | {"scope": right, "only": only})
-                with taken_back():
-                    tenant = world.tenants[only] if only else None
-                    user = world.users[asker.name]
-                    _, secret = token_of(user, scope=scope, tenant=tenant, name="t")
-                    _ask_everything(console, survey, owner, secret)
+    [asker] = [one for one in ASKERS if one.name == name]
+    owner = Token(**vars(asker) | {"scope": SCOPES[scope], "only": only})
+    with taken_back():
+        tenant = world.tenants[only] if only else None
+        _, secret = token_of(world.users[name], scope=scope, tenant=tenant, name="t")
+        _ask_everything(console, survey, owner, secret)
     return survey
 
 
@@ -63,14 +63,21 @@ def _ask(console: Console, method: str, address: str, secret: str, body: Any = N
     return console.get("anonymous", address, **by_token)
 
 
-def test_a_token_allows_what_both_it_and_its_owner_do(console: Console, world: World):
-    _survey(console, world, {"operator of A, viewer of B"}).check()
+@pytest.mark.sampled(4)
+@EVERY_KIND
+def test_a_token_allows_what_both_it_and_its_owner_do(
+    console: Console, world: World, scope: str, only: str
+):
+    _survey(console, world, "operator of A, viewer of B", scope, only).check()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", [asker.name for asker in ASKERS if asker.signed_in])
-def test_every_token_of_everybody_allows_what_both_do(console: Console, world: World, name: str):
-    _survey(console, world, {name}).check()
+@EVERY_KIND
+def test_every_token_of_everybody_allows_what_both_do(
+    console: Console, world: World, name: str, scope: str, only: str
+):
+    _survey(console, world, name, scope, only).check()
 
 
 def test_a_token_is_refused_at_the_request_after_its_end(console: Console, world: World):

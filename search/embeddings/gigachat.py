@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from events.made_once import made_once
+from events.outbound.made_once import made_once
 from search.embeddings import paying
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import httpx
 
-from events.made_once import made_once
 from events.outbound import OddHost, OutboundRefused, purposes
 from events.outbound.client import client
+from events.outbound.made_once import made_once
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector
 from search.embeddings.requested import Preparation, RequestedEncoder

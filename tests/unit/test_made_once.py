@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from events.made_once import made_once
+from events.outbound.made_once import made_once
 
 
 class Service:

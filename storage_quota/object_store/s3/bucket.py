@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from events.made_once import made_once
+from events.outbound.made_once import made_once
 from storage_quota.object_store.errors import LifecycleUnsupported, ObjectMissing, StoreLacks
 from storage_quota.object_store.port import LifecycleRule, OldVersion, UnfinishedUpload
 from storage_quota.object_store.s3 import lifecycle_rules, versions

@@ -39,6 +39,21 @@ def in_threads(*works: Work) -> None:
         raise error
 
 
+def wait_until_one_is_blocked() -> None:
+    """Until a connection to this database waits for the lock of another one."""
+    for _ in range(1000):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # of this transaction
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone() != (0,):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
+
+
 def wait_for_backends() -> None:
     """PostgreSQL notices a killed client when it next talks to it; its locks go then."""
     liveness.stop()  # a connection of this process

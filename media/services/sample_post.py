@@ -74,8 +74,10 @@ def create(tenant: Tenant, picture: bytes, *, number: int, now: datetime) -> Pos
 def delete(post: Post, *, now: datetime) -> None:
     """Delete the post with all that hangs on it, its picture, and the channel if it is empty."""
     with transaction.atomic():
-        shown = list(MediaObject.objects.filter(post_media__post=post))
         channel = Channel.objects.select_for_update().get(pk=post.channel_id)
+        # Before the rows that hang on it, as taggers and crawlers do: else each waits for the other.
+        post = Post.objects.select_for_update().get(pk=post.pk)
+        shown = list(MediaObject.objects.filter(post_media__post=post))
         post.delete()
         # Another post may show the same picture by now: then it stays.
         unused = MediaObject.objects.filter(pk__in=[one.pk for one in shown], refs_count=0)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 from pydantic import SecretStr
@@ -23,7 +23,7 @@ from events.delivery import worker
 from events.health import registry
 from events.models import OutboxEvent
 from events.workers import heartbeats, liveness
-from media.models import Channel, MediaObject, Post
+from media.models import Channel, MediaObject, Post, PostMedia
 from media.services import sample_post
 from storage_quota.models import ContentType, StoredObject, TenantUsage
 from storage_quota.object_store import use
@@ -32,6 +32,7 @@ from storage_quota.units import GIB
 from telegram_assistant.end_to_end import picture
 from telegram_assistant.feature_flags import feature_flags
 from tests import factories as make
+from tests.concurrency import in_threads, wait_until_one_is_blocked
 from tests.integration.paid import with_settings
 from tests.s3_fixtures import s3_settings
 from vision import handlers, providers
@@ -335,6 +336,29 @@ class TestApi:
 
         assert list(Post.objects.values_list("telegram_message_id", flat=True)) == [0]
         assert len(list(s3.list("media/"))) == MediaObject.objects.count() == 1
+
+
+class TestDelete:
+    def test_workers_that_still_write_to_the_post_are_waited_for(self, archive, s3):
+        with use(s3):
+            post = sample_post.create(archive.tenant, picture.make(1), number=1, now=timezone.now())
+            locked = threading.Event()
+
+            def write() -> None:
+                with transaction.atomic():
+                    Post.objects.select_for_update(no_key=True).get(pk=post.pk)
+                    locked.set()
+                    wait_until_one_is_blocked()
+                    PostMedia.objects.filter(post=post).update(position=1)
+
+            def delete() -> None:
+                locked.wait(10)
+                sample_post.delete(post, now=timezone.now())
+
+            in_threads(write, delete)
+
+        assert not Post.objects.exists()
+        assert not list(s3.list("media/"))
 
 
 class TestWrongPosts:

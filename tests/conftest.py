@@ -170,13 +170,28 @@ def django_db_setup(
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _for_all_tests(request: pytest.FixtureRequest) -> None:
+    """What lasts from the first test to the last, as one fixture: each costs every test a little."""
+    for name in (
+        "_all_rooms_are_connected",
+        "_nothing_is_counted_for_good",
+        "_passwords_cost_nothing",
+        "_static_files_are_listed_once",
+        "_of_each_page_one_context_is_kept",
+        "_neighbors_look_often",
+        "_services_are_described_once",
+    ):
+        request.getfixturevalue(name)
+
+
+@pytest.fixture(scope="session")
 def _all_rooms_are_connected() -> None:
     """Tests look into registries, and into the console's, as a web server and a worker do."""
     rooms.connect_all()
     load_pages()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _nothing_is_counted_for_good() -> Iterator[None]:
     """What tests count is not added to the installation whose VAR_DIR this is."""
     yield
@@ -184,14 +199,14 @@ def _nothing_is_counted_for_good() -> Iterator[None]:
         path.unlink()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _passwords_cost_nothing() -> Iterator[None]:
     """A fifth of a second of each user with a password is spent on making it hard to guess."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _static_files_are_listed_once() -> Iterator[None]:
     """Each test's client is a web server of its own, which lists some two hundred files at start."""
     listed: dict[str, Any] = {}
@@ -208,7 +223,7 @@ def _static_files_are_listed_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _of_each_page_one_context_is_kept(django_test_environment: None) -> Iterator[None]:
     """Django's client copies that of each template in it as well, down to those of the widgets."""
     render, inside = _TestState.saved_data.template_render, threading.local()
@@ -257,7 +272,7 @@ def _no_model_is_loaded() -> Iterator[FakeEncoder]:
     chosen.use(before)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _neighbors_look_often() -> Iterator[None]:
     """A thread that waits for its neighbors' work sees the end of it at once."""
     with pytest.MonkeyPatch.context() as patch:

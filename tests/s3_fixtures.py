@@ -34,7 +34,7 @@ def s3_settings(endpoint: str, bucket: str = "test-bucket", **changes) -> S3:
     return S3(**(fields | changes))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _services_are_described_once() -> Iterator[None]:
     """
     boto3 reads megabytes of JSON for each client, and tests make hundreds of them.

@@ -19,6 +19,7 @@ from events import health
 from events.health import Finding, Scope, Status, failed, ok, skipped, warning
 from events.health.registry import Probe
 from events.outbound import OddHost, OutboundRefused, Policy, purposes
+from events.outbound.client import tls_context
 from events.outbound.reachability import TOTAL_SECONDS, Cause, Reached, Unreached, reach, unreached
 from graph import health as graph_health
 from graph.store import connection as graph
@@ -90,9 +91,7 @@ def _s3() -> Iterator[Address]:
     if not given.configured:
         return
     bundle = given.certificates if isinstance(given.certificates, str) else None
-    verify = ssl.create_default_context(cafile=bundle)
-    if given.certificates is False:
-        verify.check_hostname, verify.verify_mode = False, ssl.CERT_NONE
+    verify = tls_context(bundle, verified=given.certificates is not False)
     policy = purposes.bucket(given.endpoint_url, given.bucket_name)
     yield "S3_ENDPOINT_URL", given.endpoint_url, policy, verify
 

@@ -5,7 +5,6 @@ The server is real and on this machine. Only `site.example` may be reached here,
 public host; whatever else arrives at the server was not refused. Names are answered as `NAMES` says.
 """
 
-import ssl
 from dataclasses import fields
 from itertools import cycle
 
@@ -24,7 +23,6 @@ from tests.crawl_fixtures import crawl, linking
 from tests.crawl_site import Page, Site
 
 PUBLIC = "93.184.215.14"
-TRUSTED = ssl.create_default_context()
 NAMES = {
     "site.example": ["127.0.0.1"],
     "local.example": ["127.0.0.1"],
@@ -109,8 +107,6 @@ def asked(server, monkeypatch, settings):
     mine["ports"] = frozenset({80, 443, server.port})
     monkeypatch.setattr(http, "policy", lambda: OneHost(**mine))
     monkeypatch.setattr(connections, "resolve_host", lambda host, _port: NAMES.get(host, [host]))
-    # Reading the certificates of the system takes longer than all else here.
-    monkeypatch.setattr(ssl, "create_default_context", lambda: TRUSTED)
     server.asked.clear()
     visit.forget_fetcher()
     yield server.asked

@@ -4,6 +4,8 @@ Where requests may go: addresses, names in every spelling, and the rules of each
 Nothing here leaves the machine: names are resolved by a table, connections are recorded.
 """
 
+import os
+import shutil
 import socket
 import ssl
 import time
@@ -15,7 +17,7 @@ import pytest
 
 from events.outbound import OutboundRefused, Reason, connections, purposes
 from events.outbound.addresses import Reach, held_by, reach_of
-from events.outbound.client import client, fetched
+from events.outbound.client import client, fetched, tls_context
 from events.outbound.hosts import OddHost, Origin, canonical, origin_of
 from events.outbound.proxies import EnvironmentProxies
 
@@ -34,9 +36,6 @@ NAMES = {
     "localhost": ["127.0.0.1", "::1"],
     "intranet": ["192.168.0.10"],
 }
-
-
-TRUSTED = ssl.create_default_context()
 
 
 class Connected(Exception):
@@ -67,8 +66,41 @@ def asked(monkeypatch):
 
 def crawl(url, policy=None):
     policy = policy or purposes.crawler()
-    with client(policy, verify=TRUSTED) as web, fetched(web, policy, url) as answer:
+    with client(policy) as web, fetched(web, policy, url) as answer:
         return answer.status_code
+
+
+class TestCertificates:
+    def test_clients_share_the_authorities_of_the_system(self):
+        assert tls_context() is tls_context()
+        assert tls_context().verify_mode is ssl.CERT_REQUIRED
+
+    def test_who_does_not_verify_shares_with_nobody_who_does(self, certificate_files):
+        ca = certificate_files.ca
+
+        careless = tls_context(ca, verified=False)
+
+        assert (careless.verify_mode, careless.check_hostname) == (ssl.CERT_NONE, False)
+        assert tls_context(ca).verify_mode is ssl.CERT_REQUIRED
+        assert tls_context(ca).check_hostname
+
+    def test_a_bundle_that_was_replaced_is_read_again(self, certificate_files, tmp_path):
+        bundle = tmp_path / "bundle.pem"
+        shutil.copy(certificate_files.ca, bundle)
+        os.utime(bundle, (1, 1))
+        before = tls_context(bundle)
+
+        bundle.write_text("no certificate")
+        with pytest.raises(ssl.SSLError):
+            tls_context(bundle)
+        shutil.copy(certificate_files.ca, bundle)
+        os.utime(bundle, (2, 2))
+
+        assert tls_context(bundle) is not before
+
+    def test_a_bundle_that_is_not_there_is_an_error(self, tmp_path):
+        with pytest.raises(OSError, match=r"none\.pem"):
+            tls_context(tmp_path / "none.pem")
 
 
 class TestAddresses:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from events.outbound import OddHost, Policy, purposes
 from events.outbound.client import client as outbound_client
+from events.outbound.client import tls_context
 from vision.providers.port import ProviderMisconfigured
 
 if TYPE_CHECKING:
@@ -93,9 +94,5 @@ def _guard(client: "GigaChat", connection: GigaChatConnection) -> None:
 
 
 def tls(connection: GigaChatConnection) -> ssl.SSLContext:
-    """Build the TLS context. Raises OSError where the bundle is not a file of PEM certificates."""
-    context = ssl.create_default_context(cafile=connection.ca_bundle_file)
-    if not connection.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    """Answer the TLS context. Raises OSError where the bundle is not a file of PEM certificates."""
+    return tls_context(connection.ca_bundle_file, verified=connection.verify_ssl)

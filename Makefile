@@ -39,7 +39,7 @@ unit: $(VENV)/dev tesseract ## run the quick tests that need no database
 	@$(RUN) -m pytest $(SIDE_BY_SIDE) --dist=worksteal -m "not real_data and not slow and not long" tests/unit $(ARGS)
 
 long: $(VENV)/dev tesseract ## run the tests that take minutes or gigabytes (arguments: ARGS="-k chaos")
-	@$(RUN) -m pytest -m long $(ARGS)
+	@TEST_ALL_EXAMPLES=1 $(RUN) -m pytest -m "long or hypothesis" $(ARGS)
 
 check: $(VENV)/dev tesseract ## ruff, mypy, import contracts, missing migrations, system checks
 	@$(VENV)/bin/ruff check .

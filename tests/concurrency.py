@@ -2,9 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
 
 from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from events.workers import liveness
 from tests import database
@@ -37,6 +40,19 @@ def in_threads(*works: Work) -> None:
     """The same, where nothing may be raised."""
     for error in together(*works):
         raise error
+
+
+@contextmanager
+def count_connections(opened: list[object]) -> Iterator[None]:
+    """Add each connection that a thread of this process opens with Django."""
+    connect = DatabaseWrapper.connect
+
+    def counted(wrapper: DatabaseWrapper) -> None:
+        opened.append(wrapper)
+        connect(wrapper)
+
+    with patch.object(DatabaseWrapper, "connect", counted):
+        yield
 
 
 def wait_until_one_is_blocked() -> None:

@@ -33,6 +33,7 @@ from telegram_assistant.console.admin_site import load_pages
 from telegram_assistant.metrics.folder import VARIABLE
 from tests import database
 from tests import factories as make
+from tests.examples import examples
 
 # Whatever a test may ask for by name is here or there, and is never imported.
 pytest_plugins = [
@@ -60,7 +61,7 @@ SHARED_DATA = Path(
 # decides about the examples, on whichever machine.
 hypothesis_settings.register_profile(
     "house",
-    max_examples=50,  # other ones in each run
+    max_examples=examples(50),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],

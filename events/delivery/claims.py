@@ -42,6 +42,11 @@ def anything_due(subscriptions: Sequence[Subscription], *, now: datetime) -> boo
     return _due(subscriptions, backfill=[False, True], now=now).exists()
 
 
+def count_due(subscription: Subscription, *, at_most: int, now: datetime) -> int:
+    """Count what the subscriber has to do, by one query on an index that ends at `at_most`."""
+    return _due([subscription], backfill=[False, True], now=now)[:at_most].count()
+
+
 def lease(subscription: Subscription, *, limit: int, now: datetime) -> list[Delivery]:
     """
     Claim up to `limit` due deliveries for the time of the subscription's lease.

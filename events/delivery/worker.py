@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Final
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 TURN: Final = 1.0
 """Seconds after which a busy subscriber makes room for the other subscribers of its queue."""
 POLL_EVERY: Final = 0.2
-"""Seconds after which an idle thread checks again for due deliveries while others still work."""
+"""Seconds between two looks for further due deliveries while some threads work."""
 IDLE_POLL: Final = 0.25
 """Seconds between two looks for due deliveries of a queue that has none."""
 RECONNECT_EVERY: Final = 0.5
@@ -89,8 +89,6 @@ def _turn(subscription: Subscription, *, proceed: Proceed, observe: Observer) ->
     """Deliver batches to one subscriber as long as it has its turn."""
     if subscription.threads == 1:
         return _work(subscription, proceed=proceed, observe=observe)
-    if not claims.anything_due([subscription], now=timezone.now()):
-        return Tally()
     return _turn_of_threads(subscription, proceed=proceed, observe=observe)
 
 
@@ -121,10 +119,11 @@ def _turn_of_threads(subscription: Subscription, *, proceed: Proceed, observe: O
     """
     Deliver in several threads, each of which claims batches by itself until nothing is due.
 
-    A thread that finds nothing due stays as long as another one works: a delivery that becomes
-    due meanwhile must not wait for the end of a long call.
+    There are as many as deliveries are due, for each has a connection of its own. As long as one
+    of them works this thread looks for more: a delivery that becomes due meanwhile must not wait
+    for the end of a long call.
     """
-    total, guard, team = Tally(), threading.Lock(), _Team(subscription, proceed)
+    total, guard = Tally(), threading.Lock()
 
     def observe_locked(subscription: Subscription, tally: Tally) -> None:
         with guard:
@@ -133,66 +132,31 @@ def _turn_of_threads(subscription: Subscription, *, proceed: Proceed, observe: O
 
     def work() -> None:
         try:
-            while team.has_work():
-                try:
-                    _work(subscription, proceed=proceed, observe=observe_locked)
-                finally:
-                    team.is_done()
+            _work(subscription, proceed=proceed, observe=observe_locked)
         finally:
             connections.close_all()  # Django closes only those of its own threads
 
+    working: set[Future[None]] = set()
+    due = claims.count_due(subscription, at_most=subscription.threads, now=timezone.now())
     with ThreadPoolExecutor(subscription.threads, thread_name_prefix=subscription.name) as pool:
-        for future in [pool.submit(work) for _ in range(subscription.threads)]:
-            future.result()
+        while due or working:
+            working |= {pool.submit(work) for _ in range(due)}
+            ended, working = wait(working, timeout=POLL_EVERY)
+            for one in ended:
+                one.result()
+            due = _due_besides(working, subscription) if working and proceed() else 0
     return total
 
 
-class _Team:
-    """The threads of a turn: how many work, and one of the others that looks for work for all."""
-
-    def __init__(self, subscription: Subscription, proceed: Proceed) -> None:
-        self._subscription, self._proceed = subscription, proceed
-        self._to_begin = self._busy = subscription.threads
-        self._guard, self._watch = threading.Lock(), threading.Lock()
-
-    def has_work(self) -> bool:
-        """
-        Wait until something may be due; False once there is nothing to wait for.
-
-        Whoever was told True calls `is_done` afterwards.
-        """
-        if self._begins():
-            return True
-        with self._watch:
-            while self._any_busy() and self._proceed():
-                if self._any_due():
-                    self._change_busy(+1)
-                    return True
-                time.sleep(POLL_EVERY)
-        return False
-
-    def is_done(self) -> None:
-        self._change_busy(-1)
-
-    def _any_due(self) -> bool:
-        try:
-            return claims.anything_due([self._subscription], now=timezone.now())
-        except CONNECTION_BROKEN:
-            return True  # perhaps: whoever works replaces the connection
-
-    def _begins(self) -> bool:
-        """Each thread looks for itself once: the turn began because something is due."""
-        with self._guard:
-            self._to_begin -= 1
-            return self._to_begin >= 0
-
-    def _any_busy(self) -> bool:
-        with self._guard:
-            return self._busy > 0
-
-    def _change_busy(self, change: int) -> None:
-        with self._guard:
-            self._busy += change
+def _due_besides(working: Collection[object], subscription: Subscription) -> int:
+    """Count what is due while some threads work, up to the number of those that do not."""
+    free = subscription.threads - len(working)
+    try:
+        return claims.count_due(subscription, at_most=free, now=timezone.now()) if free else 0
+    except CONNECTION_BROKEN as error:
+        logger.warning("%s: looking again: %s", subscription.name, error, exc_info=error)
+        connection.close()
+        return 0
 
 
 def waiting() -> QuerySet[Delivery]:

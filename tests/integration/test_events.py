@@ -20,7 +20,7 @@ from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
 from events.subscriptions import Mode, subscribe
 from events.workers import liveness
-from tests.concurrency import in_threads
+from tests.concurrency import count_connections, end_all_backends, in_threads
 from tests.integration.conftest import Ping
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -619,6 +619,49 @@ class TestLease:
 
         assert tally.done == 20
         assert len(names) > 1
+
+    def test_there_are_no_more_of_them_than_deliveries(self, ping):
+        """Each would open a connection of its own, for nothing."""
+        opened = []
+        listen(lambda _: "ok", mode=Mode.LEASED, batch=1, threads=16)
+        publish(ping(1), ping(2))
+
+        with count_connections(opened):
+            tally = worker.drain("default")
+
+        assert tally.done == 2
+        assert len(opened) <= 2
+
+    def test_what_becomes_due_during_a_long_call_does_not_wait_for_its_end(self, ping):
+        came = {number: threading.Event() for number in (1, 2, 3)}
+
+        def wait_for_the_next(event):
+            came[event.number].set()
+            if event.number < 3:
+                publish(ping(event.number + 1))
+                assert came[event.number + 1].wait(10)
+            return "ok"
+
+        listen(wait_for_the_next, mode=Mode.LEASED, batch=1, threads=3)
+        publish(ping(1))
+
+        assert worker.drain("default").done == 3
+
+    def test_whoever_looks_for_more_work_outlives_the_end_of_its_connection(self, ping):
+        came = threading.Event()
+
+        def long_call(event):
+            if event.number == 1:
+                end_all_backends()
+                publish(ping(2))
+                assert came.wait(10)
+            came.set()
+            return "ok"
+
+        listen(long_call, mode=Mode.LEASED, batch=1, threads=2)
+        publish(ping(1))
+
+        assert worker.drain("default").done == 2
 
 
 class TestProjectionMode:

@@ -21,6 +21,7 @@ from storage_quota.metrics import VIOLATIONS
 from storage_quota.models import Reservation, StoredObject
 from storage_quota.units import GIB
 from telegram_assistant.config import S3
+from tests.examples import examples
 from tests.storage_fixtures import key
 
 pytestmark = [
@@ -307,7 +308,7 @@ class TestQuotaCheck:
     FIELDS = st.sampled_from(["tenant_id", "size_bytes", "content_type", "extra"])
 
     @settings(
-        max_examples=150,
+        max_examples=examples(150),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
@@ -319,7 +320,7 @@ class TestQuotaCheck:
         assert answer["Content-Type"] == "application/problem+json"
 
     @settings(
-        max_examples=100,
+        max_examples=examples(100),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

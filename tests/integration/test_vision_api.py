@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Membership, User
 from tests import factories as make
+from tests.examples import examples
 from tests.plans import plan_with_one_index
 from vision.models import AnalysisState, PaidAnalysis, PostEnrichment
 from vision.providers.port import Analysis
@@ -252,7 +253,9 @@ class TestPosts:
         ["9999-12-31T23:59:59-14:00", "0001-01-01", "1e5", "true", "[]", "\0", "2026-W01-1"]
     )
 
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(query=st.dictionaries(NAMES, VALUES, max_size=3))
     def test_fact_032_no_query_causes_a_server_error(self, operator, query):
         assert operator.get(POSTS, query).status_code in {200, 422}

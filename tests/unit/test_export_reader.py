@@ -12,6 +12,7 @@ from media.sources.export.json_stream.reader import Cursor
 from media.sources.export.json_stream.repair import clean, repair
 from media.sources.export.json_stream.text_window import Window
 from media.sources.port import Chat, Message, Problem, SourceRefused
+from tests.examples import examples
 from tests.unit.exports import UTC, chat, message, photo, read, read_messages, write
 
 JSON_VALUES = st.recursive(
@@ -79,7 +80,7 @@ def test_the_path_that_version_4_1_1_left_without_quotes_is_read(tmp_path, path)
     assert texts_of(records) == ["😮😮"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     texts=st.lists(st.text(), min_size=1, max_size=5),
     controls=st.lists(st.integers(0, 31), max_size=4),
@@ -97,7 +98,7 @@ def test_where_the_chunks_end_makes_no_difference(tmp_path_factory, texts, contr
     assert texts_of(records) == [clean(f"{text}@@".replace("@@", meant)) for text in texts]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(value=JSON_VALUES, chunk_bytes=st.integers(1, 40))
 def test_any_json_value_is_read_and_skipped_whole(value, chunk_bytes):
     content = json.dumps([value, value, 7], ensure_ascii=False).encode("utf-8", "replace")
@@ -114,7 +115,7 @@ def test_any_json_value_is_read_and_skipped_whole(value, chunk_bytes):
     assert (first, cursor.value()) == (expected[0], 7)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(content=st.binary(max_size=300) | EXPORT_LIKE.map(lambda v: json.dumps(v).encode()))
 def test_garbage_is_refused_or_reported_and_nothing_else_happens(tmp_path_factory, content):
     folder = write(tmp_path_factory.mktemp("garbage"), content)
@@ -124,7 +125,7 @@ def test_garbage_is_refused_or_reported_and_nothing_else_happens(tmp_path_factor
         assert str(refusal)  # noqa: PT017
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(cut=st.integers(1, 1600), junk=st.binary(max_size=6))
 def test_a_file_damaged_anywhere_gives_what_stands_before_the_damage(tmp_path_factory, cut, junk):
     content = whole(*"абвгд").encode()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from media.sources.export.messages.content import read_content
 from media.sources.export.messages.schema import RawMessage
 from media.sources.port import Absence, MediaKind
+from tests.examples import examples
 from tests.unit.exports import message, read_one
 
 
@@ -434,7 +435,7 @@ class Builder:
         }
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(drawn=st.lists(BLOCK, min_size=1, max_size=4))
 def test_whatever_the_blocks_every_word_comes_once_and_in_order_and_no_other(drawn):
     builder = Builder()
@@ -443,7 +444,7 @@ def test_whatever_the_blocks_every_word_comes_once_and_in_order_and_no_other(dra
     assert text_of(*blocks).split() == builder.words
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(drawn=st.lists(BLOCK.filter(lambda one: "unknown" not in repr(one)), max_size=4),
        seed=st.integers(0, 2**32))  # fmt: skip
 def test_known_blocks_are_read_in_the_order_of_reading_whatever_that_of_the_keys(drawn, seed):

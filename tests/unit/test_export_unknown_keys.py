@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from media.sources.export.messages.convert import convert
 from media.sources.export.messages.known_keys import kinds_of
 from media.sources.port import Chat, Message, UnknownKey
+from tests.examples import examples
 from tests.unit.exports import chat, message, read, read_messages, read_one, write
 from tests.unit.test_export_real_data import FILMS, SHOP, TELEGRAM
 from tests.unit.test_export_rich import plain, rich, shuffled
@@ -78,7 +79,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_unknown_keys_at_any_depth_and_any_order_of_keys_change_nothing(data):
     original = data.draw(st.sampled_from([FULL, RICH]))

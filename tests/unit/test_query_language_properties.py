@@ -13,6 +13,7 @@ from search.query.parse import MOST_CHARS, MOST_ITEMS, parse
 from search.query.parsed import ParsedQuery
 from search.query.printing import items_of, print_query
 from search.query.problems import ProblemCode, explain
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 26, 22, 30, tzinfo=UTC)
 ZONES = [UTC, ZoneInfo("Europe/Moscow"), ZoneInfo("Africa/Cairo"), timezone(timedelta(hours=-11))]
@@ -66,7 +67,7 @@ def _check_round_trip(text, zone):
     assert {problem.code for problem in again.problems} <= {ProblemCode.EMPTY_PERIOD}
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(texts, st.sampled_from(ZONES))
 def test_the_printed_query_is_read_as_the_same_query_on_any_later_day(text, zone):
     _check_round_trip(text, zone)
@@ -92,7 +93,7 @@ def _check_fit_for_a_database(text):
     shown.encode()
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(texts)
 def test_what_is_read_is_bounded_and_can_be_stored(text):
     _check_fit_for_a_database(text)
@@ -105,7 +106,7 @@ def test_what_is_read_of_ten_thousand_texts_is_bounded_and_can_be_stored(text):
     _check_fit_for_a_database(text)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(hostile | spaced)
 def test_what_stands_at_the_place_of_a_problem_has_it(text):
     for problem in read(text).problems:
@@ -116,7 +117,7 @@ def test_what_stands_at_the_place_of_a_problem_has_it(text):
             assert (alone.code, alone.text) == (problem.code, problem.text)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(st.lists(plain_words, max_size=20))
 def test_words_are_words(words):
     expected = tuple(dict.fromkeys(words))
@@ -126,13 +127,13 @@ def test_words_are_words(words):
     assert read(" ".join(f'"{word}"' for word in words)).phrases == expected
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(st.lists(syntax | plain_words | qualifiers, max_size=8).map("".join))
 def test_the_normal_form_of_the_text_makes_no_difference(text):
     assert read(unicodedata.normalize("NFD", text)) == read(unicodedata.normalize("NFC", text))
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(
     st.lists(syntax | plain_words | qualifiers, max_size=8),
     st.sampled_from("\u200b\u200f\u2066\u00ad"),
@@ -143,7 +144,7 @@ def test_invisible_characters_make_no_difference(parts, invisible):
     assert read(invisible.join(text)) == read(text)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(
     st.lists(conditions, max_size=8).flatmap(
         lambda some: st.tuples(st.just(some), st.permutations(some))
@@ -156,7 +157,7 @@ def test_the_order_of_conditions_makes_no_difference(two_orders):
     assert one.excluded.filters == other.excluded.filters
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 @given(st.lists(plain_words, min_size=1, max_size=5), values.filter(str.strip))
 def test_an_exclusion_adds_nothing_that_is_looked_for(words, value):
     found = read(" ".join([*words, f"-есть:{value}"]))

@@ -91,8 +91,9 @@ def _insert_new(events: Sequence[Event], *, now: datetime) -> list[New]:
             connection.wrap_database_errors,
             cursor.copy(f"COPY events_outboxevent ({_COLUMNS}, created_at, id) FROM STDIN") as copy,
         ):
+            created_at = now.isoformat()  # written once, not for each row
             for event, number in zip(events, ids, strict=True):
-                copy.write_row((*_values(event), now, number))
+                copy.write_row((*_values(event), created_at, number))
     return list(zip(ids, events, strict=True))
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from events import ending
+from events.supervision.worker_process import WorkerProcess
 from media.imaging import places
 from media.imaging.decode import pixels_of
 from media.imaging.places import NoPlace, Places, Room
@@ -184,3 +185,12 @@ def test_a_gif_with_a_palette_for_each_frame_is_walked_as_well():
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=[50, 60, 70])
 
     assert pixels_of(file.getvalue()) == 600
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_worker_that_is_told_to_end_tells_those_who_wait():
+    process = WorkerProcess([])
+
+    process._end()
+
+    assert ending.is_asked()

@@ -137,6 +137,8 @@ def _header(file: BinaryIO, mime: str) -> FileMetadata:
 def _is_sideways(image: Image.Image) -> bool:
     if image.format == "PNG" and "exif" not in image.info:
         return False  # Pillow would decode it all to search for metadata behind the pixels
+    if image.format == "TIFF":
+        return False  # its size is that of the upright picture already
     try:
         return image.getexif().get(_ORIENTATION) in _SWAPPED
     except _BROKEN:

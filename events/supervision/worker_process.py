@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db import Error, connection, connections
 
-from events import subscriptions
+from events import ending, subscriptions
 from events.delivery import recovery, worker
 from events.supervision import forks, supervisors
 from events.workers import heartbeats, liveness
@@ -73,6 +73,7 @@ class WorkerProcess:
 
     def _end(self, *_: Any) -> None:
         self._ending = True
+        ending.ask()
 
     def _proceed(self) -> bool:
         return not self._ending
@@ -84,7 +85,7 @@ class WorkerProcess:
             # The process ends and is replaced: half of its queues would be served by nobody.
             logger.exception("the loop of queue %s crashed", queue)
             self._crashed.append(queue)
-            self._ending = True
+            self._end()
         finally:
             connections.close_all()
 
@@ -103,7 +104,7 @@ class WorkerProcess:
                 checked_at = now
                 if supervisors.is_replaced(self._supervisor_pid):
                     logger.warning("worker %d ends: another supervisor is here", os.getpid())
-                    self._ending = True
+                    self._end()
 
     def _beat(self) -> None:
         self._beat_at = time.monotonic()

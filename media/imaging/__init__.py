@@ -12,6 +12,7 @@ from media.imaging.decode import (
     probe,
     too_many,
 )
+from media.imaging.places import analyzed, compared
 from media.imaging.visibility import is_blank
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "ImageFacts",
     "ImageRefused",
     "Refusal",
+    "analyzed",
+    "compared",
     "is_blank",
     "jpeg_tables",
     "open_on_grounds",

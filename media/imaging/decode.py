@@ -19,12 +19,13 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from events.errors import DomainError
 from events.sentences import Sentence, gettext_noop
-from media.imaging import transparency
+from media.imaging import gif, jpeg_scans, transparency
 from media.imaging.frames import fullest_frame
 
 DEFAULT_MAX_PIXELS = 50_000_000
 """A 48-megapixel phone camera passes; decoded to RGB that is 150 MB at most."""
 TOO_MANY = Sentence(gettext_noop("%(pixels)s pixels, and the limit is %(limit)s"))
+SCANS = Sentence(gettext_noop("a JPEG of more than %(most)s scans"))
 GUARD_PIXELS = 89_478_485
 """Of Pillow's own guard, which stays: what it only warns of is refused, so no limit is higher."""
 
@@ -44,6 +45,7 @@ _MIME_OF_FORMAT = {
 }
 MIMES = frozenset(_MIME_OF_FORMAT.values())
 _FORMATS = tuple(_MIME_OF_FORMAT.keys() - {"MPO"})  # an MPO is opened as the JPEG it begins with
+_JPEGS = {"JPEG", "MPO"}
 _ANIMATED_FORMATS = {
     "GIF",
     "WEBP",
@@ -54,6 +56,7 @@ _BROKEN = (
     OSError,
     EOFError,
     SyntaxError,  # Pillow's word for a malformed PNG, GIF or TIFF
+    AssertionError,  # a PNG with a palette that is missing
     ValueError,
     LookupError,
     TypeError,
@@ -80,6 +83,9 @@ pillow_heif.register_heif_opener(thumbnails=False)  # type: ignore[no-untyped-ca
 # Warnings of corrupt metadata would only fill the log: metadata are not used.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+# Blocks of more than 32 MiB are the system's again once a picture is forgotten. Of smaller ones, as
+# Pillow's own are, the C library keeps for each thread as many as its largest picture took.
+Image.core.set_block_size(64 * 1024**2)  # type: ignore[attr-defined,unused-ignore]
 
 
 class ImageRefused(DomainError):
@@ -114,6 +120,22 @@ def probe(image: bytes) -> ImageFacts:
             width, height = height, width
         frames = int(getattr(picture, "n_frames", 1))
         return ImageFacts(_MIME_OF_FORMAT[picture.format or ""], width, height, frames)
+
+
+def pixels_of(image: bytes) -> int:
+    """
+    How many pixels are decoded at once, from the header; 0 where it cannot be read.
+
+    A GIF is as large as its frames make it, whatever its header says.
+    """
+    try:
+        with _opened(image, GUARD_PIXELS) as picture:
+            width, height = picture.size
+            if picture.format == "GIF":
+                return gif.extent(image, at_least=(width, height))
+            return width * height
+    except ImageRefused:
+        return 0
 
 
 def open_upright(
@@ -154,6 +176,8 @@ def _decoded(
     """Decode the pixels, of an animation those of one frame; with the turn still to be made."""
     with _opened(image, max_pixels) as picture:
         _check_pixels(picture, max_pixels)
+        if picture.format in _JPEGS and jpeg_scans.has_too_many(image):
+            raise ImageRefused("broken_image", SCANS % {"most": jpeg_scans.MAX_SCANS})
         turn = _TRANSPOSITIONS.get(_orientation(picture))
         if picture.format in _ANIMATED_FORMATS and getattr(picture, "is_animated", False):
             yield fullest_frame(picture, max_pixels=max_pixels), turn

@@ -55,7 +55,9 @@ def laid_on(layers: Image.Image, ground: int) -> Image.Image:
 
 
 def _layers(picture: Image.Image) -> Image.Image:
-    return picture.convert("LA" if picture.mode in {"L", "1", "LA"} else "RGBA")
+    mode = "LA" if picture.mode in {"L", "1", "LA"} else "RGBA"
+    # A conversion to the same mode would copy all of it.
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _best(layers: Image.Image) -> int:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import Tenant
+from media import imaging
 from media.imaging import ImageRefused
 from media.models import MediaObject, media_object_id
 from storage_quota.object_store import ObjectMissing, get_store
@@ -49,7 +50,8 @@ def find_duplicates(
     Compare a picture with the most similar ones of its tenant, and remember its hash.
 
     `among` is a queryset of the SHA-256 to compare with. Reads from the store, so call it
-    outside a transaction. Raises RetryLater where the store is away. Empty for a picture that
+    outside a transaction. Raises RetryLater where the store is away, or other pictures take the
+    memory. Empty for a picture that
     is too plain to have a hash, or that cannot be decoded.
     """
     original = original_of(image) if isinstance(image, bytes) else image
@@ -96,7 +98,8 @@ def _shows_same(tenant_id: UUID, original: Original, match: HashMatch) -> bool:
     if body is None:
         return False
     try:
-        same = is_duplicate(original, Original(body, original.max_pixels))
+        with imaging.compared.held(body):
+            same = is_duplicate(original, Original(body, original.max_pixels))
     except ImageRefused:
         return False
     logger.debug("%s is %d bits away: %s", match.sha256[:12], match.distance, same)

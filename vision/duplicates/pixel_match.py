@@ -51,11 +51,13 @@ class Original:
     @cached_property
     def pixels(self) -> Image.Image:
         """The picture in RGB, smaller where it is larger than what is compared needs."""
-        if self.upright.mode == "RGB" and max(self.upright.size) <= 2 * _SIDE:
-            return self.upright
-        small = self.upright.convert("RGB")  # a copy, also of RGB
-        small.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
-        return small
+        whole, longest = self.upright, max(self.upright.size)
+        if longest > 2 * _SIDE:
+            self.__dict__.pop("upright")  # up to 200 MB that nobody needs any more
+            size = (max(1, round(side * 2 * _SIDE / longest)) for side in whole.size)
+            whole = whole.resize((next(size), next(size)), Image.Resampling.LANCZOS, reducing_gap=2)
+        # A conversion to the same mode would copy it.
+        return whole if whole.mode == "RGB" else whole.convert("RGB")
 
     @cached_property
     def tables(self) -> list[list[int]]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.utils.functional import cached_property
 
+from media import imaging
 from media.models import Post
 from storage_quota.object_store import ObjectMissing, get_store
 from vision import metrics, providers
@@ -41,7 +42,7 @@ def analyze_ocr(
     Complete `result` with what text recognition reads; reuse the cached text if there is one.
 
     What `result` says already (why OCR stands in, what was paid) is kept. Raises
-    TesseractMissing.
+    TesseractMissing, and NoPlace where other pictures take the memory.
     """
     ocr = providers.get_ocr()
     key = cache.key_of(post.tenant_id, result.file.sha256, ocr)
@@ -49,12 +50,14 @@ def analyze_ocr(
     if known is not None:
         return replace(result, analysis=known, from_cache=True, cache_key=key)
     try:
-        analysis = _recognize(post, result, image.body, now=now)
+        # Before one of the few that read: whoever reads waits for nobody's memory.
+        with imaging.analyzed.held(image.body):
+            analysis = _recognize(post, result, image.body, now=now)
+            detection.remember(tenant=post.tenant, sha256=result.file.sha256, image=image.body)
     except ObjectMissing as missing:
         return replace(result, refusal="s3_missing", details=str(missing))
     except ProviderRefused as refusal:
         return replace(result, refusal=refusal.reason, details=str(refusal))
-    detection.remember(tenant=post.tenant, sha256=result.file.sha256, image=image.body)
     is_cached = cache.write(key, analysis, tenant=post.tenant, now=now)
     return replace(
         result,

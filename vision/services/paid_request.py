@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.functional import cached_property
 
 from events.schemas import MediaFile
+from media import imaging
 from vision.analysis.claims import AnalysisRequest
 from vision.analysis.pay_once import BudgetTerms
 from vision.analysis.results import MediaResult
@@ -34,28 +35,32 @@ class PaidRequest:
     def image(self) -> StoredImage:
         return StoredImage(self.file.s3_key)
 
-    @cached_property
+    @property
     def prepared(self) -> bytes:
-        """The picture as it is sent. Raises ObjectMissing and ProviderRefused."""
-        return self.provider.prepare(self._original.body, decode=lambda: self._original.upright)
+        """The picture as it is sent. Raises ObjectMissing, ProviderRefused and NoPlace."""
+        return self._examined[0]
 
-    @cached_property
+    @property
     def duplicates(self) -> Duplicates:
-        """Look for duplicates, which is the last that the decoded picture is needed for."""
-        try:
-            return reuse.find_duplicates(
-                tenant=self.analysis.post.tenant,
-                sha256=self.analysis.sha256,
-                image=self._original,
-                provider=self.provider,
-            )
-        finally:
-            self.__dict__.pop("_original", None)  # up to 150 MB while the provider is asked
+        """What is known of duplicates. Raises as `prepared`."""
+        return self._examined[1]
 
     @cached_property
-    def _original(self) -> Original:
-        """The picture, decoded once to be sent and to be compared. Raises ObjectMissing."""
-        return detection.original_of(self.image.body)
+    def _examined(self) -> tuple[bytes, Duplicates]:
+        """Decode the picture once, to be sent and to be compared; nothing of it is kept."""
+        body = self.image.body
+        with imaging.analyzed.held(body):
+            return self._examine(detection.original_of(body))
+
+    def _examine(self, original: Original) -> tuple[bytes, Duplicates]:
+        prepared = self.provider.prepare(original.body, decode=lambda: original.upright)
+        found = reuse.find_duplicates(
+            tenant=self.analysis.post.tenant,
+            sha256=self.analysis.sha256,
+            image=original,
+            provider=self.provider,
+        )
+        return prepared, found
 
     @property
     def terms(self) -> BudgetTerms:

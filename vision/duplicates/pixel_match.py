@@ -54,8 +54,8 @@ class Original:
         whole, longest = self.upright, max(self.upright.size)
         if longest > 2 * _SIDE:
             self.__dict__.pop("upright")  # up to 200 MB that nobody needs any more
-            size = (max(1, round(side * 2 * _SIDE / longest)) for side in whole.size)
-            whole = whole.resize((next(size), next(size)), Image.Resampling.LANCZOS, reducing_gap=2)
+            width, height = (max(1, round(side * 2 * _SIDE / longest)) for side in whole.size)
+            whole = whole.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2)
         # A conversion to the same mode would copy it.
         return whole if whole.mode == "RGB" else whole.convert("RGB")
 

@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 SIZE = (8000, 5000)
-MANY = 6
+MANY = 4
 MIB = 1024**2
 DECODED = 4 * SIZE[0] * SIZE[1]
 

@@ -20,6 +20,16 @@ from media.sources.telegram.failures import JOIN, FloodWait, MethodWait
 from telegram_assistant import schedules
 from tests.factories import NOW
 
+HANDLERS = [
+    *map(Path, ("albums/services/assemble.py", "albums/services/collect.py")),
+    *map(Path, ("vision/services/read_documents.py", "vision/analysis/document_enrichment.py")),
+    *(
+        path
+        for room in ("albums", "graph", "search", "vision")
+        for path in Path(room).glob("*handlers.py")
+    ),
+]
+
 
 @pytest.fixture(autouse=True)
 def russian():
@@ -45,6 +55,28 @@ def test_what_a_job_answers_is_made_of_known_sentences():
     for path in {job.func.rpartition(".")[0].replace(".", "/") for job in schedules.JOBS}:
         text = Path(f"{path}.py").read_text()
         assert not re.search(r"return f?\"[^\"{}]*[a-z]{3}", text), path
+
+
+def test_what_a_handler_answers_is_made_of_known_sentences():
+    texts = (path.read_text() for path in HANDLERS)
+    bare = [found for text in texts for found in re.findall(r"return f?\"[^\"]* [^\"]*\"", text)]
+
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("2 of 10 awaited", "ожидается 2 из 10"),
+        ("1 of 1 analyzed", "проанализировано 1 из 1"),
+        ("1 of 2 read", "прочитано 1 из 2"),
+        ("73 changed", "изменено: 73"),
+        ("no album", "не из альбома"),
+        ("later: the encoder has not answered within 3 s", "позже: кодировщик не ответил за 3 с"),
+    ],
+)
+def test_the_outcome_of_a_task_is_told_in_the_readers_language(outcome, told):
+    assert translated(outcome) == told
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import lxml.html
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
@@ -138,6 +140,16 @@ def test_nor_does_one_user_in_two_tabs_with_the_own_settings(browser):
 
     user = User.objects.get()
     assert (user.language, user.time_zone) == ("en", "Asia/Omsk")
+
+
+def test_of_two_tabs_saved_at_once_the_second_waits_for_the_first(browser):
+    form = preferences(browser)
+
+    with CaptureQueriesContext(connection) as queries:
+        browser.post(reverse("my_settings"), form | {"language": "en"})
+
+    locked = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert [User._meta.db_table in statement for statement in locked] == [True]
 
 
 def test_nor_what_a_user_has_chosen_on_the_page_of_the_user(browser):

@@ -23,6 +23,7 @@ from events.schemas import (
     PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
+from events.sentences import Sentence, gettext_noop
 from events.subscriptions import Mode, subscribe
 from graph import metrics
 from graph.errors import GraphUnavailable
@@ -38,9 +39,12 @@ SHORTEST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 
 
+_CHANGES = Sentence(gettext_noop("%(count)s changes"))
+
+
 def write(events: Sequence[Event], **_: Any) -> str:
     if not configured():
-        return "no graph"  # `rebuild_graph` makes it once there is one
+        return gettext_noop("no graph")  # `rebuild_graph` makes it once there is one
     if outage.lasts:  # one batch has found out, the others need not
         raise RetryLater(outage.reason, after=_wait())
     try:
@@ -51,7 +55,7 @@ def write(events: Sequence[Event], **_: Any) -> str:
     outage.end()
     for event in events:
         metrics.observe_lag(timezone.now() - event.occurred_at)
-    return f"{done.changed} changes"
+    return _CHANGES % {"count": done.changed}
 
 
 def _wait() -> timedelta:

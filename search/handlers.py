@@ -23,6 +23,7 @@ from events.schemas import (
     PostTaggedEventV1,
     VisionAnalyzedEventV1,
 )
+from events.sentences import Sentence, gettext_noop
 from events.subscriptions import Mode, subscribe
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
@@ -53,24 +54,30 @@ ABOUT_A_POST: Final = (
 )
 
 
+_CHANGED = Sentence(gettext_noop("%(count)s changed"))
+_MATCHED = Sentence(gettext_noop("%(count)s matched"))
+_ENCODED = Sentence(gettext_noop("%(count)s encoded"))
+
+
 def write_words(events: Sequence[Event], *, now: datetime) -> str:
     changed = index_and_match(_posts(events), now=now, traces=_traces(events))
-    return f"{changed} changed"
+    return _CHANGED % {"count": changed}
 
 
 def follow_deletions(events: Sequence[Event], *, now: datetime) -> str:
     """The index asks the posts themselves whether they are deleted; saved searches want to be told."""
     moments = {UUID(e.post_id): e.occurred_at for e in events if isinstance(e, PostDeletionEventV1)}
-    return f"{match_deletions(moments, now=now, traces=_traces(events))} matched"
+    return _MATCHED % {"count": match_deletions(moments, now=now, traces=_traces(events))}
 
 
 def write_meaning(events: Sequence[Event], **_: Any) -> str:
     if not chosen.configured():
-        return "no encoder"  # `rebuild_index` makes vectors once there is one
+        return gettext_noop("no encoder")  # `rebuild_index` makes vectors once there is one
     try:
-        return f"{index_meaning(_posts(events), seconds=ENCODING)} encoded"
+        return _ENCODED % {"count": index_meaning(_posts(events), seconds=ENCODING)}
     except VectorsUnavailable:
-        return "no vectors here"  # `rebuild_index` makes them once there is the extension
+        # `rebuild_index` makes them once there is the extension.
+        return gettext_noop("no vectors here")
     except EncoderUnavailable as error:
         raise RetryLater(str(error), after=error.after or WAIT_FOR_ENCODER) from error
 
@@ -78,7 +85,7 @@ def write_meaning(events: Sequence[Event], **_: Any) -> str:
 def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
     """Runs in the queue of meaning: what one of the two has encoded, the other finds."""
     if not settings.QDRANT.configured:
-        return "no Qdrant"
+        return gettext_noop("no Qdrant")
     if outage.lasts:  # one batch has found out, the others need not
         raise RetryLater(outage.reason, after=_wait_for_qdrant())
     try:
@@ -89,7 +96,7 @@ def write_qdrant(events: Sequence[Event], *, now: datetime) -> str:
     except EncoderUnavailable as error:
         raise RetryLater(str(error), after=WAIT_FOR_ENCODER) from error
     outage.end()
-    return f"{changed} changed"
+    return _CHANGED % {"count": changed}
 
 
 def _wait_for_qdrant() -> timedelta:

@@ -29,5 +29,32 @@ OF_LIBRARIES: Final = (
     gettext_noop("This dictionary may not be empty."),
     gettext_noop("Surrogate characters are not allowed: U+{code_point:X}."),
     gettext_noop("Invalid input."),
+    gettext_noop("Not found."),
+    gettext_noop("Authentication credentials were not provided."),
+    gettext_noop("Invalid data. Expected a dictionary, but got {datatype}."),
+    gettext_noop("Datetime has wrong format. Use one of these formats instead: {format}."),
+    gettext_noop("Date has wrong format. Use one of these formats instead: {format}."),
 )
-"""Texts of Django REST framework that have no Russian there."""
+"""Texts of Django REST framework that have no Russian there, or an odd one."""
+
+OF_HTTP: Final = (
+    gettext_noop("Bad Request"),
+    gettext_noop("Unauthorized"),
+    gettext_noop("Forbidden"),
+    gettext_noop("Not Found"),
+    gettext_noop("Method Not Allowed"),
+    gettext_noop("Not Acceptable"),
+    gettext_noop("Conflict"),
+    gettext_noop("Gone"),
+    gettext_noop("Request Entity Too Large"),
+    gettext_noop("Content Too Large"),
+    gettext_noop("Unsupported Media Type"),
+    gettext_noop("Unprocessable Entity"),
+    gettext_noop("Unprocessable Content"),
+    gettext_noop("Too Many Requests"),
+    gettext_noop("Internal Server Error"),
+    gettext_noop("Bad Gateway"),
+    gettext_noop("Service Unavailable"),
+    gettext_noop("Insufficient Storage"),
+)
+"""Phrases of the standard library, in the spelling of any Python: titles of the API's problems."""

@@ -11,6 +11,7 @@ from django.conf import settings
 from events.errors import RetryLater
 from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, DocumentsRequestedEventV1, VisionUploadedEventV1
+from events.sentences import gettext_noop
 from events.subscriptions import Mode, subscribe
 from vision.documents.claims import LEASE
 from vision.documents.kinds import is_document
@@ -41,7 +42,7 @@ def read(event: VisionUploadedEventV1 | DocumentsRequestedEventV1, *, now: datet
 def record_failure(event: DeadLetterEventV1, *, now: datetime) -> str:
     failed = OutboxEvent.objects.filter(pk=event.base_event_id).first()
     if failed is None:
-        return "event not found"
+        return gettext_noop("event not found")
     return services.record_failure(
         UUID(failed.payload["post_id"]),
         tenant_id=UUID(failed.payload["tenant_id"]),

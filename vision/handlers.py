@@ -9,6 +9,7 @@ from django.conf import settings
 from events.errors import RetryLater
 from events.models import OutboxEvent
 from events.schemas import DeadLetterEventV1, VisionUploadedEventV1
+from events.sentences import gettext_noop
 from events.subscriptions import Mode, subscribe
 from vision.policy.schema import PolicyRefused
 from vision.providers.ocr.installed import TesseractMissing
@@ -51,7 +52,7 @@ def analyze(event: VisionUploadedEventV1, *, now: datetime) -> str:
 def record_failure(event: DeadLetterEventV1, **_: Any) -> str:
     failed = OutboxEvent.objects.filter(pk=event.base_event_id).first()
     if failed is None:
-        return "event not found"
+        return gettext_noop("event not found")
     return services.record_failure(
         failed=VisionUploadedEventV1.model_validate(failed.payload),
         code=event.error_code,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from events.schemas import DeadLetterEventV1, PostParsedEventV1, VisionAnalyzedEventV1
+from events.sentences import Sentence, gettext_noop
 from events.subscriptions import Mode, subscribe
 from vision.tagging import metrics, run
 
@@ -22,12 +23,16 @@ QUEUE: Final = "tagging"
 BATCH: Final = 100
 
 
+_TAGGED = Sentence(gettext_noop("%(count)s tagged"))
+_CHANGED = Sentence(gettext_noop("%(count)s changed"))
+
+
 def tag(events: Sequence[PostParsedEventV1], *, now: datetime) -> str:
-    return f"{run.tag_new(events, now=now)} tagged"
+    return _TAGGED % {"count": run.tag_new(events, now=now)}
 
 
 def retag(events: Sequence[VisionAnalyzedEventV1], *, now: datetime) -> str:
-    return f"{run.retag(events, now=now)} changed"
+    return _CHANGED % {"count": run.retag(events, now=now)}
 
 
 def count_dead_letter(event: DeadLetterEventV1, *, now: datetime) -> str:

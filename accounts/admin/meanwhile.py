@@ -1,4 +1,4 @@
-"""A form that was opened before somebody else changed the row, and is saved after that."""
+"""A form that was opened before the row was changed elsewhere, and is saved after that."""
 
 from typing import Any, TypeVar
 
@@ -43,4 +43,6 @@ class MindsOthers(forms.ModelForm[Row]):
         return bound.field.has_changed(bound.initial, shown)
 
 
-CHANGED = _("Somebody else has changed this meanwhile. Open the page again to see to what.")
+CHANGED = _(
+    "This was changed meanwhile, by somebody else or in another tab. Open the page again to see it."
+)

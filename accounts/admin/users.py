@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 
 from accounts.access import Action, visible
 from accounts.admin.meanwhile import MindsOthers
+from accounts.admin.preferences import FIELDS, offer_choices
 from accounts.models import ApiToken, Membership, User
-from accounts.preferences import FIELDS, offer_choices
 from accounts.sign_in import second_factor, sessions
 from events.console import ReadOnlyInline
 

@@ -17,6 +17,7 @@ from albums.summary import ItemView, items_fingerprint, summarize
 from events import outbox
 from events.errors import RetryLater
 from events.metrics import count_when_committed
+from events.sentences import Sentence, gettext_noop
 from storage_quota import keys, services
 from storage_quota.models import ContentType
 from storage_quota.object_store.packing import json_bytes
@@ -25,7 +26,10 @@ from vision.models import EnrichmentKind, PostEnrichment
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(seconds=2)
-OTHERS = "another worker assembles this album"
+OTHERS = gettext_noop("another worker assembles this album")
+
+
+_AWAITED = Sentence(gettext_noop("%(missing)s of %(items)s awaited"))
 
 
 def assemble_album_of(*, post_id: str, now: datetime) -> str:
@@ -33,7 +37,9 @@ def assemble_album_of(*, post_id: str, now: datetime) -> str:
     group_id = (
         MediaGroupItem.objects.filter(post_id=post_id).values_list("group_id", flat=True).first()
     )
-    return "no album" if group_id is None else assemble_album(group_id=group_id, now=now)
+    return (
+        gettext_noop("no album") if group_id is None else assemble_album(group_id=group_id, now=now)
+    )
 
 
 def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> str:
@@ -45,7 +51,7 @@ def assemble_album(*, group_id: int, now: datetime, overdue: bool = False) -> st
     """
     group = MediaGroup.objects.filter(pk=group_id).first()
     if group is None:
-        return "album is gone"
+        return gettext_noop("album is gone")
     with metrics.counting_failures():
         items = read_items(group)
         if not overdue and any(not item.seen for item in items):
@@ -74,18 +80,19 @@ def _wait(group: MediaGroup, items: Sequence[ItemView], *, now: datetime) -> str
 
 
 def _awaited(items: Sequence[ItemView]) -> str:
-    return f"{sum(not item.seen for item in items)} of {len(items)} awaited"
+    missing = sum(not item.seen for item in items)
+    return _AWAITED % {"missing": missing, "items": len(items)}
 
 
 def _nothing_to_do(group: MediaGroup, items: Sequence[ItemView], *, overdue: bool) -> str:
     """Why the album is not assembled now; empty where it is to be assembled."""
     if not items:
-        return "no items"
+        return gettext_noop("no items")
     if not overdue and any(not item.seen for item in items):
         return _awaited(items)
     assembled_before = items_fingerprint(items) == group.assembled_fingerprint
     if assembled_before and group.status != AlbumStatus.WAITING:
-        return "assembled already"
+        return gettext_noop("assembled already")
     return ""
 
 

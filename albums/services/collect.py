@@ -12,6 +12,7 @@ from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGro
 from albums.services import album_events
 from events import outbox
 from events.metrics import count_when_committed
+from events.sentences import gettext_noop
 from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.posts.album_caption import caption_of
 from media.sources.port import MediaKind
@@ -33,14 +34,14 @@ def save_media_group(*, post_id: str, tenant_id: str) -> str:
     """
     post = Post.objects.filter(pk=post_id, tenant_id=tenant_id).first()
     if post is None:
-        return "post not found"
+        return gettext_noop("post not found")
     if post.grouped_id is None:
-        return "no album"
+        return gettext_noop("no album")
     with transaction.atomic():
         group = _locked_group(post, post.grouped_id)
         members = _members(group)
         _leave_other_groups(group, members)
-        return "parsed" if _update(group, members) else "unchanged"
+        return gettext_noop("parsed") if _update(group, members) else gettext_noop("unchanged")
 
 
 def _locked_group(post: Post, grouped_id: int) -> MediaGroup:

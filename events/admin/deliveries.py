@@ -39,7 +39,10 @@ class DeliveriesAdmin(StateMark, ReadOnlyAdmin[AnyDelivery]):
     ordering = ("-id",)
     actions = ("replay",)
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("subscriber", "state_mark", "queue", "attempts", "due_at", "outcome")}),
+        (
+            None,
+            {"fields": ("subscriber", "state_mark", "queue", "attempts", "due_at", "outcome_told")},
+        ),
         (_("Error"), {"fields": ("error_code", "details", "stack_trace", "failed")}),
         (_("Event"), {"fields": ("event_link", "trace", "payload")}),
     )
@@ -116,7 +119,7 @@ class DeliveryAdmin(DeliveriesAdmin[Delivery]):
         "event_link",
         "attempts",
         "error_code",
-        "outcome",
+        "outcome_told",
         "due",
         "finished",
     )

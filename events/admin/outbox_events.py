@@ -23,7 +23,7 @@ class DeliveryInline(StateMark, ReadOnlyInline[Delivery, OutboxEvent]):
         "attempts",
         "due_at",
         "error_code",
-        "outcome",
+        "outcome_told",
         "finished_at",
     )
     ordering = ("id",)

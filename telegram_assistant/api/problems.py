@@ -12,7 +12,10 @@ from typing import Any, Final, TypeGuard
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views import defaults
+from django_stubs_ext import StrPromise
 from rest_framework import exceptions
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
@@ -49,20 +52,20 @@ def _response_to(exc: Exception) -> Response:
             return _busy(exc)
         case OperationalError() | InterfaceError():
             logger.error("the database is not available: %s", exc, exc_info=exc)
-            return _response(503, "unavailable", "The database is not available at the moment.")
+            return _response(503, "unavailable", _NO_DATABASE)
         case _:
             known = _as_api_exception(exc)
             return _refusal(known) if known else _bug(exc)
 
 
 def problem(
-    status: int, code: str, detail: str, figures: Mapping[str, Any] | None = None
+    status: int, code: str, detail: str | StrPromise, figures: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     members: dict[str, Any] = {
         "type": f"urn:telegram-assistant:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": _(HTTPStatus(status).phrase),
         "status": status,
-        "detail": detail,
+        "detail": str(detail),
         "code": code,
         "trace_id": trace.current(),
     }
@@ -77,7 +80,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: answers a request refused before any view, such as for its host name."""
     if not _is_api(request):
         return defaults.bad_request(request, exception)
-    return _plain(400, "bad_request", "The request was refused.")
+    return _plain(400, "bad_request", _REFUSED)
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
@@ -96,24 +99,25 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _plain(500, "internal_error", _UNEXPECTED)
 
 
-_UNEXPECTED: Final = "Unexpected error. The log has the details under this trace id."
+_NO_DATABASE: Final = gettext_lazy("The database is not available at the moment.")
+_REFUSED: Final = gettext_lazy("The request was refused.")
+_LATER: Final = gettext_lazy("Not possible at the moment; try the same request again later.")
+_UNEXPECTED: Final = gettext_lazy("Unexpected error. The log has the details under this trace id.")
 
 
 def _response(
-    status: int, code: str, detail: str, figures: Mapping[str, Any] | None = None
+    status: int, code: str, detail: str | StrPromise, figures: Mapping[str, Any] | None = None
 ) -> Response:
     return Response(problem(status, code, detail, figures), status=status)
 
 
-def _plain(status: int, code: str, detail: str) -> HttpResponse:
+def _plain(status: int, code: str, detail: str | StrPromise) -> HttpResponse:
     return JsonResponse(problem(status, code, detail), status=status, content_type=MEDIA_TYPE)
 
 
 def _busy(exc: RetryLater) -> Response:
     logger.warning("answered 503, try again later: %s", exc)
-    response = _response(
-        503, "retry_later", "Not possible at the moment; try the same request again later."
-    )
+    response = _response(503, "retry_later", _LATER)
     if exc.after:
         response["Retry-After"] = str(max(1, round(exc.after.total_seconds())))
     return response
@@ -137,7 +141,7 @@ def _as_api_exception(exc: Exception) -> exceptions.APIException | None:
 
 class _TooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is larger than this server accepts."
+    default_detail = gettext_lazy("The body is larger than this server accepts.")
     default_code = "too_large"
 
 
@@ -146,12 +150,24 @@ def _refusal(exc: exceptions.APIException) -> Response:
         response = _invalid(exc)
     else:
         code = exc.get_codes()
-        response = _response(exc.status_code, str(code), str(exc.detail))
+        response = _response(exc.status_code, str(code), _told(exc))
     if challenge := getattr(exc, "auth_header", None):
         response["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):
         response["Retry-After"] = str(round(wait))
     return response
+
+
+def _told(exc: exceptions.APIException) -> str:
+    wait = getattr(exc, "wait", None)
+    if wait is None:
+        return str(exc.detail)
+    seconds = round(wait)  # REST framework's own sentence has its number before it is translated
+    return ngettext(
+        "Too many requests. The next one is answered in %(count)d second.",
+        "Too many requests. The next one is answered in %(count)d seconds.",
+        seconds,
+    ) % {"count": seconds}
 
 
 def _invalid(exc: exceptions.ValidationError) -> Response:
@@ -163,7 +179,7 @@ def _invalid(exc: exceptions.ValidationError) -> Response:
     detail = "; ".join(
         f"{error['field']}: {error['detail']}" if error["field"] else error["detail"]
         for error in errors
-    )
+    ).replace(".; ", "; ")
     return _response(UNPROCESSABLE, "invalid", detail, {"errors": errors})
 
 

@@ -34,6 +34,7 @@ class ConsoleSite(AdminSite):
     site_header = "Telegram Assistant"
     site_title = "Telegram Assistant"
     index_title = _("Console")
+    site_url = None  # / is the console itself
     login_form = AuthenticationForm
 
     def get_urls(self) -> list[Any]:

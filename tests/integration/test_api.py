@@ -1,6 +1,7 @@
 """What every endpoint of the API shares: problems, trace ids, tokens, pages, the description."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -104,7 +105,8 @@ def problem(answer, status):
 
 class TestProblems:
     def test_a_domain_error_comes_with_its_code_and_its_figures(self, client):
-        body = problem(client.get("/api/fail?with=domain"), 507)
+        english = {"Accept-Language": "en"}
+        body = problem(client.get("/api/fail?with=domain", headers=english), 507)
 
         assert (body["code"], body["detail"], body["available"]) == ("full", "7 B are left", 7)
         assert body["title"] == "Insufficient Storage"
@@ -184,6 +186,41 @@ class TestProblems:
         assert problem(client.get("/api/v1/nothing"), 404)["code"] == "not_found"
         assert problem(client.post("/api/"), 404)["code"] == "not_found"
         assert problem(client.delete("/api/fail"), 405)["code"] == "method_not_allowed"
+
+    @pytest.mark.parametrize("failure", ["later", "database", "bug"])
+    def test_failures_are_told_in_the_language_that_is_asked_for(self, client, failure):
+        english, russian = (
+            client.get(f"/api/fail?with={failure}", headers={"Accept-Language": language}).json()
+            for language in ("en", "ru")
+        )
+
+        assert (english["code"], english["type"]) == (russian["code"], russian["type"])
+        for member in ("title", "detail"):
+            assert re.search("[a-z]", english[member])
+            assert re.search("[а-я]", russian[member])
+            assert not re.findall("[A-Za-z]{3,}", russian[member].replace("trace id", ""))
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            (b'{"number" 1}', "ожидается «:» (строка 1, столбец 11)"),
+            (b'{"number": 1}\xff', "это не UTF-8"),
+            (b'{"number": NaN}', "в нём есть число, которое нельзя прочесть"),
+            (b'{"number": "\\ud800"}', "половина суррогатной пары"),
+        ],
+    )
+    def test_why_a_body_is_no_json_is_told_as_well(self, post, body, told):
+        answer = post(body, **{"Accept-Language": "ru"})
+
+        assert problem(answer, 400)["detail"] == f"Тело запроса – не JSON: {told}."
+
+    def test_sentences_about_several_fields_follow_each_other(self, post):
+        answer = post({"number": 0, "inner": ["b"]}, **{"Accept-Language": "ru"})
+
+        assert problem(answer, 422)["detail"] == (
+            "number: Убедитесь, что это значение больше либо равно 1;"
+            " inner.0: Значения b нет среди допустимых вариантов."
+        )
 
     def test_what_cannot_be_rendered_is_not_acceptable(self, client):
         answer = client.get("/api/fail?with=domain", headers={"Accept": "image/png"})

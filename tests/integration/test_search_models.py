@@ -669,7 +669,7 @@ class TestPaid:
 
         assert (timezone.now() - started).total_seconds() < 1.9
         assert len(hits.hits) == 1
-        assert "0.3 s" in hits.degraded[0]
+        assert "кодировщик не ответил за 0.3 с" in hits.degraded[0]
 
 
 def test_a_query_means_the_same_in_whatever_letters() -> None:

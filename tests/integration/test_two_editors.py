@@ -2,12 +2,15 @@
 
 import lxml.html
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
-from accounts.models import Membership
+from accounts.admin.preferences import FIELDS as PREFERENCES
+from accounts.models import Membership, User
 from crawl.models import CrawlDomain
 from telegram_assistant import schedules
 from tests import factories as make
@@ -84,6 +87,12 @@ def test_an_account_that_was_closed_meanwhile_stays_closed(browser):
     assert (user.is_active, user.email) == (False, "new@example.org")
 
 
+def preferences(browser: Client) -> dict[str, str]:
+    page = lxml.html.fromstring(browser.get(reverse("my_settings")).content.decode())
+    [form] = [form for form in page.forms if "language" in form.inputs]
+    return {"initial-" + name: "" for name in PREFERENCES} | dict(form.form_values())
+
+
 def a_domain():
     return CrawlDomain.objects.create(tenant=make.tenant(), host="a.example", hour=timezone.now())
 
@@ -119,6 +128,42 @@ def test_nobody_overwrites_unseen_what_another_one_saved(browser, made, field, f
 
     row.refresh_from_db()
     assert str(getattr(row, field)) == first
+
+
+def test_nor_does_one_user_in_two_tabs_with_the_own_settings(browser):
+    address = reverse("my_settings")
+    one, other = preferences(browser), preferences(browser)
+
+    assert browser.post(address, one | {"language": "en"}).status_code == 302
+    assert browser.post(address, other | {"language": "ru"}).status_code == 200
+    assert browser.post(address, other | {"time_zone": "Asia/Omsk"}).status_code == 302
+
+    user = User.objects.get()
+    assert (user.language, user.time_zone) == ("en", "Asia/Omsk")
+
+
+def test_of_two_tabs_saved_at_once_the_second_waits_for_the_first(browser):
+    form = preferences(browser)
+
+    with CaptureQueriesContext(connection) as queries:
+        browser.post(reverse("my_settings"), form | {"language": "en"})
+
+    locked = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert [User._meta.db_table in statement for statement in locked] == [True]
+
+
+def test_nor_what_a_user_has_chosen_on_the_page_of_the_user(browser):
+    user = User.objects.get()
+    User.objects.update(username="root")
+    address = reverse("admin:accounts_user_change", args=[user.pk])
+    form = opened(browser, address)
+    User.objects.update(time_zone="Asia/Omsk")
+
+    assert saved(browser, address, form, email="new@example.org")
+    assert not saved(browser, address, form, time_zone="Asia/Tomsk")
+
+    user.refresh_from_db()
+    assert (user.email, user.time_zone) == ("new@example.org", "Asia/Omsk")
 
 
 def test_nor_in_the_list_of_members_on_the_page_of_a_tenant(browser):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from events import outbox
 from events.schemas import DocumentResult, DocumentsReadEventV1
+from events.sentences import Sentence, gettext_noop
 from media.models import MediaObject, MediaRole, Post
 from vision.documents.kinds import is_document
 from vision.models import (
@@ -24,6 +25,9 @@ from vision.models import (
 )
 
 _READ = (ReadingOutcome.ANALYZED, ReadingOutcome.PARTIAL)
+
+
+_WERE_READ = Sentence(gettext_noop("%(done)s of %(documents)s read"))
 
 
 def documents_of(post_id: UUID) -> list[MediaObject]:
@@ -48,12 +52,12 @@ def save(post_id: UUID, *, now: datetime) -> str:
         # Saved one after the other, and not while an edit is saved.
         post = Post.objects.select_for_update(no_key=True).filter(pk=post_id).first()
         if post is None:
-            return "post not found"
+            return gettext_noop("post not found")
         documents = documents_of(post_id)
         rows = DocumentText.objects.in_bulk([media.pk for media in documents])
         known = [(media, rows[media.pk]) for media in documents if media.pk in rows]
         if len(known) < len(documents) or any(r.state != ReadingState.DONE for _, r in known):
-            return "some are not read yet"
+            return gettext_noop("some are not read yet")
         return _save(post, known, now=now)
 
 
@@ -62,7 +66,7 @@ def _save(post: Post, known: Sequence[tuple[MediaObject, DocumentText]], *, now:
     before = mine.values_list("features_hash", flat=True).first()
     features = _features(known) if known else ""
     if features == (before or ""):
-        return "still the same"
+        return gettext_noop("still the same")
     if known:
         columns = _columns(known, features)
         PostEnrichment.objects.update_or_create(
@@ -72,7 +76,7 @@ def _save(post: Post, known: Sequence[tuple[MediaObject, DocumentText]], *, now:
         mine.delete()  # an edit has replaced the document
     outbox.publish(_event(post, known, features, now=now))
     read = sum(row.outcome in _READ for _, row in known)
-    return f"{read} of {len(known)} read"
+    return _WERE_READ % {"done": read, "documents": len(known)}
 
 
 def _features(known: Sequence[tuple[MediaObject, DocumentText]]) -> str:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from events.logs.log_context import about
 from events.schemas import MediaFile, VisionUploadedEventV1
+from events.sentences import Sentence, gettext_noop
 from media.metrics import count_analyzed
 from media.models import MediaRole, Post, PostMedia
 from media.picture_structure import PictureDefect
@@ -36,8 +37,11 @@ from vision.services.paid import analyze_paid
 from vision.services.paid_request import PaidRequest
 
 DEFECTS = frozenset(defect.value for defect in PictureDefect)
-REPLACED = "another picture is there now"
+REPLACED = gettext_noop("another picture is there now")
 _OUTCOMES = {"analyzed": "success", "read": "success", "skipped": "skipped", "failed": "error"}
+
+
+_ANALYZED = Sentence(gettext_noop("%(done)s of %(media)s analyzed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,14 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
     """
     post = _read(event)
     if post is None:
-        return "post not found"
+        return gettext_noop("post not found")
     if _differ(event.media_files, post.shown):
         return REPLACED
     request = PostRequest(event, post, current_policy(post.tenant), providers.get_gigachat())
     plan = _plan(request, now=now)
     # False for what failed, or was read by OCR in place of the paid provider: tried again.
     if post.analyzed_with == _wanted_params(plan, request.paid):
-        return "analyzed already"
+        return gettext_noop("analyzed already")
     started = time.monotonic()
     media = [_analyze(one, request, now=now) for one in plan]
     result = PostResult(media, int((time.monotonic() - started) * 1000))
@@ -92,11 +96,11 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
     """Save that the analysis of a post was given up, so that no album waits for it."""
     post = Post.objects.filter(pk=failed.post_id, tenant_id=failed.tenant_id).first()
     if post is None:
-        return "post not found"
+        return gettext_noop("post not found")
     with transaction.atomic():
         _lock(post)
         if _is_replaced(post, failed.media_files) or _is_decided(post, failed.media_files):
-            return "analyzed meanwhile"
+            return gettext_noop("analyzed meanwhile")
         enrichment.save_failure(
             post, failed.media_files, code=code, details=details, requested_at=failed.uploaded_at
         )
@@ -269,7 +273,7 @@ def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now
             return REPLACED
         is_same = current["analyzed_with"] == result.params
         if is_same and enrichment.refresh_unchanged(post, result):
-            return "still the same"
+            return gettext_noop("still the same")
         enrichment.save(post, result, requested_at=event.uploaded_at, now=now)
     _count(post, result, event)
-    return f"{len(result.analyses)} of {len(result.media)} analyzed"
+    return _ANALYZED % {"done": len(result.analyses), "media": len(result.media)}

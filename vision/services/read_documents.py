@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from events.logs.log_context import about
+from events.sentences import gettext_noop
 from media.models import MediaObject, Post
 from storage_quota.object_store import ObjectMissing, get_store
 from vision import metrics
@@ -29,7 +30,7 @@ def read_documents(post_id: UUID, *, tenant_id: UUID, now: datetime) -> str:
     missing; a document that cannot be read becomes a reason, never an endless retry.
     """
     if not Post.objects.filter(pk=post_id, tenant_id=tenant_id).exists():
-        return "post not found"
+        return gettext_noop("post not found")
     for media in document_enrichment.documents_of(post_id):
         claim = claims.claim(media, now=now)
         if claim is not None:
@@ -40,7 +41,7 @@ def read_documents(post_id: UUID, *, tenant_id: UUID, now: datetime) -> str:
 def record_failure(post_id: UUID, *, tenant_id: UUID, code: str, now: datetime) -> str:
     """Record that the reading was given up, so that somebody sees it and may ask again."""
     if not Post.objects.filter(pk=post_id, tenant_id=tenant_id).exists():
-        return "post not found"
+        return gettext_noop("post not found")
     for media in document_enrichment.documents_of(post_id):
         claims.give_up(media, details=code, now=now)
     return document_enrichment.save(post_id, now=now)

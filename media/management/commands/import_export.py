@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
+from events.console import said, translated
 from events.errors import DomainError, RetryLater
 from events.management.json_command import CANNOT_WORK
 from events.management.numbers import count
@@ -63,7 +64,7 @@ class Command(ActingCommand):
         except SourceRefused as refusal:
             self._give_up(refusal, refusal.told(_), options)
         except (DomainError, RetryLater) as refusal:
-            self._give_up(refusal, str(refusal), options)
+            self._give_up(refusal, said(refusal), options)
         except DatabaseError as failure:
             self._give_up(failure, _("The database failed: %s") % failure, options)
         self._report(summary, options)
@@ -133,7 +134,7 @@ class Command(ActingCommand):
     def _print_problems(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
             where = _("message %d: ") % problem.message_id if problem.message_id is not None else ""
-            self.stderr.write(f"{problem.code}: {where}{problem.detail}")
+            self.stderr.write(f"{problem.code}: {where}{translated(problem.detail)}")
         left = summary.counts["problems"] - PROBLEMS_SHOWN
         if left > 0:
             self.stderr.write(
@@ -165,5 +166,5 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise CommandError(
-            f"--timezone {name}: no such zone; use a name such as Europe/Moscow", returncode=2
+            _("--timezone %s: no such zone; use a name such as Europe/Moscow") % name, returncode=2
         ) from exc

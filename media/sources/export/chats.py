@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from events.sentences import Sentence
 from events.sentences import gettext_noop as _
 from media.sources.export.headers import Header
 from media.sources.export.peer_ids import marked_channel_id
@@ -19,6 +20,13 @@ _NEVER_TYPES = frozenset(
         "private_group",
     }
 )
+_KINDS_OF_CHATS = (
+    _("public_channel"), _("public_supergroup"), _("private_channel"), _("private_supergroup"),
+    _("saved_messages"), _("replies"), _("verification_codes"), _("personal_chat"), _("bot_chat"),
+    _("private_group"),
+)  # fmt: skip
+"""As Telegram Desktop writes them; for people they are translated where they are shown."""
+_NO_ID = Sentence(_('id: a %(kind)s without a usable "id"'))
 _NAME_CHARS = 255
 
 
@@ -48,7 +56,7 @@ class ChatPolicy:
             return Chat(tg_channel_id=marked, kind=kind, title=_title(header))
         if header.single:
             raise SourceRefused(self._file, _('holds a chat with no usable "id"; export it again.'))
-        return Problem(code="invalid_chat", detail=f'id: a {kind} without a usable "id"')
+        return Problem(code="invalid_chat", detail=_NO_ID % {"kind": kind})
 
     def _objection(self, header: Header) -> str:
         kind = kind_of(header)

@@ -12,6 +12,7 @@ from media.sources.export.headers import (
     chats_of,
     has_unix_times,
 )
+from media.sources.export.json_stream import reasons
 from media.sources.export.json_stream.reader import Cursor, Unreadable
 from media.sources.export.peer_ids import may_be_old, without_type
 
@@ -97,7 +98,7 @@ class Walk:
             return
         if cursor.peek() != "[":
             cursor.skip()
-            yield Unreadable("the messages of a chat must be a list", "")
+            yield Unreadable(reasons.NO_LIST, "")
             return
         for _ in cursor.items():
             try:

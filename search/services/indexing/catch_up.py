@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from events.models import Delivery, DeliveryState
+from events.sentences import gettext_noop
 from events.subscriptions import registered
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
@@ -43,7 +44,7 @@ def catch_up(*, clock: Callable[[], datetime], proceed: Callable[[], bool]) -> C
     """
     done = CaughtUp()
     if not chosen.configured():
-        done.ended = "SEARCH_ENCODER is none"
+        done.ended = gettext_noop("SEARCH_ENCODER is none")
     elif missing := vector_table.create():
         done.ended = missing
     if done.ended:
@@ -64,7 +65,7 @@ def _encode(done: CaughtUp, *, clock: Callable[[], datetime], proceed: Callable[
     stuck: set[UUID] = set()
     while proceed():
         if _events_are_due(now=clock()):
-            done.ended = "what came by events comes first"
+            done.ended = gettext_noop("what came by events comes first")
             return
         newest = waiting.newest(BATCH + len(stuck))
         posts = [post_id for post_id in newest if post_id not in stuck]

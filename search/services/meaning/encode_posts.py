@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from accounts.models import Tenant
+from events.sentences import gettext_noop
 from search import metrics
 from search.embeddings import paying
 from search.embeddings.port import Encoder, EncoderUnavailable, NothingLeft
@@ -76,7 +77,9 @@ def encode(
 
 def _check_time(until: float) -> None:
     if time.monotonic() > until:
-        raise EncoderUnavailable("the encoder is slow; the rest comes later", after=SOON)
+        raise EncoderUnavailable(
+            gettext_noop("the encoder is slow, the rest comes later"), after=SOON
+        )
 
 
 def _halves(payment: Payment, batch: Batch) -> list[tuple[Payment, Batch]]:

@@ -11,23 +11,35 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.preferences import PreferencesForm
 from accounts.models import User
-from accounts.preferences import PreferencesForm
 
 NAME = "my_settings"
 """The page needs no permission: it can change nothing but the user who is signed in."""
 
 
 def view(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    user = get_object_or_404(User, pk=request.user.pk)
-    form = PreferencesForm(request.POST or None, instance=user)
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():  # with its entry in the audit
-            saved = form.save()
-        # In the language that was chosen just now, in which the next page comes.
-        with translation.override(saved.language or translation.get_language()):
-            messages.success(request, str(_("Your settings are saved.")))
-        return HttpResponseRedirect(reverse(NAME))
+    if request.method == "POST":
+        return _save(request, site=site)
+    form = PreferencesForm(instance=get_object_or_404(User, pk=request.user.pk))
+    return _page(request, form, site=site)
+
+
+def _save(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
+    with transaction.atomic():  # with its entry in the audit
+        # Locked, so that of two tabs saved at once the second sees what the first one changed.
+        user = get_object_or_404(User.objects.select_for_update(no_key=True), pk=request.user.pk)
+        form = PreferencesForm(request.POST, instance=user)
+        if not form.is_valid():
+            return _page(request, form, site=site)
+        saved = form.save()
+    # In the language that was chosen just now, in which the next page comes.
+    with translation.override(saved.language or translation.get_language()):
+        messages.success(request, str(_("Your settings are saved.")))
+    return HttpResponseRedirect(reverse(NAME))
+
+
+def _page(request: HttpRequest, form: PreferencesForm, *, site: AdminSite) -> HttpResponse:
     context = {
         **site.each_context(request),
         "title": _("My settings"),

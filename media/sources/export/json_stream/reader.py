@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from media.sources.export.json_stream import reasons
 from media.sources.export.json_stream.repair import clean, may_hold_unstorable, repair
 from media.sources.export.json_stream.text_window import (
     MALFORMED,
@@ -41,7 +42,6 @@ _IN_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+){0,1000}', re.DOTALL)
 """To the end of the string, or over a thousand escapes; not `*+`, see above."""
 _CLOSING = {"{": "}", "[": "]"}
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
-_NOT_UTF8 = "the file is not UTF-8 here"
 _CUT_SHORT_CHARS = 12
 """A file that was cut inside a literal or an escape fails within so many characters of its end."""
 
@@ -147,7 +147,7 @@ class Cursor:
         try:
             return _DECODER.decode(token)
         except (ValueError, RecursionError) as exc:
-            raise Unreadable("not a JSON value", token) from exc
+            raise Unreadable(reasons.NOT_A_VALUE, token) from exc
 
     def _scalar_token(self) -> str:
         window = self._window
@@ -156,9 +156,9 @@ class Cursor:
             if found and found.end() < len(window.text):
                 break
             if not window.fill():
-                self._break("expected a value", ended=True)
+                self._break(reasons.NO_VALUE, ended=True)
             if found is None:
-                self._break("expected a value")
+                self._break(reasons.NO_VALUE)
         window.at = found.end()
         return found[0]
 
@@ -173,9 +173,9 @@ class Cursor:
         try:
             return clean(loads(fragment))
         except RecursionError as exc:
-            raise Unreadable("nested too deeply", fragment) from exc
+            raise Unreadable(reasons.TOO_DEEP, fragment) from exc
         except ValueError as exc:
-            raise Unreadable(f"not JSON: {_reason(exc)}", fragment) from exc
+            raise Unreadable(reasons.NOT_JSON % {"why": _reason(exc)}, fragment) from exc
 
     def _extent(self) -> int:
         """
@@ -209,8 +209,8 @@ class Cursor:
         """Step over a value that does not fit into memory. Raises Unreadable."""
         window = self._window
         begin, fragment = window.position, window.text[window.at : window.at + 1000]
-        reason = f"one value is longer than {window.max_chars} characters"
-        unclosed = Broken(MALFORMED, begin, f"{reason} and does not end")
+        most = {"most": window.max_chars}
+        unclosed = Broken(MALFORMED, begin, reasons.UNCLOSED % most)
         try:
             self.skip()
         except Broken as exc:
@@ -218,7 +218,7 @@ class Cursor:
             raise unclosed from exc
         if fragment[0] in _CLOSING and window.text[window.at - 1] != _CLOSING[fragment[0]]:
             raise unclosed
-        raise Unreadable(reason, fragment)
+        raise Unreadable(reasons.TOO_LONG % most, fragment)
 
     def _skip_string(self) -> None:
         window = self._window
@@ -251,11 +251,11 @@ class Cursor:
     def _skip_scalar(self) -> None:
         window = self._window
         if not (found := _SCALAR.match(window.text, window.at)):
-            self._break("expected a value", ended=not window.text[window.at :])
+            self._break(reasons.NO_VALUE, ended=not window.text[window.at :])
         while found:
             window.at = found.end()
             if window.at == len(window.text) and not window.fill():
-                self._break("expected a value", ended=True)
+                self._break(reasons.NO_VALUE, ended=True)
             found = _SCALAR.match(window.text, window.at)
 
     def _grow(self) -> None:
@@ -275,7 +275,7 @@ class Cursor:
                 self._break(_reason(exc))
         except (ValueError, RecursionError):
             pass
-        self._break("the file ends in the middle of a value", ended=True)
+        self._break(reasons.ENDS_INSIDE, ended=True)
 
     def _closes(self, mark: str) -> bool:
         """Step over the closing mark of an empty container; False where it has values."""
@@ -287,16 +287,16 @@ class Cursor:
     def _take(self, marks: str) -> str:
         mark = self.peek()
         if not mark:
-            self._break("the file ends before its last bracket", ended=True)
+            self._break(reasons.ENDS_EARLY, ended=True)
         if mark not in marks:
-            self._break(f"expected one of {marks}")
+            self._break(reasons.NO_MARK % {"marks": marks})
         self._window.at += 1
         return mark
 
     def _break(self, reason: str, *, ended: bool = False) -> NoReturn:
         window = self._window
         if _UNDECODABLE.match(window.text, window.at):
-            reason = _NOT_UTF8
+            reason = reasons.NOT_UTF8
         raise Broken(TRUNCATED if ended else MALFORMED, window.position, reason)
 
 
@@ -307,7 +307,7 @@ def _depth_after(depth: int, marks: str) -> int:
 def _check_decodable(fragment: str) -> None:
     """Raise Unreadable for a value in which bytes are not UTF-8."""
     if _UNDECODABLE.search(fragment):
-        raise Unreadable(_NOT_UTF8, fragment)
+        raise Unreadable(reasons.NOT_UTF8, fragment)
 
 
 def loads(fragment: str) -> Any:
@@ -324,12 +324,12 @@ def _reason(exc: ValueError) -> str:
 
 def _finite(digits: str) -> float:
     if not math.isfinite(number := float(digits)):
-        raise ValueError("a number beyond all bounds")
+        raise ValueError(reasons.BEYOND_BOUNDS)
     return number
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(reasons.NO_CONSTANT % {"name": name})
 
 
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant, strict=False)

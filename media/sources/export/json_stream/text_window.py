@@ -4,6 +4,7 @@ import codecs
 from typing import BinaryIO
 
 from events.sentences import Sentence, gettext_noop
+from media.sources.export.json_stream import reasons
 from media.sources.port import Problem
 
 CHUNK_BYTES = 1 << 18
@@ -96,7 +97,7 @@ class Window:
         try:
             return self._stream.read(size)
         except OSError as exc:
-            reason = f"the disk cannot read on ({exc.strerror})"
+            reason = reasons.DISK % {"why": exc.strerror}
             raise Broken(TRUNCATED, self.bytes_read, reason) from exc
 
     def _append(self, data: bytes) -> bool:

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from events.sentences import gettext_noop
+from media.sources.export.json_stream import reasons
 from media.sources.export.messages.attachment import SizeOf
 from media.sources.export.messages.content import Content, read_content
 from media.sources.export.messages.known_keys import kinds_of
@@ -67,7 +68,7 @@ def convert(value: Any, *, zone: tzinfo, size_of: SizeOf) -> Draft | Service | P
     except (InvalidText, InvalidTime) as exc:
         detail = str(exc)
     except RecursionError:
-        detail = gettext_noop("nested too deeply")
+        detail = reasons.TOO_DEEP
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as exc:
         detail = f"{type(exc).__name__}: {exc}"  # a shape that no version of Telegram writes
     return Problem(code="invalid_message", detail=detail, message_id=id_of(value))

@@ -6,14 +6,26 @@ its usual value stands in its place. A message in which nothing is wrong is chec
 """
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from events.sentences import Sentence, gettext_noop
 from media.sources.export.messages.schema import RawMessage, decoded
 
 Place = tuple[str | int, ...]
+
+OF_PYDANTIC: Final = (
+    Sentence(gettext_noop("Input should be greater than or equal to %(least)s")),
+    Sentence(gettext_noop("Input should be less than %(most)s")),
+    Sentence(gettext_noop("Value error, %(why)s")),
+    gettext_noop("Input should be a valid integer"),
+    gettext_noop("Input should be a valid string"),
+    gettext_noop("Input should be a valid list"),
+    gettext_noop("Field required"),
+)
+"""Why pydantic refuses an id, a time or a text; read for the catalog, not from here."""
 
 _DECISIVE = frozenset({"id", "date_unixtime", "text", "text_entities"})
 _PERSONAL = frozenset({"recent", "winners", "chosen"})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
+from events.sentences import gettext_noop
 from media.sources.export.json_stream.reader import loads
 from media.sources.export.json_stream.repair import clean
 
@@ -26,6 +27,7 @@ def decoded(value: Any) -> Any:
         return value
 
 
+NOT_A_TEXT = gettext_noop("neither text nor an object with a text")
 _INT64 = 2**63 - 1
 
 MessageId = Annotated[int, Strict(), Field(ge=-(2**40), lt=2**40)]
@@ -61,7 +63,7 @@ class RawReaction(_Raw):
 def _joinable(text: Any) -> Any:
     parts = [part.get("text") if isinstance(part, dict) else part for part in text]
     if not all(isinstance(part, str) for part in parts):
-        raise ValueError("neither text nor an object with a text")
+        raise ValueError(NOT_A_TEXT)
     return text
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from media.sources.export.messages.entities import Entities
-from media.sources.export.messages.schema import RawMessage
+from media.sources.export.messages.schema import NOT_A_TEXT, RawMessage
 
 
 class InvalidText(ValueError):
     """A part of the text is neither a string nor an object with one."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(f"{where}: neither text nor an object with a text")
+        super().__init__(f"{where}: {NOT_A_TEXT}")
 
 
 def read_plain(raw: RawMessage, entities: Entities) -> str:

@@ -3,17 +3,20 @@
 import re
 from datetime import UTC, datetime, tzinfo
 
+from events.sentences import gettext_noop
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _TELEGRAM_BEGAN = 2013
 _YEAR = re.compile(r"([0-9]{4})-")
 _UNIX = re.compile(r"-?\d{1,12}")
+_NOT_A_TIME = gettext_noop("not a time")
 
 
 class InvalidTime(ValueError):
     """A field has no time in it."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"{field}: not a time")
+        super().__init__(f"{field}: {_NOT_A_TIME}")
         self.field = field
 
 

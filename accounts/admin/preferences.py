@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
 from accounts import time_zones
+from accounts.admin.meanwhile import MindsOthers
 from accounts.models import User
 
 FIELDS = ("language", "time_zone", "notification_address")
@@ -27,11 +28,12 @@ def offer_choices(fields: dict[str, forms.Field], *, current_zone: str) -> None:
                 label=old.label,
                 help_text=old.help_text,
                 required=False,
+                show_hidden_initial=old.show_hidden_initial,
                 choices=[("", empty), *choices],
             )
 
 
-class PreferencesForm(forms.ModelForm[User]):
+class PreferencesForm(MindsOthers[User]):
     """The form in which users change their own preferences, and nothing else."""
 
     class Meta:

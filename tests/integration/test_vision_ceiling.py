@@ -193,7 +193,9 @@ class TestOverrun:
                     now=now,
                 )
             if reserved.tokens:
-                budget.settle(tenant_id=archive.tenant.pk, day=now.date(), reserved=6_000, used=6_000)
+                budget.settle(
+                    tenant_id=archive.tenant.pk, day=now.date(), reserved=6_000, used=6_000
+                )
             days[day] = reserved
 
         assert [one.tokens for one in days.values()] == [6_000, 0]

@@ -1,6 +1,6 @@
 """The console's pages of tenants and memberships."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import tenant_settings
 from accounts.access import Action, tenants_of
+from accounts.admin.json_text import JSONText
 from accounts.admin.meanwhile import MindsOthers
 from accounts.models import Membership, Tenant, User
 from events.console import BigTableAdmin
@@ -31,6 +32,9 @@ class MembershipInline(admin.TabularInline[Membership, Tenant]):
 
 
 class TenantForm(MindsOthers[Tenant]):
+    class Meta:
+        field_classes: ClassVar = {"settings": JSONText}
+
     def clean_settings(self) -> Any:
         value = self.cleaned_data["settings"] or {}
         if problems := tenant_settings.problems(value):

@@ -170,6 +170,7 @@ def _tell(
     traces: Traces,
 ) -> int:
     """Keep and publish the matches that are new and were not told before; returns how many."""
+    after = _of_unchanged(followed, after)
     ids = {post_id for _, post_id in after}
     posts = Post.objects.only("tenant_id", "channel_id", "posted_at", "created_at").in_bulk(ids)
     told = SearchMatch.objects.filter(saved_search__in={pk for pk, _ in after}, post__in=ids)
@@ -184,6 +185,19 @@ def _tell(
     )
     publish_many([traced(e, traces.get(UUID(e.post_id))) for e in _events(fresh, now=now)])
     return len(fresh)
+
+
+def _of_unchanged(followed: Followed, after: set[Pair]) -> set[Pair]:
+    """
+    Leave out matches of searches that were deleted, paused or changed while they were compared.
+
+    The others stay as they are until the matches are committed.
+    """
+    asked = {pk: followed.searches[pk] for pk, _ in after}
+    rows = SavedSearch.objects.filter(pk__in=asked, is_paused=False).order_by("pk")
+    locked = rows.select_for_update(no_key=True).values_list("pk", "text") if asked else []
+    same = {pk for pk, text in locked if text == asked[pk].text}
+    return {pair for pair in after if pair[0] in same}
 
 
 def _is_new(kept: SavedSearch, post: Post, *, had_document: bool, matched_before: bool) -> bool:

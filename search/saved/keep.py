@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -45,6 +46,13 @@ class SavedSearchRefused(DomainError):
         }
 
 
+class SavedSearchGone(SavedSearchRefused):
+    """It was deleted while it was to be changed."""
+
+    code: ClassVar[str] = "not_found"
+    http_status: ClassVar[int] = 404
+
+
 def save(user: User, text: str, *, name: str = "", now: datetime) -> SavedSearch:
     """Keep a query of `user`; raises SavedSearchRefused. Without a name it is called as it reads."""
     text, name = _stored(text), _stored(name)
@@ -67,32 +75,46 @@ def change(
     now: datetime,
 ) -> SavedSearch:
     """
-    Change what is given; raises SavedSearchRefused.
+    Change what is given, and nothing else; returns the row. Raises SavedSearchRefused.
 
     A query that is changed or resumed begins anew: posts that came before are not told later.
     """
-    text = kept.text if text is None else _stored(text)
-    if text != kept.text:
+    text = None if text is None else _stored(text)
+    if text is not None and text != kept.text:
         _check(kept.user, text, now=now)
-        kept.since = now
-    if kept.is_paused and is_paused is False:
-        kept.since = now
-    if is_paused is not None:
-        kept.is_paused = is_paused
     with transaction.atomic():
-        if text != kept.text:
+        if text is not None:
             _check_number(kept.user, text, without=kept)
-        kept.name, kept.text = _name(kept.name if name is None else _stored(name), text), text
-        kept.save(update_fields=["name", "text", "is_paused", "since"])
-        audit.record("saved_search.changed", target=kept, after={"paused": kept.is_paused})
-    return kept
+        row = _locked(kept)
+        if text not in {None, row.text} or (row.is_paused and is_paused is False):
+            row.since = now
+        row.is_paused = row.is_paused if is_paused is None else is_paused
+        row.text = row.text if text is None else text
+        row.name = _name(row.name if name is None else _stored(name), row.text)
+        row.save(update_fields=["name", "text", "is_paused", "since"])
+        audit.record("saved_search.changed", target=row, after={"paused": row.is_paused})
+    return row
 
 
 def forget(kept: SavedSearch) -> None:
-    """Delete it with all it has matched."""
+    """Delete it with all it has matched; nothing happens where it is gone already."""
     with transaction.atomic():
-        audit.record("saved_search.deleted", target=kept)
-        kept.delete()
+        # First the lock: whoever is about to tell of a match waits, and finds it gone.
+        row = _rows_to_lock(kept).first()
+        if row is not None:
+            audit.record("saved_search.deleted", target=row)
+            row.delete()
+
+
+def _locked(kept: SavedSearch) -> SavedSearch:
+    row = _rows_to_lock(kept).first()
+    if row is None:
+        raise SavedSearchGone("gone", _("This saved search was deleted meanwhile."))
+    return row
+
+
+def _rows_to_lock(kept: SavedSearch) -> QuerySet[SavedSearch]:
+    return SavedSearch.objects.select_for_update().filter(pk=kept.pk)
 
 
 def demand_of(user: User, text: str, *, now: datetime) -> Demand:

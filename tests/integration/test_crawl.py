@@ -395,6 +395,18 @@ class TestBudgets:
             assert [_takes(owner, "b.example", now) for _ in range(4)].count(True) == min(4, common)
         assert CrawlDomain.objects.get(host="a.example").budget == own
 
+    def test_visitors_on_both_sides_of_the_turn_of_an_hour_share_the_budget(self, settings):
+        """Each of them would else begin the hour anew after the other."""
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_domain_pages_per_hour": 3})
+        owner, hour = make.tenant(), timezone.now().replace(minute=0, second=0, microsecond=0)
+        before = hour - timedelta(seconds=1)
+
+        taken = [_takes(owner, "a.example", now) for now in (before, hour) * 5]
+
+        assert taken.count(True) == 1 + 3  # the hour that ends, and the one that begins
+        CrawlDomain.objects.update(hour=hour + timedelta(days=1))  # by a clock that was wrong
+        assert _takes(owner, "a.example", hour)
+
     def test_a_budget_that_is_raised_in_the_console_lets_waiting_pages_go(
         self, site, settings, client
     ):

@@ -454,6 +454,46 @@ class TestKeeping:
         assert matched(kept) == {first.pk, second.pk}
         assert SavedSearch.objects.get().name == "снег"
 
+    def test_what_two_change_at_once_is_both_done(self, anna):
+        first = save(anna, "снег")
+        second = SavedSearch.objects.get()
+        keep.change(first, is_paused=True, now=timezone.now())
+        keep.change(second, name="Зима", now=timezone.now())
+
+        kept = SavedSearch.objects.get()
+        assert (kept.name, kept.is_paused) == ("Зима", True)
+
+    def test_one_that_was_deleted_meanwhile_is_not_there(self, anna):
+        kept = save(anna, "снег")
+        keep.forget(SavedSearch.objects.get())
+
+        with pytest.raises(SavedSearchRefused) as refusal:
+            keep.change(kept, name="Зима", now=timezone.now())
+        keep.forget(kept)
+
+        assert (refusal.value.http_status, refusal.value.code) == (404, "not_found")
+        assert AuditEntry.objects.filter(event="saved_search.deleted").count() == 1
+
+    @pytest.mark.parametrize("change", [{"text": "дождь"}, {"is_paused": True}, None])
+    def test_one_that_changes_or_goes_while_it_is_asked_is_told_nothing(
+        self, channel, anna, change, monkeypatch
+    ):
+        """And the posts are indexed: a match of a search that is gone would undo all of it."""
+        save(anna, "снег")
+        save(anna, "мокрый снег")
+        read = follow._followed
+
+        def changed_after_that(*args, **kwargs):
+            found, row = read(*args, **kwargs), SavedSearch.objects.get(text="снег")
+            keep.change(row, **change, now=timezone.now()) if change else keep.forget(row)
+            return found
+
+        monkeypatch.setattr(follow, "_followed", changed_after_that)
+        post = write(channel, "мокрый снег")
+
+        assert [m.saved_search.text for m in SearchMatch.objects.all()] == ["мокрый снег"]
+        assert SearchDocument.objects.filter(pk=post.pk).exists()
+
     def test_text_that_no_database_takes(self, anna):
         kept = save(anna, "снег\0 \ud800", name="\0имя\udfff")
 

@@ -177,3 +177,18 @@ def test_nor_in_the_list_of_members_on_the_page_of_a_tenant(browser):
 
     row.refresh_from_db()
     assert row.role == "operator"
+
+
+@pytest.mark.parametrize("text", ['{"limits": "\\ud800"}', "[" * 3000 + "]" * 3000])
+def test_json_that_cannot_be_read_or_shown_is_refused_as_it_was_typed(browser, text):
+    tenant = make.tenant()
+    address = reverse("admin:accounts_tenant_change", args=[tenant.pk])
+
+    answer = browser.post(address, opened(browser, address) | {"settings": text, "_save": "1"})
+
+    page = lxml.html.fromstring(answer.content.decode())
+    [field] = page.xpath("//textarea[@name='settings']")
+    assert (answer.status_code, field.value.strip()) == (200, text)
+    assert page.xpath("//div[contains(@class, 'field-settings')]//ul[@class='errorlist']")
+    tenant.refresh_from_db()
+    assert tenant.settings == {}

@@ -2,6 +2,9 @@
 
 import json
 import random
+import threading
+import time
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -9,11 +12,12 @@ from django.core.management import call_command
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from tests.concurrency import together
+from tests.concurrency import in_threads, together
 from tests.integration.paid import analyzes, drain, event_of, with_settings
 from vision import providers
 from vision.analysis import claims, follow_up, pay_once
 from vision.limits import budget, places
+from vision.limits.budget import TokenLimits
 from vision.limits.ceiling import MARGIN, ceiling_of, learn
 from vision.models import CallCost, ConcurrencyPlace, PaidAnalysis, PostEnrichment, TokenBudget
 from vision.policy.loader import current_policy
@@ -173,6 +177,59 @@ class TestOverrun:
             # Five in progress may cost 5 000 each now: 25 000, and only one more would fit.
             assert reserve(5000).must_wait
             assert reserve(1000).tokens == 1000
+
+    @pytest.mark.parametrize("day_first", [20, 21])
+    def test_two_days_reserved_of_at_once_share_one_month(self, archive, day_first):
+        """At the turn of the day, or with a clock that was ahead, a later day may be there first."""
+        limits, days = TokenLimits(day=None, month=10_000, backfill=None), {}
+        for day in (day_first, 41 - day_first):
+            now = datetime(2026, 11, day, 12, tzinfo=UTC)
+            with transaction.atomic():
+                reserved = budget.reserve(
+                    tenant=archive.tenant,
+                    ceiling=lambda: 6_000,
+                    limits=limits,
+                    is_recent=True,
+                    now=now,
+                )
+            if reserved.tokens:
+                budget.settle(
+                    tenant_id=archive.tenant.pk, day=now.date(), reserved=6_000, used=6_000
+                )
+            days[day] = reserved
+
+        assert [one.tokens for one in days.values()] == [6_000, 0]
+        assert days[41 - day_first].refused_by == budget.MONTHLY
+        assert budget.spent(archive.tenant, now).month == 6_000
+        assert budget.reset(tenant=archive.tenant, now=now) == 6_000
+        assert budget.spent(archive.tenant, now).month == 0
+
+    def test_reservations_of_texts_wait_for_the_tenants_turn(self, archive):
+        """So those of two days cannot pass each other, neither of which sees the other's row."""
+        limits, order = TokenLimits(day=None, month=10_000, backfill=None), []
+        begun = threading.Event()
+
+        def reserve(day, *, wait):
+            with transaction.atomic():
+                now = datetime(2026, 11, day, 12, tzinfo=UTC)
+                order.append(
+                    budget.reserve(
+                        tenant=archive.tenant,
+                        ceiling=lambda: 6_000,
+                        limits=limits,
+                        is_recent=True,
+                        now=now,
+                    ).tokens
+                )
+                begun.set()
+                time.sleep(wait)
+
+        def second():
+            assert begun.wait(10)
+            reserve(21, wait=0)
+
+        in_threads(lambda: reserve(20, wait=1), second)
+        assert order == [6_000, 0]
 
     def test_command_and_console_say_it(self, archive, paid, limit, admin_client):
         limit(30_000)

@@ -1,6 +1,5 @@
 """What an admission has to know, read in the tenant's turn by one round trip (`one_trip`)."""
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,11 +31,6 @@ class Facts:
     most: int
 
 
-def turn_of(tenant_id: uuid.UUID) -> str:
-    """The name of the lock under which requests of a tenant are decided."""
-    return f"vision:tenant:{tenant_id}"
-
-
 def read(
     request: AnalysisRequest, provider: VisionProvider, duplicates: Duplicates, *, now: datetime
 ) -> Facts:
@@ -44,7 +38,7 @@ def read(
     new = claims.new_row(request, provider)
     # In the order in which locks are taken, see `vision.analysis.claims`.
     _, rows, health, day, most, *near = one_trip.fetch(
-        one_trip.turn(turn_of(request.post.tenant_id)),
+        one_trip.turn(budget.turn_of(request.post.tenant_id)),
         one_trip.select(claims.row_to_lock(new)),
         one_trip.select(circuit_breaker.row_of(provider.name)),
         one_trip.select(budget.row_to_lock(request.post.tenant_id, budget.day_of(now))),
@@ -71,6 +65,6 @@ def _nearness(new: PaidAnalysis, duplicates: Duplicates) -> list[one_trip.Statem
 def _day(rows: one_trip.Rows) -> TokenBudget | None:
     found: list[Any] = one_trip.objects(TokenBudget, rows)
     for day, row in zip(found, rows, strict=True):
-        day.earlier = row[-1]
+        day.other_days = row[-1]
         return day  # type: ignore[no-any-return]
     return None

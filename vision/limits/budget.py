@@ -3,15 +3,15 @@ Token budget of a tenant: reserve a ceiling, call the provider, settle the real 
 
 `used + reserved + ceiling ≤ limit` holds at every reservation, however many workers reserve at
 the same time: the row of the day is locked until the reservation is committed, and reservations
-of one tenant take turns besides (`vision.analysis.pay_once` holds the tenant's lock). So what is
-used is at most the limit plus the overrun: what calls cost above the ceiling that was reserved
+of one tenant take turns besides (`turn_of`): at the turn of a day two days are reserved of, out of
+one month. So what is used is at most the limit plus the overrun: what calls cost above the ceiling that was reserved
 for them. Only calls in progress when a call first costs more than any before can overrun, because
 that call's settlement raises the ceiling (`vision.limits.ceiling`). Days and months are UTC.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from django.db.models.functions import Greatest
 
 from accounts import audit
 from accounts.models import Tenant
+from events.postgresql import advisory_locks
 from vision.limits.ceiling import ceiling_of
 from vision.models import PaidAnalysis, TokenBudget
 from vision.policy.schema import VisionPolicy
@@ -165,13 +166,13 @@ def reserve(
     """
     Reserve a ceiling of today's tokens, in the caller's transaction.
 
-    `locked` is the row of `row_to_lock`, where the caller has it.
+    `locked` is the row of `row_to_lock`, where the caller has it, and the tenant's turn with it.
     """
     row: Any = locked or _locked(tenant, day_of(now))
     # Under the lock: a call of this tenant that settles either raised the ceiling before this
     # statement, or waits for the lock and still counts as reserved.
     tokens = ceiling()
-    spent = _with_today(row, earlier=row.earlier, ceiling=tokens)
+    spent = _with_today(row, other_days=row.other_days, ceiling=tokens)
     found = decide(spent, limits, ceiling=tokens, is_recent=is_recent)
     if found.tokens:
         row.reserved_tokens += found.tokens
@@ -232,8 +233,8 @@ def reset(*, tenant: Tenant, now: datetime) -> int:
 
 def spent(tenant: Tenant, now: datetime) -> Spent:
     row = today(tenant, now)
-    earlier = sum(_earlier(row.tenant_id, row.day).values_list("tokens", flat=True))
-    return _with_today(row, earlier=earlier)
+    others = sum(_other_days(row.tenant_id, row.day).values_list("tokens", flat=True))
+    return _with_today(row, other_days=others)
 
 
 def today(tenant: Tenant, now: datetime) -> TokenBudget:
@@ -277,19 +278,24 @@ def _rows(tenant_id: UUID, day: date) -> QuerySet[TokenBudget]:
 
 
 def _month(tenant: Tenant, now: datetime) -> QuerySet[TokenBudget]:
-    today = day_of(now)
-    return TokenBudget.objects.filter(
-        tenant=tenant, day__gte=today.replace(day=1), day__lte=today
-    ).order_by("day")
+    return _days_of_month(tenant.pk, day_of(now)).order_by("day")
+
+
+def _days_of_month(tenant_id: UUID, day: date) -> QuerySet[TokenBudget]:
+    """All days of the month, also later ones: a clock that was ahead has spent tokens there."""
+    first = day.replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    return TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=first, day__lt=following)
+
+
+def turn_of(tenant_id: UUID) -> str:
+    """The name of the lock under which requests of a tenant are decided."""
+    return f"vision:tenant:{tenant_id}"
 
 
 def _locked(tenant: Tenant, day: date) -> Any:
-    """
-    The row of the day, locked and made if need be; `earlier` is what the month's other days used.
-
-    Those days need no lock: nothing is reserved there any more, and settling replaces what is
-    counted already.
-    """
+    """The row of the day, locked in the tenant's turn and made if need be."""
+    advisory_locks.in_turn(turn_of(tenant.pk))
     row = row_to_lock(tenant.pk, day).first()
     if row is None:
         # First the row, then its lock: nobody can lock a row that is not there.
@@ -299,21 +305,26 @@ def _locked(tenant: Tenant, day: date) -> Any:
 
 
 def row_to_lock(tenant_id: UUID, day: date) -> QuerySet[Any]:
-    """The row of the day, if there is one; reading it locks it. `earlier` is as for `_locked`."""
-    earlier = Subquery(_earlier(tenant_id, day).values("tokens"))
-    return _rows(tenant_id, day).select_for_update().annotate(earlier=earlier)
+    """
+    The row of the day, if there is one; reading it locks it.
+
+    `other_days` is what the month's other days used. Whoever reserves has the tenant's turn: at the
+    turn of a day others may reserve of the next day, and settling replaces what is counted already.
+    """
+    other_days = Subquery(_other_days(tenant_id, day).values("tokens"))
+    return _rows(tenant_id, day).select_for_update().annotate(other_days=other_days)
 
 
-def _earlier(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:
-    """One row whose `tokens` count for the days of the month before `day`; none if there are none."""
+def _other_days(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:
+    """One row whose `tokens` count for the month beside `day`; none if there are none."""
     counted = Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens")
-    days = TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=day.replace(day=1), day__lt=day)
+    days = _days_of_month(tenant_id, day).exclude(day=day)
     return days.order_by().values("tenant").annotate(tokens=Sum(counted))
 
 
-def _with_today(row: TokenBudget, *, earlier: int | None, ceiling: int = 0) -> Spent:
+def _with_today(row: TokenBudget, *, other_days: int | None, ceiling: int = 0) -> Spent:
     """What counts against the limits; calls in progress count with `ceiling` at least."""
     # A call in progress may cost as much as the one that has just raised the ceiling.
     reserved = max(row.reserved_tokens, row.reserved_calls * ceiling)
     today = row.counted_tokens + reserved
-    return Spent(day=today, month=today + (earlier or 0), reserved=reserved)
+    return Spent(day=today, month=today + (other_days or 0), reserved=reserved)

@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
 from vision import providers
-from vision.analysis import backlog, claims, facts, follow_up
+from vision.analysis import backlog, claims, follow_up
 from vision.limits import budget, circuit_breaker
 from vision.limits.ceiling import ceiling_of
 from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
@@ -96,7 +96,7 @@ def _retry_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime)
     with transaction.atomic():
         # The same turn as for claims: two schedulers, or a claim in between, would count the
         # same tokens twice.
-        advisory_locks.in_turn(facts.turn_of(tenant.pk))
+        advisory_locks.in_turn(budget.turn_of(tenant.pk))
         spent = budget.spent(tenant, now)
         chosen: list[PaidAnalysis] = []
         for is_recent in (True, False):

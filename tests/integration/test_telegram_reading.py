@@ -605,16 +605,24 @@ class TestPipeline:
         assert planned == ([0, 1, 2, 3] if are_late else [0, 0, 1, 2])
         assert ids() == [1, 2, 3, 4]
 
-    def test_many_files_are_several_batches_and_no_album_is_cut(self, server, account, monkeypatch):
-        monkeypatch.setattr(live_batches, "BATCH_FILES", 2)
-        begun: list[list[int]] = []
+    @pytest.fixture
+    def begun(self, monkeypatch) -> list[list[int]]:
+        """The messages of each batch."""
+        found: list[list[int]] = []
         start = run.start
 
         def started(*args, **kwargs):
-            begun.append([m.message_id for m in kwargs["messages"]])
+            found.append([m.message_id for m in kwargs["messages"]])
             return start(*args, **kwargs)
 
         monkeypatch.setattr(run, "start", started)
+        return found
+
+    def test_many_files_are_several_batches_and_no_album_is_cut(
+        self, server, account, monkeypatch, begun
+    ):
+        monkeypatch.setattr(live_batches, "BATCH_FILES", 2)
+        monkeypatch.setattr(live_batches, "FEW_FILES", 0)
         for i in (1, 2, 3, 4, 5, 6, 7, 8):
             together = Beside(grouped_id=10**15 if i in (3, 4, 5) else None)
             server.post(i, "text", body=None if i in (7, 8) else photo(i), beside=together)
@@ -622,6 +630,29 @@ class TestPipeline:
 
         assert begun == [[1, 2], [3, 4, 5], [6, 7, 8]]
         assert ids() == [1, 2, 3, 4, 5, 6, 7, 8]
+
+    def test_the_few_files_that_a_page_has_left_are_no_batch_of_their_own(
+        self, server, account, monkeypatch, begun
+    ):
+        monkeypatch.setattr(live_batches, "BATCH_FILES", 5)
+        monkeypatch.setattr(live_batches, "FEW_FILES", 3)
+        for i in range(1, 13):
+            server.post(i, body=photo(i))
+        read(account)
+
+        assert begun == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11, 12]]
+        assert ids() == list(range(1, 13))
+
+    def test_few_files_that_are_large_are_a_batch_of_their_own(
+        self, server, account, monkeypatch, begun
+    ):
+        monkeypatch.setattr(live_batches, "BATCH_FILES", 5)
+        monkeypatch.setattr(ahead, "FIRST_FILE_BYTES", 4 * len(photo(1)))
+        for i in range(1, 9):
+            server.post(i, body=photo(i))
+        read(account)
+
+        assert begun == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
     def test_what_is_on_its_way_is_not_here(self, server, account, settings):
         file = server.post(1, body=photo(1)).file

@@ -1,6 +1,6 @@
 """Counts of posts with their time: what exports said, and what was read from Telegram."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -37,6 +37,15 @@ class Reading:
     reactions: int | None = None
 
 
+class Dated(Protocol):
+    """A post as far as its readings go: a row of `Post`, or what was read of one."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def posted_at(self) -> datetime: ...
+
+
 class CountsSource(Protocol):
     """
     Reads the counts of messages again.
@@ -63,7 +72,7 @@ def _counted(at: datetime, row: PostSource | PostCounts) -> Counted:
     return Counted(at, row.views, row.forwards, row.replies, row.reactions)
 
 
-def record(posts: dict[int, Post], readings: Iterable[Reading], *, at: datetime) -> int:
+def record(posts: Mapping[int, Dated], readings: Iterable[Reading], *, at: datetime) -> int:
     """
     Keep readings of `posts`, by message id, and show the newest in the rows; return how many.
 
@@ -111,12 +120,19 @@ WHERE posts.id = last.post_id AND (views_count, forwards_count, replies_count, r
 """
 
 
-def follow(posts: Iterable[Post], *, now: datetime) -> None:
+def follow(posts: Iterable[Dated], *, now: datetime) -> None:
     """Read the counts of these posts again from now on; those that are followed stay as they are."""
-    CountsDue.objects.bulk_create(
-        (CountsDue(post=post, due_at=due_after(now, posted_at=post.posted_at)) for post in posts),
-        ignore_conflicts=True,
-    )
+    rows = [(post.pk, due_after(now, posted_at=post.posted_at)) for post in posts]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(_FOLLOW, columns)
+
+
+_FOLLOW = """
+INSERT INTO post_counts_due (post_id, due_at) SELECT * FROM unnest(%s::uuid[], %s::timestamptz[])
+ON CONFLICT DO NOTHING
+"""
 
 
 def read_due(source: CountsSource, channel: Channel, *, now: datetime, most: int = 100) -> int:

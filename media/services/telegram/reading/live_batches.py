@@ -1,6 +1,7 @@
 """What is read of a channel, cut into batches for the pipeline of the import."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +17,8 @@ BATCH_FILES: Final = 50
 So many files, and no more, are written while the next ones come, and alone after the last one. A
 batch pays for its statements as much as for the rows of some twenty files.
 """
+FEW_FILES: Final = 10
+"""What is left of a page is no batch of its own where it is so little: it costs least in the one before."""
 
 
 @dataclass(slots=True)
@@ -47,20 +50,28 @@ def cut(
     chat = feed_chat(feed, page)
     origin = live_origin(feed.account.name, now=page.at, chat=chat)
     batch = LiveBatch(chat=chat, origin=origin)
+    left = deque(file.size_bytes for one in page.fetched for file in one.files)
     album: int | None = None
     for one in page.fetched:
         grouped = one.record.grouped_id if isinstance(one.record, Message) else None
-        is_full = most_bytes is not None and (
-            batch.file_bytes >= most_bytes or len(batch.files) >= BATCH_FILES
-        )
-        if is_full and (grouped is None or grouped != album):
+        is_whole = grouped is None or grouped != album
+        if most_bytes is not None and is_whole and _is_full(batch, left, most_bytes):
             batch.read_to = one.message_id - 1
             yield batch
             batch = LiveBatch(chat=chat, origin=origin)
         album = grouped
         batch.add(one)
+        for _ in one.files:
+            left.popleft()
     batch.read_to = page.read_to
     yield batch
+
+
+def _is_full(batch: LiveBatch, left: Collection[int], most_bytes: int) -> bool:
+    """Whether a batch ends here; `left` are the sizes of the files that the page still has."""
+    if len(left) < FEW_FILES and sum(left) < most_bytes // 4:
+        return False
+    return batch.file_bytes >= most_bytes or len(batch.files) >= BATCH_FILES
 
 
 def feed_chat(feed: ChannelFeed, page: Page) -> Chat:

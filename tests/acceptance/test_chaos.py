@@ -304,7 +304,8 @@ def ended_by_sigterm(product):
     [leader] = product.workers
     started = time.monotonic()
     for process in in_session(leader.pid):
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):  # the one before took it along
+            process.terminate()
     leader.poll()
     assert wait_until(lambda: not in_session(leader.pid), seconds=ENDS, step=0.05), product.log
     return time.monotonic() - started

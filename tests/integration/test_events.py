@@ -387,7 +387,8 @@ class TestFailure:
                 raise error
             return "recovered"
 
-        heard = listen(flaky, mode=mode)
+        # Longer than any drain takes, on whatever machine.
+        heard = listen(flaky, mode=mode, backoff=Backoff(first=timedelta(minutes=1)))
         publish(ping(1))
 
         first = worker.drain("default")

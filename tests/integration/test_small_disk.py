@@ -144,7 +144,7 @@ class TestUnderTheObjects:
         folder = export(disk.root / "export", 1, file_bytes=10)
         (folder / "result.json").chmod(0)
 
-        with as_nobody(), pytest.raises(CommandError, match=r"result\.json не читается: Perm"):
+        with as_nobody(), pytest.raises(CommandError, match=r"result\.json не читается: нет прав"):
             call_command("import_export", str(folder))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from datetime import UTC, timedelta
 from io import StringIO
 from types import SimpleNamespace
@@ -500,6 +501,22 @@ class TestCommand:
         assert hit["post_id"] == str(found.pk)
         assert hit["words"] == ["кошка"]
         assert [hit["text"][a:b] for a, b in hit["spans"]] == ["Кошки"]
+        assert report["degraded"] == []
+
+    def test_a_model_that_loads_slowly_is_waited_for(self, write, settings, monkeypatch):
+        """Each command begins without it: on a slow machine none would search by meaning."""
+        settings.SEARCH = settings.SEARCH.model_copy(update={"query_timeout_sec": 0.05})
+        encode = FakeEncoder.encode_queries
+
+        def slowly(encoder, texts):
+            time.sleep(0.3)
+            return encode(encoder, texts)
+
+        write("Кошки спят")
+        monkeypatch.setattr(FakeEncoder, "encode_queries", slowly)
+
+        report = json.loads(self.run("кошка", "--json").out.getvalue())
+
         assert report["degraded"] == []
 
     def test_people_read_why(self, write):

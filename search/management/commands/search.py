@@ -20,6 +20,7 @@ from search.index.postgresql.facets import Facet
 from search.management import filter_check, report
 from search.services.facets import Facets, facets_in
 from search.services.find import find_text
+from search.services.meaning import query_vector
 from search.services.results.hits import Hits
 from search.services.results.shown import Shown, shown
 from search.services.results.wording import counted, remarks
@@ -69,7 +70,9 @@ class Command(ActingCommand):
     def _search(self, options: dict[str, Any]) -> None:
         if bool(options["query"]) == bool(options["like"]):
             raise CommandError(_("Give either a query or --like."))
-        found, facets = _found(options), _counted(options)
+        with query_vector.patient():
+            found = _found(options)
+        facets = _counted(options)
         hits = shown(found)
         if options["json"]:
             answer = report.as_json(found, hits) | ({"facets": asdict(facets)} if facets else {})

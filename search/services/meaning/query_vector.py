@@ -1,8 +1,11 @@
 """The vector of a query: by the model whose vectors cover the archive, soon or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -15,6 +18,10 @@ from search.embeddings.requested import RequestedEncoder
 from search.embeddings.within import query_vector
 from search.index.postgresql.vectors import kept_vectors, vector_table
 from search.services.meaning import models_in_use, payers
+
+LOADING_SECONDS: Final = 60.0
+"""For a model of this machine that has to be read from the disk before it answers."""
+_is_patient: ContextVar[bool] = ContextVar("is_patient", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,27 @@ def _paid(encoder: Encoder, text: str, tenants: Sequence[UUID]) -> Vector:
         return _in_time(encoder, text)
 
 
-def _in_time(encoder: Encoder, text: str) -> Vector:
+@contextmanager
+def patient() -> Iterator[None]:
+    """
+    Let a model of this machine be loaded inside the block, however slow the machine is.
+
+    For commands: each is a process that begins without the model, and on a slow machine all of
+    them would search by words only.
+    """
+    token = _is_patient.set(True)
     try:
-        vector = query_vector(encoder, text, seconds=settings.SEARCH.query_timeout_sec)
+        yield
+    finally:
+        _is_patient.reset(token)
+
+
+def _in_time(encoder: Encoder, text: str) -> Vector:
+    most = settings.SEARCH.query_timeout_sec
+    if _is_patient.get() and not encoder.is_remote:
+        most = max(most, LOADING_SECONDS)
+    try:
+        vector = query_vector(encoder, text, seconds=most)
     except EncoderUnavailable:
         metrics.FAILURES.labels("query").inc()
         raise

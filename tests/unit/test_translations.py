@@ -29,6 +29,7 @@ ROOMS = [
     "vision",
     "albums",
     "crawl",
+    "graph",
     "search",
     "storage_quota",
     "telegram_assistant",

@@ -53,7 +53,7 @@ class Command(StorageCommand):
             Step.VISION: "cached results of analysis",
             Step.ALBUM: "stored summaries of albums",
             Step.MULTIPART: "unfinished uploads",
-            Step.VERSIONS: "versions of replaced and deleted objects, where the bucket keeps them,",
+            Step.VERSIONS: "versions of replaced and deleted objects (where the bucket keeps them)",
         }.items():
             part = _part(parts, step.value, f"old {text}, whether or not space is needed")
             part.add_argument(

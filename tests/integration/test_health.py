@@ -363,6 +363,24 @@ class TestHeartbeats:
         [found] = workers.scheduler_runs()
         assert (found.status, first.name in found.detail) == (Status.FAILED, True)
 
+    @pytest.mark.parametrize(("minutes", "status"), [(1, Status.WARNING), (5, Status.FAILED)])
+    def test_workers_that_have_just_begun_are_given_time(self, minutes, status):
+        """After a night without them each job is late; the scheduler begins after half a minute."""
+        from django_q.models import Schedule  # noqa: PLC0415
+
+        now = timezone.now()
+        Schedule.objects.update(next_run=now - timedelta(hours=9))
+        for begun in (minutes, 0):
+            Heartbeat.objects.create(
+                pk=uuid.uuid4(), host="h", pid=begun, queues=[], seen_at=now,
+                started_at=now - timedelta(minutes=begun),
+            )  # fmt: skip
+
+        [found] = workers.scheduler_runs()
+
+        assert found.status == status
+        assert found.remedy
+
 
 def _wait_for(reached):
     until = time.monotonic() + 5

@@ -4,6 +4,7 @@ import pytest
 
 from vision import providers
 from vision.providers.fake import FakePaid, FakeVision
+from vision.providers.gigachat import preprocess
 
 
 @pytest.fixture
@@ -16,5 +17,19 @@ def ocr(monkeypatch):
 @pytest.fixture
 def paid(monkeypatch):
     fake = FakePaid()
+    monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
+    return fake
+
+
+class Preparing(FakePaid):
+    """Prepares pictures as GigaChat's adapter does."""
+
+    def prepare(self, image, *, decode=None, **_):
+        return preprocess.prepare(image, preprocess.PreprocessOptions(), decode=decode)
+
+
+@pytest.fixture
+def preparing(monkeypatch):
+    fake = Preparing()
     monkeypatch.setattr(providers, "get_gigachat", lambda: fake)
     return fake

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from django.db import Error, connection, connections
 
-from events import ending, subscriptions
+from events import subscriptions
 from events.delivery import recovery, worker
 from events.supervision import forks, supervisors
-from events.workers import heartbeats, liveness
+from events.workers import ending, heartbeats, liveness
 
 logger = logging.getLogger(__name__)
 

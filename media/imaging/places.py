@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
-from events import ending
 from events.errors import RetryLater
+from events.workers import ending
 from media.imaging.decode import DEFAULT_MAX_PIXELS, pixels_of
 
 GIANTS: Final = max(1, (os.cpu_count() or 1) // 2)

@@ -14,8 +14,6 @@ from media.imaging import places
 from tests.integration.paid import drain
 from vision import handlers
 from vision.models import PaidAnalysis, PostEnrichment
-from vision.providers.fake import FakePaid
-from vision.providers.gigachat import preprocess
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -36,20 +34,6 @@ def giant(number: int) -> bytes:
     body = io.BytesIO()
     picture.save(body, "JPEG", quality=60)
     return body.getvalue()
-
-
-class Preparing(FakePaid):
-    """Prepares pictures as GigaChat's adapter does."""
-
-    def prepare(self, image, *, decode=None, **_):
-        return preprocess.prepare(image, preprocess.PreprocessOptions(), decode=decode)
-
-
-@pytest.fixture
-def paid(monkeypatch):
-    fake = Preparing()
-    monkeypatch.setattr("vision.providers.get_gigachat", lambda: fake)
-    return fake
 
 
 @pytest.fixture
@@ -82,14 +66,14 @@ def drain_all() -> None:
 
 
 @pytest.mark.usefixtures("threads", "ocr")
-def test_giants_are_decoded_a_few_at_a_time_and_each_is_paid_for_once(archive, paid):
+def test_giants_are_decoded_a_few_at_a_time_and_each_is_paid_for_once(archive, preparing):
     for number in range(MANY):
         archive.post(giant(number))
 
     grown = peak_of(drain_all)
 
     assert PaidAnalysis.objects.filter(state="done").count() == MANY
-    assert len(paid.calls) == MANY
+    assert len(preparing.calls) == MANY
     # The pictures, and for one of them what it is converted to; and some for all the rest.
     most = (places.GIANTS * 50_000_000 // (SIZE[0] * SIZE[1]) + 1) * DECODED
     assert grown < most + 150 * MIB, f"{grown / MIB:.0f} MiB"

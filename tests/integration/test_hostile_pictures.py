@@ -25,8 +25,6 @@ from tests.unit.test_hostile_pictures import png, with_scans
 from tests.unit.test_picture_structure import png_of
 from vision import handlers
 from vision.models import EnrichmentKind, PaidAnalysis, PostEnrichment
-from vision.providers.fake import FakePaid
-from vision.providers.gigachat import preprocess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,20 +59,6 @@ ODD = {
 """What somebody can look at."""
 
 
-class Preparing(FakePaid):
-    """Prepares pictures as GigaChat's adapter does."""
-
-    def prepare(self, image, *, decode=None, **_):
-        return preprocess.prepare(image, preprocess.PreprocessOptions(), decode=decode)
-
-
-@pytest.fixture
-def paid(monkeypatch):
-    fake = Preparing()
-    monkeypatch.setattr("vision.providers.get_gigachat", lambda: fake)
-    return fake
-
-
 def imported(folder: Path, files: dict[str, bytes]) -> dict[str, Post]:
     """The posts of an export with a message for each file, by its name."""
     (folder / "photos").mkdir(parents=True)
@@ -93,7 +77,9 @@ def decision(post: Post) -> dict:
     ]
 
 
-def test_each_file_ends_in_a_decision_and_nothing_is_paid_for_what_nobody_can_read(tmp_path, paid):
+def test_each_file_ends_in_a_decision_and_nothing_is_paid_for_what_nobody_can_read(
+    tmp_path, preparing
+):
     broken = {name: body for name, (body, _) in UNREADABLE.items()}
     posts = imported(tmp_path, broken | NO_PICTURES | BLANK | ODD)
 
@@ -107,8 +93,8 @@ def test_each_file_ends_in_a_decision_and_nothing_is_paid_for_what_nobody_can_re
     assert {told[name]["outcome"] for name in NO_PICTURES} == {"skipped"}
     assert {told[name]["reason"] for name in BLANK} == {"blank_picture"}
     assert {one["tokens"] for name, one in told.items() if name not in ODD} == {0}
-    assert len(paid.calls) == PaidAnalysis.objects.filter(state="done").count() == len(ODD)
-    assert paid.billed == paid_tokens() == sum(told[name]["tokens"] for name in ODD)
+    assert len(preparing.calls) == PaidAnalysis.objects.filter(state="done").count() == len(ODD)
+    assert preparing.billed == paid_tokens() == sum(told[name]["tokens"] for name in ODD)
     defects = dict(MediaObject.objects.exclude(defect="").values_list("file_sha256", "defect"))
     assert defects == {digest(body): defect for body, defect in UNREADABLE.values()}
 

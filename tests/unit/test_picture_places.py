@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
-from events import ending
 from events.supervision.worker_process import WorkerProcess
+from events.workers import ending
 from media.imaging import places
 from media.imaging.decode import pixels_of
 from media.imaging.places import NoPlace, Places, Room

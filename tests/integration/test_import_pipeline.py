@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -17,7 +18,7 @@ from events.models import OutboxEvent
 from media.models import ImportRun, MediaObject, MediaState, Post
 from media.posts.parsed_message import ParsedMessage
 from media.services import imports
-from media.services.pipeline import batches, in_flight, reader_process, upload
+from media.services.pipeline import batches, blobs, in_flight, reader_process, upload
 from media.services.pipeline.in_flight import finish, start
 from media.sources.export import ExportSource
 from media.sources.port import Message
@@ -54,6 +55,21 @@ def export(folder: Path, names: list[str]) -> Path:
 def run(folder: Path) -> imports.ImportSummary:
     source = ExportSource(folder, zone=UTC)
     return imports.import_export(source=source, path=folder, tenant=tenants.default_tenant())
+
+
+def before_the_uploads(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    begun = upload.start_uploads
+
+    def after_that(source, **given):
+        happens()
+        return begun(source, **given)
+
+    monkeypatch.setattr(in_flight, "start_uploads", after_that)
+
+
+def append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
 
 
 def byte_totals() -> tuple[int, int, int]:
@@ -203,19 +219,41 @@ def test_a_picture_whose_first_file_changed_comes_in_with_the_next_batch(
 def test_a_file_that_grows_after_it_was_hashed_costs_only_itself(tmp_path, store, monkeypatch):
     """Telegram Desktop may still write the export: more bytes than reserved ended the import."""
     folder = export(tmp_path, ["a", "b", "c", "d"])
-    begun = upload.start_uploads
-
-    def grown(source, **given):
-        with (folder / "photos" / "b.jpg").open("ab") as file:
-            file.write(b"more")
-        return begun(source, **given)
-
-    monkeypatch.setattr(in_flight, "start_uploads", grown)
+    monkeypatch.setattr(blobs, "SMALL_BYTES", 0)
+    before_the_uploads(monkeypatch, lambda: append(folder / "photos" / "b.jpg", b"more"))
 
     summary = run(folder)
 
     assert [(p.code, p.message_id) for p in summary.problems] == [("unreadable_file", 2)]
     assert "changed while it was being imported" in summary.problems[0].detail
+    assert MediaObject.objects.count() == 3
+    assert len(set(byte_totals())) == 1
+
+
+def test_a_small_file_is_stored_as_it_was_hashed(tmp_path, store, monkeypatch):
+    """Between its hash and its upload it is not read again, whatever becomes of it."""
+    folder = export(tmp_path, ["a", "b", "c", "d"])
+    hashed = sha256((folder / "photos" / "b.jpg").read_bytes()).hexdigest()
+    before_the_uploads(monkeypatch, lambda: append(folder / "photos" / "b.jpg", b"more"))
+
+    summary = run(folder)
+
+    assert summary.clean
+    stored = MediaObject.objects.get(posts__telegram_message_id=2)
+    assert stored.file_sha256 == hashed
+    with store.open(stored.s3_key) as file:
+        assert sha256(file.read()).hexdigest() == hashed
+    assert len(set(byte_totals())) == 1
+
+
+def test_no_more_small_files_are_kept_than_there_is_room_for(tmp_path, store, monkeypatch):
+    folder = export(tmp_path, ["a", "b", "c", "d"])
+    monkeypatch.setattr(blobs, "KEPT_BYTES", (folder / "photos" / "a.jpg").stat().st_size)
+    before_the_uploads(monkeypatch, lambda: append(folder / "photos" / "b.jpg", b"more"))
+
+    summary = run(folder)
+
+    assert [(p.code, p.message_id) for p in summary.problems] == [("unreadable_file", 2)]
     assert MediaObject.objects.count() == 3
     assert len(set(byte_totals())) == 1
 

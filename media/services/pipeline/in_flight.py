@@ -86,7 +86,13 @@ def start(
     """
     plan = plan_batch(source, channel=channel, messages=messages, as_of=as_of)
     uploads = start_uploads(
-        source, tenant=channel.tenant, blobs=plan.blobs, pool=pool, pending=pending, now=now
+        source,
+        tenant=channel.tenant,
+        blobs=plan.blobs,
+        kept=plan.kept,
+        pool=pool,
+        pending=pending,
+        now=now,
     )
     return InFlight(
         source,

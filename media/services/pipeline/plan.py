@@ -15,7 +15,7 @@ from events.postgresql import arrays
 from events.sentences import gettext_noop
 from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
-from media.services.pipeline.blobs import FileTooLarge, read_blob
+from media.services.pipeline.blobs import FileTooLarge, KeptFiles, read_blob
 from media.sources.port import Attachment, FileRefused, Message, Problem, Source
 
 PROBLEM_CODES = {
@@ -72,6 +72,8 @@ class BatchPlan:
     """Rows of files that the commit wrote, for the metrics."""
     albums: dict[int, int] = field(default_factory=dict)
     """Numbers of the albums of the posts that the commit wrote, by message id."""
+    kept: KeptFiles = field(default_factory=KeptFiles)
+    """Files that were read for the plan and wait for their upload."""
 
     @property
     def blobs(self) -> list[Blob]:
@@ -146,7 +148,7 @@ def _parse(source: Source, message: Message, plan: BatchPlan) -> ParsedMessage:
     # Also where a newer source showed another file: an earlier version of the post has this one.
     parsed = ParsedMessage(message, as_of=plan.as_of)
     files = [file for file in message.attachments if not file.is_stored]
-    states = [_read(source, parsed, file, plan.outcome) for file in files]
+    states = [_read(source, parsed, file, plan) for file in files]
     parsed.state = state_of_all(states)
     return parsed
 
@@ -157,15 +159,14 @@ def state_of_all(states: Sequence[str]) -> str:
     return next((state for state in order if state in states), states[0] if states else "")
 
 
-def _read(
-    source: Source, parsed: ParsedMessage, attachment: Attachment, outcome: BatchOutcome
-) -> str:
+def _read(source: Source, parsed: ParsedMessage, attachment: Attachment, plan: BatchPlan) -> str:
     """Read a file of a message and its thumbnail; return its state."""
+    outcome = plan.outcome
     if attachment.absence is not None:
         outcome.counts[attachment.absence.value] += 1
         return attachment.absence.value
     try:
-        parsed.blobs += _read_files(source, attachment)
+        parsed.blobs += _read_files(source, attachment, plan.kept)
     except FileTooLarge:
         outcome.counts[MediaState.TOO_LARGE.value] += 1
         return MediaState.TOO_LARGE.value
@@ -177,12 +178,12 @@ def _read(
     return MediaState.STORED.value
 
 
-def _read_files(source: Source, attachment: Attachment) -> list[Blob]:
+def _read_files(source: Source, attachment: Attachment, kept: KeptFiles) -> list[Blob]:
     """Read the file and its thumbnail; a post is complete without the thumbnail."""
-    blobs = [read_blob(source, attachment.path)]
+    blobs = [read_blob(source, attachment.path, kept=kept)]
     if attachment.thumbnail_path:
         with suppress(FileRefused, FileTooLarge):
-            thumbnail = read_blob(source, attachment.thumbnail_path)
+            thumbnail = read_blob(source, attachment.thumbnail_path, kept=kept)
             blobs.append(replace(thumbnail, thumbnail_of=attachment.path))
     return blobs
 

@@ -13,10 +13,12 @@ from events.logs.log_context import about, carried
 from events.postgresql import arrays
 from media.models import MediaObject
 from media.posts.parsed_message import Blob
+from media.services.pipeline.blobs import KeptFiles
 from media.sources.port import FileRefused, Source
 from storage_quota import keys, services
 from storage_quota.models import ContentType, Reservation
 from storage_quota.object_store import MoreThanReserved, StoreFull, get_store
+from storage_quota.object_store.adapters import HashedBytes
 from storage_quota.selectors import in_good_order
 
 PARALLEL_PUTS = 10
@@ -138,6 +140,7 @@ def start_uploads(
     *,
     tenant: Tenant,
     blobs: Sequence[Blob],
+    kept: KeptFiles,
     pool: Executor,
     pending: frozenset[str] = frozenset(),
     now: datetime,
@@ -145,7 +148,8 @@ def start_uploads(
     """
     Reserve room for the new contents and start to put them.
 
-    `pending` are contents of the batch before, which is committed first: they count as known.
+    `kept` are files that need not be opened again; afterwards it holds none. `pending` are
+    contents of the batch before, which is committed first: they count as known.
     """
     distinct = {blob.sha256: blob for blob in blobs}
     sound, lost = _known_and_lost(tenant, distinct.values())
@@ -153,6 +157,7 @@ def start_uploads(
     uploads = PendingUploads(UploadResult(known=known, again=lost))
     new = [blob for sha256, blob in distinct.items() if sha256 not in known]
     if not new:
+        kept.forget()
         return uploads
     requests = [
         services.ReservationRequest(key=object_key(tenant, b), size_bytes=b.size_bytes) for b in new
@@ -163,18 +168,27 @@ def start_uploads(
     )
     for blob, answer in zip(new, answers, strict=True):
         if isinstance(answer, Reservation):
-            uploads.puts[blob.sha256] = answer, pool.submit(carried(_put), source, blob, answer)
+            content = kept.take(blob.sha256)
+            put = pool.submit(carried(_put), source, blob, answer, content)
+            uploads.puts[blob.sha256] = answer, put
         else:
             uploads.result.refused[blob.sha256] = answer
+    kept.forget()
     return uploads
 
 
-def _put(source: Source, blob: Blob, reservation: Reservation) -> float:
-    """Put a file; return how many seconds it took. Raises FileChanged, also where it has grown."""
+def _put(
+    source: Source, blob: Blob, reservation: Reservation, content: HashedBytes | None
+) -> float:
+    """
+    Put a file, its `content` where that was kept; return how many seconds it took.
+
+    Raises FileChanged, also where it has grown.
+    """
     began = time.monotonic()
     changed = FileChanged(f"{blob.path} was changed while it was being imported; import again")
     try:
-        with about(sha256=blob.sha256), source.open(blob.path) as file:
+        with about(sha256=blob.sha256), content or source.open(blob.path) as file:
             receipt = get_store().put(reservation, file, mime=blob.metadata.mime)
     except MoreThanReserved as grown:
         raise changed from grown

@@ -225,7 +225,7 @@ class TestBusy:
     ):
         gigachat_stub.fail("timeout", seconds=30, count=1)
 
-        failure = busy(by=make_provider(timeout_seconds=0.2))
+        failure = busy(by=make_provider(timeout_seconds=1))
 
         assert failure.error_class is ErrorClass.RETRYABLE_NETWORK
         assert "ReadTimeout" in str(failure)

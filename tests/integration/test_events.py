@@ -12,10 +12,11 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from events import outbox, subscriptions
-from events.delivery import claims, dead_letters, stats, worker
+from events.delivery import claims, dead_letters, run, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
+from events.postgresql import one_trip
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
 from events.subscriptions import Mode, subscribe
@@ -86,6 +87,15 @@ def count_calls(module, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, name, counted)
         yield calls
+
+
+def assert_reads_the_due_part(statement):
+    sql, values = statement
+    [rows] = one_trip.fetch((f"EXPLAIN {sql}", values))
+    plan = "\n".join(line for (line,) in rows)
+    assert "delivery_due" in plan
+    assert "due_at <=" in plan
+    assert "Sort" not in plan
 
 
 def make_due():
@@ -240,7 +250,7 @@ class TestServing:
 
         with transaction.atomic():
             claims.lock_due(subscription_of("test.listen"), limit=1, now=timezone.now())
-            with count_calls(worker, "drain") as calls:
+            with count_calls(run, "deliver_batch") as calls:
                 serving()
                 time.sleep(2)
 
@@ -368,12 +378,13 @@ class TestBackfill:
             cursor.execute("SET enable_seqscan = off")
 
         for backfill in (False, True):
-            due = claims._due(
-                [subscription_of("test.listen")], backfill=[backfill], now=timezone.now()
-            )
-            plan = due.order_by("due_at", "id")[:50].explain()
-            assert "delivery_due" in plan
-            assert "Sort" not in plan
+            with transaction.atomic():
+                claim = claims._locking(backfill, 50)
+                assert_reads_the_due_part(
+                    claim.statement(subscriber="test.listen", now=timezone.now())
+                )
+        assert_reads_the_due_part((claims._HAVE_DUE, [["test.listen"], timezone.now()]))
+        assert_reads_the_due_part((claims._COUNT_DUE, ["test.listen", timezone.now(), 10]))
 
 
 @pytest.mark.parametrize("mode", [Mode.TRANSACTIONAL, Mode.LEASED])

@@ -40,6 +40,18 @@ def listen(handler=None, **options):
     return heard
 
 
+def listen_in_batches(**options):
+    """Subscribe a projection in a queue of its own; returns the batches that it was given."""
+    batches = []
+
+    def note(events, *, now):
+        batches.append(events)
+        return "noted"
+
+    subscribe(Ping, name="test.gather", queue="projections", mode=Mode.PROJECTION, **options)(note)
+    return batches
+
+
 def publish(*events):
     with transaction.atomic():
         return outbox.publish_many(events)
@@ -255,6 +267,38 @@ class TestServing:
                 time.sleep(2)
 
         assert 2 <= len(calls) <= 2 / worker.IDLE_POLL + 1
+
+    def test_projections_gather_what_comes_soon_after_a_batch(self, ping, serving, monkeypatch):
+        monkeypatch.setattr(worker, "GATHER_FOR", 3.0, raising=False)
+        batches = listen_in_batches(batch=50)
+        serving("projections")
+
+        for number in range(20):
+            publish(ping(number))
+            time.sleep(0.1)
+
+        assert eventually(lambda: sum(map(len, batches)) == 20, seconds=20)
+        assert len(batches) <= 3
+
+    def test_projections_do_not_rest_while_there_is_more_than_a_batch(
+        self, ping, serving, monkeypatch
+    ):
+        monkeypatch.setattr(worker, "GATHER_FOR", 60.0, raising=False)
+        batches = listen_in_batches(batch=2)
+        publish(*(ping(n) for n in range(11)))
+
+        serving("projections")
+        assert eventually(lambda: sum(map(len, batches)) == 11, seconds=20)
+
+    def test_only_who_has_something_due_is_asked_to_claim(self, ping):
+        for name in ("test.one", "test.two", "test.three"):
+            listen(name=name, when=lambda event, name=name: name == "test.two")
+        publish(ping(1))
+
+        with count_calls(run, "deliver_batch") as calls:
+            worker.drain("default")
+
+        assert [subscription.name for (subscription,) in calls] == ["test.two"]
 
     def test_a_busy_subscriber_makes_room_for_the_others_of_its_queue(self, ping, serving):
         """Also one that works in threads, and whose work never ends."""

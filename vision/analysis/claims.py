@@ -256,7 +256,7 @@ def release_stale_claims(*, now: datetime) -> int:
     freed = 0
     claimed = PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED)
     for candidate in [
-        row for row in claimed.defer("analysis") if is_stale(row, in_hand=_in_hand, now=now)
+        row for row in _CLAIMED.objects() if is_stale(row, in_hand=_in_hand, now=now)
     ]:
         with transaction.atomic():
             # A locked row is being settled at this moment, so its worker is alive.
@@ -286,6 +286,9 @@ _PICTURE: dict[str, Any] = {
     "model": "a model",
 }
 _FINISHED = Prepared(lambda **picture: _rows_of(**picture).filter(state__in=FINISHED), **_PICTURE)
+_CLAIMED = Prepared(
+    lambda: PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED).defer("analysis")
+)
 _ROW_TO_LOCK = Prepared(
     lambda **picture: _rows_of(**picture).select_for_update().defer("analysis"), **_PICTURE
 )

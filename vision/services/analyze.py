@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.logs.log_context import about
+from events.postgresql import one_trip
 from events.postgresql.prepared import Prepared
 from events.schemas import MediaFile, VisionUploadedEventV1
 from events.sentences import Sentence, gettext_noop
@@ -109,10 +110,18 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
     return "recorded"
 
 
-def _lock(post: Post) -> None:
-    """Analyses of one post are saved one after the other, and not while an edit is saved."""
-    if not _LOCKED.rows(pk=post.pk):
+def _lock(post: Post) -> tuple[Any, ...]:
+    """
+    Analyses of one post are saved one after the other, and not while an edit is saved.
+
+    Returns what `_posts_to_analyze` adds, as it is now.
+    """
+    locked, found = one_trip.fetch(
+        _LOCKED.statement(pk=post.pk), _ANALYZED_NOW.statement(pk=post.pk)
+    )
+    if not locked:
         raise Post.DoesNotExist(f"post {post.pk} is gone")
+    return found[0]
 
 
 def _read(event: VisionUploadedEventV1) -> Any:
@@ -282,9 +291,8 @@ def _count(post: Post, result: PostResult, event: VisionUploadedEventV1) -> None
 
 def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now: datetime) -> str:
     with transaction.atomic():
-        _lock(post)
         # Once more: an edit may have replaced the media while they were analyzed.
-        [(shown, analyzed_with)] = _ANALYZED_NOW.rows(pk=post.pk)
+        shown, analyzed_with = _lock(post)
         if _differ(event.media_files, shown):
             return REPLACED
         is_same = analyzed_with == result.params

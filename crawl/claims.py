@@ -18,6 +18,7 @@ from crawl.limits import budgets, hosts
 from crawl.models import CrawledPage, PageState
 from crawl.reasons import Reason
 from events.errors import RetryLater
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 from events.workers.claim_columns import is_stale, release, take
 
@@ -129,10 +130,13 @@ def _uncount(page: CrawledPage) -> None:
 
 def release_stale_claims(*, now: datetime) -> int:
     """Free what workers that are gone held; every worker calls it, see `events.delivery.recovery`."""
-    claimed = CrawledPage.objects.filter(state=PageState.CLAIMED)
+    claimed = _CLAIMED.objects()
     return sum(
         _free(one.pk, now=now) for one in claimed if is_stale(one, in_hand=_in_hand, now=now)
     )
+
+
+_CLAIMED = Prepared(lambda: CrawledPage.objects.filter(state=PageState.CLAIMED))
 
 
 def _free(pk: uuid.UUID, *, now: datetime) -> bool:

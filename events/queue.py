@@ -21,6 +21,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from events.models import Doorbell, TaskClaim
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 
 logger = logging.getLogger(__name__)
@@ -57,11 +58,16 @@ class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
         TaskClaim.objects.filter(task_id=task_id).delete()
 
 
+# Asked by every worker every two seconds, mostly in vain.
+_HOLDERS = Prepared(
+    lambda: TaskClaim.objects.filter(worker__isnull=False).values_list("worker").distinct()
+)
+
+
 def release_tasks_of_gone_workers(*, now: datetime) -> int:
     """Put tasks back into the queue that a cluster which is gone had taken out of it."""
     claims = TaskClaim.objects.filter(worker__isnull=False)
-    workers = claims.order_by().values_list("worker", flat=True).distinct()
-    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    gone = [worker for (worker,) in _HOLDERS.rows() if liveness.is_gone(worker)]
     released = 0
     for claim in claims.filter(worker__in=gone):
         with transaction.atomic():

@@ -1,10 +1,12 @@
 """Who assembles an album now: a lease in its row, taken by conditional updates."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from albums.models import AlbumStatus, MediaGroup
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 
 CLAIM = timedelta(minutes=9)
@@ -35,10 +37,17 @@ def reopen(group: MediaGroup, *, now: datetime) -> bool:
 
 def release_claims_of_gone_workers(**_: object) -> int:
     """Free the albums that workers which are gone were assembling; every worker calls it often."""
+    gone = [worker for (worker,) in _HOLDERS.rows() if liveness.is_gone(worker)]
+    claimed = MediaGroup.objects.filter(claimed_by__in=gone)
+    return claimed.update(claimed_until=None, claimed_by=None) if gone else 0
+
+
+def _holders() -> QuerySet[MediaGroup, Any]:
     claimed = MediaGroup.objects.filter(claimed_by__isnull=False)
-    workers = claimed.order_by().values_list("claimed_by", flat=True).distinct()
-    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
-    return claimed.filter(claimed_by__in=gone).update(claimed_until=None, claimed_by=None)
+    return claimed.order_by().values_list("claimed_by").distinct()
+
+
+_HOLDERS = Prepared(_holders)
 
 
 def _free(now: datetime) -> Q:

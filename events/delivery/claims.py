@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +13,8 @@ from django.utils import timezone
 from events.delivery.dead_letters import WORKER_LOST, dead_letter
 from events.errors import RetryLater
 from events.models import OPEN_STATES, Delivery, DeliveryState
+from events.postgresql import one_trip
+from events.postgresql.prepared import Prepared
 from events.sentences import gettext_noop
 from events.subscriptions import Subscription
 from events.workers import liveness
@@ -20,6 +22,38 @@ from events.workers import liveness
 POSTPONE_DEFAULT = timedelta(seconds=30)
 """How long a delivery is put off by a `RetryLater` that names no time."""
 _LATER = gettext_noop("later")
+# Both values of `backfill` are named, since it stands before `due_at` in the index. Of what is due
+# one row is read for each subscriber: a DISTINCT would read all.
+_HAVE_DUE = """
+    SELECT name FROM unnest(%s::text[]) AS name, LATERAL (
+        SELECT FROM events_delivery
+        WHERE subscriber = name AND backfill IN (false, true)
+          AND state IN ('pending', 'leased') AND due_at <= %s
+        LIMIT 1
+    ) AS due
+"""
+_COUNT_DUE = """
+    SELECT count(*) FROM (
+        SELECT FROM events_delivery
+        WHERE subscriber = %s AND backfill IN (false, true)
+          AND state IN ('pending', 'leased') AND due_at <= %s
+        LIMIT %s
+    ) AS due
+"""
+_LEASE = """
+    UPDATE events_delivery
+    SET state = 'leased', due_at = %s, leased_by = %s, attempts = attempts + 1 WHERE id = ANY(%s)
+"""
+_FINISH = """
+    UPDATE events_delivery
+    SET state = 'done', leased_by = NULL, finished_at = %s, outcome = %s WHERE id = ANY(%s)
+"""
+_STANDS = " AND state = 'leased' AND due_at = %s AND leased_by = %s RETURNING id"
+# In the order of their keys: two workers that lock the same rows cannot deadlock.
+_STILL_LEASED = """
+    SELECT id, due_at, leased_by FROM events_delivery WHERE id = ANY(%s) AND state = 'leased'
+    ORDER BY id FOR UPDATE
+"""
 
 
 _in_hand: set[int] = set()
@@ -39,14 +73,22 @@ def lock_due(subscription: Subscription, *, limit: int, now: datetime) -> list[D
     return recent + (_lock(subscription, backfill=True, limit=left, now=now) if left else [])
 
 
-def anything_due(subscriptions: Sequence[Subscription], *, now: datetime) -> bool:
-    """Whether any of the subscribers has something to do, by one query on an index."""
-    return _due(subscriptions, backfill=[False, True], now=now).exists()
+def have_due(subscriptions: Sequence[Subscription], *, now: datetime) -> list[Subscription]:
+    """
+    Those of the subscriptions that have something to do, in their order, by one query on an index.
+
+    Every queue is looked at several times a second, mostly in vain.
+    """
+    names = [subscription.name for subscription in subscriptions]
+    [rows] = one_trip.fetch((_HAVE_DUE, [names, now]))
+    due = {name for (name,) in rows}
+    return [subscription for subscription in subscriptions if subscription.name in due]
 
 
 def count_due(subscription: Subscription, *, at_most: int, now: datetime) -> int:
     """Count what the subscriber has to do, by one query on an index that ends at `at_most`."""
-    return _due([subscription], backfill=[False, True], now=now)[:at_most].count()
+    [[(number,)]] = one_trip.fetch((_COUNT_DUE, [subscription.name, now, at_most]))
+    return int(number)
 
 
 def lease(subscription: Subscription, *, limit: int, now: datetime) -> list[Delivery]:
@@ -101,29 +143,23 @@ def give_back(deliveries: Sequence[Delivery]) -> None:
 def still_leased(deliveries: Sequence[Delivery]) -> set[int]:
     """Lock the deliveries whose lease still stands; returns their ids."""
     leases = {delivery.pk: (delivery.due_at, delivery.leased_by) for delivery in deliveries}
-    rows = Delivery.objects.select_for_update().filter(pk__in=leases, state=DeliveryState.LEASED)
-    # In the order of their keys: two workers that lock the same rows cannot deadlock.
-    found = rows.order_by("pk").values_list("pk", "due_at", "leased_by")
+    [rows] = one_trip.fetch((_STILL_LEASED, [[*leases]]))
     # Another end of the lease means that another worker has claimed the delivery meanwhile.
-    return {pk for pk, *lease in found if leases[pk] == tuple(lease)}
+    return {pk for pk, *lease in rows if leases[pk] == tuple(lease)}
 
 
 def finish(results: Sequence[tuple[Delivery, str]], *, now: datetime) -> None:
     """Settle successful deliveries, with one statement for each distinct outcome."""
     for outcome in {outcome for _, outcome in results}:
         same = [delivery.pk for delivery, other in results if other == outcome]
-        Delivery.objects.filter(pk__in=same).update(**_done(outcome, now=now))
+        one_trip.fetch((_FINISH, [now, outcome[:100], same]))
 
 
 def finish_one(delivery: Delivery, outcome: str, *, now: datetime) -> bool:
     """Settle a successful delivery if its lease still stands, by one statement; whether it did."""
-    leased = Delivery.objects.filter(
-        pk=delivery.pk,
-        state=DeliveryState.LEASED,
-        due_at=delivery.due_at,
-        leased_by=delivery.leased_by,
-    )
-    return bool(leased.update(**_done(outcome, now=now)))
+    values = [now, outcome[:100], [delivery.pk], delivery.due_at, delivery.leased_by]
+    [settled] = one_trip.fetch((_FINISH + _STANDS, values))
+    return bool(settled)
 
 
 def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
@@ -137,39 +173,28 @@ def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
     )
 
 
-def _done(outcome: str, *, now: datetime) -> dict[str, Any]:
-    return {
-        "state": DeliveryState.DONE,
-        "leased_by": None,
-        "finished_at": now,
-        "outcome": outcome[:100],
-    }
-
-
 def _lock(
     subscription: Subscription, *, backfill: bool, limit: int, now: datetime
 ) -> list[Delivery]:
-    return list(
-        _due([subscription], backfill=[backfill], now=now)
-        # `of`: the event's row is only read; locking it would make subscribers wait for each other.
-        .select_for_update(skip_locked=True, of=("self",))
-        .select_related("event")
-        .order_by("due_at", "id")[:limit]
-    )
+    return list(_locking(backfill, limit).objects(subscriber=subscription.name, now=now))
 
 
-def _due(
-    subscriptions: Sequence[Subscription], *, backfill: Sequence[bool], now: datetime
-) -> QuerySet[Delivery]:
-    """Select due deliveries; leased ones are due when their lease has ended."""
-    # Both values of `backfill` are named where both are meant: it stands before `due_at` in the
-    # index.
-    return Delivery.objects.filter(
-        subscriber__in=[subscription.name for subscription in subscriptions],
-        backfill__in=backfill,
-        state__in=OPEN_STATES,
-        due_at__lte=now,
-    )
+@cache
+def _locking(backfill: bool, limit: int) -> Prepared:  # noqa: FBT001 - the key of the cache
+    """Lock due deliveries; leased ones are due when their lease has ended."""
+
+    def due(subscriber: str, now: datetime) -> QuerySet[Delivery]:
+        return (
+            Delivery.objects.filter(
+                subscriber=subscriber, backfill=backfill, state__in=OPEN_STATES, due_at__lte=now
+            )
+            # `of`: the event's row is only read; locking it would make subscribers wait for each other.
+            .select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
+            .order_by("due_at", "id")[:limit]
+        )
+
+    return Prepared(due, subscriber="a subscriber", now=datetime(2001, 2, 3, tzinfo=UTC))
 
 
 def _write_lease(deliveries: Sequence[Delivery], *, worker: UUID, until: datetime) -> None:
@@ -178,6 +203,4 @@ def _write_lease(deliveries: Sequence[Delivery], *, worker: UUID, until: datetim
         delivery.state, delivery.due_at = DeliveryState.LEASED, until
         delivery.leased_by = worker
         delivery.attempts += 1
-    Delivery.objects.filter(pk__in=[d.pk for d in deliveries]).update(
-        state=DeliveryState.LEASED, due_at=until, leased_by=worker, attempts=F("attempts") + 1
-    )
+    one_trip.fetch((_LEASE, [until, worker, [delivery.pk for delivery in deliveries]]))

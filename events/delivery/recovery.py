@@ -6,6 +6,7 @@ worker that holds them registers a recovery in `Room.connect()`.
 """
 
 import logging
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -16,12 +17,22 @@ from django.utils import timezone
 from events import queue, rooms
 from events.delivery import claims
 from events.models import Delivery, DeliveryState
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 2.0
 """Seconds between two runs in each worker process."""
+
+_LEASED = Delivery.objects.filter(state=DeliveryState.LEASED)
+_HOLDERS = Prepared(
+    lambda: _LEASED.filter(leased_by__isnull=False).order_by().values_list("leased_by").distinct()
+)
+_LEASES = Prepared(
+    lambda worker: _LEASED.filter(leased_by=worker).values_list("pk", "due_at"),
+    worker=uuid.uuid4(),
+)
 
 Recovery = Callable[..., int]
 """Called as `recovery(now=…)`; returns how many claims it has freed."""
@@ -52,16 +63,15 @@ def release_leases_of_gone_workers(*, now: datetime) -> int:
 
     The attempt stays counted: a delivery that kills its workers becomes a dead letter.
     """
-    leased = Delivery.objects.filter(state=DeliveryState.LEASED, leased_by__isnull=False)
-    workers = leased.order_by().values_list("leased_by", flat=True).distinct()
     # Each worker is asked about every time, since liveness watches only who is asked about.
-    gone = [worker for worker in workers if worker is not None and liveness.is_gone(worker)]
+    gone = [worker for (worker,) in _HOLDERS.rows() if liveness.is_gone(worker)]
     if not gone:
         return 0
     with transaction.atomic():
         # `skip_locked` and the order of keys: two that release at once do not wait for each
         # other, and a worker that is alive after all may be settling.
-        locked = leased.filter(leased_by__in=gone).select_for_update(skip_locked=True)
+        leased = Delivery.objects.filter(state=DeliveryState.LEASED, leased_by__in=gone)
+        locked = leased.select_for_update(skip_locked=True)
         ids = list(locked.order_by("pk").values_list("pk", flat=True))
         return _make_due(ids, now=now)
 
@@ -75,13 +85,14 @@ def release_own_forgotten_leases(*, now: datetime) -> int:
     """
     # First the rows, then what is in hand: a lease is in hand before it can be seen in the table,
     # so what is not in hand any more was settled or forgotten.
-    mine = Delivery.objects.filter(state=DeliveryState.LEASED, leased_by=liveness.worker_id())
-    leases = dict(mine.values_list("pk", "due_at"))
+    worker = liveness.worker_id()
+    leases: dict[int, datetime] = dict(_LEASES.rows(worker=worker))
     forgotten = [pk for pk in leases if not claims.is_in_hand(pk)]
     freed = 0
     for pk in forgotten:
         # Settled and leased again meanwhile, it would have another end of its lease.
-        freed += mine.filter(pk=pk, due_at=leases[pk]).update(
+        mine = Delivery.objects.filter(state=DeliveryState.LEASED, leased_by=worker, pk=pk)
+        freed += mine.filter(due_at=leases[pk]).update(
             state=DeliveryState.PENDING, leased_by=None, due_at=now
         )
     return freed

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Final
@@ -26,6 +26,11 @@ POLL_EVERY: Final = 0.2
 """Seconds between two looks for further due deliveries while some threads work."""
 IDLE_POLL: Final = 0.25
 """Seconds between two looks for due deliveries of a queue that has none."""
+GATHER_FOR: Final = 1.0
+"""
+Seconds for which projections gather after less than a batch. What a batch costs hardly depends on its
+size, and a picture leads to two deliveries for the search, half a second apart.
+"""
 RECONNECT_EVERY: Final = 0.5
 """Seconds between two attempts while PostgreSQL takes no connection."""
 GIVE_UP_AFTER: Final = 30.0
@@ -45,14 +50,21 @@ def serve(queue: str, *, proceed: Proceed) -> None:
             logger.info("%s started successfully", subscription.task)
     while proceed():
         try:
-            if not _due(queue) or not drain(queue, proceed=proceed).settled:
-                # Nothing is due, or other workers have locked what is.
-                time.sleep(IDLE_POLL)
+            time.sleep(_rest_after(_round(queue, proceed=proceed), queue=queue))
         except Error as error:
             logger.warning("queue %s: %s: trying again", queue, error, exc_info=error)
             connection.close()
             time.sleep(RECONNECT_EVERY)
     connections.close_all()
+
+
+def _rest_after(done: Tally, *, queue: str) -> float:
+    """Seconds until the next look at the queue."""
+    if not done.settled:  # nothing is due, or other workers have locked what is
+        return IDLE_POLL
+    batches = [subscription.batch for subscription in subscriptions.registered(queue=queue)]
+    gathers = subscriptions.is_of_projections(queue) and done.settled < min(batches)
+    return GATHER_FOR if gathers else 0.0
 
 
 def drain(queue: str, *, proceed: Proceed = always, observe: Observer = lambda *_: None) -> Tally:
@@ -62,22 +74,19 @@ def drain(queue: str, *, proceed: Proceed = always, observe: Observer = lambda *
     Stops early when `proceed` says no. `observe` is called after every batch.
     """
     total = Tally()
-    worked = True
-    while worked and proceed():
-        worked = False
-        listening = subscriptions.registered(queue=queue)
-        for subscription in listening:
-            # Alone in its queue, a subscriber needs to make room for nobody.
-            turn = _for_seconds(TURN, proceed) if len(listening) > 1 else proceed
-            tally = _turn(subscription, proceed=turn, observe=observe)
-            total.add(tally)
-            worked = worked or tally.settled > 0
+    while proceed() and (done := _round(queue, proceed=proceed, observe=observe)).settled:
+        total.add(done)
     return total
 
 
-def _due(queue: str) -> bool:
-    listening: Sequence[Subscription] = subscriptions.registered(queue=queue)
-    return claims.anything_due(listening, now=timezone.now())
+def _round(queue: str, *, proceed: Proceed, observe: Observer = lambda *_: None) -> Tally:
+    """Give each subscriber of the queue that has due deliveries one turn."""
+    listening, total = subscriptions.registered(queue=queue), Tally()
+    for subscription in claims.have_due(listening, now=timezone.now()):
+        # Alone in its queue, a subscriber needs to make room for nobody.
+        turn = _for_seconds(TURN, proceed) if len(listening) > 1 else proceed
+        total.add(_turn(subscription, proceed=turn, observe=observe))
+    return total
 
 
 def _for_seconds(seconds: float, proceed: Proceed) -> Proceed:
@@ -93,7 +102,7 @@ def _turn(subscription: Subscription, *, proceed: Proceed, observe: Observer) ->
 
 
 def _work(subscription: Subscription, *, proceed: Proceed, observe: Observer) -> Tally:
-    """Deliver batches until nothing is due; a connection that breaks is replaced."""
+    """Deliver batches until one is not full, so nothing is due; a connection that breaks is replaced."""
     total = Tally()
     broken_since: float | None = None
     while proceed():
@@ -108,10 +117,11 @@ def _work(subscription: Subscription, *, proceed: Proceed, observe: Observer) ->
             time.sleep(RECONNECT_EVERY)
             continue
         broken_since = None
-        if not tally.settled:
+        if tally.settled:
+            total.add(tally)
+            observe(subscription, tally)
+        if tally.settled < subscription.batch:
             break
-        total.add(tally)
-        observe(subscription, tally)
     return total
 
 

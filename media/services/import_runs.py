@@ -4,9 +4,13 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.models import Tenant
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 from media.models import ImportProblem, ImportRun
 from media.models.imports import ImportState
@@ -56,10 +60,16 @@ def _is_there(worker: UUID) -> bool:
 
 def _open_without(is_there: Callable[[UUID], bool]) -> list[int]:
     """Ids of the runs that have not ended, and whose process is not there."""
-    runs = ImportRun.objects.filter(finished_at__isnull=True, interrupted_at__isnull=True)
     # Each is asked about every time, since liveness watches only who is asked about.
-    found = list(runs.values_list("pk", "worker"))
-    return [pk for pk, worker in found if worker is None or not is_there(worker)]
+    return [pk for pk, worker in _OPEN.rows() if worker is None or not is_there(worker)]
+
+
+def _open() -> QuerySet[ImportRun, Any]:
+    runs = ImportRun.objects.filter(finished_at__isnull=True, interrupted_at__isnull=True)
+    return runs.values_list("pk", "worker")
+
+
+_OPEN = Prepared(_open)
 
 
 def _close(runs: list[int], *, at: datetime) -> int:

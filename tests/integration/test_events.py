@@ -12,10 +12,11 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from events import outbox, subscriptions
-from events.delivery import claims, dead_letters, stats, worker
+from events.delivery import claims, dead_letters, run, stats, worker
 from events.errors import DomainError, RetryLater
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
+from events.postgresql import one_trip
 from events.retry import Backoff
 from events.schemas import DeadLetterEventV1
 from events.subscriptions import Mode, subscribe
@@ -37,6 +38,18 @@ def listen(handler=None, **options):
 
     subscribe(Ping, name=options.pop("name", "test.listen"), **options)(note)
     return heard
+
+
+def listen_in_batches(**options):
+    """Subscribe a projection in a queue of its own; returns the batches that it was given."""
+    batches = []
+
+    def note(events, *, now):
+        batches.append(events)
+        return "noted"
+
+    subscribe(Ping, name="test.gather", queue="projections", mode=Mode.PROJECTION, **options)(note)
+    return batches
 
 
 def publish(*events):
@@ -86,6 +99,15 @@ def count_calls(module, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, name, counted)
         yield calls
+
+
+def assert_reads_the_due_part(statement):
+    sql, values = statement
+    [rows] = one_trip.fetch((f"EXPLAIN {sql}", values))
+    plan = "\n".join(line for (line,) in rows)
+    assert "delivery_due" in plan
+    assert "due_at <=" in plan
+    assert "Sort" not in plan
 
 
 def make_due():
@@ -240,11 +262,43 @@ class TestServing:
 
         with transaction.atomic():
             claims.lock_due(subscription_of("test.listen"), limit=1, now=timezone.now())
-            with count_calls(worker, "drain") as calls:
+            with count_calls(run, "deliver_batch") as calls:
                 serving()
                 time.sleep(2)
 
         assert 2 <= len(calls) <= 2 / worker.IDLE_POLL + 1
+
+    def test_projections_gather_what_comes_soon_after_a_batch(self, ping, serving, monkeypatch):
+        monkeypatch.setattr(worker, "GATHER_FOR", 3.0, raising=False)
+        batches = listen_in_batches(batch=50)
+        serving("projections")
+
+        for number in range(20):
+            publish(ping(number))
+            time.sleep(0.1)
+
+        assert eventually(lambda: sum(map(len, batches)) == 20, seconds=20)
+        assert len(batches) <= 3
+
+    def test_projections_do_not_rest_while_there_is_more_than_a_batch(
+        self, ping, serving, monkeypatch
+    ):
+        monkeypatch.setattr(worker, "GATHER_FOR", 60.0, raising=False)
+        batches = listen_in_batches(batch=2)
+        publish(*(ping(n) for n in range(11)))
+
+        serving("projections")
+        assert eventually(lambda: sum(map(len, batches)) == 11, seconds=20)
+
+    def test_only_who_has_something_due_is_asked_to_claim(self, ping):
+        for name in ("test.one", "test.two", "test.three"):
+            listen(name=name, when=lambda event, name=name: name == "test.two")
+        publish(ping(1))
+
+        with count_calls(run, "deliver_batch") as calls:
+            worker.drain("default")
+
+        assert [subscription.name for (subscription,) in calls] == ["test.two"]
 
     def test_a_busy_subscriber_makes_room_for_the_others_of_its_queue(self, ping, serving):
         """Also one that works in threads, and whose work never ends."""
@@ -368,12 +422,13 @@ class TestBackfill:
             cursor.execute("SET enable_seqscan = off")
 
         for backfill in (False, True):
-            due = claims._due(
-                [subscription_of("test.listen")], backfill=[backfill], now=timezone.now()
-            )
-            plan = due.order_by("due_at", "id")[:50].explain()
-            assert "delivery_due" in plan
-            assert "Sort" not in plan
+            with transaction.atomic():
+                claim = claims._locking(backfill, 50)
+                assert_reads_the_due_part(
+                    claim.statement(subscriber="test.listen", now=timezone.now())
+                )
+        assert_reads_the_due_part((claims._HAVE_DUE, [["test.listen"], timezone.now()]))
+        assert_reads_the_due_part((claims._COUNT_DUE, ["test.listen", timezone.now(), 10]))
 
 
 @pytest.mark.parametrize("mode", [Mode.TRANSACTIONAL, Mode.LEASED])

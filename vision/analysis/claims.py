@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
 from events.errors import RetryLater
+from events.postgresql.one_trip import Statement
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 from events.workers.claim_columns import is_stale
 from media.models import Post
@@ -72,9 +75,13 @@ class Claim:
 
 def finished(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis | None:
     """The row with a result or a refusal, if there is one; takes no lock."""
-    tenant_id = request.post.tenant_id
-    rows = _rows_of(tenant_id, request.sha256, provider.name, provider.model)
-    return rows.filter(state__in=FINISHED).first()
+    found = _FINISHED.objects(
+        tenant_id=request.post.tenant_id,
+        sha256=request.sha256,
+        provider=provider.name,
+        model=provider.model,
+    )
+    return next(iter(found), None)
 
 
 @contextmanager
@@ -107,10 +114,11 @@ def new_row(request: AnalysisRequest, provider: VisionProvider) -> PaidAnalysis:
     )
 
 
-def row_to_lock(new: PaidAnalysis) -> QuerySet[PaidAnalysis]:
+def row_to_lock(new: PaidAnalysis) -> Statement:
     """The saved row of the same picture, if there is one, without its analysis; reading locks it."""
-    rows = _rows_of(new.tenant_id, new.sha256, new.provider, new.model)
-    return rows.select_for_update().defer("analysis")
+    return _ROW_TO_LOCK.statement(
+        tenant_id=new.tenant_id, sha256=new.sha256, provider=new.provider, model=new.model
+    )
 
 
 def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
@@ -248,7 +256,7 @@ def release_stale_claims(*, now: datetime) -> int:
     freed = 0
     claimed = PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED)
     for candidate in [
-        row for row in claimed.defer("analysis") if is_stale(row, in_hand=_in_hand, now=now)
+        row for row in _CLAIMED.objects() if is_stale(row, in_hand=_in_hand, now=now)
     ]:
         with transaction.atomic():
             # A locked row is being settled at this moment, so its worker is alive.
@@ -269,6 +277,21 @@ def _rows_of(
         model=model,
         schema_version=SCHEMA_VERSION,
     )
+
+
+_PICTURE: dict[str, Any] = {
+    "tenant_id": uuid.uuid4(),
+    "sha256": "a SHA-256",
+    "provider": "a provider",
+    "model": "a model",
+}
+_FINISHED = Prepared(lambda **picture: _rows_of(**picture).filter(state__in=FINISHED), **_PICTURE)
+_CLAIMED = Prepared(
+    lambda: PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED).defer("analysis")
+)
+_ROW_TO_LOCK = Prepared(
+    lambda **picture: _rows_of(**picture).select_for_update().defer("analysis"), **_PICTURE
+)
 
 
 def _free(row: PaidAnalysis) -> None:

@@ -39,11 +39,11 @@ def read(
     # In the order in which locks are taken, see `vision.analysis.claims`.
     _, rows, health, day, most, *near = one_trip.fetch(
         one_trip.turn(budget.turn_of(request.post.tenant_id)),
-        one_trip.select(claims.row_to_lock(new)),
-        one_trip.select(circuit_breaker.row_of(provider.name)),
-        one_trip.select(budget.row_to_lock(request.post.tenant_id, budget.day_of(now))),
+        claims.row_to_lock(new),
+        circuit_breaker.row_of(provider.name),
+        budget.row_to_lock(request.post.tenant_id, budget.day_of(now)),
         # After the lock of the day: a call that settles has raised it, or still counts as reserved.
-        one_trip.select(ceiling.costs_of(provider.name, provider.model)),
+        ceiling.cost_of(provider.name, provider.model),
         *_nearness(new, duplicates),
     )
     [row, *_] = [*one_trip.objects(PaidAnalysis, rows, without=["analysis"]), new]
@@ -59,7 +59,7 @@ def read(
 def _nearness(new: PaidAnalysis, duplicates: Duplicates) -> list[one_trip.Statement]:
     if duplicates.phash is None:
         return []
-    return [one_trip.select(reuse.near_by_now(new, duplicates.phash))]
+    return [reuse.near_by_now(new, duplicates.phash)]
 
 
 def _day(rows: one_trip.Rows) -> TokenBudget | None:

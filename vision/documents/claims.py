@@ -13,6 +13,7 @@ from typing import Final
 from django.db import transaction
 
 from events.errors import RetryLater
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 from events.workers.claim_columns import is_stale, release, take
 from media.models import MediaObject
@@ -102,12 +103,15 @@ def give_up(media: MediaObject, *, details: str, now: datetime) -> None:
 
 def release_stale_claims(*, now: datetime) -> int:
     """Free what workers that are gone held; every worker calls it, see `events.delivery.recovery`."""
-    claimed = DocumentText.objects.filter(state=ReadingState.CLAIMED)
+    claimed = _CLAIMED.objects()
     return sum(
         _free(one.pk, still=lambda row: is_stale(row, in_hand=_in_hand, now=now))
         for one in claimed
         if is_stale(one, in_hand=_in_hand, now=now)
     )
+
+
+_CLAIMED = Prepared(lambda: DocumentText.objects.filter(state=ReadingState.CLAIMED))
 
 
 def _free(pk: uuid.UUID, *, still: Callable[[DocumentText], bool]) -> bool:

@@ -1,7 +1,7 @@
 """Detection of duplicates of a new picture: the hash proposes, the pixels decide."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -44,12 +44,18 @@ class Duplicates:
 
 
 def find_duplicates(
-    *, tenant: Tenant, sha256: str, image: bytes | Original, among: QuerySet[Any] | None = None
+    *,
+    tenant: Tenant,
+    sha256: str,
+    image: bytes | Original,
+    among: QuerySet[Any] | None = None,
+    nearest: Callable[[PHash], Sequence[Any]] | None = None,
 ) -> Duplicates:
     """
     Compare a picture with the most similar ones of its tenant, and remember its hash.
 
-    `among` is a queryset of the SHA-256 to compare with. Reads from the store, so call it
+    `among` is a queryset of the SHA-256 to compare with, `nearest` finds those by a prepared
+    statement (`hash_index.find_similar`). Reads from the store, so call it
     outside a transaction. Raises RetryLater where the store is away, or other pictures take the
     memory. Empty for a picture that
     is too plain to have a hash, or that cannot be decoded.
@@ -59,7 +65,13 @@ def find_duplicates(
     found = _remember(tenant, sha256, original)
     if found is None:
         return Duplicates()
-    similar = hash_index.find_similar(tenant=tenant, phash=found, exclude=sha256, among=among)
+    similar = hash_index.find_similar(
+        tenant=tenant,
+        phash=found,
+        exclude=sha256,
+        among=among,
+        nearest=nearest(found) if nearest else None,
+    )
     same = [one for one in similar[:MAX_COMPARED] if _shows_same(tenant.pk, original, one)]
     return Duplicates(same, frozenset(one.sha256 for one in similar), found)
 

@@ -7,7 +7,7 @@ distances are then computed for those few only. The tenant is part of each numbe
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,10 +33,13 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
-from vision.duplicates.phash import PHash, bands
+from vision.duplicates import phash as hashes
+from vision.duplicates.phash import PHash
 from vision.models.duplicates import BANDS, PictureDistinction, PictureHash
 
 MAX_RETURNED = 20
+NEAREST = ("sha256", "bits_apart", "pk")
+"""Columns of `candidates` that make a match."""
 _63_BITS = 2**63 - 1
 
 
@@ -114,6 +117,7 @@ def find_similar(
     exclude: str | None = None,
     limit: int = MAX_RETURNED,
     among: QuerySet[Any] | None = None,
+    nearest: Sequence[Any] | None = None,
 ) -> list[HashMatch]:
     """
     Pictures within VISION_PHASH_MAX_DISTANCE, nearest first, then oldest first.
@@ -121,28 +125,42 @@ def find_similar(
     `exclude` is the picture that is searched for: neither it nor one that a person marked as
     distinct from it is returned, nor any that reuses an analysis itself. `among` is a queryset
     whose `sha256` are the pictures to search in; it needs an index that begins with its filters
-    and `sha256`. Empty where VISION_PHASH_ENABLED is off. A match is only a proposal:
+    and `sha256`. `nearest` are the NEAREST of the first `candidates`, where a prepared statement has
+    found them already. Empty where VISION_PHASH_ENABLED is off. A match is only a proposal:
     `vision.duplicates.detection` compares the pixels.
     """
     if not settings.VISION.vision_phash_enabled:
         return []
-    found = candidates(tenant, phash, exclude=exclude, among=among)
-    near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
+    if nearest is None or nearest:
+        found = candidates(**sought(tenant.pk, phash), exclude=exclude, among=among)
+    near = list(found.values_list(*NEAREST)[:limit]) if nearest is None else nearest
     if exclude is None or not near:
         return _matches(near, own_id=None)
     distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=exclude)
     if any(sha256 in distinct for sha256, *_ in near):  # which may have kept others out
-        found = found.exclude(sha256__in=distinct)
-        near = list(found.values_list("sha256", "bits_apart", "pk")[:limit])
+        near = list(found.exclude(sha256__in=distinct).values_list(*NEAREST)[:limit])
     own = PictureHash.objects.filter(tenant=tenant, sha256=exclude)
     return _matches(near, own_id=own.values_list("pk", flat=True).first())
 
 
-def candidates(
-    tenant: Tenant, phash: PHash, *, exclude: str | None, among: QuerySet[Any] | None
-) -> QuerySet[Any]:
-    """Those that `find_similar` chooses among, with any that are marked as distinct."""
-    found = _within(tenant, phash, settings.VISION.vision_phash_max_distance)
+def sought(tenant_id: UUID, phash: PHash) -> dict[str, Any]:
+    """What `candidates` looks for: values, of which its statement does not depend."""
+    return {
+        "owner": str(tenant_id),
+        "hash_size": phash.size,
+        "digits": str(phash),
+        "bands": band_keys(tenant_id, phash),
+        "most": settings.VISION.vision_phash_max_distance,
+    }
+
+
+def candidates(*, exclude: str | None, among: QuerySet[Any] | None, **values: Any) -> QuerySet[Any]:
+    """
+    Those that `find_similar` chooses among, with any that are marked as distinct.
+
+    `values` are those that `sought` returns.
+    """
+    found = _within(**values)
     if exclude is not None:
         found = found.exclude(sha256=exclude)
     if among is not None:
@@ -203,7 +221,7 @@ def band_keys(tenant_id: UUID, phash: PHash) -> list[int]:
     Tenant, hash size and position are mixed into each number, so a search does not read through
     rows of other tenants. A collision costs one more comparison.
     """
-    pairs = zip(_seeds(tenant_id, phash.size), bands(phash, count=BANDS), strict=True)
+    pairs = zip(_seeds(tenant_id, phash.size), hashes.bands(phash, count=BANDS), strict=True)
     return [seed ^ (band & _63_BITS) for seed, band in pairs]
 
 
@@ -214,21 +232,23 @@ def _seeds(tenant_id: UUID, size: int) -> tuple[int, ...]:
     return tuple(int.from_bytes(digest, signed=True) for digest in digests)
 
 
-def _within(tenant: Tenant, phash: PHash, most: int) -> QuerySet[Any]:
+def _within(
+    *, owner: str, hash_size: int, digits: str, bands: list[int], most: int
+) -> QuerySet[Any]:
     bits = Func(
         _Bits(F("phash")),
-        _Bits(Value(str(phash))),
+        _Bits(Value(digits)),
         function="bit_count",
         arg_joiner=" # ",
         output_field=IntegerField(),
     )
     # A CASE, because the conditions of a WHERE may be evaluated in any order: PostgreSQL raises
     # an error where it compares bit strings of different lengths.
-    apart = Case(When(hash_size=phash.size, then=bits), output_field=IntegerField())
+    apart = Case(When(hash_size=hash_size, then=bits), output_field=IntegerField())
     # The tenant as text, so that only the index of `bands` fits: for a tenant that the statistics
     # do not know yet PostgreSQL expects one row, and would read all of the tenant's hashes.
-    owner = Cast("tenant", TextField())
-    rows = PictureHash.objects.filter(same_as="", bands__overlap=band_keys(tenant.pk, phash))
-    rows = rows.annotate(owner=owner, bits_apart=apart).filter(owner=str(tenant.pk))
+    tenant = Cast("tenant", TextField())
+    rows = PictureHash.objects.filter(same_as="", bands__overlap=bands)
+    rows = rows.annotate(owner=tenant, bits_apart=apart).filter(owner=owner)
     rows = rows.filter(bits_apart__lte=most)
     return rows.order_by("bits_apart", "pk")

@@ -7,17 +7,21 @@ then comes back and compares again, rather than paying for a duplicate.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db.models import QuerySet
 from django.dispatch import receiver
 
 from accounts.models import Tenant
+from events.postgresql.one_trip import Statement
+from events.postgresql.prepared import Prepared
 from media.models import Post
 from vision.duplicates import detection, hash_index
 from vision.duplicates.detection import Duplicates
 from vision.duplicates.distinctions import reuse_ended
+from vision.duplicates.hash_index import MAX_RETURNED, NEAREST, sought
 from vision.duplicates.phash import PHash
 from vision.duplicates.pixel_match import Original
 from vision.models import (
@@ -27,9 +31,20 @@ from vision.models import (
     PictureHash,
     PostEnrichment,
 )
+from vision.models.duplicates import BANDS
 from vision.providers.port import SCHEMA_VERSION, VisionProvider
 
 MARKED_DISTINCT = "marked_distinct"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose analyses can be reused: those of one tenant, by one model."""
+
+    tenant_id: UUID
+    provider: str
+    model: str
+    schema_version: str
 
 
 def find_duplicates(
@@ -40,8 +55,18 @@ def find_duplicates(
 
     Call it outside a transaction: it fetches the bytes of other pictures.
     """
-    among = analyzed(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
-    return detection.find_duplicates(tenant=tenant, sha256=sha256, image=image, among=among)
+    asked = Asked(tenant.pk, provider.name, provider.model, SCHEMA_VERSION)
+
+    def nearest(phash: PHash) -> Sequence[Any]:
+        return _NEAREST.rows(exclude=sha256, **asdict(asked), **sought(tenant.pk, phash))
+
+    return detection.find_duplicates(
+        tenant=tenant,
+        sha256=sha256,
+        image=image,
+        among=analyzed(*astuple(asked)),
+        nearest=nearest,
+    )
 
 
 def link_source(row: PaidAnalysis, duplicates: Duplicates) -> PaidAnalysis | None:
@@ -59,15 +84,14 @@ def link_source(row: PaidAnalysis, duplicates: Duplicates) -> PaidAnalysis | Non
     return None
 
 
-def near_by_now(row: PaidAnalysis, phash: PHash) -> QuerySet[Any]:
+def near_by_now(row: PaidAnalysis, phash: PHash) -> Statement:
     """
-    SHA-256 of at most one picture that `is_in_progress` has to look at more closely.
+    The SHA-256 of at most one picture that `is_in_progress` has to look at more closely.
 
     `row` need not be saved yet. To be read in the tenant's turn.
     """
-    among = analyzed(row.tenant_id, row.provider, row.model, row.schema_version)
-    found = hash_index.candidates(row.tenant, phash, exclude=row.sha256, among=among)
-    return found.order_by().values_list("sha256")[:1]
+    asked = Asked(row.tenant_id, row.provider, row.model, row.schema_version)
+    return _ANY_NEAR.statement(exclude=row.sha256, **asdict(asked), **sought(row.tenant_id, phash))
 
 
 def is_in_progress(row: PaidAnalysis, duplicates: Duplicates, *, is_any_near: bool = True) -> bool:
@@ -128,6 +152,31 @@ def _rows_like(row: PaidAnalysis, contents: Sequence[str]) -> QuerySet[PaidAnaly
         schema_version=row.schema_version,
         sha256__in=contents,
     )
+
+
+def _candidates(*, exclude: str, **values: Any) -> QuerySet[Any]:
+    asked = {field.name: values.pop(field.name) for field in fields(Asked)}
+    return hash_index.candidates(exclude=exclude, among=analyzed(**asked), **values)
+
+
+_SAMPLES: dict[str, Any] = {
+    "exclude": "a SHA-256",
+    "tenant_id": uuid4(),
+    "provider": "a provider",
+    "model": "a model",
+    "schema_version": "a version",
+    "owner": "a tenant",
+    "hash_size": 31_013,
+    "digits": "a hash",
+    "bands": [*range(30_000, 30_000 + BANDS)],
+    "most": 29_017,
+}
+_NEAREST = Prepared(
+    lambda **values: _candidates(**values).values_list(*NEAREST)[:MAX_RETURNED], **_SAMPLES
+)
+_ANY_NEAR = Prepared(
+    lambda **values: _candidates(**values).order_by().values_list("sha256")[:1], **_SAMPLES
+)
 
 
 def analyzed(tenant_id: UUID, provider: str, model: str, schema_version: str) -> QuerySet[Any]:

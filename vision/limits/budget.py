@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
@@ -23,6 +23,8 @@ from django.db.models.functions import Greatest
 from accounts import audit
 from accounts.models import Tenant
 from events.postgresql import advisory_locks
+from events.postgresql.one_trip import Statement
+from events.postgresql.prepared import Prepared
 from vision.limits.ceiling import ceiling_of
 from vision.models import PaidAnalysis, TokenBudget
 from vision.policy.schema import VisionPolicy
@@ -283,9 +285,33 @@ def _month(tenant: Tenant, now: datetime) -> QuerySet[TokenBudget]:
 
 def _days_of_month(tenant_id: UUID, day: date) -> QuerySet[TokenBudget]:
     """All days of the month, also later ones: a clock that was ahead has spent tokens there."""
+    month = _days_of(tenant_id, day)
+    return _days_between(tenant_id, month["first"], month["following"])
+
+
+def _days_between(tenant_id: UUID, first: date, following: date) -> QuerySet[TokenBudget]:
+    return TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=first, day__lt=following)
+
+
+def _days_of(tenant_id: UUID, day: date) -> dict[str, Any]:
+    """The day, the first one of its month, and that of the next month."""
     first = day.replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
-    return TokenBudget.objects.filter(tenant_id=tenant_id, day__gte=first, day__lt=following)
+    return {"tenant_id": tenant_id, "day": day, "first": first, "following": following}
+
+
+def _row_and_others(*, tenant_id: UUID, day: date, **month: date) -> QuerySet[Any]:
+    others = _sum_of_others(tenant_id=tenant_id, day=day, **month).values("tokens")
+    return _rows(tenant_id, day).select_for_update().annotate(other_days=Subquery(others))
+
+
+_ROW_TO_LOCK = Prepared(
+    _row_and_others,
+    tenant_id=uuid4(),
+    day=date(2001, 2, 3),
+    first=date(2002, 3, 4),
+    following=date(2003, 4, 5),
+)
 
 
 def turn_of(tenant_id: UUID) -> str:
@@ -296,29 +322,35 @@ def turn_of(tenant_id: UUID) -> str:
 def _locked(tenant: Tenant, day: date) -> Any:
     """The row of the day, locked in the tenant's turn and made if need be."""
     advisory_locks.in_turn(turn_of(tenant.pk))
-    row = row_to_lock(tenant.pk, day).first()
-    if row is None:
+    rows = list(_ROW_TO_LOCK.objects(**_days_of(tenant.pk, day)))
+    if not rows:
         # First the row, then its lock: nobody can lock a row that is not there.
         TokenBudget.objects.get_or_create(tenant=tenant, day=day)
-        row = row_to_lock(tenant.pk, day).get()
+        rows = list(_ROW_TO_LOCK.objects(**_days_of(tenant.pk, day)))
+    [row] = rows
     return row
 
 
-def row_to_lock(tenant_id: UUID, day: date) -> QuerySet[Any]:
+def row_to_lock(tenant_id: UUID, day: date) -> Statement:
     """
     The row of the day, if there is one; reading it locks it.
 
     `other_days` is what the month's other days used. Whoever reserves has the tenant's turn: at the
     turn of a day others may reserve of the next day, and settling replaces what is counted already.
     """
-    other_days = Subquery(_other_days(tenant_id, day).values("tokens"))
-    return _rows(tenant_id, day).select_for_update().annotate(other_days=other_days)
+    return _ROW_TO_LOCK.statement(**_days_of(tenant_id, day))
 
 
 def _other_days(tenant_id: UUID, day: date) -> QuerySet[Any, Any]:
     """One row whose `tokens` count for the month beside `day`; none if there are none."""
+    return _sum_of_others(**_days_of(tenant_id, day))
+
+
+def _sum_of_others(
+    *, tenant_id: UUID, day: date, first: date, following: date
+) -> QuerySet[Any, Any]:
     counted = Greatest(F("used_tokens") - F("forgiven_tokens"), 0) + F("reserved_tokens")
-    days = _days_of_month(tenant_id, day).exclude(day=day)
+    days = _days_between(tenant_id, first, following).exclude(day=day)
     return days.order_by().values("tenant").annotate(tokens=Sum(counted))
 
 

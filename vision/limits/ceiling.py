@@ -8,11 +8,13 @@ transaction raises, so that every worker on every host reserves more from that c
 """
 
 import math
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
-from django.db.models import QuerySet
 
+from events.postgresql import one_trip
+from events.postgresql.one_trip import Statement
+from events.postgresql.prepared import Prepared
 from vision.models import CallCost
 from vision.policy.prompts import longest
 from vision.policy.schema import VisionPolicy
@@ -38,13 +40,20 @@ def ceiling_after(most: int, model: str, policy: VisionPolicy) -> int:
 
 def most_seen(provider: str, model: str) -> int:
     """Tokens of the most expensive call of the model so far, 0 before the first."""
-    return costs_of(provider, model).first() or 0
+    [rows] = one_trip.fetch(cost_of(provider, model))
+    return int(rows[0][0]) if rows else 0
 
 
-def costs_of(provider: str, model: str) -> QuerySet[Any, int]:
+_COST = Prepared(
+    CallCost.objects.values_list("most_tokens").filter,
+    provider="a provider",
+    model="a model",
+)
+
+
+def cost_of(provider: str, model: str) -> Statement:
     """The tokens of the most expensive call of the model, if there was any."""
-    found = CallCost.objects.filter(provider=provider, model=model)
-    return found.values_list("most_tokens", flat=True)
+    return _COST.statement(provider=provider, model=model)
 
 
 def learn(provider: str, model: str, tokens: int) -> None:

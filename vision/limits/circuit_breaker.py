@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts import audit
+from events.postgresql.one_trip import Statement
+from events.postgresql.prepared import Prepared
 from vision import metrics
 from vision.models import ProviderHealth
 from vision.providers.port import ErrorClass
@@ -43,9 +45,12 @@ class Permission:
         return not self.reason
 
 
-def row_of(provider: str) -> QuerySet[ProviderHealth]:
+_ROW = Prepared(ProviderHealth.objects.filter, provider="a provider")
+
+
+def row_of(provider: str) -> Statement:
     """The provider's row, if it has ever failed or paused."""
-    return ProviderHealth.objects.filter(provider=provider)
+    return _ROW.statement(provider=provider)
 
 
 def admit(provider: str, row: ProviderHealth | None, *, now: datetime) -> Permission:

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from events.errors import RetryLater
 from events.postgresql.advisory_locks import key_of
+from events.postgresql.prepared import Prepared
 from events.workers import liveness
 from vision.models import ConcurrencyPlace
 
@@ -150,7 +151,7 @@ def release_forgotten(*, now: datetime) -> int:
     """
     del now  # whoever holds a place may hold it as long as it lives
     # First the rows, then what is in hand: a place is in hand before its row can be seen.
-    rows = list(ConcurrencyPlace.objects.values_list("pk", "worker"))
+    rows = _PLACES.rows()
     mine = liveness.worker_id() if rows else None
     forgotten = [
         pk
@@ -158,6 +159,9 @@ def release_forgotten(*, now: datetime) -> int:
         if (pk not in _in_hand if worker == mine else liveness.is_gone(worker))
     ]
     return ConcurrencyPlace.objects.filter(pk__in=forgotten).delete()[0] if forgotten else 0
+
+
+_PLACES = Prepared(lambda: ConcurrencyPlace.objects.values_list("pk", "worker"))
 
 
 def _insert(**values: Any) -> bool:

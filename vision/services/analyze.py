@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
@@ -12,6 +13,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from events.logs.log_context import about
+from events.postgresql import one_trip
+from events.postgresql.prepared import Prepared
 from events.schemas import MediaFile, VisionUploadedEventV1
 from events.sentences import Sentence, gettext_noop
 from media.metrics import count_analyzed
@@ -107,16 +110,23 @@ def record_failure(*, failed: VisionUploadedEventV1, code: str, details: str) ->
     return "recorded"
 
 
-def _lock(post: Post) -> None:
-    """Analyses of one post are saved one after the other, and not while an edit is saved."""
-    # The key only: a row has a hundred times as much to send and to parse.
-    Post.objects.select_for_update(no_key=True).values_list("pk").get(pk=post.pk)
+def _lock(post: Post) -> tuple[Any, ...]:
+    """
+    Analyses of one post are saved one after the other, and not while an edit is saved.
+
+    Returns what `_posts_to_analyze` adds, as it is now.
+    """
+    locked, found = one_trip.fetch(
+        _LOCKED.statement(pk=post.pk), _ANALYZED_NOW.statement(pk=post.pk)
+    )
+    if not locked:
+        raise Post.DoesNotExist(f"post {post.pk} is gone")
+    return found[0]
 
 
 def _read(event: VisionUploadedEventV1) -> Any:
     """The event's post with its channel and tenant, as `_posts_to_analyze`; None if there is none."""
-    found = _posts_to_analyze().select_related("channel", "tenant")
-    return found.filter(pk=event.post_id, tenant_id=event.tenant_id).first()
+    return next(iter(_POST.objects(pk=UUID(event.post_id), tenant_id=UUID(event.tenant_id))), None)
 
 
 def _posts_to_analyze() -> QuerySet[Any, Any]:
@@ -132,6 +142,21 @@ def _posts_to_analyze() -> QuerySet[Any, Any]:
         shown=ArraySubquery(_shown().filter(post=OuterRef("pk"))),
         analyzed_with=Subquery(analyzed.values("params_hash")),
     )
+
+
+_POST = Prepared(
+    lambda **keys: _posts_to_analyze().select_related("channel", "tenant").filter(**keys),
+    pk=uuid4(),
+    tenant_id=uuid4(),
+)
+_LOCKED = Prepared(
+    # The key only: a row has a hundred times as much to send and to parse.
+    lambda pk: Post.objects.select_for_update(no_key=True).filter(pk=pk).values_list("pk"),
+    pk=uuid4(),
+)
+_ANALYZED_NOW = Prepared(
+    lambda pk: _posts_to_analyze().filter(pk=pk).values_list("shown", "analyzed_with"), pk=uuid4()
+)
 
 
 def _shown() -> QuerySet[PostMedia, str]:
@@ -266,12 +291,11 @@ def _count(post: Post, result: PostResult, event: VisionUploadedEventV1) -> None
 
 def _settle(post: Post, result: PostResult, event: VisionUploadedEventV1, *, now: datetime) -> str:
     with transaction.atomic():
-        _lock(post)
         # Once more: an edit may have replaced the media while they were analyzed.
-        current = _posts_to_analyze().values("shown", "analyzed_with").get(pk=post.pk)
-        if _differ(event.media_files, current["shown"]):
+        shown, analyzed_with = _lock(post)
+        if _differ(event.media_files, shown):
             return REPLACED
-        is_same = current["analyzed_with"] == result.params
+        is_same = analyzed_with == result.params
         if is_same and enrichment.refresh_unchanged(post, result):
             return gettext_noop("still the same")
         enrichment.save(post, result, requested_at=event.uploaded_at, now=now)

@@ -17,6 +17,7 @@ from events.delivery import claims, run
 from events.delivery.run import CONNECTION_BROKEN, Proceed, Tally, always
 from events.models import OPEN_STATES, Delivery
 from events.subscriptions import Subscription
+from events.workers import clock
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +39,23 @@ def serve(queue: str, *, proceed: Proceed) -> None:
     """
     Deliver what is due in `queue` as soon as it is, while `proceed` says so.
 
-    Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones.
+    Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones. Nothing
+    is taken while the clock of this host is wrong.
     """
+
+    def goes_on() -> bool:
+        return proceed() and clock.agrees()
+
     for subscription in subscriptions.registered(queue=queue):
         if subscription.task:
             logger.info("%s started successfully", subscription.task)
     while proceed():
         try:
-            if not _due(queue) or not drain(queue, proceed=proceed).settled:
+            if (
+                not clock.agrees_now()
+                or not _due(queue)
+                or not drain(queue, proceed=goes_on).settled
+            ):
                 # Nothing is due, or other workers have locked what is.
                 time.sleep(IDLE_POLL)
         except Error as error:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import Error, connection, connections
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from events.delivery import recovery
 from events.postgresql.advisory_locks import key_of
-from events.workers import liveness
+from events.workers import ending, liveness
 from tests.acceptance.product import wait_until
 from tests.concurrency import end_all_backends, together
 from tests.processes import SetUpPython
@@ -197,6 +198,50 @@ def test_who_waits_too_long_is_told_so_and_leaves_nothing_behind():
 
     assert [type(error) for error in raised] == [LimitReached]
     assert together(hold) == []
+
+
+def _waiting() -> int:
+    """How many sessions wait for an advisory lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return cursor.fetchone()[0]
+
+
+def test_who_waits_gives_up_at_once_when_the_process_is_to_end(monkeypatch):
+    monkeypatch.setattr(ending, "_asked", False)
+    taken, over, ended = threading.Event(), threading.Event(), []
+    of = Caller("a", 3, 1)
+
+    def hold():
+        with acquire("places", limit=1, of=of):
+            taken.set()
+            over.wait(SOON)
+
+    def wait(is_recent):
+        taken.wait(SOON)
+        try:
+            with acquire("places", limit=1, of=of, is_recent=is_recent, patience=PATIENCE):
+                pass
+        finally:
+            ended.append(is_recent)
+
+    def end():
+        assert wait_until(lambda: _waiting() >= 3, seconds=SOON)
+        ending.ask()
+        in_time = wait_until(lambda: len(ended) == 4, seconds=5)
+        over.set()
+        assert in_time
+
+    raised = together(
+        hold, end, *(partial(wait, is_recent) for is_recent in (True, True, False, False))
+    )
+
+    assert [str(error) for error in raised] == ["the process is about to end"] * 4
+    with pytest.raises(LimitReached), acquire("places", limit=1, of=of):
+        pass
 
 
 class TestBrokenConnections:

@@ -132,8 +132,8 @@ def test_who_is_below_its_share_gets_the_next_place_whichever_calls_end(calls, s
 
     for step in range(36):
         short = queued_up(calls, "a", "b", "c")
-        ending = "a" if step < 2 * SHARE else chance.choice(list(calls.held.values()))
-        came = calls.end_one(ending)
+        who = "a" if step < 2 * SHARE else chance.choice(list(calls.held.values()))
+        came = calls.end_one(who)
         assert not short or came in short, (step, short, came)
         assert calls.counts().total() == PLACES
         if step >= 2 * SHARE:
@@ -160,9 +160,9 @@ def test_a_tenant_with_a_limit_of_its_own_leaves_the_rest_to_others(calls):
     assert all_taken(calls)
     assert calls.counts() == {"a": 2, "b": 8}
 
-    for ending in "abbabbaabbb":
+    for who in "abbabbaabbb":
         short = calls.counts()["a"] < 2 and queued_up(calls, "a")
-        came = calls.end_one(ending if ending in calls.held.values() else "b")
+        came = calls.end_one(who if who in calls.held.values() else "b")
         assert calls.counts().total() == PLACES
         assert calls.counts()["a"] <= 2
         assert not short or came == "a"

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from django.db.models import Model, QuerySet
 
 from accounts.access import Action, may, may_everywhere, visible
 from accounts.models import Tenant, User
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
 
 Row = TypeVar("Row", bound=Model)
 
@@ -30,16 +31,28 @@ class Acting:
 
 _ACTING: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
+_NOT_ALL: Final = Sentence(
+    gettext_noop(
+        "%(user)s may not %(action)s every tenant; roles are given in the console under Memberships"
+    )
+)
+_NOT_THIS: Final = Sentence(
+    gettext_noop(
+        "%(user)s may not %(action)s the tenant %(tenant)s; roles are given in the console under"
+        " Memberships"
+    )
+)
+
 
 class NotAllowed(DomainError):
     code: ClassVar[str] = "not_allowed"
     http_status: ClassVar[int] = 403
 
-    def __init__(self, acting: Acting, what: str) -> None:
-        super().__init__(
-            f"{acting.user.get_username()} may not {acting.action} {what}; roles are given in the"
-            " console under Memberships"
-        )
+    def __init__(self, acting: Acting, tenant: Tenant | None) -> None:
+        """`tenant`: the one that was asked for, None for all of them."""
+        sentence, user = (_NOT_ALL if tenant is None else _NOT_THIS), acting.user.get_username()
+        figures = {"user": user, "action": acting.action.value, "tenant": tenant}
+        super().__init__(sentence % figures)
 
 
 @contextmanager
@@ -68,11 +81,11 @@ def require_everywhere(action: Action | None = None) -> None:
     """Raise NotAllowed unless the user of `--as` has the right in every tenant."""
     now = _ACTING.get()
     if now and not may_everywhere(now.user, action or now.action):
-        raise NotAllowed(Acting(now.user, action or now.action), "every tenant")
+        raise NotAllowed(Acting(now.user, action or now.action), None)
 
 
 def require(tenant: Tenant, action: Action | None = None) -> None:
     """Raise NotAllowed unless the user of `--as` has the right to this tenant."""
     now = _ACTING.get()
     if now and not may(now.user, action or now.action, tenant):
-        raise NotAllowed(Acting(now.user, action or now.action), f"the tenant {tenant}")
+        raise NotAllowed(Acting(now.user, action or now.action), tenant)

@@ -1,6 +1,6 @@
 """Find a tenant by name or id."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -8,6 +8,14 @@ from django.conf import settings
 from accounts import acting
 from accounts.models import Tenant
 from events.errors import DomainError
+from events.sentences import Sentence, gettext_noop
+
+NONE_YET: Final = gettext_noop("none yet")
+_UNKNOWN: Final = Sentence(
+    gettext_noop(
+        "There is no tenant %(name)s (there are: %(names)s); tenants are added in the console"
+    )
+)
 
 
 class TenantUnknown(DomainError):
@@ -16,10 +24,8 @@ class TenantUnknown(DomainError):
 
     def __init__(self, name_or_id: str) -> None:
         names = acting.seen(Tenant.objects.order_by("name")).values_list("name", flat=True)[:20]
-        super().__init__(
-            f"There is no tenant {name_or_id!r} (there are: {', '.join(names) or 'none yet'});"
-            " tenants are added in the console"
-        )
+        there = ", ".join(names) or NONE_YET
+        super().__init__(_UNKNOWN % {"name": repr(name_or_id), "names": there})
         self.name_or_id = name_or_id
 
     def context(self) -> dict[str, Any]:

@@ -153,6 +153,7 @@ class Heartbeat(models.Model):
 
     `id` is its id in `events.workers.liveness`. The process renews `seen_at` every few seconds by the clock
     of PostgreSQL, and deletes the row when it ends as asked; see `events.workers.heartbeats`.
+    `clock_ahead`: the seconds by which the clock of its host is ahead of PostgreSQL's.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -161,6 +162,7 @@ class Heartbeat(models.Model):
     queues = ArrayField(models.CharField(max_length=50))
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    clock_ahead = models.FloatField(default=0.0, db_default=0.0)
 
     class Meta:
         verbose_name = _("heartbeat")

@@ -22,7 +22,7 @@ from django_q.tasks import async_task
 
 from events.models import Doorbell, TaskClaim
 from events.postgresql.prepared import Prepared
-from events.workers import liveness
+from events.workers import clock, liveness
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,16 @@ MOST_ATTEMPTS: Final = 3
 
 
 class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's queue in the database, which notes who has taken a task out of it."""
+    """
+    django-q2's queue in the database, which notes who has taken a task out of it.
+
+    It has nothing for a cluster whose clock is wrong: such tasks end claims and reservations.
+    """
 
     def dequeue(self) -> list[tuple[int, str]] | None:
+        if not clock.agrees_now():
+            time.sleep(Conf.POLL)
+            return None
         due = self.get_connection().filter(key=self.list_key, lock__lt=timezone.now())
         if not due.exists():
             time.sleep(Conf.POLL)

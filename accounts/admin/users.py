@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +39,8 @@ class AccountForm(MindsOthers[User], UserChangeForm[User]):
         super().__init__(*args, **kwargs)
         offer_choices(self.fields, current_zone=self.instance.time_zone)
 
+
+admin.site.unregister(Group)  # no permission comes of one, see accounts.permissions.backend
 
 SHOWN_TO_ADMINISTRATORS = ("username", "first_name", "last_name", "is_active")
 

@@ -3,10 +3,12 @@
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from accounts import acting, audit
 from accounts.access import Action
 from accounts.models import User
+from events.console import said
 from events.errors import DomainError
 from events.management.json_command import CANNOT_WORK, JsonCommand
 
@@ -48,13 +50,13 @@ class ActingCommand(JsonCommand):
             acting.require_everywhere()
         except DomainError as refusal:
             self.say_failed({"error": refusal.code, "detail": str(refusal)}, options)
-            raise CommandError(str(refusal), returncode=CANNOT_WORK) from refusal
+            raise CommandError(said(refusal), returncode=CANNOT_WORK) from refusal
 
 
 def _find(name: str) -> User:
     user = User.objects.filter(username=name, is_active=True).first()
     if user is None:
         raise CommandError(
-            f"--as {name}: there is no active user of this name", returncode=CANNOT_WORK
+            _("--as %s: there is no active user of this name") % name, returncode=CANNOT_WORK
         )
     return user

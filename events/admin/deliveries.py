@@ -92,13 +92,10 @@ class DeliveriesAdmin(StateMark, ReadOnlyAdmin[AnyDelivery]):
             return EMPTY
         return format_html('<pre class="console-pre">{}</pre>', delivery.error_trace)
 
-    @admin.display(description=_("due at"), ordering="due_at")
-    def due(self, delivery: AnyDelivery) -> str:
-        return short_time(delivery.due_at)
-
-    @admin.display(description=_("finished at"), ordering="finished_at")
-    def finished(self, delivery: AnyDelivery) -> str:
-        return short_time(delivery.finished_at)
+    @admin.display(description=_("due or finished"), ordering="due_at")
+    def due_or_finished(self, delivery: AnyDelivery) -> str:
+        """One column, since two of them do not fit on a usual screen."""
+        return short_time(delivery.finished_at or delivery.due_at)
 
     @admin.display(description=_("last failed at"), ordering="last_failed_at")
     def failed_at(self, delivery: AnyDelivery) -> str:
@@ -120,8 +117,7 @@ class DeliveryAdmin(DeliveriesAdmin[Delivery]):
         "attempts",
         "error_code",
         "outcome_told",
-        "due",
-        "finished",
+        "due_or_finished",
     )
     list_filter = ("state", SubscriberFilter, QueueFilter, ErrorCodeFilter)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from events.delivery.dead_letters import WORKER_LOST, dead_letter
 from events.errors import RetryLater
@@ -135,7 +135,7 @@ def give_back(deliveries: Sequence[Delivery]) -> None:
             Delivery.objects.filter(pk__in=still_leased(deliveries)).update(
                 state=DeliveryState.PENDING,
                 leased_by=None,
-                due_at=timezone.now(),
+                due_at=Now(),  # PostgreSQL's: the clock of a worker that stops for it is wrong
                 attempts=F("attempts") - 1,
             )
 

@@ -18,7 +18,7 @@ from events import queue, rooms
 from events.delivery import claims
 from events.models import Delivery, DeliveryState
 from events.postgresql.prepared import Prepared
-from events.workers import liveness
+from events.workers import clock, liveness
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +46,15 @@ def register(name: str, recovery: Recovery) -> None:
 
 
 def run_all() -> None:
-    """Run every recovery; what one cannot do for want of a connection is done the next time."""
+    """
+    Run every recovery; what one cannot do for want of a connection is done the next time.
+
+    None while the clock of this host is wrong: leases of living workers would seem to be over.
+    """
     rooms.connect_all()
     for name, recovery in _recoveries.items():
         try:
-            if freed := recovery(now=timezone.now()):
+            if clock.agrees_now() and (freed := recovery(now=timezone.now())):
                 logger.warning("%s: %d freed of workers that are gone", name, freed)
         except Error as error:
             logger.warning("%s: %s: trying again", name, error, exc_info=error)

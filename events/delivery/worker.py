@@ -17,6 +17,7 @@ from events.delivery import claims, run
 from events.delivery.run import CONNECTION_BROKEN, Proceed, Tally, always
 from events.models import OPEN_STATES, Delivery
 from events.subscriptions import Subscription
+from events.workers import clock
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +44,20 @@ def serve(queue: str, *, proceed: Proceed) -> None:
     """
     Deliver what is due in `queue` as soon as it is, while `proceed` says so.
 
-    Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones.
+    Outlives restarts of PostgreSQL, ended connections, and times when it takes no new ones. Nothing
+    is taken while the clock of this host is wrong.
     """
+
+    def goes_on() -> bool:
+        return proceed() and clock.agrees()
+
     for subscription in subscriptions.registered(queue=queue):
         if subscription.task:
             logger.info("%s started successfully", subscription.task)
     while proceed():
         try:
-            time.sleep(_rest_after(_round(queue, proceed=proceed), queue=queue))
+            done = _round(queue, proceed=goes_on) if clock.agrees_now() else Tally()
+            time.sleep(_rest_after(done, queue=queue))
         except Error as error:
             logger.warning("queue %s: %s: trying again", queue, error, exc_info=error)
             connection.close()

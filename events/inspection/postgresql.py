@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from events.health import Finding, failed, ok, warning
 from events.inspection import tables
+from events.workers import clock
 
 OLDEST: Final = 14_00_00
 """`server_version_num` of the oldest PostgreSQL that Django 5.2 knows."""
@@ -129,8 +130,9 @@ def _clock() -> Finding:
     # Between the two readings of ours lies the server's, unless the clocks differ.
     apart = max(before - at_server, at_server - time.time(), 0.0)
     if apart > CLOCKS_APART:
+        consequence = ", whose workers take no work" if apart > clock.TOLERATED else ""
         return failed(
-            f"{apart:.0f} s apart from the clock of this host",
+            f"{apart:.0f} s apart from the clock of this host{consequence}",
             "let both hosts set their clocks by NTP",
             step="clock",
         )

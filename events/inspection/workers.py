@@ -1,6 +1,6 @@
 """Checks of whoever does the work: worker processes, the scheduler, failed tasks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,7 +10,8 @@ from django.utils import timezone
 from events import subscriptions
 from events.health import Finding, Status, failed, ok, warning
 from events.models import Delivery, DeliveryState
-from events.workers import heartbeats
+from events.workers import clock, heartbeats
+from events.workers.heartbeats import RunningWorker
 
 START: Final = "start them: `python manage.py qcluster` (or `make serve`)"
 OVERDUE_AFTER: Final = timedelta(minutes=3)
@@ -24,12 +25,22 @@ def all_queues_are_served() -> Iterator[Finding]:
     running = heartbeats.running()
     processes = {"workers": [worker.as_dict() for worker in running]}
     yield Finding(Status.OK, f"{len(running)} worker processes", facts=processes)
+    yield from _wrong_clocks(running)
+    at_work = [worker for worker in running if worker.takes_work]
     for queue in subscriptions.queues():
-        hosts = sorted({worker.host for worker in running if queue in worker.queues})
+        hosts = sorted({worker.host for worker in at_work if queue in worker.queues})
         if hosts:
             yield ok(f"served on {', '.join(hosts)}", step=queue)
         else:
             yield failed(f"no worker serves the queue {queue}", START, step=queue)
+
+
+def _wrong_clocks(running: Sequence[RunningWorker]) -> Iterator[Finding]:
+    """One finding per host whose workers take no work because its clock is wrong."""
+    wrong = {worker.host: worker.clock_ahead for worker in running if not worker.takes_work}
+    for host, seconds in sorted(wrong.items()):
+        detail = f"the clock of {host} is {clock.in_words(seconds)}: its workers take no work"
+        yield failed(detail, clock.REMEDY, step="clock")
 
 
 def scheduler_runs() -> Iterator[Finding]:

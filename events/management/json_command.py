@@ -4,7 +4,10 @@ import json
 from typing import Any, Final
 
 from django.core.checks import Tags
-from django.core.management.base import BaseCommand, SystemCheckError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+from django.utils.translation import gettext
+
+from events.sentences import retold
 
 CONFIGURATION: Final = "configuration"
 """The tag of checks of what people configure."""
@@ -28,6 +31,10 @@ class JsonCommand(BaseCommand):
         except SystemCheckError as refusal:
             self.say_failed({"error": "misconfigured", "detail": str(refusal)}, options)
             refusal.returncode = CANNOT_WORK
+            raise
+        except CommandError as refusal:
+            # Refusals of the domain are English sentences; whoever reads them may read Russian.
+            refusal.args = (retold(str(refusal), gettext),)
             raise
 
     def say_failed(self, report: dict[str, Any], options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
 
 def moment(text: str) -> datetime:
@@ -19,5 +20,5 @@ def moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         found = None
     if found is None:
-        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
+        raise ArgumentTypeError(_("%r is neither a date (2026-11-21) nor a time") % text)
     return found

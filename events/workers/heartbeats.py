@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import connection
 
 from events.models import Heartbeat
-from events.workers import liveness
+from events.workers import clock, liveness
 
 EVERY: Final = 5.0
 """Seconds between two heartbeats of a worker process: one small update."""
@@ -25,14 +25,14 @@ SILENT_AFTER: Final = 15.0
 """Seconds without a heartbeat after which a worker process counts as not running."""
 
 _BEAT = """
-    INSERT INTO events_heartbeat (id, host, pid, queues, started_at, seen_at)
-    VALUES (%s, %s, %s, %s, now(), now())
-    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+    INSERT INTO events_heartbeat (id, host, pid, queues, clock_ahead, started_at, seen_at)
+    VALUES (%s, %s, %s, %s, %s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, clock_ahead = excluded.clock_ahead
 """
 # Rows of processes that were killed; a day is long enough for whoever asks what ran here.
 _FORGET = "DELETE FROM events_heartbeat WHERE seen_at < now() - interval '1 day'"
 _RUNNING = """
-    SELECT id, host, pid, queues, started_at, extract(epoch FROM now() - seen_at)::float
+    SELECT id, host, pid, queues, started_at, extract(epoch FROM now() - seen_at)::float, clock_ahead
     FROM events_heartbeat WHERE seen_at > now() - make_interval(secs => %s)
     ORDER BY host, pid
 """
@@ -40,7 +40,11 @@ _RUNNING = """
 
 @dataclass(frozen=True, slots=True)
 class RunningWorker:
-    """A worker process with a recent heartbeat, which is `seconds_ago` old."""
+    """
+    A worker process with a recent heartbeat, which is `seconds_ago` old.
+
+    `clock_ahead`: the seconds by which its host's clock is ahead of PostgreSQL's.
+    """
 
     id: uuid.UUID
     host: str
@@ -48,6 +52,12 @@ class RunningWorker:
     queues: tuple[str, ...]
     started_at: Any
     seconds_ago: float
+    clock_ahead: float = 0.0
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether its clock is as right as work needs it, see `events.workers.clock`."""
+        return abs(self.clock_ahead) <= clock.TOLERATED
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -56,12 +66,14 @@ class RunningWorker:
             "queues": list(self.queues),
             "started_at": self.started_at.isoformat(),
             "seen_seconds_ago": round(self.seconds_ago, 1),
+            "clock_ahead_seconds": round(self.clock_ahead, 1),
         }
 
 
 def beat(queues: Sequence[str]) -> None:
-    """Note that this process serves `queues` and is at work."""
-    values: list[Any] = [liveness.worker_id(), socket.gethostname(), os.getpid(), list(queues)]
+    """Note that this process serves `queues` and is at work, and compare its clock."""
+    process = [liveness.worker_id(), socket.gethostname(), os.getpid()]
+    values: list[Any] = [*process, list(queues), clock.ask()]
     with connection.cursor() as cursor:
         cursor.execute(_BEAT, values)
         cursor.execute(_FORGET)
@@ -77,12 +89,12 @@ def running() -> list[RunningWorker]:
     with connection.cursor() as cursor:
         cursor.execute(_RUNNING, [SILENT_AFTER])
         return [
-            RunningWorker(pk, host, pid, tuple(queues), started_at, seconds)
-            for pk, host, pid, queues, started_at, seconds in cursor.fetchall()
+            RunningWorker(pk, host, pid, tuple(queues), started_at, seconds, ahead)
+            for pk, host, pid, queues, started_at, seconds, ahead in cursor.fetchall()
         ]
 
 
 def unserved(queues: Sequence[str]) -> list[str]:
-    """Return those of `queues` that no running worker serves."""
-    served = {queue for worker in running() for queue in worker.queues}
+    """Return those of `queues` that no running worker serves, or only some with wrong clocks."""
+    served = {queue for worker in running() if worker.takes_work for queue in worker.queues}
     return [queue for queue in queues if queue not in served]

@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
 from events.console import EMPTY, rendered, short_time
-from media.admin import import_summary
 from media.history.channels import ChannelChange, changes_of
 from media.history.record.origins import without_reading
 from media.models import Channel, ChannelSource, MassDeletion, SourceKind
+from media.services import import_words
 
 SOURCES_SHOWN = 50
 _NAMES: dict[str, StrPromise] = {
@@ -36,7 +36,7 @@ def _value(change: ChannelChange, value: object) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if change.field == "kind":
-        return import_summary.chat_kind(str(value))
+        return import_words.chat_kind(str(value))
     return EMPTY if value in (None, "") else str(value)
 
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.meanwhile import MindsOthers
 from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
-from media.admin import channel_history, import_summary
+from media.admin import channel_history
 from media.models import Channel, Post
+from media.services import import_words
 
 
 @admin.register(Channel)
@@ -35,7 +36,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     )
     list_filter = (
         "is_active",
-        ("kind", in_words(import_summary.chat_kind)),
+        ("kind", in_words(import_words.chat_kind)),
         "tenant",
     )
     list_select_related = ("tenant",)

@@ -24,10 +24,10 @@ from events.console import (
     short_time,
     translated,
 )
-from media.admin import import_summary, problem_codes
+from media.admin import problem_codes
 from media.models import ImportProblem, ImportRun
 from media.models.imports import ImportState
-from media.services import import_runs
+from media.services import import_runs, import_words
 
 PROBLEMS_SHOWN = 50
 
@@ -108,7 +108,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 
     @admin.display(description=_("summary"))
     def summary_table(self, run: ImportRun) -> SafeString | str:
-        rows = list(import_summary.rows(run.summary))
+        rows = list(import_words.rows(run.summary))
         return rendered("facts.html", rows=rows) if rows else EMPTY
 
 

@@ -6,12 +6,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from events.sentences import Sentence, gettext_noop
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, Vector
 from search.embeddings.requested import Preparation, RequestedEncoder
 
 _FILES: Final = ("model.onnx", "onnx/model.onnx")
 _INSTALL: Final = "pip install -r requirements/fastembed.txt"
+_NO_FILE: Final = Sentence(
+    gettext_noop("%(folder)s has no model.onnx: check SEARCH_FASTEMBED_FOLDER")
+)
+_NO_PACKAGE: Final = Sentence(
+    gettext_noop("SEARCH_ENCODER=fastembed needs the package: %(command)s")
+)
+_NOT_LOADED: Final = Sentence(gettext_noop("the model in %(folder)s cannot be loaded: %(error)s"))
 
 
 class FastEmbedEncoder(RequestedEncoder):
@@ -50,21 +58,16 @@ class FastEmbedEncoder(RequestedEncoder):
     def _load(self) -> Any:
         file = next((name for name in _FILES if (self._folder / name).is_file()), None)
         if file is None:
-            raise EncoderUnavailable(
-                f"{self._folder} has no model.onnx: check SEARCH_FASTEMBED_FOLDER"
-            )
+            raise EncoderUnavailable(_NO_FILE % {"folder": self._folder})
         try:
             from fastembed import TextEmbedding  # noqa: PLC0415 - optional, and 200 MB
 
             return _made(TextEmbedding, self._folder, file, self._pooling)
         except ImportError as error:
-            raise EncoderUnavailable(
-                f"SEARCH_ENCODER=fastembed needs the package: {_INSTALL}"
-            ) from error
+            raise EncoderUnavailable(_NO_PACKAGE % {"command": _INSTALL}) from error
         except (OSError, RuntimeError, ValueError) as error:
-            raise EncoderUnavailable(
-                f"the model in {self._folder} cannot be loaded: {error}"
-            ) from error
+            why = {"folder": self._folder, "error": error}
+            raise EncoderUnavailable(_NOT_LOADED % why) from error
 
 
 def _made(kind: Any, folder: Path, file: str, pooling: str) -> Any:

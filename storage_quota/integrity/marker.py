@@ -6,16 +6,18 @@ and another installation's bucket do not have our marker, so they are recognized
 no bytes, so the ledger is exact without an entry for it.
 """
 
-from contextlib import suppress
+import logging
 from datetime import datetime
 from typing import Final
 
 from storage_quota import keys
 from storage_quota.integrity.errors import MarkerMissing, WrongBucket
 from storage_quota.models import Installation, Reservation, StoredObject
-from storage_quota.object_store.errors import OUT_OF_ORDER
+from storage_quota.object_store.errors import OUT_OF_ORDER, StoreForbidden
 from storage_quota.object_store.factory import get_store
 from storage_quota.object_store.port import ObjectStore
+
+logger = logging.getLogger(__name__)
 
 TRIED_KEYS: Final = 50
 FEW: Final = 10
@@ -63,10 +65,7 @@ def refuse_others(store: ObjectStore) -> bool:
             " and no other uses it any more: --claim-bucket"
         )
     if not marked and ours.marked_at:
-        raise MarkerMissing(
-            f"The bucket has no object {keys.marker(ours.pk)}: it is another bucket, or its"
-            " disk is not mounted. If it is the right one after all: --claim-bucket"
-        )
+        raise _no_marker(ours)
     return marked
 
 
@@ -74,11 +73,18 @@ def refuse_other_buckets() -> None:
     """
     Raise WrongBucket or MarkerMissing where what is stored now would go into a bucket that is not ours.
 
-    Half of an archive in each of two buckets would be noticed late. A store that does not answer
-    says so itself at the first file.
+    Half of an archive in each of two buckets would be noticed late. A bucket that we may not list
+    is asked for our marker alone. Where it does not answer that either, nothing is known: the log
+    says so, and whether anything can be stored is seen at the first file.
     """
-    with suppress(*OUT_OF_ORDER):
-        refuse_others(get_store().store)
+    store = get_store().store
+    try:
+        try:
+            refuse_others(store)
+        except StoreForbidden:
+            _refuse_unmarked(store)
+    except OUT_OF_ORDER as error:
+        logger.warning("it is not known whether the bucket is ours: %s", error, exc_info=error)
 
 
 def still_there(store: ObjectStore) -> bool:
@@ -98,6 +104,19 @@ def claim(store: ObjectStore, *, now: datetime) -> None:
 def installation() -> Installation:
     row, _ = Installation.objects.get_or_create(number=1)
     return row
+
+
+def _refuse_unmarked(store: ObjectStore) -> None:
+    ours = installation()
+    if ours.marked_at and not still_there(store):
+        raise _no_marker(ours)
+
+
+def _no_marker(ours: Installation) -> MarkerMissing:
+    return MarkerMissing(
+        f"The bucket has no object {keys.marker(ours.pk)}: it is another bucket, or its"
+        " disk is not mounted. If it is the right one after all: --claim-bucket"
+    )
 
 
 def _marks(store: ObjectStore, ours: Installation) -> tuple[list[str], bool]:

@@ -3,19 +3,24 @@ Repairing the differences that a check found; each is examined again just before
 
 What the bucket keeps as an old version is restored. Else the ledger follows the bucket: missing objects leave the ledger, sizes are corrected, unknown
 objects go into quarantine. Objects are deleted in two cases only: an expired reservation that
-never ended is released, and the quarantine of an orphan is over.
+never ended is released, and the quarantine of an orphan is over. Unknown analyses of pictures are
+entered into the ledger instead, since they may have been paid for: a database that was restored
+from an older dump does not know those made since, and finds them again by their pictures.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from events.postgresql import keyset
-from storage_quota import cleanup, ledger
+from storage_quota import cleanup, keys, ledger
 from storage_quota.hooks import Loss, notify
 from storage_quota.integrity import marker, restoration
 from storage_quota.integrity.compare_ledger_and_bucket import CheckOptions
@@ -24,7 +29,7 @@ from storage_quota.integrity.comparison.differences import is_key
 from storage_quota.integrity.comparison.merge_join import LedgerEntry
 from storage_quota.integrity.comparison.sample import expected_digest
 from storage_quota.integrity.errors import MarkerMissing, TooMuchMissing
-from storage_quota.integrity.orphans import quarantine, records
+from storage_quota.integrity.orphans import adoption, quarantine, records
 from storage_quota.models import (
     ContentType,
     DifferenceKind,
@@ -37,6 +42,9 @@ from storage_quota.models import (
 from storage_quota.object_store.port import ObjectStore
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import lock_reservations
+from storage_quota.reserve import QuotaExceeded
+
+logger = logging.getLogger(__name__)
 
 MAX_MISSING_PERCENT: Final = 5.0
 FEW_MISSING: Final = 10
@@ -113,11 +121,16 @@ def preview(check: IntegrityCheck) -> Counter[str]:
     would: Counter[str] = Counter()
     tenants = records.known_tenants()
     for finding in unresolved(check):
-        foreign = finding.kind == DifferenceKind.ORPHANED and records.is_foreign(
-            finding.key, tenants
-        )
-        would["left" if foreign else _USUAL_OUTCOMES[DifferenceKind(finding.kind)]] += 1
+        would[_usual_outcome(finding, tenants)] += 1
     return would
+
+
+def _usual_outcome(finding: IntegrityFinding, tenants: AbstractSet[UUID]) -> str:
+    if finding.kind != DifferenceKind.ORPHANED:
+        return _USUAL_OUTCOMES[DifferenceKind(finding.kind)]
+    if records.is_foreign(finding.key, tenants):
+        return "left"
+    return RepairOutcome.ADOPTED if _is_analysis(finding.key) else RepairOutcome.QUARANTINED
 
 
 def _paged(findings: QuerySet[IntegrityFinding]) -> Iterator[IntegrityFinding]:
@@ -196,10 +209,10 @@ def _enter(
     return True
 
 
-def _quarantine(
+def _keep_or_quarantine(
     store: ObjectStore, finding: IntegrityFinding, options: CheckOptions
 ) -> RepairOutcome | None:
-    """An orphan: put it into quarantine if it is old enough and nobody reserves its key."""
+    """An orphan, if it is old enough and nobody reserves its key: see the module."""
     key = finding.key
     if not is_key(key):
         return None
@@ -209,8 +222,25 @@ def _quarantine(
     if info.modified_at >= options.before or Reservation.objects.filter(key=key).exists():
         return None
     records.note([info], tenants=records.known_tenants(), now=options.now)
+    if _is_analysis(key):
+        return _adopt(store, key, options)
     is_ours = quarantine.quarantine(key, until=options.now + options.grace)
     return RepairOutcome.QUARANTINED if is_ours else None
+
+
+def _is_analysis(key: str) -> bool:
+    owner = keys.owner(key)
+    return owner is not None and owner[0] == ContentType.VISION
+
+
+def _adopt(store: ObjectStore, key: str, options: CheckOptions) -> RepairOutcome | None:
+    """Enter an analysis into the ledger; one that cannot be entered stays where it is."""
+    try:
+        adoption.adopt(store, key, now=options.now, by_hand=False)
+    except (adoption.NotAdoptable, QuotaExceeded) as refusal:
+        logger.warning("%s is kept, and not entered into the ledger: %s", key, refusal)
+        return None
+    return RepairOutcome.ADOPTED
 
 
 def _recount(
@@ -234,7 +264,7 @@ def _release(
 
 _REPAIRS: Final = {
     DifferenceKind.MISSING: _forget,
-    DifferenceKind.ORPHANED: _quarantine,
+    DifferenceKind.ORPHANED: _keep_or_quarantine,
     DifferenceKind.WRONG_SIZE: _correct,
     DifferenceKind.WRONG_HASH: _correct,
     DifferenceKind.USAGE_DRIFT: _recount,
@@ -242,7 +272,6 @@ _REPAIRS: Final = {
 }
 _USUAL_OUTCOMES: Final = {
     DifferenceKind.MISSING: RepairOutcome.FORGOTTEN,
-    DifferenceKind.ORPHANED: RepairOutcome.QUARANTINED,
     DifferenceKind.WRONG_SIZE: RepairOutcome.CORRECTED,
     DifferenceKind.WRONG_HASH: RepairOutcome.DAMAGED,
     DifferenceKind.USAGE_DRIFT: RepairOutcome.CORRECTED,

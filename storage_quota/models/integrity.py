@@ -113,6 +113,7 @@ class RepairOutcome(models.TextChoices):
 
     FORGOTTEN = "forgotten", _("removed from the ledger")
     QUARANTINED = "quarantined", _("in quarantine")
+    ADOPTED = "adopted", _("entered into the ledger")
     CORRECTED = "corrected", _("ledger corrected")
     DAMAGED = "damaged", _("marked as damaged")
     RELEASED = "released", _("reservation released")

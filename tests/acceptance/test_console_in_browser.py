@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from events.console import list_of, page_of
@@ -130,3 +131,19 @@ def test_no_page_is_wider_than_a_phone(page, news):
         page.goto(address)
         widths[address] = page.evaluate("document.documentElement.scrollWidth")
     assert {address for address, width in widths.items() if width > 390} == set()
+
+
+def test_the_list_of_tasks_fits_on_a_usual_screen(page):
+    page.set_viewport_size({"width": 1440, "height": 900})
+    event = make.event(topic="posts.vision.analyzed")
+    make.delivery(
+        of=event, subscriber="vision.analyze_backfill", state="done",
+        finished_at=timezone.now(), error_code="provider_unauthorized", attempts=2,
+        outcome="later: the local tagger stands in: the circuit breaker of the provider is open",
+    )  # fmt: skip
+
+    page.goto(list_of(Delivery))
+
+    expect(page.locator(".results")).to_contain_text("provider_unauthorized")
+    needed, there = page.locator(".results").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert needed <= there

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import AnonymousUser, Permission
+from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db import IntegrityError
 from django.urls import reverse
 from rest_framework.exceptions import NotFound, ValidationError
@@ -245,3 +246,7 @@ def test_memberships_are_edited_in_the_console(client, bob, alices):
     access.forget_grants(bob)
     assert access.tenants_of(bob, access.Action.OPERATE).get() == alices
     assert client.get(reverse("admin:accounts_membership_changelist")).status_code == 200
+
+
+def test_the_console_offers_no_groups_of_which_no_right_comes():
+    assert Group not in admin.site._registry

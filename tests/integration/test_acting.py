@@ -111,7 +111,7 @@ def test_what_concerns_every_tenant_is_for_who_has_the_right_in_each(command, ro
     done, _ = run(of_both, *command)
 
     assert refused is None
-    assert "every tenant" in why
+    assert "на всех арендаторов" in why
     assert (done is not None) is (role in ENOUGH[OF_EVERYTHING[command]])
 
 

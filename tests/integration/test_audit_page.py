@@ -277,7 +277,7 @@ class TestCommand:
     def test_who_administers_nothing_is_refused_and_not_shown_an_empty_audit(self, role) -> None:
         user = make.member(role, make.tenant())
 
-        with pytest.raises(CommandError, match="administers no tenant"):
+        with pytest.raises(CommandError, match="не администрирует ни одного арендатора"):
             self.read("--as", user.username)
 
     def test_a_person_reads_a_table(self) -> None:

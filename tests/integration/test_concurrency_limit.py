@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import Error, connection, connections
@@ -19,7 +20,7 @@ from django.utils import timezone
 
 from events.delivery import recovery
 from events.postgresql.advisory_locks import key_of
-from events.workers import liveness
+from events.workers import ending, liveness
 from tests.acceptance.product import wait_until
 from tests.concurrency import end_all_backends, together
 from tests.processes import SetUpPython
@@ -131,8 +132,8 @@ def test_who_is_below_its_share_gets_the_next_place_whichever_calls_end(calls, s
 
     for step in range(36):
         short = queued_up(calls, "a", "b", "c")
-        ending = "a" if step < 2 * SHARE else chance.choice(list(calls.held.values()))
-        came = calls.end_one(ending)
+        who = "a" if step < 2 * SHARE else chance.choice(list(calls.held.values()))
+        came = calls.end_one(who)
         assert not short or came in short, (step, short, came)
         assert calls.counts().total() == PLACES
         if step >= 2 * SHARE:
@@ -159,9 +160,9 @@ def test_a_tenant_with_a_limit_of_its_own_leaves_the_rest_to_others(calls):
     assert all_taken(calls)
     assert calls.counts() == {"a": 2, "b": 8}
 
-    for ending in "abbabbaabbb":
+    for who in "abbabbaabbb":
         short = calls.counts()["a"] < 2 and queued_up(calls, "a")
-        came = calls.end_one(ending if ending in calls.held.values() else "b")
+        came = calls.end_one(who if who in calls.held.values() else "b")
         assert calls.counts().total() == PLACES
         assert calls.counts()["a"] <= 2
         assert not short or came == "a"
@@ -197,6 +198,50 @@ def test_who_waits_too_long_is_told_so_and_leaves_nothing_behind():
 
     assert [type(error) for error in raised] == [LimitReached]
     assert together(hold) == []
+
+
+def _waiting() -> int:
+    """How many sessions wait for an advisory lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return cursor.fetchone()[0]
+
+
+def test_who_waits_gives_up_at_once_when_the_process_is_to_end(monkeypatch):
+    monkeypatch.setattr(ending, "_asked", False)
+    taken, over, ended = threading.Event(), threading.Event(), []
+    of = Caller("a", 3, 1)
+
+    def hold():
+        with acquire("places", limit=1, of=of):
+            taken.set()
+            over.wait(SOON)
+
+    def wait(is_recent):
+        taken.wait(SOON)
+        try:
+            with acquire("places", limit=1, of=of, is_recent=is_recent, patience=PATIENCE):
+                pass
+        finally:
+            ended.append(is_recent)
+
+    def end():
+        assert wait_until(lambda: _waiting() >= 3, seconds=SOON)
+        ending.ask()
+        in_time = wait_until(lambda: len(ended) == 4, seconds=5)
+        over.set()
+        assert in_time
+
+    raised = together(
+        hold, end, *(partial(wait, is_recent) for is_recent in (True, True, False, False))
+    )
+
+    assert [str(error) for error in raised] == ["the process is about to end"] * 4
+    with pytest.raises(LimitReached), acquire("places", limit=1, of=of):
+        pass
 
 
 class TestBrokenConnections:

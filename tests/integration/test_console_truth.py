@@ -20,7 +20,6 @@ from albums.models import MediaGroup
 from crawl.models import CrawlDomain, CrawledPage
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
-from media.admin import import_summary
 from media.admin.problem_codes import PROBLEMS
 from media.models import (
     Channel,
@@ -33,6 +32,7 @@ from media.models import (
     Post,
     TelegramAccount,
 )
+from media.services import import_words
 from media.services.imports import ImportSummary
 from storage_quota.models import (
     BucketState,
@@ -338,7 +338,7 @@ def test_positions_in_an_album_are_counted_alike_on_both_pages(reader):
 def test_the_summary_of_an_import_has_no_english_key_on_a_russian_page(reader):
     summary = ImportSummary(channels=["Канал"], seconds=0.12345678901234567)
     summary.counts.update({state.value: 1 for state in MediaState})
-    summary.skipped_chats.update(dict.fromkeys(import_summary.CHATS, 2))
+    summary.skipped_chats.update(dict.fromkeys(import_words.CHATS, 2))
     run = make.import_run(summary=summary.as_dict())
 
     html = reader.get(page_of(ImportRun, run.pk)).content.decode()

@@ -85,7 +85,7 @@ def test_no_other_page_breaks_the_policy(visit, post):
         reverse("my_settings"),
         "/admin/my-tokens/",
         reverse("admin:password_change"),
-        reverse("admin:auth_group_add"),
+        reverse("admin:accounts_user_add"),
         reverse("admin:accounts_tenant_history", args=[of.tenant_id]),
         reverse("admin:accounts_tenant_delete", args=[of.tenant_id]),
         "/admin/nothing/",

@@ -244,7 +244,7 @@ def test_unknown_keys_are_kept_and_said_in_the_summary(tmp_path, capsys, admin_c
     call_command("import_export", folder)
 
     out = capsys.readouterr().out
-    assert "unknown keys     brand_new: 2, poll.answers[].media: 1, chat.theme: 1" in out
+    assert "как есть  brand_new: 2, poll.answers[].media: 1, chat.theme: 1" in out
     assert post(2).extra["unknown"] == {"brand_new": {"n": 2}}
     assert post(3).extra["unknown"] == {
         "poll.answers[0].media": "new.jpg",

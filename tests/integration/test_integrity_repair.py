@@ -2,12 +2,13 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from accounts.models import Tenant
+from accounts.models import AuditEntry, Tenant
 from storage_quota import keys, ledger, selectors, services, tasks
 from storage_quota.hooks import Loss
 from storage_quota.integrity import repair
@@ -125,6 +126,49 @@ class TestOnEveryStore:
         assert ledger_matches_the_bucket()
         assert not Orphan.objects.exists()
         assert not Reservation.objects.exists()
+
+    def test_a_paid_analysis_that_a_restored_database_does_not_know_is_entered_and_found_again(
+        self, any_store, checked, stored_keys, tenant, later
+    ):
+        key = keys.vision(
+            tenant_id=tenant.pk, sha256="f" * 64, provider="gigachat", model="M", schema="1.0"
+        )
+        smuggle(key, b'{"paid": true}')
+
+        report = checked(repair=True)
+
+        assert report.repairs.outcomes == {"adopted": 1}
+        assert report.clean
+        assert StoredObject.objects.filter(key=key).exists()
+        assert checked(now=later + 2 * DAY, repair=True).repairs.purged == 0
+        assert key in objects()
+        assert ledger_matches_the_bucket()
+        assert not AuditEntry.objects.filter(event="orphan.adopted").exists()
+
+    def test_an_analysis_for_which_there_is_no_room_is_kept(
+        self, any_store, checked, stored_keys, tenant, later, settings
+    ):
+        key = f"vision/{tenant.pk}/{'f' * 64}_gigachat_M_v1.0.json"
+        smuggle(key, b"x" * 50)
+        settings.LIMITS = replace(settings.LIMITS, by_type={"vision": 1})
+
+        report = checked(repair=True)
+
+        assert (dict(report.repairs.outcomes), report.repairs.remaining) == ({}, 1)
+        assert checked(now=later + 2 * DAY, repair=True).repairs.purged == 0
+        assert key in objects()
+
+    def test_one_that_a_former_release_put_into_quarantine_comes_out(
+        self, any_store, checked, stored_keys, tenant, later
+    ):
+        key = f"vision/{tenant.pk}/{'f' * 64}_gigachat_M_v1.0.json"
+        smuggle(key, b"{}")
+        checked()
+        Orphan.objects.update(delete_after=later - DAY)
+
+        assert checked(repair=True).repairs.purged == 0
+        assert checked(now=later + DAY, repair=True).repairs.outcomes == {"adopted": 1}
+        assert key in objects()
 
     def test_everything_at_once_is_clean_afterwards(
         self, any_store, checked, stored_keys, stray, reserve, later

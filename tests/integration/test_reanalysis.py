@@ -474,6 +474,15 @@ class TestCommand:
         assert "GigaChat-Pro" in text
         assert not uploads().exists()
 
+    def test_a_dry_run_is_the_preview_and_no_run(self, archive, paid, reanalyze):
+        archive.post(b"one", tell=False)
+
+        assert reanalyze("--all", "--dry-run", "--json") == reanalyze("--all", "--json")
+        with pytest.raises(CommandError, match="--dry-run"):
+            reanalyze("--all", "--dry-run", "--yes")
+
+        assert not uploads().exists()
+
     @pytest.mark.parametrize("yes", ["--yes", "--execute"])
     @with_commits
     def test_with_yes_it_requests_the_analyses(self, archive, reanalyze, yes):

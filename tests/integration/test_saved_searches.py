@@ -737,6 +737,15 @@ class TestCommand:
         assert json.loads(run("delete", made["id"], "--json")) == {"deleted": made["id"]}
         assert json.loads(run("list", "--json")) == {"searches": []}
 
+    def test_a_query_that_is_its_own_name_is_listed_once(self, run):
+        run("add", "снег", "горы")
+        run("add", "лёд", "--name", "Зима")
+
+        listed = run("list")
+
+        assert listed.count("снег горы") == 1
+        assert "Зима\n    лёд" in listed
+
     def test_refusals(self, run, channel):
         foreign = save(make.member("viewer", channel.tenant), "снег")
 

@@ -190,7 +190,6 @@ KINDS: Final[dict[str, Kind]] = {
         OPERATE, NEVER, ROOT, ROOT, shared=True,
         actions={"delete_selected": ROOT, "resubmit_task": OPERATE},
     ),
-    "auth.group": Kind(ROOT, ROOT, ROOT, ROOT, shared=True, actions={"delete_selected": ROOT}),
 }  # fmt: skip
 
 PAGES_OF_A_ROW: Final = ("look", "change", "delete", "history")

@@ -10,7 +10,6 @@ from typing import Any, Final
 from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DataError, IntegrityError, models, transaction
 from django.utils import timezone
@@ -280,7 +279,6 @@ def _installation() -> Rows:
         "django_q.ormq": OrmQ.objects.create(key=word, payload=word, lock=now),
         "django_q.success": tasks[0],
         "django_q.failure": tasks[1],
-        "auth.group": Group.objects.create(name=word),
     }
 
 

@@ -155,7 +155,7 @@ NOUNS = {
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
     "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
-    "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
+    "Event", "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
     "API tokens", "Ask the archive", "Graph", "Invite", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip
 

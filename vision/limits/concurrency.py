@@ -8,7 +8,8 @@ goes to whoever does.
 
 Where nobody waits, a place is taken by one statement. Else a caller waits in the queue of its
 tenant, which is an advisory lock, and only the first of each tenant polls, or is told by a thread
-of its own process that gives a place back: waiting costs next to nothing. Backfill has a queue of
+of its own process that gives a place back: waiting costs next to nothing. When the process is asked
+to end, the first ones give up, then who comes after them. Backfill has a queue of
 its own in front of that, of which one caller at a time moves on: a tenant's recent posts never wait
 for more than one of its older ones. A restart of PostgreSQL mixes the queues up; the places stay
 as they are.
@@ -26,6 +27,7 @@ from django.utils import timezone
 
 from events.errors import RetryLater
 from events.postgresql.advisory_locks import LockTimeout, held
+from events.workers import ending
 from vision.limits import places
 from vision.limits.places import ClaimKey
 
@@ -44,7 +46,7 @@ _looked_at = 0.0
 
 
 class LimitReached(RetryLater):
-    """The allowed number of calls is in progress; the picture is analyzed later."""
+    """The allowed number of calls is in progress, or this process ends; the picture is analyzed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def acquire(
     """
     Hold one of the `limit` places called `name`; LimitReached if none is free within `patience`.
 
-    Yields the place, for a caller that gives it back earlier. Raises ClaimLost where somebody has
+    Also LimitReached once this process is asked to end: no call may begin then. Yields the place, for a caller that gives it back earlier. Raises ClaimLost where somebody has
     freed the caller's claim meanwhile. Not inside a transaction.
     """
     until = time.monotonic() + patience.total_seconds()
@@ -94,6 +96,7 @@ def _queued(name: str, *, limit: int, of: Caller, is_recent: bool, until: float)
     """Take a place; where the connection breaks, which ends its queues, queue up anew."""
     own = f"{name}:{of.tenant}"
     while True:
+        _give_up_at_the_end()
         try:
             if place := _at_once(name, limit=limit, of=of):
                 return place
@@ -125,6 +128,7 @@ def _wait(name: str, *, limit: int, of: Caller, until: float) -> UUID:
     """Wait, as the first of the tenant, until it may have one place more, and for that place."""
     lines = [*lock_names(name, tenants=())]
     while time.monotonic() < until:
+        _give_up_at_the_end()
         most, seen = min(limit, of.most), places.times_given_back()
         # Nobody of another tenant waits: by one statement, whatever the tenant's share.
         place = places.take(
@@ -154,6 +158,7 @@ def _place(name: str, *, limit: int, of: Caller, is_first: bool, until: float) -
     try:
         with _queue(line, until=until):
             while True:
+                _give_up_at_the_end()
                 seen = places.times_given_back()
                 # Who has not got its share is in the line `first`, and goes before all others.
                 place = places.take(
@@ -170,7 +175,12 @@ def _place(name: str, *, limit: int, of: Caller, is_first: bool, until: float) -
                     return None
                 _pause(limit, since=seen)
     except LimitReached:
-        return None
+        return None  # where the process is to end, who called raises it again
+
+
+def _give_up_at_the_end() -> None:
+    if ending.is_asked():
+        raise LimitReached("the process is about to end", after=timedelta(0))
 
 
 def _pause(taken: int, *, since: int) -> None:

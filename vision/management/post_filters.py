@@ -79,7 +79,7 @@ def _moment(text: str, *, whole_day: bool) -> datetime:
     except (ValueError, OverflowError):
         moment = None
     if moment is None:
-        raise ArgumentTypeError(f"{text!r} is neither a date (2026-11-21) nor a time")
+        raise ArgumentTypeError(_("%r is neither a date (2026-11-21) nor a time") % text)
     return moment
 
 
@@ -87,4 +87,4 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not the id of a post (a UUID)") from error
+        raise ArgumentTypeError(_("%r is not the id of a post (a UUID)") % text) from error

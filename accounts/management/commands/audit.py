@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
 from accounts.access import Action, may_anywhere, visible
 from accounts.acting import acting_user
@@ -44,18 +45,18 @@ class Command(ActingCommand):
             found = [_as_json(entry) for entry in entries]
             self.stdout.write(json.dumps(found, ensure_ascii=False))
             return
-        head = ("Entry", "Time", "Event", "Who", "From", "Object", "Tenant")
+        head = [_("Entry"), _("Time"), _("Event"), _("Who"), _("From"), _("Object"), _("Tenant")]
         for line in table(head, [_row(entry) for entry in entries]):
             self.stdout.write(line)
         if len(entries) == options["limit"]:
-            self.stderr.write(f"There may be more: --before {entries[-1].pk}")
+            self.stderr.write(_("There may be more: --before %s") % entries[-1].pk)
 
 
 def _chosen(options: dict[str, Any]) -> QuerySet[AuditEntry]:
     user = acting_user()
     if user and not may_anywhere(user, Action.ADMINISTER):
         raise CommandError(
-            f"{user.get_username()} administers no tenant: the audit is for those who do"
+            _("%s administers no tenant: the audit is for those who do") % user.get_username()
         )
     entries = AuditEntry.objects.order_by("-pk")
     found = visible(entries, user, Action.ADMINISTER) if user else entries
@@ -76,7 +77,10 @@ def _codes(text: str) -> list[str]:
     """The event of this code, or all events whose code begins with it and a point."""
     codes = [code for code in EVENTS if code == text or code.startswith(f"{text}.")]
     if not codes:
-        raise CommandError(f"There is no event {text!r}; there are: {', '.join(EVENTS)}")
+        raise CommandError(
+            _("There is no event %(code)r; there are: %(codes)s")
+            % {"code": text, "codes": ", ".join(EVENTS)}
+        )
     return codes
 
 
@@ -120,7 +124,9 @@ def _moment(text: str) -> datetime:
         if found is None and (day := parse_date(text)):
             found = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - gets its zone below
     except (ValueError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text!r}: no such time") from error
+        raise ArgumentTypeError(_("%r: there is no such time") % text) from error
     if found is None:
-        raise ArgumentTypeError(f"{text!r} is no date, no time, and no number of days such as 7d")
+        raise ArgumentTypeError(
+            _("%r is no date, no time, and no number of days such as 7d") % text
+        )
     return found if timezone.is_aware(found) else timezone.make_aware(found)

@@ -14,6 +14,7 @@ from events.delivery import recovery, worker
 from events.delivery.run import Tally
 from events.management.numbers import amount
 from events.subscriptions import Subscription
+from events.workers import clock
 
 MAX_WAIT = (subscriptions.LEASE + timedelta(minutes=1)).total_seconds()
 """Longer than a lease: what a worker that hangs has in hand is due again by then."""
@@ -97,10 +98,13 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
     last_progress = recovered_at = time.monotonic()
     shown = ""
     while True:
+        _require_clock()
         if max_wait and time.monotonic() - recovered_at >= recovery.EVERY:
             recovery.run_all()
             recovered_at = time.monotonic()
-        settled = sum(worker.drain(name, observe=observe).settled for name in queues)
+        settled = sum(
+            worker.drain(name, proceed=clock.agrees, observe=observe).settled for name in queues
+        )
         waiting = _open(queues)
         bar.total = bar.n + waiting
         if settled:
@@ -110,6 +114,13 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
         else:
             shown = _show_reason(queues, bar=bar, shown=shown)
             time.sleep(_until_next(queues))
+
+
+def _require_clock() -> None:
+    """Refuse to take work with a clock by which leases of others would seem to be over."""
+    if not clock.agrees_now():
+        wrong = clock.in_words(clock.ahead())
+        raise CommandError(f"The clock of this host is {wrong}: {clock.REMEDY}.")
 
 
 def _show_reason(queues: list[str], *, bar: Any, shown: str) -> str:

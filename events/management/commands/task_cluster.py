@@ -7,11 +7,14 @@ from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error, connection
 from django_q import cluster as django_q_cluster
 from django_q.cluster import Cluster, Sentinel
+from django_q.scheduler import scheduler
 
 from events.management.json_command import CHECKED
 from events.supervision import supervisors
+from events.workers import clock
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,20 @@ class EndingSentinel(Sentinel):  # type: ignore[misc]  # django-q2 has no types
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-django_q_cluster.Sentinel = EndingSentinel  # the cluster finds it there
+def schedule_if_the_clock_is_right(*, broker: Any) -> None:
+    """Begin periodic jobs, unless by a clock after whose correction they would wait for too long."""
+    try:
+        agrees = clock.agrees_now()
+    except Error as error:
+        logger.warning("no periodic jobs for now: %s", error, exc_info=error)
+        connection.close()
+        return
+    if agrees:
+        scheduler(broker=broker)
+
+
+django_q_cluster.Sentinel = EndingSentinel  # the cluster finds them there
+django_q_cluster.scheduler = schedule_if_the_clock_is_right
 
 
 class Command(BaseCommand):

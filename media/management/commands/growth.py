@@ -77,7 +77,7 @@ def _day(text: str) -> date:
     except ValueError:
         found = None
     if found is None or found.year >= date.max.year:
-        raise ArgumentTypeError(f"{text!r} is no date; write it like 2026-11-21")
+        raise ArgumentTypeError(_("%r is no date; write it like 2026-11-21") % text)
     return found
 
 

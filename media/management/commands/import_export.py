@@ -16,7 +16,9 @@ from events.console import said, translated
 from events.errors import DomainError, RetryLater
 from events.management.json_command import CANNOT_WORK
 from events.management.numbers import count
+from events.management.tables import facts
 from media.services import imports
+from media.services.import_words import rows
 from media.services.imports import ImportSummary
 from media.sources.export.source import ExportSource
 from media.sources.port import Chat, SourceRefused
@@ -127,8 +129,10 @@ class Command(ActingCommand):
         if options["json"]:
             self.stdout.write(json.dumps(_figures(summary, options), ensure_ascii=False))
             return
-        for name, value in {"dry_run": options["dry_run"], **summary.as_dict()}.items():
-            self.stdout.write(f"{name.replace('_', ' '):<16} {_shown(value)}")
+        for line in facts({str(name): value for name, value in rows(summary.as_dict())}):
+            self.stdout.write(line)
+        if options["dry_run"]:
+            self.stdout.write(_("A dry run: nothing was written."))
         self._print_problems(summary)
 
     def _print_problems(self, summary: ImportSummary) -> None:
@@ -153,12 +157,6 @@ def _figures(summary: ImportSummary, options: dict[str, Any]) -> dict[str, Any]:
 def _is_answered(options: dict[str, Any]) -> bool:
     """Whether nobody is asked: nothing would be written, all is agreed to, or nobody is there."""
     return options["dry_run"] or options["yes"] or not sys.stdin.isatty()
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {count}" for name, count in value.items()) or "none"
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -57,7 +57,8 @@ class Command(ActingCommand):
         for one in found:
             paused = f" [{_('paused')}]" if one.is_paused else ""
             self.stdout.write(f"{one.pk}  {one.unseen}/{one.total}  {one.name}{paused}")
-            self.stdout.write(f"    {one.text}")
+            if one.text != one.name:
+                self.stdout.write(f"    {one.text}")
 
     def _add(self, user: User, options: dict[str, Any]) -> None:
         text = " ".join(options["query"])

@@ -1,4 +1,4 @@
-"""Adopting an orphan: a person enters it into the ledger."""
+"""Adopting an orphan: a person enters it into the ledger, or a repair what may have been paid for."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -28,11 +28,11 @@ class NotAdoptable(DomainError):
     http_status: ClassVar[int] = 409
 
 
-def adopt(store: ObjectStore, key: str, *, now: datetime) -> StoredObject:
+def adopt(store: ObjectStore, key: str, *, now: datetime, by_hand: bool = True) -> StoredObject:
     """
     Enter an orphan into the ledger, within the limits of its tenant and type.
 
-    Raises NotAdoptable or QuotaExceeded, and changes nothing then.
+    What is done `by_hand` is in the audit. Raises NotAdoptable or QuotaExceeded, and changes nothing then.
     """
     orphan = Orphan.objects.filter(key=key).first()
     if orphan is None or not keys.is_one_of_ours(key) or orphan.foreign:
@@ -47,11 +47,11 @@ def adopt(store: ObjectStore, key: str, *, now: datetime) -> StoredObject:
         raise NotAdoptable(
             _("%(key)s: damaged, its content is not what its name says") % {"key": key}
         )
-    return _enter(orphan, info, content, now=now)
+    return _enter(orphan, info, content, now=now, by_hand=by_hand)
 
 
 def _enter(
-    orphan: Orphan, info: ObjectInfo, content: ObjectContent, *, now: datetime
+    orphan: Orphan, info: ObjectInfo, content: ObjectContent, *, now: datetime, by_hand: bool
 ) -> StoredObject:
     """Write the entry, unless somebody reserves the key or the object has changed."""
     with transaction.atomic(durable=True):
@@ -72,7 +72,10 @@ def _enter(
             raise NotAdoptable(
                 _("%(key)s: changed in the meantime; check again") % {"key": orphan.key}
             )
-        return _write(current, info, content, now=now)
+        entry = _write(current, info, content, now=now)
+        if by_hand:
+            audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
+        return entry
 
 
 def _write(
@@ -95,7 +98,6 @@ def _write(
     rows = to_lock([orphan.key])
     ledger.lock_and_read([orphan.key], of={(tenant.pk, kind)}, after=rows, now=now)
     ledger.write([entry], before={}, now=now)
-    audit.record("orphan.adopted", target=entry, after={"size_bytes": entry.size_bytes})
     return entry
 
 

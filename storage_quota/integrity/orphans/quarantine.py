@@ -13,12 +13,13 @@ from django.db import transaction
 from accounts.models import Tenant
 from storage_quota import keys
 from storage_quota.integrity.orphans.records import is_same
-from storage_quota.models import Orphan, Purpose, Reservation, StoredObject
+from storage_quota.models import ContentType, Orphan, Purpose, Reservation, StoredObject
 from storage_quota.object_store.port import ObjectInfo, ObjectStore
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import lock_reservations
 
 PURGED_AT_ONCE: Final = 500
+_ANALYSES: Final = f"{ContentType.VISION}/"
 
 
 def quarantine(key: str, *, until: datetime) -> bool:
@@ -32,8 +33,10 @@ def purge(store: ObjectStore, *, now: datetime, limit: int = PURGED_AT_ONCE) -> 
     """
     Delete orphans whose quarantine is over; returns how many.
 
-    The caller has confirmed the bucket's marker.
+    The caller has confirmed the bucket's marker. Analyses that a former release has put into
+    quarantine are let out: the next check finds them, and its repair enters them.
     """
+    Orphan.objects.filter(key__startswith=_ANALYSES).update(delete_after=None)
     due = Orphan.objects.filter(delete_after__lte=now, foreign=False).order_by("delete_after")
     return sum(_purge(store, row, now=now) for row in due[:limit])
 

@@ -47,12 +47,15 @@ class Command(ActingCommand):
             help="also analyze pictures that the current model has refused for good",
         )
         parser.add_argument("--yes", "--execute", action="store_true", help="request the analyses")
+        parser.add_argument("--dry-run", action="store_true", help="request nothing, the default")
         parser.add_argument(
             "--run", type=_run, metavar="ID", help="with --yes: continue a run that was interrupted"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["yes"] and options["dry_run"]:
+            raise CommandError(_("Give either --yes or --dry-run."))
         try:
             selection = _selection(options)
             if options["yes"]:

@@ -16,6 +16,7 @@ NAMES: Final[dict[str, StrPromise]] = {
     "messages": _("messages read"),
     "new": _("new posts"),
     "updated": _("updated posts"),
+    "new_or_updated": _("new or updated posts"),
     "unchanged": _("unchanged posts"),
     "repeated": _("repeated messages"),
     "service": _("service messages"),

@@ -82,8 +82,9 @@ def _whole(file: BinaryIO) -> HashedBytes | None:
     """The file in memory where it is small; None where the source has it there, or it is large."""
     if isinstance(file, HashedBytes):
         return None
-    content = file.read(SMALL_BYTES + 1)
-    if len(content) > SMALL_BYTES:
+    most = min(SMALL_BYTES, MAX_MEDIA_BYTES)
+    content = file.read(most + 1)
+    if len(content) > most:
         file.seek(0)
         return None
     return HashedBytes(content, hashlib.sha256(content).hexdigest())

@@ -1,5 +1,6 @@
 """Commit the media of a batch: one row per content, locked until the posts that show it exist."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -84,11 +85,7 @@ def write_media(
     bucket = settings.S3.bucket_name
     rows = [_new_row(channel, blob, bucket=bucket, now=now) for blob in new]
     copy_rows.insert_missing(MediaObject, rows, columns=_NewRow._fields)
-    # The lock keeps an eviction from these rows until the posts that show them are written.
-    [files] = (
-        one_trip.fetch((_LOCK, [channel.tenant_id, arrays.of_texts(wanted)])) if wanted else [[]]
-    )
-    media = {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in files}
+    media = _locked(channel, wanted)
     if len(media) < len(wanted):
         raise MediaVanished
     seen_again = [pk for sha256, (pk, _) in media.items() if sha256 in uploads.known]
@@ -96,6 +93,18 @@ def write_media(
         MediaObject.objects.filter(pk__in=arrays.among(seen_again)).update(last_seen_at=now)
     plan.written.update(objects_inserted=len(new), objects_updated=len(seen_again))
     return {sha256: file for sha256, (_, file) in media.items()}
+
+
+def _locked(channel: Channel, contents: Collection[str]) -> dict[str, tuple[UUID, StoredFile]]:
+    """
+    The rows of these contents by SHA-256, each with its id.
+
+    The lock keeps an eviction from them until the posts that show them are written.
+    """
+    if not contents:
+        return {}
+    [found] = one_trip.fetch((_LOCK, [channel.tenant_id, arrays.of_texts(contents)]))
+    return {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in found}
 
 
 def _new_row(channel: Channel, blob: Blob, *, bucket: str, now: datetime) -> _NewRow:

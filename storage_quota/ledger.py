@@ -6,34 +6,49 @@ lock lasts until the caller's transaction ends, and is taken after any lock on r
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
 
 from events.postgresql import arrays, copy_rows, one_trip
-from storage_quota.models import Orphan, Reservation, StoredObject, TenantUsage
+from storage_quota.models import StoredObject, TenantUsage
 
 Account = tuple[UUID, str]
 """A tenant's id and a content type."""
 
+# Tenants × types may match more rows than asked for: locking too many is harmless.
+# One order for everybody, or two transactions could wait for each other.
+_LOCK = """
+SELECT tenant_id, content_type FROM tenant_storage_usage
+WHERE tenant_id = ANY(%s::uuid[]) AND content_type = ANY(%s::text[])
+ORDER BY tenant_id, content_type FOR UPDATE
+"""
+_ADD = """
+UPDATE tenant_storage_usage SET total_bytes = total_bytes + %s,
+    objects_count = objects_count + %s, last_updated = %s
+WHERE tenant_id = %s AND content_type = %s
+"""
+_NO_ORPHANS = "DELETE FROM storage_quota_orphan WHERE key = ANY(%s::text[])"
+_END = "DELETE FROM storage_quota_reservation WHERE id = ANY(%s::uuid[])"
+
 
 def lock_and_read(
-    keys: Iterable[str], *, of: set[Account], after: QuerySet[Any], now: datetime
+    keys: Iterable[str], *, of: set[Account], after: one_trip.Statement, now: datetime
 ) -> tuple[one_trip.Rows, dict[str, StoredObject]]:
     """
     Lock the sums of these accounts, then read the entries of `keys`, which cannot change now.
 
     What is to be locked `after` comes first; its rows are returned with the entries.
     """
-    entries = one_trip.select(StoredObject.objects.filter(key__in=arrays.among(list(keys))))
-    rows, locked, found = one_trip.fetch(
-        one_trip.select(after), one_trip.select(_to_lock(of)), entries
+    entries = (
+        f"{one_trip.every(StoredObject)} WHERE key = ANY(%s::text[])",
+        [arrays.of_texts(keys)],
     )
+    rows, locked, found = one_trip.fetch(after, _to_lock(of), entries)
     if of - set(locked):
         _lock(of, now=now)
         [found] = one_trip.fetch(entries)
@@ -45,13 +60,13 @@ def write(
     *,
     before: Mapping[str, int],
     now: datetime,
-    ended: QuerySet[Reservation] | None = None,
+    ended: Collection[UUID] = (),
 ) -> None:
     """
     Insert or overwrite rows by key, and adjust the sums by the difference.
 
     `before` are the sizes that `lock_and_read` returned for the keys that were there; `ended` are
-    reservations that are deleted.
+    the ids of reservations that are deleted.
     """
     new = [row for row in entries if row.key not in before]
     if len(new) > 1:
@@ -76,10 +91,10 @@ def write(
     statements = [one_trip.insert(row) for row in new if len(new) == 1]
     if entries:
         # An object that the ledger knows is no orphan: its bytes would count twice.
-        orphans = Orphan.objects.filter(key__in=arrays.among([row.key for row in entries]))
-        statements += [one_trip.delete(orphans), *_adjusted_totals(changes, now=now)]
-    if ended is not None:
-        statements.append(one_trip.delete(ended))
+        statements.append((_NO_ORPHANS, [arrays.of_texts(row.key for row in entries)]))
+        statements += _adjusted_totals(changes, now=now)
+    if ended:
+        statements.append((_END, [arrays.of_numbers(ended)]))
     if statements:
         one_trip.fetch(*statements)
 
@@ -176,18 +191,13 @@ def _lock(accounts: set[Account], *, now: datetime) -> None:
 
 
 def _locked(accounts: set[Account]) -> set[Account]:
-    return set(_to_lock(accounts))
+    [rows] = one_trip.fetch(_to_lock(accounts))
+    return {(tenant_id, kind) for tenant_id, kind in rows}
 
 
-def _to_lock(accounts: set[Account]) -> QuerySet[TenantUsage, Account]:
-    # Tenants × types may match more rows than asked for: locking too many is harmless.
-    rows = TenantUsage.objects.filter(
-        tenant_id__in={tenant_id for tenant_id, _ in accounts},
-        content_type__in={kind for _, kind in accounts},
-    )
-    # One order for everybody, or two transactions could wait for each other.
-    locked = rows.order_by("tenant_id", "content_type").select_for_update()
-    return locked.values_list("tenant_id", "content_type")
+def _to_lock(accounts: set[Account]) -> one_trip.Statement:
+    tenants, kinds = {tenant_id for tenant_id, _ in accounts}, {kind for _, kind in accounts}
+    return _LOCK, [arrays.of_numbers(tenants), arrays.of_texts(kinds)]
 
 
 def _adjust_totals(changes: Iterable[tuple[Account, int, int]], *, now: datetime) -> None:
@@ -200,12 +210,7 @@ def _adjusted_totals(
     changes: Iterable[tuple[Account, int, int]], *, now: datetime
 ) -> list[one_trip.Statement]:
     return [
-        one_trip.update(
-            TenantUsage.objects.filter(tenant_id=tenant_id, content_type=kind),
-            total_bytes=F("total_bytes") + size,
-            objects_count=F("objects_count") + count,
-            last_updated=now,
-        )
+        (_ADD, [size, count, now, tenant_id, kind])
         for (tenant_id, kind), (size, count) in sorted(_sums(changes).items())
     ]
 

@@ -20,7 +20,7 @@ from django.db import OperationalError, transaction
 
 from accounts.models import Tenant
 from events.errors import DomainError
-from events.postgresql import copy_rows, one_trip
+from events.postgresql import arrays, copy_rows, one_trip
 from events.postgresql.one_trip import Rows
 from events.workers import liveness
 from storage_quota import cleanup, metrics, selectors
@@ -62,6 +62,8 @@ class QuotaExceeded(DomainError):
     def context(self) -> dict[str, Any]:
         return {**asdict(self.forecast), "setting": self.forecast.setting}
 
+
+_NOW_THERE = "SELECT id FROM storage_quota_reservation WHERE key = ANY(%s::text[])"
 
 Answers = dict[str, Reservation | QuotaExceeded]
 """The answer to each requested key."""
@@ -125,7 +127,8 @@ def reserve_many(
     """
     _check(tenant, content_type, requests)
     if left is None:
-        left = list(release.left_for(request.key for request in requests))
+        [rows] = one_trip.fetch(release.left_for(request.key for request in requests))
+        left = one_trip.objects(Reservation, rows)
     gone = release.clear_left(left, now=now)
     answers = _grant(tenant, content_type, requests, gone=gone, now=now)
     if _refused(answers) and _release_expired(now=now):
@@ -262,9 +265,9 @@ def _lock_and_read(keys: Sequence[str]) -> tuple[dict[str, list[Reservation]], R
     None if reservations appeared in between. One round trip: nobody else reserves meanwhile.
     """
     rows, _, now_there, taken = one_trip.fetch(
-        one_trip.select(to_lock(keys)),
+        to_lock(keys),
         one_trip.turn(BUCKET),
-        one_trip.select(release.left_for(keys).values_list("pk")),
+        (_NOW_THERE, [arrays.of_texts(keys)]),
         selectors.TAKEN,
     )
     locked = one_trip.objects(Reservation, rows)

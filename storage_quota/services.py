@@ -79,8 +79,8 @@ def put_object(
     """
     size_bytes, sha256 = _measure(body)
     known, left = one_trip.fetch(
-        one_trip.select(StoredObject.objects.filter(key=key, sha256=sha256)),
-        one_trip.select(left_for([key])),
+        (f"{one_trip.every(StoredObject)} WHERE key = %s AND sha256 = %s", [key, sha256]),
+        left_for([key]),
     )
     for entry in one_trip.objects(StoredObject, known):
         metrics.count("put", "exists", key)

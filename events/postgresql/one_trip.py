@@ -3,14 +3,19 @@ Several statements in one round trip to PostgreSQL.
 
 What others wait for, such as a lock, is held for as long as its holder's statements take, and a
 thread of a busy process waits for its turn after each answer: ten statements, ten turns.
+
+Django compiles the statement of a queryset anew each time, which takes several times as long as to
+send it. What each batch of an import needs is written in SQL instead (`every`, `locked`).
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
-from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
+from django.db.models.sql import InsertQuery
+from django.db.transaction import TransactionManagementError
 
 from events.postgresql.advisory_locks import key_of
 
@@ -51,20 +56,27 @@ def insert(row: Model) -> Statement:
     return sql, values
 
 
-def update(rows: QuerySet[Any], **changes: Any) -> Statement:
-    """The statement that `rows.update(**changes)` executes."""
-    query: Any = rows.query.chain(UpdateQuery)
-    query.add_update_values(changes)
-    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-    return sql, values
+@cache
+def every(model: type[Model]) -> str:
+    """SELECT all columns of a model, as `objects` takes them; the caller adds which rows."""
+    names = ", ".join(_quoted(field.column) for field in _fields(model))
+    return f"SELECT {names} FROM {_table(model)}"  # noqa: S608 - names of the model, quoted
 
 
-def delete(rows: QuerySet[Any]) -> Statement:
-    """The statement that deletes these rows and nothing that refers to them."""
-    query = rows.query.clone()
-    query.__class__ = DeleteQuery
-    sql, values = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-    return sql, values
+def locked(model: type[Model], pk: object, *then: Statement) -> list[Rows]:
+    """
+    Lock a row to the end of the transaction; return the rows of what is executed `then`.
+
+    Raises DoesNotExist where there is no such row: the caller's transaction ends by that.
+    """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("locked() needs an open transaction")
+    key = _quoted(str(model._meta.pk.column))  # noqa: SLF001 - public by Django's documentation
+    sql = f"SELECT 1 FROM {_table(model)} WHERE {key} = %s FOR UPDATE"  # noqa: S608 - see `every`
+    found, *rest = fetch((sql, [pk]), *then)
+    if not found:
+        raise model.DoesNotExist(f"no {model.__name__} {pk}")  # type: ignore[attr-defined]  # all have
+    return rest
 
 
 def objects(model: type[M], rows: Rows, *, without: Sequence[str] = ()) -> list[M]:
@@ -85,6 +97,14 @@ def turn(name: str) -> Statement:
 
 def _fields(model: type[Model]) -> Sequence[Any]:
     return model._meta.concrete_fields  # noqa: SLF001 - public by Django's documentation
+
+
+def _table(model: type[Model]) -> str:
+    return _quoted(model._meta.db_table)  # noqa: SLF001 - public by Django's documentation
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
 
 
 def _rows(cursor: Any) -> Rows:

@@ -15,7 +15,7 @@ def preview(source: ExportSource, batch: Batch, *, tenant: Tenant) -> BatchOutco
     channel = build_channel(batch.chat, tenant=tenant)
     plan = plan_batch(source, channel=channel, messages=batch.messages, as_of=batch.chat.as_of)
     counts = plan.outcome.counts
-    known = known_contents(tenant, plan.blobs)
+    known = known_contents(plan.contents)
     new = {b.sha256: b.size_bytes for b in plan.blobs if b.sha256 not in known}
     counts["new_or_updated"] += len(plan.messages)
     counts["media_stored"] += len(new)

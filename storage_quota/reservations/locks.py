@@ -10,9 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from django.db.models import QuerySet
-
-from events.postgresql import advisory_locks, arrays
+from events.postgresql import advisory_locks, arrays, one_trip
 from storage_quota.models import Reservation
 
 BUCKET: Final = "storage_quota.bucket"
@@ -21,13 +19,14 @@ BUCKET: Final = "storage_quota.bucket"
 
 def lock_reservations(keys: Iterable[str]) -> dict[str, list[Reservation]]:
     """Lock and return all reservations of these keys; most keys have none, or the caller's own."""
-    return by_key(to_lock(keys))
+    [rows] = one_trip.fetch(to_lock(keys))
+    return by_key(one_trip.objects(Reservation, rows))
 
 
-def to_lock(keys: Iterable[str]) -> QuerySet[Reservation]:
-    """All reservations of these keys, which are locked as they are read."""
-    rows = Reservation.objects.filter(key__in=arrays.among(list(keys))).order_by("key", "id")
-    return rows.select_for_update()
+def to_lock(keys: Iterable[str]) -> one_trip.Statement:
+    """Read all reservations of these keys, which are locked by that, in a transaction."""
+    sql = f"{one_trip.every(Reservation)} WHERE key = ANY(%s::text[]) ORDER BY key, id FOR UPDATE"
+    return sql, [arrays.of_texts(keys)]
 
 
 def by_key(rows: Iterable[Reservation]) -> dict[str, list[Reservation]]:

@@ -23,9 +23,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import OperationalError, transaction
-from django.db.models import QuerySet
 
-from events.postgresql import arrays
+from events.postgresql import arrays, one_trip
 from events.workers import liveness
 from storage_quota import keys, ledger
 from storage_quota.models import Orphan, Reservation, StoredObject
@@ -65,9 +64,10 @@ def release_expired(*, now: datetime, limit: int = KEYS_AT_ONCE) -> ReleaseResul
     return _clear_all(keys, may_end=lambda row: row.expires_at <= now, now=now)
 
 
-def left_for(keys: Iterable[str]) -> QuerySet[Reservation]:
-    """The reservations that `clear_left` looks at."""
-    return Reservation.objects.filter(key__in=arrays.among(list(keys)))
+def left_for(keys: Iterable[str]) -> one_trip.Statement:
+    """Read the reservations that `clear_left` looks at."""
+    sql = f"{one_trip.every(Reservation)} WHERE key = ANY(%s::text[])"
+    return sql, [arrays.of_texts(keys)]
 
 
 def clear_left(rows: Sequence[Reservation], *, now: datetime) -> AbstractSet[UUID]:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from events.errors import RetryLater
-from events.postgresql import arrays, one_trip
+from events.postgresql import one_trip
 from storage_quota import ledger
 from storage_quota.models import Purpose, Reservation, StoredObject
 from storage_quota.models.receipt import PutReceipt
@@ -57,8 +57,7 @@ def settle_many(reservations: Sequence[Reservation], *, now: datetime) -> list[S
         held = {pk: others.pop(pk) for pk, _ in receipts if pk in others}
         before = {key: row.size_bytes for key, row in page.items()}
         entries = _enter(receipts, held, page, now=now)
-        ended = Reservation.objects.filter(pk__in=arrays.among(held.keys()))
-        ledger.write(entries, before=before, now=now, ended=ended if held else None)
+        ledger.write(entries, before=before, now=now, ended=held)
         survey.count_old(sum(before.get(row.key, 0) for row in held.values()))
         Reservation.objects.bulk_create(_rechecks(receipts, held, before, now=now))
         if others:

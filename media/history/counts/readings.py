@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-from django.db import connection
-
 from events.errors import RetryLater
+from events.postgresql import arrays, one_trip
 from media.history.counts.schedule import bucket_of, due_after
 from media.models import Channel, CountsDue, Post, PostCounts, PostSource
 
@@ -82,24 +81,22 @@ def record(posts: Mapping[int, Dated], readings: Iterable[Reading], *, at: datet
         (
             posts[one.message_id].pk,
             bucket_of(at - posts[one.message_id].posted_at),
-            at,
             *(getattr(one, metric) for metric in METRICS),
         )
         for one in readings
         if one.message_id in posts
     ]
     if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(_KEEP, columns)
-            cursor.execute(_SHOW, [columns[0]])
+        columns = [arrays.of_numbers(column) for column in zip(*rows, strict=True)]
+        one_trip.fetch((_KEEP, [at, *columns]), (_SHOW, [columns[0]]))
     return len(rows)
 
 
 _KEEP = """
 INSERT INTO post_counts AS kept (post_id, bucket, read_at, views, forwards, replies, reactions)
-SELECT * FROM unnest(%s::uuid[], %s::smallint[], %s::timestamptz[],
-    %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+SELECT post_id, bucket, %s, views, forwards, replies, reactions
+FROM unnest(%s::uuid[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS given (post_id, bucket, views, forwards, replies, reactions)
 ON CONFLICT (post_id, bucket) DO UPDATE SET read_at = excluded.read_at, views = excluded.views,
     forwards = excluded.forwards, replies = excluded.replies, reactions = excluded.reactions
 WHERE excluded.read_at > kept.read_at
@@ -124,9 +121,9 @@ def follow(posts: Iterable[Dated], *, now: datetime) -> None:
     """Read the counts of these posts again from now on; those that are followed stay as they are."""
     rows = [(post.pk, due_after(now, posted_at=post.posted_at)) for post in posts]
     if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(_FOLLOW, columns)
+        posts_due, due_at = zip(*rows, strict=True)
+        at = arrays.of_texts(time.isoformat() for time in due_at)
+        one_trip.fetch((_FOLLOW, [arrays.of_numbers(posts_due), at]))
 
 
 _FOLLOW = """

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 
 from events.outbox.publishing import publish_many
+from events.postgresql import one_trip
 from events.schemas import PostDeletionEventV1
 from media.history.record import mass_deletions
 from media.models import Channel, ChannelSource, PostSource
@@ -49,6 +49,10 @@ FROM (
 WHERE posts.id = found.id
     AND (posts.deleted_at, posts.deletion) IS DISTINCT FROM (found.at, found.how)
 RETURNING posts.id, posts.deleted_at, posts.deletion, clock_timestamp(), found.before
+"""
+_MAY_LACK = """
+SELECT count(*) > 1 OR bool_or(kind = 'live') FROM channel_sources
+WHERE channel_id = %s AND (covered_to IS NOT NULL OR kind = 'live')
 """
 
 
@@ -139,7 +143,5 @@ def _event(one: _Changed, channel: Channel) -> PostDeletionEventV1:
 
 def _may_lack_posts(channel: Channel) -> bool:
     """Whether there is a second source that could lack what the first one has, or a live one."""
-    sources = ChannelSource.objects.filter(channel=channel)
-    return len(sources.filter(Q(covered_to__isnull=False) | Q(kind="live"))[:2]) > 1 or (
-        sources.filter(kind="live").exists()
-    )
+    [[(may,)]] = one_trip.fetch((_MAY_LACK, [channel.pk]))
+    return bool(may)

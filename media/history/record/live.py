@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from events.postgresql import one_trip
 from media.history.record import absence
 from media.history.record.origins import Origin, save_source, save_state
 from media.models import Channel, ChannelSource, ChannelState, PostSource
@@ -34,7 +35,7 @@ def record_deletions(
     ids = list(message_ids)
     if not ids:
         return 0
-    Channel.objects.select_for_update().get(pk=channel.pk)
+    one_trip.locked(Channel, channel.pk)
     source = save_source(channel, origin)
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [source.pk, PostSource.DELETED, at, at, channel.pk, ids])
@@ -44,7 +45,7 @@ def record_deletions(
 @transaction.atomic
 def record_channel(channel: Channel, *, origin: Origin, chat: Chat) -> None:
     """Keep title, public name and kind of a channel as a live source sees them now."""
-    Channel.objects.select_for_update().get(pk=channel.pk)
+    one_trip.locked(Channel, channel.pk)
     source = save_source(channel, replace(origin, chat=None))
     save_state(channel, source, chat, at=origin.moment)
 
@@ -71,7 +72,7 @@ def record_migration(old: Channel, new: Channel, *, origin: Origin) -> None:
 
 @transaction.atomic
 def _record(channel: Channel, origin: Origin, **facts: object) -> None:
-    Channel.objects.select_for_update().get(pk=channel.pk)
+    one_trip.locked(Channel, channel.pk)
     source: ChannelSource = save_source(channel, replace(origin, chat=None))
     last = source.states.order_by("-seen_at").first()
     if last is not None:  # one fact does not unsay the other ones

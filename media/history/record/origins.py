@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from events.postgresql import one_trip
 from media.models import Channel, ChannelSource, ChannelState, ImportRun, SourceKind
 from media.sources.port import Chat
 
@@ -55,6 +56,10 @@ def without_reading(name: str) -> str:
 
 def save_source(channel: Channel, origin: Origin) -> ChannelSource:
     """Find or add the row of a source; what it says of the channel is kept as well."""
+    known_as = f"{one_trip.every(ChannelSource)} WHERE channel_id = %s AND kind = %s AND name = %s"
+    [rows] = one_trip.fetch((known_as, [channel.pk, origin.kind, origin.name]))
+    for known in one_trip.objects(ChannelSource, rows):
+        return known
     moment = origin.moment if origin.kind == SourceKind.EXPORT else None
     source, created = ChannelSource.objects.get_or_create(
         channel=channel,

@@ -4,17 +4,26 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
 
 from events import outbox
+from events.postgresql import one_trip
 from media.lost_files import lock_channels_of, mark_returned
-from media.models import Channel, Post
+from media.models import Channel
 from media.services.pipeline.commit_media import drop_refused, write_media
 from media.services.pipeline.commit_posts import PostEvent, prepare_posts, write_posts
 from media.services.pipeline.confirm import confirm_posts
 from media.services.pipeline.plan import BatchPlan
 from media.services.pipeline.upload import UploadResult
 from storage_quota import services
+
+# Read from the posts, so that an older export that is imported later moves nothing back.
+_ADVANCE = """
+UPDATE channels SET last_parsed_at = %s, (last_message_id, last_message_at) = (
+    SELECT telegram_message_id, posted_at FROM posts
+    WHERE channel_id = %s ORDER BY telegram_message_id DESC LIMIT 1
+)
+WHERE id = %s
+"""
 
 
 def commit(
@@ -35,7 +44,7 @@ def commit(
     # from here on; the bucket comes last, since every tenant waits for it.
     if uploads.again:
         lock_channels_of(channel.pk, uploads.again)
-    Channel.objects.select_for_update().get(pk=channel.pk)
+    one_trip.locked(Channel, channel.pk)
     confirm_posts(channel, plan)
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)
@@ -65,13 +74,7 @@ def _is_before(event: PostEvent, time: datetime) -> bool:
 def _advance(channel: Channel, plan: BatchPlan, *, now: datetime) -> None:
     if not plan.messages:
         return
-    # Read from the posts, so that an older export that is imported later moves nothing back.
-    newest = Post.objects.filter(channel=OuterRef("pk")).order_by("-telegram_message_id")[:1]
-    Channel.objects.filter(pk=channel.pk).update(
-        last_message_id=Subquery(newest.values("telegram_message_id")),
-        last_message_at=Subquery(newest.values("posted_at")),
-        last_parsed_at=now,
-    )
+    one_trip.fetch((_ADVANCE, [now, channel.pk, channel.pk]))
 
 
 def _count_media(plan: BatchPlan, uploads: UploadResult) -> None:

@@ -1,18 +1,26 @@
 """Commit the media of a batch: one row per content, locked until the posts that show it exist."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 
-from events.postgresql import arrays, copy_rows
+from events.postgresql import arrays, copy_rows, one_trip
 from media.models import Channel, MediaObject, MediaState, media_object_id
 from media.posts.parsed_message import Blob, ParsedMessage
 from media.posts.post_events import StoredFile
 from media.services.pipeline.plan import BatchPlan, record_problem
 from media.services.pipeline.upload import NotStored, UploadResult, object_key
 from storage_quota import services
+
+# Ordered by id, so that two imports cannot deadlock; NO KEY, so that the foreign keys of other
+# transactions need not wait for it.
+_LOCK = f"""
+SELECT id, {", ".join(StoredFile._fields)} FROM media_objects
+WHERE tenant_id = %s AND file_sha256 = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - names of ours
 
 
 class MediaVanished(Exception):
@@ -77,20 +85,26 @@ def write_media(
     bucket = settings.S3.bucket_name
     rows = [_new_row(channel, blob, bucket=bucket, now=now) for blob in new]
     copy_rows.insert_missing(MediaObject, rows, columns=_NewRow._fields)
-    # The lock keeps an eviction from these rows until the posts that show them are written.
-    # Ordered by id, so that two imports cannot deadlock; NO KEY, so that the foreign keys of
-    # other transactions need not wait for it.
-    found = MediaObject.objects.select_for_update(no_key=True).filter(
-        tenant=channel.tenant, file_sha256__in=arrays.among(wanted.keys())
-    )
-    files = found.order_by("id").values_list("id", *StoredFile._fields)
-    media = {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in files}
+    media = _locked(channel, wanted)
     if len(media) < len(wanted):
         raise MediaVanished
     seen_again = [pk for sha256, (pk, _) in media.items() if sha256 in uploads.known]
-    MediaObject.objects.filter(pk__in=arrays.among(seen_again)).update(last_seen_at=now)
+    if seen_again:
+        MediaObject.objects.filter(pk__in=arrays.among(seen_again)).update(last_seen_at=now)
     plan.written.update(objects_inserted=len(new), objects_updated=len(seen_again))
     return {sha256: file for sha256, (_, file) in media.items()}
+
+
+def _locked(channel: Channel, contents: Collection[str]) -> dict[str, tuple[UUID, StoredFile]]:
+    """
+    The rows of these contents by SHA-256, each with its id.
+
+    The lock keeps an eviction from them until the posts that show them are written.
+    """
+    if not contents:
+        return {}
+    [found] = one_trip.fetch((_LOCK, [channel.tenant_id, arrays.of_texts(contents)]))
+    return {sha256: (pk, StoredFile(sha256, *columns)) for pk, sha256, *columns in found}
 
 
 def _new_row(channel: Channel, blob: Blob, *, bucket: str, now: datetime) -> _NewRow:

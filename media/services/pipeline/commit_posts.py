@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from events.logs import trace
-from events.postgresql import arrays, copy_rows
+from events.postgresql import arrays, copy_rows, one_trip
 from events.schemas import PostParsedEventV1, VisionUploadedEventV1
 from media.history.record.diverge import Meeting, settle_versions
 from media.models import Channel, MediaRole, Post, PostMedia, media_object_id
@@ -19,9 +19,12 @@ from media.posts.parsed_message import ParsedMessage, Shown
 from media.posts.post_albums import Runs, assign_albums
 from media.posts.post_events import StoredFile
 from media.posts.post_row import PostRow
-from media.services.pipeline.plan import BatchPlan, posts_of
+from media.services.pipeline.plan import BatchPlan, Said, posts_of
 
 PostEvent = PostParsedEventV1 | VisionUploadedEventV1
+_ANY_STORED = """
+SELECT 1 FROM posts WHERE channel_id = %s AND telegram_message_id = ANY(%s::bigint[]) LIMIT 1
+"""
 
 
 @dataclass(slots=True)
@@ -159,19 +162,18 @@ def write_posts(changes: PostChanges, plan: BatchPlan) -> None:
     plan.written.update(_replace_media(changes))
 
 
-def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> tuple[UUID, str, int]:
-    """The post, and as which version and with which gaps its source has it."""
+def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> Said:
+    """As which version and with which gaps its source has a post."""
     if row.telegram_message_id in met:
-        return row.id, *met[row.telegram_message_id]
+        return Said(row.id, row.posted_at, *met[row.telegram_message_id])
     gaps, version = read_said_as(row.said_as)
-    return row.id, version, gaps
+    return Said(row.id, row.posted_at, version, gaps)
 
 
 def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change]:
     """Merge each message with the post that is stored of it."""
     built = [(parsed, post_row.build(channel, parsed)) for parsed in messages]
-    wanted = posts_of(channel, [row.telegram_message_id for _, row in built])
-    stored = {row.telegram_message_id: row for row in _rows(wanted)}
+    stored = _stored(channel, [row.telegram_message_id for _, row in built])
     shown = _shown_by([row.id for row in stored.values()])
     changes = []
     for parsed, row in built:
@@ -184,6 +186,14 @@ def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change
         merged.run_id = before.run_id if row.run_id is None else row.run_id
         changes.append(Change(merged, shown_now, before, shown_before, row, parsed.shown))
     return changes
+
+
+def _stored(channel: Channel, message_ids: Sequence[int]) -> dict[int, PostRow]:
+    """The posts that are stored, by message id; nearly always it is none or all of them."""
+    [found] = one_trip.fetch((_ANY_STORED, [channel.pk, arrays.of_numbers(message_ids)]))
+    if not found:
+        return {}
+    return {row.telegram_message_id: row for row in _rows(posts_of(channel, message_ids))}
 
 
 def _with_neighbors(channel: Channel, changes: Sequence[Change]) -> list[Change]:
@@ -216,6 +226,8 @@ def _rows(posts: QuerySet[Post]) -> Iterator[PostRow]:
 def _shown_by(posts: Sequence[UUID]) -> dict[UUID, list[Shown]]:
     """What each post shows, by position; posts without media are left out."""
     result: dict[UUID, list[Shown]] = {}
+    if not posts:
+        return result
     found = PostMedia.objects.filter(post_id__in=arrays.among(posts)).order_by(
         "post_id", "position"
     )

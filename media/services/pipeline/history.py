@@ -41,9 +41,7 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
     if found < len(unchanged):
         raise PostsChanged
     if origin.kind == SourceKind.LIVE:
-        _read_counts(
-            channel, [*(parsed.message for parsed in plan.messages), *plan.unchanged], origin
-        )
+        _read_counts(channel, plan, origin)
     ids = {one.message_id for one in (*written, *unchanged)}
     observations.record_seen(
         channel, source, [i for i in stretch.ids if i not in ids], at=origin.moment
@@ -76,15 +74,21 @@ def _no_counts(_message: Message) -> Counts:
 
 def _said_as(plan: BatchPlan, message: Message) -> tuple[UUID, None, str, int]:
     """The post of a message, no fingerprint, and the version and gaps of what was said of it."""
-    post, version, gaps = plan.said[message.message_id]
-    return post, None, version, gaps
+    said = plan.said[message.message_id]
+    return said.post_id, None, said.version, said.gaps
 
 
-def _read_counts(channel: Channel, messages: Sequence[Message], origin: Origin) -> None:
+def _read_counts(channel: Channel, plan: BatchPlan, origin: Origin) -> None:
     """Keep the counts as a reading, and have them read again by the schedule."""
-    ids = [message.message_id for message in messages]
-    known = posts_of(channel, ids).values_list("telegram_message_id", "pk", "posted_at")
-    posts = {message_id: _Known(pk, posted_at) for message_id, pk, posted_at in known}
+    messages = [*(parsed.message for parsed in plan.messages), *plan.unchanged]
+    posts = {number: _Known(said.post_id, said.posted_at) for number, said in plan.said.items()}
+    if plan.unchanged:
+        posts |= _known(channel, [message.message_id for message in plan.unchanged])
     found = [Reading(message.message_id, *_counts(message)) for message in messages]
     readings.record(posts, found, at=origin.moment)
     readings.follow(posts.values(), now=origin.moment)
+
+
+def _known(channel: Channel, message_ids: Sequence[int]) -> dict[int, _Known]:
+    found = posts_of(channel, message_ids).values_list("telegram_message_id", "pk", "posted_at")
+    return {message_id: _Known(pk, posted_at) for message_id, pk, posted_at in found}

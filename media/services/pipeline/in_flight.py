@@ -89,6 +89,7 @@ def start(
         source,
         tenant=channel.tenant,
         blobs=plan.blobs,
+        stored=plan.contents,
         kept=plan.kept,
         pool=pool,
         pending=pending,

@@ -1,17 +1,19 @@
 """Plan: find the messages of a batch that need work and read their files; nothing is written."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from events.errors import DomainError
-from events.postgresql import arrays
+from events.postgresql import arrays, one_trip
 from events.sentences import gettext_noop
 from media.models import Channel, MediaObject, MediaState, Post
 from media.posts.parsed_message import Blob, ParsedMessage
@@ -29,6 +31,15 @@ PROBLEM_CODES = {
 
 
 _WORTH_ANOTHER_TRY = (MediaState.QUOTA_EXCEEDED.value, MediaState.UNREADABLE.value)
+_STORED_POSTS = """
+SELECT telegram_message_id, source_fingerprint, media_state, posts.as_of, post_sightings.as_of
+FROM posts LEFT JOIN post_sightings ON post_sightings.post_id = posts.id
+WHERE channel_id = %s AND telegram_message_id = ANY(%s::bigint[])
+"""
+_STORED_CONTENTS = """
+SELECT file_sha256, s3_key, defect FROM media_objects
+WHERE tenant_id = %s AND file_sha256 = ANY(%s::text[])
+"""
 _AS_BEFORE = gettext_noop("as in the last import")
 _WHEN_READ = gettext_noop("found when it was read")
 
@@ -52,6 +63,22 @@ class StoredPost:
     as_of: str
 
 
+class StoredContent(NamedTuple):
+    """A content that the archive has, or had: its object in the bucket may be lost."""
+
+    key: str
+    defect: str
+
+
+class Said(NamedTuple):
+    """A post, and what its source says of it: the key of the version and its gaps."""
+
+    post_id: UUID
+    posted_at: datetime
+    version: str
+    gaps: int
+
+
 @dataclass(slots=True)
 class BatchPlan:
     """
@@ -65,8 +92,10 @@ class BatchPlan:
     messages: list[ParsedMessage] = field(default_factory=list)
     unchanged: list[Message] = field(default_factory=list)
     confirmed: dict[int, str] = field(default_factory=dict)
-    said: dict[int, tuple[UUID, str, int]] = field(default_factory=dict)
-    """Of posts that are written: post, key of the version and gaps of what the source says."""
+    said: dict[int, Said] = field(default_factory=dict)
+    """Of the posts that are written, by message id."""
+    contents: dict[str, StoredContent] = field(default_factory=dict)
+    """What was stored of the files when they were read, by SHA-256."""
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
     written: Counter[str] = field(default_factory=Counter)
     """Rows of files that the commit wrote, for the metrics."""
@@ -113,18 +142,14 @@ def plan_batch(
             plan.messages.append(_parse(source, message, plan))
     plan.outcome.counts["unchanged"] += len(plan.unchanged)
     plan.outcome.counts["repeated"] += len(messages) - len(distinct)
+    plan.contents = _stored_contents(channel, {blob.sha256 for blob in plan.blobs})
     _record_defects(channel, plan, plan.unchanged)
     return plan
 
 
 def _stored_posts(channel: Channel, messages: Sequence[Message]) -> dict[int, StoredPost]:
-    found = posts_of(channel, [m.message_id for m in messages]).values_list(
-        "telegram_message_id",
-        "source_fingerprint",
-        "media_state",
-        "as_of",
-        "sighting__as_of",
-    )
+    ids = arrays.of_numbers([message.message_id for message in messages])
+    [found] = one_trip.fetch((_STORED_POSTS, [channel.pk, ids]))
     return {
         message_id: StoredPost(source, state, max(as_of, seen or ""))
         for message_id, source, state, as_of, seen in found
@@ -188,16 +213,23 @@ def _read_files(source: Source, attachment: Attachment, kept: KeptFiles) -> list
     return blobs
 
 
+def _stored_contents(channel: Channel, contents: Collection[str]) -> dict[str, StoredContent]:
+    if not contents:
+        return {}
+    [found] = one_trip.fetch((_STORED_CONTENTS, [channel.tenant_id, arrays.of_texts(contents)]))
+    return {sha256: StoredContent(key, defect) for sha256, key, defect in found}
+
+
 def _record_defects(channel: Channel, plan: BatchPlan, unchanged: Sequence[Message]) -> None:
     """
     Record the pictures that nobody can look at: their structure says so, or somebody who tried.
 
     Also those of unchanged messages, so that a repeated import does not claim to be clean.
     """
-    known = _known_defects(channel, [b.sha256 for b in plan.blobs if not b.metadata.defect])
     for parsed in plan.messages:
         for blob in parsed.blobs:
-            if defect := blob.metadata.defect or known.get(blob.sha256):
+            stored = plan.contents.get(blob.sha256)
+            if defect := blob.metadata.defect or (stored and stored.defect):
                 detail = blob.metadata.defect_detail or _WHEN_READ
                 _record_defect(plan, parsed.message, defect, blob.path, detail)
     for message, defect in _defects_of_posts(channel, unchanged):
@@ -210,27 +242,17 @@ def _record_defect(plan: BatchPlan, message: Message, defect: str, path: str, de
     plan.outcome.problems.append(Problem(defect, f"{path}: {detail}", message.message_id))
 
 
-def _known_defects(channel: Channel, contents: Sequence[str]) -> dict[str, str]:
-    if not contents:
-        return {}
-    found = _defective(channel).filter(file_sha256__in=arrays.among(contents))
-    return dict(found.values_list("file_sha256", "defect"))
-
-
 def _defects_of_posts(
     channel: Channel, messages: Sequence[Message]
 ) -> Iterator[tuple[Message, str]]:
     with_file = {m.message_id: m for m in messages if m.attachment and m.attachment.path}
     if not with_file:
         return
-    found = _defective(channel).filter(posts__in=posts_of(channel, list(with_file)))
+    # Few, whatever the size of the archive: a partial index holds just these.
+    defective = MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
+    found = defective.filter(posts__in=posts_of(channel, list(with_file)))
     for message_id, defect in found.values_list("posts__telegram_message_id", "defect"):
         yield with_file[message_id], defect
-
-
-def _defective(channel: Channel) -> QuerySet[MediaObject]:
-    """Few, whatever the size of the archive: a partial index holds just these."""
-    return MediaObject.objects.filter(tenant=channel.tenant_id).exclude(defect="")
 
 
 def record_problem(

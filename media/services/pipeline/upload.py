@@ -1,7 +1,7 @@
 """Upload: put the new files of a batch into the bucket, once per content, in threads."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +10,9 @@ from typing import ClassVar
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.logs.log_context import about, carried
-from events.postgresql import arrays
-from media.models import MediaObject
 from media.posts.parsed_message import Blob
 from media.services.pipeline.blobs import KeptFiles
+from media.services.pipeline.plan import StoredContent
 from media.sources.port import FileRefused, Source
 from storage_quota import keys, services
 from storage_quota.models import ContentType, Reservation
@@ -113,22 +112,19 @@ class PendingUploads:
         services.release_many([reservation for reservation, _ in self.puts.values()])
 
 
-def known_contents(tenant: Tenant, blobs: Iterable[Blob]) -> set[str]:
-    """SHA-256 of the blobs that need no upload: stored, and in good order as far as is known."""
-    return _known_and_lost(tenant, blobs)[0]
+def known_contents(stored: Mapping[str, StoredContent]) -> set[str]:
+    """SHA-256 of the contents that need no upload: in good order as far as is known."""
+    return _known_and_lost(stored)[0]
 
 
-def _known_and_lost(tenant: Tenant, blobs: Iterable[Blob]) -> tuple[set[str], frozenset[str]]:
+def _known_and_lost(stored: Mapping[str, StoredContent]) -> tuple[set[str], frozenset[str]]:
     """SHA-256 of the known contents, and keys of those that were stored and are not any more."""
-    wanted = {blob.sha256 for blob in blobs}
-    known = dict(
-        MediaObject.objects.filter(tenant=tenant, file_sha256__in=arrays.among(wanted)).values_list(
-            "file_sha256", "s3_key"
-        )
-    )
-    sound = in_good_order(known.values())
-    lost = frozenset(known.values()) - sound
-    return {sha256 for sha256, key in known.items() if key in sound}, lost
+    if not stored:
+        return set(), frozenset()
+    keys_stored = frozenset(content.key for content in stored.values())
+    sound = in_good_order(keys_stored)
+    known = {sha256 for sha256, content in stored.items() if content.key in sound}
+    return known, keys_stored - sound
 
 
 def object_key(tenant: Tenant, blob: Blob) -> str:
@@ -140,6 +136,7 @@ def start_uploads(
     *,
     tenant: Tenant,
     blobs: Sequence[Blob],
+    stored: Mapping[str, StoredContent],
     kept: KeptFiles,
     pool: Executor,
     pending: frozenset[str] = frozenset(),
@@ -148,11 +145,12 @@ def start_uploads(
     """
     Reserve room for the new contents and start to put them.
 
-    `kept` are files that need not be opened again; afterwards it holds none. `pending` are
+    `stored` are the contents that the plan found, by SHA-256. `kept` are files that need not be
+    opened again; afterwards it holds none. `pending` are
     contents of the batch before, which is committed first: they count as known.
     """
     distinct = {blob.sha256: blob for blob in blobs}
-    sound, lost = _known_and_lost(tenant, distinct.values())
+    sound, lost = _known_and_lost(stored)
     known = sound | (pending & distinct.keys())
     uploads = PendingUploads(UploadResult(known=known, again=lost))
     new = [blob for sha256, blob in distinct.items() if sha256 not in known]

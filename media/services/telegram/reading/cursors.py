@@ -13,10 +13,20 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import F
 
+from events.postgresql import arrays, one_trip
 from media.models import ChannelFeed, ChannelGap, GapReason
 from media.sources.port import Problem
 
 RUNS_BEFORE_PASSING: Final = 2
+_FORGET: Final = """
+DELETE FROM telegram_gaps WHERE channel_id = %s AND reason = %s
+    AND first_id BETWEEN %s AND %s AND first_id <> ALL(%s::bigint[])
+"""
+# The filled part goes; of a gap that is filled nothing is left.
+_CUT: Final = """
+UPDATE telegram_gaps SET first_id = %s WHERE id = %s AND first_id <= %s AND last_id > %s
+"""
+_FILLED: Final = "DELETE FROM telegram_gaps WHERE id = %s AND last_id <= %s"
 
 
 @dataclass(slots=True)
@@ -44,8 +54,8 @@ class Stretch:
         """Note what came of the messages up to `read_to`, and let the cursor grow."""
         with transaction.atomic():
             # The row of the channel's feed is the lock of all that is noted here.
-            ChannelFeed.objects.select_for_update().get(pk=self.feed.pk)
-            _forget(self.feed, self.settled + 1, read_to, failed)
+            forgotten = _forgotten(self.feed, self.settled + 1, read_to, failed)
+            one_trip.locked(ChannelFeed, self.feed.pk, forgotten)
             self.settled = max(self.settled, read_to)
             for message_id in sorted(failed):
                 runs = _note_failure(self, message_id, failed[message_id])
@@ -58,10 +68,8 @@ class Stretch:
             ChannelFeed.objects.filter(pk=self.feed.pk, cursor__lt=cursor).update(cursor=cursor)
             self.feed.cursor = max(self.feed.cursor, cursor)
             return
-        known = ChannelGap.objects.filter(pk=self.gap.pk, first_id__lte=cursor)
-        # The filled part goes; of a gap that is filled nothing is left.
-        if not known.filter(last_id__gt=cursor).update(first_id=cursor + 1):
-            known.delete()
+        gap = self.gap.pk
+        one_trip.fetch((_CUT, [cursor + 1, gap, cursor, cursor]), (_FILLED, [gap, cursor]))
 
     @property
     def is_done(self) -> bool:
@@ -94,9 +102,8 @@ def _note_failure(stretch: Stretch, message_id: int, problem: Problem) -> int:
     return gap.runs
 
 
-def _forget(feed: ChannelFeed, first: int, last: int, failed: Collection[int]) -> None:
+def _forgotten(
+    feed: ChannelFeed, first: int, last: int, failed: Collection[int]
+) -> one_trip.Statement:
     """What failed before and does not any more is no gap: it was read, or Telegram has it not."""
-    listed = ChannelGap.objects.filter(
-        channel=feed.pk, reason=GapReason.FAILED, first_id__range=(first, last)
-    )
-    listed.exclude(first_id__in=list(failed)).delete()
+    return _FORGET, [feed.pk, GapReason.FAILED, first, last, arrays.of_numbers(failed)]

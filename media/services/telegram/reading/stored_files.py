@@ -3,12 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from events.postgresql import arrays, one_trip
 from media.models import Channel, MediaState
-from media.services.pipeline.plan import posts_of
 from media.sources.port import Attachment, Message
 
 _TRIED_AGAIN = (MediaState.UNREADABLE, MediaState.QUOTA_EXCEEDED)
 _FILE_ID = '["media", "file_id"]'
+# Where a newer source may have replaced the file, its id is not that of the stored one.
+_STORED = """
+SELECT telegram_message_id, source_fingerprint, media_state,
+    coalesce(extra #>> '{media,file_id}', ''),
+    coalesce(older_fields ->> %s, as_of), coalesce(older_fields ->> 'files', as_of)
+FROM posts WHERE channel_id = %s AND telegram_message_id = ANY(%s::bigint[])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +62,10 @@ def _marked(message: Message, before: _Stored | None) -> Message:
 
 def _stored(channel: Channel, messages: Sequence[Message]) -> dict[int, _Stored]:
     wanted = [m.message_id for m in messages if m.attachment is not None]
-    found = posts_of(channel, wanted).values_list(
-        "telegram_message_id", "source_fingerprint", "media_state", "as_of", "older_fields", "extra"
-    )
+    if not wanted:
+        return {}
+    [found] = one_trip.fetch((_STORED, [_FILE_ID, channel.pk, arrays.of_numbers(wanted)]))
     return {
-        message_id: _Stored(fingerprint, state, _file_id(as_of, older, extra))
-        for message_id, fingerprint, state, as_of, older, extra in found
+        message_id: _Stored(fingerprint, state, file_id if id_as_of >= files_as_of else "")
+        for message_id, fingerprint, state, file_id, id_as_of, files_as_of in found
     }
-
-
-def _file_id(as_of: str, older: dict[str, str], extra: dict[str, dict[str, str]]) -> str:
-    """The id of the stored file; empty where a newer source may have replaced that file."""
-    said = str(extra.get("media", {}).get("file_id", ""))
-    is_current = older.get(_FILE_ID, as_of) >= older.get("files", as_of)
-    return said if is_current else ""

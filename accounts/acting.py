@@ -89,3 +89,14 @@ def require(tenant: Tenant, action: Action | None = None) -> None:
     now = _ACTING.get()
     if now and not may(now.user, action or now.action, tenant):
         raise NotAllowed(Acting(now.user, action or now.action), tenant)
+
+
+def require_still(tenant: Tenant) -> None:
+    """Raise NotAllowed where the user of `--as` has lost the right since the command began."""
+    now = _ACTING.get()
+    if now is None:
+        return
+    # Another object: what a user may do is kept on it.
+    user = User.objects.filter(pk=now.user.pk).first()
+    if user is None or not may(user, now.action, tenant):
+        raise NotAllowed(now, tenant)

@@ -84,7 +84,7 @@ class AlbumPostsView(APIView):
         if album is None:
             raise NotFound
         ordered = _asked(AlbumPostsQuerySerializer, request)["ordered"]
-        posts = albums.get_album_posts(album.pk, ordered)
+        posts = albums.get_album_posts(album.pk, ordered, channel_id=album.channel_id)
         return Response(AlbumMembersSerializer({"posts": posts}).data)
 
 

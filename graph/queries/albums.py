@@ -48,13 +48,25 @@ def find_albums_by_tags(
     return [row | {"matching_tags": sorted(wanted)} for row in rows]
 
 
-def get_album_posts(album_id: int, ordered: bool = True) -> list[Row]:  # noqa: FBT001, FBT002 - the seed's
-    """The posts of an album, by position if they are to be `ordered`."""
+def get_album_posts(
+    album_id: int,
+    ordered: bool = True,  # noqa: FBT001, FBT002 - the seed's
+    *,
+    channel_id: UUID | None = None,
+) -> list[Row]:
+    """
+    The posts of an album, by position if they are to be `ordered`.
+
+    A database that was restored to an earlier state gives out numbers of albums once more: with
+    `channel_id`, an album of another channel that the graph still knows by this number is none.
+    """
+    named = "{key: $key}" if channel_id is None else "{key: $key, channel_id: $channel}"
     return connection.ask(
-        "MATCH (:Album {key: $key})-[r:CONTAINS]->(p:Post) RETURN p.key AS post_id,"
+        f"MATCH (:Album {named})-[r:CONTAINS]->(p:Post) RETURN p.key AS post_id,"
         " p.channel_id AS channel_id, p.tenant_id AS tenant_id, r.position AS position"
         + (" ORDER BY position" if ordered else ""),
         key=str(album_id),
+        channel=str(channel_id),
     )
 
 

@@ -28,7 +28,7 @@ def index(changed: Changed, *, repair: bool = False) -> Written:
     try:
         with advisory_locks.held(LOCK, timeout=PATIENCE):
             version = version_now()
-            done = write(read(changed), version=version, repair=repair)
+            done = write(read(changed), version=version, now=version_now, repair=repair)
     except advisory_locks.LockTimeout as busy:
         raise RetryLater(str(busy), after=PATIENCE) from busy
     metrics.observe(changed.count, done.changed, time.monotonic() - started)

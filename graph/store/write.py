@@ -1,7 +1,7 @@
 """Brings nodes and edges of the graph in line with facts, in one transaction, many at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,17 +51,21 @@ class _Known:
     edges: dict[Edge, Properties] = field(default_factory=dict)
 
 
-def write(facts: Facts, *, version: int, repair: bool = False) -> Written:
+def write(facts: Facts, *, version: int, now: Callable[[], int], repair: bool = False) -> Written:
     """
     Make the graph say what `facts` say, unless it was told something newer than `version`.
 
     What has the same fingerprint is left alone; with `repair` it is compared and written all the same.
+    `now` says which version would be given at present: what claims a later one is not believed.
     """
-    return connection.write(lambda run: _write(run, facts, version, repair=repair))
+    return connection.write(lambda run: _write(run, facts, version, now, repair=repair))
 
 
-def _write(run: Any, facts: Facts, version: int, *, repair: bool) -> Written:
+def _write(
+    run: Any, facts: Facts, version: int, now: Callable[[], int], *, repair: bool
+) -> Written:
     known = _known(run, facts.owners)
+    _distrust_the_future(run, known, version, now)
     newer = {ref for ref, other in known.versions.items() if other > version}
     facts = facts.without(newer)
     prints = facts.fingerprints()
@@ -95,6 +99,27 @@ def _known(run: Any, owners: Iterable[Ref]) -> _Known:
             known.versions[ref] = row["version"] or 0
             known.fingerprints[ref] = row["fingerprint"] or ""
     return known
+
+
+def _distrust_the_future(run: Any, known: _Known, version: int, now: Callable[[], int]) -> None:
+    """
+    Take the version from nodes of which nobody can have told yet.
+
+    They were written while the clock of the database was ahead, or by another installation: until
+    that time has come, nothing that is true would be written over them.
+    """
+    if not (newer := {ref: other for ref, other in known.versions.items() if other > version}):
+        return
+    latest = now()
+    for label, keys in _by_label(ref for ref, other in newer.items() if other > latest).items():
+        known.versions |= {Ref(label, key): 0 for key in keys}
+        _do(
+            run,
+            f"UNWIND $keys AS key MATCH (n:{label} {{key: key}}) WHERE n.version > $latest"
+            " SET n.version = 0",
+            keys=keys,
+            latest=latest,
+        )
 
 
 def _edges_of(run: Any, owners: Iterable[Ref]) -> dict[Edge, Properties]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -72,8 +72,11 @@ def _decoded(
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         posted_at, pk, digest = json.loads(raw)
-        place = datetime.fromisoformat(posted_at), key(pk)
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+        moment = datetime.fromisoformat(posted_at)
+        # In UTC: PostgreSQL takes no zone that is 16 hours away.
+        place = (moment.astimezone(UTC) if moment.tzinfo else moment), key(pk)
+    except (binascii.Error, ArithmeticError, ValueError, TypeError, AttributeError,
+            RecursionError) as error:  # fmt: skip
         raise ValidationError({"cursor": _("This is no cursor that was returned here.")}) from error
     if digest != _digest(filters):
         raise ValidationError({"cursor": _("This cursor belongs to other filters.")})

@@ -23,6 +23,10 @@ class IndexRefused(Exception):
     """The index did not take what it was given; asking again leads to the same."""
 
 
+class IndexOutdated(IndexRefused):
+    """The index is so far from the archive that an answer would lack posts, as after a restore."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """

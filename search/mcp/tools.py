@@ -20,6 +20,7 @@ from search.ask.words import outcome
 from search.mcp.asker import Asker
 from search.query.parse import MOST_CHARS
 from search.query.problems import explain
+from search.query.reading.characters import read_characters
 from search.services.find import find_text
 from search.services.results.shown import Shown, shown
 from search.services.results.wording import why
@@ -111,7 +112,7 @@ def album(asker: Asker, album_id: int) -> dict[str, Any]:
 def channel_statistics(asker: Asker, channel: str) -> dict[str, Any]:
     """Channels with their numbers of posts, by the name of one or all of them."""
     rows = asker.visible(Channel.objects.all())
-    if name := channel.strip().removeprefix("@").replace("\0", ""):
+    if name := read_characters(channel[:MOST_CHARS]).text.strip().removeprefix("@"):
         rows = rows.filter(Q(username__iexact=name) | Q(title__icontains=name))
     chosen = list(rows.order_by("title", "pk")[: MOST_CHANNELS + 1])
     figures = _figures(chosen[:MOST_CHANNELS])

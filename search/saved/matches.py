@@ -58,10 +58,21 @@ def matches_of(kept: SavedSearch, user: User, *, unseen: bool = False) -> QueryS
 
 
 def mark_seen(
-    kept: SavedSearch, user: User, *, now: datetime, ids: Iterable[int] | None = None
+    kept: SavedSearch,
+    user: User,
+    *,
+    now: datetime,
+    ids: Iterable[int] | None = None,
+    up_to: int | None = None,
 ) -> int:
-    """Mark these matches as seen, by default all; returns how many were not."""
+    """
+    Mark matches as seen: those with these ids, or up to this id, else all; returns how many were not.
+
+    Whoever was shown a list names what was in it: more may have come since.
+    """
     rows = visible(SearchMatch.objects.filter(saved_search=kept, seen_at__isnull=True), user)
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
+    if up_to is not None:
+        rows = rows.filter(pk__lte=up_to)
     return rows.update(seen_at=now)

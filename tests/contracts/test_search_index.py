@@ -50,7 +50,7 @@ def index(request):
 @pytest.fixture
 def bare(index, monkeypatch):
     """The index without its look into PostgreSQL: its own conditions alone decide."""
-    monkeypatch.setattr(qdrant_index, "_standing", lambda hits, *_: list(hits))
+    monkeypatch.setattr(qdrant_index, "_standing", lambda hits, *_, **__: list(hits))
     return index
 
 

@@ -9,7 +9,9 @@ from django.core.management import CommandError, call_command, get_commands
 
 from accounts.management.acting_command import ActingCommand
 from accounts.models import Membership, Role
-from media.models import Post
+from media.models import ImportRun, Post
+from media.services import imports
+from media.services.pipeline import batches
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +171,39 @@ def test_without_it_a_command_may_do_everything():
     call_command("diag_s3", "usage", "--json", stdout=out)
 
     assert json.loads(out.getvalue())["objects"] == 0
+
+
+@pytest.mark.parametrize("how", ["demoted", "removed", "deactivated"])
+def test_an_import_ends_where_its_user_may_no_more(tmp_path, store, monkeypatch, how):
+    tenant = make.tenant()
+    user = make.member(Role.OPERATOR, tenant)
+    message = {
+        "type": "message", "date": "2026-11-01T10:00:00", "date_unixtime": "1793516400",
+        "from": "Канал", "from_id": "channel7", "text": "слово", "text_entities": [],
+    }  # fmt: skip
+    messages = [message | {"id": number} for number in range(1, 41)]
+    chat = {"name": "Канал", "type": "public_channel", "id": 7, "messages": messages}
+    (tmp_path / "result.json").write_text(json.dumps(chat))
+    monkeypatch.setattr(batches, "BATCH_MESSAGES", 2)
+    real = imports.add_up
+
+    def add_up(*args, **options):
+        real(*args, **options)
+        if not Post.objects.exists():
+            return
+        match how:
+            case "demoted":
+                Membership.objects.filter(user=user).update(role=Role.VIEWER)
+            case "removed":
+                Membership.objects.filter(user=user).delete()
+            case "deactivated":
+                type(user).objects.filter(pk=user.pk).update(is_active=False)
+
+    monkeypatch.setattr(imports, "add_up", add_up)
+
+    said, refusal = run(user, "import_export", str(tmp_path), "--tenant", str(tenant.pk))
+
+    assert said is None
+    assert f"may not operate the tenant {tenant}" in refusal
+    assert 0 < Post.objects.count() < 10
+    assert ImportRun.objects.get().finished_at is not None

@@ -224,7 +224,7 @@ class TestChanges:
         version, stale = version_now(), read(posts(post))
         Post.objects.filter(pk=post.pk).update(content="позже", hashtags=["позже"])
         index(posts(post))
-        write(stale, version=version)
+        write(stale, version=version, now=version_now)
         told = dump(owner.pk)
 
         assert told["nodes"][POST, str(post.pk)]["content"] == "позже"
@@ -239,7 +239,7 @@ class TestChanges:
         version, stale = version_now(), read(posts(post))
         Post.objects.filter(pk=post.pk).update(content="одно")
         index(posts(post))
-        write(stale, version=version)
+        write(stale, version=version, now=version_now)
 
         assert dump(owner.pk)["nodes"][POST, str(post.pk)]["content"] == "одно"
 

@@ -11,8 +11,9 @@ from asgiref.sync import async_to_sync
 from django.test import Client as Browser
 from django.utils import timezone
 
-from accounts.models import Membership, Scope
+from accounts.models import Membership, Scope, User
 from accounts.rate_limits.rate import Rates, parse
+from search.management.commands.mcp import AccountClosed, _as_now
 from search.mcp import tools
 from search.mcp.asker import Asker
 from search.services.indexing.index_meaning import index_meaning
@@ -141,6 +142,7 @@ class TestTools:
             ("album", {"album_id": 2**70}),
             ("album", {"album_id": -1}),
             ("channel_statistics", {"channel": "%\0_" * 1000}),
+            ("channel_statistics", {"channel": "\ud800"}),
             ("ask", {"question": "\0" * 100_000}),
             ("ask", {"question": ""}),
             ("nothing", {}),
@@ -152,6 +154,7 @@ class TestTools:
 
         answer = call(anna, tool, **arguments)
 
+        assert answer != f"Error executing tool {tool}"  # what the SDK says of a bug
         assert len(str(answer)) < 60_000
         assert "Traceback" not in str(answer)
 
@@ -178,6 +181,22 @@ class TestWhoAsks:
         write(make.channel(), "снег")
 
         assert len(call(None, "search", query="снег")["hits"]) == 2
+
+    @pytest.mark.parametrize("how", ["deactivated", "deleted"])
+    def test_whoever_has_no_account_any_more_is_told_so(self, channel, anna, how):
+        write(channel, "снег")
+        one = User.objects.filter(pk=anna.pk)
+        one.update(is_active=False) if how == "deactivated" else one.delete()
+        make_server = import_module("search.mcp.server").make_server
+
+        async def asked():
+            async with sdk().Client(make_server(lambda: Asker(_as_now(anna)))) as client:
+                return await client.call_tool("search", {"query": "снег"})
+
+        answer = async_to_sync(asked)()
+
+        assert answer.is_error
+        assert str(AccountClosed()) in answer.content[0].text
 
     def test_a_viewer_spends_nothing(self, channel, gigachat):
         write(channel, "снег")

@@ -1,7 +1,8 @@
 """/api/v1/posts and /channels: what programs read of the archive, and only of their own tenants."""
 
+import base64
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import chain
 from urllib.parse import urlsplit
 
@@ -89,6 +90,23 @@ class TestPages:
     )
     def test_what_is_no_cursor_is_refused_in_words(self, ask, channel, cursor):
         assert ask(cursor=cursor, status=422)["errors"][0]["field"] == "cursor"
+
+    @pytest.mark.parametrize("zone", ["+23:59", "-16:00"])
+    def test_a_cursor_with_a_zone_that_no_database_takes_is_its_moment(self, ask, channel, zone):
+        post = make.post(of=channel)
+        make.post(of=channel)
+        cursor = ask(page_size=1)["next"]
+        moment, key, digest = json.loads(
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        )
+        far = timezone(timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[4:])))
+        told = [datetime.fromisoformat(moment).astimezone(far).isoformat(), key, digest]
+        forged = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+
+        assert ids(ask(page_size=1, cursor=forged)) == keys(post)
+        told[0] = "0001-01-01T00:00:00+23:59"  # before all time
+        forged = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+        assert ask(cursor=forged, status=422)["errors"][0]["field"] == "cursor"
 
     def test_a_cursor_of_other_filters_is_refused(self, ask, channel):
         for _ in range(3):

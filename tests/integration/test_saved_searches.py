@@ -672,7 +672,9 @@ class TestConsole:
         kept = SavedSearch.objects.get()
         matches = client.get(f"/admin/saved-searches/{kept.pk}/").content.decode()
         assert "&lt;script&gt;" in matches
-        client.post(f"/admin/saved-searches/{kept.pk}/")
+        newest = SearchMatch.objects.latest("pk").pk
+        assert f'name="up_to" value="{newest}"' in matches
+        client.post(f"/admin/saved-searches/{kept.pk}/", {"up_to": newest})
         assert (
             "new match"
             not in client.get("/admin/", headers={"Accept-Language": "en"}).content.decode()

@@ -224,6 +224,25 @@ class TestSecondFactor:
         assert answers == [True, False]
         assert "recovery_code.used" in events()
 
+    @pytest.mark.parametrize("change", ["password", "closed"])
+    def test_between_the_two_steps_the_account_may_be_taken_back(self, ann, change):
+        totp.TOTP.activate(ann, totp.generate_totp_secret())
+        code = RecoveryCodes.activate(ann).get_unused_codes()[0]
+        thief = Client()
+        sign_in(thief)
+        if change == "password":
+            ann.set_password("another long password 7")
+        else:
+            ann.is_active = False
+        ann.save()
+
+        thief.post("/accounts/2fa/authenticate/", {"code": code})
+
+        assert not signed_in(thief)
+        assert thief.get(HOME).status_code == 302
+        assert "sign_in.refused" in events()
+        assert "sign_in.succeeded" not in events()
+
     def test_another_secret_key_makes_codes_useless_and_no_code_right(self, ann, settings):
         app = totp.TOTP.activate(ann, totp.generate_totp_secret())
         settings.SECRET_KEY = "another"

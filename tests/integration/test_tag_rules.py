@@ -14,7 +14,8 @@ from media.posts.word_forms import further_forms
 from tests import factories as make
 from tests.integration.test_tagging import tags
 from vision.models import PostTag, TagRule
-from vision.tagging.by_hand import people
+from vision.tagging import rows
+from vision.tagging.by_hand import people, synonyms
 from vision.tagging.rules import rule_jobs, rules
 
 pytestmark = [
@@ -260,3 +261,49 @@ class TestBackground:
 
         assert not TagRule.objects.exists()
         assert AuditEntry.objects.filter(event="tag_rule.deleted").count() == 1
+
+
+class TestChangedWhileItIsApplied:
+    """Somebody has the tenant's turn, for which the rule waits, and changes it."""
+
+    @pytest.fixture
+    def rule(self, post) -> TagRule:
+        return rules.make(post.tenant, "путь", word="дорога")
+
+    @pytest.fixture
+    def before_it(self, monkeypatch):
+        def then(module, do) -> None:
+            real = module.in_turn
+
+            def in_turn(name: str) -> None:
+                monkeypatch.setattr(module, "in_turn", real)
+                do()
+                real(name)
+
+            monkeypatch.setattr(module, "in_turn", in_turn)
+
+        return then
+
+    @pytest.fixture(params=["at once", "in the background"])
+    def apply(self, request, rule):
+        """The module that waits for the turn, and what applies the rule."""
+        if request.param == "at once":
+            return rules, lambda: rules.apply(rule, now=make.NOW)
+        rule_jobs.want(rule, now=make.NOW)
+        return rule_jobs, lambda: rule_jobs.work(now=make.NOW)
+
+    def test_one_that_is_deleted_gives_its_tag_to_nobody(self, post, rule, before_it, apply):
+        module, work = apply
+        before_it(module, TagRule.objects.get(pk=rule.pk).delete)
+
+        assert work() == 0
+        assert not PostTag.objects.exists()
+
+    def test_a_tag_that_is_merged_is_given_as_what_it_means(self, post, rule, before_it, apply):
+        module, work = apply
+        [into] = rows.tags_of(post.tenant, ["дорога"]).values()
+        before_it(module, lambda: synonyms.merge(rule.tag, into, now=make.NOW))
+
+        work()
+
+        assert PostTag.objects.get().tag == into

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from tqdm import tqdm
 
+from accounts import acting
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.console import said, translated
@@ -92,6 +93,7 @@ class Command(ActingCommand):
 
             def observe(summary: ImportSummary) -> None:
                 self._so_far = summary
+                acting.require_still(tenant)
                 bar.update(source.bytes_read - bar.n)
                 bar.set_postfix(messages=summary.counts["messages"], refresh=False)
 

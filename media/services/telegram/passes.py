@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from threading import Event
 
 from django.conf import settings
 from django.db.models import Q
@@ -13,7 +14,7 @@ from django.utils import timezone
 from events.errors import DomainError
 from events.postgresql import advisory_locks
 from events.sentences import Sentence, gettext_noop
-from media.models import ChannelFeed, FeedState, TelegramAccount
+from media.models import AccountState, ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests
 from media.services.telegram.reading import gaps, ingest
@@ -85,16 +86,38 @@ def _work(
     feeds: Iterable[ChannelFeed], *, news: bool, ends: float
 ) -> Iterator[tuple[Order, ChannelFeed]]:
     """What is to be read: the news of every channel before the history of any."""
-
-    def late() -> bool:
-        return time.monotonic() >= ends
-
     feeds = list(feeds)
     for is_history in (False, True):
         for feed in feeds:
             wanted = gaps.is_anything_wanted(feed) if is_history else news
-            if wanted and not late():
-                yield Order(news=not is_history, history=is_history, stop=late), feed
+            if wanted and time.monotonic() < ends and _is_read(feed):
+                yield _order(feed, is_history=is_history, ends=ends), feed
+
+
+def _order(feed: ChannelFeed, *, is_history: bool, ends: float) -> Order:
+    """Ends with the pass, or with the batch after which the channel is to be read no more."""
+    unwanted = Event()
+
+    def look(_: object) -> None:
+        if not _is_read(feed):
+            unwanted.set()
+
+    return Order(
+        news=not is_history,
+        history=is_history,
+        observe=look,
+        stop=lambda: unwanted.is_set() or time.monotonic() >= ends,
+    )
+
+
+def _is_read(feed: ChannelFeed) -> bool:
+    """Whether nobody has paused the channel or signed its account out since `feed` was read."""
+    return ChannelFeed.objects.filter(
+        pk=feed.pk,
+        channel__is_active=True,
+        account__state=AccountState.READY,
+        account__session=feed.account.session,
+    ).exists()
 
 
 def _read_feed(

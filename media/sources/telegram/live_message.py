@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from posixpath import basename
 from typing import Any, Final
@@ -46,6 +46,20 @@ def age(at: datetime, top_id: int) -> str:
     newer, as it was made after that.
     """
     return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z/{top_id:013d}/{reading():03d}"
+
+
+def not_before(at: datetime, as_of: str) -> datetime:
+    """
+    The moment of a reading: `at`, or just after `as_of` where that is later (`Chat.as_of`).
+
+    Nothing is newer than what Telegram says now. Whoever read before may have had a clock that was
+    ahead, and edits and deletions would be taken for older than what he read.
+    """
+    told, _, rest = as_of.partition("Z/")
+    if not rest or (known := datetime.fromisoformat(f"{told}+00:00")) < at:
+        return at
+    # Of a whole second, text sorts what has a fraction before it.
+    return known + timedelta(microseconds=1) if "." in told else known + timedelta(seconds=1)
 
 
 def read_live(value: dict[str, Any], beside: Beside, files: tuple[RemoteFile, ...] = ()) -> Fetched:

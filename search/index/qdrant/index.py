@@ -15,6 +15,7 @@ from search.closeness import Archive
 from search.index.collection import require_collection
 from search.index.entry import Entry, Space
 from search.index.port import (
+    IndexOutdated,
     IndexRefused,
     Match,
     Scope,
@@ -48,14 +49,14 @@ class QdrantIndex:
             return self._postgresql.by_words(query, scope, limit=limit)
         name = collections.require_serving()
         found = ranking.by_words(name, query, scope, limit=limit + MORE)
-        hits = _standing(found.hits, lambda hit: hit.post_id, query, scope)
-        return WordHits(hits[:limit], found.replaced, found.lexemes)
+        hits = _standing(found.hits, lambda hit: hit.post_id, query, scope, limit=limit)
+        return WordHits(hits, found.replaced, found.lexemes)
 
     def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         if not scope.tenants or not can_answer(query, scope):
             return self._postgresql.newest(query, scope, limit=limit)
         found = ranking.newest(collections.require_serving(), scope, limit=limit + MORE)
-        return WordHits(_standing(found, lambda hit: hit.post_id, query, scope)[:limit])
+        return WordHits(_standing(found, lambda hit: hit.post_id, query, scope, limit=limit))
 
     def by_meaning(
         self, query: Query, vector: Sequence[float], model: str, scope: Scope, *, limit: int
@@ -65,7 +66,7 @@ class QdrantIndex:
         found = _nearest(vector, model, of_scope(scope), limit=limit + MORE)
         hits = [VectorHit(UUID(str(one.id)), 1 - one.score) for one in found]
         hits.sort(key=lambda hit: (hit.distance, str(hit.post_id)))
-        return _standing(hits, lambda hit: hit.post_id, query, scope)[:limit]
+        return _standing(hits, lambda hit: hit.post_id, query, scope, limit=limit)
 
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
         if not post_ids:
@@ -101,7 +102,7 @@ class QdrantIndex:
         found = _nearest(query_vector, model, asked, limit=limit + MORE, with_payload=True)
         matches = [Match(UUID(str(one.id)), one.score, points.shown(one.payload)) for one in found]
         scope = Scope(tuple(tenants))
-        return _standing(matches, lambda one: one.post_id, Query(), scope)[:limit]
+        return _standing(matches, lambda one: one.post_id, Query(), scope, limit=limit)
 
     def upsert(self, entries: Sequence[Entry], *, now: datetime) -> int:
         """Write to each collection; returns how many points of the last one differed."""
@@ -197,10 +198,25 @@ def _nearest(
 
 
 def _standing(
-    hits: Iterable[Found], post_id: Callable[[Found], UUID], query: Query, scope: Scope
+    hits: Iterable[Found],
+    post_id: Callable[[Found], UUID],
+    query: Query,
+    scope: Scope,
+    *,
+    limit: int,
 ) -> list[Found]:
-    """The hits that are in PostgreSQL, too, and fulfil the conditions there."""
+    """
+    The first hits that are in PostgreSQL, too, and fulfil the conditions there.
+
+    Raises IndexOutdated where so many are not that others, which Qdrant did not come to, are lacking.
+    """
     listed = list(hits)
     rows = matching(scope, query).filter(pk__in=list(map(post_id, listed)))
     standing = set(rows.values_list("pk", flat=True))
-    return [hit for hit in listed if post_id(hit) in standing]
+    found = [hit for hit in listed if post_id(hit) in standing]
+    if len(found) < limit and len(listed) >= limit + MORE:
+        raise IndexOutdated(
+            f"of {len(listed)} posts that Qdrant found, {len(listed) - len(found)} are not in the"
+            " archive, or not like that: `manage.py verify_projections --repair` brings it in line"
+        )
+    return found[:limit]

@@ -1,5 +1,5 @@
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
@@ -8,7 +8,18 @@ from accounts import acting
 from accounts.access import Action
 from accounts.management.acting_command import ActingCommand
 from accounts.models import User
+from events.errors import DomainError
 from search.mcp.asker import Asker
+
+
+class AccountClosed(DomainError):
+    """The user of --as has been deactivated or deleted since the command began."""
+
+    code: ClassVar[str] = "account_closed"
+    http_status: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__(_("The account is not active."))
 
 
 class Command(ActingCommand):
@@ -27,5 +38,10 @@ class Command(ActingCommand):
 
 
 def _as_now(user: User | None) -> User | None:
-    """The user with the rights of this moment; a deactivated one has none."""
-    return None if user is None else User.objects.get(pk=user.pk)
+    """The user with the rights of this moment. Raises AccountClosed where there is none any more."""
+    if user is None:
+        return None
+    now = User.objects.filter(pk=user.pk, is_active=True).first()
+    if now is None:
+        raise AccountClosed
+    return now

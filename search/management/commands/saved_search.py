@@ -32,7 +32,9 @@ class Command(ActingCommand):
         add.add_argument("--name", default="", help="what it is called (default: its query)")
         shown = actions.add_parser("matches", help=f"the last {MOST_SHOWN} matches")
         shown.add_argument("--unseen", action="store_true", help="only those not seen")
-        shown.add_argument("--mark-seen", action="store_true", help="mark all as seen")
+        shown.add_argument(
+            "--mark-seen", action="store_true", help="mark those that are shown as seen"
+        )
         others = [actions.add_parser(name) for name in ("pause", "resume", "delete")]
         for one in (shown, *others):
             one.add_argument("id", type=UUID, help="as `list` shows it")
@@ -73,7 +75,7 @@ class Command(ActingCommand):
         else:
             self._print(rows)
         if options["mark_seen"]:
-            mark_seen(kept, user, now=timezone.now())
+            mark_seen(kept, user, now=timezone.now(), ids=[row.pk for row in rows])
 
     def _print(self, rows: Sequence[SearchMatch]) -> None:
         for row in rows:

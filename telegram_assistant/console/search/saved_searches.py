@@ -1,5 +1,6 @@
 """The console's pages of the own saved searches, and of what one of them has matched."""
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +43,7 @@ def matches(request: HttpRequest, pk: uuid.UUID, *, site: AdminSite) -> HttpResp
     user = get_object_or_404(User, pk=request.user.pk)
     kept = get_object_or_404(saved_searches(user), pk=pk)
     if request.method == "POST":
-        mark_seen(kept, user, now=timezone.now())
+        mark_seen(kept, user, now=timezone.now(), up_to=_number(request.POST.get("up_to", "")))
         return HttpResponseRedirect(reverse(MATCHES, args=[pk]))
     pages = Paginator(matches_of(kept, user), PER_PAGE)
     context = {
@@ -50,8 +51,14 @@ def matches(request: HttpRequest, pk: uuid.UUID, *, site: AdminSite) -> HttpResp
         "title": kept.name,
         "kept": kept,
         "page": pages.get_page(request.GET.get("p")),
+        "newest": matches_of(kept, user).values_list("pk", flat=True).first(),
     }
     return TemplateResponse(request, "console/saved_matches.html", context)
+
+
+def _number(text: str) -> int:
+    """The id of a match; 0, which none has, for whatever is no id."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text, re.ASCII) else 0
 
 
 def _done(

@@ -59,10 +59,12 @@ def work(*, now: datetime, seconds: float = MOST_SECONDS) -> int:
 def _batch(pk: UUID, *, now: datetime) -> int | None:
     """Give the tag to some more posts; None where there are no more, or the rule is gone."""
     with transaction.atomic():
-        rule = TagRule.objects.select_related("tag").filter(pk=pk).first()
-        if rule is None or rule.apply_wanted_at is None:
+        if (rule := _wanted(pk)) is None:
             return None
         in_turn(material.lock_name(rule.tenant_id))
+        # Again: whoever had the turn may have deleted it, or merged its tag into another.
+        if (rule := _wanted(pk)) is None:
+            return None
         done = rules.give(rule, most=BATCH, now=now)
         rows = TagRule.objects.filter(pk=pk, apply_wanted_at__isnull=False)
         if done:
@@ -72,3 +74,8 @@ def _batch(pk: UUID, *, now: datetime) -> int | None:
             after = {"posts": rule.applied_posts, **rules.told(rule)}
             audit.record("tag_rule.applied", target=rule, after=after)
         return None
+
+
+def _wanted(pk: UUID) -> TagRule | None:
+    found = TagRule.objects.select_related("tag")
+    return found.filter(pk=pk, apply_wanted_at__isnull=False).first()

@@ -78,6 +78,7 @@ def draft(
 def forget(rule: TagRule) -> None:
     """Delete the rule; posts lose its tag when they are tagged again."""
     with transaction.atomic():
+        in_turn(material.lock_name(rule.tenant_id))  # who applies it has read it
         audit.record("tag_rule.deleted", target=rule, before=told(rule))
         rule.delete()
 
@@ -136,9 +137,14 @@ def apply(rule: TagRule, *, now: datetime) -> int:
     Give the tag to the posts that match and lack it; returns their number.
 
     Whoever removed it from a post is not overridden. Raises RuleRefused for more than MOST_POSTS.
+    A rule that was deleted meanwhile gives it to none.
     """
     with transaction.atomic():
         in_turn(material.lock_name(rule.tenant_id))
+        now_there = TagRule.objects.select_related("tag").filter(pk=rule.pk).first()
+        if now_there is None:
+            return 0
+        rule = now_there
         if is_long(rule):
             text = _("More than %d posts: the rule is applied in the background.")
             raise RuleRefused(text % MOST_POSTS)

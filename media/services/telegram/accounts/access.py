@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -71,6 +72,19 @@ def find_account(tenant: Any, name: str = "") -> TelegramAccount:
     )
 
 
+def require_session(account: TelegramAccount) -> None:
+    """Raise NotSignedIn where the session was forgotten or replaced since `account` was read."""
+    if not _of_session(account).exists():
+        raise NotSignedIn
+
+
+def _of_session(account: TelegramAccount) -> QuerySet[TelegramAccount]:
+    """The row of the account, while it has the session that `account` has."""
+    return TelegramAccount.objects.filter(
+        pk=account.pk, state=AccountState.READY, session=account.session
+    )
+
+
 def open_access(account: TelegramAccount) -> TelegramAccess:
     """Connect. Raises NotConfigured, SessionKeyMissing, SessionUnreadable and TelegramRefused."""
     if not settings.TELEGRAM.configured:
@@ -110,6 +124,7 @@ def ends_noted(account: TelegramAccount) -> Iterator[None]:
         rests.note(account, wait, now=timezone.now())
         raise
     except SignedOut:
-        account.state = AccountState.SIGNED_OUT
-        account.save(update_fields=["state"])
+        # Not the row of somebody who has signed in anew meanwhile.
+        if _of_session(account).update(state=AccountState.SIGNED_OUT):
+            account.state = AccountState.SIGNED_OUT
         raise

@@ -44,7 +44,7 @@ from media.sources.telegram.failures import (
     TelegramRefused,
     Unreachable,
 )
-from media.sources.telegram.live_message import age
+from media.sources.telegram.live_message import age, not_before
 from media.sources.telegram.port import ChannelCard, Peer, TelegramAccess
 from media.sources.telegram.references import parse_reference
 
@@ -204,6 +204,7 @@ def join(access: TelegramAccess, feed: ChannelFeed, card: ChannelCard) -> None:
 
 def remember(feed: ChannelFeed, card: ChannelCard, *, at: datetime) -> None:
     """Keep what Telegram says of the channel: its title and name, and that it had others before."""
+    at = not_before(at, feed.channel.as_of)
     chat = chat_of(card, at)
     feed.channel = save_channel(chat, tenant=feed.channel.tenant)
     take_name(feed.channel, card.username)
@@ -281,9 +282,10 @@ def note_deleted(feed: ChannelFeed, message_ids: Sequence[int], *, at: datetime)
     """Mark these posts as deleted; they stay in the archive. Return how many were not marked."""
     if not message_ids:
         return 0
+    at = not_before(at, feed.channel.as_of)
     return record_deletions(feed.channel, message_ids, origin=origin_of(feed, at), at=at)
 
 
 def origin_of(feed: ChannelFeed, at: datetime) -> Origin:
     """The account as the history of the channel knows it."""
-    return live_origin(feed.account.name, now=at)
+    return live_origin(feed.account.name, now=not_before(at, feed.channel.as_of))

@@ -54,7 +54,12 @@ class Listened:
     was_broken: bool = True
 
     def refresh_feeds(self) -> None:
-        """Learn which channels are followed now; one that is new is caught up with at once."""
+        """
+        Learn which channels are followed now; one that is new is caught up with at once.
+
+        Raises NotSignedIn where the session was forgotten, or somebody has signed in anew.
+        """
+        telegram.require_session(self.account)
         found = {f.channel.tg_channel_id: f for f in passes.due_feeds(self.account)}
         if found.keys() - self.feeds.keys():
             self.caught_up_at = 0.0
@@ -115,9 +120,10 @@ def _open(stack: ExitStack, account: TelegramAccount) -> Listened | None:
 
 def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
     """One round: what was said, then what may have been missed."""
-    if time.monotonic() - one.feeds_read_at >= FEEDS_EVERY:
-        one.refresh_feeds()
     events = list(one.events.gathered(gather))
+    # Whoever pauses a channel or signs out has nothing stored that is heard after that.
+    if events or time.monotonic() - one.feeds_read_at >= FEEDS_EVERY:
+        one.refresh_feeds()
     is_broken = any(isinstance(event, Reconnected) for event in events)
     if left_out := one.events.take_left_out():
         log.warning("%s events of an account of Telegram did not fit: it is read again", left_out)

@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from media.history.record.origins import live_origin
 from media.models import ChannelFeed
 from media.services.pipeline.batches import BATCH_FILE_BYTES, Batch
 from media.sources.port import UNSUPPORTED, Chat, Message, Problem, ServiceMessage
-from media.sources.telegram.live_message import age
+from media.sources.telegram.live_message import age, not_before
 from media.sources.telegram.port import Fetched, Page, RemoteFile
 
 BATCH_FILES: Final = 50
@@ -47,8 +48,9 @@ def cut(
     feed: ChannelFeed, page: Page, *, most_bytes: int | None = BATCH_FILE_BYTES
 ) -> Iterator[LiveBatch]:
     """A page is one batch, or several where its files are many, or many bytes; no album is cut."""
-    chat = feed_chat(feed, page)
-    origin = live_origin(feed.account.name, now=page.at, chat=chat)
+    at = not_before(page.at, feed.channel.as_of)
+    chat = feed_chat(feed, page, at=at)
+    origin = live_origin(feed.account.name, now=at, chat=chat)
     batch = LiveBatch(chat=chat, origin=origin)
     left = deque(file.size_bytes for one in page.fetched for file in one.files)
     album: int | None = None
@@ -74,13 +76,13 @@ def _is_full(batch: LiveBatch, left: Collection[int], most_bytes: int) -> bool:
     return batch.file_bytes >= most_bytes or len(batch.files) >= BATCH_FILES
 
 
-def feed_chat(feed: ChannelFeed, page: Page) -> Chat:
-    """The channel as it was when the page was read."""
+def feed_chat(feed: ChannelFeed, page: Page, *, at: datetime) -> Chat:
+    """The channel as it was when the page was read, at `at`."""
     channel = feed.channel
     return Chat(
         tg_channel_id=channel.tg_channel_id,
         kind=channel.kind,
         title=channel.title,
         username=channel.username,
-        as_of=age(page.at, max(feed.top_id, page.read_to)),
+        as_of=age(at, max(feed.top_id, page.read_to)),
     )

@@ -99,20 +99,21 @@ def lease(subscription: Subscription, *, limit: int, now: datetime) -> list[Deli
     probably killed its workers. The caller must `drop` what it was given when it is done.
     """
     worker = liveness.worker_id()  # may wait for a connection, which no transaction should
-    with transaction.atomic():
-        deliveries = lock_due(subscription, limit=limit, now=now)
-        lost = [d for d in deliveries if subscription.backoff.exhausted(d.attempts)]
-        for delivery in lost:
-            dead_letter(delivery, WORKER_LOST, now=now)
-        claimed = [d for d in deliveries if d not in lost]
-        # Before the commit: whoever finds the lease in the table finds it in hand as well.
-        with _hands:
-            _in_hand.update(delivery.pk for delivery in claimed)
-        try:
+    claimed: list[Delivery] = []
+    try:
+        with transaction.atomic():
+            deliveries = lock_due(subscription, limit=limit, now=now)
+            lost = [d for d in deliveries if subscription.backoff.exhausted(d.attempts)]
+            for delivery in lost:
+                dead_letter(delivery, WORKER_LOST, now=now)
+            claimed = [d for d in deliveries if d not in lost]
+            # Before the commit: whoever finds the lease in the table finds it in hand as well.
+            with _hands:
+                _in_hand.update(delivery.pk for delivery in claimed)
             _write_lease(claimed, worker=worker, until=now + subscription.lease)
-        except BaseException:
-            drop(claimed)
-            raise
+    except BaseException:
+        drop(claimed)  # also where the commit fails, after which the lease may stand
+        raise
     return claimed
 
 

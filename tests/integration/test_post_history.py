@@ -596,7 +596,7 @@ class TestCommandsAndApi:
     )
     def test_an_instant_at_the_end_of_the_calendar_is_refused(self, edited, client, at):
         with timezone.override("Europe/Moscow"):
-            with pytest.raises(CommandError, match="neither a date"):
+            with pytest.raises(CommandError, match="не дата"):
                 self.show("prichal/1", "--at", at)
             client.force_login(make.member("viewer", edited.tenant))
             answer = client.get(f"/api/v1/posts/{edited.pk}/at", {"time": at})

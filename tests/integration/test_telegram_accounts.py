@@ -154,7 +154,7 @@ class TestSignIn:
 
     @pytest.mark.parametrize("phone", ["abc", "+", " ", "+7 999 x"])
     def test_what_is_no_phone_number_is_refused(self, configured, phone):
-        with pytest.raises(CommandError, match="no phone number") as refusal:
+        with pytest.raises(CommandError, match="это не номер телефона") as refusal:
             run("telegram_login", "--phone", phone)
         assert refusal.value.returncode == 2
 

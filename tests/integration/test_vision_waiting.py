@@ -281,7 +281,7 @@ class TestBudgetCommand:
         assert "never within the limit" in out.getvalue()
 
     def test_an_unknown_tenant_is_an_error(self, archive):
-        with pytest.raises(CommandError, match="no tenant"):
+        with pytest.raises(CommandError, match="Нет арендатора"):
             call_command("diag_vision", "budget", "--tenant-id", "nobody")
 
 

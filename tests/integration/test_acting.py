@@ -204,6 +204,6 @@ def test_an_import_ends_where_its_user_may_no_more(tmp_path, store, monkeypatch,
     said, refusal = run(user, "import_export", str(tmp_path), "--tenant", str(tenant.pk))
 
     assert said is None
-    assert f"may not operate the tenant {tenant}" in refusal
+    assert f"нет права «работа» на арендатора {tenant}" in refusal
     assert 0 < Post.objects.count() < 10
     assert ImportRun.objects.get().finished_at is not None

@@ -1,5 +1,7 @@
 """The archive was restored to an earlier state, and Qdrant knows posts that came after it."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -17,13 +19,21 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def channel(qdrant, monkeypatch):
-    """A channel of two posts in the archive, and of six newer ones in Qdrant alone."""
+    """A channel of two posts in the archive, and of six newer, better ones in Qdrant alone."""
     monkeypatch.setattr(qdrant_index, "MORE", 2)
     for depth in ("DEPTH", "DEPTH_OF_NEWEST"):
         monkeypatch.setattr(find, depth, 2)
     QdrantIndex().rebuild(current_space()).finish()
     channel = make.channel()
-    posts = [make.post(of=channel, content="кошка", hashtags=["сад"]) for _ in range(8)]
+    old, day = "кошка и другие звери, о которых сказано мимоходом", timedelta(days=1)
+    posts = [
+        make.post(of=channel, content=old, hashtags=["сад"], posted_at=make.NOW - (9 - n) * day)
+        for n in range(2)
+    ]
+    posts += [
+        make.post(of=channel, content="кошка", hashtags=["сад"], posted_at=make.NOW - n * day)
+        for n in range(6)
+    ]
     ids = [post.pk for post in posts]
     index_words(ids, now=timezone.now())
     index_meaning(ids)

@@ -224,7 +224,7 @@ class TestUnderPostgres:
         connection.close()
         data.chmod(0)
         try:
-            with pytest.raises(CommandError, match=r"Отказала база данных: .*ermission") as refusal:
+            with pytest.raises(CommandError, match=r"Отказала база данных: .*нет прав") as refusal:
                 call_command("import_export", str(folder))
         finally:
             data.chmod(0o700)

@@ -119,7 +119,7 @@ class TestSignIn:
 
     def test_a_wrong_code_can_be_given_again(self, doors):
         run("telegram_login", "--phone", "+79990000000")
-        with pytest.raises(CommandError, match="the code is wrong"):
+        with pytest.raises(CommandError, match="неверный код"):
             run("telegram_login", "--code", "00000")
 
         run("telegram_login", "--code", "11111")
@@ -137,7 +137,9 @@ class TestSignIn:
         run("telegram_login", "--phone", "+79990000000", "--code", "11111")
 
         for again in (("--phone", "+79990000001"), ("--qr",)):
-            with pytest.raises(CommandError, match="this account is signed in: sign it out first"):
+            with pytest.raises(
+                CommandError, match="вход в этот аккаунт уже выполнен: сначала выйдите из него"
+            ):
                 run("telegram_login", *again)
 
         account = TelegramAccount.objects.get()

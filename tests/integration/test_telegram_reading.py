@@ -72,6 +72,17 @@ def listed() -> list[tuple[str, int, int]]:
     )
 
 
+def failed_once_and_again(server, account) -> ChannelFeed:
+    """Read a channel whose message 9 has a photo that comes too short; it would be whole now."""
+    fill(server, range(1, 21))
+    server.short[server.messages[9].file.path] = 100
+    read(account)
+    feed = read(account)
+    server.short.clear()
+    assert listed() == [("failed", 9, 9)]
+    return feed
+
+
 def contents() -> list[tuple]:
     """Everything of the posts that does not depend on when or by whom they were read."""
     return [
@@ -187,6 +198,30 @@ class TestFailures:
             gaps.fill(access, ChannelFeed.objects.get(), Order())
         assert not listed()
         assert Post.objects.get(telegram_message_id=9).media_state == "stored"
+
+    def test_it_is_no_gap_any_more_where_it_was_deleted(self, server, account):
+        feed = failed_once_and_again(server, account)
+        del server.messages[9]
+
+        with telegram.connected(account) as access:
+            gaps.retry_failed(access, feed, Order())
+
+        assert not listed()
+
+    def test_it_stays_one_where_the_channel_shows_nothing_any_more(self, server, account):
+        """A channel that is closed to us has none of its messages; they are not deleted by that."""
+        feed = failed_once_and_again(server, account)
+        messages = dict(server.messages)
+        server.messages.clear()
+
+        with telegram.connected(account) as access:
+            gaps.retry_failed(access, feed, Order())
+        assert listed() == [("failed", 9, 9)]
+
+        server.messages.update(messages)
+        with telegram.connected(account) as access:
+            gaps.retry_failed(access, feed, Order())
+        assert not listed()
 
     def test_one_that_succeeds_in_the_second_run_is_no_gap(self, server, account):
         fill(server, range(1, 21))

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit
-from media.models import ChannelFeed, ChannelGap, GapReason
+from media.models import ChannelFeed, ChannelGap, GapReason, Post
 from media.services.imports import ImportSummary
 from media.services.telegram.accounts import rests
 from media.services.telegram.channels.feeds import peer_of
@@ -16,6 +16,9 @@ from media.services.telegram.reading.cursors import failed_gaps
 from media.services.telegram.reading.ingest import Order
 from media.services.telegram.reading.stretch import import_fetched
 from media.sources.telegram.port import PAGE_MESSAGES, TelegramAccess
+
+WITNESSES = 20
+"""Stored posts that are asked for where nothing else was found; some of them may be deleted."""
 
 
 def want(gaps: Sequence[ChannelGap]) -> int:
@@ -70,10 +73,25 @@ def retry_failed(access: TelegramAccess, feed: ChannelFeed, order: Order) -> Non
 def read_ids(
     access: TelegramAccess, feed: ChannelFeed, ids: Sequence[int], summary: ImportSummary
 ) -> set[int]:
-    """Read these messages; return the ids that Telegram does not have any more."""
+    """
+    Read these messages; return the ids that Telegram does not have any more.
+
+    Where it has neither them nor any that are stored, it is the channel that is closed to us: then
+    nothing is concluded, and the messages stay to be read.
+    """
     at = timezone.now()
     found = access.by_ids(peer_of(feed), ids)
+    if not found and not _shows_stored_posts(access, feed):
+        return set()
     import_fetched(access, feed, found.values(), at=at, summary=summary)
     gone = set(ids) - found.keys()
     ChannelGap.objects.filter(channel=feed.pk, reason=GapReason.FAILED, first_id__in=gone).delete()
     return gone
+
+
+def _shows_stored_posts(access: TelegramAccess, feed: ChannelFeed) -> bool:
+    """Whether Telegram shows us any of the newest posts that the archive has of the channel."""
+    stored = Post.objects.filter(channel=feed.pk, telegram_message_id__gt=0)
+    newest = stored.order_by("-telegram_message_id").values_list("telegram_message_id", flat=True)
+    known = list(newest[:WITNESSES])
+    return bool(known and access.by_ids(peer_of(feed), known))

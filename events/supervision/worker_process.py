@@ -26,9 +26,9 @@ SWITCH_SECONDS: Final = 0.001
 How long a thread that calculates keeps others from going on, who mostly only send the next
 statement. Python's five milliseconds, at each of some thirty answers, were a picture's longest wait.
 """
-PROJECTIONS_NICE: Final = 5
+PROJECTIONS_NICE: Final = 10
 """
-The niceness of a process that serves projections only, a third of the share of others: texts that
+The niceness of a process that serves projections only, a tenth of the share of others: texts that
 are encoded for the search by meaning would else take half a core from paid questions and fresh posts.
 """
 LOOK_EVERY: Final = 0.25

@@ -8,6 +8,7 @@ Django compiles the statement of a queryset anew each time, which takes several 
 send it. What each batch of an import needs is written in SQL instead (`every`, `locked`).
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ M = TypeVar("M", bound=Model)
 Statement = tuple[str, Sequence[Any]]
 """SQL with its parameters, without a semicolon at the end."""
 Rows = list[tuple[Any, ...]]
+_LOCKS = re.compile(r"\bFOR (NO KEY )?UPDATE\b")
 
 
 def fetch(*statements: Statement) -> list[Rows]:
@@ -31,8 +33,11 @@ def fetch(*statements: Statement) -> list[Rows]:
     Execute the statements in order and return the rows of each, none for one that returns none.
 
     Each sees what was committed before it began, as if it were sent alone: what is read after a
-    lock is what the last holder left. Outside a transaction they are one together.
+    lock is what the last holder left. Outside a transaction they are one together, and none may
+    lock rows: TransactionManagementError.
     """
+    for sql, _ in statements:
+        require_transaction(sql)
     values = [value for _, given in statements for value in given]
     with connection.cursor() as cursor:
         cursor.execute("; ".join(sql for sql, _ in statements), values)
@@ -40,6 +45,16 @@ def fetch(*statements: Statement) -> list[Rows]:
         while cursor.nextset():
             found.append(_rows(cursor))
     return found
+
+
+def require_transaction(sql: str) -> None:
+    """
+    Raise TransactionManagementError if it locks rows, and no transaction is open.
+
+    Django asks that of a queryset that it compiles; a lock would end with its statement.
+    """
+    if not connection.in_atomic_block and _LOCKS.search(sql):
+        raise TransactionManagementError("a statement that locks rows needs an open transaction")
 
 
 def select(rows: QuerySet[Any, Any]) -> Statement:
@@ -69,8 +84,6 @@ def locked(model: type[Model], pk: object, *then: Statement) -> list[Rows]:
 
     Raises DoesNotExist where there is no such row: the caller's transaction ends by that.
     """
-    if not connection.in_atomic_block:
-        raise TransactionManagementError("locked() needs an open transaction")
     key = _quoted(str(model._meta.pk.column))  # noqa: SLF001 - public by Django's documentation
     sql = f"SELECT 1 FROM {_table(model)} WHERE {key} = %s FOR UPDATE"  # noqa: S608 - see `every`
     found, *rest = fetch((sql, [pk]), *then)

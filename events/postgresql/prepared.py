@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from django.db.models.query import ModelIterable
 
-from events.postgresql.one_trip import Rows, Statement, fetch
+from events.postgresql.one_trip import Rows, Statement, fetch, require_transaction
 
 
 class Prepared:
@@ -25,7 +25,7 @@ class Prepared:
     It must be the same for all values: each goes as it is into parameters, so none is None or a
     limit, and lists, whose items are parameters, are of one length. `samples` are values of the same
     types, unlike each other and any constant: by them parameters are recognized. ValueError where
-    one is not found.
+    one is not found; TransactionManagementError where rows are to be locked outside a transaction.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], **samples: Any) -> None:
@@ -35,7 +35,7 @@ class Prepared:
         self._compiled: _Compiled | None = None
 
     def statement(self, **values: Any) -> Statement:
-        """SQL and parameters, for `one_trip`; locking rows it needs a transaction."""
+        """SQL and parameters, for `one_trip`."""
         compiled = self._known()
         return compiled.sql, compiled.parameters(values)
 
@@ -46,6 +46,7 @@ class Prepared:
     def objects(self, **values: Any) -> Iterable[Any]:
         """Execute; the objects of a queryset of objects, with what it annotates and joins."""
         compiled = self._known()
+        require_transaction(compiled.sql)
         bound: Any = copy(compiled.compiler)
         bound.connection = connections[DEFAULT_DB_ALIAS]  # one of this thread
         bound.as_sql = lambda: (compiled.sql, compiled.parameters(values))

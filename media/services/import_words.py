@@ -1,4 +1,4 @@
-"""The summary of an import in the words of the console."""
+"""The summary of an import in words, for the console and the command alike."""
 
 from collections.abc import Iterator
 from typing import Any, Final

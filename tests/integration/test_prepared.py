@@ -3,9 +3,11 @@
 import uuid
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Length
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.transaction import TransactionManagementError
 
 from accounts.models import Tenant
 from events.postgresql.prepared import Prepared
@@ -69,6 +71,20 @@ def test_each_item_of_a_list_is_a_value_of_its_own(channel):
     )
 
     assert prepared.rows(names=["nobody", channel.tenant.name]) == [(channel.tenant.name,)]
+
+
+def test_rows_are_locked_in_a_transaction_only_also_once_it_is_compiled(channel):
+    prepared = Prepared(
+        lambda pk: Channel.objects.select_for_update().filter(pk=pk).values_list("pk"),
+        pk=uuid.uuid4(),
+    )
+    with transaction.atomic():
+        assert prepared.rows(pk=channel.pk) == [(channel.pk,)]
+
+    with pytest.raises(TransactionManagementError, match="open transaction"):
+        prepared.rows(pk=channel.pk)
+    with pytest.raises(TransactionManagementError, match="open transaction"):
+        list(prepared.objects(pk=channel.pk))
 
 
 def test_a_value_that_the_statement_does_not_take_is_refused():

@@ -75,8 +75,9 @@ def acquire(
     """
     Hold one of the `limit` places called `name`; LimitReached if none is free within `patience`.
 
-    Also LimitReached once this process is asked to end: no call may begin then. Yields the place, for a caller that gives it back earlier. Raises ClaimLost where somebody has
-    freed the caller's claim meanwhile. Not inside a transaction.
+    Also LimitReached once this process is asked to end: no call may begin then. Yields the place,
+    for a caller that gives it back earlier. Raises ClaimLost where somebody has freed the caller's
+    claim meanwhile. Not inside a transaction.
     """
     until = time.monotonic() + patience.total_seconds()
     with ExitStack() as held_by_us:

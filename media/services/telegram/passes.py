@@ -98,14 +98,14 @@ def _order(feed: ChannelFeed, *, is_history: bool, ends: float) -> Order:
     """Ends with the pass, or with the batch after which the channel is to be read no more."""
     unwanted = Event()
 
-    def look(_: object) -> None:
+    def note_whether_it_is_read(_: object) -> None:
         if not _is_read(feed):
             unwanted.set()
 
     return Order(
         news=not is_history,
         history=is_history,
-        observe=look,
+        observe=note_whether_it_is_read,
         stop=lambda: unwanted.is_set() or time.monotonic() >= ends,
     )
 

@@ -3,17 +3,13 @@
 
 The posts are those of ../shared/data/search. *With vectors*: batches of posts go through what events
 call, words and vectors, in turn with the same encoder encoding the passages of the same posts
-alone; the ratio is that of the texts a second. *Rebuild*: 100 000 posts (those of the set over and
-over, each with a word of its own) are indexed by words by `rebuild_index`'s service, against one call
-per post, of which 300 are made, some after each tenth of the rebuild. Each event is published.
+alone; the ratio is that of the texts a second. What a rebuild gains is `bench.rebuild`'s to say.
 """
 
-import argparse
 import gzip
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
@@ -34,26 +30,18 @@ from search import sources  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
 from search.services.indexing.index_meaning import index_meaning  # noqa: E402
 from search.services.indexing.index_words import index_words  # noqa: E402
-from search.services.indexing.rebuild import rebuild  # noqa: E402
 from tests import factories as make  # noqa: E402
 
 DATA = Path(os.environ.get("SHARED_DATA_DIR", "../shared/data")) / "search"
 BATCH, ROUNDS = 50, 6
-REBUILT, SINGLE = 100_000, 300
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--posts", type=int, default=REBUILT, help="how many are rebuilt")
-    options = parser.parse_args()
     if not (DATA / "corpus.jsonl.gz").exists():
         sys.exit(f"no posts in {DATA}: set SHARED_DATA_DIR")
     with database.fresh():
-        figures = [_with_vectors()]
-    with database.fresh():
-        figures.append(_rebuilt(options.posts))
-    return report.close(figures)
+        return report.close([_with_vectors()])
 
 
 def _with_vectors() -> report.Figure:
@@ -83,30 +71,6 @@ def _with_vectors() -> report.Figure:
 
 def _passages(post_ids: Sequence[UUID]) -> list[str]:
     return [one.document.passage or "-" for one in sources.read(post_ids)]
-
-
-def _rebuilt(number: int) -> report.Figure:
-    ids = _archive(number + SINGLE)
-    single = iter(ids[number:])
-    posts = Post.objects.filter(posted_at__lt=BEGIN + timedelta(minutes=number))
-    spent = {"rebuild": 0.0, "single": 0.0}
-    done = called = 0
-    started = time.perf_counter()
-    for batch in rebuild(posts, with_meaning=False, clock=timezone.now):
-        done += batch.posts
-        spent["rebuild"] += time.perf_counter() - started
-        while called < SINGLE * done / number:
-            pk = next(single)
-            spent["single"] += timed(lambda pk=pk: index_words([pk], now=timezone.now()))
-            called += 1
-        started = time.perf_counter()
-    rates = done / spent["rebuild"], called / spent["single"]
-    print(
-        f"   rebuild {rates[0]:.0f} posts/s by words ({done}), one by one {rates[1]:.0f} ({called})"
-    )
-    return report.Figure(
-        "indexing: rebuild in batches against one call per post", rates[0] / rates[1], at_least=10
-    )
 
 
 def _archive(number: int) -> list[UUID]:

@@ -51,7 +51,7 @@ class IndexedPost:
                 text=self.post.content,
                 other_words=self.post.other_words,
                 picture_words=self.post.picture_words,
-                description=seen.vision_description if seen else "",
+                description=seen.described if seen else "",
                 labels=self._classification.get("tags") or [],
                 ocr_text=seen.vision_ocr_text if seen else "",
                 file_text=self.file_text,
@@ -124,6 +124,7 @@ def read(post_ids: Sequence[UUID], *, with_data: bool = False) -> Iterator[Index
     analyzed = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
         "post_id",
         "vision_description",
+        "vision_provider",
         "vision_ocr_text",
         "vision_classification",
         "vision_is_meme",

@@ -233,7 +233,7 @@ def enrichment(
 ) -> PostEnrichment:
     defaults = {
         "kind": EnrichmentKind.VISION,
-        "vision_provider": VisionProviderName.OCR_FALLBACK,
+        "vision_provider": VisionProviderName.GIGACHAT,
         "vision_analyzed_at": NOW,
         "metadata": {"decisions": list(decisions)},
     }

@@ -98,7 +98,7 @@ def _write(post: Post, columns: dict[str, Any]) -> None:
 
 
 def _searched(merged: MergedAnalysis) -> list[str]:
-    return [merged.ocr_text, merged.description, ", ".join(merged.labels)]
+    return [merged.ocr_text, merged.described, ", ".join(merged.labels)]
 
 
 def _common_columns(result: PostResult) -> dict[str, Any]:

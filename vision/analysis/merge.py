@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from vision.providers.port import Analysis
 
+READS_TEXT = "ocr_fallback"
+"""The provider that sees nothing but text."""
 MAX_LABELS, MAX_OBJECTS, MAX_COLORS = 20, 10, 5
 """The same limits as for one analysis (CONTRACT §2.1)."""
 
@@ -26,6 +28,11 @@ class MergedAnalysis:
     scene: str | None = None
     ocr_text: str = ""
     file_id: str | None = None
+
+    @property
+    def described(self) -> str:
+        """As `PostEnrichment.described`."""
+        return "" if self.provider == READS_TEXT else self.description
 
     @property
     def features_hash(self) -> str:
@@ -51,14 +58,16 @@ def merge(analyses: Sequence[Analysis]) -> MergedAnalysis:
     """
     Merge at least one analysis, in the order of the post's media.
 
-    Provider, class and scene are those of the first one that is not of text recognition.
+    Provider, class, scene and descriptions are those of models that see; of text recognition, which
+    describes a picture by its text, only where there are no others.
     """
-    lead = next((a for a in analyses if a.provider != "ocr_fallback"), analyses[0])
+    seeing = [a for a in analyses if a.provider != READS_TEXT] or analyses
+    lead = seeing[0]
     return MergedAnalysis(
         provider=lead.provider,
         model=lead.model,
         classification=lead.classification,
-        description=" | ".join(_unique(a.description for a in analyses)),
+        description=" | ".join(_unique(a.description for a in seeing)),
         is_meme=any(a.is_meme for a in analyses),
         labels=_unique(label for a in analyses for label in a.labels)[:MAX_LABELS],
         objects=_unique(thing for a in analyses for thing in a.objects)[:MAX_OBJECTS],

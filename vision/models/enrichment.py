@@ -197,3 +197,9 @@ class PostEnrichment(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_kind_display())
+
+    @property
+    def described(self) -> str:
+        """What a model saw; who only reads text says in a description no more than the text does."""
+        is_read = self.vision_provider == VisionProviderName.OCR_FALLBACK
+        return "" if is_read else self.vision_description

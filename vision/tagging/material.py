@@ -61,7 +61,7 @@ class KnownPost:
         return Material(
             text=self.post.content,
             album_text="\n".join(filter(None, texts)),
-            description=row.vision_description if row else "",
+            description=row.described if row else "",
             labels=_labels(row),
             ocr_text=row.vision_ocr_text if row else "",
             hashtags=_hashtags((self.post, *self.album)),

@@ -55,7 +55,7 @@ class Known:
 def read(post_ids: Sequence[UUID]) -> Known:
     """Read it by a constant number of queries."""
     analyses = PostEnrichment.objects.filter(post__in=post_ids, kind=EnrichmentKind.VISION).only(
-        "post_id", "data", "vision_ocr_text", "vision_description"
+        "post_id", "data", "vision_ocr_text", "vision_description", "vision_provider"
     )
     items = MediaGroupItem.objects.filter(post__in=post_ids, post__grouped_id__isnull=False)
     return Known(
@@ -88,7 +88,7 @@ def _seen(post: Post, known: Known) -> Iterator[HitText]:
         yield from _of_picture(analyzed[picture.sha256], picture)
     if not pictures:  # analyzed before each picture's analysis was kept, or other pictures were
         yield HitText(Field.PICTURE_TEXT, row.vision_ocr_text)
-        yield HitText(Field.DESCRIPTION, row.vision_description)
+        yield HitText(Field.DESCRIPTION, row.described)
 
 
 def _of_picture(analysis: Mapping[str, Any], picture: Picture) -> Iterator[HitText]:

@@ -25,7 +25,6 @@ from django.conf import settings
 from django.db import connection
 from fasteners import InterProcessLock
 from psycopg import Connection, OperationalError, sql
-from psycopg.pq import TransactionStatus
 
 from telegram_assistant.embedded_postgres import server
 from telegram_assistant.embedded_postgres.memory import LEAST
@@ -160,8 +159,7 @@ class Beginning:
 
     def restore(self) -> None:
         """Wait for whoever still writes, as TRUNCATE of all tables would; then mend what differs."""
-        if not _is_idle():  # a transaction that a test left open would be waited for
-            connection.close()
+        connection.close()  # a transaction that a test left open would be waited for
         own = _keeper()
         try:
             self._mend(own)
@@ -179,16 +177,6 @@ class Beginning:
                 if _rows(own, table) != rows:
                     own.execute(_of_tables(_DELETE, [table]))
                     _copy_in(own, table, rows)
-
-
-def _is_idle() -> bool:
-    own = connection.connection
-    return (
-        own is not None
-        and not own.closed
-        and not connection.in_atomic_block
-        and own.info.transaction_status == TransactionStatus.IDLE
-    )
 
 
 # The rows of all tables go: no reference is left to be checked, no trigger to be asked.

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from events.errors import DomainError
+from events.errors import DomainError, RetryLater
 from events.postgresql import advisory_locks
 from events.sentences import Sentence, gettext_noop
 from media.models import AccountState, ChannelFeed, FeedState, TelegramAccount
@@ -130,6 +130,6 @@ def _read_feed(
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):
         raise  # of the whole account
-    except DomainError as refusal:
+    except (DomainError, RetryLater) as refusal:  # a store that is away, too: the others go on
         outcome.failed += 1
         log.warning("a channel of Telegram was not read: %s", refusal)

@@ -1,0 +1,41 @@
+"""What strangers write does not command the terminal of whoever reads it."""
+
+from io import StringIO
+from typing import Any
+
+from django.core.management import CommandError
+
+from events.management.json_command import JsonCommand
+
+HOSTILE = "a title\x1b]0;another one\x07 of\x9b2J\r\ttwo\nlines"
+SHOWN = "a title\\x1b]0;another one\\x07 of\\x9b2J\\x0d\ttwo\nlines"
+
+
+class Command(JsonCommand):
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(HOSTILE)
+        self.stderr.write(HOSTILE, ending="")
+
+
+def test_control_characters_are_shown_and_lines_stay():
+    out, err = StringIO(), StringIO()
+
+    Command(stdout=out, stderr=err).run_from_argv(["manage.py", "it"])
+
+    assert (out.getvalue(), err.getvalue()) == (SHOWN + "\n", SHOWN)
+
+
+def test_those_of_a_refusal_as_well():
+    class Refusing(Command):
+        def handle(self, *args: Any, **options: Any) -> None:
+            raise CommandError("no \x1b[2J")
+
+    err = StringIO()
+    try:
+        Refusing(stderr=err).run_from_argv(["manage.py", "it"])
+    except SystemExit as end:
+        assert end.code == 1
+
+    assert err.getvalue() == "CommandError: no \\x1b[2J\n"

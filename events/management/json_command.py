@@ -31,7 +31,7 @@ _SHOWN: Final = {
 
 
 class PlainOutput(OutputWrapper):
-    """Writes control characters as `\\x1b`: those of a stranger's text would command the terminal."""
+    """Writes control characters by their numbers: those of a stranger's text command the terminal."""
 
     def write(
         self,

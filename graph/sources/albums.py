@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from albums.models import MediaGroup, MediaGroupItem
 from graph.facts import ALBUM, CHANNEL, CONTAINS, HAS_ALBUM, POST, Facts, Ref, present
@@ -12,7 +12,8 @@ from graph.sources.posts import MOST_CONTENT
 
 def with_items() -> QuerySet[MediaGroup]:
     """Albums that have posts; the row of one that all have left stays, and is none."""
-    return MediaGroup.objects.exclude(items_count=0)
+    items = MediaGroupItem.objects.filter(group=OuterRef("pk"))
+    return MediaGroup.objects.filter(Exists(items))
 
 
 def read(ids: Sequence[int], facts: Facts) -> None:

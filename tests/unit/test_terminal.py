@@ -3,6 +3,7 @@
 from io import StringIO
 from typing import Any
 
+import pytest
 from django.core.management import CommandError
 
 from events.management.json_command import JsonCommand
@@ -33,9 +34,7 @@ def test_those_of_a_refusal_as_well():
             raise CommandError("no \x1b[2J")
 
     err = StringIO()
-    try:
+    with pytest.raises(SystemExit):
         Refusing(stderr=err).run_from_argv(["manage.py", "it"])
-    except SystemExit as end:
-        assert end.code == 1
 
     assert err.getvalue() == "CommandError: no \\x1b[2J\n"

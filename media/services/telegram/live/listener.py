@@ -22,7 +22,6 @@ from media.services.telegram.channels import feeds, unheard
 from media.services.telegram.live import changes
 from media.services.telegram.live.event_queue import EventQueue
 from media.services.telegram.reading import ingest
-from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
 from media.sources.telegram.port import Reconnected, TelegramAccess
 
@@ -159,7 +158,7 @@ def catch_up(one: Listened) -> None:
 
 
 def _news(access: TelegramAccess, feed: ChannelFeed, *, recheck: bool) -> None:
-    ingest.read_channel(access, feed, Order(history=False))
+    ingest.read_channel(access, feed, passes.order_of(feed, is_history=False))
     if recheck:
         changes.recheck(access, feed)
 

@@ -26,8 +26,9 @@ the same in all installations: `check` and `migrate` say so, and loading all of 
 CANNOT_WORK = 2
 """Exit code of a command that could not do its work at all."""
 _SHOWN: Final = {
-    code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
+    code: f"\\u{code:04x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
 }
+"""As JSON spells them, so that --json stays JSON."""
 
 
 class PlainOutput(OutputWrapper):

@@ -1,5 +1,6 @@
 """What strangers write does not command the terminal of whoever reads it."""
 
+import json
 from io import StringIO
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.core.management import CommandError
 from events.management.json_command import JsonCommand
 
 HOSTILE = "a title\x1b]0;another one\x07 of\x9b2J\r\ttwo\nlines"
-SHOWN = "a title\\x1b]0;another one\\x07 of\\x9b2J\\x0d\ttwo\nlines"
+SHOWN = "a title\\u001b]0;another one\\u0007 of\\u009b2J\\u000d\ttwo\nlines"
 
 
 class Command(JsonCommand):
@@ -37,4 +38,15 @@ def test_those_of_a_refusal_as_well():
     with pytest.raises(SystemExit):
         Refusing(stderr=err).run_from_argv(["manage.py", "it"])
 
-    assert err.getvalue() == "CommandError: no \\x1b[2J\n"
+    assert err.getvalue() == "CommandError: no \\u001b[2J\n"
+
+
+def test_json_stays_json():
+    class Telling(Command):
+        def handle(self, *args: Any, **options: Any) -> None:
+            self.stdout.write(json.dumps({"text": HOSTILE + "\\\x7f"}, ensure_ascii=False))
+
+    out = StringIO()
+    Telling(stdout=out).run_from_argv(["manage.py", "it"])
+
+    assert json.loads(out.getvalue()) == {"text": HOSTILE + "\\\x7f"}

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from django.db import transaction
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from events.postgresql import one_trip
 from media.models import Channel, Post
 from media.posts.post_row import post_url
 
@@ -34,7 +36,10 @@ def renew_links(channel: Channel) -> None:
     number = Cast("telegram_message_id", CharField())
     link = Concat(Value(before_number), number) if before_number else Value("")
     for posts in _slices(channel):
-        posts.exclude(telegram_post_url=link).update(telegram_post_url=link)
+        with transaction.atomic():
+            # As an import does: who writes the same posts in another order would deadlock with it.
+            one_trip.locked(Channel, channel.pk)
+            posts.exclude(telegram_post_url=link).update(telegram_post_url=link)
 
 
 def _slices(channel: Channel) -> Iterator[QuerySet[Post]]:

@@ -7,7 +7,6 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -96,12 +95,9 @@ class AccountAdmin(UserAdmin[User]):
         form_url: str = "",
     ) -> HttpResponse:
         """Answer 404 about accounts of which the reader may not know, before 403 about others."""
-        with (
-            transaction.atomic()
-        ):  # until its end nobody else writes the row, see `TenantPages.get_object`
-            if self.get_object(request, unquote(id)) is None:
-                raise Http404(_("There is no such row."))
-            return super().user_change_password(request, id, form_url)
+        if self.get_object(request, unquote(id)) is None:
+            raise Http404(_("There is no such row."))
+        return super().user_change_password(request, id, form_url)
 
     def save_model(self, request: HttpRequest, obj: User, *rest: Any) -> None:
         """Save; closing an account ends its sessions, which would else live on when it is opened."""

@@ -46,16 +46,6 @@ class SignInAdapter(DefaultAccountAdapter):
             journal.failed(request, user)
         return found
 
-    def set_password(self, user: AbstractBaseUser, password: str) -> None:
-        """
-        Set the password, and nothing else.
-
-        The user was read when the request began, and to hash takes a while: an account that was closed
-        meanwhile would be open again.
-        """
-        user.set_password(password)
-        user.save(update_fields=["password"])
-
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Leave out django-allauth's own limit: it counts in a cache, and not exactly."""
 

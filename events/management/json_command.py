@@ -34,7 +34,7 @@ _SHOWN: Final = {
 class PlainOutput(OutputWrapper):
     """Writes control characters by their numbers: those of a stranger's text command the terminal."""
 
-    def write(
+    def write(  # type: ignore[override]  # as OutputWrapper itself has it
         self,
         msg: str = "",
         style_func: Callable[[str], str] | None = None,

@@ -4,6 +4,7 @@ import threading
 
 import lxml.html
 import pytest
+from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -237,25 +238,37 @@ def test_of_two_forms_saved_at_once_neither_takes_back_what_the_other_has_change
         assert (tenant.name, tenant.limit_bytes) == (f"name {number}", 5000 + number)
 
 
-@pytest.mark.parametrize("page", ["password", "reset"])
+def by_the_console(browser, user):
+    address = reverse("admin:auth_user_password_change", args=[user.pk])
+    form = {"usable_password": "true", "password1": SECRET, "password2": SECRET}
+    assert browser.post(address, form).status_code == 302
+
+
+def by_its_owner(_browser, user):
+    SignInAdapter().set_password(user, SECRET)
+
+
+def with_an_identity(_browser, user):
+    user.set_password(SECRET)
+    SocialLogin(user=user, account=SocialAccount(provider="oidc", uid="1")).save(None, connect=True)
+
+
+@pytest.mark.parametrize("change", [by_the_console, by_its_owner, with_an_identity])
 @pytest.mark.django_db(transaction=True)
-def test_a_new_password_opens_no_account_that_is_closed_while_it_is_set(browser, page):
-    user = make.member()
-    if page == "password":
-        address = reverse("admin:auth_user_password_change", args=[user.pk])
-        form = {"usable_password": "true", "password1": SECRET, "password2": SECRET}
-        work = lambda: browser.post(address, form)  # noqa: E731 - one of two
-    else:
-        work = lambda: SignInAdapter().set_password(user, SECRET)  # noqa: E731
+def test_an_account_that_is_closed_while_something_else_of_it_is_saved_stays_closed(
+    browser, change
+):
+    pk = make.member().pk
+    user = User.objects.get(pk=pk)
 
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(is_active=False)
-        setting = threading.Thread(target=lambda: in_threads(work))
-        setting.start()
+        User.objects.filter(pk=pk).update(is_active=False)
+        changing = threading.Thread(target=lambda: in_threads(lambda: change(browser, user)))
+        changing.start()
         wait_until_one_is_blocked()
-    setting.join()
+    changing.join()
 
-    user.refresh_from_db()
+    user = User.objects.get(pk=pk)
     assert (user.is_active, user.check_password(SECRET)) == (False, True)
 
 

@@ -1,5 +1,7 @@
-"""Find a tenant by name or id."""
+"""Find a tenant by name or id; what people have set of one, as it is now."""
 
+import copy
+import json
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from django.conf import settings
 from accounts import acting
 from accounts.models import Tenant
 from events.errors import DomainError
+from events.postgresql.one_trip import Rows, Statement
 from events.sentences import Sentence, gettext_noop
 
 NONE_YET: Final = gettext_noop("none yet")
@@ -52,6 +55,25 @@ def find_tenant(name_or_id: str | None = None) -> Tenant:
         raise TenantUnknown(name_or_id or "default")
     acting.require(tenant)
     return tenant
+
+
+def to_read(tenant: Tenant) -> Statement:
+    """The statement that reads the limits and settings of a tenant, for `as_read`."""
+    sql = "SELECT limit_bytes, settings::text FROM accounts_tenant WHERE id = %s"
+    return sql, [tenant.pk]
+
+
+def as_read(tenant: Tenant, rows: Rows) -> Tenant:
+    """
+    Copy the tenant with the limits and settings that were read.
+
+    Whoever decides by them asks anew: an import holds its tenant for hours, and a limit that a
+    person lowers meanwhile holds at once.
+    """
+    current = copy.copy(tenant)
+    for limit_bytes, settings_text in rows:
+        current.limit_bytes, current.settings = limit_bytes, json.loads(settings_text)
+    return current
 
 
 def _named(name_or_id: str) -> Tenant | None:

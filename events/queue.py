@@ -94,6 +94,11 @@ def _release(claim: TaskClaim, *, now: datetime) -> int:
     return mine.update(worker=None) and int(task.update(lock=now))
 
 
+def enqueue(func: str, **kwargs: Any) -> None:
+    """Enqueue `func` (a dotted name) for these arguments, in the caller's transaction."""
+    async_task(func, task_name=func.rpartition(".")[2], **kwargs)
+
+
 def enqueue_once(func: str, **kwargs: Any) -> None:
     """
     Enqueue `func` (a dotted name) unless it is enqueued already.
@@ -104,7 +109,7 @@ def enqueue_once(func: str, **kwargs: Any) -> None:
     # Both or neither: a process killed in between would leave a bell without a task.
     with transaction.atomic():
         if _ring_is_new(func, now=now, lost_before=now - LOST_AFTER):
-            async_task(func, task_name=func.rpartition(".")[2], **kwargs)
+            enqueue(func, **kwargs)
 
 
 def acknowledge(func: str) -> None:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from media.models import Channel
 from media.services.telegram import count_passes, passes
+from media.services.telegram.channels import public_names
 
 
 def read_channels(**_: Any) -> str:
@@ -11,3 +13,10 @@ def read_channels(**_: Any) -> str:
 
 def read_counts(**_: Any) -> str:
     return str(count_passes.read_all())
+
+
+def renew_links(*, channel_id: str, **_: Any) -> str:
+    """Idempotent: a run that was cut off is repeated, and goes on with what is left."""
+    for channel in Channel.objects.filter(pk=channel_id):
+        public_names.renew_links(channel)
+    return "renewed"

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
+from accounts import tenants
 from accounts.models import Tenant
 from events.errors import DomainError
 from events.postgresql import arrays, copy_rows, one_trip
@@ -28,7 +29,7 @@ from storage_quota.limits import QuotaForecast, QuotaUsage, decide
 from storage_quota.models import Reservation
 from storage_quota.reservations import release
 from storage_quota.reservations.locks import BUCKET, by_key, to_lock
-from storage_quota.tenant_settings import ceilings
+from storage_quota.tenant_settings import as_read, ceilings
 
 logger = logging.getLogger(__name__)
 
@@ -236,10 +237,10 @@ def _try_grant(
     if not requests:
         return {}
     with transaction.atomic(durable=True):
-        found = _lock_and_read([request.key for request in requests])
+        found = _lock_and_read(tenant, [request.key for request in requests])
         if found is None:
             return None
-        existing, taken = found
+        existing, taken, tenant = found
         replaceable = {
             request.key: _replaceable(existing[request.key], request, gone=gone, now=now)
             for request in requests
@@ -258,22 +259,25 @@ def _try_grant(
     return {key: QuotaExceeded(outlook) for key, outlook in outlooks.items()} | answers
 
 
-def _lock_and_read(keys: Sequence[str]) -> tuple[dict[str, list[Reservation]], Rows] | None:
+def _lock_and_read(
+    tenant: Tenant, keys: Sequence[str]
+) -> tuple[dict[str, list[Reservation]], Rows, Tenant] | None:
     """
-    Lock the reservations of these keys, then the bucket, and read what is taken of it.
+    Lock the reservations of these keys, then the bucket; read what is taken of it, and the tenant.
 
     None if reservations appeared in between. One round trip: nobody else reserves meanwhile.
     """
-    rows, _, now_there, taken = one_trip.fetch(
+    rows, _, now_there, taken, limits = one_trip.fetch(
         to_lock(keys),
         one_trip.turn(BUCKET),
         (_NOW_THERE, [arrays.of_texts(keys)]),
         selectors.TAKEN,
+        tenants.to_read(tenant),
     )
     locked = one_trip.objects(Reservation, rows)
     if {pk for (pk,) in now_there} - {row.pk for row in locked}:
         return None
-    return by_key(locked), taken
+    return by_key(locked), taken, as_read(tenant, limits)
 
 
 def _replaceable(

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from accounts import tenants
 from accounts.models import Tenant
 from events.errors import RetryLater
+from events.postgresql.one_trip import Rows
 from storage_quota.limits import QuotaCeilings
 from storage_quota.units import GIB
 
@@ -67,11 +69,23 @@ def ceilings(tenant: Tenant, content_type: str) -> QuotaCeilings:
     )
 
 
+_NO_SETTINGS: Final[dict[str, Any]] = {}
+"""The settings of a tenant that `without_settings` made: they are not read from the database."""
+
+
 def without_settings(tenant: Tenant) -> Tenant:
     """Copy the tenant without its settings, for storing where only the other limits apply."""
     bare = copy.copy(tenant)
-    bare.settings = {}
+    bare.settings = _NO_SETTINGS
     return bare
+
+
+def as_read(tenant: Tenant, rows: Rows) -> Tenant:
+    """The tenant with the limits of `tenants.to_read`; one without settings stays without."""
+    current = tenants.as_read(tenant, rows)
+    if tenant.settings is _NO_SETTINGS:
+        current.settings = _NO_SETTINGS
+    return current
 
 
 def check_limits(section: Any) -> list[str]:

@@ -1,6 +1,6 @@
 """The people who sign in."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -39,3 +39,34 @@ class User(AbstractUser):
         default="",
         help_text=_("If empty, notifications go to the e-mail address of the account."),
     )
+
+    columns_read: ClassVar[dict[str, Any]] = {}
+    """As they were when the row was read or saved last; none of a new one."""
+
+    @classmethod
+    def from_db(cls, *args: Any, **more: Any) -> "User":
+        user = super().from_db(*args, **more)
+        vars(user)["columns_read"] = _columns_of(user)
+        return user
+
+    def save(self, **kwargs: Any) -> None:
+        """
+        Write the columns that were changed since the row was read.
+
+        Django and django-allauth save whole users, read when the request began: an account that was
+        closed while a password is hashed, or an identity provider is asked, would be open again.
+        """
+        is_new = self._state.adding or kwargs.get("force_insert")
+        if self.columns_read and not is_new and kwargs.get("update_fields") is None:
+            now = _columns_of(self)
+            kwargs["update_fields"] = [
+                name for name, value in self.columns_read.items() if now[name] != value
+            ]
+        super().save(**kwargs)
+        vars(self)["columns_read"] = _columns_of(self)
+
+
+def _columns_of(user: User) -> dict[str, Any]:
+    """The columns that are loaded, without the key."""
+    names = {field.attname for field in User._meta.concrete_fields if not field.primary_key}  # noqa: SLF001
+    return {name: value for name, value in vars(user).items() if name in names}

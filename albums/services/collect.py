@@ -36,12 +36,22 @@ def save_media_group(*, post_id: str, tenant_id: str) -> str:
     if post is None:
         return gettext_noop("post not found")
     if post.grouped_id is None:
-        return gettext_noop("no album")
+        return _leave(post)
     with transaction.atomic():
         group = _locked_group(post, post.grouped_id)
         members = _members(group)
         _leave_other_groups(group, members)
         return gettext_noop("parsed") if _update(group, members) else gettext_noop("unchanged")
+
+
+def _leave(post: Post) -> str:
+    """Take a post out of the album that it was in: more neighbors may show that it stands alone."""
+    with transaction.atomic():
+        left = MediaGroup.objects.filter(items__post=post)
+        for group in left.select_for_update(no_key=True, of=("self",)):
+            _update(group, _members(group))
+            return gettext_noop("parsed")
+    return gettext_noop("no album")
 
 
 def _locked_group(post: Post, grouped_id: int) -> MediaGroup:

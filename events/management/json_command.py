@@ -1,10 +1,17 @@
 """The base of commands whose --json holds one JSON value, whatever refuses the work."""
 
 import json
+import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.core.checks import Tags
-from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    OutputWrapper,
+    SystemCheckError,
+)
 from django.utils.translation import gettext
 
 from events.sentences import retold
@@ -18,12 +25,34 @@ the same in all installations: `check` and `migrate` say so, and loading all of 
 """
 CANNOT_WORK = 2
 """Exit code of a command that could not do its work at all."""
+_SHOWN: Final = {
+    code: f"\\u{code:04x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
+}
+"""As JSON spells them, so that --json stays JSON."""
+
+
+class PlainOutput(OutputWrapper):
+    """Writes control characters by their numbers: those of a stranger's text command the terminal."""
+
+    def write(  # type: ignore[override]  # as OutputWrapper itself has it
+        self,
+        msg: str = "",
+        style_func: Callable[[str], str] | None = None,
+        ending: str | None = None,
+    ) -> None:
+        super().write(str(msg).translate(_SHOWN), style_func, ending)
 
 
 class JsonCommand(BaseCommand):
     """A command that also says so in JSON where Django's checks find it misconfigured."""
 
     requires_system_checks: tuple[str, ...] = CHECKED
+
+    def __init__(self, stdout: Any = None, stderr: Any = None, **colors: bool) -> None:
+        super().__init__(stdout, stderr, **colors)
+        self.stdout = PlainOutput(stdout or sys.stdout)
+        style, self.stderr = self.stderr.style_func, PlainOutput(stderr or sys.stderr)
+        self.stderr.style_func = style
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

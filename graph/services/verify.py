@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from albums.models import MediaGroup
 from events import projections
 from events.errors import RetryLater
 from events.projections import BATCH, CannotCompare, Comparison, Ids, batches
 from graph.errors import GraphOff, GraphUnavailable
 from graph.facts import ALBUM, POST, Facts, Ref, owner_of
 from graph.services.index import index
+from graph.sources.albums import with_items
 from graph.sources.read import Changed, read
 from graph.store import connection
 from graph.store.compare import stored
@@ -99,7 +99,7 @@ def _posts(tenant_id: UUID) -> Any:
 
 
 def _albums(tenant_id: UUID) -> Any:
-    return MediaGroup.objects.filter(tenant=tenant_id)
+    return with_items().filter(tenant=tenant_id)
 
 
 def _count(label: str, tenant_id: UUID) -> int:

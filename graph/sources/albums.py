@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef, QuerySet
+
 from albums.models import MediaGroup, MediaGroupItem
 from graph.facts import ALBUM, CHANNEL, CONTAINS, HAS_ALBUM, POST, Facts, Ref, present
 from graph.sources.moments import written
 from graph.sources.posts import MOST_CONTENT
 
 
+def with_items() -> QuerySet[MediaGroup]:
+    """Albums that have posts; the row of one that all have left stays, and is none."""
+    items = MediaGroupItem.objects.filter(group=OuterRef("pk"))
+    return MediaGroup.objects.filter(Exists(items))
+
+
 def read(ids: Sequence[int], facts: Facts) -> None:
     """Add the facts of these albums."""
     facts.owners |= {Ref(ALBUM, str(pk)): None for pk in ids}
-    for group in MediaGroup.objects.filter(pk__in=ids):
+    for group in with_items().filter(pk__in=ids):
         album = Ref(ALBUM, str(group.pk))
         facts.owners[album] = _properties(group)
         facts.connect(HAS_ALBUM, Ref(CHANNEL, str(group.channel_id)), album)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.meanwhile import MindsOthers
 from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
+from events.queue import enqueue
 from media.admin import channel_history
 from media.models import Channel, Post
 from media.services import import_words
@@ -75,6 +76,12 @@ class ChannelAdmin(BigTableAdmin[Channel]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Save; a public name is part of the links to the posts, of which there may be a million."""
+        super().save_model(request, obj, form, change)
+        if "username" in form.changed_data:
+            enqueue("media.tasks.renew_links", channel_id=str(obj.pk))
 
     @admin.display(description=_("posts"), ordering="posts_count")
     def posts_link(self, channel: Channel) -> SafeString:

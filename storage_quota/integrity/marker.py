@@ -51,7 +51,7 @@ def recognize(store: ObjectStore) -> bool:
 
 def refuse_others(store: ObjectStore) -> bool:
     """
-    Whether the bucket carries our marker, by one listing: what is asked before anything is stored.
+    Whether the bucket carries our marker: what is asked before anything is stored, by one listing.
 
     Raises WrongBucket where another installation has marked it, and MarkerMissing where we have
     marked a bucket, and this is not it.
@@ -65,7 +65,9 @@ def refuse_others(store: ObjectStore) -> bool:
             " and no other uses it any more: --claim-bucket"
         )
     if not marked and ours.marked_at:
-        raise _no_marker(ours)
+        # Asked for itself, too: a listing may lag behind what was written.
+        _refuse_unmarked(store)
+        return True
     return marked
 
 

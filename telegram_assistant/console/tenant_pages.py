@@ -8,6 +8,7 @@ from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import Field, ForeignKey, ManyToManyField, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelChoiceField
@@ -41,6 +42,26 @@ class TenantPages(ModelAdmin[Any]):
         if action is None:
             return rows if request.user.is_superuser else rows.none()
         return access.visible(rows, request.user, action)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """
+        Return the row, which nobody else writes until a form of it that is sent has been saved.
+
+        A form is saved as a whole row: what an import, or another form, writes between its being
+        read and its being saved would be taken back.
+        """
+        row = super().get_object(request, object_id, from_field)
+        if row is None or not self._is_about_to_be_saved(request):
+            return row
+        rows = self.model._base_manager.filter(pk=row.pk)  # noqa: SLF001 - Django's public name for it
+        list(rows.select_for_update(no_key=True).values_list("pk"))
+        return super().get_object(request, object_id, from_field)
+
+    def _is_about_to_be_saved(self, request: HttpRequest) -> bool:
+        from accounts.admin.meanwhile import MindsOthers  # noqa: PLC0415 - late: its pages need ours
+
+        is_sent = request.method == "POST" and connection.in_atomic_block
+        return is_sent and issubclass(self.form, MindsOthers)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_view_permission(request, obj) and self._may("view", request, obj)

@@ -1,7 +1,7 @@
 """Albums: the same result whatever comes first, twice, late or never."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from hashlib import sha256
 
@@ -16,9 +16,12 @@ from events.schemas import AlbumAssembledEventV1
 from media.models import Post
 from media.posts import album_caption
 from media.posts.album_caption import AlbumCaption
+from media.services import imports
+from media.sources.export.source import ExportSource
 from storage_quota.object_store import StoreUnavailable, files, get_store
 from tests import factories as make
 from tests.concurrency import in_threads
+from tests.unit.exports import chat, photo, write
 from vision import providers
 from vision.models import PostEnrichment
 from vision.providers.fake import FakeVision
@@ -132,6 +135,21 @@ class TestCollecting:
 
         assert dict(MediaGroup.objects.values_list("grouped_id", "items_count")) == {-1: 0, -7: 3}
         assert MediaGroupItem.objects.count() == 3
+
+    def test_a_post_that_stands_alone_after_all_leaves_the_album(self, store, tmp_path):
+        """Ten neighbors of one second are an album; an eleventh shows where they are to be cut."""
+        neighbors = [photo(number) for number in range(1, 10)]
+        neighbors += [photo(10, text="ten"), photo(11, text="eleven")]
+        tenant = make.tenant()
+        for count in (10, 11):
+            folder = write(tmp_path, chat(neighbors[:count]))
+            source = ExportSource(folder, zone=UTC)
+            imports.import_export(source=source, path=folder, tenant=tenant)
+            settle_everything()
+
+        group = MediaGroup.objects.get()
+        items = group.items.order_by("position").values_list("post__telegram_message_id", flat=True)
+        assert (group.items_count, list(items)) == (9, list(range(1, 10)))
 
     def test_eight_workers_with_the_items_of_one_album_make_one(self, archive):
         posts = [archive.post(f"{n}".encode(), grouped_id=-1, tell=False) for n in range(8)]

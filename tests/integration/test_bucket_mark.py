@@ -1,15 +1,22 @@
 """What is asked of the bucket before anything is stored, of servers that refuse or fail."""
 
+import json
 import logging
+from collections.abc import Iterator
+from functools import partial
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from media.models import Post
+from storage_quota import services
 from storage_quota.integrity import marker
 from storage_quota.integrity.errors import MarkerMissing
 from storage_quota.object_store import use
+from storage_quota.object_store.memory import MemoryStore
+from storage_quota.object_store.port import ObjectInfo
 from storage_quota.object_store.s3 import S3Store
 from tests.s3_fixtures import s3_settings
 from tests.unit.exports import chat, message, write
@@ -81,3 +88,38 @@ def test_the_import_into_another_bucket_that_may_not_be_listed_says_what_is_wron
         call_command("import_export", str(folder))
 
     assert not Post.objects.exists()
+
+
+class Lagging(MemoryStore):
+    """Lists what it had when `lag` was called, and answers for single objects as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: list[ObjectInfo] | None = None
+
+    def lag(self) -> None:
+        self.listed = list(super().list())
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        if self.listed is None:
+            return super().list(prefix, after=after)
+        return iter([i for i in self.listed if i.key.startswith(prefix) and i.key > after])
+
+
+def test_a_listing_that_lags_behind_accuses_no_bucket_and_no_object(tenant, now):
+    with use(Lagging()) as store:
+        put = partial(services.put_object, tenant=tenant, content_type="media", mime="text/plain")
+        gone = put(key=f"media/{tenant.pk}/gone", body=b"1", now=now)
+        store.lag()
+        marker.confirm(store, now=now)
+        put(key=f"media/{tenant.pk}/new", body=b"2", now=now)
+        services.remove([gone.key], now=now)
+
+        marker.refuse_other_buckets()
+        out = StringIO()
+        call_command("verify_storage", "--repair", "--grace-hours=0", "--json", stdout=out)
+
+        assert json.loads(out.getvalue())["state"] == "clean"
+        assert [info.key for info in MemoryStore.list(store, "media/")] == [
+            f"media/{tenant.pk}/new"
+        ]

@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection as database
 
+from albums.models import MediaGroup
+from albums.services import collect
 from events.schemas import PostParsedEventV1
 from graph import client, keys
 from graph.facts import ALBUM, POST, Facts, Ref
 from graph.handlers import write as handle
-from graph.services import notes
+from graph.services import notes, verify
 from graph.services.index import index
 from graph.sources.read import Changed, read, version_now
 from graph.store.write import write
@@ -245,6 +247,24 @@ class TestChanges:
 
 
 class TestSeedsMethods:
+    def test_an_album_that_all_posts_have_left_is_none_any_more(self, owner, channel):
+        """As after an export and Telegram itself, which numbers albums in its own way."""
+        pictures = [make.media_object(owner=owner) for _ in range(2)]
+        album = make.album(of=channel, pictures=pictures)
+        client.create_album_node_and_relationships(album.pk)
+        first = album.items.order_by("position")[0].post
+        Post.objects.filter(channel=channel).update(grouped_id=5 * 10**15)
+
+        collect.save_media_group(post_id=str(first.pk), tenant_id=str(owner.pk))
+        notes.read_notes()
+        new = MediaGroup.objects.get(grouped_id=5 * 10**15)
+        index(posts(*Post.objects.filter(channel=channel)))
+        client.create_album_node_and_relationships(new.pk)
+
+        found = client.find_albums_by_channel(channel.pk)
+        assert [row["album_id"] for row in found] == [new.pk]
+        assert verify.compare(owner.pk).unresolved == 0
+
     def test_fact_103_albums_of_a_channel_are_the_newest_ones_newest_first(self, owner, channel):
         albums = [
             make.album(of=channel, pictures=[make.media_object(owner=owner)],

@@ -14,6 +14,7 @@ from storage_quota.models import Purpose, Reservation, StoredObject, TenantUsage
 from storage_quota.object_store import StoreUnavailable, UnfinishedUpload
 from storage_quota.reserve import RESERVATION_TTL
 from storage_quota.services import QuotaExceeded, ReservationExpired, ReservationRequest
+from storage_quota.units import GIB
 from tests.storage_fixtures import in_bucket, in_ledger, key, used
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limits", "store")]
@@ -88,6 +89,7 @@ def test_a_tenant_may_have_a_limit_of_its_own(reserve, tenant):
 
 def test_a_tenants_own_limit_may_be_nothing(reserve, tenant):
     tenant.limit_bytes = 0
+    tenant.save()
 
     with pytest.raises(QuotaExceeded, match="tenant_limit"):
         reserve(1)
@@ -144,6 +146,31 @@ def test_a_batch_that_does_not_fit_is_granted_in_order(tenant, now):
     assert [isinstance(a, Reservation) for a in answers] == [True, False, True, False, True]
     assert answers[0].key == wants[0].key
     assert answers[1].forecast.available == 30
+
+
+def test_a_limit_that_is_lowered_during_an_import_holds_for_its_next_batch(reserve, tenant):
+    reserve(10, "first")
+    Tenant.objects.filter(pk=tenant.pk).update(limit_bytes=15)
+
+    with pytest.raises(QuotaExceeded, match="tenant_limit: 10 B > 5 B"):
+        reserve(10, "second")
+
+
+def test_a_type_limit_that_is_lowered_during_an_import_holds_for_its_next_batch(reserve, tenant):
+    reserve(10, "first")
+    Tenant.objects.filter(pk=tenant.pk).update(settings={"limits": {"media_gb": 15 / GIB}})
+
+    with pytest.raises(QuotaExceeded, match="media_limit: 10 B > 5 B"):
+        reserve(10, "second")
+
+
+def test_a_limit_that_is_raised_during_an_import_lets_its_next_batch_in(reserve, tenant):
+    tenant.limit_bytes = 15
+    tenant.save()
+    reserve(10, "first")
+    Tenant.objects.filter(pk=tenant.pk).update(limit_bytes=20)
+
+    assert reserve(10, "second").size_bytes == 10
 
 
 def test_a_batch_of_nothing_is_granted(tenant, now):

@@ -283,6 +283,43 @@ class TestTheChannelItself:
         assert "fetch_card" not in server.asked
 
 
+class TestStoreAway:
+    """A photo cannot be kept then; nothing else is held up, and it comes when the store is back."""
+
+    def test_the_listener_goes_on_and_brings_in_later_what_it_could_not(
+        self, store, server, listened, caplog
+    ):
+        store.down = True
+        server.post(4, body=photo(4))
+        server.say(4)
+        server.change(1, body=photo(1), edited=BEGAN + timedelta(days=1))
+        server.say(1, edited=True)
+        server.delete(2)
+        round_of(listened)
+        assert "was not brought up to date" in caplog.text
+        assert Post.objects.get(telegram_message_id=2).deleted_at is not None
+
+        store.down = False
+        listened.caught_up_at = 0.0  # five minutes have passed
+        round_of(listened)
+
+        shown = PostMedia.objects.values_list("post__telegram_message_id", flat=True)
+        assert set(shown) == {1, 3, 4}
+        server.asked.clear()
+        listened.caught_up_at = 0.0
+        round_of(listened)
+        assert "by_ids" not in server.asked  # once
+
+    def test_a_pass_reads_the_channels_after_it(self, store, server, account, configured):
+        fill(server, (1, 2, 3))
+        with telegram.connected(account) as access:
+            ingest.add(access, account, "@channel")
+        server.post(4, body=photo(4))
+        store.down = True
+
+        assert str(passes.read_all()) == "0 channels read, 2 failed, 0 accounts rest"
+
+
 class TestServing:
     def rounds(self, count: int):
         left = [count]

@@ -30,6 +30,7 @@ from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import ahead, gaps, ingest, live_batches
 from media.services.telegram.reading.ingest import Order
 from media.services.telegram.reading.live_source import LiveSource
+from media.sources.port import FileRefused
 from media.sources.telegram.failures import (
     JOIN,
     RESOLVE,
@@ -39,7 +40,7 @@ from media.sources.telegram.failures import (
     Unreachable,
 )
 from media.sources.telegram.live_message import Beside
-from media.sources.telegram.port import Peer
+from media.sources.telegram.port import SMALL_FILE_BYTES, Peer, RemoteFile
 from tests.counted import Growth
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
@@ -688,6 +689,51 @@ class TestPipeline:
         read(account)
 
         assert begun == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+    @pytest.fixture
+    def large(self, server) -> RemoteFile:
+        body = bytes(SMALL_FILE_BYTES + 1)
+        return RemoteFile("files/1.mp4", 1, len(body), "1", body)
+
+    def test_of_two_readers_each_has_a_large_file_of_its_own(self, server, large, settings):
+        """As a listener and `ingest_channel` at once: what both append to is no file any more."""
+        first, second = (LiveSource(server.opener(), server.card.peer) for _ in range(2))
+        for source in (first, second):
+            source.expect([large])
+        first.forget([large])
+        first.close()
+
+        with second.open(large.path) as stream:
+            assert stream.read() == large.handle
+        second.forget([large])
+        second.close()
+
+        assert not list((settings.VAR_DIR / "downloads").iterdir())
+
+    def test_a_part_of_a_large_file_is_left_to_the_next_reader(self, server, large):
+        parts, coming = [], Future()
+
+        def download(_peer, _file, target):
+            parts.append(target.read_bytes())
+            target.write_bytes(bytes(100))
+            return coming
+
+        for _ in range(2):
+            source = LiveSource(server.opener(), server.card.peer)
+            source._access.download = download
+            source.expect([large])
+            source.close()
+
+        assert parts == [b"", bytes(100)]
+
+    def test_what_is_not_as_long_as_was_said_is_not_read(self, server, large):
+        source = LiveSource(server.opener(), server.card.peer)
+        source.expect([large])
+        with source._targets[large.path].open("ab") as other:
+            other.write(b"x")
+
+        with pytest.raises(FileRefused, match="not what came"), source.open(large.path):
+            pass
 
     def test_what_is_on_its_way_is_not_here(self, server, account, settings):
         file = server.post(1, body=photo(1)).file

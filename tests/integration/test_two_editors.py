@@ -1,8 +1,11 @@
 """Two superusers have the same form open: neither undoes, unseen, what the other one saved."""
 
+import threading
+
 import lxml.html
 import pytest
-from django.db import connection
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -11,14 +14,20 @@ from django_q.models import Schedule
 
 from accounts.admin.preferences import FIELDS as PREFERENCES
 from accounts.models import Membership, User
+from accounts.sign_in.adapter import SignInAdapter
 from crawl.models import CrawlDomain
+from media.models import Channel
 from telegram_assistant import schedules
 from tests import factories as make
+from tests.concurrency import in_threads, wait_until_one_is_blocked
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.filterwarnings("ignore:No directory at"),  # nobody ran collectstatic here
 ]
+
+
+SECRET = "correct horse battery staple 7"
 
 
 @pytest.fixture
@@ -192,3 +201,76 @@ def test_json_that_cannot_be_read_or_shown_is_refused_as_it_was_typed(browser, t
     assert page.xpath("//div[contains(@class, 'field-settings')]//ul[@class='errorlist']")
     tenant.refresh_from_db()
     assert tenant.settings == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_waits_for_an_import_takes_nothing_back_that_it_has_written(browser):
+    channel = make.channel()
+    address = reverse("admin:media_channel_change", args=[channel.pk])
+    form = opened(browser, address)
+
+    with transaction.atomic():
+        Channel.objects.filter(pk=channel.pk).update(last_message_id=7, title="New title")
+        paused = threading.Thread(target=lambda: in_threads(lambda: pause(browser, address, form)))
+        paused.start()
+        wait_until_one_is_blocked()
+    paused.join()
+
+    channel.refresh_from_db()
+    assert (channel.is_active, channel.last_message_id) == (False, 7)
+    assert channel.title == "New title"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_forms_saved_at_once_neither_takes_back_what_the_other_has_changed(browser):
+    tenant = make.tenant()
+    address = reverse("admin:accounts_tenant_change", args=[tenant.pk])
+    form = opened(browser, address)
+
+    for number in range(5):
+        form = opened(browser, address)
+        in_threads(
+            lambda n=number, f=form: saved(browser, address, f, name=f"name {n}"),
+            lambda n=number, f=form: saved(browser, address, f, limit_bytes=str(5000 + n)),
+        )
+
+        tenant.refresh_from_db()
+        assert (tenant.name, tenant.limit_bytes) == (f"name {number}", 5000 + number)
+
+
+def by_the_console(browser, user):
+    address = reverse("admin:auth_user_password_change", args=[user.pk])
+    form = {"usable_password": "true", "password1": SECRET, "password2": SECRET}
+    assert browser.post(address, form).status_code == 302
+
+
+def by_its_owner(_browser, user):
+    SignInAdapter().set_password(user, SECRET)
+
+
+def with_an_identity(_browser, user):
+    user.set_password(SECRET)
+    SocialLogin(user=user, account=SocialAccount(provider="oidc", uid="1")).save(None, connect=True)
+
+
+@pytest.mark.parametrize("change", [by_the_console, by_its_owner, with_an_identity])
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_is_closed_while_something_else_of_it_is_saved_stays_closed(
+    browser, change
+):
+    pk = make.member().pk
+    user = User.objects.get(pk=pk)
+
+    with transaction.atomic():
+        User.objects.filter(pk=pk).update(is_active=False)
+        changing = threading.Thread(target=lambda: in_threads(lambda: change(browser, user)))
+        changing.start()
+        wait_until_one_is_blocked()
+    changing.join()
+
+    user = User.objects.get(pk=pk)
+    assert (user.is_active, user.check_password(SECRET)) == (False, True)
+
+
+def pause(browser: Client, address: str, form: dict[str, str]) -> None:
+    assert saved(browser, address, {k: v for k, v in form.items() if k != "is_active"})

@@ -33,7 +33,6 @@ from tests.integration.paid import (
 )
 from vision.analysis import cache, claims, pay_once
 from vision.analysis.claims import AnalysisRequest, Claim
-from vision.analysis.pay_once import BudgetTerms
 from vision.duplicates.detection import Duplicates
 from vision.limits import budget, places
 from vision.models import (
@@ -84,8 +83,7 @@ def slots(settings):
 
 @pytest.fixture
 def terms(archive):
-    policy = current_policy(archive.tenant)
-    return BudgetTerms(budget.limits_of(archive.tenant, policy), policy)
+    return current_policy(archive.tenant)
 
 
 def busy(error_class=SERVER, **fields):

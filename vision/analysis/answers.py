@@ -95,7 +95,8 @@ _SAVE: Any = """
     ), settled AS (
         UPDATE vision_picture_look AS row SET
             state = 'done', analysis = %(analysis)s::jsonb, is_reused = false,
-            paid_by_id = %(post)s, settled_claim_id = %(claim)s, follow_up_due = false,
+            -- NULL where the post was deleted meanwhile: the answer is paid for all the same
+            paid_by_id = (SELECT id FROM posts WHERE id = %(post)s), settled_claim_id = %(claim)s, follow_up_due = false,
             prompt_tokens = prompt_tokens + %(prompt_tokens)s,
             completion_tokens = completion_tokens + %(completion_tokens)s,
             precached_prompt_tokens = precached_prompt_tokens + %(precached_prompt_tokens)s,

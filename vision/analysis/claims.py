@@ -197,7 +197,7 @@ def settle_answer(
             was_waiting_for = row.wait_reason
             _finish(row, analysis, now=now)
             row.wait_reason = was_waiting_for  # follow_up.follow_up() reads it
-            row.paid_by, row.is_reused = post, False
+            row.paid_by, row.is_reused = _still_there(post), False
             row.follow_up_due = True
         row.settled_claim_id, row.analyzed_at = claim.claim_id, now
         row.save()
@@ -231,7 +231,7 @@ def settle_failure(
             _release(row)
             row.error_class, row.reason = failure.error_class, failure.reason[:50]
             row.error = failure.details[:200]
-            row.paid_by = row.paid_by or (post if failure.usage else None)
+            row.paid_by = row.paid_by or (_still_there(post) if failure.usage else None)
             _next_state(row, failure, queue_depth=queue_depth, now=now)
         row.save()
     return row
@@ -292,6 +292,11 @@ _CLAIMED = Prepared(
 _ROW_TO_LOCK = Prepared(
     lambda **picture: _rows_of(**picture).select_for_update().defer("analysis"), **_PICTURE
 )
+
+
+def _still_there(post: Post) -> Post | None:
+    """None where the post was deleted during the call: what was paid for is kept without it."""
+    return Post.objects.filter(pk=post.pk).first()
 
 
 def _free(row: PaidAnalysis) -> None:

@@ -24,24 +24,11 @@ from vision.analysis.facts import Facts
 from vision.duplicates import reuse
 from vision.duplicates.detection import Duplicates
 from vision.limits import budget, circuit_breaker
-from vision.limits.budget import TokenLimits
 from vision.limits.ceiling import ceiling_after, ceiling_of, most_seen
 from vision.models import PaidAnalysis
+from vision.policy.loader import current_policy
 from vision.policy.schema import VisionPolicy
 from vision.providers.port import Analysis, VisionProvider
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetTerms:
-    """The tenant's policy, and its limits with the settings applied."""
-
-    limits: TokenLimits
-    policy: VisionPolicy
-
-    @property
-    def queue_depth(self) -> int:
-        return self.policy.limits.max_queue_depth
-
 
 SETTLED_SOON = timedelta(seconds=5)
 """When a picture comes back that waits for the cost of calls in progress."""
@@ -90,7 +77,7 @@ def reuse_duplicate(
 def admit(
     request: AnalysisRequest,
     provider: VisionProvider,
-    terms: BudgetTerms,
+    policy: VisionPolicy,
     duplicates: Duplicates,
     *,
     claim_id: uuid.UUID,
@@ -100,6 +87,8 @@ def admit(
     """
     Claim the picture and reserve its tokens, or say what happens instead.
 
+    `policy` is the tenant's when its post was read; its limits are those of now.
+
     Raises AnalysisInProgress as `reuse_duplicate` does, RetryLater where the provider said when
     to come back. The caller has `claim_id` in hand.
     """
@@ -108,12 +97,12 @@ def admit(
         # Checked again although reuse_duplicate() found none: one may have been paid for since.
         return (
             _reuse(known, duplicates, now=now)
-            or _check_breaker(known, terms, now=now)
-            or _reserve(known, request, terms, claim_id=claim_id, lease=lease, now=now)
+            or _check_breaker(known, policy, now=now)
+            or _reserve(known, request, policy, claim_id=claim_id, lease=lease, now=now)
         )
 
 
-def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms) -> int:
+def check_reservation(claim: Claim, provider: VisionProvider, policy: VisionPolicy) -> int:
     """
     Check just before the call that the reservation still is the ceiling of a call.
 
@@ -121,7 +110,7 @@ def check_reservation(claim: Claim, provider: VisionProvider, terms: BudgetTerms
     anew, with the higher ceiling.
     """
     most = most_seen(provider.name, provider.model)
-    if ceiling_after(most, provider.model, terms.policy) > claim.reserved_tokens:
+    if ceiling_after(most, provider.model, policy) > claim.reserved_tokens:
         raise TokensInUse("calls cost more than was reserved", after=SOON)
     return most
 
@@ -150,7 +139,7 @@ def _reuse(known: Facts, duplicates: Duplicates, *, now: datetime) -> Reuse | No
     return None
 
 
-def _check_breaker(known: Facts, terms: BudgetTerms, *, now: datetime) -> Deferred | None:
+def _check_breaker(known: Facts, policy: VisionPolicy, *, now: datetime) -> Deferred | None:
     row = known.row
     permission = circuit_breaker.admit(row.provider, known.health, now=now)
     if permission.allowed:
@@ -159,7 +148,7 @@ def _check_breaker(known: Facts, terms: BudgetTerms, *, now: datetime) -> Deferr
         raise RetryLater(permission.reason, after=permission.until - now)
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
     waits = backlog.enqueue(
-        row, why=permission.reason, depth=terms.queue_depth, due_at=permission.until
+        row, why=permission.reason, depth=policy.limits.max_queue_depth, due_at=permission.until
     )
     return Deferred(permission.reason, waits)
 
@@ -167,7 +156,7 @@ def _check_breaker(known: Facts, terms: BudgetTerms, *, now: datetime) -> Deferr
 def _reserve(
     known: Facts,
     request: AnalysisRequest,
-    terms: BudgetTerms,
+    policy: VisionPolicy,
     *,
     claim_id: uuid.UUID,
     lease: timedelta,
@@ -176,8 +165,8 @@ def _reserve(
     row = known.row
     reserved = budget.reserve(
         tenant=request.post.tenant,
-        ceiling=lambda: _ceiling(known, terms),
-        limits=terms.limits,
+        ceiling=lambda: _ceiling(known, policy),
+        limits=budget.limits_of(known.tenant, current_policy(known.tenant)),
         is_recent=row.is_recent,
         now=now,
         locked=known.day,
@@ -189,12 +178,12 @@ def _reserve(
     reason = reserved.refused_by
     metrics.BUDGET_BLOCKS.labels(str(row.tenant_id), reason).inc()
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
-    return Deferred(reason, backlog.enqueue(row, why=reason, depth=terms.queue_depth))
+    return Deferred(reason, backlog.enqueue(row, why=reason, depth=policy.limits.max_queue_depth))
 
 
-def _ceiling(known: Facts, terms: BudgetTerms) -> int:
+def _ceiling(known: Facts, policy: VisionPolicy) -> int:
     """The ceiling of a call; `known.most` was read under the lock of the day, if it has a row."""
     provider, model = known.row.provider, known.row.model
     if known.day is None:
-        return ceiling_of(provider, model, terms.policy)
-    return ceiling_after(known.most, model, terms.policy)
+        return ceiling_of(provider, model, policy)
+    return ceiling_after(known.most, model, policy)

@@ -10,14 +10,14 @@ that call's settlement raises the ceiling (`vision.limits.ceiling`). Days and mo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Avg, Count, F, QuerySet, Subquery, Sum
+from django.db.models import Avg, Case, Count, F, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Greatest
 
 from accounts import audit
@@ -77,11 +77,13 @@ class Reserved:
     Tokens reserved for one call; none where a limit or calls in progress refuse them.
 
     `refused_by` names the limit. `must_wait`: how much is left depends on calls in progress.
+    `forgiven`: what resets had forgiven of the day when they were reserved.
     """
 
     tokens: int = 0
     refused_by: str = ""
     must_wait: bool = False
+    forgiven: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def reserve(
         row.reserved_tokens += found.tokens
         row.reserved_calls += 1
         row.save(update_fields=["reserved_tokens", "reserved_calls", "updated_at"])
-    return found
+    return replace(found, forgiven=row.forgiven_tokens)
 
 
 def settle(*, tenant_id: UUID, day: date, reserved: int, used: int, calls: int = 1) -> None:
@@ -210,12 +212,20 @@ def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
     )
 
 
-def correct(*, tenant_id: UUID, day: date, assumed: int, used: int) -> None:
-    """Replace a ceiling that was written off by the real usage, which is known after all."""
+def correct(
+    *, tenant_id: UUID, day: date, assumed: int, used: int, forgiven: int | None = None
+) -> None:
+    """
+    Replace a ceiling that was written off by the real usage, which is known after all.
+
+    `forgiven` is that of the reservation. A reset since then has forgiven the ceiling: what the call
+    did not cost of it would be free for others.
+    """
     _rows(tenant_id, day).update(
         used_tokens=F("used_tokens") - assumed + used,
         lost_tokens=F("lost_tokens") - assumed,
         **_overrun(assumed, used),
+        **({} if forgiven is None else _taken_back(max(assumed - used, 0), forgiven)),
     )
 
 
@@ -273,6 +283,12 @@ def _overrun(reserved: int, used: int) -> dict[str, Any]:
         "overrun_calls": F("overrun_calls") + 1,
         "overrun_tokens": F("overrun_tokens") + used - reserved,
     }
+
+
+def _taken_back(tokens: int, forgiven: int) -> dict[str, Any]:
+    """The column to update where more was forgiven since: so many tokens were never used."""
+    since = When(forgiven_tokens__gt=forgiven, then=Value(tokens))
+    return {"forgiven_tokens": F("forgiven_tokens") - Case(since, default=Value(0))}
 
 
 def _rows(tenant_id: UUID, day: date) -> QuerySet[TokenBudget]:

@@ -79,7 +79,7 @@ def from_provider(request: PaidRequest, *, now: datetime) -> MediaResult:
         admitted = pay_once.admit(
             request.analysis,
             request.provider,
-            request.terms,
+            request.policy,
             request.duplicates,
             claim_id=claim_id,
             lease=provider_call.lease(),

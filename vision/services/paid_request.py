@@ -8,12 +8,10 @@ from django.utils.functional import cached_property
 from events.schemas import MediaFile
 from media import imaging
 from vision.analysis.claims import AnalysisRequest
-from vision.analysis.pay_once import BudgetTerms
 from vision.analysis.results import MediaResult
 from vision.duplicates import detection, reuse
 from vision.duplicates.detection import Duplicates
 from vision.duplicates.pixel_match import Original
-from vision.limits import budget
 from vision.policy.decision import Decision
 from vision.policy.prompts import compose
 from vision.policy.schema import VisionPolicy
@@ -61,11 +59,6 @@ class PaidRequest:
             provider=self.provider,
         )
         return prepared, found
-
-    @property
-    def terms(self) -> BudgetTerms:
-        limits = budget.limits_of(self.analysis.post.tenant, self.policy)
-        return BudgetTerms(limits, self.policy)
 
     @property
     def prompt(self) -> str:

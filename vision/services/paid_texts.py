@@ -75,7 +75,7 @@ def paid_texts(
 
 def _written_off(
     tenant: Tenant, texts: Sequence[str], *, model: str, is_recent: bool, now: datetime
-) -> int:
+) -> budget.Reserved:
     def most() -> int:
         learned = math.ceil(ceiling.most_seen(PROVIDER, model) * ceiling.MARGIN)
         return max(most_tokens(texts), learned)
@@ -83,7 +83,7 @@ def _written_off(
     reserved = written_off.write_off(tenant, most, is_recent=is_recent, now=now)
     if not reserved.tokens:
         raise _refusal(tenant, reserved)
-    return reserved.tokens
+    return reserved
 
 
 def _refusal(tenant: Tenant, reserved: budget.Reserved) -> TokensRefused:

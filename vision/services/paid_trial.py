@@ -60,9 +60,9 @@ def analyze_trial_picture(provider: PaidVision, tenant: Tenant) -> Analysis:
 
 def _written_off(
     provider: PaidVision, tenant: Tenant, policy: VisionPolicy, *, now: datetime
-) -> int:
+) -> budget.Reserved:
     """
-    Count a ceiling as used, and return it.
+    Count a ceiling as used, and return what was reserved.
 
     No row claims the picture, so nobody would free a mere reservation if this process is killed.
     """
@@ -79,7 +79,7 @@ def _written_off(
             raise NoTokensLeft(f"no tokens are left to {tenant.name}: {why}")
         day = budget.day_of(now)
         budget.write_off(tenant_id=tenant.pk, day=day, reserved=reserved.tokens)
-        return reserved.tokens
+        return reserved
 
 
 def _correct(
@@ -87,12 +87,18 @@ def _correct(
     tenant: Tenant,
     usage: TokenUsage | None,
     *,
-    assumed: int,
+    assumed: budget.Reserved,
     now: datetime,
 ) -> None:
     used = usage.total_tokens if usage else 0
     with transaction.atomic():
-        budget.correct(tenant_id=tenant.pk, day=budget.day_of(now), assumed=assumed, used=used)
+        budget.correct(
+            tenant_id=tenant.pk,
+            day=budget.day_of(now),
+            assumed=assumed.tokens,
+            used=used,
+            forgiven=assumed.forgiven,
+        )
         if used:
             ceiling.learn(provider.name, provider.model, used)
     metrics.TOKENS.labels(provider.name, str(tenant.pk)).inc(used)

@@ -58,7 +58,7 @@ def ask(request: PaidRequest, claim: Claim) -> Reuse | Deferred:
             is_recent=request.analysis.is_recent,
         ) as place:
             # The place may have been waited for, and other calls may have been made meanwhile.
-            most = pay_once.check_reservation(claim, request.provider, request.terms)
+            most = pay_once.check_reservation(claim, request.provider, request.policy)
             row, error = _call(request, claim, most=most, place=place)
     except (concurrency.LimitReached, pay_once.TokensInUse):
         claims.cancel(claim)
@@ -156,7 +156,7 @@ def _settle_failure(
     return claims.settle_failure(
         claim,
         failed_call(error, now=now),
-        queue_depth=request.terms.queue_depth,
+        queue_depth=request.policy.limits.max_queue_depth,
         post=request.analysis.post,
         now=now,
     )

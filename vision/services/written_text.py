@@ -109,13 +109,13 @@ def _check_provider(provider: TextProvider, *, now: datetime) -> None:
 
 def _written_off(
     provider: TextProvider, request: TextRequest, tenant: Tenant, *, is_recent: bool, now: datetime
-) -> int:
+) -> budget.Reserved:
     reserved = written_off.write_off(
         tenant, lambda: text_ceiling(provider, request), is_recent=is_recent, now=now
     )
     if not reserved.tokens:
         raise NotAsked(reserved.refused_by or IN_USE)
-    return reserved.tokens
+    return reserved
 
 
 def _caller(tenant: Tenant) -> Caller:
@@ -128,7 +128,7 @@ def _correct(
     tenant: Tenant,
     usage: TokenUsage | None,
     *,
-    assumed: int,
+    assumed: budget.Reserved,
     now: datetime,
 ) -> None:
     used = usage.total_tokens if usage else 0

@@ -24,6 +24,7 @@ UPDATE channels SET last_parsed_at = %s, (last_message_id, last_message_at) = (
 )
 WHERE id = %s
 """
+_NAME = "SELECT username FROM channels WHERE id = %s"
 
 
 def commit(
@@ -44,7 +45,8 @@ def commit(
     # from here on; the bucket comes last, since every tenant waits for it.
     if uploads.again:
         lock_channels_of(channel.pk, uploads.again)
-    one_trip.locked(Channel, channel.pk)
+    # The name that the posts' links have: a person may have entered it since the import began.
+    [[(channel.username,)]] = one_trip.locked(Channel, channel.pk, (_NAME, [channel.pk]))
     confirm_posts(channel, plan)
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)

@@ -1,6 +1,7 @@
 """The scheduled pass over all channels: the news of all of them, then history while time is left."""
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from events.errors import DomainError
+from events.errors import DomainError, RetryLater
 from events.postgresql import advisory_locks
 from events.sentences import Sentence, gettext_noop
 from media.models import AccountState, ChannelFeed, FeedState, TelegramAccount
@@ -91,11 +92,11 @@ def _work(
         for feed in feeds:
             wanted = gaps.is_anything_wanted(feed) if is_history else news
             if wanted and time.monotonic() < ends and _is_read(feed):
-                yield _order(feed, is_history=is_history, ends=ends), feed
+                yield order_of(feed, is_history=is_history, ends=ends), feed
 
 
-def _order(feed: ChannelFeed, *, is_history: bool, ends: float) -> Order:
-    """Ends with the pass, or with the batch after which the channel is to be read no more."""
+def order_of(feed: ChannelFeed, *, is_history: bool, ends: float = math.inf) -> Order:
+    """Ends at `ends`, or with the batch after which the channel is to be read no more."""
     unwanted = Event()
 
     def note_whether_it_is_read(_: object) -> None:
@@ -106,6 +107,7 @@ def _order(feed: ChannelFeed, *, is_history: bool, ends: float) -> Order:
         news=not is_history,
         history=is_history,
         observe=note_whether_it_is_read,
+        is_unwanted=unwanted.is_set,
         stop=lambda: unwanted.is_set() or time.monotonic() >= ends,
     )
 
@@ -130,6 +132,6 @@ def _read_feed(
         outcome.read += 1
     except (FloodWait, SignedOut, Unreachable):
         raise  # of the whole account
-    except DomainError as refusal:
+    except (DomainError, RetryLater) as refusal:  # a store that is away, too: the others go on
         outcome.failed += 1
         log.warning("a channel of Telegram was not read: %s", refusal)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from django.db import transaction
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from events.postgresql import one_trip
 from media.models import Channel, Post
 from media.posts.post_row import post_url
 
@@ -24,10 +26,20 @@ def take_name(channel: Channel, username: str) -> None:
     if channel.username == username:
         return
     channel.username = username
-    for posts in _slices(channel):
-        number = Cast("telegram_message_id", CharField())
-        posts.update(telegram_post_url=Concat(Value(post_url(channel, 0)[:-1]), number))
+    renew_links(channel)
     Channel.objects.filter(pk=channel.pk).update(username=username)
+
+
+def renew_links(channel: Channel) -> None:
+    """Give the posts their links with the name that the channel has; those that have them are left alone."""
+    before_number = post_url(channel, 0)[:-1]
+    number = Cast("telegram_message_id", CharField())
+    link = Concat(Value(before_number), number) if before_number else Value("")
+    for posts in _slices(channel):
+        with transaction.atomic():
+            # As an import does: who writes the same posts in another order would deadlock with it.
+            one_trip.locked(Channel, channel.pk)
+            posts.exclude(telegram_post_url=link).update(telegram_post_url=link)
 
 
 def _slices(channel: Channel) -> Iterator[QuerySet[Post]]:

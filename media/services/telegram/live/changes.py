@@ -31,9 +31,10 @@ def apply(access: TelegramAccess, feed: ChannelFeed, events: Sequence[LiveEvent]
         elif isinstance(event, Deleted):
             for message_id in event.message_ids:
                 seen.pop(message_id, None)
-    store(access, feed, seen.values(), at=at, summary=summary)
+    # First, since it needs no store: that may be away for what else was said.
     deleted = [i for e in events if isinstance(e, Deleted) for i in e.message_ids]
     feeds.note_deleted(feed, deleted, at=at)
+    store(access, feed, seen.values(), at=at, summary=summary)
     metrics.RUNS.labels("live", "ok").inc()
     return summary
 

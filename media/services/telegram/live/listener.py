@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
-from events.errors import DomainError
+from events.errors import DomainError, RetryLater
 from events.postgresql import advisory_locks
 from media.models import ChannelFeed, TelegramAccount
 from media.services.telegram import passes
@@ -21,7 +22,6 @@ from media.services.telegram.channels import feeds, unheard
 from media.services.telegram.live import changes
 from media.services.telegram.live.event_queue import EventQueue
 from media.services.telegram.reading import ingest
-from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, TelegramRefused, Unreachable
 from media.sources.telegram.port import Reconnected, TelegramAccess
 
@@ -52,6 +52,8 @@ class Listened:
     feeds_read_at: float = 0.0
     caught_up_at: float = 0.0
     was_broken: bool = True
+    failed: set[int] = field(default_factory=set)
+    """Channels that could not be brought up to date, as while the store is away."""
 
     def refresh_feeds(self) -> None:
         """
@@ -134,34 +136,41 @@ def step(one: Listened, *, gather: float = GATHER_SECONDS) -> None:
         # An event without a channel (a deletion in a private chat) is nobody's.
         said = [e for e in events if getattr(e, "tg_channel_id", None) == tg_channel_id]
         if changes.is_about_channel(said):
-            _unless_refused(lambda f=feed: feeds.refresh(one.access, f))  # type: ignore[misc]
+            _unless_refused(one, feed, partial(feeds.refresh, one.access, feed))
         if said:
-            _unless_refused(lambda f=feed, s=said: changes.apply(one.access, f, s))  # type: ignore[misc]
+            _unless_refused(one, feed, partial(changes.apply, one.access, feed, said))
     if time.monotonic() - one.caught_up_at >= CATCH_UP_EVERY:
         catch_up(one)
 
 
 def catch_up(one: Listened) -> None:
-    """Read the news of every channel; after a break, also what was edited or deleted meanwhile."""
+    """
+    Read the news of every channel; after a break, also what was edited or deleted meanwhile.
+
+    So for one that had failed: what was said of it then is not in the archive.
+    """
     was_broken, one.was_broken = one.was_broken, False
+    failed, one.failed = one.failed, set()
     one.caught_up_at = time.monotonic()
-    for feed in one.feeds.values():
-        _unless_refused(lambda f=feed: _news(one.access, f, recheck=was_broken))  # type: ignore[misc]
+    for tg_channel_id, feed in one.feeds.items():
+        recheck = was_broken or tg_channel_id in failed
+        _unless_refused(one, feed, partial(_news, one.access, feed, recheck=recheck))
 
 
 def _news(access: TelegramAccess, feed: ChannelFeed, *, recheck: bool) -> None:
-    ingest.read_channel(access, feed, Order(history=False))
+    ingest.read_channel(access, feed, passes.order_of(feed, is_history=False))
     if recheck:
         changes.recheck(access, feed)
 
 
-def _unless_refused(work: Callable[[], object]) -> None:
-    """Do the work for one channel; its own refusal leaves the others alone."""
+def _unless_refused(one: Listened, feed: ChannelFeed, work: Callable[[], object]) -> None:
+    """Do the work for one channel; its own refusal, or a store that is away, leaves the others alone."""
     try:
         work()
     except _OF_THE_ACCOUNT:
         raise
-    except (TelegramRefused, DomainError) as refusal:
+    except (TelegramRefused, DomainError, RetryLater) as refusal:
+        one.failed.add(feed.channel.tg_channel_id)
         log.warning("a channel of Telegram was not brought up to date: %s", refusal)
 
 

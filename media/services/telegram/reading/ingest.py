@@ -49,6 +49,9 @@ class Order:
     news: bool = True
     observe: Observer = lambda _: None
     stop: Stop = lambda: False
+    """Whether no more is to be asked for; what is on its way is written."""
+    is_unwanted: Stop = lambda: False
+    """Whether nothing more is to be written, either: the channel was paused."""
     summary: ImportSummary = field(default_factory=ImportSummary)
 
     @property
@@ -164,7 +167,7 @@ def _read(access: TelegramAccess, stretch: Stretch, order: Order, *, mode: str) 
     try:
         read_stretch(
             access, stretch, limit=order.left, summary=order.summary, observe=order.observe,
-            stop=order.stop,
+            stop=order.stop, is_unwanted=order.is_unwanted,
         )  # fmt: skip
         status = "ok"
     except ChannelClosed as closed:

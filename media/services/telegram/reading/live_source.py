@@ -1,6 +1,5 @@
 """The files of messages from Telegram as the pipeline reads them: downloaded ahead, in parallel."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from django.conf import settings
 
 from media.models import MAX_MEDIA_BYTES
 from media.services.pipeline.blobs import FileTooLarge
+from media.services.telegram.reading.own_files import OwnFiles
 from media.services.telegram.reading.small_files import SmallFiles
 from media.sources.port import FileRefused, Record
 from media.sources.telegram.failures import (
@@ -39,8 +39,7 @@ class LiveSource:
 
     def __init__(self, access: TelegramAccess, peer: Peer) -> None:
         self._access, self._peer = access, peer
-        self._folder = folder_of(peer)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._own = OwnFiles(folder_of(peer))
         self._files: dict[str, RemoteFile] = {}
         self._coming: dict[str, Future[str]] = {}
         self._targets: dict[str, Path] = {}
@@ -77,6 +76,9 @@ class LiveSource:
         if file.size_bytes <= 0:
             raise FileRefused("empty", f"{path}: the file has no bytes")
         self._wait(path)
+        target = self._targets.get(path)
+        if target is not None and target.stat().st_size != file.size_bytes:
+            raise FileRefused("unreadable", f"{path}: the file on the disk is not what came")
         with self._small.open(path) or self._targets[path].open("rb") as stream:
             yield stream
 
@@ -86,16 +88,15 @@ class LiveSource:
             self._files.pop(file.path, None)
             self._small.forget(file.path)
             coming, target = self._coming.pop(file.path, None), self._targets.pop(file.path, None)
-            if coming is not None and coming.done() and target is not None:
-                target.unlink(missing_ok=True)
+            if coming is not None and target is not None:
+                self._own.give_back(target, keep=not coming.done())
 
     def close(self) -> None:
         """Stop the downloads that still run."""
         for path in self._files:
             for coming in self._downloads_of(path):
                 coming.cancel()
-        if not any(self._folder.iterdir()):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._own.close()
 
     def _is_expected(self, path: str) -> bool:
         return any(True for _ in self._downloads_of(path))
@@ -118,7 +119,7 @@ class LiveSource:
     def _target_of(self, file: RemoteFile) -> Path:
         # The name holds whatever tells files apart, so that a part of another one is never met.
         name = sha256(f"{file.path} {file.size_bytes}".encode()).hexdigest()[:32]
-        return self._folder / name
+        return self._own.take(name)
 
 
 def folder_of(peer: Peer) -> Path:

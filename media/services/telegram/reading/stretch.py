@@ -50,9 +50,12 @@ def read_stretch(
     summary: ImportSummary | None = None,
     observe: Observer = lambda _: None,
     stop: Stop = lambda: False,
+    is_unwanted: Stop = lambda: False,
 ) -> ImportSummary:
     """
     Read the stretch to its end, until `limit` messages were read, or until `stop` says so.
+
+    What is on its way then is written, unless the stretch `is_unwanted` after a batch.
 
     Raises TelegramRefused where Telegram refuses; what was read before stays.
     """
@@ -74,6 +77,8 @@ def read_stretch(
             source.forget(batch.files)
             progress.done = batch.read_to - stretch.after
             observe(progress)
+            if is_unwanted():
+                break
     if refusals:
         raise refusals[0]
     return summary

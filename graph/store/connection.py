@@ -257,6 +257,8 @@ def _explained(error: Exception) -> str:
 
 
 def _silent() -> str:
+    if settings.NEO4J.embedded:
+        return gettext("the embedded graph does not answer yet: ask again in a minute")
     return gettext("the graph at %s has not answered for some seconds") % _where()
 
 

@@ -78,8 +78,8 @@ class ReadOnlyWithActions(NothingEditable):
 @admin.register(TokenBudget)
 class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     list_display = (
-        "day", "tenant", "used_tokens", "reserved_tokens", "limit", "share", "calls",
-        "forgiven_tokens", "lost_tokens", "overrun",
+        "day", "tenant", "used_tokens", "limit", "share", "calls", "overrun", "reserved_tokens",
+        "forgiven_tokens", "lost_tokens",
     )  # fmt: skip
     list_filter = ("tenant", "day")
     list_select_related = ("tenant",)

@@ -246,9 +246,9 @@ class TestStandingIn:
         assert used(post.tenant) == (0, 0)
 
     def test_each_line_about_it_names_its_own_post(self, stub, caplog) -> None:
-        tenant = make.tenant()
-        limit_tokens(tenant, 500)
-        posts = [make.post(owner=tenant, content=f"{LONG} {number}") for number in "12"]
+        channel = make.channel()
+        limit_tokens(channel.tenant, 500)
+        posts = [make.post(of=channel, content=f"{LONG} {number}") for number in "12"]
         for post in posts:
             parsed(post)
         drain()

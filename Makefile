@@ -60,8 +60,11 @@ migrations: $(VENV)/dev ## write migrations for changed models
 
 CATALOG := telegram_assistant/locale/ru/LC_MESSAGES/django.po
 messages: $(VENV)/dev gettext ## collect the texts to translate, compile the translations
+	@# The texts of the commands' help stand in no call that xgettext knows.
+	@DJANGO_SETTINGS_MODULE=telegram_assistant.settings $(RUN) -m tools.texts_of_help > texts_of_help.py
 	@$(MANAGE) makemessages --verbosity 0 --locale ru --no-location --no-obsolete --no-wrap \
 	  $(addprefix --ignore ,tests bench tools var .venv)
+	@rm texts_of_help.py
 	@# Sorted by text, an entry stays where it is when code moves; the date would change each time.
 	@msgattrib --sort-output --no-wrap $(CATALOG) | sed '/^"POT-Creation-Date:/d' > $(CATALOG).new
 	@mv $(CATALOG).new $(CATALOG)

@@ -24,8 +24,12 @@ class CommandLine(ManagementUtility):
         command = super().fetch_command(subcommand)
         if apps.ready:  # not where Django itself explains what is wrong
             from accounts.audit import actors  # noqa: PLC0415 - needs Django's settings
+            from telegram_assistant.management.help_in_language import (  # noqa: PLC0415 - see above
+                translate_help,
+            )
 
             actors.process_runs(subcommand)
+            translate_help(command)
         collecting.begin()
         return command
 

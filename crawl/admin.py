@@ -31,6 +31,7 @@ from events.console import (
     said,
     short_time,
     text_block,
+    translated,
 )
 from events.errors import DomainError
 from media.admin import PostAdmin
@@ -116,7 +117,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
     actions = ("fetch_again",)
     inlines: ClassVar[Any] = [PostsOfArticleInline, VersionsInline]
     fields = readonly_fields = (
-        "link", "leads_to", "tenant", "state", "why", "details", "http_status", "gone", "checked",
+        "link", "leads_to", "tenant", "state", "why", "explained", "http_status", "gone", "checked",
         "next_visit", "duration", "attempts", "claimed", "picture", "text", "changes",
     )  # fmt: skip
 
@@ -128,6 +129,10 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 
     def has_fetch_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(PERMISSION)
+
+    @admin.display(description=_("details"))
+    def explained(self, page: CrawledPage) -> str:
+        return translated(page.details) or EMPTY
 
     @admin.action(description=_("Fetch again"), permissions=["fetch"])
     def fetch_again(self, request: HttpRequest, queryset: QuerySet[CrawledPage]) -> None:

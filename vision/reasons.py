@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from django_stubs_ext import StrPromise
 
 OUTCOMES: Final[dict[str, StrPromise]] = {
@@ -102,6 +103,12 @@ _REASONS: Final[dict[str, StrPromise]] = {
     "answer_cut": _("GigaChat's answer was cut off before it described anything"),
     "answer_unusable": _("GigaChat's answer could not be understood"),
 }
+
+
+def in_english(reason: str) -> str:
+    """Explain a reason within an English sentence, such as those of `doctor`."""
+    with override("en"):
+        return str(explain(reason))
 
 
 def explain(reason: str) -> StrPromise | str:

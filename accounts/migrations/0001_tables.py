@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text='Own limits by type, in GiB: {"limits": {"media_gb": 1.5, "vision_gb": 0.5}}',
+                        help_text='Sections of settings of its own, for example {"limits": {"media_gb": 1.5}, "vision_policy": {"limits": {"max_daily_tokens_per_tenant": 100000}}, "tagging": {"tagger": "gigachat"}}',
                         verbose_name="settings",
                     ),
                 ),

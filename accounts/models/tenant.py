@@ -19,7 +19,11 @@ class Tenant(models.Model):
         _("settings"),
         default=dict,
         blank=True,
-        help_text=_('Own limits by type, in GiB: {"limits": {"media_gb": 1.5, "vision_gb": 0.5}}'),
+        help_text=_(
+            'Sections of settings of its own, for example {"limits": {"media_gb": 1.5},'
+            ' "vision_policy": {"limits": {"max_daily_tokens_per_tenant": 100000}},'
+            ' "tagging": {"tagger": "gigachat"}}'
+        ),
     )
     limit_bytes = models.BigIntegerField(
         _("own limit, bytes"),

@@ -21,10 +21,13 @@ from crawl.reasons import Reason
 from events.outbound import OutboundRefused, Policy, purposes
 from events.outbound import Reason as Refusal
 from events.outbound.client import client
+from events.sentences import gettext_noop
 
 ACCEPTED: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
 MIMES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _REASONS: Final = {Refusal.SIZE: Reason.TOO_LARGE, Refusal.REDIRECT: Reason.REDIRECTS}
+SAID: Final = (gettext_noop("timed out"), gettext_noop("The read operation timed out"))
+"""What httpx says, which the console shows in the reader's language."""
 _OK: Final = 200
 _HOP: Final = "crawl.before_hop"
 

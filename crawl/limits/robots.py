@@ -14,10 +14,12 @@ from crawl.fetchers.port import Fetcher, FetchFailed
 from crawl.models import RobotsFile
 from crawl.reasons import Reason
 from events.outbound.hosts import OddHost, origin_of
+from events.sentences import gettext_noop
 
 MOST_BYTES: Final = 512 * 1024
 KEPT: Final = timedelta(days=1)
 KEPT_AWAY: Final = timedelta(minutes=10)
+NO_ANSWER: Final = gettext_noop("no answer")
 _FOUND: Final = 200
 _REFUSED: Final = range(400, 500)
 _BUSY: Final = 429
@@ -33,7 +35,7 @@ def require_open(url: str, fetcher: Fetcher, *, agent: str, now: datetime) -> No
     if file.status in _REFUSED and file.status != _BUSY:
         return
     if file.status != _FOUND:
-        raise FetchFailed(Reason.ROBOTS_AWAY, f"{file.status or 'no answer'}", again=True)
+        raise FetchFailed(Reason.ROBOTS_AWAY, str(file.status or NO_ANSWER), again=True)
     if not _parsed(file.text).can_fetch(url, agent):
         raise FetchFailed(Reason.ROBOTS, again=False)
 

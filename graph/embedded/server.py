@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from django.utils.translation import gettext
 from fasteners import InterProcessLock
 
 from graph.errors import GraphUnavailable
@@ -131,15 +132,18 @@ def _wait_until_it_listens(child: "subprocess.Popen[bytes]", port: int, folder: 
     while time.monotonic() < end:
         if child.poll() is not None:
             raise GraphUnavailable(
-                f"the embedded graph has not started, see {folder / 'server.log'}:"
-                " remove what stands in its way, or set NEO4J_URL to a server of your own"
+                gettext(
+                    "the embedded graph has not started, see %s:"
+                    " remove what stands in its way, or set NEO4J_URL to a server of your own"
+                )
+                % (folder / "server.log")
             )
         if _listens(child.pid, port):
             return
         time.sleep(0.1)
     child.kill()
     child.wait()
-    raise GraphUnavailable(f"the embedded graph was not ready within {START_SECONDS} s")
+    raise GraphUnavailable(gettext("the embedded graph was not ready within %s s") % START_SECONDS)
 
 
 def _password(folder: Path) -> str:
@@ -179,7 +183,9 @@ def _package() -> Path:
     found = importlib.util.find_spec("arcadedb_embedded")  # finds it, and imports nothing
     if found is None or found.origin is None:
         raise GraphUnavailable(
-            "NEO4J_URL is embedded, and the package arcadedb-embedded is not installed:"
-            " pip install -r requirements/graph-embedded.txt"
+            gettext(
+                "NEO4J_URL is embedded, and the package arcadedb-embedded is not installed:"
+                " pip install -r requirements/graph-embedded.txt"
+            )
         )
     return Path(found.origin).parent

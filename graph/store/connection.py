@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from events.outage import Silence
 from graph.embedded import server
@@ -203,8 +204,10 @@ def _package() -> Any:
         import neomodel  # noqa: F401, PLC0415 - see above
     except ImportError as error:
         raise GraphUnavailable(
-            "NEO4J_URL is set, and the package neomodel is not installed:"
-            " pip install -r requirements/graph.txt"
+            gettext(
+                "NEO4J_URL is set, and the package neomodel is not installed:"
+                " pip install -r requirements/graph.txt"
+            )
         ) from error
     return neo4j
 
@@ -234,8 +237,11 @@ def _answering() -> Iterator[None]:
         yield
     except errors.AuthError as error:
         raise GraphUnavailable(
-            f"the graph at {_where()} refuses the name or the password:"
-            " check NEO4J_USER and NEO4J_PASSWORD"
+            gettext(
+                "the graph at %s refuses the name or the password:"
+                " check NEO4J_USER and NEO4J_PASSWORD"
+            )
+            % _where()
         ) from error
     except (errors.DriverError, errors.Neo4jError, OSError) as error:
         forget()  # a server that was started anew may have another address
@@ -244,11 +250,16 @@ def _answering() -> Iterator[None]:
 
 def _explained(error: Exception) -> str:
     what = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
-    return f"the graph at {_where()} does not answer ({what}): start it, or correct NEO4J_URL"
+    text = gettext(
+        "the graph at %(address)s does not answer (%(what)s): start it, or correct NEO4J_URL"
+    )
+    return text % {"address": _where(), "what": what}
 
 
 def _silent() -> str:
-    return f"the graph at {_where()} has not answered for some seconds"
+    if settings.NEO4J.embedded:
+        return gettext("the embedded graph does not answer yet: ask again in a minute")
+    return gettext("the graph at %s has not answered for some seconds") % _where()
 
 
 def _where() -> str:

@@ -14,7 +14,7 @@ from accounts import access
 from accounts.access import Action
 from events.console import BigTableAdmin, NothingEditable, said
 from events.errors import DomainError
-from media.models import AccountState, ChannelFeed, ChannelGap, TelegramAccount
+from media.models import AccountState, ChannelFeed, ChannelGap, FeedState, TelegramAccount
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import gaps, ingest
@@ -67,12 +67,12 @@ class FeedForm(forms.ModelForm[ChannelFeed]):
 
 @admin.register(ChannelFeed)
 class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
-    list_display = ("channel", "account", "state", "is_active", "cursor", "top_id", "unread",
+    list_display = ("channel", "account", "reading", "is_active", "cursor", "top_id", "unread",
                     "rests_until", "read_at")  # fmt: skip
     list_filter = ("state", "account")
     list_select_related = ("channel", "account")
     ordering = ("channel__title", "pk")
-    readonly_fields = ("channel", "account", "state", "cursor", "top_id", "unread", "rests_until",
+    readonly_fields = ("channel", "account", "reading", "cursor", "top_id", "unread", "rests_until",
                        "rest_reason", "read_at", "added_at")  # fmt: skip
     fields = readonly_fields
     actions = ("pause", "resume_reading", "read_gaps")
@@ -105,6 +105,13 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
 
     def has_read_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("media.change_channelfeed"))
+
+    @admin.display(description=_("state"), ordering="state")
+    def reading(self, feed: ChannelFeed) -> str:
+        """Its state, which says nothing where nobody reads any channel of the account."""
+        if feed.account.state != AccountState.READY:
+            return str(_("not read: its account is not signed in"))
+        return str(FeedState(feed.state).label)
 
     @admin.display(description=pgettext_lazy("channel", "active"), boolean=True)
     def is_active(self, feed: ChannelFeed) -> bool:

@@ -24,10 +24,9 @@ from events.console import (
     short_time,
     translated,
 )
-from media.admin import problem_codes
 from media.models import ImportProblem, ImportRun
 from media.models.imports import ImportState
-from media.services import import_runs, import_words
+from media.services import import_runs, import_words, problem_codes
 
 PROBLEMS_SHOWN = 50
 

@@ -10,6 +10,7 @@ from django_stubs_ext import StrPromise
 
 from events.console import EMPTY
 from media.models import MediaState
+from media.services.problem_codes import PROBLEMS
 
 NAMES: Final[dict[str, StrPromise]] = {
     "channels": _("channels"),
@@ -34,6 +35,7 @@ NAMES: Final[dict[str, StrPromise]] = {
     "seconds": _("duration, s"),
     **{state.value: state.label for state in MediaState},
 }
+WORDS: Final = NAMES | PROBLEMS
 CHATS: Final[dict[str, StrPromise]] = {
     "personal_chat": _("personal chats"),
     "bot_chat": _("chats with bots"),
@@ -56,7 +58,7 @@ def rows(summary: dict[str, Any]) -> Iterator[tuple[StrPromise | str, str]]:
     known = [name for name in NAMES if name in summary]  # JSON in PostgreSQL keeps no order
     for key in known + sorted(summary.keys() - known):
         value = summary[key]
-        yield NAMES.get(key, key.replace("_", " ")), _shown(key, value)
+        yield WORDS.get(key, key.replace("_", " ")), _shown(key, value)
 
 
 def _shown(key: str, value: Any) -> str:

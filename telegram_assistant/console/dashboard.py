@@ -24,6 +24,10 @@ from storage_quota.integrity.health import Condition, health
 from storage_quota.models import BucketState, ContentType, IntegrityCheck, TenantUsage
 from storage_quota.object_store import warnings
 from storage_quota.selectors import bucket_usage
+from vision.admin.usage import STATES
+from vision.limits import circuit_breaker
+from vision.models import AnalysisState, PaidAnalysis, ProviderHealth
+from vision.selectors import PROVIDER
 
 EXACT_UP_TO: Final = 50_000
 """Rows of bigger tables are estimated: counting a million takes PostgreSQL a tenth of a second."""
@@ -51,13 +55,15 @@ class Figure:
 
 def figures(user: User) -> list[Figure]:
     """
-    Return the figures of what this user may see; takes ten small queries at most.
+    Return the figures of what this user may see; takes twelve small queries at most.
 
     Who may not see every tenant gets no figures of the bucket and the workers, which all share.
     """
     if not may_everywhere(user, Action.VIEW):
-        return [*_archive(user), *_own_storage(user), *_deliveries(user)]
-    return [*_archive(user), *_bucket(), *_integrity(), *_deliveries(user)]
+        return [*_archive(user), *_own_storage(user), *_deliveries(user), *_backlog(user)]
+    return [
+        *_archive(user), *_bucket(), *_integrity(), *_deliveries(user), *_provider(), *_backlog(user)
+    ]  # fmt: skip
 
 
 def _archive(user: User) -> Iterator[Figure]:
@@ -119,6 +125,28 @@ def _deliveries(user: User) -> Iterator[Figure]:
     dead = seen.filter(state=DeliveryState.DEAD).count()
     yield Figure(_("tasks in the queue"), _number(waiting), list_of(Delivery))
     yield Figure(_("failed tasks"), _number(dead), list_of(DeadLetter), alarming=dead > 0)
+
+
+def _provider() -> Iterator[Figure]:
+    """Show that GigaChat is not asked now; nothing where all is well."""
+    if not settings.GIGACHAT.configured:
+        return
+    row = ProviderHealth.objects.filter(provider=PROVIDER).first()
+    found = circuit_breaker.state(row, now=timezone.now())
+    if found != "closed":
+        yield Figure(_("GigaChat"), str(STATES[found]), list_of(ProviderHealth), alarming=True)
+
+
+def _backlog(user: User) -> Iterator[Figure]:
+    """Show how many pictures wait for tokens, or for GigaChat; nothing where none does."""
+    if not settings.GIGACHAT.configured:
+        return
+    waiting = _count(
+        visible(PaidAnalysis.objects.order_by(), user).filter(state=AnalysisState.WAITING)
+    )
+    if waiting:
+        address = f"{list_of(PaidAnalysis)}?state__exact={AnalysisState.WAITING}"
+        yield Figure(_("pictures waiting for GigaChat"), _number(waiting), address)
 
 
 def _waiting() -> int:

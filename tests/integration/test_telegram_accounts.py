@@ -106,7 +106,7 @@ class TestSignIn:
         assert TelegramAccount.objects.get().state == AccountState.CODE
         run("telegram_login", "--code", "11111")
         assert TelegramAccount.objects.get().state == AccountState.PASSWORD
-        assert "signed in" in run("telegram_login", "--password", "hush")
+        assert "вход выполнен" in run("telegram_login", "--password", "hush")
 
         account = TelegramAccount.objects.get()
         assert encryption.unseal(account.session) == SESSION

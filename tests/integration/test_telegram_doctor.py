@@ -6,12 +6,14 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
+from events.console import list_of
 from events.health import Finding, Scope, Status, registered
 from events.postgresql import advisory_locks
 from media.models import AccountState, Channel, ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram import health, passes
 from media.services.telegram.accounts import access as telegram
-from media.services.telegram.accounts import encryption, rests
+from media.services.telegram.accounts import encryption, rests, sign_in
+from media.services.telegram.channels import status
 from media.services.telegram.reading import ingest
 from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import JOIN, MethodWait
@@ -131,6 +133,16 @@ def test_what_is_amiss_has_a_remedy(working, request, change, status, said):
     assert [one.status for one in bad] == [status]
     assert said in bad[0].detail
     assert bad[0].remedy
+
+
+def test_channels_of_an_account_that_is_signed_out_are_said_not_to_be_read(working, admin_client):
+    sign_in.sign_out(working)
+
+    assert of_account() == [(Status.WARNING, "is not signed in: its channels are not read")]
+    [feed] = ChannelFeed.objects.all()
+    assert status.of_feed(feed)["state"] == "not_signed_in"
+    page = admin_client.get(list_of(ChannelFeed), headers={"Accept-Language": "ru"})
+    assert "не читается: из аккаунта вышли" in page.content.decode()
 
 
 def test_a_paused_channel_is_late_for_nobody(working):

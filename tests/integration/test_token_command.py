@@ -79,7 +79,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(run, ann, arguments, wor
 def test_it_lists_and_revokes_by_the_beginning(run, ann):
     (first, _), (second, _) = token_of(ann), token_of(ann)
 
-    assert run("revoke", f"{first.token_key}…").out == "Revoked 1 tokens.\n"
+    assert run("revoke", f"{first.token_key}…").out == "Revoked 1 token.\n"
 
     assert first.token_key not in run("list").out
     assert second.token_key in run("list", "--user", "ann").out
@@ -117,7 +117,7 @@ def test_on_behalf_of_a_user_it_is_about_the_own_tokens(run, ann):
 
     [own] = json.loads(run("--as", "ann", "list", "--json").out)
     assert own["user"] == "ann"
-    assert run("--as", "ann", "revoke", "--all").out == "Revoked 1 tokens.\n"
+    assert run("--as", "ann", "revoke", "--all").out == "Revoked 1 token.\n"
     assert [token.pk for token in ApiToken.objects.filter(revoked_at=None)] == [theirs.pk]
 
 
@@ -128,6 +128,6 @@ def test_an_administrator_revokes_what_is_for_the_own_tenant(run):
     boss = member(tenant, role=Role.ADMINISTRATOR)
 
     assert here.token_key in run("--as", boss.username, "list").out
-    assert run("--as", boss.username, "revoke", "--all").out == "Revoked 1 tokens.\n"
+    assert run("--as", boss.username, "revoke", "--all").out == "Revoked 1 token.\n"
 
     assert [token.pk for token in ApiToken.objects.filter(revoked_at=None)] == [there.pk]

@@ -149,12 +149,12 @@ def _catalogs_of_others() -> list[Path]:
 
 
 NOUNS = {
-    "album", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
-    "tagger", "texts of documents", "thumbnail", "tokens",
+    "album", "channel", "classification", "error", "media", "meme", "pictures", "tags", "text recognition",
+    "posts", "tagger", "texts of documents", "thumbnail", "tokens",
 }  # fmt: skip
 """Kinds of things: the label of a choice is the same word as the name of the thing."""
 SAME_MEANING = {
-    "Analyze again", "Clean up", "analyzed", "not analyzed", "not analyzed yet",
+    "Analyze again", "Clean up", "Tenant", "failed tasks", "first message", "analyzed", "not analyzed", "not analyzed yet",
     "Event", "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
     "API tokens", "Ask the archive", "Graph", "Invite", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
 }  # fmt: skip

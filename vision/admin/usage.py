@@ -28,6 +28,7 @@ from events.console import (
     page_of,
     pretty_json,
     short_time,
+    translated,
 )
 from media.models import MediaObject, media_object_id
 from vision.limits import budget, circuit_breaker
@@ -35,6 +36,7 @@ from vision.limits.ceiling import ceiling_of, most_seen
 from vision.models import AnalysisState, CallCost, PaidAnalysis, ProviderHealth, TokenBudget
 from vision.policy.loader import current_policy
 from vision.policy.schema import PolicyRefused
+from vision.providers.gigachat import sentences  # noqa: F401 - registers what is retold
 from vision.reasons import explain
 from vision.selectors import PROVIDER, BudgetReport, budget_report
 from vision.services import retry_backlog
@@ -76,8 +78,8 @@ class ReadOnlyWithActions(NothingEditable):
 @admin.register(TokenBudget)
 class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
     list_display = (
-        "day", "tenant", "used_tokens", "reserved_tokens", "limit", "share", "calls",
-        "forgiven_tokens", "lost_tokens", "overrun",
+        "day", "tenant", "used_tokens", "limit", "share", "calls", "overrun", "reserved_tokens",
+        "forgiven_tokens", "lost_tokens",
     )  # fmt: skip
     list_filter = ("tenant", "day")
     list_select_related = ("tenant",)
@@ -221,8 +223,9 @@ class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
 @admin.register(ProviderHealth)
 class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
     list_display = (
-        "provider", "current", "failures", "open_until", "paused_until", "why", "details",
+        "provider", "current", "failures", "open_until", "paused_until", "why", "said",
     )  # fmt: skip
+    fields = (*list_display, "updated_at")
     ordering = ("provider",)
     actions = ("resume",)
 
@@ -233,6 +236,12 @@ class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
     @admin.display(description=_("reason"))
     def why(self, row: ProviderHealth) -> str:
         return str(explain(row.pause_reason)) if row.pause_reason else EMPTY
+
+    @admin.display(description=_("details"))
+    def said(self, row: ProviderHealth) -> str:
+        """The failure that lasts; one that is over would contradict the state."""
+        is_well = circuit_breaker.state(row, now=timezone.now()) == "closed" and not row.failures
+        return EMPTY if is_well else translated(row.details) or EMPTY
 
     @admin.action(description=_("Use the provider again now"), permissions=["act"])
     def resume(self, request: HttpRequest, queryset: QuerySet[ProviderHealth]) -> None:

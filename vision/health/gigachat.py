@@ -12,10 +12,13 @@ from vision import providers
 from vision.limits import circuit_breaker
 from vision.models import ProviderHealth
 from vision.providers.gigachat.reachability import reach
-from vision.reasons import explain
+from vision.reasons import in_english
 from vision.services.paid_trial import NoTokensLeft, analyze_trial_picture
 
-REMEDY: Final = "check GIGACHAT_*, the network, and GigaChat's status page"
+REMEDY: Final = (
+    "check GIGACHAT_*, the network, and GigaChat's status page; once it is right, `Use the provider"
+    " again now` under States of providers ends the wait"
+)
 NAME: Final = "gigachat"
 ALLOWED: Final = {"GIGACHAT_API_PERS": 1}
 """Calls at a time that a scope allows; the others allow 10 (as the product assumes, see `GIGACHAT_MAX_CONCURRENT_REQUESTS`)."""
@@ -31,7 +34,7 @@ def state() -> Iterator[Finding]:
     if row is None or found == "closed":
         yield ok("closed: calls go through")
     elif found == "paused":
-        yield failed(f"paused: {explain(row.pause_reason)} ({row.details})", REMEDY)
+        yield failed(f"paused: {in_english(row.pause_reason)} ({row.details})", REMEDY)
     else:
         yield failed(f"{found}: {row.failures} failures in a row ({row.details})", REMEDY)
 

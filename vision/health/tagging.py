@@ -14,7 +14,7 @@ from vision import providers
 from vision.health.gigachat import REMEDY
 from vision.limits import circuit_breaker
 from vision.models import ProviderHealth, TagRule
-from vision.reasons import explain
+from vision.reasons import in_english
 from vision.tagging import again
 from vision.tagging.asked import ask
 from vision.tagging.port import PROVIDER
@@ -102,7 +102,7 @@ def _tagger() -> Iterator[Finding]:
     if found in {"open", "paused"}:
         yield warning(f"GigaChat is {found}: the local tagger stands in", REMEDY)
     elif stood_in:
-        told = ", ".join(f"{explain(reason)}: {count}" for reason, count in stood_in.items())
+        told = ", ".join(f"{in_english(reason)}: {count}" for reason, count in stood_in.items())
         remedy = "once that is over, `manage.py retag --stood-in --yes`"
         yield warning(f"the local tagger stood in for GigaChat within 24 h: {told}", remedy)
     else:

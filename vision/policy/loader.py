@@ -17,6 +17,7 @@ from django.conf import settings
 
 from accounts.models import Tenant
 from vision.policy.schema import PolicyRefused, VisionPolicy, parse_policy, read_policy
+from vision.policy.words import told
 
 OVERRIDE = "vision_policy"
 """The key of `Tenant.settings` whose value is merged over the file."""
@@ -35,12 +36,12 @@ def current_policy(tenant: Tenant | None = None) -> VisionPolicy:
 
 
 def problems_of_override(override: Any) -> list[str]:
-    """List why `override` cannot be merged over the file's policy; empty where it can."""
+    """List, in the reader's language, why `override` cannot be merged over the file's policy; empty where it can."""
     try:
         path = settings.VISION.vision_policy_config_path
         parse_policy(_merge(_content(path), override), path)
     except PolicyRefused as refusal:
-        return refusal.problems
+        return [told(problem) for problem in refusal.problems]
     return []
 
 

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.access import Action, visible
 from accounts.acting import acting_user
@@ -61,8 +63,13 @@ class Command(ActingCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"token": secret, **_row(token, now)}, ensure_ascii=False))
             return
-        until = f"until {token.expiry:%Y-%m-%d %H:%M} UTC" if token.expiry else "for ever"
-        self.stderr.write(f"{token} of {token.user} is valid {until}. It is not shown again:")
+        words = {"token": str(token), "user": str(token.user)}
+        if token.expiry:
+            text = _("%(token)s of %(user)s is valid until %(until)s. It is not shown again:")
+            words["until"] = f"{token.expiry:%Y-%m-%d %H:%M} UTC"
+        else:
+            text = _("%(token)s of %(user)s is valid for ever. It is not shown again:")
+        self.stderr.write(text % words)
         self.stdout.write(secret)
 
     def _list(self, options: dict[str, Any], now: datetime) -> None:
@@ -74,13 +81,14 @@ class Command(ActingCommand):
         elif rows:
             self.stdout.writelines(table([*rows[0]], [[*row.values()] for row in rows]))
         else:
-            self.stdout.write("No such tokens.")
+            self.stdout.write(_("No such tokens."))
 
     def _revoke(self, options: dict[str, Any], now: datetime) -> None:
         chosen = _chosen(options).active(now)
         count = sum(revoke(token, now=now) for token in chosen)
+        text = ngettext("Revoked %(count)d token.", "Revoked %(count)d tokens.", count)
         self.stdout.write(
-            json.dumps({"revoked": count}) if options["json"] else f"Revoked {count} tokens."
+            json.dumps({"revoked": count}) if options["json"] else text % {"count": count}
         )
         if count < len(options["token"]):
             sys.exit(1)
@@ -95,7 +103,7 @@ def _may_do_everything() -> bool:
 def _wish(options: dict[str, Any]) -> Wish:
     user, acting = _user(options["user"]), acting_user()
     if acting != user and not _may_do_everything():
-        raise CommandError(f"{acting} makes tokens for {acting} only")
+        raise CommandError(_("%(user)s makes tokens for %(user)s only") % {"user": acting})
     return Wish(
         user=user,
         name=options["name"],
@@ -108,7 +116,7 @@ def _wish(options: dict[str, Any]) -> Wish:
 def _user(name: str) -> User:
     user = User.objects.filter(username=name).first()
     if user is None:
-        raise CommandError(f"There is no user {name!r}")
+        raise CommandError(_("There is no user %r") % name)
     return user
 
 
@@ -124,7 +132,9 @@ def _of(name: str | None) -> Any:
 def _chosen(options: dict[str, Any]) -> Any:
     """Select what the arguments name; all of a user's, or of everybody's, only when that is said."""
     if bool(options["token"]) == bool(options["all"] or options["user"]):
-        raise CommandError("Name tokens; or --user for all of a user's; or --all for everybody's")
+        raise CommandError(
+            _("Name tokens; or --user for all of a user's; or --all for everybody's")
+        )
     tokens = _of(options["user"])
     return _named(tokens, options["token"]) if options["token"] else tokens
 
@@ -144,7 +154,8 @@ def _found(tokens: Any, name: str) -> list[UUID]:
         matches = list(tokens.filter(token_key__startswith=beginning).values_list("pk", flat=True))
     if len(matches) != 1:
         raise CommandError(
-            f"{len(matches)} tokens begin with {name!r}, not one; see `api_token list`"
+            _("%(count)d tokens begin with %(name)r, not one; see `api_token list`")
+            % {"count": len(matches), "name": name}
         )
     return matches
 

@@ -1,8 +1,11 @@
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
@@ -50,20 +53,20 @@ class Command(ActingCommand):
             self.say_failed({"error": refusal.code, "detail": str(refusal)}, options)
             raise CommandError(str(refusal), returncode=CANNOT_WORK) from refusal
 
-    def _status(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+    def _status(self, chosen: list[ChannelFeed], options: dict[str, Any]) -> list[dict[str, Any]]:
         return [status.of_feed(feed) for feed in chosen]
 
-    def _gaps(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+    def _gaps(self, chosen: list[ChannelFeed], options: dict[str, Any]) -> list[dict[str, Any]]:
         found = ChannelGap.objects.filter(channel__in=[feed.pk for feed in chosen])
         ordered = found.select_related("channel").order_by("channel", "first_id", "pk")
         return [status.of_gap(gap) for gap in ordered]
 
-    def _fill(self, chosen: list[ChannelFeed], _: dict[str, Any]) -> list[dict[str, Any]]:
+    def _fill(self, chosen: list[ChannelFeed], options: dict[str, Any]) -> list[dict[str, Any]]:
         for feed in chosen:
             rests.require_awake(feed)
             with telegram.connected(feed.account) as access:
                 gaps.fill(access, feed, Order())
-        return self._gaps(chosen, _)
+        return self._gaps(chosen, options)
 
     def _pause(self, chosen: list[ChannelFeed], options: dict[str, Any]) -> list[dict[str, Any]]:
         for feed in chosen:
@@ -75,12 +78,17 @@ class Command(ActingCommand):
             self.stdout.write(json.dumps(rows, ensure_ascii=False, default=str))
             return
         if not rows:
-            self.stdout.write("none")
+            self.stdout.write(_("none"))
             return
         head = list(rows[0])
         for line in tables.table(head, [list(_short(row.values())) for row in rows]):
             self.stdout.write(line)
 
 
-def _short(values: Iterable[Any]) -> Iterable[Any]:
-    return (value if not isinstance(value, str) else value[:60] for value in values)
+def _short(values: Iterable[Any]) -> Iterator[Any]:
+    """Texts cut, moments in the zone of the archive."""
+    for value in values:
+        if isinstance(value, datetime):
+            yield f"{localtime(value):%Y-%m-%d %H:%M:%S}"
+        else:
+            yield value[:60] if isinstance(value, str) else value

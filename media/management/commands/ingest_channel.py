@@ -7,16 +7,20 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from accounts.management.acting_command import ActingCommand
 from accounts.models import Tenant
 from accounts.tenants import find_tenant
+from events.console import translated
 from events.errors import DomainError, RetryLater
 from events.management import tables
 from events.management.json_command import CANNOT_WORK
 from events.management.numbers import count
 from media.models import AccountState, TelegramAccount
+from media.services.import_words import rows
 from media.services.imports import ImportSummary
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.channels import feeds
@@ -26,6 +30,14 @@ from media.services.telegram.reading.ingest import Order
 from media.services.telegram.reading.stretch import Progress
 from media.sources.telegram.failures import ReferenceUnknown
 
+PREVIEWED = {
+    "channel": gettext_lazy("channel"),
+    "username": gettext_lazy("public name"),
+    "members": gettext_lazy("members"),
+    "followed": gettext_lazy("read already"),
+    "first_id": gettext_lazy("first message"),
+    "messages_at_most": gettext_lazy("messages at most"),
+}
 PROBLEMS_SHOWN = 20
 CODES = "exit codes: 0 all read; 1 done, but with problems; 2 could not read"
 
@@ -63,7 +75,7 @@ class Command(ActingCommand):
         if options["json"]:
             self.stdout.write(json.dumps(report, ensure_ascii=False, default=str))
         else:
-            for line in tables.facts({name.replace("_", " "): v for name, v in report.items()}):
+            for line in tables.facts(_named(report)):
                 self.stdout.write(line)
             self._print_problems(self._order.summary)
         if not self._order.summary.clean and not options["problems_ok"]:
@@ -95,10 +107,20 @@ class Command(ActingCommand):
 
     def _print_problems(self, summary: ImportSummary) -> None:
         for problem in summary.problems[:PROBLEMS_SHOWN]:
-            where = f"message {problem.message_id}: " if problem.message_id is not None else ""
-            self.stderr.write(f"{problem.code}: {where}{problem.detail}")
+            where = _("message %d: ") % problem.message_id if problem.message_id is not None else ""
+            self.stderr.write(f"{problem.code}: {where}{translated(problem.detail)}")
         if (left := summary.counts["problems"] - PROBLEMS_SHOWN) > 0:
-            self.stderr.write(f"… and {left} more.")
+            self.stderr.write(
+                _("… and %d more; all of them are in the console under Imports.") % left
+            )
+
+
+def _named(report: dict[str, Any]) -> dict[str, object]:
+    """The report with names for people; those of --json are for programs."""
+    figures = {name: value for name, value in report.items() if name != "dry_run"}
+    if report["dry_run"]:
+        return {str(PREVIEWED[name]): value for name, value in figures.items()}
+    return {str(name): value for name, value in rows(figures)}
 
 
 class _Bar:
@@ -143,8 +165,11 @@ def _moment(text: str | None) -> datetime | None:
         moment = datetime.combine(day, time())
     if moment is None:
         raise CommandError(
-            f"--since {text}: write a day such as 2026-01-31, or a moment such as"
-            " 2026-01-31T12:00+03:00",
+            _(
+                "--since %s: write a day such as 2026-01-31, or a moment such as"
+                " 2026-01-31T12:00+03:00"
+            )
+            % text,
             returncode=CANNOT_WORK,
         )
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

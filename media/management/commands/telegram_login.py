@@ -5,6 +5,8 @@ from typing import Any
 import qrcode
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
@@ -52,7 +54,7 @@ class Command(ActingCommand):
         known = TelegramAccount.objects.filter(tenant=tenant, name=options["account"]).first()
         if options["sign_out"]:
             if known is None:
-                raise SignInRefused("there is no account of this name")
+                raise SignInRefused(_("there is no account of this name"))
             sign_in.sign_out(known)
             return known
         if options["qr"]:
@@ -60,17 +62,17 @@ class Command(ActingCommand):
         elif known is not None and not options["phone"] and known.state in _WAITING:
             account = known
         else:
-            phone = options["phone"] or self._ask("Phone number: ")
+            phone = options["phone"] or self._ask(_("Phone number: "))
             account = sign_in.begin(tenant, options["account"], phone)
         return self._finish(account, options)
 
     def _finish(self, account: TelegramAccount, options: dict[str, Any]) -> TelegramAccount:
         """Give what the account waits for, as far as it is known or somebody can be asked."""
         if account.state == AccountState.CODE:
-            code = options["code"] or self._ask("Code from Telegram: ", optional=True)
+            code = options["code"] or self._ask(_("Code from Telegram: "), optional=True)
             account = sign_in.give_code(account, code) if code else account
         if account.state == AccountState.PASSWORD:
-            password = options["password"] or self._ask_secret("Password: ")
+            password = options["password"] or self._ask_secret(_("Password: "))
             account = sign_in.give_password(account, password) if password else account
         return account
 
@@ -81,7 +83,7 @@ class Command(ActingCommand):
             return sys.stdin.readline().strip()
         if optional:
             return ""
-        raise SignInRefused("nobody can be asked here: give --phone, or --qr")
+        raise SignInRefused(_("nobody can be asked here: give --phone, or --qr"))
 
     def _ask_secret(self, question: str) -> str:
         return getpass.getpass(question) if sys.stdin.isatty() else ""
@@ -89,23 +91,25 @@ class Command(ActingCommand):
     def _show(self, code: Any) -> None:
         """Draw the QR code in the terminal, where those before it have expired."""
         if self._shown:
-            self.stdout.write("Nobody has scanned the code above in time: it has expired.")
+            self.stdout.write(_("Nobody has scanned the code above in time: it has expired."))
         self._shown = True
         picture = qrcode.QRCode(border=1)
         picture.add_data(code.url)
         until = f"{timezone.localtime(code.expires_at):%H:%M:%S}"
         self.stdout.write(
-            f"In Telegram: Settings, Devices, Link Desktop Device. Scan this until {until}:"
+            _("In Telegram: Settings, Devices, Link Desktop Device. Scan this until %s:") % until
         )
         picture.print_ascii(out=self.stdout, invert=True)
 
 
 _WAITING = (AccountState.CODE, AccountState.PASSWORD)
 _WORDS = {
-    AccountState.NEW: "not signed in",
-    AccountState.CODE: "waits for the code: call again with --code",
-    AccountState.QR: "waits for its QR code to be scanned: go on in the console, or begin again",
-    AccountState.PASSWORD: "waits for the password: call again with --password",
-    AccountState.READY: "signed in",
-    AccountState.SIGNED_OUT: "signed out by Telegram",
+    AccountState.NEW: gettext_lazy("not signed in"),
+    AccountState.CODE: gettext_lazy("waits for the code: call again with --code"),
+    AccountState.QR: gettext_lazy(
+        "waits for its QR code to be scanned: go on in the console, or begin again"
+    ),
+    AccountState.PASSWORD: gettext_lazy("waits for the password: call again with --password"),
+    AccountState.READY: gettext_lazy("signed in"),
+    AccountState.SIGNED_OUT: gettext_lazy("signed out by Telegram"),
 }

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from events import health
@@ -39,9 +39,10 @@ def register() -> None:
 
 
 def probe() -> Iterator[Finding | str]:
-    """Yield what each step found; accounts that were never signed in whole are nobody's concern."""
-    begun = (AccountState.READY, AccountState.SIGNED_OUT)
-    accounts = list(TelegramAccount.objects.filter(state__in=begun).order_by("name", "pk")[:SHOWN])
+    """Yield what each step found; accounts that neither were signed in nor have channels concern nobody."""
+    reads = ChannelFeed.objects.filter(account=OuterRef("pk"), channel__is_active=True)
+    begun = Q(state__in=(AccountState.READY, AccountState.SIGNED_OUT)) | Exists(reads)
+    accounts = list(TelegramAccount.objects.filter(begun).order_by("name", "pk")[:SHOWN])
     yield "application"
     if not settings.TELEGRAM.configured:
         nothing = skipped("not configured: exports are imported")
@@ -77,6 +78,9 @@ def _proxy() -> Finding:
 def _of(account: TelegramAccount) -> Iterator[Finding]:
     if account.state == AccountState.SIGNED_OUT:
         yield failed("Telegram does not accept its session any more", SIGN_IN)
+        return
+    if account.state != AccountState.READY:
+        yield warning("is not signed in: its channels are not read", SIGN_IN)
         return
     try:
         encryption.unseal(account.session)

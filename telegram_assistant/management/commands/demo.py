@@ -8,11 +8,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from accounts import tenants
 from accounts.models import Tenant
 from events import subscriptions
+from events.console import translated
 from events.delivery.run import Tally
 from events.management.commands.drain import drain_with_progress
 from events.management.json_command import CHECKED
@@ -22,6 +25,18 @@ from media.sources.export.source import ExportSource
 from telegram_assistant.console import archive_stats
 
 SAMPLE = Path(settings.BASE_DIR) / "telegram_assistant" / "sample" / "ChatExport_2026-11-01"
+NAMES = {
+    "posts": gettext_lazy("posts"),
+    "media": gettext_lazy("media"),
+    "duplicates": gettext_lazy("repeated files"),
+    "bytes stored": gettext_lazy("bytes stored"),
+    "pictures read": gettext_lazy("pictures read"),
+    "words recognized": gettext_lazy("words recognized"),
+    "albums assembled": gettext_lazy("albums assembled"),
+    "tasks waiting": gettext_lazy("tasks waiting"),
+    "failed tasks": gettext_lazy("failed tasks"),
+}
+"""Of the figures that `archive_stats` counts."""
 PATIENCE = 120
 """Seconds without progress after which the demo reports what is left instead of waiting."""
 
@@ -57,25 +72,26 @@ class Command(BaseCommand):
             disable=None,
         ) as bar:
 
-            def observe(_: ImportSummary) -> None:
+            def observe(_so_far: ImportSummary) -> None:
                 bar.update(source.bytes_read - bar.n)
 
             return imports.import_export(source=source, path=SAMPLE, tenant=tenant, observe=observe)
 
     def _print(self, summary: ImportSummary, report: dict[str, Any], password: str | None) -> None:
-        counts = summary.counts
-        self.stdout.write(
-            f"\nImported: {counts['new']} new posts, {counts['updated']} updated,"
-            f" {counts['unchanged']} unchanged. In the archive:\n"
+        text = _(
+            "Imported: %(new)s new posts, %(updated)s updated, %(unchanged)s unchanged."
+            " In the archive:"
         )
+        self.stdout.write(f"\n{text % summary.counts}\n")
         for name, value in report.items():
             if name != "seconds":
-                self.stdout.write(f"  {name:<22} {value:>12,}".replace(",", " "))
-        self.stdout.write("  seconds per stage (all threads)")
+                self.stdout.write(f"  {NAMES[name]:<26} {value:>12,}".replace(",", " "))
+        self.stdout.write("  " + _("seconds per stage (all threads)"))
         for name, seconds in report["seconds"].items():
             self.stdout.write(f"    {name:<24} {seconds:>8.2f}")
         for problem in summary.problems:
-            self.stderr.write(f"{problem.code}: message {problem.message_id}: {problem.detail}")
+            where = _("message %d: ") % problem.message_id if problem.message_id is not None else ""
+            self.stderr.write(f"{problem.code}: {where}{translated(problem.detail)}")
         self.stdout.write(_how_to_open(password))
 
 
@@ -99,13 +115,15 @@ def _ensure_admin() -> str | None:
 
 
 def _how_to_open(password: str | None) -> str:
-    credentials = (
-        f"  name      admin\n  password  {password}\n"
-        if password
-        else "  sign in as the existing admin user; for a new password: make password\n"
-        "  if there is none: python manage.py createsuperuser\n"
-    )
-    return (
-        "\nThe console: run `make serve` (web server and workers together) and open\n"
-        f"  address   http://127.0.0.1:8000/admin/\n{credentials}"
-    )
+    lines = [
+        _("The console: run `make serve` (web server and workers together) and open"),
+        _("  address   %s") % "http://127.0.0.1:8000/admin/",
+    ]
+    if password:
+        lines += [_("  name      %s") % "admin", _("  password  %s") % password]
+    else:
+        lines += [
+            _("  sign in as the existing admin user; for a new password: make password"),
+            _("  if there is none: python manage.py createsuperuser"),
+        ]
+    return "\n" + "\n".join(lines) + "\n"

@@ -134,19 +134,27 @@ def _lines(found: ReanalysisForecast) -> list[str]:
 
 def _add_age_filters(parser: CommandParser) -> None:
     """Add options whose value may be left out: then they compare with the current one."""
-    model, by = settings.GIGACHAT.model_name, "by an older version of this program's vision than"
     for name, current, parse, metavar, text in (
-        ("model", model, generation, "MODEL", "by a GigaChat of an earlier generation than"),
-        ("schema", SCHEMA_VERSION, _schema, "SCHEMA", "with an older schema of results than"),
-        ("vision-version", VISION_VERSION, _version, "VERSION", by),
-    ):
+        (
+            "model", settings.GIGACHAT.model_name, generation, "MODEL",
+            "analyzed by a GigaChat of an earlier generation than this (default: the current)",
+        ),
+        (
+            "schema", SCHEMA_VERSION, _schema, "SCHEMA",
+            "analyzed with an older schema of results than this (default: the current)",
+        ),
+        (
+            "vision-version", VISION_VERSION, _version, "VERSION",
+            "analyzed by an older version of this program's vision than this (default: the current)",
+        ),
+    ):  # fmt: skip
         parser.add_argument(
             f"--{name}-older-than",
             nargs="?",
             const=parse(current),
             type=parse,
             metavar=metavar,
-            help=f"analyzed {text} this (default: the current, {current})",
+            help=text,
         )
 
 

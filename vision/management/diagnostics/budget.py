@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import acting
 from accounts.access import Action
@@ -13,15 +15,16 @@ from vision import selectors
 from vision.limits import budget
 from vision.management.diagnostics import json_output
 from vision.policy.schema import PolicyRefused
+from vision.reasons import explain
 from vision.selectors import BudgetReport
 from vision.services import retry_backlog
 
 _STATES = {
-    "not_configured": "not configured, text recognition only",
-    "closed": "in use",
-    "open": "stopped after failures",
-    "half_open": "one call is tried",
-    "paused": "paused",
+    "not_configured": gettext_lazy("not configured, text recognition only"),
+    "closed": gettext_lazy("in use"),
+    "open": gettext_lazy("stopped after failures"),
+    "half_open": gettext_lazy("one call is tried"),
+    "paused": gettext_lazy("paused for now"),
 }
 HELP = "tokens used, reserved and left; the backlog, and the days and roubles it needs"
 
@@ -44,7 +47,8 @@ def handle(command: BaseCommand, **options: Any) -> None:
             acting.require(tenant, Action.OPERATE)
             reset = budget.reset(tenant=tenant, now=now)
             asked = retry_backlog.retry_due(now=now)
-            command.stderr.write(f"{reset} tokens reset, {asked} posts requested again.")
+            text = _("%(tokens)s tokens reset, %(posts)s posts requested again.")
+            command.stderr.write(text % {"tokens": grouped(reset), "posts": asked})
         report = selectors.budget_report(tenant, now=now)
     except PolicyRefused as refusal:
         raise CommandError(str(refusal)) from refusal
@@ -56,61 +60,76 @@ def handle(command: BaseCommand, **options: Any) -> None:
 
 def _lines(report: BudgetReport) -> list[str]:
     rows = {
-        "Tenant": f"{report.tenant} ({report.tenant_id})",
-        "Day (UTC)": report.day,
-        "Used today": _used(report),
-        "Reserved": _number(report.reserved),
-        "Daily limit": f"{_number(report.limit)}, left {_number(report.left)}",
-        "Used this month": f"{_number(report.month_used)} ({report.month_cost:.2f} ₽)",
-        "Monthly limit": f"{_number(report.month_limit)}, left {_number(report.month_left)}",
-        "Calls today": _number(report.calls),
-        "Tokens per picture": _tokens_per_picture(report),
-        "Above the ceiling": _overrun(report),
-        "Price": f"{report.price} ₽ per 1 000 tokens" + _since(report.price_date),
-        "Provider": f"{report.provider} ({report.model}): {_STATES[report.provider_state]}",
-        "Pictures waiting": _waiting(report),
-        "Tokens they need": f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)",
-        "Days they need": _days(report),
+        _("Tenant"): f"{report.tenant} ({report.tenant_id})",
+        _("Day (UTC)"): report.day,
+        _("Used today"): _used(report),
+        _("Reserved"): _number(report.reserved),
+        _("Daily limit"): _limit(report.limit, report.left),
+        _("Used this month"): f"{_number(report.month_used)} ({report.month_cost:.2f} ₽)",
+        _("Monthly limit"): _limit(report.month_limit, report.month_left),
+        _("Calls today"): _number(report.calls),
+        _("Tokens per picture"): _tokens_per_picture(report),
+        _("Above the ceiling"): _overrun(report),
+        _("Price"): _("%s ₽ per 1 000 tokens") % report.price + _since(report.price_date),
+        _("Provider"): f"{report.provider} ({report.model}): {_STATES[report.provider_state]}",
+        _("Pictures waiting"): _waiting(report),
+        _("Tokens they need"): f"{_number(report.tokens_expected)} ({report.cost_expected:.2f} ₽)",
+        _("Days they need"): _days(report),
     }
     return [*facts(rows)]
 
 
 def _tokens_per_picture(report: BudgetReport) -> str:
     mean, ceiling, seen = report.estimate_mean, report.estimate_most, report.most_seen
-    return f"{mean:.0f} on average, {_number(ceiling)} reserved, {_number(seen)} at most so far"
+    return _("%(mean)s on average, %(ceiling)s reserved, %(seen)s at most so far") % {
+        "mean": grouped(round(mean)),
+        "ceiling": _number(ceiling),
+        "seen": _number(seen),
+    }
+
+
+def _limit(most: int | None, left: int | None) -> str:
+    if most is None:
+        return _("none")
+    return _("%(most)s, left %(left)s") % {"most": _number(most), "left": _number(left)}
 
 
 def _overrun(report: BudgetReport) -> str:
     if not report.overrun_calls:
-        return "0 calls: no more is used than the limit"
-    tokens = _number(report.overrun_tokens)
-    return f"{report.overrun_calls} calls, by {tokens} tokens: so much above the limit is possible"
+        return _("0 calls: no more is used than the limit")
+    text = ngettext(
+        "%(count)d call, by %(tokens)s tokens: so much above the limit is possible",
+        "%(count)d calls, by %(tokens)s tokens: so much above the limit is possible",
+        report.overrun_calls,
+    )
+    return text % {"count": report.overrun_calls, "tokens": _number(report.overrun_tokens)}
 
 
 def _since(day: str) -> str:
-    return f", as of {day}" if day else ""
+    return _(", as of %s") % day if day else ""
 
 
 def _days(report: BudgetReport) -> str:
     if report.days_needed is None:
-        return "never within the limits"
+        return _("never within the limits")
     old = report.waiting_backfill
-    return str(report.days_needed) + (f" ({_number(old)} are of older posts)" if old else "")
+    return str(report.days_needed) + (_(" (%s are of older posts)") % _number(old) if old else "")
 
 
 def _used(report: BudgetReport) -> str:
     notes = []
     if report.of_these_assumed:
-        notes.append(f"{_number(report.of_these_assumed)} assumed for calls without an answer")
+        text = _("%s assumed for calls without an answer")
+        notes.append(text % _number(report.of_these_assumed))
     if report.forgiven:
-        notes.append(f"{_number(report.forgiven)} reset")
+        notes.append(_("%s reset") % _number(report.forgiven))
     return _number(report.used) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _waiting(report: BudgetReport) -> str:
-    parts = ", ".join(f"{reason} {count}" for reason, count in report.waiting_by_reason.items())
+    parts = "; ".join(f"{explain(code)}: {n}" for code, n in report.waiting_by_reason.items())
     return f"{report.waiting}" + (f" ({parts})" if parts else "")
 
 
 def _number(value: int | None) -> str:
-    return "none" if value is None else grouped(value)
+    return _("none") if value is None else grouped(value)

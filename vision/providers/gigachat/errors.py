@@ -15,6 +15,7 @@ from gigachat.exceptions import GigaChatException, RateLimitError, ResponseError
 from events.logs.redaction import redact
 from events.outbound import OutboundRefused, Reason
 from vision.providers.answers.fields import one_line
+from vision.providers.gigachat import sentences
 from vision.providers.port import (
     ErrorClass,
     ProviderBusy,
@@ -67,17 +68,15 @@ def _from_oauth(exc: ResponseError, *, now: datetime) -> ProviderBusy | Provider
     if exc.status_code == HTTPStatus.UNAUTHORIZED:
         return ProviderMisconfigured(
             "provider_unauthorized",
-            "GigaChat does not know these credentials: check GIGACHAT_CREDENTIALS, or"
-            f" GIGACHAT_CLIENT_ID and GIGACHAT_CLIENT_SECRET ({_said(exc)})",
+            sentences.UNKNOWN_CREDENTIALS % {"said": _said(exc)},
         )
     if exc.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
         return ProviderMisconfigured(
-            "provider_unauthorized",
-            f"GigaChat gives no token: check GIGACHAT_SCOPE and GIGACHAT_CREDENTIALS ({_said(exc)})",
+            "provider_unauthorized", sentences.NO_TOKEN % {"said": _said(exc)}
         )
     if exc.status_code == HTTPStatus.NOT_FOUND:
         return ProviderMisconfigured(
-            "provider_address", f"no token is given there: check GIGACHAT_AUTH_URL ({_said(exc)})"
+            "provider_address", sentences.NO_TOKEN_THERE % {"said": _said(exc)}
         )
     return _busy(exc, now=now)
 
@@ -89,19 +88,16 @@ def _from_response(
     if status == HTTPStatus.UNAUTHORIZED:
         return ProviderMisconfigured(
             "provider_unauthorized",
-            f"GigaChat does not take the token it gave: check GIGACHAT_BASE_URL and"
-            f" GIGACHAT_AUTH_URL ({_said(exc)})",
+            sentences.TOKEN_REFUSED % {"said": _said(exc)},
         )
     if status == HTTPStatus.PAYMENT_REQUIRED:
         return ProviderMisconfigured(
             "provider_quota",
-            f"GigaChat's token package is used up: buy another ({_said(exc)})",
+            sentences.USED_UP % {"said": _said(exc)},
             error_class=ErrorClass.NON_RETRYABLE_QUOTA,
         )
     if status == HTTPStatus.FORBIDDEN:
-        return ProviderMisconfigured(
-            "provider_forbidden", f"GigaChat denies access: check GIGACHAT_SCOPE ({_said(exc)})"
-        )
+        return ProviderMisconfigured("provider_forbidden", sentences.DENIED % {"said": _said(exc)})
     if status == HTTPStatus.NOT_FOUND:
         return _not_found(exc, model=model)
     if status in _REJECTED:
@@ -115,16 +111,14 @@ def _not_found(exc: ResponseError, *, model: str) -> ProviderBusy | ProviderRefu
     if "model" in message.lower():
         return ProviderMisconfigured(
             "unknown_model",
-            f"GigaChat has no model {model!r}: check GIGACHAT_VISION_MODEL ({message})",
+            sentences.NO_MODEL % {"model": repr(model), "said": message},
         )
     if "file" in message.lower():
         return ProviderBusy(
-            f"the picture is gone from GigaChat before it was seen ({message})",
+            sentences.PICTURE_GONE % {"said": message},
             error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
         )
-    return ProviderMisconfigured(
-        "provider_address", f"GigaChat is not there: check GIGACHAT_BASE_URL ({message})"
-    )
+    return ProviderMisconfigured("provider_address", sentences.NOT_THERE % {"said": message})
 
 
 def _is_success(status: int) -> bool:
@@ -137,7 +131,7 @@ def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefuse
         return _odd_answer(exc, billed=False)
     if exc.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return ProviderBusy(
-            f"GigaChat asks to slow down ({_said(exc)})",
+            sentences.SLOW_DOWN % {"said": _said(exc)},
             error_class=ErrorClass.RETRYABLE_RATE_LIMIT,
             after=retry_after(exc, now=now),
         )
@@ -145,26 +139,20 @@ def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefuse
         exc.status_code == HTTPStatus.REQUEST_TIMEOUT
     ):
         return ProviderBusy(
-            f"GigaChat is unwell ({_said(exc)})",
+            sentences.UNWELL % {"said": _said(exc)},
             error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
             after=retry_after(exc, now=now),
         )
     if exc.status_code < HTTPStatus.BAD_REQUEST:
-        return ProviderMisconfigured(
-            "provider_address",
-            f"GigaChat is not there: check GIGACHAT_BASE_URL and GIGACHAT_AUTH_URL ({_said(exc)})",
-        )
+        return ProviderMisconfigured("provider_address", sentences.MOVED % {"said": _said(exc)})
     return ProviderRefused("request_rejected", _said(exc))
 
 
 def _from_network(exc: httpx.HTTPError, *, billed: bool) -> ProviderBusy:
     """Also a certificate nobody trusts: nothing was sent, and the message says what to set."""
-    detail = f"GigaChat is not reached: {type(exc).__name__}"
+    detail = sentences.NOT_REACHED % {"error": type(exc).__name__}
     if "CERTIFICATE_VERIFY_FAILED" in str(exc):
-        detail = (
-            "GigaChat's certificate is not trusted: set GIGACHAT_CA_BUNDLE_FILE to the root"
-            " certificate of the Ministry of Digital Development"
-        )
+        detail = sentences.UNTRUSTED
     sent = not isinstance(exc, _NEVER_SENT)
     return ProviderBusy(
         detail, error_class=ErrorClass.RETRYABLE_NETWORK, maybe_billed=billed and sent
@@ -181,7 +169,7 @@ def _from_guard(exc: OutboundRefused, *, billed: bool) -> ProviderBusy | Provide
 def _odd_answer(exc: Exception, *, billed: bool) -> ProviderBusy:
     what = _said(exc) if isinstance(exc, ResponseError) else type(exc).__name__
     return ProviderBusy(
-        f"GigaChat answered something unexpected: {what}",
+        sentences.ODD % {"what": what},
         error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
         maybe_billed=billed,
     )

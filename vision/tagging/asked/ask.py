@@ -223,7 +223,9 @@ def _not_asked(call: _Call, error: NotAsked) -> _Missed:
         vision_metrics.BUDGET_BLOCKS.labels(tenant_id, error.reason).inc()
         logger.warning(
             "Budget exhausted: tenant %s, %s", tenant_id, error.reason,
-            extra={"tenant_id": tenant_id, "reason": error.reason},
+            extra={
+                "tenant_id": tenant_id, "reason": error.reason, "post_id": str(call.one.post.pk),
+            },
         )  # fmt: skip
     goes_on = error.reason in {IN_USE, ErrorClass.RETRYABLE_RATE_LIMIT}
     return _Missed(error.reason, goes_on=goes_on and not _is_long_pause(call.provider.name))

@@ -5,7 +5,14 @@ from typing import Any
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from media.models import ChannelFeed, ChannelGap, FeedState, GapReason, TelegramAccount
+from media.models import (
+    AccountState,
+    ChannelFeed,
+    ChannelGap,
+    FeedState,
+    GapReason,
+    TelegramAccount,
+)
 from media.services.telegram.accounts import rests
 from media.services.telegram.channels import unheard
 
@@ -66,6 +73,8 @@ def _reason(feed: ChannelFeed, resting: ChannelFeed | TelegramAccount | None) ->
 
 
 def _state(feed: ChannelFeed) -> str:
+    if feed.account.state != AccountState.READY:
+        return "not_signed_in"
     if feed.state != FeedState.FOLLOWED:
         return feed.state
     return "followed" if feed.channel.is_active else "paused"

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from events.sentences import Sentence, gettext_noop
 from media.models import Channel
 from media.services.telegram import count_passes, passes
 from media.services.telegram.channels import public_names
+
+_RENEWED = Sentence(gettext_noop("links of %(count)s channels renewed"))
 
 
 def read_channels(**_: Any) -> str:
@@ -17,6 +20,7 @@ def read_counts(**_: Any) -> str:
 
 def renew_links(*, channel_id: str, **_: Any) -> str:
     """Idempotent: a run that was cut off is repeated, and goes on with what is left."""
-    for channel in Channel.objects.filter(pk=channel_id):
+    channels = Channel.objects.filter(pk=channel_id)
+    for channel in channels:
         public_names.renew_links(channel)
-    return "renewed"
+    return _RENEWED % {"count": len(channels)}

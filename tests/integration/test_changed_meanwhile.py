@@ -123,7 +123,7 @@ class TestNames:
         rename("new_name")
         [task] = OrmQ.objects.all()
         assert task.func() == "media.tasks.renew_links"
-        assert tasks.renew_links(**task.task["kwargs"]) == "renewed"
+        assert tasks.renew_links(**task.task["kwargs"]) == "links of 1 channels renewed"
 
         post.refresh_from_db()
         assert post.telegram_post_url == f"https://t.me/new_name/{post.telegram_message_id}"

@@ -247,7 +247,7 @@ class TestOverrun:
         assert (report["overrun_calls"], report["overrun_tokens"]) == (1, 5904)
         assert (report["most_seen"], report["estimate_most"]) == (10_000, 12_500)
         assert (report["price"], report["price_date"]) == (0.5, "2026-02-01")
-        assert "1 calls, by 5 904 tokens" in out.getvalue()
+        assert "1 вызов, на 5 904 токенов" in out.getvalue()
         assert "5,904" in page or "5904" in page
         assert "12,500" in page or "12500" in page
 

@@ -277,8 +277,10 @@ class TestBudgetCommand:
 
         call_command("diag_vision", "budget", stdout=out)
 
-        assert "Pictures waiting    2 (daily_limit 2)" in out.getvalue()
-        assert "never within the limit" in out.getvalue()
+        lines = out.getvalue().splitlines()
+        [waiting] = [line for line in lines if line.startswith("Картинок ожидает")]
+        assert waiting.endswith("     2 (токены на день израсходованы: 2)")
+        assert "в эти лимиты не уложиться никогда" in out.getvalue()
 
     def test_an_unknown_tenant_is_an_error(self, archive):
         with pytest.raises(CommandError, match="Нет арендатора"):

@@ -147,7 +147,13 @@ class TestDemo:
 
     def test_it_ends_well_and_the_second_time_imports_nothing(self, demo):
         assert demo.first.returncode == 0, demo.first.stderr
-        for line in ("посты", "картинок прочитано", "слов распознано", "неудавшиеся задачи", "пароль"):
+        for line in (
+            "посты",
+            "картинок прочитано",
+            "слов распознано",
+            "неудавшиеся задачи",
+            "пароль",
+        ):
             assert line in demo.first.stdout
         report = json.loads(demo.second.stdout)
         assert demo.second.returncode == 0

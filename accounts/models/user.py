@@ -1,5 +1,6 @@
 """The people who sign in."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -58,12 +59,30 @@ class User(AbstractUser):
         """
         is_new = self._state.adding or kwargs.get("force_insert")
         if self.columns_read and not is_new and kwargs.get("update_fields") is None:
-            now = _columns_of(self)
             kwargs["update_fields"] = [
-                name for name, value in self.columns_read.items() if now[name] != value
+                name
+                for name, value in _columns_of(self).items()
+                if name not in self.columns_read or self.columns_read[name] != value
             ]
         super().save(**kwargs)
-        vars(self)["columns_read"] = _columns_of(self)
+        self._note(kwargs.get("update_fields"))
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: Any = None,
+    ) -> None:
+        """Also what Django reads a deferred column by."""
+        names = None if fields is None else list(fields)
+        super().refresh_from_db(using, names, from_queryset)
+        self._note(names)
+
+    def _note(self, names: Iterable[str] | None) -> None:
+        """These columns, all without names, are in the database as they are here."""
+        chosen = None if names is None else set(names)
+        same = {n: v for n, v in _columns_of(self).items() if chosen is None or n in chosen}
+        vars(self)["columns_read"] = self.columns_read | same
 
 
 def _columns_of(user: User) -> dict[str, Any]:

@@ -96,6 +96,61 @@ def test_an_account_that_was_closed_meanwhile_stays_closed(browser):
     assert (user.is_active, user.email) == (False, "new@example.org")
 
 
+class TestSavesOfAUser:
+    """Whatever has been changed here is written, and nothing else."""
+
+    @pytest.fixture
+    def user(self):
+        return User.objects.get(pk=make.member().pk)
+
+    def stored(self, user):
+        return User.objects.get(pk=user.pk)
+
+    def test_what_others_wrote_meanwhile_stays(self, user):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        user.email = "new@example.org"
+        user.save()
+
+        assert (self.stored(user).is_active, self.stored(user).email) == (False, "new@example.org")
+
+    def test_after_a_save_of_some_columns_the_others_are_still_to_be_written(self, user):
+        user.email, user.first_name = "new@example.org", "Ирина"
+        user.save(update_fields=["email"])
+        assert self.stored(user).first_name == ""
+
+        user.save()
+        assert self.stored(user).first_name == "Ирина"
+
+    def test_what_was_read_anew_is_what_later_changes_are_compared_to(self, user):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        user.refresh_from_db()
+        user.is_active = True
+        user.save()
+
+        assert self.stored(user).is_active
+
+    def test_a_column_that_was_not_read_is_written_when_it_is_set(self, user):
+        seldom = User.objects.defer("email").get(pk=user.pk)
+        seldom.email = "new@example.org"
+        seldom.save()
+        assert self.stored(user).email == "new@example.org"
+
+        again = User.objects.defer("email").get(pk=user.pk)
+        assert again.email == "new@example.org"
+        again.email = ""
+        again.save()
+        assert self.stored(user).email == ""
+
+    def test_a_new_one_is_written_whole_and_changed_later(self):
+        made = User(username="somebody", email="a@example.org")
+        made.save()
+        assert self.stored(made).email == "a@example.org"
+
+        made.email = ""
+        made.save()
+        assert self.stored(made).email == ""
+
+
 def preferences(browser: Client) -> dict[str, str]:
     page = lxml.html.fromstring(browser.get(reverse("my_settings")).content.decode())
     [form] = [form for form in page.forms if "language" in form.inputs]

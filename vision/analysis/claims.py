@@ -335,7 +335,7 @@ def _settle_tokens(
         budget.settle(tenant_id=tenant_id, day=day, reserved=reserved, used=used, calls=calls)
         row.calls += calls
     else:
-        budget.correct(tenant_id=tenant_id, day=day, assumed=reserved, used=used)
+        budget.correct(tenant_id=tenant_id, day=day, assumed=budget.Reserved(reserved), used=used)
     if usage:
         row.prompt_tokens += usage.prompt_tokens
         row.completion_tokens += usage.completion_tokens

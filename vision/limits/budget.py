@@ -77,13 +77,13 @@ class Reserved:
     Tokens reserved for one call; none where a limit or calls in progress refuse them.
 
     `refused_by` names the limit. `must_wait`: how much is left depends on calls in progress.
-    `forgiven`: what resets had forgiven of the day when they were reserved.
+    `forgiven`: what resets had forgiven of the day when they were reserved; None if that is not known.
     """
 
     tokens: int = 0
     refused_by: str = ""
     must_wait: bool = False
-    forgiven: int = 0
+    forgiven: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +212,19 @@ def write_off(*, tenant_id: UUID, day: date, reserved: int) -> None:
     )
 
 
-def correct(
-    *, tenant_id: UUID, day: date, assumed: int, used: int, forgiven: int | None = None
-) -> None:
+def correct(*, tenant_id: UUID, day: date, assumed: Reserved, used: int) -> None:
     """
     Replace a ceiling that was written off by the real usage, which is known after all.
 
-    `forgiven` is that of the reservation. A reset since then has forgiven the ceiling: what the call
-    did not cost of it would be free for others.
+    A reset since the reservation has forgiven the ceiling: what the call did not cost of it would be
+    free for others.
     """
+    tokens, forgiven = assumed.tokens, assumed.forgiven
     _rows(tenant_id, day).update(
-        used_tokens=F("used_tokens") - assumed + used,
-        lost_tokens=F("lost_tokens") - assumed,
-        **_overrun(assumed, used),
-        **({} if forgiven is None else _taken_back(max(assumed - used, 0), forgiven)),
+        used_tokens=F("used_tokens") - tokens + used,
+        lost_tokens=F("lost_tokens") - tokens,
+        **_overrun(tokens, used),
+        **({} if forgiven is None else _taken_back(max(tokens - used, 0), forgiven)),
     )
 
 

@@ -51,13 +51,7 @@ def correct(
     one would make all short ones dear. What costs more shows that the bound is none.
     """
     with transaction.atomic():
-        budget.correct(
-            tenant_id=tenant.pk,
-            day=budget.day_of(now),
-            assumed=assumed.tokens,
-            used=used,
-            forgiven=assumed.forgiven,
-        )
+        budget.correct(tenant_id=tenant.pk, day=budget.day_of(now), assumed=assumed, used=used)
         if used > assumed.tokens:
             ceiling.learn(provider, priced_as, used)
     if used > assumed.tokens:

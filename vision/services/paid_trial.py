@@ -92,13 +92,7 @@ def _correct(
 ) -> None:
     used = usage.total_tokens if usage else 0
     with transaction.atomic():
-        budget.correct(
-            tenant_id=tenant.pk,
-            day=budget.day_of(now),
-            assumed=assumed.tokens,
-            used=used,
-            forgiven=assumed.forgiven,
-        )
+        budget.correct(tenant_id=tenant.pk, day=budget.day_of(now), assumed=assumed, used=used)
         if used:
             ceiling.learn(provider.name, provider.model, used)
     metrics.TOKENS.labels(provider.name, str(tenant.pk)).inc(used)

@@ -63,8 +63,7 @@ messages: $(VENV)/dev gettext ## collect the texts to translate, compile the tra
 	@# The texts of the commands' help stand in no call that xgettext knows.
 	@DJANGO_SETTINGS_MODULE=telegram_assistant.settings $(RUN) -m tools.texts_of_help > texts_of_help.py
 	@$(MANAGE) makemessages --verbosity 0 --locale ru --no-location --no-obsolete --no-wrap \
-	  $(addprefix --ignore ,tests bench tools var .venv)
-	@rm texts_of_help.py
+	  $(addprefix --ignore ,tests bench tools var .venv); status=$$?; rm texts_of_help.py; exit $$status
 	@# Sorted by text, an entry stays where it is when code moves; the date would change each time.
 	@msgattrib --sort-output --no-wrap $(CATALOG) | sed '/^"POT-Creation-Date:/d' > $(CATALOG).new
 	@mv $(CATALOG).new $(CATALOG)

@@ -21,7 +21,13 @@ DJANGOS = {"migrate"}
 """Commands that we only extend: their options are told in Django's words."""
 
 
-def collected() -> Iterator[str]:
+def collected() -> set[str]:
+    """The texts in English, whatever language argparse was made to speak in this process."""
+    with override("en"):
+        return set(_texts())
+
+
+def _texts() -> Iterator[str]:
     yield from OF_ARGPARSE
     for name, app in sorted(get_commands().items()):
         if app in ROOMS and name not in DJANGOS:
@@ -31,9 +37,8 @@ def collected() -> Iterator[str]:
 
 def main() -> None:
     django.setup()
-    with override("en"):
-        for text in sorted(set(collected())):
-            sys.stdout.write(f"_({text!r})\n")
+    for text in sorted(collected()):
+        sys.stdout.write(f"_({text!r})\n")
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_every_kind_of_problem_of_an_import_has_a_name():
 
 
 def test_the_help_of_every_command(monkeypatch):
-    untold = [text for text in set(texts_of_help.collected()) if gettext(text) == text]
+    untold = [text for text in texts_of_help.collected() if gettext(text) == text]
 
     assert untold == []
     monkeypatch.setattr(argparse, "_", argparse._)

@@ -117,7 +117,7 @@ def _import() -> list[Figure]:
         return timed(lambda: _imported(export))
 
     without(), with_tagging()
-    turns = in_turn(with_tagging, without, rounds=7)
+    turns = in_turn(with_tagging, without, rounds=21)
     tagging_handlers.register()
     OutboxEvent.objects.all().delete()
     return [

@@ -1,11 +1,15 @@
 """
 GigaChat's concurrency limit is used in full, and never exceeded.
 
-A stub answers after one second, ten calls at a time, from a process of its own; one cluster of
+A stub answers after two seconds, ten calls at a time, from a process of its own; one cluster of
 real workers analyzes distinct photos of about 200 KB: fetch, decode, hash, shrink, upload, ask,
-delete, settle. Bound: 0.95 of the ten pictures a second that ten calls at a time can do. Then
+delete, settle. Bound: 0.95 of the five pictures a second that ten calls at a time can do. Then
 three clusters share a limit of one: never two calls in flight, although all three are at work.
 Each picture is paid for once.
+
+GigaChat takes seconds for a picture. With calls of one second the processor is what is measured:
+ten pictures a second are more than a core, and where another core does other work, the same code
+did 0.927 and 0.962 within ten minutes.
 """
 
 import io
@@ -38,7 +42,7 @@ from tests.gigachat_stub import CLIENT_ID, CLIENT_SECRET  # noqa: E402
 from vision import handlers  # noqa: E402
 from vision.models import PaidAnalysis  # noqa: E402
 
-PICTURES, CALLS, LATENCY, LEAST = 260, 10, 1.0, 0.95
+PICTURES, CALLS, LATENCY, LEAST = 200, 10, 2.0, 0.95
 CLUSTERS, FEW, SHORT = 3, 12, 0.2
 LIMIT = 240.0
 """Seconds after which a run counts as stuck."""
@@ -55,7 +59,7 @@ def main() -> int:
         single = _single(name)
     return report.close(
         [
-            # A tenth of a second of it is one core's whole time at ten pictures a second.
+            # A fifth of a second of it is one core's whole time at five pictures a second.
             report.Figure("vision: processor time of a picture", cpu_ms, unit="ms"),
             *_figures(rate, stats, single),
         ]

@@ -63,7 +63,8 @@ class ConsoleSite(AdminSite):
         return super().admin_view(not_found_for_odd_values(view), cacheable)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        listed = super().get_app_list(request, app_label)
+        # Not super()'s, which translates every name to sort by it what is sorted here.
+        listed = list(self._build_app_dict(request, app_label).values())
         for app in listed:
             app["models"].sort(key=lambda model: _position(app, model))
         return sorted(listed, key=lambda app: min(_position(app, model) for model in app["models"]))

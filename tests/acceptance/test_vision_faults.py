@@ -73,7 +73,7 @@ def outcomes() -> set[str]:
     return {decision["outcome"] for row in rows for decision in row["decisions"]}
 
 
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "mixed"])
 def test_every_fault_alone_leaves_every_post_analyzed_or_read(gigachat, kind, archive):
     posts = [archive.post(photo(n)) for n in range(3)]

@@ -257,6 +257,7 @@ def test_every_page_of_the_product_is_looked_at():
     assert ours == set(FILLERS)
 
 
+@pytest.mark.sampled(13)
 @pytest.mark.parametrize("model", FILLERS, ids=lambda model: model.__name__)
 def test_no_time_is_shown_in_another_zone_than_the_readers(reader, model):
     pages = _pages(reader, model)
@@ -268,6 +269,7 @@ def test_no_time_is_shown_in_another_zone_than_the_readers(reader, model):
         assert any("3:09" in html for html in pages.values())
 
 
+@pytest.mark.sampled(13)
 @pytest.mark.parametrize("model", FILLERS, ids=lambda model: model.__name__)
 def test_no_heading_is_an_id_and_no_figure_has_seventeen_digits(reader, model):
     for address, html in _pages(reader, model).items():

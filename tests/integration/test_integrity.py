@@ -33,6 +33,7 @@ from tests.integrity_fixtures import found, medium, objects, smuggle
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("any_store")
 class TestOnEveryStore:
     def test_an_archive_in_order_is_clean(self, checked, stored_keys):

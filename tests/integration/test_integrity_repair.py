@@ -59,6 +59,7 @@ def damage(store, key):
     smuggle(key, bytes(body))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("any_store")
 class TestOnEveryStore:
     def test_what_is_missing_leaves_the_ledger(self, any_store, checked, stored_keys, heard):

@@ -344,6 +344,7 @@ class TestTheLookUpReadsAFewRows:
             among=reuse.analyzed(owner.pk, "fake", "m", SCHEMA_VERSION),
         )
 
+    @pytest.mark.sampled(1)
     @pytest.mark.parametrize("statistics", ["fresh", "of another tenant", "none"])
     def test_whatever_the_statistics_say(self, tenant, crowd, statistics):
         if statistics == "of another tenant":

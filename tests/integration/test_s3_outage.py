@@ -84,7 +84,7 @@ def recovered(proxy, s3, now):
     return make
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_a_put_that_fails_leaves_nothing_and_can_be_repeated(
@@ -103,7 +103,7 @@ def test_a_put_that_fails_leaves_nothing_and_can_be_repeated(
         recovered()
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_a_put_over_an_older_object_that_fails_loses_neither_object_nor_count(
@@ -121,7 +121,7 @@ def test_a_put_over_an_older_object_that_fails_loses_neither_object_nor_count(
         assert in_bucket(s3)[stored.key] in {13, len(body)}
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @every_fault
 @pytest.mark.parametrize(("step", "body"), WRITES)
 def test_the_work_repeated_before_any_sweep_counts_once(

@@ -21,7 +21,7 @@ from tests import factories as make
 pytestmark = pytest.mark.django_db
 
 API = "/api/v1/search"
-FEW, MANY = 150, 10_000
+FEW, MANY = 60, 10_000
 NOW = datetime(2026, 11, 26, 22, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Moscow")
 

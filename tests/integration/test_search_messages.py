@@ -45,6 +45,7 @@ LINKS = [
 
 
 class TestMessages:
+    @pytest.mark.sampled(5)
     @pytest.mark.parametrize("link", LINKS)
     def test_a_link_in_any_form_finds_exactly_its_message_first(self, bob, channel, link):
         for number in (4, 44, 46, 145, 450):

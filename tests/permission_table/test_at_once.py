@@ -44,6 +44,7 @@ CHANGES: dict[str, Callable[[World], object]] = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("change", CHANGES)
 def test_who_may_nothing_any_more_is_refused_at_the_next_request(
     console: Console, world: World, change: str

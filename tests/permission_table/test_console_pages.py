@@ -12,7 +12,7 @@ BRIEFLY = ("look", "change")
 """Pages of a row that are asked for in every run of the tests."""
 
 
-@pytest.mark.sampled(20)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_page_answers_as_the_table_says(console: Console, world: World, kind: str):
     askers = [asker for asker in ASKERS if asker.name in FOUR_KINDS]

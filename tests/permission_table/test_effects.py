@@ -47,7 +47,7 @@ def _act(
         return changed(before, state())
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("askers", WHO)
 @pytest.mark.parametrize(("kind", "action"), ACTIONS)
 def test_an_action_does_something_only_where_the_table_says(
@@ -66,7 +66,7 @@ def test_an_action_does_something_only_where_the_table_says(
     survey.check()
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("askers", WHO)
 @pytest.mark.parametrize(("kind", "action"), [(k, a) for k, a in ACTIONS if not KINDS[k].shared])
 def test_all_rows_are_all_that_one_may_touch(

@@ -40,7 +40,7 @@ def _call(console: Console, world: World, asker: Asker, call: Call, whose: str) 
     return console.get(asker.name, address)
 
 
-@pytest.mark.sampled(18)
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_each_endpoint_answers_as_the_table_says(console: Console, world: World, call: Call):
     survey = Survey(world)

@@ -78,6 +78,7 @@ def _lookups(model: type[Model], row: Model, other: Model) -> Iterator[dict[str,
     yield {"user__password__startswith": "pbkdf2"}
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("kind", [name for name, rule in KINDS.items() if not rule.shared])
 def test_a_list_asked_for_foreign_rows_answers_as_for_none(
     console: Console, world: World, kind: str
@@ -97,6 +98,7 @@ ODD = ("_facets=1", "_popup=1", "_to_field=id", "all=", "o=-1.2", "p=2", "e=1", 
 
 
 @pytest.mark.long
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("kind", [name for name, rule in KINDS.items() if not rule.shared])
 def test_no_list_tells_of_others_however_it_is_asked_for(console: Console, world: World, kind: str):
     """All filters with all their choices, orders, dates and odd parameters, by each role of A."""

@@ -63,7 +63,7 @@ def _ask(console: Console, method: str, address: str, secret: str, body: Any = N
     return console.get("anonymous", address, **by_token)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @EVERY_KIND
 def test_a_token_allows_what_both_it_and_its_owner_do(
     console: Console, world: World, scope: str, only: str

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,11 @@ class TestEveryPage:
 
     @every_page
     def test_files_that_are_named_are_in_the_tree(self, page):
-        tracked = _tracked()
-        folders = {str(parent) for name in tracked for parent in Path(name).parents}
-        rooms = "|".join(sorted({name.split("/")[0] for name in tracked if "/" in name}))
+        there = _tracked() | _folders()
+        rooms = "|".join(sorted({name.split("/")[0] for name in _tracked() if "/" in name}))
         named = re.findall(rf"`((?:{rooms})/[\w./-]+)`", _without_code(page))
 
-        assert not [name for name in named if name.rstrip("/") not in tracked | folders]
+        assert not [name for name in named if name.rstrip("/") not in there]
 
     @every_page
     def test_commands_that_are_named_exist(self, page):
@@ -521,12 +521,18 @@ def _is_product_code(name: str) -> bool:
     }
 
 
+@cache
 def _tracked() -> set[str]:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     return {name for name in listed.split("\0") if name and (ROOT / name).exists()}
+
+
+@cache
+def _folders() -> set[str]:
+    return {str(parent) for name in _tracked() for parent in Path(name).parents}
 
 
 def _folders_of_topics() -> set[str]:

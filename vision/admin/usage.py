@@ -225,7 +225,7 @@ class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
     list_display = (
         "provider", "current", "failures", "open_until", "paused_until", "why", "said",
     )  # fmt: skip
-    fields = (*list_display, "updated_at")
+    fields = (*list_display, "unanswered_probes", "updated_at")
     ordering = ("provider",)
     actions = ("resume",)
 

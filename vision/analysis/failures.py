@@ -88,7 +88,10 @@ def inform_breaker(provider: str, failure: FailedCall, *, now: datetime) -> None
     """Let the circuit breaker know; in the transaction that settles the call, if there is one."""
     signal = failure.effect.signal
     if signal is BreakerSignal.FAILURE:
-        circuit_breaker.failed(provider, details=failure.details, now=now)
+        maybe_billed = failure.effect.counts_estimate
+        circuit_breaker.failed(
+            provider, details=failure.details, now=now, maybe_billed=maybe_billed
+        )
     elif signal is BreakerSignal.SUCCESS:
         circuit_breaker.succeeded(provider)
     elif failure.pause_until:

@@ -2,11 +2,13 @@
 Circuit breaker of a provider, shared by all workers: one row, read at each claim.
 
 Closed → open after N failures in a row → half open after a while: one probe → closed, or open
-again. The row also has the pause: the provider itself said that asking is useless for now.
+again. A probe that is not answered may have been billed, so each in a row doubles the while.
+The row also has the pause: the provider itself said that asking is useless for now.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +26,8 @@ PROBE_LEASE = timedelta(minutes=4)
 """After this, a probe whose worker is gone no longer keeps others from probing."""
 PAUSE = timedelta(minutes=15)
 """How long no worker asks after "payment required" or refused credentials."""
+LONGEST = timedelta(minutes=15)
+"""How long nobody probes at most, however many probes were not answered; longer only where set so."""
 WORTH_WAITING = timedelta(minutes=1)
 """A pause after a rate limit that deliveries wait out; in a longer one OCR stands in."""
 
@@ -45,6 +49,9 @@ class Permission:
         return not self.reason
 
 
+_CLOSED: Final[dict[str, Any]] = {
+    "failures": 0, "open_until": None, "probe_until": None, "unanswered_probes": 0,
+}  # fmt: skip
 _ROW = Prepared(ProviderHealth.objects.filter, provider="a provider")
 
 
@@ -86,7 +93,7 @@ def succeeded(provider: str, *, is_failing: bool = True) -> None:
     row = failing.first()
     if row is None:
         return
-    if failing.update(failures=0, open_until=None, probe_until=None) and row.open_until:
+    if failing.update(**_CLOSED) and row.open_until:
         metrics.BREAKER_TRANSITIONS.labels(provider, "closed").inc()
 
 
@@ -96,22 +103,25 @@ def reset(providers: QuerySet[ProviderHealth]) -> int:
         for row in providers:
             before = {"failures": row.failures, "pause": row.pause_reason}
             audit.record("provider.resumed", target=row, before=before)
-        return providers.update(
-            failures=0, open_until=None, probe_until=None, paused_until=None, pause_reason=""
-        )
+        return providers.update(**_CLOSED, paused_until=None, pause_reason="")
 
 
-def failed(provider: str, *, details: str, now: datetime) -> None:
-    """Count one more failure in a row; at the threshold the breaker opens."""
+def failed(provider: str, *, details: str, now: datetime, maybe_billed: bool = False) -> None:
+    """
+    Count one more failure in a row; at the threshold the breaker opens.
+
+    `maybe_billed`: the call was sent and not answered.
+    """
     metrics.BREAKER_CALLS.labels(provider, "failure").inc()
     metrics.BREAKER_FAILURES.labels(provider).inc()
     row = _locked(provider)
-    was_open = row.open_until is not None
+    was_open, was_probe = row.open_until is not None, row.probe_until is not None
     row.failures += 1
+    if was_probe:
+        row.unanswered_probes = row.unanswered_probes + 1 if maybe_billed else 0
     row.details = details[:200]
     if row.failures >= settings.GIGACHAT.circuit_breaker_failure_threshold:
-        seconds = settings.GIGACHAT.circuit_breaker_recovery_timeout
-        row.open_until, row.probe_until = now + timedelta(seconds=seconds), None
+        row.open_until, row.probe_until = now + _rest(row.unanswered_probes), None
         if not was_open:
             metrics.BREAKER_TRANSITIONS.labels(provider, "open").inc()
     row.save()
@@ -134,6 +144,13 @@ def state(row: ProviderHealth | None, *, now: datetime) -> str:
     if row.open_until is None:
         return "closed"
     return "open" if row.open_until > now else "half_open"
+
+
+def _rest(unanswered_probes: int) -> timedelta:
+    """How long nobody asks: each probe that was not answered counted its ceiling as used."""
+    usual = timedelta(seconds=settings.GIGACHAT.circuit_breaker_recovery_timeout)
+    doublings = min(unanswered_probes, 30)  # a larger power is no timedelta any more
+    return max(usual, min(usual * 2**doublings, LONGEST))
 
 
 def _probe(row: ProviderHealth, *, now: datetime) -> bool:

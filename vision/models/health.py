@@ -12,13 +12,17 @@ class ProviderHealth(models.Model):
     The circuit breaker of one provider; closed without a row, or without failures.
 
     `open_until`: no worker asks before. `probe_until`: until then one worker probes and no other
-    asks. `paused_until`: the provider itself said that asking is useless until then.
+    asks. `unanswered_probes`: so many in a row were sent, and perhaps billed, and not answered.
+    `paused_until`: the provider itself said that asking is useless until then.
     """
 
     provider = models.CharField(_("provider"), max_length=50, primary_key=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     open_until = models.DateTimeField(_("open until"), null=True, blank=True)
     probe_until = models.DateTimeField(_("probe until"), null=True, blank=True)
+    unanswered_probes = models.PositiveIntegerField(
+        _("unanswered probes in a row"), default=0, db_default=0
+    )
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     pause_reason = models.CharField(_("reason"), max_length=50, blank=True, default="")
     details = models.CharField(_("details"), max_length=200, blank=True, default="")

@@ -35,9 +35,8 @@ CLOCK_WARNS: Final = timedelta(seconds=60)
 CLOCK_FAILS: Final = timedelta(minutes=15)
 """By how much S3's signatures allow clocks to differ."""
 NTP: Final = _("let this host set its clock by NTP")
-_BYTES: Final = Sentence(_("%(count)s B"))
 _NO_S3: Final = Sentence(_("no S3: %(where)s"))
-_USED: Final = Sentence(_("%(taken)s of %(limit)s"))
+_USED: Final = Sentence(_("%(taken)s of %(limit)s are taken"))
 _IN_S3: Final = Sentence(_("S3 at %(url)s, bucket %(bucket)s"))
 _IN_FILES: Final = Sentence(_("files under %(folder)s"))
 _APART: Final = Sentence(_("%(seconds)s s apart"))
@@ -84,7 +83,7 @@ def operations() -> Iterator[Finding | str]:
     yield "put"
     with _deleted_afterwards(store, key):
         _write(store, key, body)
-        yield ok(_BYTES % {"count": len(body)})
+        yield ok(f"{len(body)} B")
         yield "get"
         yield _verdict(
             _read(store, key) == body, _("the same bytes"), _("other bytes than were put")
@@ -103,7 +102,7 @@ def operations() -> Iterator[Finding | str]:
     with _deleted_afterwards(store, parts_key):
         _write(store, parts_key, parts)
         same, left = _read(store, parts_key) == parts, list(store.uploads(parts_key))
-        size = _BYTES % {"count": len(parts)}
+        size = f"{len(parts)} B"
         yield _verdict(same and not left, size, _("damaged, or never finished"))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from events.errors import DomainError, RetryLater
@@ -127,6 +128,6 @@ def _is_usable(last: _Run, max_age: float) -> bool:
 def _one_line(error: Exception) -> str:
     """The first line of the message; of an error that is none of ours, its type as well."""
     text, name = str(error).strip().partition("\n")[0][:_LONGEST], type(error).__name__
-    if text and isinstance(error, (DomainError, RetryLater)):
+    if text and isinstance(error, (DomainError, RetryLater, ImproperlyConfigured)):
         return text
     return f"{name}: {text}" if text else name

@@ -45,7 +45,7 @@ def all_queues_are_served() -> Iterator[Finding]:
         if hosts:
             yield ok(_SERVED % {"hosts": ", ".join(hosts)}, step=queue)
         else:
-            yield failed(_UNSERVED % {"queue": queue}, START, step=queue)
+            yield failed(_UNSERVED % {"queue": repr(queue)}, START, step=queue)
 
 
 def _wrong_clocks(running: Sequence[RunningWorker]) -> Iterator[Finding]:

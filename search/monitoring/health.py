@@ -27,7 +27,7 @@ _CHANGING = Sentence(_("%(model)s serves; %(count)s posts wait for %(encoder)s")
 _BY_WORDS = Sentence(_("by words only: %(why)s"))
 _WAITING = Sentence(_("%(count)s posts wait for their vectors"))
 _ENCODED = Sentence(_("%(model)s, %(count)s numbers"))
-_INDEXES = (_("words"), _("meaning"))
+_INDEXES = [_("words"), _("meaning")]
 """What a lag names its index by."""
 
 

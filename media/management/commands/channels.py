@@ -1,11 +1,12 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
@@ -18,6 +19,16 @@ from media.services.telegram.accounts import rests
 from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import gaps
 from media.services.telegram.reading.ingest import Order
+
+HEADS: Final = [
+    gettext_noop("channel"), gettext_noop("username"), gettext_noop("account"),
+    gettext_noop("state"), gettext_noop("cursor"), gettext_noop("newest"),
+    gettext_noop("history_left"), gettext_noop("not_wanted"), gettext_noop("failed"),
+    gettext_noop("rests_until"), gettext_noop("reason"), gettext_noop("put_off"),
+    gettext_noop("unheard"), gettext_noop("read_at"), gettext_noop("first"), gettext_noop("last"),
+    gettext_noop("runs"), gettext_noop("code"), gettext_noop("detail"),
+]  # fmt: skip
+"""Heads of the columns; --json names them in English."""
 
 
 class Command(ActingCommand):
@@ -80,7 +91,7 @@ class Command(ActingCommand):
         if not rows:
             self.stdout.write(_("none"))
             return
-        head = list(rows[0])
+        head = [_(name) for name in rows[0]]
         for line in tables.table(head, [list(_short(row.values())) for row in rows]):
             self.stdout.write(line)
 

@@ -64,12 +64,8 @@ def only(monkeypatch):
     return add
 
 
+@pytest.mark.usefixtures("in_english")
 class TestCommand:
-    @pytest.fixture(autouse=True)
-    def _in_english(self):
-        with translation.override("en"):
-            yield
-
     def test_warnings_are_shown_with_their_remedy_and_are_no_failure(self, only):
         only("disk", warning("1 GiB left", "free space"))
         only("queue", ok("fine", step="default"))

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import pgettext_lazy
 
 from events.acted import acted
 from events.delivery import dead_letters, stats
@@ -19,13 +19,23 @@ from events.outbox import pruning
 from events.outbox.by_hand import EventRefused, PublishedByHand, publish_text
 from events.tasks import KEEP
 
-HEADS: Final = [
-    gettext_noop("topic"), gettext_noop("subscriber"), gettext_noop("length"),
-    gettext_noop("pending"), gettext_noop("leased"), gettext_noop("done"), gettext_noop("dead"),
-    gettext_noop("oldest_seconds"), gettext_noop("delivery_id"), gettext_noop("event_id"),
-    gettext_noop("state"), gettext_noop("attempts"), gettext_noop("due_at"),
-    gettext_noop("error"), gettext_noop("trace_id"),
-]  # fmt: skip
+HEADS: Final = {
+    "topic": pgettext_lazy("column", "topic"),
+    "subscriber": pgettext_lazy("column", "subscriber"),
+    "length": pgettext_lazy("column", "length"),
+    "pending": pgettext_lazy("column", "pending"),
+    "leased": pgettext_lazy("column", "leased"),
+    "done": pgettext_lazy("column", "done"),
+    "dead": pgettext_lazy("column", "dead"),
+    "oldest_seconds": pgettext_lazy("column", "oldest_seconds"),
+    "delivery_id": pgettext_lazy("column", "delivery_id"),
+    "event_id": pgettext_lazy("column", "event_id"),
+    "state": pgettext_lazy("column", "state"),
+    "attempts": pgettext_lazy("column", "attempts"),
+    "due_at": pgettext_lazy("column", "due_at"),
+    "error": pgettext_lazy("column", "error"),
+    "trace_id": pgettext_lazy("column", "trace_id"),
+}
 """Heads of the columns; --json names them in English."""
 
 
@@ -168,7 +178,7 @@ class Command(BaseCommand):
         elif not rows:
             self.stdout.write(empty)
         else:
-            head = [_(name) for name in rows[0]]
+            head = [str(HEADS[name]) for name in rows[0]]
             lines = table(head, [list(row.values()) for row in rows])
             self.stdout.write("\n".join(lines))
 

@@ -78,7 +78,9 @@ def _run() -> None:
     except ProgrammingError as error:
         if not isinstance(error.__cause__, UndefinedTable):
             raise
-        _end("The database has no tables yet, or old ones: run `python manage.py migrate`")
+        from telegram_assistant.config.told import NO_TABLES  # noqa: PLC0415 - rarely needed
+
+        _end(NO_TABLES)
 
 
 def _has_no_reader(pipe: int) -> bool:
@@ -89,10 +91,12 @@ def _has_no_reader(pipe: int) -> bool:
 
 
 def _end(problem: str) -> NoReturn:
-    """End with code 1 and the problem on stderr; with --json, stdout says the same."""
+    """End with code 1 and the problem on stderr; with --json, stdout says the same in English."""
+    from telegram_assistant.config.told import told  # noqa: PLC0415 - where settings work, nobody asks
+
     if "--json" in sys.argv:
         _say_failed("misconfigured", problem)
-    sys.exit(problem)
+    sys.exit(told(problem))
 
 
 def _say_failed(error: str, detail: str) -> None:

@@ -13,6 +13,8 @@ from events import health
 from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
 from events.postgresql import advisory_locks
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from storage_quota.cleanup import lifecycle, runner
 from storage_quota.integrity import check_runs, marker
 from storage_quota.integrity.errors import MarkerMissing, WrongBucket
@@ -26,12 +28,21 @@ from storage_quota.units import MIB
 
 FOLDER: Final = "doctor/"
 """Keys of what the checks write. In no room's folder: `verify_storage` takes it for another's."""
-REMEDY: Final = (
+REMEDY: Final = _(
     "check S3_ENDPOINT_URL, S3_BUCKET_NAME and the keys; without S3, the disk of VAR_DIR"
 )
 CLOCK_WARNS: Final = timedelta(seconds=60)
 CLOCK_FAILS: Final = timedelta(minutes=15)
 """By how much S3's signatures allow clocks to differ."""
+NTP: Final = _("let this host set its clock by NTP")
+_NO_S3: Final = Sentence(_("no S3: %(where)s"))
+_USED: Final = Sentence(_("%(taken)s of %(limit)s are taken"))
+_IN_S3: Final = Sentence(_("S3 at %(url)s, bucket %(bucket)s"))
+_IN_FILES: Final = Sentence(_("files under %(folder)s"))
+_APART: Final = Sentence(_("%(seconds)s s apart"))
+_REFUSED: Final = Sentence(_("%(seconds)s s apart: signatures are refused"))
+_RULES_MISSING: Final = Sentence(_("rules are missing: %(prefixes)s"))
+_RULES: Final = Sentence(_("%(count)s rules in force"))
 
 
 def register() -> None:
@@ -74,20 +85,25 @@ def operations() -> Iterator[Finding | str]:
         _write(store, key, body)
         yield ok(f"{len(body)} B")
         yield "get"
-        yield _verdict(_read(store, key) == body, "the same bytes", "other bytes than were put")
+        yield _verdict(
+            _read(store, key) == body, _("the same bytes"), _("other bytes than were put")
+        )
         yield "head"
         info = store.head(key)
-        yield _verdict(info is not None and info.size_bytes == len(body), "found", "not as it is")
+        same = info is not None and info.size_bytes == len(body)
+        yield _verdict(same, _("found"), _("not as it is"))
         yield "list"
-        yield _verdict([i.key for i in store.list(key)] == [key], "found", "not in the listing")
+        listed = [i.key for i in store.list(key)]
+        yield _verdict(listed == [key], _("found"), _("not in the listing"))
         yield "delete"
         store.delete(key)
-        yield _verdict(store.head(key) is None, "gone", "still there")
+        yield _verdict(store.head(key) is None, _("deleted"), _("still there"))
     yield "multipart"
     with _deleted_afterwards(store, parts_key):
         _write(store, parts_key, parts)
         same, left = _read(store, parts_key) == parts, list(store.uploads(parts_key))
-        yield _verdict(same and not left, f"{len(parts)} B", "damaged, or never finished")
+        size = f"{len(parts)} B"
+        yield _verdict(same and not left, size, _("damaged, or never finished"))
 
 
 def mark() -> Iterator[Finding]:
@@ -95,9 +111,9 @@ def mark() -> Iterator[Finding]:
     try:
         marked = marker.recognize(get_store().store)
     except (WrongBucket, MarkerMissing) as refusal:
-        yield failed(str(refusal), "check S3_BUCKET_NAME, or mount the disk of VAR_DIR")
+        yield failed(str(refusal), _("check S3_BUCKET_NAME, or mount the disk of VAR_DIR"))
     else:
-        yield ok("ours" if marked else "not marked yet: `verify_storage` does that")
+        yield ok(_("ours") if marked else _("not marked yet: `verify_storage` does that"))
 
 
 def bucket_settings() -> Iterator[Finding | str]:
@@ -107,18 +123,18 @@ def bucket_settings() -> Iterator[Finding | str]:
 
     store = get_store().store
     if not isinstance(store, S3Store):
-        yield skipped(f"no S3: {_where()}")
+        yield skipped(_NO_S3 % {"where": _where()})
         return
     inspector = S3Inspector(store)
     yield "clock"
     yield _clock(inspector.clock())
     yield "checksums"
     yield (
-        ok("a damaged upload is refused")
+        ok(_("a damaged upload is refused"))
         if inspector.refuses_damaged(f"{FOLDER}{uuid.uuid4().hex}")
         else warning(
-            "an upload with a wrong Content-MD5 was accepted",
-            "run `verify_storage --all` now and then: this server checks no checksums",
+            _("an upload with a wrong Content-MD5 was accepted"),
+            _("run `verify_storage --all` now and then: this server checks no checksums"),
         )
     )
     yield "versions"
@@ -131,19 +147,21 @@ def bucket_settings() -> Iterator[Finding | str]:
 
 def usage() -> Iterator[Finding]:
     taken, limits = bucket_usage().taken_bytes, settings.LIMITS
-    detail = f"{gib(taken)} of {gib(limits.total_bytes)}"
+    detail = _USED % {"taken": gib(taken), "limit": gib(limits.total_bytes)}
     if taken >= limits.total_bytes:
-        yield failed(detail, "free space (`emergency_s3_cleanup auto`) or raise S3_TOTAL_LIMIT_GB")
+        remedy = _("free space (`emergency_s3_cleanup auto`) or raise S3_TOTAL_LIMIT_GB")
+        yield failed(detail, remedy)
     elif taken >= limits.emergency_bytes:
-        yield warning(detail, "a cleanup is due: see `emergency_s3_cleanup auto --dry-run`")
+        remedy = _("a cleanup is due: see `emergency_s3_cleanup auto --dry-run`")
+        yield warning(detail, remedy)
     else:
         yield ok(detail)
 
 
 def _where() -> str:
     if settings.S3.configured:
-        return f"S3 at {settings.S3.endpoint_url}, bucket {settings.S3.bucket_name}"
-    return f"files under {settings.OBJECTS_DIR}"
+        return _IN_S3 % {"url": settings.S3.endpoint_url, "bucket": settings.S3.bucket_name}
+    return _IN_FILES % {"folder": settings.OBJECTS_DIR}
 
 
 @contextmanager
@@ -169,39 +187,40 @@ def _read(store: ObjectStore, key: str) -> bytes:
 
 
 def _verdict(right: bool, detail: str, problem: str) -> Finding:  # noqa: FBT001 - what was found
-    return ok(detail) if right else failed(problem, "ask the provider: this is not how S3 works")
+    remedy = _("ask the provider: this is not how S3 works")
+    return ok(detail) if right else failed(problem, remedy)
 
 
 def _clock(there: datetime | None) -> Finding:
     if there is None:
-        return skipped("S3 does not tell its time")
+        return skipped(_("S3 does not tell its time"))
     apart = abs(there - timezone.now())
-    remedy = "let this host set its clock by NTP"
+    told = {"seconds": f"{apart.total_seconds():.0f}"}
     if apart > CLOCK_FAILS:
-        return failed(f"{apart.total_seconds():.0f} s apart: signatures are refused", remedy)
+        return failed(_REFUSED % told, NTP)
     if apart > CLOCK_WARNS:
-        return warning(f"{apart.total_seconds():.0f} s apart", remedy)
-    return ok("the same as this host's")
+        return warning(_APART % told, NTP)
+    return ok(_("the same as this host's"))
 
 
 def _versions(status: str) -> Finding:
     if status == "Enabled":
         return warning(
-            "the bucket keeps every version: what is deleted still takes room and costs",
-            "suspend versioning, or add a rule that expires noncurrent versions",
+            _("the bucket keeps every version: what is deleted still takes room and costs"),
+            _("suspend versioning, or add a rule that expires noncurrent versions"),
         )
-    return ok("off")
+    return ok(_("off"))
 
 
 def _unverified() -> Finding:
-    detail = "S3_VERIFY_SSL=false: whoever is in between can read and change what is stored"
-    return warning(detail, "leave it out and set S3_CA_BUNDLE", step="certificate")
+    detail = _("S3_VERIFY_SSL=false: whoever is in between can read and change what is stored")
+    return warning(detail, _("leave it out and set S3_CA_BUNDLE"), step="certificate")
 
 
 def _lifecycle(found: lifecycle.LifecycleComparison) -> Finding:
     if not found.supported:
-        return ok("this store has no rules: the daily sweep deletes")
+        return ok(_("this store has no rules: the daily sweep deletes"))
     if found.missing:
         missing = ", ".join(rule.prefix for rule in found.missing)
-        return warning(f"rules are missing: {missing}", "write them: `sync_lifecycle`")
-    return ok(f"{len(found.in_force)} rules in force")
+        return warning(_RULES_MISSING % {"prefixes": missing}, _("write them: `sync_lifecycle`"))
+    return ok(_RULES % {"count": len(found.in_force)})

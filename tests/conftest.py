@@ -306,3 +306,10 @@ def archive(db: None) -> make.Archive:
 @pytest.fixture
 def unique() -> str:
     return uuid.uuid4().hex
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """Commands speak the language of LANGUAGE_CODE; tests about what they say are written in English."""
+    with translation.override("en"):
+        yield

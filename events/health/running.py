@@ -13,15 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from events.errors import DomainError, RetryLater
 from events.health.findings import Finding, Status, failed, skipped, worst
 from events.health.registry import Check
+from events.sentences import Sentence, gettext_noop
 
 logger = logging.getLogger(__name__)
 _LONGEST: Final = 300
 """Characters of an error's message that are shown."""
+_LATE: Final = Sentence(gettext_noop("no answer within %(seconds)s s"))
+_NOT_CHECKED: Final = Sentence(gettext_noop("not checked: needs %(what)s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class _Run(threading.Thread):
         found, ended_at = tuple(self._findings), self.ended_at
         if ended_at is not None:
             return Result(self.check, tuple(self._findings), ended_at - self.started_at)
-        late = failed(f"no answer within {limit:g} s", self.check.remedy, step=self._step)
+        late = failed(_LATE % {"seconds": f"{limit:g}"}, self.check.remedy, step=self._step)
         return Result(self.check, (*found, late), time.monotonic() - self.started_at)
 
     def _note(self, found: Finding | str) -> None:
@@ -102,7 +106,8 @@ def causes_only(results: Sequence[Result]) -> list[Result]:
 def _without_consequence(one: Result, broken: Mapping[str, str]) -> Result:
     if one.status is not Status.FAILED or one.check.needs not in broken:
         return one
-    return replace(one, findings=(skipped(f"not checked: needs {broken[one.check.needs]}"),))
+    not_checked = _NOT_CHECKED % {"what": broken[one.check.needs]}
+    return replace(one, findings=(skipped(not_checked),))
 
 
 def _started(check: Check, *, max_age: float) -> _Run:
@@ -123,6 +128,6 @@ def _is_usable(last: _Run, max_age: float) -> bool:
 def _one_line(error: Exception) -> str:
     """The first line of the message; of an error that is none of ours, its type as well."""
     text, name = str(error).strip().partition("\n")[0][:_LONGEST], type(error).__name__
-    if text and isinstance(error, (DomainError, RetryLater)):
+    if text and isinstance(error, (DomainError, RetryLater, ImproperlyConfigured)):
         return text
     return f"{name}: {text}" if text else name

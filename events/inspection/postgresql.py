@@ -12,6 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from events.health import Finding, failed, ok, warning
 from events.inspection import tables
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from events.workers import clock
 
 OLDEST: Final = 14_00_00
@@ -20,24 +22,37 @@ TEXT_SEARCH: Final = "russian"
 """The text search configuration that the index of posts is built with."""
 CLOCKS_APART: Final = 5.0
 """Seconds by which the clocks of this host and of PostgreSQL may differ."""
-REMEDY: Final = "start PostgreSQL, correct DATABASE_URL, or run `python manage.py migrate`"
+REMEDY: Final = _("start PostgreSQL, correct DATABASE_URL, or run `python manage.py migrate`")
 CHECK: Final = "database"
 """The check that all others need that ask PostgreSQL."""
 _MANY: Final = 0.8
 """Share of the connections in use from which an operator should know."""
+_LACKING: Final = Sentence(_("there is no %(columns)s"))
+_TOO_OLD: Final = Sentence(_("%(version)s is too old"))
+_NO_CONFIGURATION: Final = Sentence(_("has no text search configuration %(name)s"))
+_EXTENSIONS: Final = Sentence(
+    _("none is needed; installed: %(extensions)s; text search %(configuration)s")
+)
+_IN_USE: Final = Sentence(_("%(used)s of %(most)s in use"))
+_APART: Final = Sentence(_("%(seconds)s s apart from the clock of this host"))
+_APART_AND_IDLE: Final = Sentence(
+    _("%(seconds)s s apart from the clock of this host, whose workers take no work")
+)
+_TOGETHER: Final = Sentence(_("at most %(seconds)s s apart from this host's"))
+_UNKNOWN_ZONE: Final = Sentence(_("does not know the time zone %(zone)s"))
 
 
 def answers() -> Iterator[Finding | str]:
     yield "PostgreSQL"
     _value("SELECT 1")
-    yield ok("answers")
+    yield ok(_("answers"))
 
 
 def queue_is_there() -> Iterator[Finding]:
     """Whether the tables through which work moves can be read: the broker is PostgreSQL itself."""
     _value("SELECT count(*) FROM (SELECT 1 FROM events_delivery LIMIT 1) AS any_delivery")
     _value("SELECT count(*) FROM (SELECT 1 FROM django_q_ormq LIMIT 1) AS any_job")
-    yield ok("the queue can be read")
+    yield ok(_("the queue can be read"))
 
 
 def is_migrated() -> Iterator[Finding]:
@@ -45,12 +60,13 @@ def is_migrated() -> Iterator[Finding]:
     try:
         _require_migrations()
     except MigrationsMissing:
-        yield failed("tables are missing or old", "run `python manage.py migrate`")
+        yield failed(_("tables are missing or old"), _("run `python manage.py migrate`"))
         return
     lacking = tables.lacking_columns()
-    yield (
-        failed(f"there is no {', '.join(lacking)}", tables.REMEDY) if lacking else ok("up to date")
-    )
+    if lacking:
+        yield failed(_LACKING % {"columns": ", ".join(lacking)}, tables.REMEDY)
+    else:
+        yield ok(_("up to date"))
 
 
 def server() -> Iterator[Finding]:
@@ -59,7 +75,9 @@ def server() -> Iterator[Finding]:
     yield (
         ok(version, step="version")
         if number >= OLDEST
-        else failed(f"{version} is too old", "upgrade to PostgreSQL 14 or newer", step="version")
+        else failed(
+            _TOO_OLD % {"version": version}, _("upgrade to PostgreSQL 14 or newer"), step="version"
+        )
     )
     yield _extensions()
     yield _connections()
@@ -81,11 +99,11 @@ def pool_mode() -> Iterator[Finding]:
             again = _backend(one)
     if first == second or first != again:
         yield failed(
-            "a pooler in front of PostgreSQL pools transactions: locks of workers get lost",
-            "set the pooler to pool_mode = session, or connect directly in DATABASE_URL",
+            _("a pooler in front of PostgreSQL pools transactions: locks of workers get lost"),
+            _("set the pooler to pool_mode = session, or connect directly in DATABASE_URL"),
         )
     else:
-        yield ok("each connection has a session of its own")
+        yield ok(_("each connection has a session of its own"))
 
 
 class MigrationsMissing(Exception):
@@ -106,11 +124,14 @@ def _extensions() -> Finding:
     found = _value("SELECT count(*) FROM pg_ts_config WHERE cfgname = %s", TEXT_SEARCH)
     if not found:
         return failed(
-            f"has no text search configuration {TEXT_SEARCH}",
-            "install PostgreSQL with its Snowball dictionaries (postgresql-contrib or the full image)",
+            _NO_CONFIGURATION % {"name": TEXT_SEARCH},
+            _(
+                "install PostgreSQL with its Snowball dictionaries (postgresql-contrib or the full"
+                " image)"
+            ),
             step=step,
         )
-    return ok(f"none is needed; installed: {installed}; text search {TEXT_SEARCH}", step=step)
+    return ok(_EXTENSIONS % {"extensions": installed, "configuration": TEXT_SEARCH}, step=step)
 
 
 def _connections() -> Finding:
@@ -118,9 +139,9 @@ def _connections() -> Finding:
         _value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
     )
     most = int(_value("SHOW max_connections"))
-    detail = f"{used} of {most} in use"
+    detail = _IN_USE % {"used": used, "most": most}
     if used >= _MANY * most:
-        return warning(detail, "raise max_connections, or lower Q_WORKERS", step="connections")
+        return warning(detail, _("raise max_connections, or lower Q_WORKERS"), step="connections")
     return ok(detail, step="connections")
 
 
@@ -130,21 +151,21 @@ def _clock() -> Finding:
     # Between the two readings of ours lies the server's, unless the clocks differ.
     apart = max(before - at_server, at_server - time.time(), 0.0)
     if apart > CLOCKS_APART:
-        consequence = ", whose workers take no work" if apart > clock.TOLERATED else ""
+        told = _APART_AND_IDLE if apart > clock.TOLERATED else _APART
         return failed(
-            f"{apart:.0f} s apart from the clock of this host{consequence}",
-            "let both hosts set their clocks by NTP",
+            told % {"seconds": f"{apart:.0f}"},
+            _("let both hosts set their clocks by NTP"),
             step="clock",
         )
-    return ok(f"at most {max(apart, 0.001):.3f} s apart from this host's", step="clock")
+    return ok(_TOGETHER % {"seconds": f"{max(apart, 0.001):.3f}"}, step="clock")
 
 
 def _time_zone() -> Finding:
     zone = settings.TIME_ZONE
     if not _value("SELECT count(*) FROM pg_timezone_names WHERE name = %s", zone):
         return failed(
-            f"does not know the time zone {zone}",
-            "install tzdata where PostgreSQL runs, or set TIME_ZONE to a zone it knows",
+            _UNKNOWN_ZONE % {"zone": zone},
+            _("install tzdata where PostgreSQL runs, or set TIME_ZONE to a zone it knows"),
             step="time zone",
         )
     return ok(zone, step="time zone")

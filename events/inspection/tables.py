@@ -5,7 +5,9 @@ from collections import defaultdict
 from django.apps import apps
 from django.db import connection
 
-REMEDY = (
+from events.sentences import gettext_noop
+
+REMEDY = gettext_noop(
     "This database was made by a version before the first release, and its tables cannot be"
     " upgraded. Start with an empty database (rename the folder VAR_DIR, or name a new database"
     " in DATABASE_URL) and import your exports again."

@@ -16,10 +16,13 @@ from events.health import Finding, Status
 from events.health.registry import Probe
 from events.inspection.workers import START
 from events.models import OPEN_STATES, Delivery, DeliveryState
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from events.workers import heartbeats
 
 DEGRADED_FROM: Final = 100
 """A backlog above this is worth knowing (CONTRACT §10.10)."""
+_BACKLOG: Final = Sentence(_("%(condition)s, backlog %(size)s"))
 COUNTED: Final = 100_000
 """A backlog is counted up to this number: an import can leave a million."""
 
@@ -33,6 +36,10 @@ class Condition(StrEnum):
     UNHEALTHY = "unhealthy"
     DISABLED = "disabled"
     """Switched off by a setting: nobody subscribes, and nothing is wrong."""
+
+
+_SHOWN: Final = (_("healthy"), _("degraded"))
+"""The conditions that a finding names."""
 
 
 UNKNOWN: Final[Mapping[str, object]] = {
@@ -72,14 +79,14 @@ def _common(subscribers: Sequence[str]) -> dict[str, Any]:
 def _finding(facts: dict[str, Any], *, is_high: bool) -> Finding:
     condition = _condition(facts, is_high=is_high)
     facts["status"] = condition.value
-    detail = f"{condition.value}, backlog {facts['backlog_size']}"
+    detail = _BACKLOG % {"condition": condition.value, "size": facts["backlog_size"]}
     match condition:
         case Condition.DISABLED:
-            return Finding(Status.SKIPPED, "switched off", facts=facts)
+            return Finding(Status.SKIPPED, _("switched off"), facts=facts)
         case Condition.UNHEALTHY:
-            return Finding(Status.FAILED, "no worker runs it", START, facts=facts)
+            return Finding(Status.FAILED, _("no worker runs it"), START, facts=facts)
         case Condition.DEGRADED:
-            more = "more workers or hosts, if it does not get less"
+            more = _("more workers or hosts, if it does not get less")
             return Finding(Status.WARNING, detail, more, facts=facts)
         case _:
             return Finding(Status.OK, detail, facts=facts)

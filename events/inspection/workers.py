@@ -10,36 +10,49 @@ from django.utils import timezone
 from events import subscriptions
 from events.health import Finding, Status, failed, ok, warning
 from events.models import Delivery, DeliveryState
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from events.workers import clock, heartbeats
 from events.workers.heartbeats import RunningWorker
 
-START: Final = "start them: `python manage.py qcluster` (or `make serve`)"
+START: Final = _("start them: `python manage.py qcluster` (or `make serve`)")
 OVERDUE_AFTER: Final = timedelta(minutes=3)
 """How late a periodic job may be: the shortest period is a minute."""
 COUNTED: Final = 10_000
 """Failed tasks are counted up to this number."""
+_RUNNING: Final = Sentence(_("%(count)s worker processes"))
+_SERVED: Final = Sentence(_("served on %(hosts)s"))
+_UNSERVED: Final = Sentence(_("no worker serves the queue %(queue)s"))
+_WRONG_CLOCK: Final = Sentence(_("the clock of %(host)s is %(wrong)s: its workers take no work"))
+_NEXT: Final = Sentence(_("next: %(job)s"))
+_JUST_BEGUN: Final = Sentence(
+    _("the job %(job)s is %(minutes)s min late: the workers have just been started")
+)
+_LATE: Final = Sentence(_("the job %(job)s is %(minutes)s min late: the scheduler does not run"))
+_FAILED: Final = Sentence(_("%(count)s failed tasks"))
+_FAILED_OR_MORE: Final = Sentence(_("%(count)s failed tasks or more"))
 
 
 def all_queues_are_served() -> Iterator[Finding]:
     """One finding about all worker processes, which has them as facts, and one per queue."""
     running = heartbeats.running()
     processes = {"workers": [worker.as_dict() for worker in running]}
-    yield Finding(Status.OK, f"{len(running)} worker processes", facts=processes)
+    yield Finding(Status.OK, _RUNNING % {"count": len(running)}, facts=processes)
     yield from _wrong_clocks(running)
     at_work = [worker for worker in running if worker.takes_work]
     for queue in subscriptions.queues():
         hosts = sorted({worker.host for worker in at_work if queue in worker.queues})
         if hosts:
-            yield ok(f"served on {', '.join(hosts)}", step=queue)
+            yield ok(_SERVED % {"hosts": ", ".join(hosts)}, step=queue)
         else:
-            yield failed(f"no worker serves the queue {queue}", START, step=queue)
+            yield failed(_UNSERVED % {"queue": repr(queue)}, START, step=queue)
 
 
 def _wrong_clocks(running: Sequence[RunningWorker]) -> Iterator[Finding]:
     """One finding per host whose workers take no work because its clock is wrong."""
     wrong = {worker.host: worker.clock_ahead for worker in running if not worker.takes_work}
     for host, seconds in sorted(wrong.items()):
-        detail = f"the clock of {host} is {clock.in_words(seconds)}: its workers take no work"
+        detail = _WRONG_CLOCK % {"host": host, "wrong": clock.in_words(seconds)}
         yield failed(detail, clock.REMEDY, step="clock")
 
 
@@ -48,17 +61,17 @@ def scheduler_runs() -> Iterator[Finding]:
     jobs = apps.get_model("django_q", "Schedule").objects.exclude(repeats=0)
     first = jobs.filter(next_run__isnull=False).order_by("next_run").first()
     if first is None:
-        yield failed("there are no periodic jobs", "run `python manage.py migrate`")
+        yield failed(_("there are no periodic jobs"), _("run `python manage.py migrate`"))
         return
     late = timezone.now() - first.next_run
     if late <= OVERDUE_AFTER:
-        yield ok(f"next: {first.name}")
+        yield ok(_NEXT % {"job": first.name})
         return
-    late_job = f"the job {first.name} is {int(late.total_seconds() // 60)} min late"
+    late_job = {"job": first.name, "minutes": int(late.total_seconds() // 60)}
     if _has_just_begun():
-        yield warning(f"{late_job}: the workers have just been started", "look again in a minute")
+        yield warning(_JUST_BEGUN % late_job, _("look again in a minute"))
     else:
-        yield failed(f"{late_job}: the scheduler does not run", START)
+        yield failed(_LATE % late_job, START)
 
 
 def _has_just_begun() -> bool:
@@ -72,8 +85,8 @@ def no_task_has_failed() -> Iterator[Finding]:
     count = dead.values("pk")[:COUNTED].count()
     if count:
         yield warning(
-            f"{count} failed tasks" if count < COUNTED else f"{COUNTED} failed tasks or more",
-            "see `events list --state dead`, remove the cause, then `events replay`",
+            (_FAILED if count < COUNTED else _FAILED_OR_MORE) % {"count": count},
+            _("see `events list --state dead`, remove the cause, then `events replay`"),
         )
     else:
-        yield ok("none")
+        yield ok(_("none"))

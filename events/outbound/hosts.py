@@ -7,6 +7,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from events.sentences import gettext_noop as _
+
 PORTS: Final = {"http": 80, "https": 443}
 _LONGEST: Final = 253
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
@@ -51,7 +53,7 @@ def origin_of(url: str) -> Origin:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise OddHost("its port or its brackets are wrong") from error
+        raise OddHost(_("its port or its brackets are wrong")) from error
     return origin(parts.scheme, parts.hostname or "", port)
 
 
@@ -65,9 +67,9 @@ def _ipv6(text: str) -> str:
     try:
         address = IPv6Address(text)
     except AddressValueError as error:
-        raise OddHost("its host is no IPv6 address") from error
+        raise OddHost(_("its host is no IPv6 address")) from error
     if address.scope_id is not None:
-        raise OddHost("its host has a zone")
+        raise OddHost(_("its host has a zone"))
     return str(address)
 
 
@@ -77,11 +79,11 @@ def _ipv4_or_name(text: str) -> str:
     except AddressValueError:
         pass
     if _NUMBER.fullmatch(text.rpartition(".")[2]):
-        raise OddHost("its host is an address in an odd spelling")
+        raise OddHost(_("its host is an address in an odd spelling"))
     try:
         name = text.encode("ascii" if text.isascii() else "idna").decode()
     except UnicodeError as error:
-        raise OddHost("its host is no name") from error
+        raise OddHost(_("its host is no name")) from error
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
-        raise OddHost("its host is no name")
+        raise OddHost(_("its host is no name"))
     return name

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from events.errors import DomainError
 from events.outbound.policy import Policy
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 
 if TYPE_CHECKING:
     import httpx
@@ -24,22 +26,36 @@ TOTAL_SECONDS: Final = 8.0
 class Cause(StrEnum):
     """Why a server was not reached."""
 
-    NAME = "its name is not known"
-    REFUSED = "nobody listens there"
-    SILENT = "no answer in time"
-    CERTIFICATE = "its certificate is not trusted"
-    TLS = "no TLS is spoken there"
-    OTHER = "no connection"
+    NAME = _("its name is not known")
+    REFUSED = _("nobody listens there")
+    SILENT = _("no answer in time")
+    CERTIFICATE = _("its certificate is not trusted")
+    TLS = _("no TLS is spoken there")
+    OTHER = _("no connection")
 
 
 REMEDIES: Final = {
-    Cause.NAME: "check the spelling, and the name server of this host",
-    Cause.REFUSED: "check the port, and whether the service runs",
-    Cause.SILENT: "a firewall may swallow it: open the address, or set a proxy (HTTPS_PROXY)",
-    Cause.CERTIFICATE: "name the bundle of the authority that signed it; check this host's clock",
-    Cause.TLS: "check the port, and whether it is https:// or http://",
-    Cause.OTHER: "check the network of this host",
+    Cause.NAME: _("check the spelling, and the name server of this host"),
+    Cause.REFUSED: _("check the port, and whether the service runs"),
+    Cause.SILENT: _("a firewall may swallow it: open the address, or set a proxy (HTTPS_PROXY)"),
+    Cause.CERTIFICATE: "; ".join(
+        (
+            _("name the bundle of the authority that signed it"),
+            _("check this host's clock"),
+        )
+    ),
+    Cause.TLS: _("check the port, and whether it is https:// or http://"),
+    Cause.OTHER: _("check the network of this host"),
 }
+_WITH_DETAIL: Final = (
+    Sentence(_("its certificate is not trusted (%(detail)s)")),
+    Sentence(_("no TLS is spoken there (%(detail)s)")),
+    Sentence(_("no connection (%(detail)s)")),
+)
+"""The causes that have one, as `Unreached` says them."""
+_OPEN: Final = Sentence(_("%(where)s without TLS"))
+_UNVERIFIED: Final = Sentence(_("%(where)s %(tls)s, certificate not verified"))
+_VERIFIED: Final = Sentence(_("%(where)s %(tls)s, certificate valid until %(until)s"))
 
 
 class Unreached(DomainError):
@@ -69,10 +85,11 @@ class Reached:
 
     def __str__(self) -> str:
         if not self.tls:
-            return f"{self.where} without TLS"
+            return _OPEN % {"where": self.where}
         if not self.is_verified:
-            return f"{self.where} {self.tls}, certificate not verified"
-        return f"{self.where} {self.tls}, certificate valid until {self.valid_until or '?'}"
+            return _UNVERIFIED % {"where": self.where, "tls": self.tls}
+        until = self.valid_until or "?"
+        return _VERIFIED % {"where": self.where, "tls": self.tls, "until": until}
 
 
 def reach(policy: Policy, url: str, *, verify: ssl.SSLContext | None = None) -> Reached:

@@ -15,13 +15,18 @@ from typing import Final
 
 from django.db import connection
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
+
 logger = logging.getLogger(__name__)
 
 TOLERATED: Final = 120.0
 """Seconds by which a clock may be wrong: two hosts that err in opposite ways keep half a lease."""
 ASK_EVERY: Final = 5.0
 """Seconds between two questions to PostgreSQL."""
-REMEDY: Final = "let the host set its clock by NTP"
+REMEDY: Final = _("let the host set its clock by NTP")
+_AHEAD: Final = Sentence(_("%(seconds)s s ahead of PostgreSQL's"))
+_BEHIND: Final = Sentence(_("%(seconds)s s behind PostgreSQL's"))
 
 _zero: float | None = None
 """The time by PostgreSQL when the monotonic clock of this host was at zero; None: not asked yet."""
@@ -61,7 +66,7 @@ def agrees_now() -> bool:
 
 def in_words(seconds: float) -> str:
     """Say by how much a clock is wrong."""
-    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} PostgreSQL's"
+    return (_AHEAD if seconds > 0 else _BEHIND) % {"seconds": f"{abs(seconds):.0f}"}
 
 
 def _tell(seconds: float) -> None:

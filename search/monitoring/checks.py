@@ -9,10 +9,14 @@ from django.core import checks
 
 from events.management.json_command import CONFIGURATION
 from events.outbound import OddHost, purposes
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
+
+_NO_MODEL = Sentence(_("%(folder)s has no model.onnx"))
 
 
 @checks.register(CONFIGURATION)
-def encoder_is_usable(**_: Any) -> list[checks.CheckMessage]:
+def encoder_is_usable(**_options: Any) -> list[checks.CheckMessage]:
     return [
         checks.Error(text, id="search.E001", hint=hint)
         for text, hint in problems(settings.SEARCH, settings.GIGACHAT)
@@ -23,8 +27,8 @@ def problems(search: Any, gigachat: Any) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, with what to do about it."""
     if search.encoder == "gigachat" and not gigachat.configured:
         yield (
-            "SEARCH_ENCODER is gigachat, and GigaChat is not configured",
-            "set GIGACHAT_CREDENTIALS",
+            _("SEARCH_ENCODER is gigachat, and GigaChat is not configured"),
+            _("set GIGACHAT_CREDENTIALS"),
         )
     if search.encoder == "openai":
         yield from _of_the_address(search)
@@ -36,15 +40,16 @@ def _of_the_address(search: Any) -> Iterator[tuple[str, str]]:
     try:
         purposes.encoder(search.openai_url, seconds=1, has_key=False)
     except OddHost as odd:
-        yield f"SEARCH_OPENAI_URL: {odd}", "such as http://127.0.0.1:11434/v1"
+        yield f"SEARCH_OPENAI_URL: {odd}", _("such as http://127.0.0.1:11434/v1")
 
 
 def _of_the_folder(search: Any) -> Iterator[tuple[str, str]]:
     if find_spec("fastembed") is None:
         yield (
-            "SEARCH_ENCODER is fastembed, and the package is not installed",
+            _("SEARCH_ENCODER is fastembed, and the package is not installed"),
             "pip install -r requirements/fastembed.txt",
         )
     files = ("model.onnx", "onnx/model.onnx")
     if not any((search.fastembed_folder / name).is_file() for name in files):
-        yield f"{search.fastembed_folder} has no model.onnx", "check SEARCH_FASTEMBED_FOLDER"
+        no_model = _NO_MODEL % {"folder": search.fastembed_folder}
+        yield no_model, _("check SEARCH_FASTEMBED_FOLDER")

@@ -7,6 +7,8 @@ from events import health
 from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
 from events.postgresql import advisory_locks
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from search.embeddings import chosen
 from search.embeddings.port import EncoderUnavailable
 from search.embeddings.requested import RequestedEncoder
@@ -16,10 +18,17 @@ from search.services.indexing import catch_up, index_meaning, index_words
 from search.services.meaning import models_in_use
 from search.services.meaning.query_vector import encoded
 
-REMEDY = (
+REMEDY = _(
     "see that workers of the queues search and search_meaning run, and `manage.py search_status`"
 )
-ENCODER_REMEDY = "check SEARCH_ENCODER and what it needs; see docs/search.md"
+ENCODER_REMEDY = _("check SEARCH_ENCODER and what it needs; see docs/search.md")
+_WAITS = Sentence(_("posts wait to be found by %(index)s for %(hours)s h"))
+_CHANGING = Sentence(_("%(model)s serves; %(count)s posts wait for %(encoder)s"))
+_BY_WORDS = Sentence(_("by words only: %(why)s"))
+_WAITING = Sentence(_("%(count)s posts wait for their vectors"))
+_ENCODED = Sentence(_("%(model)s, %(count)s numbers"))
+_INDEXES = [_("words"), _("meaning")]
+"""What a lag names its index by."""
 
 
 def register() -> None:
@@ -48,22 +57,22 @@ def index_follows() -> Iterator[Finding]:
     found = status()
     if found.late:
         most = max(found.late, key=lambda lag: lag.seconds)
-        yield warning(
-            f"posts wait to be found by {most.index} for {most.seconds / 3600:.1f} h", REMEDY
-        )
+        hours = f"{most.seconds / 3600:.1f}"
+        yield warning(_WAITS % {"index": most.index, "hours": hours}, REMEDY)
     elif found.is_changing:
-        yield ok(f"{found.serves} serves; {found.waiting} posts wait for {found.encoder}")
+        changing = {"model": found.serves, "count": found.waiting, "encoder": found.encoder}
+        yield ok(_CHANGING % changing)
     elif found.no_meaning:
-        yield ok(f"by words only: {found.no_meaning}")
+        yield ok(_BY_WORDS % {"why": found.no_meaning})
     else:
-        yield ok(f"{found.waiting} posts wait for their vectors")
+        yield ok(_WAITING % {"count": found.waiting})
 
 
 def encoder_answers() -> Iterator[Finding]:
     if not chosen.configured():
-        yield skipped("SEARCH_ENCODER is none")
+        yield skipped(_("SEARCH_ENCODER is none"))
     elif _is_paid():
-        yield skipped("it costs tokens to ask: doctor --pay")
+        yield skipped(_("it costs tokens to ask: doctor --pay"))
     else:
         yield _asked()
 
@@ -72,7 +81,7 @@ def paid_encoder_answers() -> Iterator[Finding]:
     if chosen.configured() and _is_paid():
         yield _asked()
     else:
-        yield skipped("no encoder that costs tokens")
+        yield skipped(_("no encoder that costs tokens"))
 
 
 def _is_paid() -> bool:
@@ -85,4 +94,4 @@ def _asked() -> Finding:
         found = encoded("doctor", [tenants.default_tenant().pk])
     except EncoderUnavailable as error:
         return failed(str(error), ENCODER_REMEDY)
-    return ok(f"{found.model}, {len(found.vector)} numbers")
+    return ok(_ENCODED % {"model": found.model, "count": len(found.vector)})

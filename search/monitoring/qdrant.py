@@ -7,10 +7,13 @@ from django.conf import settings
 
 from events import health
 from events.health import Finding, Scope, ok, skipped, warning
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from search.index.port import IndexRefused, IndexUnavailable
 from search.index.qdrant import collections
 
-REMEDY: Final = "PostgreSQL answers meanwhile; afterwards Qdrant catches up by itself"
+REMEDY: Final = _("PostgreSQL answers meanwhile; afterwards Qdrant catches up by itself")
+_SERVES: Final = Sentence(_("%(url)s: %(collection)s serves"))
 
 
 def register() -> None:
@@ -20,11 +23,11 @@ def register() -> None:
 def answers() -> Iterator[Finding]:
     """Ask which collection serves: one request."""
     if not settings.QDRANT.configured:
-        yield skipped("QDRANT_URL is not set: PostgreSQL answers")
+        yield skipped(_("QDRANT_URL is not set: PostgreSQL answers"))
         return
     try:
         name = collections.require_serving()
     except (IndexUnavailable, IndexRefused) as error:
         yield warning(str(error), REMEDY)  # a search is answered all the same
     else:
-        yield ok(f"{settings.QDRANT.url}: {name} serves")
+        yield ok(_SERVES % {"url": settings.QDRANT.url, "collection": name})

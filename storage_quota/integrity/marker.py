@@ -10,6 +10,8 @@ import logging
 from datetime import datetime
 from typing import Final
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from storage_quota import keys
 from storage_quota.integrity.errors import MarkerMissing, WrongBucket
 from storage_quota.models import Installation, Reservation, StoredObject
@@ -22,6 +24,19 @@ logger = logging.getLogger(__name__)
 TRIED_KEYS: Final = 50
 FEW: Final = 10
 """A bucket is plausible if fewer of the tried keys are absent than this, or at most half."""
+_STRANGE: Final = Sentence(
+    _(
+        "The bucket is marked as that of another installation (%(strangers)s; this is %(ours)s):"
+        " check S3_BUCKET_NAME. If this installation takes it over, and no other uses it any more:"
+        " --claim-bucket"
+    )
+)
+_UNMARKED: Final = Sentence(
+    _(
+        "The bucket has no object %(key)s: it is another bucket, or its disk is not mounted. If it"
+        " is the right one after all: --claim-bucket"
+    )
+)
 
 
 def confirm(store: ObjectStore, *, now: datetime) -> None:
@@ -43,8 +58,10 @@ def recognize(store: ObjectStore) -> bool:
     marked = refuse_others(store)
     if not marked and not _plausible(store):
         raise MarkerMissing(
-            "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
-            " or mount its disk. If it is the right one after all: --claim-bucket"
+            _(
+                "Hardly any object of the ledger is in this bucket: check S3_BUCKET_NAME,"
+                " or mount its disk. If it is the right one after all: --claim-bucket"
+            )
         )
     return marked and installation().marked_at is not None
 
@@ -59,11 +76,7 @@ def refuse_others(store: ObjectStore) -> bool:
     ours = installation()
     strangers, marked = _marks(store, ours)
     if strangers:
-        raise WrongBucket(
-            f"The bucket is marked as that of another installation ({', '.join(strangers)};"
-            f" this is {ours.pk}): check S3_BUCKET_NAME. If this installation takes it over,"
-            " and no other uses it any more: --claim-bucket"
-        )
+        raise WrongBucket(_STRANGE % {"strangers": ", ".join(strangers), "ours": ours.pk})
     if not marked and ours.marked_at:
         # Asked for itself, too: a listing may lag behind what was written.
         _refuse_unmarked(store)
@@ -115,10 +128,7 @@ def _refuse_unmarked(store: ObjectStore) -> None:
 
 
 def _no_marker(ours: Installation) -> MarkerMissing:
-    return MarkerMissing(
-        f"The bucket has no object {keys.marker(ours.pk)}: it is another bucket, or its"
-        " disk is not mounted. If it is the right one after all: --claim-bucket"
-    )
+    return MarkerMissing(_UNMARKED % {"key": keys.marker(ours.pk)})
 
 
 def _marks(store: ObjectStore, ours: Installation) -> tuple[list[str], bool]:

@@ -13,6 +13,8 @@ from typing import BinaryIO, TypeVar
 
 from django.core.files.storage import FileSystemStorage
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from storage_quota.models import Reservation
 from storage_quota.models.receipt import PutReceipt
 from storage_quota.object_store.adapters import (
@@ -39,6 +41,14 @@ Folder of unfinished files, never part of a listing. The path below it is the ke
 
 Made = TypeVar("Made")
 
+_GONE = Sentence(_("%(folder)s is gone: mount or create it"))
+_NO_SPACE = Sentence(_("No space left for %(folder)s: free some, or set VAR_DIR elsewhere"))
+_CLOSED = Sentence(
+    _(
+        "%(folder)s is not accessible (%(why)s): give this user read and write rights there, or set"
+        " VAR_DIR elsewhere"
+    )
+)
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -164,7 +174,7 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
     def _check_root(self) -> None:
         """Raise if the folder is gone: an unmounted volume must not look like an empty bucket."""
         if not self.root.is_dir():
-            raise StoreUnavailable(f"{self.root} is gone: mount or create it")
+            raise StoreUnavailable(_GONE % {"folder": self.root})
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -175,12 +185,9 @@ class FileStore(NoLifecycle, NoVersions, NoLinks, JsonReader):
 
     def _translated(self, exc: OSError) -> Exception:
         if exc.errno in _FULL:
-            return StoreFull(f"No space left for {self.root}: free some, or set VAR_DIR elsewhere")
+            return StoreFull(_NO_SPACE % {"folder": self.root})
         if exc.errno in _NOT_WRITABLE:
-            return StoreNotWritable(
-                f"{self.root} is not accessible ({exc.strerror}): give this user read and "
-                "write rights there, or set VAR_DIR elsewhere"
-            )
+            return StoreNotWritable(_CLOSED % {"folder": self.root, "why": exc.strerror})
         return StoreUnavailable(f"{self.root}: {exc.strerror or exc}")
 
 

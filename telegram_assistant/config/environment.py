@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from events.sentences import gettext_noop
 from telegram_assistant.config.accounts.api import Api
 from telegram_assistant.config.accounts.audit import Audit
 from telegram_assistant.config.accounts.sign_in import Email, Oidc, SignIn
@@ -68,6 +69,7 @@ GROUPS: Final[dict[str, type[BaseSettings]]] = {
     "audit": Audit,
     "telegram": Telegram,
 }
+_NOT_USABLE: Final = gettext_noop("The environment is not usable:")
 LIKENESS: Final = 0.85
 """From which on a name is taken for a slip; what is farther away may be meant for other programs."""
 
@@ -82,7 +84,7 @@ def read() -> Environment:
         except ValidationError as exc:
             problems += _problems(group, exc)
     if problems:
-        raise ImproperlyConfigured("The environment is not usable:\n  " + "\n  ".join(problems))
+        raise ImproperlyConfigured(_NOT_USABLE + "\n  " + "\n  ".join(problems))
     return Environment(**values)
 
 

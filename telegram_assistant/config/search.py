@@ -6,7 +6,11 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
+
+_HALF = Sentence(_("SEARCH_ENCODER is %(encoder)s: set %(missing)s too"))
 
 
 class Search(BaseSettings):
@@ -60,5 +64,5 @@ class Search(BaseSettings):
         }
         missing = [name for name, value in needed.get(self.encoder, {}).items() if not value]
         if missing:
-            raise ValueError(f"SEARCH_ENCODER is {self.encoder}: set {' and '.join(missing)} too")
+            raise ValueError(_HALF % {"encoder": self.encoder, "missing": " and ".join(missing)})
         return self

@@ -15,6 +15,7 @@ from django.core import checks
 
 from albums.services import claims as album_claims
 from events import queue, subscriptions
+from events.sentences import Sentence, gettext_noop
 from events.supervision import supervisor, worker_process
 from search import handlers
 from search.services.meaning import payers
@@ -24,6 +25,19 @@ from vision.analysis import backlog, follow_up
 from vision.limits import circuit_breaker
 from vision.providers.ocr import tesseract
 from vision.services import provider_call
+
+_TOO_LONG = Sentence(
+    gettext_noop(
+        "%(inner)s (%(seconds)s s) needs up to %(takes)s s, and %(outer)s, around it, ends after"
+        " %(end)s s: set %(inner_again)s to less than %(most)s s"
+    )
+)
+_ALL_OF_IT = Sentence(
+    gettext_noop(
+        "%(inner)s (%(seconds)s s) needs all of it, and %(outer)s, around it, ends after %(end)s s:"
+        " set %(inner_again)s to less than %(most)s s"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +73,12 @@ class Pair:
 
     def __str__(self) -> str:
         most = (self.outer.seconds - self.besides) / self.times
-        work = f"up to {self.takes:g} s" if self.takes != self.inner.seconds else "all of it"
-        return (
-            f"{self.inner.name} ({self.inner.seconds:g} s) needs {work}, and"
-            f" {self.outer.name}, around it, ends after {self.outer.seconds:g} s:"
-            f" set {self.inner.name} to less than {most:g} s"
-        )
+        told = _TOO_LONG if self.takes != self.inner.seconds else _ALL_OF_IT
+        return told % {
+            "inner": self.inner.name, "seconds": f"{self.inner.seconds:g}",
+            "takes": f"{self.takes:g}", "outer": self.outer.name,
+            "end": f"{self.outer.seconds:g}", "inner_again": self.inner.name, "most": f"{most:g}",
+        }  # fmt: skip
 
 
 def problems() -> list[checks.CheckMessage]:
@@ -83,7 +97,7 @@ def pairs() -> Iterator[Pair]:
 
 
 def _message(pair: Pair) -> checks.CheckMessage:
-    hint = "docs/configuration.md, Limits of time"
+    hint = gettext_noop("docs/configuration.md, Limits of time")
     if pair.is_vital:
         return checks.Error(str(pair), id="telegram_assistant.E001", hint=hint)
     return checks.Warning(str(pair), id="telegram_assistant.W001", hint=hint)

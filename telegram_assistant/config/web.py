@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from events.sentences import gettext_noop as _
 from telegram_assistant.config import deployment
 from telegram_assistant.config.source import BASE_DIR, source
 
@@ -52,14 +53,14 @@ class Web(BaseSettings):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-            raise ValueError("not a time zone; use a name such as Europe/Moscow") from exc
+            raise ValueError(_("not a time zone; use a name such as Europe/Moscow")) from exc
         return value
 
     @field_validator("var_dir", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
         if value == "":
-            raise ValueError("is empty; name a folder, or leave the variable out")
+            raise ValueError(_("is empty; name a folder, or leave the variable out"))
         return value
 
     @field_validator("var_dir")
@@ -82,7 +83,7 @@ class Web(BaseSettings):
             trusted_origins=self.csrf_trusted_origins,
         )
         if "https_only" in self.model_fields_set and not self.https_only:
-            yield "HTTPS_ONLY: is off, but DEPLOYED means HTTPS; leave it out"
+            yield _("HTTPS_ONLY: is off, but DEPLOYED means HTTPS; leave it out")
         if key := self.django_secret_key:
             objection = deployment.key_objection(key.get_secret_value())
             yield from [f"DJANGO_SECRET_KEY: {objection}"] if objection else []
@@ -113,14 +114,16 @@ class Web(BaseSettings):
         except ProgrammingError:
             # Not chained: the error of libpq repeats the URL with its password.
             raise ImproperlyConfigured(
-                "DATABASE_URL: not a PostgreSQL URL; use postgresql://user:password@host:5432/name"
+                _(
+                    "DATABASE_URL: not a PostgreSQL URL; use postgresql://user:password@host:5432/name"
+                )
             ) from None
         known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST"}
         entry: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql", "PORT": ""}
         entry |= {django: str(parts.pop(libpq, "") or "") for libpq, django in known.items()}
         entry["PORT"] = str(parts.pop("port", "") or "")
         if not entry["NAME"]:
-            raise ImproperlyConfigured("DATABASE_URL: names no database")
+            raise ImproperlyConfigured(_("DATABASE_URL: names no database"))
         return entry | {"OPTIONS": dict(parts)}
 
 

@@ -6,7 +6,10 @@ from typing import Any, Final
 from django.db.backends.postgresql import base
 from psycopg import OperationalError
 
+from events.sentences import Sentence, gettext_noop
 from telegram_assistant.embedded_postgres import server
+
+_NOT_STARTED: Final = Sentence(gettext_noop("the embedded PostgreSQL has not started: %(why)s"))
 
 QUIET: Final = "-c log_min_messages=fatal"
 """Otherwise the server's log would repeat refused values and rows, and messages with them."""
@@ -46,4 +49,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
             )
         except server.NOT_STARTED as error:
             # Whoever can wait for a database that is away connects again, as to any other server.
-            raise OperationalError(f"the embedded PostgreSQL has not started: {error!r}") from error
+            raise OperationalError(_NOT_STARTED % {"why": repr(error)}) from error

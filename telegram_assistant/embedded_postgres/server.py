@@ -16,7 +16,16 @@ from django.core.exceptions import ImproperlyConfigured
 from fasteners import InterProcessLock
 from psycopg import sql
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.embedded_postgres.memory import configure
+
+_SPACES = Sentence(
+    _(
+        "the embedded PostgreSQL cannot live under a path with spaces (%(folder)s): set VAR_DIR to"
+        " another folder, or DATABASE_URL to a server of your own"
+    )
+)
 
 _thread_lock = threading.Lock()
 
@@ -30,10 +39,7 @@ cannot show the log of a failed start, that is the error.
 def start_postgres(data_dir: Path, *, database: str, memory: int | None = None) -> str:
     """Start or join the embedded server; returns its socket's folder. For `memory` see `configure`."""
     if any(map(str.isspace, str(data_dir))):
-        raise ImproperlyConfigured(
-            f"VAR_DIR: the embedded PostgreSQL cannot live under a path with spaces ({data_dir});"
-            " set VAR_DIR to another folder, or DATABASE_URL to a server of your own"
-        )
+        raise ImproperlyConfigured(f"VAR_DIR: {_SPACES % {'folder': data_dir}}")
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     with _thread_lock:  # the lock on the file separates processes, not the threads of one
         server = _server(data_dir, memory)

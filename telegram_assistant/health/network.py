@@ -21,6 +21,8 @@ from events.health.registry import Probe
 from events.outbound import OddHost, OutboundRefused, Policy, purposes
 from events.outbound.client import tls_context
 from events.outbound.reachability import TOTAL_SECONDS, Cause, Reached, Unreached, reach, unreached
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from graph import health as graph_health
 from graph.store import connection as graph
 from storage_quota.health import CLOCK_FAILS, CLOCK_WARNS
@@ -30,9 +32,14 @@ from vision.providers.gigachat.client import tls as gigachat_tls
 from vision.providers.port import ProviderMisconfigured
 
 PREFIX: Final = "network_"
-REMEDY: Final = "check the network of this host, its name server and HTTPS_PROXY"
-MAIL: Final = "see EMAIL_HOST, EMAIL_PORT, EMAIL_SECURITY"
-NTP: Final = "let this host set its clock by NTP"
+REMEDY: Final = _("check the network of this host, its name server and HTTPS_PROXY")
+MAIL: Final = _("see EMAIL_HOST, EMAIL_PORT, EMAIL_SECURITY")
+NTP: Final = _("let this host set its clock by NTP")
+_SEE: Final = Sentence(_("see %(variable)s"))
+_CORRECT: Final = Sentence(_("correct %(variable)s"))
+_CLOCK: Final = Sentence(_("%(reached)s; its clock is %(seconds)s s from this host's"))
+_REFUSES: Final = Sentence(_("%(where)s refuses the name or the password"))
+_OTHERWISE: Final = Sentence(_("%(where)s speaks otherwise (%(why)s)"))
 Address = tuple[str, str, Policy, ssl.SSLContext | None]
 """Variable, address, rules, and what its certificate is verified by (None: as usual)."""
 
@@ -59,30 +66,30 @@ def _over_http(addresses: Callable[[], Iterable[Address]]) -> Iterator[Finding |
             yield variable
             yield _of_http(variable, url, policy, verify)
     except (OddHost, ProviderMisconfigured) as refusal:
-        yield failed(str(refusal), "correct the setting")
+        yield failed(str(refusal), _("correct the setting"))
         return
     if not found:
-        yield skipped("not configured")
+        yield skipped(_("not configured"))
 
 
 def _of_http(variable: str, url: str, policy: Policy, verify: ssl.SSLContext | None) -> Finding:
     try:
         return judged(reach(policy, url, verify=verify))
     except Unreached as refusal:
-        return failed(str(refusal), f"{refusal.remedy}; see {variable}")
+        return failed(str(refusal), f"{refusal.remedy}; {_SEE % {'variable': variable}}")
     except OutboundRefused as refusal:
-        return failed(str(refusal), f"correct {variable}")
+        return failed(str(refusal), _CORRECT % {"variable": variable})
 
 
 def judged(found: Reached) -> Finding:
     """What a reached server's certificate and clock mean."""
     ahead = found.ahead
     if ahead is not None and abs(ahead) > CLOCK_WARNS:
-        told = f"{found}; its clock is {ahead.total_seconds():+.0f} s from this host's"
+        told = _CLOCK % {"reached": found, "seconds": f"{ahead.total_seconds():+.0f}"}
         return (failed if abs(ahead) > CLOCK_FAILS else warning)(told, NTP)
     if found.tls and not found.is_verified:
-        return warning(str(found), "verify it: name the bundle of its authority instead")
-    clock = "its clock is not told" if ahead is None else "the clocks agree"
+        return warning(str(found), _("verify it: name the bundle of its authority instead"))
+    clock = _("its clock is not told") if ahead is None else _("the clocks agree")
     return ok(f"{found}; {clock}")
 
 
@@ -152,7 +159,7 @@ def smtp() -> Iterator[Finding | str]:
     """Whether the mail server lets this installation in, by the client that sends its mail."""
     given = settings.EMAIL
     if not given.configured:
-        yield skipped("not configured")
+        yield skipped(_("not configured"))
         return
     where = f"{given.host}:{given.port}"
     sender: Any = mail.get_connection(timeout=TOTAL_SECONDS)
@@ -160,13 +167,14 @@ def smtp() -> Iterator[Finding | str]:
         sender.open()
         yield judged(_of_mail(where, sender.connection.sock))
     except smtplib.SMTPAuthenticationError:
-        yield failed(f"{where} refuses the name or the password", "check EMAIL_HOST_USER")
+        yield failed(_REFUSES % {"where": where}, _("check EMAIL_HOST_USER"))
     except smtplib.SMTPException as error:
         refusal = unreached(where, error)
         if refusal.cause is Cause.SILENT:  # smtplib calls this a connection that was closed
             yield failed(str(refusal), f"{refusal.remedy}; {MAIL}")
             return
-        yield failed(f"{where} speaks otherwise ({type(error).__name__})", "check EMAIL_SECURITY")
+        told = _OTHERWISE % {"where": where, "why": type(error).__name__}
+        yield failed(told, _("check EMAIL_SECURITY"))
     except OSError as error:
         refusal = unreached(where, error)
         yield failed(str(refusal), f"{refusal.remedy}; {MAIL}")

@@ -21,7 +21,7 @@ from storage_quota.object_store.s3 import S3Store
 from tests.s3_fixtures import s3_settings
 from tests.unit.exports import chat, message, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_english")]
 
 
 @pytest.fixture

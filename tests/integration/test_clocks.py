@@ -24,7 +24,7 @@ from events.workers import clock, heartbeats, liveness
 from tests.acceptance.product import wait_until
 from tests.integration.conftest import Ping
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 
 HOUR = 3600.0
 LEASE = timedelta(minutes=10)

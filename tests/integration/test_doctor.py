@@ -64,6 +64,7 @@ def only(monkeypatch):
     return add
 
 
+@pytest.mark.usefixtures("in_english")
 class TestCommand:
     def test_warnings_are_shown_with_their_remedy_and_are_no_failure(self, only):
         only("disk", warning("1 GiB left", "free space"))

@@ -20,7 +20,7 @@ from events.schemas import VisionUploadedEventV1
 from events.subscriptions import Mode, subscribe
 from tests.integration.conftest import Ping
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_english")]
 
 FOREVER_AGO = timedelta(days=30)
 

@@ -1,11 +1,13 @@
 """The embedded defaults: a secret key made once, a private PostgreSQL that is there when needed."""
 
 import atexit
+import io
 import os
 import stat
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -16,11 +18,16 @@ import psutil
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import connections
+from django.utils import translation
 
+from events import health
+from events.health import Scope, ok, registry, running
 from telegram_assistant import secret_key
 from telegram_assistant.embedded_postgres import memory, server
 from telegram_assistant.embedded_postgres.base import DatabaseWrapper
+from telegram_assistant.management.commands import doctor
 from tests.processes import Python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +41,8 @@ NOBODY = 2**22 + 1
 _RACER = """
 import sys
 from pathlib import Path
+from events import health
+from events.health import Scope, ok, registry, running
 from telegram_assistant import secret_key
 print("ready", flush=True)
 sys.stdin.readline()
@@ -272,6 +281,51 @@ class TestPostgres:
             connection.get_new_connection(params)
 
         assert _pid(used_dir) == pid
+
+
+class TestDoctor:
+    @pytest.fixture
+    def asked(self, monkeypatch, connection):
+        """What doctor says of a check that has 0.3 s to ask the server of this folder."""
+
+        def ask(folder: Path) -> str:
+            monkeypatch.setattr(registry, "_checks", {})
+            monkeypatch.setattr(running, "_runs", {})
+            connection.settings_dict["EMBEDDED_DIR"] = folder
+            monkeypatch.setattr(doctor, "connection", connection, raising=False)
+
+            def probe():
+                if server.running_socket(folder) is None:
+                    server.start_postgres(folder, database=NAME)
+                yield ok("answers")
+
+            health.register("database", probe, scope=Scope.READY, remedy="start it", seconds=0.3)
+            out = io.StringIO()
+            with suppress(SystemExit), translation.override("en"):
+                call_command("doctor", stdout=out)
+            return out.getvalue()
+
+        return ask
+
+    def test_the_server_may_take_longer_to_start_than_a_check(self, used_dir, asked, monkeypatch):
+        """After a restart of the machine the first doctor called it dead, and checked nothing else."""
+        start = server.start_postgres
+
+        def slowly(*arguments, **options):
+            time.sleep(1)
+            return start(*arguments, **options)
+
+        monkeypatch.setattr(server, "start_postgres", slowly)
+
+        said = asked(used_dir)
+
+        assert "no answer" not in said
+        assert "ok       database  answers" in said
+
+    def test_why_it_cannot_be_started_is_said_by_the_check(self, tmp_path, asked):
+        said = asked(tmp_path / "my data" / "postgres")
+
+        assert "FAILED   database  VAR_DIR: the embedded PostgreSQL cannot live under" in said
 
 
 @contextmanager

@@ -41,7 +41,7 @@ from tests.s3_fixtures import PART_BYTES, s3_settings
 from tests.storage_fixtures import in_bucket, in_ledger, key
 from tests.unit.exports import chat, message, write
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_english")]
 
 LACKING = ["501", "405", "400 NotImplemented"]
 DAY = timedelta(days=1)

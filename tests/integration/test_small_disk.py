@@ -98,6 +98,7 @@ class TestUnderTheObjects:
         assert after.clean
         assert_nothing_is_lost_or_counted_twice()
 
+    @pytest.mark.usefixtures("in_english")
     def test_the_command_says_what_to_do_with_exit_code_2(self, tmp_path, disk):
         with pytest.raises(CommandError, match=r"No space left for .*objects") as refusal:
             call_command("import_export", str(export(tmp_path / "export", 10)))

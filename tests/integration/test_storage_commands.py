@@ -16,7 +16,7 @@ from telegram_assistant.config import Limits
 from tests.integrity_fixtures import NOTHING_LOST, document, medium, smuggle
 from tests.s3_fixtures import s3_settings
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("store", "in_english")]
 
 
 @pytest.fixture

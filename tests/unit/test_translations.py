@@ -157,6 +157,7 @@ SAME_MEANING = {
     "Analyze again", "Clean up", "Tenant", "failed tasks", "first message", "analyzed", "not analyzed", "not analyzed yet",
     "Event", "Fastest growing posts", "deleted", "forwards", "kind", "mass deletions", "reactions", "replies", "views",
     "API tokens", "Ask the archive", "Graph", "Invite", "My settings", "My tokens", "Saved searches", "Search posts", "channels", "duration, s", "new posts", "problems",
+    "Reserved", "done", "failed", "pending", "set GIGACHAT_CREDENTIALS",
 }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from events.health import Finding, failed, ok, skipped
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from vision.limits import budget
 from vision.limits.ceiling import ceiling_of
 from vision.policy.loader import current_policy
@@ -16,11 +18,18 @@ from vision.policy.loader import current_policy
 PROVIDER: Final = "gigachat"
 SHOWN: Final = 100
 """Tenants that are checked; the first by name."""
+_LEFT: Final = Sentence(_("%(left)s tokens left, %(used)s of the day used"))
+_TOO_FEW: Final = Sentence(
+    _(
+        "%(left)s tokens left, %(used)s of the day used, and a picture may cost %(ceiling)s:"
+        " %(limit)s, Tesseract reads instead"
+    )
+)
 
 
 def tokens_are_left() -> Iterator[Finding | str]:
     if not settings.GIGACHAT.configured:
-        yield skipped("GigaChat is not configured: text recognition costs no tokens")
+        yield skipped(_("GigaChat is not configured: text recognition costs no tokens"))
         return
     now = timezone.now()
     for tenant in Tenant.objects.order_by("name")[:SHOWN]:
@@ -33,13 +42,15 @@ def _of(tenant: Tenant, *, now: datetime) -> Finding:
     limits, spent = budget.limits_of(tenant, policy), budget.spent(tenant, now)
     left = budget.room(spent, limits, is_recent=True)
     if left is None:
-        return ok("no limit")
+        return ok(_("no limit"))
     ceiling = ceiling_of(PROVIDER, settings.GIGACHAT.model_name, policy)
-    used = f"{left} tokens left, {spent.day} of the day used"
+    used = {"left": left, "used": spent.day}
     if limit := budget.refusal(spent.settled, limits, tokens=ceiling, is_recent=True):
         return failed(
-            f"{used}, and a picture may cost {ceiling}: {limit}, Tesseract reads instead",
-            "wait for the next day (UTC), raise VISION_MAX_DAILY_TOKENS or VISION_MAX_MONTHLY_TOKENS,"
-            " or `diag_vision budget --reset`",
+            _TOO_FEW % (used | {"ceiling": ceiling, "limit": limit}),
+            _(
+                "wait for the next day (UTC), raise VISION_MAX_DAILY_TOKENS or"
+                " VISION_MAX_MONTHLY_TOKENS, or `diag_vision budget --reset`"
+            ),
         )
-    return ok(used)
+    return ok(_LEFT % used)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from events.health import Finding, failed, ok, skipped
+from events.sentences import gettext_noop as _
 from vision import providers
 from vision.policy.schema import PolicyRefused, load_policy
 from vision.providers.ocr.installed import TesseractMissing
@@ -16,11 +17,11 @@ def is_switched_on() -> Iterator[Finding]:
         yield ok("FEATURE_VISION_ENABLED=true")
     elif settings.GIGACHAT.configured:
         yield failed(
-            "GigaChat is configured, but FEATURE_VISION_ENABLED=false: nobody analyzes pictures",
-            "set FEATURE_VISION_ENABLED=true and restart web and workers",
+            _("GigaChat is configured, but FEATURE_VISION_ENABLED=false: nobody analyzes pictures"),
+            _("set FEATURE_VISION_ENABLED=true and restart web and workers"),
         )
     else:
-        yield skipped("FEATURE_VISION_ENABLED=false: pictures are stored and not analyzed")
+        yield skipped(_("FEATURE_VISION_ENABLED=false: pictures are stored and not analyzed"))
 
 
 def policy() -> Iterator[Finding]:
@@ -28,7 +29,7 @@ def policy() -> Iterator[Finding]:
     try:
         load_policy(path)
     except PolicyRefused as refusal:
-        yield failed(str(refusal), "correct the file, or VISION_POLICY_CONFIG_PATH")
+        yield failed(str(refusal), _("correct the file, or VISION_POLICY_CONFIG_PATH"))
     else:
         yield ok(str(path))
 
@@ -40,4 +41,4 @@ def tesseract() -> Iterator[Finding]:
     try:
         yield ok(providers.get_ocr().model)
     except TesseractMissing as missing:
-        yield failed(str(missing), "install it; what waits goes on within 5 minutes")
+        yield failed(str(missing), _("install it; what waits goes on within 5 minutes"))

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from events.health import Finding, failed, ok, skipped, warning
 from events.models import OPEN_STATES, Delivery, DeliveryState
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from vision import providers
 from vision.health.gigachat import REMEDY
 from vision.limits import circuit_breaker
@@ -23,6 +25,13 @@ SUBSCRIBERS: Final = ("vision.tag", "vision.retag")
 OLD: Final = timedelta(minutes=30)
 """Posts that wait longer are worth knowing of: an import of ten thousand takes less than one."""
 LATELY: Final = timedelta(hours=24)
+_LISTED: Final = Sentence(_("%(model)s is listed"))
+_NOT_LISTED: Final = Sentence(_("%(model)s is not among the account's models: %(listed)s"))
+_WAITED: Final = Sentence(_("the oldest has waited for %(seconds)s s"))
+_GIVEN_UP: Final = Sentence(_("%(count)s, the last: %(code)s"))
+_STANDS_IN: Final = Sentence(_("GigaChat is %(state)s: the local tagger stands in"))
+_STOOD_IN: Final = Sentence(_("the local tagger stood in for GigaChat within 24 h: %(reasons)s"))
+_TAGS: Final = Sentence(_("%(model)s tags"))
 
 
 def figures() -> dict[str, Any]:
@@ -50,30 +59,33 @@ def state() -> Iterator[Finding | str]:
 def reachable() -> Iterator[Finding | str]:
     """Whether the account has the tagger's model, without a call that costs tokens."""
     if not ask.is_on_somewhere():
-        yield skipped("TAGGER=local, and no tenant has chosen another: nobody is asked")
+        yield skipped(_("TAGGER=local, and no tenant has chosen another: nobody is asked"))
         return
     provider = providers.get_gigachat()
     if provider is None:
         yield failed(
-            "gigachat is to tag, and GigaChat is not configured", "set GIGACHAT_CREDENTIALS"
+            _("gigachat is to tag, and GigaChat is not configured"),
+            _("set GIGACHAT_CREDENTIALS"),
         )
         return
     name, listed = ask.model_name(), provider.models(now=timezone.now())
     if name in listed:
-        yield ok(f"{name} is listed")
+        yield ok(_LISTED % {"model": name})
     else:
         shown = ", ".join(sorted(listed)) or "none"
-        yield failed(f"{name} is not among the account's models: {shown}", "set TAGGING_MODEL")
+        told = _NOT_LISTED % {"model": name, "listed": shown}
+        yield failed(told, _("set TAGGING_MODEL"))
 
 
 def _queue() -> Finding:
     oldest = _oldest()
     if oldest is None:
-        return ok("nothing waits")
+        return ok(_("nothing waits"))
     age = timezone.now() - oldest
-    said = f"the oldest has waited for {round(age.total_seconds())} s"
+    said = _WAITED % {"seconds": round(age.total_seconds())}
     if age > OLD:
-        return warning(said, "look at `manage.py events stats`; start more workers of `tagging`")
+        remedy = _("look at `manage.py events stats`; start more workers of `tagging`")
+        return warning(said, remedy)
     return ok(said)
 
 
@@ -81,32 +93,34 @@ def _given_up() -> Finding:
     dead = _deliveries().filter(state=DeliveryState.DEAD)
     count = dead.values("pk")[:1000].count()
     if not count:
-        return ok("nothing")
+        return ok(_("nothing"))
     last = dead.order_by("-pk").first()
     code = last.error_code if last else ""
-    return warning(f"{count}, the last: {code}", "correct it, then replay them in the console")
+    told = _GIVEN_UP % {"count": count, "code": code}
+    return warning(told, _("correct it, then replay them in the console"))
 
 
 def _tagger() -> Iterator[Finding]:
     if not ask.is_on_somewhere():
-        yield ok("local: this machine's, costs nothing")
+        yield ok(_("local: this machine's, costs nothing"))
         return
     if not settings.GIGACHAT.configured:
         yield warning(
-            "GigaChat is not configured: the local tagger tags", "set GIGACHAT_CREDENTIALS"
+            _("GigaChat is not configured: the local tagger tags"),
+            _("set GIGACHAT_CREDENTIALS"),
         )
         return
     now = timezone.now()
     found = circuit_breaker.state(ProviderHealth.objects.filter(pk=PROVIDER).first(), now=now)
     stood_in = _stood_in(now)
     if found in {"open", "paused"}:
-        yield warning(f"GigaChat is {found}: the local tagger stands in", REMEDY)
+        yield warning(_STANDS_IN % {"state": found}, REMEDY)
     elif stood_in:
         told = ", ".join(f"{in_english(reason)}: {count}" for reason, count in stood_in.items())
-        remedy = "once that is over, `manage.py retag --stood-in --yes`"
-        yield warning(f"the local tagger stood in for GigaChat within 24 h: {told}", remedy)
+        remedy = _("once that is over, `manage.py retag --stood-in --yes`")
+        yield warning(_STOOD_IN % {"reasons": told}, remedy)
     else:
-        yield ok(f"{ask.model_name()} tags")
+        yield ok(_TAGS % {"model": ask.model_name()})
 
 
 def _stood_in(now: datetime) -> dict[str, int]:

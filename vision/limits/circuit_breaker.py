@@ -149,8 +149,8 @@ def state(row: ProviderHealth | None, *, now: datetime) -> str:
 def _rest(unanswered_probes: int) -> timedelta:
     """How long nobody asks: each probe that was not answered counted its ceiling as used."""
     usual = timedelta(seconds=settings.GIGACHAT.circuit_breaker_recovery_timeout)
-    doublings = min(unanswered_probes, 30)  # a larger power is no timedelta any more
-    return max(usual, min(usual * 2**doublings, LONGEST))
+    doublings = min(unanswered_probes, 10)  # a great power is no timedelta any more
+    return max(usual, min(usual * (1 << doublings), LONGEST))
 
 
 def _probe(row: ProviderHealth, *, now: datetime) -> bool:

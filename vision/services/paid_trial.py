@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 
 from accounts.models import Tenant
 from events.errors import DomainError
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from vision import metrics
 from vision.limits import budget, ceiling, concurrency
 from vision.limits.concurrency import Caller
@@ -32,6 +34,7 @@ from vision.services.provider_call import concurrency_limit
 
 PATIENCE: Final = timedelta(seconds=20)
 """How long the trial waits for a place among the calls in progress."""
+_NONE_LEFT: Final = Sentence(_("no tokens are left to %(tenant)s: %(why)s"))
 
 
 class NoTokensLeft(DomainError):
@@ -75,8 +78,8 @@ def _written_off(
             now=now,
         )
         if not reserved.tokens:
-            why = reserved.refused_by or "the last tokens are in use"
-            raise NoTokensLeft(f"no tokens are left to {tenant.name}: {why}")
+            why = reserved.refused_by or _("the last tokens are in use")
+            raise NoTokensLeft(_NONE_LEFT % {"tenant": tenant.name, "why": why})
         day = budget.day_of(now)
         budget.write_off(tenant_id=tenant.pk, day=day, reserved=reserved.tokens)
         return reserved

@@ -2,17 +2,20 @@ import json
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from events import subscriptions
 from events.delivery import recovery, worker
 from events.delivery.run import Tally
 from events.management.numbers import amount
+from events.sentences import retold
 from events.subscriptions import Subscription
 from events.workers import clock
 
@@ -54,7 +57,10 @@ class Command(BaseCommand):
     def _queues(self, name: str | None) -> list[str]:
         known = subscriptions.queues()
         if name and name not in known:
-            raise CommandError(f"There is no queue {name!r}; there are: {', '.join(known)}")
+            raise CommandError(
+                _("There is no queue %(name)r; there are: %(known)s")
+                % {"name": name, "known": ", ".join(known)}
+            )
         return [name] if name else known
 
     def _report(self, tallies: dict[str, Tally], *, as_json: bool) -> None:
@@ -72,16 +78,25 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures))
             return
         for name, row in figures.items():
-            numbers = ", ".join(f"{value} {key}" for key, value in row.items())
-            self.stdout.write(f"{name}: {numbers}")
+            self.stdout.write(f"{name}: {_in_words(row)}")
         if not figures:
-            self.stdout.write("Nothing was due.")
+            self.stdout.write(_("Nothing was due."))
+
+
+def _in_words(row: Mapping[str, float]) -> str:
+    return (
+        _(
+            "%(done)s done, %(failed)s failed, %(postponed)s postponed, %(dead)s dead,"
+            " %(seconds)s seconds"
+        )
+        % row
+    )
 
 
 def drain_with_progress(queues: list[str], *, max_wait: float = 0) -> dict[str, Tally]:
     """Drain `queues` with a progress bar on stderr; returns a tally per subscriber."""
     tallies: dict[str, Tally] = defaultdict(Tally)
-    with tqdm(desc="tasks", unit="", total=_open(queues), file=sys.stderr, disable=None) as bar:
+    with tqdm(desc=_("tasks"), unit="", total=_open(queues), file=sys.stderr, disable=None) as bar:
 
         def observe(subscription: Subscription, tally: Tally) -> None:
             tallies[subscription.name].add(tally)
@@ -119,15 +134,21 @@ def _drain_until(queues: list[str], *, observe: Any, bar: Any, max_wait: float) 
 def _require_clock() -> None:
     """Refuse to take work with a clock by which leases of others would seem to be over."""
     if not clock.agrees_now():
-        wrong = clock.in_words(clock.ahead())
-        raise CommandError(f"The clock of this host is {wrong}: {clock.REMEDY}.")
+        wrong = retold(clock.in_words(clock.ahead()), _)
+        raise CommandError(
+            _("The clock of this host is %(wrong)s: %(remedy)s.")
+            % {"wrong": wrong, "remedy": _(clock.REMEDY)}
+        )
 
 
 def _show_reason(queues: list[str], *, bar: Any, shown: str) -> str:
     """Print why the next delivery waits, unless that was printed last; returns what was printed."""
     postponed = worker.waiting().filter(queue__in=queues).exclude(outcome="")
     first = postponed.order_by("due_at").values_list("subscriber", "outcome").first()
-    reason = f"{first[0]} waits: {first[1]}" if first else ""
+    reason = ""
+    if first:
+        waits = {"subscriber": first[0], "outcome": retold(first[1], _)}
+        reason = _("%(subscriber)s waits: %(outcome)s") % waits
     if reason and reason != shown:
         bar.write(reason, file=sys.stderr)
     return reason or shown

@@ -2,11 +2,13 @@ import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from events.acted import acted
 from events.delivery import dead_letters, stats
@@ -16,6 +18,25 @@ from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
 from events.outbox.by_hand import EventRefused, PublishedByHand, publish_text
 from events.tasks import KEEP
+
+HEADS: Final = {
+    "topic": pgettext_lazy("column", "topic"),
+    "subscriber": pgettext_lazy("column", "subscriber"),
+    "length": pgettext_lazy("column", "length"),
+    "pending": pgettext_lazy("column", "pending"),
+    "leased": pgettext_lazy("column", "leased"),
+    "done": pgettext_lazy("column", "done"),
+    "dead": pgettext_lazy("column", "dead"),
+    "oldest_seconds": pgettext_lazy("column", "oldest_seconds"),
+    "delivery_id": pgettext_lazy("column", "delivery_id"),
+    "event_id": pgettext_lazy("column", "event_id"),
+    "state": pgettext_lazy("column", "state"),
+    "attempts": pgettext_lazy("column", "attempts"),
+    "due_at": pgettext_lazy("column", "due_at"),
+    "error": pgettext_lazy("column", "error"),
+    "trace_id": pgettext_lazy("column", "trace_id"),
+}
+"""Heads of the columns; --json names them in English."""
 
 
 class Command(BaseCommand):
@@ -54,19 +75,22 @@ class Command(BaseCommand):
 
     def _stats(self, options: dict[str, Any]) -> None:
         rows = [row.as_dict() for row in stats.stats(now=timezone.now())]
-        self._print(rows, options, empty="No events.")
+        self._print(rows, options, empty=_("No events."))
 
     def _list(self, options: dict[str, Any]) -> None:
         deliveries = _filtered(Delivery.objects.select_related("event"), options)
         if options["state"]:
             deliveries = deliveries.filter(state=options["state"])
         rows = [_summary(d) for d in deliveries.order_by("-pk")[: options["limit"]]]
-        self._print(rows, options, empty="No such tasks.")
+        self._print(rows, options, empty=_("No such tasks."))
 
     def _show(self, options: dict[str, Any]) -> None:
         event = OutboxEvent.objects.filter(pk=options["event_id"]).first()
         if event is None:
-            raise CommandError(f"There is no event {options['event_id']}; see `events list`")
+            raise CommandError(
+                _("There is no event %(event_id)s; see `events list`")
+                % {"event_id": options["event_id"]}
+            )
         shown = {
             "event_id": event.pk,
             "topic": event.topic,
@@ -85,13 +109,17 @@ class Command(BaseCommand):
         count = chosen.count()
         if not options["dry_run"]:
             count = dead_letters.replay(chosen, now=timezone.now())
-        verb = "Would replay" if options["dry_run"] else "Replayed"
-        self._say(options, f"{verb} {count} tasks.", replayed=count)
+        told = (
+            _("Would replay %(count)s tasks.")
+            if options["dry_run"]
+            else _("Replayed %(count)s tasks.")
+        )
+        self._say(options, told % {"count": count}, replayed=count)
 
     def _chosen(self, options: dict[str, Any]) -> QuerySet[Delivery]:
         narrowed = any(options[name] for name in ("delivery_id", "topic", "subscriber", "error"))
         if narrowed == options["all"]:
-            raise CommandError("Name tasks, a filter (--topic, --subscriber, --error) or --all")
+            raise CommandError(_("Name tasks, a filter (--topic, --subscriber, --error) or --all"))
         states = [DeliveryState.DEAD, *([DeliveryState.DONE] if options["done"] else [])]
         chosen = _filtered(Delivery.objects.filter(state__in=states), options)
         if options["delivery_id"]:
@@ -105,7 +133,9 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         if done.unknown_fields:
             names = ", ".join(done.unknown_fields)
-            self.stderr.write(f"The schema has no such fields, they are left out: {names}")
+            self.stderr.write(
+                _("The schema has no such fields, they are left out: %(names)s") % {"names": names}
+            )
         report = {
             "event_id": done.event.pk,
             "published": done.is_new,
@@ -123,8 +153,12 @@ class Command(BaseCommand):
         else:
             self._record_pruning(before)
             count = pruning.prune(before=before)
-        verb = "Would prune" if options["dry_run"] else "Pruned"
-        self._say(options, f"{verb} {count} events.", pruned=count)
+        told = (
+            _("Would prune %(count)s events.")
+            if options["dry_run"]
+            else _("Pruned %(count)s events.")
+        )
+        self._say(options, told % {"count": count}, pruned=count)
 
     @staticmethod
     def _record_pruning(before: datetime) -> None:
@@ -144,7 +178,8 @@ class Command(BaseCommand):
         elif not rows:
             self.stdout.write(empty)
         else:
-            lines = table(list(rows[0]), [list(row.values()) for row in rows])
+            head = [str(HEADS[name]) for name in rows[0]]
+            lines = table(head, [list(row.values()) for row in rows])
             self.stdout.write("\n".join(lines))
 
 
@@ -158,17 +193,21 @@ def _read(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{name} cannot be read: {error}") from error
+        raise CommandError(
+            _("%(name)s cannot be read: %(why)s") % {"name": name, "why": error}
+        ) from error
 
 
 def _published(done: PublishedByHand) -> str:
     if not done.is_new:
-        return (
-            f"Not published: event {done.event.pk} has the same idempotency_key. Change the key, or"
-            f" run its tasks again: events replay (tasks: events show {done.event.pk})."
-        )
-    to = ", ".join(done.subscribers) or "nobody: no room of this process subscribes to it"
-    return f"Published event {done.event.pk}, trace {done.event.trace_id}, to {to}."
+        return _(
+            "Not published: event %(event_id)s has the same idempotency_key. Change the key, or run"
+            " its tasks again: events replay (tasks: events show %(event_id)s)."
+        ) % {"event_id": done.event.pk}
+    to = ", ".join(done.subscribers) or _("nobody: no room of this process subscribes to it")
+    return _("Published event %(event_id)s, trace %(trace_id)s, to %(to)s.") % {
+        "event_id": done.event.pk, "trace_id": done.event.trace_id, "to": to,
+    }  # fmt: skip
 
 
 def _filtered(deliveries: QuerySet[Delivery], options: dict[str, Any]) -> QuerySet[Delivery]:

@@ -1,11 +1,12 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
@@ -18,6 +19,29 @@ from media.services.telegram.accounts import rests
 from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import gaps
 from media.services.telegram.reading.ingest import Order
+
+HEADS: Final = {
+    "channel": pgettext_lazy("column", "channel"),
+    "username": pgettext_lazy("column", "username"),
+    "account": pgettext_lazy("column", "account"),
+    "state": pgettext_lazy("column", "state"),
+    "cursor": pgettext_lazy("column", "cursor"),
+    "newest": pgettext_lazy("column", "newest"),
+    "history_left": pgettext_lazy("column", "history_left"),
+    "not_wanted": pgettext_lazy("column", "not_wanted"),
+    "failed": pgettext_lazy("column", "failed"),
+    "rests_until": pgettext_lazy("column", "rests_until"),
+    "reason": pgettext_lazy("column", "reason"),
+    "put_off": pgettext_lazy("column", "put_off"),
+    "unheard": pgettext_lazy("column", "unheard"),
+    "read_at": pgettext_lazy("column", "read_at"),
+    "first": pgettext_lazy("column", "first"),
+    "last": pgettext_lazy("column", "last"),
+    "runs": pgettext_lazy("column", "runs"),
+    "code": pgettext_lazy("column", "code"),
+    "detail": pgettext_lazy("column", "detail"),
+}
+"""Heads of the columns; --json names them in English."""
 
 
 class Command(ActingCommand):
@@ -80,7 +104,7 @@ class Command(ActingCommand):
         if not rows:
             self.stdout.write(_("none"))
             return
-        head = list(rows[0])
+        head = [str(HEADS[name]) for name in rows[0]]
         for line in tables.table(head, [list(_short(row.values())) for row in rows]):
             self.stdout.write(line)
 

@@ -11,6 +11,8 @@ from events.errors import DomainError
 from events.health import Finding, Scope, failed, ok, skipped, warning
 from events.inspection import postgresql
 from events.outbound.reachability import Unreached
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from media.models import AccountState, TelegramAccount
 from media.services.telegram.accounts import encryption
 
@@ -18,9 +20,13 @@ NAME: Final = "network_telegram"
 MOST_ACCOUNTS: Final = 20
 CLOCK_WARNS: Final = timedelta(seconds=30)
 """Telegram refuses messages of clocks that are further ahead; Telethon corrects it, once it knows."""
-WAY_OUT: Final = (
+WAY_OUT: Final = _(
     "where Telegram is blocked, set TELEGRAM_PROXY; importing an export needs no connection"
 )
+_KEY: Final = _("a key is agreed on")
+_KEY_THROUGH: Final = _("a key is agreed on, through the proxy")
+_CLOCK: Final = Sentence(_("%(reached)s; its clock is %(seconds)s s from this host's"))
+_AGREES: Final = Sentence(_("%(reached)s; the clocks agree"))
 
 
 def register() -> None:
@@ -32,7 +38,7 @@ def register() -> None:
 def probe() -> Iterator[Finding | str]:
     """Yield a finding of each server that an account is connected to, or where a sign-in begins."""
     if not settings.TELEGRAM.configured:
-        yield skipped("not configured")
+        yield skipped(_("not configured"))
         return
     telegram, endpoint = _telegram(), settings.TELEGRAM.endpoint()
     found = {telegram.data_center(endpoint, session) for session in _sessions()}
@@ -47,12 +53,12 @@ def probe() -> Iterator[Finding | str]:
 
 
 def _answered(ahead: timedelta, *, behind: bool) -> Finding:
-    answers = f"a key is agreed on{', through the proxy' if behind else ''}"
+    answers = _KEY_THROUGH if behind else _KEY
     seconds = ahead.total_seconds()
     if abs(ahead) > CLOCK_WARNS:
-        told = f"{answers}; its clock is {seconds:+.0f} s from this host's"
-        return warning(told, "let this host set its clock by NTP")
-    return ok(f"{answers}; the clocks agree")
+        told = _CLOCK % {"reached": answers, "seconds": f"{seconds:+.0f}"}
+        return warning(told, _("let this host set its clock by NTP"))
+    return ok(_AGREES % {"reached": answers})
 
 
 def _sessions() -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import ClassVar, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from events.errors import DomainError
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 
 _SOCKET_SCHEMES: Final = {"socks5": "socks5", "socks5h": "socks5", "http": "http"}
 _LINKS: Final = (("tg", "proxy"), ("https", "t.me"))
@@ -14,9 +16,21 @@ _SECRET_BYTES: Final = 16
 _FAKE_TLS: Final = 0xEE
 _PADDED: Final = 0xDD
 EXAMPLES: Final = "socks5://name:password@host:1080, http://host:3128 or mtproto://secret@host:443"
-WAY_OUT: Final = (
+WAY_OUT: Final = _(
     "use a proxy with a plain or a dd secret, or SOCKS5; importing an export of Telegram Desktop"
     " works without any connection"
+)
+_NONE: Final = Sentence(_("no proxy: write %(examples)s"))
+_UNKNOWN: Final = Sentence(_("a proxy of an unknown kind: write %(examples)s"))
+_NO_PLACE: Final = Sentence(_("a proxy needs a host and a port: write %(examples)s"))
+_FAKE: Final = Sentence(
+    _("the secret is of the kind ee (fake TLS), which Telethon does not speak: %(remedy)s")
+)
+_LENGTH: Final = Sentence(
+    _("the secret of an MTProto proxy has 16 bytes, after dd where packets are padded: %(remedy)s")
+)
+_NEITHER: Final = Sentence(
+    _("the secret of the MTProto proxy is neither hex nor base64: %(remedy)s")
 )
 
 
@@ -54,13 +68,13 @@ def parse_proxy(text: str) -> Proxy | None:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
-        raise ProxyRefused(f"no proxy: write {EXAMPLES}") from None
+        raise ProxyRefused(_NONE % {"examples": EXAMPLES}) from None
     if (parts.scheme, parts.hostname) in _LINKS:
         return _of_link(parts)
     if parts.scheme == "mtproto":
         return _mtproto(parts.hostname, port, unquote(parts.username or ""))
     if parts.scheme not in _SOCKET_SCHEMES:
-        raise ProxyRefused(f"a proxy of an unknown kind: write {EXAMPLES}")
+        raise ProxyRefused(_UNKNOWN % {"examples": EXAMPLES})
     host, port = _place(parts.hostname, port)
     return Proxy(
         _SOCKET_SCHEMES[parts.scheme], host, port,
@@ -86,15 +100,11 @@ def _readable(secret: str) -> str:
     """Check the secret and write it in hex. Telethon cuts what it does not speak, silently."""
     value = _decoded(secret)
     if value[:1] == bytes([_FAKE_TLS]) and len(value) > _SECRET_BYTES:
-        raise ProxyRefused(
-            f"the secret is of the kind ee (fake TLS), which Telethon does not speak: {WAY_OUT}"
-        )
+        raise ProxyRefused(_FAKE % {"remedy": WAY_OUT})
     plain = len(value) == _SECRET_BYTES
     padded = len(value) == _SECRET_BYTES + 1 and value[0] == _PADDED
     if not plain and not padded:
-        raise ProxyRefused(
-            f"the secret of an MTProto proxy has 16 bytes, after dd where packets are padded: {WAY_OUT}"
-        )
+        raise ProxyRefused(_LENGTH % {"remedy": WAY_OUT})
     return value.hex()
 
 
@@ -106,12 +116,10 @@ def _decoded(secret: str) -> bytes:
     try:
         return base64.b64decode(secret + "=" * (-len(secret) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise ProxyRefused(
-            f"the secret of the MTProto proxy is neither hex nor base64: {WAY_OUT}"
-        ) from None
+        raise ProxyRefused(_NEITHER % {"remedy": WAY_OUT}) from None
 
 
 def _place(host: str | None, port: int | None) -> tuple[str, int]:
     if not host or not port:
-        raise ProxyRefused(f"a proxy needs a host and a port: write {EXAMPLES}")
+        raise ProxyRefused(_NO_PLACE % {"examples": EXAMPLES})
     return host, port

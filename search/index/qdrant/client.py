@@ -15,6 +15,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from events.outbound import OutboundRefused, purposes
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from search.index.port import IndexRefused, IndexUnavailable
 
 READ_SECONDS: Final = 10
@@ -22,6 +24,19 @@ WRITE_SECONDS: Final = 60
 _BAD_KEY: Final = {401, 403}
 _MAYBE_LATER: Final = {404, 408, 409, 429}
 """A collection may be missing because a rebuild has just replaced it."""
+_BUSY: Final = Sentence(_("Qdrant is busy: %(said)s"))
+_REFUSES: Final = Sentence(_("Qdrant refuses the request: %(said)s"))
+_REFUSES_BY: Final = Sentence(_("Qdrant refuses the request (HTTP %(status)s): %(said)s"))
+_SILENT: Final = Sentence(
+    _("Qdrant does not answer at %(url)s (%(why)s): start it, or correct QDRANT_URL")
+)
+_WRONG_KEY: Final = Sentence(
+    _("Qdrant at %(url)s refuses the key (HTTP %(status)s): check QDRANT_API_KEY")
+)
+_NO_QDRANT: Final = Sentence(
+    _("what answers at %(url)s is not Qdrant (HTTP %(status)s): check QDRANT_URL")
+)
+_ANSWERS: Final = Sentence(_("Qdrant answers HTTP %(status)s: %(said)s"))
 
 
 @dataclass(slots=True)
@@ -79,9 +94,9 @@ def answering() -> Iterator[None]:
     except errors.UnexpectedResponse as error:
         raise _refusal(error.status_code or 0, _said(error)) from error
     except busy as error:
-        raise IndexUnavailable(f"Qdrant is busy: {error}") from error
+        raise IndexUnavailable(_BUSY % {"said": error}) from error
     except ValueError as error:
-        raise IndexRefused(f"Qdrant refuses the request: {error}") from error
+        raise IndexRefused(_REFUSES % {"said": error}) from error
 
 
 def _new() -> Any:
@@ -110,8 +125,10 @@ def _package() -> Any:
         import qdrant_client.models  # noqa: PLC0415 - late
     except ImportError as error:
         raise IndexUnavailable(
-            "QDRANT_URL is set, and the package qdrant-client is not installed:"
-            " pip install -r requirements/qdrant.txt"
+            _(
+                "QDRANT_URL is set, and the package qdrant-client is not installed:"
+                " pip install -r requirements/qdrant.txt"
+            )
         ) from error
     return qdrant_client
 
@@ -120,24 +137,18 @@ def _unreached(source: Exception) -> str:
     if isinstance(source, OutboundRefused):
         return str(source)
     what = f"{type(source).__name__}: {source}".strip().partition("\n")[0].removesuffix(":")
-    return (
-        f"Qdrant does not answer at {settings.QDRANT.url} ({what}): start it, or correct QDRANT_URL"
-    )
+    return _SILENT % {"url": settings.QDRANT.url, "why": what}
 
 
 def _refusal(status: int, said: str) -> Exception:
-    at = settings.QDRANT.url
+    told = {"url": settings.QDRANT.url, "status": status, "said": said}
     if status in _BAD_KEY:
-        return IndexUnavailable(
-            f"Qdrant at {at} refuses the key (HTTP {status}): check QDRANT_API_KEY"
-        )
+        return IndexUnavailable(_WRONG_KEY % told)
     if not said:
-        return IndexUnavailable(
-            f"what answers at {at} is not Qdrant (HTTP {status}): check QDRANT_URL"
-        )
+        return IndexUnavailable(_NO_QDRANT % told)
     if status in _MAYBE_LATER or status >= 500:  # noqa: PLR2004 - the servers' own failures
-        return IndexUnavailable(f"Qdrant answers HTTP {status}: {said}")
-    return IndexRefused(f"Qdrant refuses the request (HTTP {status}): {said}")
+        return IndexUnavailable(_ANSWERS % told)
+    return IndexRefused(_REFUSES_BY % told)
 
 
 def _said(error: Any) -> str:

@@ -8,15 +8,18 @@ not miss what happens meanwhile.
 import re
 from typing import Any, Final
 
+from events.sentences import Sentence, gettext_noop
 from search.index.collection import collection_name
 from search.index.entry import Space
 from search.index.port import IndexUnavailable
 from search.index.qdrant.client import WRITE_SECONDS, answering, client, models
 from search.index.qdrant.points import PAYLOAD_INDEXES, WORDS, meaning
 
-NO_COLLECTION: Final = (
-    "Qdrant has no finished collection {name}: `manage.py rebuild_index` makes it, and goes on"
-    " where it was interrupted"
+NO_COLLECTION: Final = Sentence(
+    gettext_noop(
+        "Qdrant has no finished collection %(name)s: `manage.py rebuild_index` makes it, and goes"
+        " on where it was interrupted"
+    )
 )
 
 
@@ -31,7 +34,7 @@ def require_serving() -> str:
     """The same; raises IndexUnavailable where there is none."""
     found = serving()
     if found is None:
-        raise IndexUnavailable(NO_COLLECTION.format(name=collection_name()))
+        raise IndexUnavailable(NO_COLLECTION % {"name": collection_name()})
     return found
 
 

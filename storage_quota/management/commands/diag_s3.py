@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import Action
 from accounts.tenants import TenantUnknown, find_tenant
 from events.management.numbers import count
 from events.management.tables import facts, table
+from events.sentences import gettext_noop, retold
 from storage_quota.management.sizes import gib, mib, percent
 from storage_quota.management.storage_command import StorageCommand
 from storage_quota.models import BucketState, Reservation, StoredObject
@@ -101,11 +103,13 @@ class Command(StorageCommand):
         found = list(itertools.islice(listed, options["limit"] + 1))
         shown, more = found[: options["limit"]], len(found) > options["limit"]
         rows = [(info.key, mib(info.size_bytes), _time(info)) for info in shown]
-        lines = [*table(("Key", "Size (MB)", "Last Modified"), rows)]
+        lines = [*table((_("Key"), _("Size (MB)"), _("Last Modified")), rows)]
         if more:
-            lines.append(f"… and more; --limit {options['limit'] * 10} shows them.")
+            lines.append(
+                _("… and more; --limit %(limit)s shows them.") % {"limit": options["limit"] * 10}
+            )
         if not shown:
-            lines = [f"No object's key starts with {options['prefix']!r}."]
+            lines = [_("No object's key starts with %(prefix)r.") % {"prefix": options["prefix"]}]
         return {"objects": [_as_json(info) for info in shown], "more": more}, lines
 
     def _check_key(self, options: dict[str, Any]) -> tuple[dict[str, Any], Iterable[str]]:
@@ -149,6 +153,11 @@ class Command(StorageCommand):
         return report, _server_lines(found)
 
 
+def _told(found: Iterable[str]) -> Iterable[str]:
+    """The warnings, which are kept in English, in the reader's language."""
+    yield from (_("Warning: %(text)s") % {"text": retold(text, _)} for text in found)
+
+
 def _warnings() -> list[str]:
     """What the last survey found; nothing is asked of the store."""
     known = survey.state()
@@ -158,37 +167,37 @@ def _warnings() -> list[str]:
 def _server_lines(found: BucketState) -> Iterable[str]:
     yield from facts(
         {
-            "Bucket": found.place,
-            "Versioning": found.versioning or "off",
-            "Old versions": f"{found.old_count}, {mib(found.old_bytes)} MB",
-            "Unfinished uploads": found.uploads_count,
-            "Not reserved of them": f"{mib(found.upload_bytes)} MB",
-            "Operations missing": ", ".join(sorted(found.lacks)) or "none",
+            _("Bucket"): found.place,
+            _("Versioning"): found.versioning or _("off"),
+            _("Old versions"): f"{found.old_count}, {mib(found.old_bytes)} MB",
+            _("Unfinished uploads"): found.uploads_count,
+            _("Not reserved of them"): f"{mib(found.upload_bytes)} MB",
+            _("Operations missing"): warnings.lacking(found) or _("none"),
         }
     )
-    yield from (f"Warning: {text}" for text in warnings.of(found))
+    yield from _told(warnings.of(found))
 
 
 def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
     bucket, own = report["bucket"], report["tenant"]
     yield from facts(
         {
-            "Total Usage": f"{gib(bucket['used_bytes'])} / {gib(bucket['limit_bytes'])}",
-            "Usage %": f"{bucket['percent']:.2f}",
-            "Emergency Threshold": gib(report["emergency_threshold_bytes"]),
-            "Status": bucket["status"],
-            "Reserved": gib(report["reserved_bytes"]),
-            "Not in the ledger": gib(report["orphaned_bytes"]),
-            "Old versions, uploads": gib(report["unlisted_bytes"]),
-            "Tenant": f"{own['name']} ({own['id']})",
-            "Tenant Usage": f"{gib(own['used_bytes'])} / {gib(own['limit_bytes'])}",
-            "Tenant Usage %": f"{own['percent']:.2f}",
-            "Tenant Status": own["status"],
+            _("Total Usage"): f"{gib(bucket['used_bytes'])} / {gib(bucket['limit_bytes'])}",
+            _("Usage %"): f"{bucket['percent']:.2f}",
+            _("Emergency Threshold"): gib(report["emergency_threshold_bytes"]),
+            _("Status"): _(bucket["status"]),
+            _("Reserved"): gib(report["reserved_bytes"]),
+            _("Not in the ledger"): gib(report["orphaned_bytes"]),
+            _("Old versions, uploads"): gib(report["unlisted_bytes"]),
+            _("Tenant"): f"{own['name']} ({own['id']})",
+            _("Tenant Usage"): f"{gib(own['used_bytes'])} / {gib(own['limit_bytes'])}",
+            _("Tenant Usage %"): f"{own['percent']:.2f}",
+            _("Tenant Status"): _(own["status"]),
         }
     )
     yield ""
     yield from table(
-        ("Type", "Usage", "Limit", "%", "Of the tenant", "Status"),
+        (_("Type"), _("Usage"), _("Limit"), "%", _("Of the tenant"), _("Status")),
         [
             (
                 kind,
@@ -196,54 +205,63 @@ def _quota_lines(report: dict[str, Any]) -> Iterable[str]:
                 gib(used["limit_bytes"]),
                 f"{used['percent']:.2f}",
                 gib(used["tenant_bytes"]),
-                used["status"],
+                _(used["status"]),
             )
             for kind, used in report["by_type"].items()
         ],
     )
-    yield from (f"Warning: {text}" for text in report["warnings"])
+    yield from _told(report["warnings"])
 
 
 def _usage_lines(usage: StorageUsage) -> Iterable[str]:
     objects = sum(used.objects_count for used in usage.by_type.values())
-    yield f"Total: {gib(usage.total_bytes)} in {objects} objects"
-    yield f"Reserved: {gib(usage.reserved_bytes)}; not in the ledger: {gib(usage.orphaned_bytes)}"
-    yield f"Old versions and unfinished uploads: {gib(usage.unlisted_bytes)}"
+    yield _("Total: %(size)s in %(objects)s objects") % {
+        "size": gib(usage.total_bytes), "objects": objects,
+    }  # fmt: skip
+    yield _("Reserved: %(reserved)s; not in the ledger: %(orphaned)s") % {
+        "reserved": gib(usage.reserved_bytes), "orphaned": gib(usage.orphaned_bytes),
+    }  # fmt: skip
+    unlisted = {"size": gib(usage.unlisted_bytes)}
+    yield _("Old versions and unfinished uploads: %(size)s") % unlisted
     yield ""
     rows = [
         (kind, used.objects_count, gib(used.total_bytes)) for kind, used in usage.by_type.items()
     ]
-    yield from table(("Type", "Objects", "Size"), rows)
-    yield from (f"Warning: {text}" for text in _warnings())
+    yield from table((_("Type"), _("Objects"), _("Size")), rows)
+    yield from _told(_warnings())
 
 
 def _key_lines(
     key: str, info: ObjectInfo | None, entry: StoredObject | None, reserved: int
 ) -> Iterable[str]:
-    rows: dict[str, object] = {"Key": key}
+    rows: dict[str, object] = {_("Key"): key}
     if info:
         rows |= {
-            "Size (MB)": f"{mib(info.size_bytes)} ({info.size_bytes} B)",
-            "Content Type": info.mime or "—",
-            "Content Encoding": info.content_encoding or "—",
-            "Last Modified": _time(info),
+            _("Size (MB)"): f"{mib(info.size_bytes)} ({info.size_bytes} B)",
+            _("Content Type"): info.mime or "—",
+            _("Content Encoding"): info.content_encoding or "—",
+            _("Last Modified"): _time(info),
             "ETag": info.etag or "—",
         }
     else:
-        rows["Object"] = "There is no such object in the bucket."
-    rows["In the ledger"] = _entry(entry)
+        rows[_("Object")] = _("There is no such object in the bucket.")
+    rows[_("In the ledger")] = _entry(entry)
     if reserved:
-        rows["Reserved"] = f"{reserved} uploads of it are in progress"
+        rows[_("Reserved")] = _("%(count)s uploads of it are in progress") % {"count": reserved}
     yield from facts(rows)
     if bool(info) != bool(entry) or (info and entry and info.size_bytes != entry.size_bytes):
-        yield "Ledger and bucket differ here: manage.py verify_storage lists all such differences."
+        yield _(
+            "Ledger and bucket differ here: manage.py verify_storage lists all such differences."
+        )
 
 
 def _entry(entry: StoredObject | None) -> str:
     if entry is None:
-        return "no"
-    state = "found damaged" if entry.damaged_at else "no damage known"
-    return f"{entry.size_bytes} B, SHA-256 {entry.sha256 or 'unknown'}, {state}"
+        return _("no")
+    state = _("found damaged") if entry.damaged_at else _("no damage known")
+    return _("%(size)s B, SHA-256 %(sha256)s, %(state)s") % {
+        "size": entry.size_bytes, "sha256": entry.sha256 or _("unknown"), "state": state,
+    }  # fmt: skip
 
 
 def _against(used: int, limit: int) -> dict[str, Any]:
@@ -253,8 +271,8 @@ def _against(used: int, limit: int) -> dict[str, Any]:
 
 def _status(share: float) -> str:
     if share >= RED:
-        return "red"
-    return "yellow" if share >= YELLOW else "green"
+        return gettext_noop("red")
+    return gettext_noop("yellow") if share >= YELLOW else gettext_noop("green")
 
 
 def _as_json(info: ObjectInfo) -> dict[str, Any]:

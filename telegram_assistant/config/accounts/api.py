@@ -6,7 +6,11 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from accounts.rate_limits.rate import Rates, parse
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
+
+_MORE = Sentence(_("%(days)s is more than API_TOKEN_MAX_DAYS (%(most)s)"))
 
 
 class Api(BaseSettings):
@@ -39,8 +43,8 @@ class Api(BaseSettings):
     def _in_order(self) -> Self:
         if self.api_token_days > self.api_token_max_days:
             raise ValueError(
-                f"API_TOKEN_DAYS: {self.api_token_days} is more than API_TOKEN_MAX_DAYS"
-                f" ({self.api_token_max_days})"
+                "API_TOKEN_DAYS: "
+                + _MORE % {"days": self.api_token_days, "most": self.api_token_max_days}
             )
         return self
 

@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
 
 LEAST_IDLE_MINUTES = 5
+_TOO_SHORT = Sentence(_("at least %(least)s, for use is noted once a minute; or 0"))
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -28,7 +31,7 @@ class SignIn(BaseSettings):
     @classmethod
     def _longer_than_a_note(cls, value: int) -> int:
         if 0 < value < LEAST_IDLE_MINUTES:
-            raise ValueError(f"at least {LEAST_IDLE_MINUTES}, for use is noted once a minute; or 0")
+            raise ValueError(_TOO_SHORT % {"least": LEAST_IDLE_MINUTES})
         return value
 
     @property
@@ -53,9 +56,11 @@ class Oidc(BaseSettings):
     def _secure(cls, value: str) -> str:
         address = urlsplit(value)
         if value and (not address.hostname or "@" in address.netloc or address.fragment):
-            raise ValueError("must be https:// with a host, without a user and without a fragment")
+            raise ValueError(
+                _("must be https:// with a host, without a user and without a fragment")
+            )
         if value and address.scheme != "https" and address.hostname not in LOCAL:
-            raise ValueError("must begin with https://")
+            raise ValueError(_("must begin with https://"))
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -63,8 +68,10 @@ class Oidc(BaseSettings):
         given = {bool(self.issuer_url), bool(self.client_id), bool(self.client_secret)}
         if len(given) > 1:
             raise ValueError(
-                "OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together:"
-                " set all three or none"
+                _(
+                    "OIDC_ISSUER_URL, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together:"
+                    " set all three or none"
+                )
             )
         return self
 
@@ -102,13 +109,17 @@ class Email(BaseSettings):
     def _no_plain_password(self) -> Self:
         has_secret = bool(self.host_password.get_secret_value())
         if self.security == "none" and has_secret and self.host not in LOCAL:
-            raise ValueError("EMAIL_SECURITY: none would show EMAIL_HOST_PASSWORD to the network")
+            raise ValueError(
+                _("EMAIL_SECURITY: none would show EMAIL_HOST_PASSWORD to the network")
+            )
         return self
 
     @model_validator(mode="after")
     def _with_a_sender(self) -> Self:
         if self.host and not self.sender:
-            raise ValueError("EMAIL_SENDER: is needed with EMAIL_HOST, such as archive@example.org")
+            raise ValueError(
+                _("EMAIL_SENDER: is needed with EMAIL_HOST, such as archive@example.org")
+            )
         return self
 
     @property

@@ -8,10 +8,14 @@ from typing import Any, Final, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
 
 DEFAULT_MODEL: Final = "GigaChat-2-Pro"
 """The cheapest model that GigaChat's documentation names for pictures (July 2026)."""
+
+_HALF = Sentence(_("GigaChat is half configured: set %(missing)s too"))
 
 
 class GigaChat(BaseSettings):
@@ -53,7 +57,7 @@ class GigaChat(BaseSettings):
     @classmethod
     def _there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.expanduser().is_file():
-            raise ValueError("there is no such file; name a PEM file of certificates")
+            raise ValueError(_("there is no such file; name a PEM file of certificates"))
         return value and value.expanduser().absolute()
 
     @field_validator("credentials")
@@ -66,7 +70,7 @@ class GigaChat(BaseSettings):
         except (binascii.Error, ValueError):
             decoded = b""
         if key and b":" not in decoded:
-            raise ValueError("not an authorization key: base64 of client_id:client_secret")
+            raise ValueError(_("not an authorization key: base64 of client_id:client_secret"))
         return value
 
     @model_validator(mode="after")
@@ -77,7 +81,7 @@ class GigaChat(BaseSettings):
         }
         missing = [name for name, value in pair.items() if not value]
         if len(missing) == 1 and not self.credentials.get_secret_value():
-            raise ValueError(f"GigaChat is half configured: set {missing[0]} too")
+            raise ValueError(_HALF % {"missing": missing[0]})
         return self
 
     @property

@@ -8,11 +8,13 @@ from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from events.outbound.hosts import origin_of
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
 
 PORT: Final = 6333
 _COLLECTION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_EXAMPLE: Final = "it is like http://qdrant:6333 or https://name.cloud.qdrant.io:6333"
+_EXAMPLE: Final = _("it is like http://qdrant:6333 or https://name.cloud.qdrant.io:6333")
+_ONLY: Final = _("an address only, the key stands in QDRANT_API_KEY")
 
 
 class Qdrant(BaseSettings):
@@ -35,7 +37,7 @@ class Qdrant(BaseSettings):
         if origin is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(_EXAMPLE)
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(f"an address only, the key stands in QDRANT_API_KEY; {_EXAMPLE}")
+            raise ValueError(f"{_ONLY}; {_EXAMPLE}")
         if parts.port is None:
             return f"{origin._replace(port=PORT)}{parts.path.rstrip('/')}"
         return url.rstrip("/")
@@ -44,13 +46,13 @@ class Qdrant(BaseSettings):
     @classmethod
     def _is_a_name(cls, collection: str) -> str:
         if not _COLLECTION.fullmatch(collection):
-            raise ValueError("Latin letters, digits, - and _ only, at most 100")
+            raise ValueError(_("Latin letters, digits, - and _ only, at most 100"))
         return collection
 
     @model_validator(mode="after")
     def _a_key_is_for_an_address(self) -> "Qdrant":
         if self.api_key.get_secret_value() and not self.url:
-            raise ValueError("QDRANT_API_KEY is set, and QDRANT_URL is not")
+            raise ValueError(_("QDRANT_API_KEY is set, and QDRANT_URL is not"))
         return self
 
     @property

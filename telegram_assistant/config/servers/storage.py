@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from events.outbound.hosts import origin_of
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from storage_quota.units import GIB
 from telegram_assistant.config.source import source
 
@@ -24,6 +26,10 @@ _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,
 _REGION: Final = re.compile(r"(?!-)(?![0-9]+$)[A-Za-z0-9-]{,63}(?<!-)")
 """As boto3 accepts it."""
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+
+
+_HALF = Sentence(_("S3 is half configured: set %(missing)s too"))
+_UNREADABLE = Sentence(_("the file cannot be read: %(why)s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class S3(BaseSettings):
     @model_validator(mode="after")
     def _emergency_comes_first(self) -> "S3":
         if self.emergency_threshold_gb >= self.total_limit_gb:
-            raise ValueError("S3_EMERGENCY_THRESHOLD_GB must be below S3_TOTAL_LIMIT_GB")
+            raise ValueError(_("S3_EMERGENCY_THRESHOLD_GB must be below S3_TOTAL_LIMIT_GB"))
         return self
 
     @model_validator(mode="after")
@@ -100,7 +106,7 @@ class S3(BaseSettings):
         named = "target_after_cleanup_gb" in self.model_fields_set
         if named and self.target_after_cleanup_gb > self.emergency_threshold_gb:
             raise ValueError(
-                "S3_TARGET_AFTER_CLEANUP_GB must not be above S3_EMERGENCY_THRESHOLD_GB"
+                _("S3_TARGET_AFTER_CLEANUP_GB must not be above S3_EMERGENCY_THRESHOLD_GB")
             )
         return self
 
@@ -113,7 +119,7 @@ class S3(BaseSettings):
         }
         missing = [name for name, value in given.items() if not value]
         if 0 < len(missing) < len(given):
-            raise ValueError(f"S3 is half configured: set {', '.join(missing)} too")
+            raise ValueError(_HALF % {"missing": ", ".join(missing)})
         return self
 
     @model_validator(mode="after")
@@ -121,8 +127,10 @@ class S3(BaseSettings):
         host = urlsplit(self.endpoint_url).hostname or ""
         if self.bucket_name and host.startswith(f"{self.bucket_name.lower()}."):
             raise ValueError(
-                "S3_ENDPOINT_URL begins with the bucket: leave it to S3_BUCKET_NAME, or objects"
-                " get wrong keys (S3_FORCE_PATH_STYLE=false puts it there)"
+                _(
+                    "S3_ENDPOINT_URL begins with the bucket: leave it to S3_BUCKET_NAME, or objects"
+                    " get wrong keys (S3_FORCE_PATH_STYLE=false puts it there)"
+                )
             )
         return self
 
@@ -130,7 +138,7 @@ class S3(BaseSettings):
     @classmethod
     def _a_region(cls, value: str) -> str:
         if not _REGION.fullmatch(value):
-            raise ValueError("a region is letters, digits and hyphens, such as ru-central-1")
+            raise ValueError(_("a region is letters, digits and hyphens, such as ru-central-1"))
         return value
 
     @field_validator("endpoint_url")
@@ -139,12 +147,14 @@ class S3(BaseSettings):
         """Refuse whatever S3 would take for a part of the key, or boto3 for no address at all."""
         address = urlsplit(value)
         if address.scheme not in {"http", "https"} or not _is_host(address):
-            raise ValueError("an address such as https://s3.example.org is expected")
+            raise ValueError(_("an address such as https://s3.example.org is expected"))
         if address.username is not None or address.query or address.fragment:
-            raise ValueError("only scheme, host and port are expected, without names and options")
+            raise ValueError(
+                _("only scheme, host and port are expected, without names and options")
+            )
         if address.path not in {"", "/"}:
             raise ValueError(
-                "an address without a path is expected; the bucket stands in S3_BUCKET_NAME"
+                _("an address without a path is expected; the bucket stands in S3_BUCKET_NAME")
             )
         origin_of(value)  # raises OddHost, a ValueError, for an address such as 0x7f.1
         return value.removesuffix("/")
@@ -154,8 +164,10 @@ class S3(BaseSettings):
     def _only_a_name(cls, value: str) -> str:
         if value and not _BUCKET.fullmatch(value):
             raise ValueError(
-                "the name of a bucket is expected, without folders; the address stands in"
-                " S3_ENDPOINT_URL"
+                _(
+                    "the name of a bucket is expected, without folders; the address stands in"
+                    " S3_ENDPOINT_URL"
+                )
             )
         return value
 
@@ -165,16 +177,18 @@ class S3(BaseSettings):
         if value is None:
             return None
         if not value.is_file():
-            raise ValueError("no such file; name one with the certificates to trust, in PEM")
+            raise ValueError(_("no such file; name one with the certificates to trust, in PEM"))
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
         except ssl.SSLError as error:
             raise ValueError(
-                "there is no certificate in this file (is it a key?); name one with the"
-                " certificates to trust, in PEM"
+                _(
+                    "there is no certificate in this file (is it a key?); name one with the"
+                    " certificates to trust, in PEM"
+                )
             ) from error
         except OSError as error:
-            raise ValueError(f"the file cannot be read: {error.strerror}") from error
+            raise ValueError(_UNREADABLE % {"why": error.strerror}) from error
         return value
 
     @property

@@ -7,11 +7,15 @@ from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from media.sources.telegram.endpoint import Endpoint, Server
 from media.sources.telegram.proxies import ProxyRefused, parse_proxy
 from telegram_assistant.config.source import source
 
-MAKE_A_KEY: Final = "make one with `manage.py telegram_login --new-key`"
+MAKE_A_KEY: Final = _("make one with `manage.py telegram_login --new-key`")
+_HALF: Final = Sentence(_("Telegram is half configured: set %(missing)s too"))
+_NO_KEY: Final = _("not a key of Fernet")
 
 
 class Telegram(BaseSettings):
@@ -41,7 +45,7 @@ class Telegram(BaseSettings):
     @classmethod
     def _there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.expanduser().is_file():
-            raise ValueError("there is no such file; name a PEM file with the key of the server")
+            raise ValueError(_("there is no such file; name a PEM file with the key of the server"))
         return value
 
     @field_validator("session_key")
@@ -51,7 +55,7 @@ class Telegram(BaseSettings):
             try:
                 Fernet(key.strip())
             except ValueError:
-                raise ValueError(f"not a key of Fernet: {MAKE_A_KEY}") from None
+                raise ValueError(f"{_NO_KEY}: {MAKE_A_KEY}") from None
         return value
 
     @field_validator("proxy")
@@ -71,9 +75,9 @@ class Telegram(BaseSettings):
         }
         missing = [name for name, value in pair.items() if not value]
         if len(missing) == 1:
-            raise ValueError(f"Telegram is half configured: set {missing[0]} too")
+            raise ValueError(_HALF % {"missing": missing[0]})
         if bool(self.test_dc) != (self.test_dc_public_key is not None):
-            raise ValueError("TELEGRAM_TEST_DC and TELEGRAM_TEST_DC_PUBLIC_KEY need each other")
+            raise ValueError(_("TELEGRAM_TEST_DC and TELEGRAM_TEST_DC_PUBLIC_KEY need each other"))
         return self
 
     @property

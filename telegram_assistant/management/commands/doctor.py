@@ -2,14 +2,19 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
+from django.db import OperationalError, connection
+from django.utils.translation import gettext
 
 from accounts.access import Action
 from accounts.management.acting_command import ActingCommand
 from events import health
 from events.health import Check, Finding, Result, Scope, Status
+from events.sentences import Sentence, gettext_noop, retold
 from telegram_assistant.health.network import PREFIX
 
 MARKS: Final = {
@@ -19,6 +24,7 @@ MARKS: Final = {
     Status.FAILED: "FAILED  ",
 }
 CODES: Final = "exit codes: 0 nothing has failed; 1 something has; 2 a wrong option"
+_NO_CHECK: Final = Sentence(gettext_noop("There is no check %(unknown)s; there are: %(known)s"))
 
 
 class Command(ActingCommand):
@@ -48,7 +54,9 @@ class Command(ActingCommand):
         started = time.monotonic()
         known = health.registered(scope)
         names = [*(options["only"] or ()), *(_of_network(known) if options["network"] else ())]
-        results = health.causes_only(health.run(_chosen(known, names)))
+        chosen = _chosen(known, names)
+        _let_postgresql_start()
+        results = health.causes_only(health.run(chosen))
         status = health.worst(one.status for one in results)
         if options["json"]:
             self.stdout.write(json.dumps(_report(results, status), ensure_ascii=False))
@@ -56,6 +64,17 @@ class Command(ActingCommand):
             self.stdout.write("\n".join(_lines(results, seconds=time.monotonic() - started)))
         if status is Status.FAILED:
             sys.exit(1)
+
+
+def _let_postgresql_start() -> None:
+    """
+    Connect before the checks, if there is an embedded server: the first connection starts it.
+
+    On a busy machine that takes longer than a check may. Where it fails, the checks say why.
+    """
+    if "EMBEDDED_DIR" in connection.settings_dict:
+        with suppress(OperationalError, ImproperlyConfigured):
+            connection.ensure_connection()
 
 
 def _of_network(checks: Sequence[Check]) -> list[str]:
@@ -66,7 +85,7 @@ def _chosen(checks: Sequence[Check], names: Sequence[str] | None) -> list[Check]
     known = {check.name: check for check in checks}
     if unknown := sorted(set(names or ()) - set(known)):
         raise CommandError(
-            f"There is no check {', '.join(unknown)}; there are: {', '.join(sorted(known))}",
+            _NO_CHECK % {"unknown": ", ".join(unknown), "known": ", ".join(sorted(known))},
             returncode=2,
         )
     return [known[name] for name in names] if names else list(checks)
@@ -98,17 +117,19 @@ def _as_dict(found: Finding) -> dict[str, Any]:
 
 
 def _lines(results: Sequence[Result], *, seconds: float) -> Iterator[str]:
-    """A line for each finding, and the remedy below each that needs one."""
+    """A line for each finding, and the remedy below each that needs one, for whoever reads them."""
     named = [(_name(one, found), found) for one in results for found in one.findings]
     width = max((len(name) for name, _ in named), default=0)
     for name, found in named:
-        yield f"{MARKS[found.status]} {name:<{width}}  {found.detail}"
+        yield f"{MARKS[found.status]} {name:<{width}}  {retold(found.detail, gettext)}"
         if _is_bad(found) and found.remedy:
-            yield f"{'':<8} {'':<{width}}  → {found.remedy}"
+            yield f"{'':<8} {'':<{width}}  → {retold(found.remedy, gettext)}"
     failures = [name for name, found in named if found.status is Status.FAILED]
     yield ""
-    verdict = f"Failed: {', '.join(failures)}." if failures else "Nothing has failed."
-    yield f"{verdict} {len(named)} steps in {seconds:.1f} s."
+    failed = gettext("Failed: %(names)s.") % {"names": ", ".join(failures)}
+    verdict = failed if failures else gettext("Nothing has failed.")
+    spent = gettext("%(steps)s steps in %(seconds)s s.")
+    yield f"{verdict} {spent % {'steps': len(named), 'seconds': f'{seconds:.1f}'}}"
 
 
 def _name(one: Result, found: Finding) -> str:

@@ -2,6 +2,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext as _
 
 from graph.embedded import server as graph_server
 from telegram_assistant.embedded_postgres import server
@@ -21,22 +22,24 @@ class Command(BaseCommand):
 
     def _postgresql(self, action: str) -> None:
         data_dir = settings.DATABASES["default"].get("EMBEDDED_DIR")
+        at = {"folder": data_dir}
         if data_dir is None:
-            self.stdout.write("DATABASE_URL is set: there is no embedded PostgreSQL.")
+            self.stdout.write(_("DATABASE_URL is set: there is no embedded PostgreSQL."))
         elif server.running_socket(data_dir) is None:
-            self.stdout.write(f"The PostgreSQL under {data_dir} is not running.")
+            self.stdout.write(_("The PostgreSQL under %(folder)s is not running.") % at)
         elif action == "stop":
             server.stop_postgres(data_dir)
-            self.stdout.write(f"Stopped the PostgreSQL under {data_dir}.")
+            self.stdout.write(_("Stopped the PostgreSQL under %(folder)s.") % at)
         else:
-            self.stdout.write(f"The PostgreSQL under {data_dir} is running.")
+            self.stdout.write(_("The PostgreSQL under %(folder)s is running.") % at)
 
     def _graph(self, action: str) -> None:
         folder = settings.GRAPH_DIR
+        at = {"folder": folder}
         if graph_server.running(folder) is None:
-            self.stdout.write(f"The graph under {folder} is not running.")
+            self.stdout.write(_("The graph under %(folder)s is not running.") % at)
         elif action == "stop":
             graph_server.stop(folder)
-            self.stdout.write(f"Stopped the graph under {folder}.")
+            self.stdout.write(_("Stopped the graph under %(folder)s.") % at)
         else:
-            self.stdout.write(f"The graph under {folder} is running.")
+            self.stdout.write(_("The graph under %(folder)s is running.") % at)

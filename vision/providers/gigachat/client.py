@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 from events.outbound import OddHost, Policy, purposes
 from events.outbound.client import client as outbound_client
 from events.outbound.client import tls_context
+from events.sentences import Sentence, gettext_noop
 from vision.providers.port import ProviderMisconfigured
 
 if TYPE_CHECKING:
     from gigachat import GigaChat
+
+_ODD_ADDRESS = Sentence(gettext_noop("check GIGACHAT_BASE_URL and GIGACHAT_AUTH_URL: %(why)s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,7 @@ def policy(connection: GigaChatConnection) -> Policy:
             seconds=connection.timeout_seconds,
         )
     except OddHost as odd:
-        raise ProviderMisconfigured(
-            "provider_address", f"check GIGACHAT_BASE_URL and GIGACHAT_AUTH_URL: {odd}"
-        ) from odd
+        raise ProviderMisconfigured("provider_address", _ODD_ADDRESS % {"why": odd}) from odd
 
 
 def _guard(client: "GigaChat", connection: GigaChatConnection) -> None:

@@ -2,8 +2,18 @@
 
 from events.outbound import OutboundRefused, reachability
 from events.outbound.reachability import Cause, Unreached
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from vision.providers.gigachat.client import GigaChatConnection, policy, tls
 from vision.providers.port import ProviderMisconfigured
+
+_UNTRUSTED = Sentence(
+    _(
+        "the certificate of %(where)s is not trusted (%(why)s): set GIGACHAT_CA_BUNDLE_FILE to the"
+        " root certificate of the Ministry of Digital Development"
+    )
+)
+_NOT_REACHED = Sentence(_("%(where)s is not reached (%(why)s): check %(variable)s"))
 
 
 def reach(connection: GigaChatConnection) -> list[str]:
@@ -30,10 +40,7 @@ def _reach(variable: str, url: str, connection: GigaChatConnection) -> str:
         if error.cause is Cause.CERTIFICATE:
             raise ProviderMisconfigured(
                 "provider_certificates",
-                f"the certificate of {error.where} is not trusted ({error.detail}): set"
-                " GIGACHAT_CA_BUNDLE_FILE to the root certificate of the Ministry of Digital"
-                " Development",
+                _UNTRUSTED % {"where": error.where, "why": error.detail},
             ) from error
-        raise ProviderMisconfigured(
-            "provider_address", f"{error.where} is not reached ({error.cause}): check {variable}"
-        ) from error
+        told = {"where": error.where, "why": error.cause, "variable": variable}
+        raise ProviderMisconfigured("provider_address", _NOT_REACHED % told) from error

@@ -4,10 +4,15 @@ import subprocess
 from typing import ClassVar, Final
 
 from events.errors import DomainError
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 
 PROGRAM: Final = "tesseract"
 SECONDS: Final = 30
 """The program answers within hundredths of a second; a host that swaps may take longer."""
+_NO_DATA: Final = Sentence(
+    _("no Tesseract language data for %(languages)s: apt-get install %(packages)s")
+)
 
 
 class TesseractMissing(DomainError):
@@ -22,15 +27,16 @@ def require(languages: str, *, program: str = PROGRAM) -> None:
     installed = _languages(program)
     if missing := [language for language in languages.split("+") if language not in installed]:
         packages = " ".join(f"tesseract-ocr-{language}" for language in missing)
-        raise TesseractMissing(
-            f"no Tesseract language data for {', '.join(missing)}: apt-get install {packages}"
-        )
+        lacking = {"languages": ", ".join(missing), "packages": packages}
+        raise TesseractMissing(_NO_DATA % lacking)
 
 
 def not_installed() -> TesseractMissing:
     return TesseractMissing(
-        "tesseract is not installed or not in PATH: "
-        "apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng"
+        _(
+            "tesseract is not installed or not in PATH: "
+            "apt-get install tesseract-ocr tesseract-ocr-rus tesseract-ocr-eng"
+        )
     )
 
 

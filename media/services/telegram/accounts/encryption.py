@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from events.errors import DomainError
 
-REMEDY = (
+REMEDY = gettext_noop(
     "set TELEGRAM_SESSION_KEY to a key that you keep outside of the database;"
     " `manage.py telegram_login --new-key` prints a new one"
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.conf import settings
+from django.utils import translation
 
 from events import health
 from events.health import Finding, Scope, ok, skipped, warning
@@ -33,7 +34,8 @@ def answers() -> Iterator[Finding]:
         yield ok(NOT_STARTED)
         return
     try:
-        connection.ask("RETURN 1 AS one")
+        with translation.override("en"):  # a finding is told in English, and retold to a reader
+            connection.ask("RETURN 1 AS one")
     except GraphUnavailable as error:
         yield warning(str(error), REMEDY)  # nothing else depends on it
     else:

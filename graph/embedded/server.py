@@ -22,6 +22,7 @@ import psutil
 from django.utils.translation import gettext
 from fasteners import InterProcessLock
 
+from events.sentences import Sentence, gettext_noop
 from graph.errors import GraphUnavailable
 
 USER: Final = "root"
@@ -32,6 +33,13 @@ HEAP_MB: Final = 512
 SERVER: Final = "com.arcadedb.server.ArcadeDBServer"
 HOST: Final = "127.0.0.1"
 _thread_lock = threading.Lock()
+_NOT_STARTED: Final = Sentence(
+    gettext_noop(
+        "the embedded graph has not started, see %(path)s:"
+        " remove what stands in its way, or set NEO4J_URL to a server of your own"
+    )
+)
+_NOT_READY: Final = Sentence(gettext_noop("the embedded graph was not ready within %(seconds)s s"))
 _children: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 """Servers that this process has started, by their pid; they may outlive it."""
 
@@ -131,19 +139,13 @@ def _wait_until_it_listens(child: "subprocess.Popen[bytes]", port: int, folder: 
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if child.poll() is not None:
-            raise GraphUnavailable(
-                gettext(
-                    "the embedded graph has not started, see %s:"
-                    " remove what stands in its way, or set NEO4J_URL to a server of your own"
-                )
-                % (folder / "server.log")
-            )
+            raise GraphUnavailable(gettext(_NOT_STARTED.text) % {"path": folder / "server.log"})
         if _listens(child.pid, port):
             return
         time.sleep(0.1)
     child.kill()
     child.wait()
-    raise GraphUnavailable(gettext("the embedded graph was not ready within %s s") % START_SECONDS)
+    raise GraphUnavailable(gettext(_NOT_READY.text) % {"seconds": START_SECONDS})
 
 
 def _password(folder: Path) -> str:

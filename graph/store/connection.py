@@ -18,6 +18,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from events.outage import Silence
+from events.sentences import Sentence, gettext_noop
 from graph.embedded import server
 from graph.errors import GraphOff, GraphUnavailable
 from graph.store.patience import in_time
@@ -30,6 +31,20 @@ READY_SECONDS: Final = 30.0
 MOST_CONNECTIONS: Final = 10
 SILENCE_SECONDS: Final = 3.0
 """A question that failed after so long was left without an answer: the server is silent."""
+_NO_ANSWER: Final = Sentence(
+    gettext_noop(
+        "the graph at %(address)s does not answer, start it or correct NEO4J_URL: %(what)s"
+    )
+)
+_SILENT: Final = Sentence(
+    gettext_noop("the graph at %(address)s has not answered for some seconds")
+)
+_REFUSES: Final = Sentence(
+    gettext_noop(
+        "the graph at %(address)s refuses the name or the password:"
+        " check NEO4J_USER and NEO4J_PASSWORD"
+    )
+)
 
 
 @dataclass(slots=True)
@@ -236,30 +251,21 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except errors.AuthError as error:
-        raise GraphUnavailable(
-            gettext(
-                "the graph at %s refuses the name or the password:"
-                " check NEO4J_USER and NEO4J_PASSWORD"
-            )
-            % _where()
-        ) from error
+        raise GraphUnavailable(gettext(_REFUSES.text) % {"address": _where()}) from error
     except (errors.DriverError, errors.Neo4jError, OSError) as error:
         forget()  # a server that was started anew may have another address
         raise GraphUnavailable(_explained(error)) from error
 
 
 def _explained(error: Exception) -> str:
-    what = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
-    text = gettext(
-        "the graph at %(address)s does not answer (%(what)s): start it, or correct NEO4J_URL"
-    )
-    return text % {"address": _where(), "what": what}
+    what = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")[:300]
+    return gettext(_NO_ANSWER.text) % {"address": _where(), "what": what}
 
 
 def _silent() -> str:
     if settings.NEO4J.embedded:
         return gettext("the embedded graph does not answer yet: ask again in a minute")
-    return gettext("the graph at %s has not answered for some seconds") % _where()
+    return gettext(_SILENT.text) % {"address": _where()}
 
 
 def _where() -> str:

@@ -6,6 +6,8 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Final, TypeVar
 
+from django.utils.translation import get_language, override
+
 Result = TypeVar("Result")
 QUESTION_SECONDS: Final = 3.0
 """After so long without an answer the graph is asked whether it is there at all."""
@@ -32,13 +34,15 @@ def in_time(question: Callable[[], Result], sign_of_life: Callable[[], object]) 
 def _begin(work: Callable[[], Result]) -> "Future[Result]":
     """Do it in a thread of its own. No pool: a server that ends would wait for the graph."""
     future: Future[Result] = Future()
-    Thread(target=copy_context().run, args=(_settle, future, work), daemon=True).start()
+    args = (_settle, future, work, get_language())  # which Django keeps for each thread
+    Thread(target=copy_context().run, args=args, daemon=True).start()
     return future
 
 
-def _settle(future: "Future[Result]", work: Callable[[], Result]) -> None:
-    """Every failure goes to whoever asked, who tells what it knows of."""
+def _settle(future: "Future[Result]", work: Callable[[], Result], language: str | None) -> None:
+    """Every failure goes to whoever asked, in the language of whoever asked."""
     try:
-        future.set_result(work())
+        with override(language):
+            future.set_result(work())
     except BaseException as failure:  # noqa: BLE001 - it is raised again, in the asking thread
         future.set_exception(failure)

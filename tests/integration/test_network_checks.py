@@ -226,6 +226,11 @@ class TestTelegram:
 
         return _
 
+    def test_before_anybody_has_signed_in_it_is_the_server_where_that_begins(self):
+        nobody = mtproto.data_center(Endpoint(api_id=1, api_hash="0" * 32))
+
+        assert str(nobody) == "data center 2 at 149.154.167.51:443"
+
     def test_it_answers(self, reached):
         assert reached(timedelta(seconds=1)).status is Status.OK
 

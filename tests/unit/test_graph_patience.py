@@ -4,8 +4,12 @@ import socket
 import time
 
 import pytest
+from django.utils import translation
+from django.utils.translation import gettext
 
 from events.outage import Silence
+from events.sentences import retold
+from graph import health
 from graph.errors import GraphUnavailable
 from graph.store import connection, patience
 from telegram_assistant.config import Neo4j
@@ -57,3 +61,21 @@ def test_what_fails_is_told_as_it_is(failure):
 
     with pytest.raises(type(failure), match=str(failure)):
         patience.in_time(fails, lambda: None)
+
+
+def test_a_finding_about_the_graph_is_english_and_ends_what_the_driver_said(settings):
+    """It is kept for programs, and retold where people read it."""
+    connection.forget()
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+    settings.NEO4J = Neo4j(url=f"bolt://127.0.0.1:{port}")
+    with translation.override("ru"):
+        [found] = health.answers()
+        told = retold(found.detail, gettext)
+    connection.forget()
+
+    assert found.detail.startswith(
+        f"the graph at bolt://127.0.0.1:{port} does not answer, start it or"
+    )
+    assert not found.detail.endswith(":")
+    assert told.startswith(f"граф по адресу bolt://127.0.0.1:{port} не отвечает, запустите его")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from telethon.client.telegrambaseclient import DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT
 from telethon.sessions import StringSession
 
 from events.outbound import connect, purposes
@@ -37,6 +38,8 @@ class DataCenter:
 def data_center(endpoint: Endpoint, session: str = "") -> DataCenter:
     """The server that this session is connected to; without one, where a sign-in begins."""
     stored = make_client(endpoint, session).session
+    if not stored.server_address:  # Telethon chooses when it connects
+        return DataCenter(DEFAULT_DC_ID, DEFAULT_IPV4_IP, DEFAULT_PORT)
     return DataCenter(stored.dc_id, stored.server_address, stored.port)
 
 

@@ -178,6 +178,8 @@ ACCOUNT_FORMS = {"change_password": "accounts.sign_in.pages.forms.PasswordForm"}
 # the owner of an account behind the address of an attacker.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 MFA_RATE_LIMITS = {"webauthn_login": None}
+# Codes of the period before and after are right, too: clocks differ, and typing takes time (RFC 6238, 5.2).
+MFA_TOTP_TOLERANCE = 1
 MFA_ADAPTER = "accounts.sign_in.second_factor.SecondFactorAdapter"
 MFA_FORMS = {
     "activate_totp": "accounts.sign_in.second_factor.AppForm",

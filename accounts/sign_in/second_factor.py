@@ -5,15 +5,17 @@ import secrets
 from typing import Any, Final
 
 from allauth.core import context
-from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings
+from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
@@ -57,14 +59,27 @@ def _keys() -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 
+def _is_first_use(user: User, code: str) -> bool:
+    """
+    Whether the code was not used before, as long as it may be right.
+
+    allauth remembers it for one period only, however many the code is right in.
+    """
+    used = salted_hmac(_SALT, f"{user.pk} {normalize_user_code(code)}", algorithm="sha256")
+    seconds = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)
+    return bool(cache.add(f"{_SALT}.used:{used.hexdigest()}", "", timeout=seconds))
+
+
 class _Limited:
-    """A form with a code, which is checked only if `attempts` lets it."""
+    """A form with a code, which is checked only if `attempts` lets it, and is right only once."""
 
     user: User
 
     def clean_code(self) -> Any:
         attempt = attempts.code(context.request, self.user)
         code = super().clean_code()  # type: ignore[misc]
+        if not _is_first_use(self.user, code):
+            raise get_adapter().validation_error("incorrect_code")
         attempt.succeeded()
         return code
 
@@ -82,7 +97,7 @@ class AppForm(ActivateTOTPForm):
 
     def clean_code(self) -> str:
         code: str = super().clean_code()
-        TOTP(Authenticator(user=self.user))._mark_code_used(code)  # noqa: SLF001 - allauth has no other
+        _is_first_use(self.user, code)
         return code
 
 

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -332,10 +335,32 @@ class TestCodesOfTheSecondStep:
         totp.TOTP.activate(owner, secret)
         return secret
 
-    def right(self, secret):
-        return totp.format_hotp_value(
-            totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))
-        )
+    def right(self, secret, *, periods=0):
+        """The code of now, or of so many times 30 seconds later."""
+        counter = int(totp.time.time()) // 30 + periods
+        return totp.format_hotp_value(totp.hotp_value(secret, counter))
+
+    @pytest.mark.parametrize(("periods", "is_right"), [(-2, 0), (-1, 1), (1, 1), (2, 0)])
+    def test_a_clock_may_be_half_a_minute_off(self, app, monkeypatch, periods, is_right):
+        monkeypatch.setattr(totp, "time", SimpleNamespace(time=lambda: 1_790_000_015))
+        browser = Client()
+        guess(PASSWORD, client=browser)
+
+        self.enter(browser, self.right(app, periods=periods))
+
+        assert signed_in(browser) == bool(is_right)
+
+    @pytest.mark.parametrize("typed", ["{}", " {} "])
+    def test_a_code_is_right_once_however_long_it_would_be(self, owner, app, monkeypatch, typed):
+        monkeypatch.setattr(totp, "time", SimpleNamespace(time=lambda: 1_790_000_015))
+        code = self.right(app, periods=1)
+        for browser in (first := Client(), second := Client()):
+            guess(PASSWORD, client=browser)
+            self.enter(browser, code if browser is first else typed.format(code))
+            # What allauth remembers has run out.
+            cache.delete(totp.TOTP(Authenticator(user=owner))._get_used_cache_key(code))
+
+        assert (signed_in(first), signed_in(second)) == (True, False)
 
     def enter(self, client, code, **extra):
         return client.post("/accounts/2fa/authenticate/", {"code": code}, **extra)

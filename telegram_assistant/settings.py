@@ -144,6 +144,9 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache_entry",  # the table of telegram_assistant.models.CacheEntry
+        # Above this what has run out goes, and if that is not enough, what has not: of Django's 300
+        # a busy hour of albums leaves none for the codes of second factors that were used.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

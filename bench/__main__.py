@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.support import kept_vectors, report
+from bench.support import database, kept_vectors, report
 
 BENCHES = (
     "assembly",
@@ -40,7 +40,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHES], help="only these")
     chosen = parser.parse_args().names or BENCHES
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="bench_") as folder:
+    database.setup()
+    with tempfile.TemporaryDirectory(prefix="bench_") as folder, database.template():
         path = Path(folder, "figures")
         path.touch()
         broken = [name for name in chosen if not _run(name, path)]

@@ -114,8 +114,9 @@ def _bare(client: "S3Client", folder: Path, *, prefix: str) -> None:
 
 def _delete(client: "S3Client", prefix: str) -> None:
     for page in _pages(client, prefix):
-        for entry in page.get("Contents", ()):
-            client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+        keys = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
+        if keys:
+            client.delete_objects(Bucket=BUCKET, Delete={"Objects": keys, "Quiet": True})
 
 
 def _pages(client: "S3Client", prefix: str):  # noqa: ANN202 - boto3's pages

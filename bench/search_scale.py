@@ -31,7 +31,7 @@ database.setup()
 from django.db import connection  # noqa: E402 - after django.setup()
 from django.utils import timezone  # noqa: E402
 
-from bench.support import large_archive, report  # noqa: E402
+from bench.support import kept_vectors, large_archive, report  # noqa: E402
 from bench.support.large_archive import DATA, Archive  # noqa: E402
 from search.embeddings import chosen  # noqa: E402
 from search.fusion import WINDOW  # noqa: E402
@@ -72,6 +72,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000, help="the greater size")
     parser.add_argument("--rounds", type=int, default=2)
+    kept_vectors.add_option(parser)
     parser.add_argument("--keep", action="store_true", help="use archives again, keep new ones")
     options = parser.parse_args()
     if not (DATA / "corpus.jsonl.gz").exists():
@@ -83,7 +84,10 @@ def main() -> int:
 def _measured(posts: int, options: argparse.Namespace) -> dict[str, Percentiles]:
     with database.kept(f"bench_scale_{posts}") if options.keep else database.fresh():
         started = time.monotonic()
-        archive = large_archive.archive_of(posts, chosen.encoder())
+        encoder = chosen.encoder()  # measured as it is; only what the archive is drawn from is kept
+        if options.vectors:
+            encoder = kept_vectors.keeping(encoder, options.vectors)
+        archive = large_archive.archive_of(posts, encoder)
         print(f"   {posts} posts written in {time.monotonic() - started:.0f} s", flush=True)
         return _measure(archive, posts, options.rounds)
 

@@ -1,13 +1,21 @@
-"""A database of the bench's own on the embedded PostgreSQL, with durable commits."""
+"""
+A database of the bench's own on the embedded PostgreSQL, with durable commits.
+
+In a run of `make bench` the migrations are run once: each bench copies what they made.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+TEMPLATE = "BENCH_TEMPLATE"
+"""Variable: the migrated database that is copied."""
 
 
 def setup() -> None:
@@ -23,13 +31,31 @@ def fresh() -> Iterator[str]:
     connection = connections["default"]
     creation = connection.creation
     original = connection.settings_dict["NAME"]
-    name = creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    if template := os.environ.get(TEMPLATE):
+        name = creation._get_test_db_name()
+        _copy(template, name)
+        settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
+    else:
+        name = creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         yield name
     finally:
         connections.close_all()
         _end_sessions(name)
         creation.destroy_test_db(original, verbosity=0)
+
+
+@contextmanager
+def template() -> Iterator[None]:
+    """Have the benches that are started inside copy one migrated database."""
+    connections["default"].settings_dict["TEST"]["NAME"] = "bench_template"
+    with fresh() as name:
+        connections.close_all()  # one with connections cannot be copied
+        os.environ[TEMPLATE] = name
+        try:
+            yield
+        finally:
+            del os.environ[TEMPLATE]
 
 
 @contextmanager
@@ -77,7 +103,7 @@ def migrate() -> None:
 def copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
     """Open a separate connection to a copy of the database `name`."""
     copy = f"{name}_full"
-    _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
+    _copy(name, copy)
     current = connections["default"]
     wrapper = type(current)({**current.settings_dict, "NAME": copy}, "default")
     try:
@@ -85,6 +111,10 @@ def copy_of(name: str) -> Iterator[BaseDatabaseWrapper]:
     finally:
         wrapper.close()
         _administer(f"DROP DATABASE {copy}")
+
+
+def _copy(name: str, copy: str) -> None:
+    _administer(f"DROP DATABASE IF EXISTS {copy}", f"CREATE DATABASE {copy} TEMPLATE {name}")
 
 
 def _administer(*statements: str) -> None:

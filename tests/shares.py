@@ -20,8 +20,11 @@ REAL_SERVER = ("tests/contracts/test_object_store.py", "tests/contracts/test_rea
 TOGETHER = (
     "tests/acceptance/test_pipeline.py::TestDemo",
     "tests/acceptance/test_chaos.py::TestOwnServer",
+    "tests/acceptance/test_console_in_browser.py",
+    "tests/acceptance/test_graph_in_browser.py",
+    "tests/permission_table/",
 )
-"""Classes whose tests share a fixture that takes long; each class is one share."""
+"""Classes, modules and a folder whose tests share a fixture that takes long: one share each."""
 
 
 GRAPH = "tests/integration/test_graph"
@@ -52,8 +55,9 @@ def _share_of(nodeid: str) -> str:
         return "graph"
     if module in REAL_SERVER:
         return "real server"
-    if nodeid.startswith(TOGETHER):
-        return nodeid.rpartition("::")[0]
+    for shared in TOGETHER:
+        if nodeid.startswith(shared):
+            return shared
     return nodeid if module.startswith(ALONE) else module
 
 
@@ -114,6 +118,6 @@ def _in_unicode(value: Any) -> Any:
 
 
 def _rank(item: pytest.Item) -> int:
-    if item.nodeid.startswith(ALONE):
+    if item.nodeid.startswith((ALONE, *TOGETHER)):
         return 0
     return 1 if any(map(item.get_closest_marker, ("real_data", "slow"))) else 2

@@ -188,7 +188,7 @@ class FakeAccess:
                 self._server.short[file.path] -= 1
                 raise DownloadFailed(f"1 bytes came of {file.size_bytes}")
             future.set_result(get())
-        except TelegramRefused as refused:
+        except (TelegramRefused, OSError) as refused:
             future.set_exception(refused)
         return future
 

@@ -289,7 +289,7 @@ def place(store, archive) -> make.Archive:
     return archive
 
 
-@settings(max_examples=6, **_usual)
+@settings(max_examples=3, **_usual)
 @given(items=ITEMS, chance=CHANCE)
 def test_in_any_order_the_album_is_that_of_the_order_and_told_once_per_version(
     place, items, chance

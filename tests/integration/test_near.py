@@ -13,6 +13,7 @@ from accounts.models import Tenant
 from telegram_assistant.config import Vision
 from tests import factories
 from tests.concurrency import in_threads
+from tests.examples import examples
 from tests.factories import NOW
 from vision.duplicates import distinctions, hash_index, reuse
 from vision.duplicates.hash_index import HashMatch
@@ -70,7 +71,9 @@ def test_the_most_similar_come_first_and_the_far_not_at_all(tenant, origin, reme
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(30),
+    deadline=None,
 )
 @given(data=st.data())
 def test_whatever_lies_within_the_distance_is_found(data, tenant):

@@ -785,7 +785,7 @@ WORDS = ["кошка", "собака", "лес", "#тег", "море", ""]
 
 
 @pytest.mark.parametrize("adapter", ["postgresql", "qdrant"])
-@pytest.mark.parametrize("days", [2, pytest.param(25, marks=pytest.mark.long)])
+@pytest.mark.parametrize("days", [1, pytest.param(25, marks=pytest.mark.long)])
 def test_after_a_random_day_the_rebuilt_index_is_the_live_one(adapter, days, qdrant, channel):
     """Edits, deletions, late analyses, and events that come late, twice and in any order."""
 

@@ -14,11 +14,12 @@ from media.services.telegram.accounts import rests
 from media.services.telegram.channels import status
 from media.services.telegram.live import albums, changes, listener
 from media.services.telegram.live.event_queue import EventQueue
-from media.services.telegram.reading import ingest
+from media.services.telegram.reading import ingest, small_files
 from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, Reconnected, Seen
+from tests.small_disk import small_disk
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
 pytestmark = pytest.mark.django_db
@@ -318,6 +319,36 @@ class TestStoreAway:
         store.down = True
 
         assert str(passes.read_all()) == "0 channels read, 2 failed, 0 accounts rest"
+
+
+class TestAFullDisk:
+    """A large file is downloaded to the disk: where that is full, nothing ends, and it comes later."""
+
+    def test_the_listener_goes_on_and_brings_in_later_what_it_could_not(
+        self, server, listened, settings, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(small_files, "MEMORY_BYTES", 0)  # every file goes to the disk
+        with small_disk(1) as disk:
+            settings.VAR_DIR = disk.root
+            for fill_up, give_back in (
+                (lambda: disk.fill(leave_bytes=0), disk.free),
+                (disk.make_read_only, disk.make_writable),
+            ):
+                caplog.clear()
+                last = Post.objects.count()
+                fill_up()
+                server.post(last + 1, body=photo(last + 1))
+                server.say(last + 1)
+                round_of(listened)
+                assert "Nothing can be downloaded to" in caplog.text
+                assert not Post.objects.filter(telegram_message_id=last + 1).exists()
+
+                give_back()
+                listened.caught_up_at = 0.0  # five minutes have passed
+                round_of(listened)
+                shown = PostMedia.objects.filter(post__telegram_message_id=last + 1)
+                assert shown.exists()
+        assert not ChannelGap.objects.exists()
 
 
 class TestServing:

@@ -29,7 +29,7 @@ from media.services.telegram.accounts import rests
 from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import ahead, gaps, ingest, live_batches
 from media.services.telegram.reading.ingest import Order
-from media.services.telegram.reading.live_source import LiveSource
+from media.services.telegram.reading.live_source import LiveSource, delete_left_parts
 from media.sources.port import FileRefused
 from media.sources.telegram.failures import (
     JOIN,
@@ -725,6 +725,30 @@ class TestPipeline:
             source.close()
 
         assert parts == [b"", bytes(100)]
+
+    def test_what_nobody_asks_for_any_more_goes_after_a_week(self, server, large, settings, caplog):
+        """Of a message that is deleted meanwhile, nobody asks for the rest."""
+        left, others = (replace(large, path=f"files/{n}.mp4") for n in range(2))
+        mine, reader = (LiveSource(server.opener(), server.card.peer) for _ in range(2))
+        reader._access.download = mine._access.download = lambda _, file, target: (
+            target.write_bytes(b"a part") and Future()
+        )
+        mine.expect([left])
+        mine.close()
+        reader.expect([others])
+        root, now = settings.VAR_DIR / "downloads", timezone.now()
+
+        def names() -> list[str]:
+            return [path.name for path in root.rglob("*") if path.is_file()]
+
+        delete_left_parts(now=now + timedelta(days=6))
+        assert len(names()) == 2
+        delete_left_parts(now=now + timedelta(days=8))
+        assert names() == [reader._targets[others.path].name]  # somebody has it
+        reader.close()
+        delete_left_parts(now=now + timedelta(days=8))
+        assert not root.exists() or not list(root.iterdir())
+        assert not caplog.text
 
     def test_what_is_not_as_long_as_was_said_is_not_read(self, server, large):
         source = LiveSource(server.opener(), server.card.peer)

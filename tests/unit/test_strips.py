@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.examples import examples
 from tests.unit.pictures import LINES, encoded, found, page, report
 from tests.unit.test_transparency import NOW
 from vision.providers.ocr import strips
@@ -81,7 +82,7 @@ class WideReader(Reader):
             yield from ((line, gray, (left, top, right, top + 40)) for gray, left, right in found)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.integers(0, 2**32), st.integers(12, 200), st.integers(2, 150))
 def test_every_line_of_a_tall_picture_is_read_once(seed, height, gap):
     tops = range(5, LONG - height - 5, height + gap)
@@ -95,7 +96,7 @@ def test_every_line_of_a_tall_picture_is_read_once(seed, height, gap):
     assert reader.largest <= strips.LONGEST_SIDE
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_every_word_of_a_wide_picture_is_read_once_and_its_lines_stay_whole(seed, lines):
     dice = random.Random(seed)

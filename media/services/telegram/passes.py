@@ -18,7 +18,7 @@ from events.sentences import Sentence, gettext_noop
 from media.models import AccountState, ChannelFeed, FeedState, TelegramAccount
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests
-from media.services.telegram.reading import gaps, ingest
+from media.services.telegram.reading import gaps, ingest, live_source
 from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import FloodWait, SignedOut, Unreachable
 from media.sources.telegram.port import TelegramAccess
@@ -56,6 +56,7 @@ def read_all(*, seconds: float = LONGEST.total_seconds()) -> PassOutcome:
             outcome.resting += 1
         elif time.monotonic() < ends:
             _read_account(account, outcome, ends)
+    live_source.delete_left_parts(now=timezone.now())
     return outcome
 
 

@@ -1,16 +1,21 @@
 """The files of messages from Telegram as the pipeline reads them: downloaded ahead, in parallel."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from django.conf import settings
 
+from events.errors import RetryLater
+from events.sentences import Sentence, gettext_noop
 from media.models import MAX_MEDIA_BYTES
 from media.services.pipeline.blobs import FileTooLarge
+from media.services.telegram.reading import own_files
 from media.services.telegram.reading.own_files import OwnFiles
 from media.services.telegram.reading.small_files import SmallFiles
 from media.sources.port import FileRefused, Record
@@ -23,8 +28,18 @@ from media.sources.telegram.failures import (
 )
 from media.sources.telegram.port import Peer, RemoteFile, TelegramAccess
 
+log = logging.getLogger(__name__)
 _OF_THE_ACCOUNT = (FloodWait, SignedOut, Unreachable, ChannelClosed)
 """What is no fault of the file: the run ends, and the file is tried in the next one."""
+PARTS_ARE_KEPT: Final = timedelta(days=7)
+"""Longer than an account rests, or a reader is away, as a rule: else they come from the beginning."""
+_NO_PLACE = Sentence(
+    gettext_noop("Nothing can be downloaded to %(folder)s (%(why)s): free some, or mend its rights")
+)
+
+
+class DownloadsNotWritable(RetryLater):
+    """The disk is full, or the folder cannot be written: no fault of the file, nor of the channel."""
 
 
 class LiveSource:
@@ -39,7 +54,8 @@ class LiveSource:
 
     def __init__(self, access: TelegramAccess, peer: Peer) -> None:
         self._access, self._peer = access, peer
-        self._own = OwnFiles(folder_of(peer))
+        self._folder = folder_of(peer)
+        self._own = OwnFiles(self._folder)
         self._files: dict[str, RemoteFile] = {}
         self._coming: dict[str, Future[str]] = {}
         self._targets: dict[str, Path] = {}
@@ -50,7 +66,11 @@ class LiveSource:
         return iter(())
 
     def expect(self, files: Iterable[RemoteFile]) -> None:
-        """Start to download these files; what is too large for the archive is not begun."""
+        """
+        Start to download these files; what is too large for the archive is not begun.
+
+        Raises DownloadsNotWritable.
+        """
         for file in files:
             self._files[file.path] = file
             if not 0 < file.size_bytes <= MAX_MEDIA_BYTES or self._is_expected(file.path):
@@ -115,13 +135,34 @@ class LiveSource:
             raise
         except TelegramRefused as refused:
             raise FileRefused("unreadable", f"{path}: {refused}") from refused
+        except OSError as error:
+            raise self._not_writable(error) from error
 
     def _target_of(self, file: RemoteFile) -> Path:
         # The name holds whatever tells files apart, so that a part of another one is never met.
         name = sha256(f"{file.path} {file.size_bytes}".encode()).hexdigest()[:32]
-        return self._own.take(name)
+        try:
+            return self._own.take(name)
+        except OSError as error:
+            raise self._not_writable(error) from error
+
+    def _not_writable(self, error: OSError) -> DownloadsNotWritable:
+        why = error.strerror or str(error)
+        return DownloadsNotWritable(_NO_PLACE % {"folder": self._folder, "why": why})
 
 
 def folder_of(peer: Peer) -> Path:
     """Where the files of a channel are downloaded to."""
-    return Path(settings.VAR_DIR) / "downloads" / str(abs(peer.tg_channel_id))
+    return _folder() / str(abs(peer.tg_channel_id))
+
+
+def delete_left_parts(*, now: datetime) -> None:
+    """Delete what came of files that nobody asks for any more, as of messages that are deleted."""
+    try:
+        own_files.delete_left(_folder(), before=now - PARTS_ARE_KEPT)
+    except OSError as error:  # they are in nobody's way until the next time
+        log.warning("old parts of downloads were not deleted: %s", error)
+
+
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "downloads"

@@ -3,8 +3,20 @@
 import fcntl
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
+
+
+def delete_left(root: Path, *, before: datetime) -> None:
+    """Delete the files in folders of `root` that nobody has and nothing was added to since."""
+    for folder in root.glob("*/"):
+        own = OwnFiles(folder)
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # somebody has just finished with it
+                if path.stat().st_mtime < before.timestamp():
+                    own.delete(path)
+        own.close()
 
 
 class OwnFiles:
@@ -34,6 +46,11 @@ class OwnFiles:
         if not keep or path.suffix or not os.fstat(lock).st_size:
             path.unlink(missing_ok=True)
         os.close(lock)
+
+    def delete(self, path: Path) -> None:
+        """Delete the file, unless somebody has it."""
+        if self._is_locked(path):
+            self.give_back(path, keep=False)
 
     def close(self) -> None:
         """Give back what is left, for the next run to go on with, and an empty folder."""

@@ -1,6 +1,8 @@
 """How a run's processes share the tests: the long ones first, and by modules where they are short."""
 
 from collections.abc import Generator, Iterable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -72,6 +74,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares | Non
         return None
     config.option.loadscopereorder = False  # the longest share is not the one with most tests
     return Shares(config, log)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """
+    Of a whole run, each process compiles a part of the modules first: the others find it done.
+
+    All in the same order, each process of a fresh clone would do all the work.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    root = session.config.rootpath
+    paths = sorted(root.glob("tests/**/test_*.py"))
+    for path in paths[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        # A module that cannot be imported is told of when it is collected.
+        with suppress(Exception, pytest.skip.Exception):
+            import_module(".".join(path.relative_to(root).with_suffix("").parts))
 
 
 @pytest.hookimpl(trylast=True)

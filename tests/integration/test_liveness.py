@@ -113,7 +113,8 @@ class TestWorkerId:
 
         liveness.stop()
 
-        assert not is_locked(mine)
+        # The server learns of it a moment later.
+        assert wait_until(lambda: not is_locked(mine), seconds=5)
         assert liveness.worker_id() != mine
 
     def test_a_forked_process_is_a_worker_of_its_own_and_keeps_nothing_of_its_parent(self):

@@ -1,8 +1,10 @@
 """A channel is read from Telegram: whole, once, and nothing is skipped silently."""
 
+import errno
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -749,6 +751,30 @@ class TestPipeline:
         delete_left_parts(now=now + timedelta(days=8))
         assert not root.exists() or not list(root.iterdir())
         assert not caplog.text
+
+    def test_what_cannot_be_deleted_ends_nothing_and_goes_later(
+        self, server, large, settings, monkeypatch
+    ):
+        """A file system is read-only after an error: what is left there is in nobody's way."""
+        source = LiveSource(server.opener(), server.card.peer)
+        done, begun = large, replace(large, path="files/2.mp4")
+        source.expect([done])
+        source._access.download = lambda *_: Future()
+        source.expect([begun])
+
+        def refuse(*_, **__):
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "unlink", refuse)
+            source.forget([done])
+            source.close()
+            delete_left_parts(now=timezone.now() + timedelta(days=8))
+        root = settings.VAR_DIR / "downloads"
+        assert sum(path.is_file() for path in root.rglob("*")) == 2
+
+        delete_left_parts(now=timezone.now() + timedelta(days=8))  # nobody has kept a lock
+        assert not list(root.iterdir())
 
     def test_what_is_not_as_long_as_was_said_is_not_read(self, server, large):
         source = LiveSource(server.opener(), server.card.peer)

@@ -26,6 +26,7 @@ from media.sources.telegram.failures import (
 from media.sources.telegram.port import Peer, RemoteFile
 from media.sources.telegram.references import parse_reference
 from media.sources.telegram.shape.files import Handle
+from tests.small_disk import small_disk
 from tests.telegram_messages import document
 
 BODY = bytes(range(256)) * 6000  # three requests
@@ -269,6 +270,22 @@ class TestDownloads:
             self.read(*[700] * 9)
         with pytest.raises(DownloadFailed):
             self.read(body=BODY + b"x")
+
+    def test_a_full_disk_is_no_fault_of_telegram_and_what_came_is_gone_on_with(self):
+        with small_disk(3) as disk:
+            target = disk.root / "f"
+            disk.fill(leave_bytes=REQUEST_BYTES)
+            client = FakeFiles()
+            with pytest.raises(OSError, match="No space left"):
+                self.save(client, target)
+            assert client.offsets == [0]  # asked once: again would be of no use
+            kept = target.stat().st_size
+            assert BODY.startswith(target.read_bytes())
+
+            disk.free()
+            assert self.save(client, target) == sha256(BODY).hexdigest()
+            assert client.offsets[1] == kept - kept % REQUEST_BYTES
+            assert target.read_bytes() == BODY
 
     def test_no_more_at_a_time_than_allowed(self, tmp_path):
         running = most = 0

@@ -1,11 +1,14 @@
 """Files on the disk that one reader alone writes: two that append to one file would spoil it, unseen."""
 
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
+
+log = logging.getLogger(__name__)
 
 
 def delete_left(root: Path, *, before: datetime) -> None:
@@ -43,9 +46,13 @@ class OwnFiles:
         lock = self._locks.pop(path, None)
         if lock is None:
             return
-        if not keep or path.suffix or not os.fstat(lock).st_size:
-            path.unlink(missing_ok=True)
-        os.close(lock)
+        try:
+            if not keep or path.suffix or not os.fstat(lock).st_size:
+                path.unlink(missing_ok=True)
+        except OSError as error:  # it is in nobody's way, and goes by `delete_left`
+            log.warning("a downloaded file was not deleted: %s", error)
+        finally:
+            os.close(lock)
 
     def delete(self, path: Path) -> None:
         """Delete the file, unless somebody has it."""

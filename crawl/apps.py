@@ -11,6 +11,7 @@ class CrawlConfig(rooms.Room):
 
     def ready(self) -> None:
         from accounts import audit  # noqa: PLC0415 - models are ready only now
+        from crawl.fetchers import checks  # noqa: F401, PLC0415 - registers itself
 
         audit.follow(self.get_model("CrawlDomain"), by_people=True)  # visits count in such rows
 

@@ -45,12 +45,15 @@ _in_hand: set[uuid.UUID] = set()
 """Claims that threads of this process work on; a claim is in hand before its row can be seen."""
 
 
-def claim(page_id: uuid.UUID, *, now: datetime) -> Claim | None:
+def claim(
+    page_id: uuid.UUID, *, now: datetime, require_usable: Callable[[str], None] = lambda _: None
+) -> Claim | None:
     """
     Claim a page; None where nothing is to be fetched, or it was given up.
 
-    Takes one page of the tenant's budgets and a place of the host with it, all or nothing. Raises
-    FetchInProgress, hosts.HostBusy, and FetchFailed where a budget is used up.
+    Takes one page of the tenant's budgets and a place of the host with it, all or nothing; before
+    that, `require_usable` may raise RetryLater for its address. Raises FetchInProgress,
+    hosts.HostBusy, and FetchFailed where a budget is used up.
     """
     claim_id, claimed = uuid.uuid4(), None
     liveness.worker_id()  # before a transaction is open: it may wait for its connection
@@ -59,6 +62,7 @@ def claim(page_id: uuid.UUID, *, now: datetime) -> Claim | None:
         with transaction.atomic():
             page = CrawledPage.objects.select_for_update().get(pk=page_id)
             if _is_to_be_fetched(page, now=now):
+                require_usable(page.url)
                 wait = hosts.take_place(page.host, now=now)
                 hosts.require_room(page.host, now=now)
                 budgets.take(page.tenant_id, page.host, now=now)
@@ -119,9 +123,11 @@ def let_go(claim: Claim) -> None:
 
 def cancel(claim: Claim) -> None:
     """Give a claim back: what went wrong is not the page's fault and does not count."""
-    with transaction.atomic():
-        settle(claim, _uncount)
-    let_go(claim)
+    try:
+        with transaction.atomic():
+            settle(claim, _uncount)
+    finally:
+        let_go(claim)  # where that fails, too: what is in nobody's hands is freed within seconds
 
 
 def _uncount(page: CrawledPage) -> None:

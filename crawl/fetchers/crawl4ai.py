@@ -67,6 +67,10 @@ class Crawl4aiFetcher:
         if token:
             self._client.headers["Authorization"] = f"Bearer {token}"
 
+    def require_usable(self, url: str) -> None:
+        """Whether robots.txt can be read at all; the service itself has a proxy of its own, or none."""
+        self._direct.require_usable(url)
+
     def fetch(
         self, url: str, *, etag: str = "", last_modified: str = "", before_hop: BeforeHop
     ) -> Answer:

@@ -18,9 +18,12 @@ from django.utils import timezone
 
 from crawl.fetchers.port import Answer, BeforeHop, FetchFailed
 from crawl.reasons import Reason
+from events.errors import RetryLater
 from events.outbound import OutboundRefused, Policy, purposes
 from events.outbound import Reason as Refusal
 from events.outbound.client import client
+from events.outbound.hosts import OddHost, origin_of
+from events.outbound.proxies import EnvironmentProxies
 from events.sentences import gettext_noop
 
 ACCEPTED: Final = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1"
@@ -28,6 +31,8 @@ MIMES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _REASONS: Final = {Refusal.SIZE: Reason.TOO_LARGE, Refusal.REDIRECT: Reason.REDIRECTS}
 SAID: Final = (gettext_noop("timed out"), gettext_noop("The read operation timed out"))
 """What httpx says, which the console shows in the reader's language."""
+PROXY_PAUSE: Final = timedelta(minutes=5)
+"""Until an operator has corrected the environment, and with it restarted the workers."""
 _OK: Final = 200
 _HOP: Final = "crawl.before_hop"
 
@@ -43,15 +48,28 @@ def policy() -> Policy:
     )
 
 
+class MisconfiguredProxy(RetryLater):
+    """The environment names a proxy, behind which no page may be fetched: nothing is wrong with the page."""
+
+
 class HttpFetcher:
-    """See `port.Fetcher`."""
+    """
+    See `port.Fetcher`.
+
+    Each visit has a client of its own. Cookies last from one hop to the next, and no longer: what a
+    server has set would follow all tenants, be sent to its neighbors, and never be forgotten.
+    """
 
     def __init__(self) -> None:
         self._policy = policy()
-        self._client = client(self._policy, max_connections=settings.CRAWL.max_concurrent_crawls)
-        self._client.headers["User-Agent"] = settings.CRAWL.crawl_user_agent
-        self._client.headers["Accept"] = ACCEPTED
-        self._client.event_hooks = {"request": [_before_request]}
+
+    def require_usable(self, url: str) -> None:
+        try:
+            EnvironmentProxies(self._policy).proxy_for(origin_of(url))
+        except OddHost:
+            return  # the guard refuses it, and says why
+        except OutboundRefused as refusal:
+            raise MisconfiguredProxy(str(refusal), after=PROXY_PAUSE) from refusal
 
     def fetch(
         self, url: str, *, etag: str = "", last_modified: str = "", before_hop: BeforeHop
@@ -66,7 +84,14 @@ class HttpFetcher:
             return answer.status_code, _beginning(answer, most_bytes)
 
     def close(self) -> None:
-        self._client.close()
+        """Nothing is open between two visits."""
+
+    def _client(self) -> httpx.Client:
+        one = client(self._policy, max_connections=2)
+        one.headers["User-Agent"] = settings.CRAWL.crawl_user_agent
+        one.headers["Accept"] = ACCEPTED
+        one.event_hooks = {"request": [_before_request]}
+        return one
 
     @contextmanager
     def _answered(
@@ -74,11 +99,16 @@ class HttpFetcher:
     ) -> Iterator[httpx.Response]:
         """Everything that goes wrong inside the block becomes FetchFailed."""
         try:
-            with self._client.stream(
-                "GET", url, headers=headers, extensions={_HOP: before_hop}
-            ) as answer:
+            with (
+                self._client() as visitor,
+                visitor.stream(
+                    "GET", url, headers=headers, extensions={_HOP: before_hop}
+                ) as answer,
+            ):
                 yield answer
         except OutboundRefused as refusal:
+            if refusal.reason == Refusal.PROXY:
+                raise MisconfiguredProxy(str(refusal), after=PROXY_PAUSE) from refusal
             reason = _REASONS.get(refusal.reason, Reason.ADDRESS)
             raise FetchFailed(reason, str(refusal), again=False) from refusal
         except httpx.TooManyRedirects as error:

@@ -42,6 +42,10 @@ class FetchFailed(Exception):
 class Fetcher(Protocol):
     """Fetches one page; threads share it."""
 
+    def require_usable(self, url: str) -> None:
+        """Raise RetryLater where this installation cannot fetch such an address at all, for now."""
+        ...
+
     def fetch(
         self, url: str, *, etag: str = "", last_modified: str = "", before_hop: BeforeHop
     ) -> Answer:

@@ -4,6 +4,7 @@ robots.txt (RFC 9309): read once a day for each server, by protego.
 A server that says there is none lets everybody in; one that cannot say lets nobody in until it can.
 """
 
+import re
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -19,7 +20,15 @@ from events.sentences import gettext_noop
 MOST_BYTES: Final = 512 * 1024
 KEPT: Final = timedelta(days=1)
 KEPT_AWAY: Final = timedelta(minutes=10)
+MOST_RULES: Final = 200_000
+"""
+Rules of a file, each counted once for every name that its group is for: so many does protego make of
+them. Half a megabyte of names and rules would be hundreds of millions, which no memory holds.
+"""
 NO_ANSWER: Final = gettext_noop("no answer")
+TOO_MANY_RULES: Final = gettext_noop("too many rules")
+_NAME: Final = re.compile(r"user[- ]?agent\s*:")
+_RULE: Final = re.compile(r"(dis)?allow\s*:")
 _FOUND: Final = 200
 _REFUSED: Final = range(400, 500)
 _BUSY: Final = 429
@@ -36,8 +45,16 @@ def require_open(url: str, fetcher: Fetcher, *, agent: str, now: datetime) -> No
         return
     if file.status != _FOUND:
         raise FetchFailed(Reason.ROBOTS_AWAY, str(file.status or NO_ANSWER), again=True)
-    if not _parsed(file.text).can_fetch(url, agent):
+    rules = _parsed(file.text)
+    if rules is None:
+        raise FetchFailed(Reason.ROBOTS_AWAY, TOO_MANY_RULES, again=True)
+    if not rules.can_fetch(url, agent):
         raise FetchFailed(Reason.ROBOTS, again=False)
+
+
+def forget_old(*, now: datetime) -> int:
+    """Delete what would be read again anyway; returns how many files. There is a host in each link."""
+    return RobotsFile.objects.filter(read_at__lt=now - KEPT).delete()[0]
 
 
 def _current(origin: str, *, now: datetime) -> RobotsFile | None:
@@ -45,7 +62,8 @@ def _current(origin: str, *, now: datetime) -> RobotsFile | None:
     if file is None:
         return None
     is_said = file.status == _FOUND or (file.status in _REFUSED and file.status != _BUSY)
-    return file if now - file.read_at < (KEPT if is_said else KEPT_AWAY) else None
+    age = now - file.read_at  # negative where a clock was ahead when it was read
+    return file if timedelta(0) <= age < (KEPT if is_said else KEPT_AWAY) else None
 
 
 def _read(origin: str, fetcher: Fetcher, *, now: datetime) -> RobotsFile:
@@ -61,6 +79,25 @@ def _read(origin: str, fetcher: Fetcher, *, now: datetime) -> RobotsFile:
     )[0]
 
 
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> Protego:
-    return Protego.parse(text)
+@lru_cache(maxsize=4)  # of the largest files each takes twenty megabytes
+def _parsed(text: str) -> Protego | None:
+    """The rules; None where they are too many."""
+    return Protego.parse(text) if count_rules(text) <= MOST_RULES else None
+
+
+def count_rules(text: str) -> int:
+    """
+    Count rules, each once for every name of its group; what is in doubt counts more rather than less.
+
+    So only what protego surely takes for the first name of a group begins one.
+    """
+    names, total, has_rules = 0, 0, False
+    for line in text.splitlines():
+        told = line.partition("#")[0].strip().lower()
+        if told.startswith("user"):
+            names = 1 if has_rules and _NAME.match(told) else names + 1
+            has_rules = False
+        elif told:
+            total += names
+            has_rules = has_rules or bool(_RULE.match(told))
+    return total

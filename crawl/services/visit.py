@@ -61,7 +61,7 @@ def visit(page_id: UUID, *, now: datetime) -> str:
     wrong is an outcome of the page.
     """
     try:
-        claim = claims.claim(page_id, now=now)
+        claim = claims.claim(page_id, now=now, require_usable=fetcher().require_usable)
     except FetchFailed as budget:
         return _wait_for_budget(page_id, budget, now=now)
     if claim is None:

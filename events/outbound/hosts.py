@@ -81,9 +81,19 @@ def _ipv4_or_name(text: str) -> str:
     if _NUMBER.fullmatch(text.rpartition(".")[2]):
         raise OddHost(_("its host is an address in an odd spelling"))
     try:
-        name = text.encode("ascii" if text.isascii() else "idna").decode()
+        name = text if text.isascii() else _in_ascii(text)
     except UnicodeError as error:
         raise OddHost(_("its host is no name")) from error
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
         raise OddHost(_("its host is no name"))
     return name
+
+
+def _in_ascii(text: str) -> str:
+    """As browsers do: `faß.de` is not `fass.de`. Raises UnicodeError."""
+    import idna  # noqa: PLC0415 - late
+
+    try:
+        return idna.encode(text, uts46=True).decode()
+    except idna.IDNAError:
+        return text.encode("idna").decode()  # what the newer rules do not have, such as ❤.example

@@ -1,11 +1,16 @@
 """Variables of crawling."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from events.outbound.hosts import OddHost, canonical
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import source
+
+_NO_HOST: Final = Sentence(_("%(name)s is no name of a host; write it as in example.org"))
 
 
 class Crawl(BaseSettings):
@@ -38,8 +43,22 @@ class Crawl(BaseSettings):
     crawl4ai_api_token: SecretStr = SecretStr("")
     crawl4ai_timeout_sec: float = Field(default=60, gt=0, le=300)
 
+    @field_validator("crawl_deny_hosts", "crawl_allow_hosts")
+    @classmethod
+    def _as_compared(cls, value: str) -> str:
+        """As addresses have them: a host that is written otherwise would be denied to nobody."""
+        return ",".join(_host(name) for part in value.split(",") if (name := part.strip()))
+
     def names(
         self, which: Literal["crawl_trigger_tags", "crawl_deny_hosts", "crawl_allow_hosts"]
     ) -> list[str]:
         """The names of a list, in small letters."""
         return [name for part in getattr(self, which).split(",") if (name := part.strip().lower())]
+
+
+def _host(name: str) -> str:
+    try:
+        # Those below it are meant anyway.
+        return canonical(name.removeprefix("*").removeprefix("."))
+    except OddHost as odd:
+        raise ValueError(_NO_HOST % {"name": name}) from odd

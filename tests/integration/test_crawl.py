@@ -9,18 +9,19 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import OperationalError, transaction
 from django.db import connections as databases
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Role
-from crawl import claims, metrics, selectors
+from crawl import claims, metrics, selectors, tasks
 from crawl.eviction import unlink
 from crawl.extraction.process import Extractor, PageUnreadable
+from crawl.fetchers.checks import no_proxy_is_in_the_way
 from crawl.fetchers.port import FetchFailed
 from crawl.limits import budgets, hosts
 from crawl.limits.hosts import HostBusy
-from crawl.models import CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
+from crawl.models import CrawlDay, CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
 from crawl.services import ask, follow, visit
 from events import outbox
 from events.console import list_of, page_of
@@ -307,6 +308,39 @@ class TestTrouble:
         page = page_at(site, "/old")
         assert (page.state, page.final_url) == ("read", site.url("/new"))
 
+    def test_a_cookie_is_kept_on_the_way_of_one_visit_and_no_longer(self, site):
+        """What one page sets would follow every tenant to each later page, and fill the memory."""
+        site.pages["/to"] = Page(
+            status=302, headers={"Location": "/in", "Set-Cookie": "seen=yes; Path=/"}, etag=False
+        )
+        site.pages["/in"] = article(*HARBOR)
+        crawl(linking(site.url("/to")), now=timezone.now())
+        crawl(linking(site.url("/later"), of=make.channel()), now=timezone.now())
+
+        sent = dict(zip(site.asked, (one.get("Cookie") for one in site.headers), strict=True))
+        assert sent == {"/robots.txt": None, "/to": None, "/in": "seen=yes", "/later": None}
+
+    def test_a_proxy_of_the_environment_is_not_the_pages_fault(
+        self, site, harbor, settings, monkeypatch
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+        [warned] = no_proxy_is_in_the_way()
+        crawl(harbor, now=timezone.now())
+
+        assert "NO_PROXY=*" in warned.msg
+        assert page_at(site, "/harbor").state == "requested"
+        assert Delivery.objects.filter(subscriber="crawl.visit", state="pending").exists()
+        assert not CrawlDay.objects.exists()
+
+        monkeypatch.delenv("HTTPS_PROXY")
+        monkeypatch.delenv("HTTP_PROXY")
+        Delivery.objects.update(due_at=timezone.now())
+        worker.drain("crawl")
+
+        assert page_at(site, "/harbor").state == "read"
+        assert no_proxy_is_in_the_way() == []
+
     def test_nothing_happens_while_it_is_switched_off(self, site, harbor, settings):
         settings.CRAWL = settings.CRAWL.model_copy(update={"feature_crawl_enabled": False})
         crawl(harbor, now=timezone.now())
@@ -342,6 +376,32 @@ class TestRobots:
         page = page_at(site, "/harbor")
         assert (page.state, page.reason) == ("waiting", "robots_txt_unavailable")
         assert site.asked == ["/robots.txt"]
+
+    def test_names_and_rules_that_fill_the_memory_together_are_not_read(self, site):
+        """Half a megabyte of them would be 300 million rules."""
+        names = b"".join(b"User-agent: a%d\n" % number for number in range(1000))
+        site.pages["/robots.txt"] = Page(names + b"Disallow: /a\n" * 1000)
+        crawl(linking(site.url("/harbor")), now=timezone.now())
+
+        page = page_at(site, "/harbor")
+        assert (page.state, page.reason) == ("waiting", "robots_txt_unavailable")
+        assert (page.details, site.asked) == ("too many rules", ["/robots.txt"])
+
+    def test_what_is_too_old_to_be_obeyed_is_not_kept(self, site):
+        for days in (0, 2):
+            RobotsFile.objects.create(
+                origin=f"http://{days}.example:80", read_at=timezone.now() - timedelta(days=days)
+            )
+
+        assert tasks.forget_robots() == "1 robots.txt forgotten"
+        assert RobotsFile.objects.get().origin == "http://0.example:80"
+
+    def test_one_that_was_read_while_the_clock_was_ahead_is_read_again(self, site, harbor):
+        crawl(harbor, now=timezone.now())
+        RobotsFile.objects.update(read_at=timezone.now() + timedelta(days=400))
+        crawl(linking(site.url("/harbor")), now=timezone.now())
+
+        assert site.asked.count("/robots.txt") == 2
 
     def test_it_is_read_once_a_day(self, site, harbor):
         crawl(harbor, now=timezone.now())
@@ -613,6 +673,25 @@ class TestClaims:
 
         page.refresh_from_db()
         assert (page.state, page.attempts, page.claim_id) == ("requested", 0, None)
+
+    def test_a_claim_that_could_not_be_given_back_is_free_within_seconds(
+        self, site, harbor, monkeypatch
+    ):
+        """As when PostgreSQL is away just then: the worker lives, so the claim stood to its end."""
+        follow.follow_post(harbor.pk, tenant_id=harbor.tenant_id, now=timezone.now())
+        page = page_at(site, "/harbor")
+
+        def no_connection(*_):
+            raise OperationalError
+
+        monkeypatch.setattr(visit.shared, "extract", lambda *_, **__: 1 / 0)
+        with monkeypatch.context() as patch, pytest.raises(OperationalError):
+            patch.setattr(claims, "settle", no_connection)
+            visit.visit(page.pk, now=timezone.now())
+        assert page_at(site, "/harbor").state == "claimed"
+
+        assert claims.release_stale_claims(now=timezone.now()) == 1
+        assert page_at(site, "/harbor").state == "requested"
 
     def test_a_page_that_kills_its_workers_is_given_up(self, site, harbor):
         follow.follow_post(harbor.pk, tenant_id=harbor.tenant_id, now=timezone.now())

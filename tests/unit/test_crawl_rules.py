@@ -5,15 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from protego import Protego
+from pydantic import ValidationError
 
 from crawl.canonicalize import canonicalize, url_hash
 from crawl.fetchers.http import MIMES, _content_type, _retry_after
 from crawl.fetchers.port import Answer, FetchFailed
+from crawl.limits import robots
 from crawl.models import CrawledPage
 from crawl.policy import Rules, Said, address_of, decide, host_is_open
 from crawl.reasons import WORDS, Reason
 from crawl.selectors import difference
 from crawl.services.outcome import BACK_OFF, after_failure, failure_of
+from telegram_assistant.config.crawl import Crawl
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 URL = "https://news.example/a"
@@ -37,6 +41,10 @@ class TestAddresses:
             ("https://e.com:80/", "https://e.com:80/"),
             ("http://ПРИМЕР.РФ/Путь", "http://xn--e1afmkfd.xn--p1ai/%D0%9F%D1%83%D1%82%D1%8C"),
             ("http://e.com./", "http://e.com/"),
+            # Neither is another site: `fass.example`, `οδοσ.example`.
+            ("http://faß.example/", "http://xn--fa-hia.example/"),
+            ("http://οδος.example/", "http://xn--pxavbm.example/"),
+            ("http://❤.example/", "http://xn--qei.example/"),
             ("http://[::1]:80/", "http://[::1]/"),
             # Nothing that hides where it leads is made to look better.
             ("http://user:pw@E.com/", "http://user:pw@e.com/"),
@@ -185,3 +193,61 @@ class TestOutcomes:
 
 def test_a_difference_shows_what_came_and_went():
     assert difference("a\nb\nc", "a\nB\nc") == ["-b", "+B"]
+
+
+class TestRobots:
+    @pytest.mark.parametrize(
+        ("text", "rules"),
+        [
+            ("User-agent: *\nDisallow: /a\nAllow: /b\n", 2),
+            ("User-agent: a\nUser-agent: b\nDisallow: /a\nDisallow: /b\n", 4),
+            ("User-agent: a\nDisallow: /a\n\nUser-agent: b\nDisallow: /b\n", 2),
+            ("# all\nSitemap: /s.xml\nDisallow: /a\n", 0),
+            # Whatever protego may take for one group is counted as one.
+            ("User-agent: a\nSitemap: /s\nUser-agent: b\nDisallow: /a\n", 3),
+            ("User-agent: a\nUser-agent: b\nDisallow: /\nuser x\nUser-agent: c\nDisallow: /\n", 6),
+        ],
+    )
+    def test_rules_are_counted_for_each_name_of_their_group(self, text, rules):
+        assert robots.count_rules(text) == rules
+
+    @settings(max_examples=300)
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    "User-agent: a", "useragent: b", "User agent c", "USER-AGENT:d", "User-agent:",
+                    "Disallow: /x", "Allow: /y", "dissalow: /z", "Disallow:", "Crawl-delay: 1",
+                    "Sitemap: s", "Host: h", "odd", "odd: x", "userx: 1", "", "# c", "Allow /q",
+                ]
+            ),
+            max_size=40,
+        )
+    )  # fmt: skip
+    def test_never_fewer_are_counted_than_protego_makes(self, lines):
+        text = "\n".join(lines)
+        made = Protego.parse(text)._user_agents.values()
+
+        assert sum(len(one._rules) for one in made) <= robots.count_rules(text)
+
+
+class TestListsOfHosts:
+    @pytest.mark.parametrize(
+        ("listed", "url"),
+        [
+            ("пример.рф", "http://xn--e1afmkfd.xn--p1ai/"),
+            ("Example.COM.", "http://www.example.com/"),
+            ("*.example.com", "http://a.example.com/"),
+            (".example.com, b.example", "http://b.example/"),
+            ("[::1]", "http://[0:0::1]/"),
+        ],
+    )
+    def test_a_host_is_denied_however_it_is_written(self, listed, url):
+        denied = Crawl(crawl_deny_hosts=listed).names("crawl_deny_hosts")
+
+        assert not host_is_open(canonicalize(url), Rules(denied=frozenset(denied)))
+
+    @pytest.mark.parametrize("listed", ["https://example.com/", "10.0.0.0/8", "a b", "t.me;vk.com"])
+    def test_what_is_no_host_is_refused_rather_than_ignored(self, listed):
+        with pytest.raises(ValidationError, match="no name of a host"):
+            Crawl(crawl_deny_hosts=listed)

@@ -175,7 +175,12 @@ def _reconnect_if_broken() -> None:
 
 
 def _projection(subscription: Subscription) -> Tally:
-    """Run a leased batch with one call of the handler; unreadable payloads fail by themselves."""
+    """
+    Run a leased batch with one call of the handler; unreadable payloads fail by themselves.
+
+    If that call fails, each event gets a call of its own: one that cannot be handled would else
+    take those beside it along, and a whole batch would be given up.
+    """
     tally = Tally()
     leased = claims.lease(subscription, limit=subscription.batch, now=timezone.now())
     try:
@@ -184,19 +189,39 @@ def _projection(subscription: Subscription) -> Tally:
         ]
         readable = [(d, event) for d, event in results if isinstance(event, Event)]
         if readable:
-            outcome = _project(subscription, readable)
-            results = [(d, outcome if isinstance(r, Event) else r) for d, r in results]
+            unreadable = [(d, r) for d, r in results if not isinstance(r, Event)]
+            results = [*_project(subscription, readable), *unreadable]
         _settle_leased(subscription, results, tally)
     finally:
         claims.drop(leased)
     return tally
 
 
-def _project(subscription: Subscription, readable: Sequence[tuple[Delivery, Event]]) -> Result:
+def _project(
+    subscription: Subscription, readable: Sequence[tuple[Delivery, Event]]
+) -> list[tuple[Delivery, Result]]:
+    """Call the handler for all of them at once; where that fails by one of them, for each alone."""
+    is_one = len(readable) == 1
+    together = _call(subscription, readable, tells=is_one)
+    if is_one or not _may_be_the_fault_of_one(together):
+        return [(delivery, together) for delivery, _ in readable]
+    logger.warning("%s: a batch failed, each of its events is tried alone", subscription.name)
+    return [(one[0], _call(subscription, [one], tells=True)) for one in readable]
+
+
+def _call(
+    subscription: Subscription, readable: Sequence[tuple[Delivery, Event]], *, tells: bool
+) -> Result:
     work = partial(subscription.handler, [event for _, event in readable], now=timezone.now())
     # What is recent makes all of it recent.
     with backfill.use(all(delivery.backfill for delivery, _ in readable)):
-        return _run(readable[0][0], work, inherit_backfill=False)
+        return _run(readable[0][0], work, inherit_backfill=False, tells=tells)
+
+
+def _may_be_the_fault_of_one(result: Result) -> bool:
+    """Whether a batch failed by what it holds; without a connection all of it fails, however called."""
+    is_failure = isinstance(result, Exception) and not isinstance(result, RetryLater)
+    return is_failure and connection.is_usable()
 
 
 def _event(subscription: Subscription, delivery: Delivery) -> Event:
@@ -204,13 +229,18 @@ def _event(subscription: Subscription, delivery: Delivery) -> Event:
 
 
 def _run(
-    delivery: Delivery | None, work: Callable[[], str | Event], *, inherit_backfill: bool = True
+    delivery: Delivery | None,
+    work: Callable[[], str | Event],
+    *,
+    inherit_backfill: bool = True,
+    tells: bool = True,
 ) -> Result:
     """
     Call `work` and return its result, or the exception that it raised.
 
-    What is logged inside carries the event's trace id. A batch as a whole (no `delivery`) fails
-    without a log line: its deliveries are run again one by one, and each logs its own failure.
+    What is logged inside carries the event's trace id. A batch as a whole (no `delivery`, or not
+    `tells`) fails without a log line: its deliveries are run again one by one, and each logs its own
+    failure.
     """
     with _as_part_of(delivery, inherit_backfill=inherit_backfill):
         try:
@@ -220,7 +250,7 @@ def _run(
                 logger.info("%s postponed: %s", delivery, wait)
             return wait
         except Exception as error:
-            if delivery:
+            if delivery and tells:
                 logger.warning(
                     "%s failed: %s: %s", delivery, type(error).__name__, error, exc_info=error
                 )

@@ -22,8 +22,12 @@ def prune(*, before: datetime) -> int:
     total = 0
     while ids := list(prunable(before=before).order_by("id").values_list("pk", flat=True)[:CHUNK]):
         with transaction.atomic():
+            deliveries = Delivery.objects.filter(event_id__in=ids)
             # Raw deletes: an ordinary one would first read every row to look for cascades.
-            Delivery.objects.filter(event_id__in=ids)._raw_delete("default")  # noqa: SLF001
-            OutboxEvent.objects.filter(pk__in=ids)._raw_delete("default")  # noqa: SLF001
-        total += len(ids)
+            deliveries.filter(state=DeliveryState.DONE)._raw_delete("default")  # noqa: SLF001
+            # What somebody has made due again since it was chosen stays.
+            kept = set(deliveries.values_list("event_id", flat=True))
+            gone = [event_id for event_id in ids if event_id not in kept]
+            OutboxEvent.objects.filter(pk__in=gone)._raw_delete("default")  # noqa: SLF001
+        total += len(gone)
     return total

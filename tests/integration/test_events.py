@@ -759,6 +759,45 @@ class TestProjectionMode:
         assert batches == [[0, 1, 2, 4]]
         assert (tally.done, tally.dead) == (4, 1)
 
+    @pytest.mark.parametrize("permanent", [True, False])
+    def test_an_event_that_cannot_be_projected_takes_none_along(self, ping, permanent):
+        class Poisonous(DomainError):
+            pass
+
+        Poisonous.permanent = permanent
+
+        def project(events, *, now):
+            if any(event.number == 3 for event in events):
+                raise Poisonous
+            return f"{len(events)} projected"
+
+        subscribe(Ping, name="test.project", mode=Mode.PROJECTION)(project)
+        publish(*(ping(n) for n in range(5)))
+        for _ in range(5):
+            make_due()
+            worker.drain("default")
+
+        [dead] = Delivery.objects.filter(state=DeliveryState.DEAD)
+        assert dead.event.idempotency_key == "ping:3"
+        assert set(
+            Delivery.objects.filter(state=DeliveryState.DONE).values_list("attempts", flat=True)
+        ) == {1}
+
+    def test_without_a_connection_a_batch_is_not_tried_event_by_event(self, ping):
+        calls = []
+
+        def project(events, *, now):
+            calls.append(len(events))
+            connection.connection.close()
+            connection.cursor().execute("SELECT 1")
+
+        subscribe(Ping, name="test.project", mode=Mode.PROJECTION)(project)
+        publish(*(ping(n) for n in range(5)))
+        worker.drain("default")
+
+        assert calls == [5]
+        assert set(Delivery.objects.values_list("state", "attempts")) == {("pending", 1)}
+
 
 class TestMaintenance:
     def kill(self, ping, *numbers):
@@ -787,6 +826,26 @@ class TestMaintenance:
 
         assert (replayed, heard) == (1, [1])
         assert Delivery.objects.get(state=DeliveryState.DEAD).event.idempotency_key == "ping:2"
+
+    def test_what_is_replayed_while_it_is_pruned_is_delivered_again(self, ping, monkeypatch):
+        heard = listen()
+        publish(ping(1), ping(2))
+        worker.drain("default")
+        heard.clear()
+        chosen = list(OutboxEvent.objects.values_list("pk", flat=True))
+
+        def prunable(**_):
+            """Chosen a moment ago; of one it is asked meanwhile that it be done again."""
+            one = Delivery.objects.filter(event__idempotency_key="ping:1")
+            if chosen and not dead_letters.replay(one, now=timezone.now()):
+                chosen.clear()
+            return OutboxEvent.objects.filter(pk__in=chosen)
+
+        monkeypatch.setattr(pruning, "prunable", prunable)
+        pruned = pruning.prune(before=timezone.now())
+        worker.drain("default")
+
+        assert (pruned, heard) == (1, [1])
 
     def test_pruning_takes_finished_events_only(self, ping):
         self.kill(ping, 1)

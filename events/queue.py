@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from django_q.models import OrmQ
+from django_q.models import Failure, OrmQ
 from django_q.tasks import async_task
 
 from events.models import Doorbell, TaskClaim
@@ -92,6 +92,11 @@ def _release(claim: TaskClaim, *, now: datetime) -> int:
     # The condition decides between two that release at once.
     mine = TaskClaim.objects.filter(pk=claim.pk, worker=claim.worker)
     return mine.update(worker=None) and int(task.update(lock=now))
+
+
+def forget_failed_runs(*, before: datetime) -> int:
+    """Delete failed runs that ended before then, which django-q2 keeps for ever; returns how many."""
+    return int(Failure.objects.filter(stopped__lt=before).delete()[0])
 
 
 def enqueue(func: str, **kwargs: Any) -> None:

@@ -1,10 +1,12 @@
 """The table of periodic jobs. `install` writes it to django-q2's schedules after each migration."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.utils import timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ JOBS = (
     Job("vision.apply_rules", "vision.tasks.apply_rules", minutes=1),
     Job("albums.assemble_overdue", "albums.tasks.assemble_overdue", minutes=1),
     Job("crawl.request_due", "crawl.tasks.request_due", minutes=1),
+    Job("crawl.forget_robots", "crawl.tasks.forget_robots", minutes=24 * 60),
     Job("graph.note", "graph.tasks.note", minutes=1),
     Job("search.forget_deleted", "search.tasks.forget_deleted", minutes=1),
     Job("search.verify_projections", "search.tasks.verify_projections", minutes=24 * 60),
@@ -48,12 +51,19 @@ OURS = r"^(accounts|events|storage_quota|media|vision|albums|crawl|search|graph)
 
 
 def install(**_: Any) -> None:
-    """Make the schedules of this product equal to JOBS; those that people added are left alone."""
+    """
+    Make the schedules of this product equal to JOBS; those that people added are left alone.
+
+    A job that is put off for longer than its period runs now: a clock was ahead when it ran last.
+    """
+    now = timezone.now()
     schedule = apps.get_model("django_q", "Schedule")
     for job in JOBS:
         schedule.objects.update_or_create(
             name=job.name,
             defaults={"func": job.func, "schedule_type": "I", "minutes": job.minutes},
         )
+        late = schedule.objects.filter(name=job.name, schedule_type="I")
+        late.filter(next_run__gt=now + timedelta(minutes=job.minutes)).update(next_run=now)
     ours = schedule.objects.filter(name__regex=OURS)
     ours.exclude(name__in=[job.name for job in JOBS]).delete()

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 from django.utils import timezone
 
 from events import subscriptions
@@ -18,6 +19,8 @@ from events.workers.heartbeats import RunningWorker
 START: Final = _("start them: `python manage.py qcluster` (or `make serve`)")
 OVERDUE_AFTER: Final = timedelta(minutes=3)
 """How late a periodic job may be: the shortest period is a minute."""
+STUCK_AFTER: Final = timedelta(minutes=20)
+"""How long a run may wait to begin: django-q2 ends one that takes longer than fifteen minutes."""
 COUNTED: Final = 10_000
 """Failed tasks are counted up to this number."""
 _RUNNING: Final = Sentence(_("%(count)s worker processes"))
@@ -29,6 +32,11 @@ _JUST_BEGUN: Final = Sentence(
     _("the job %(job)s is %(minutes)s min late: the workers have just been started")
 )
 _LATE: Final = Sentence(_("the job %(job)s is %(minutes)s min late: the scheduler does not run"))
+_PUT_OFF: Final = Sentence(
+    _("the job %(job)s runs next in %(hours)s h: somebody has put it off, or a clock was ahead")
+)
+_LAST_FAILED: Final = Sentence(_("the last run failed: %(jobs)s"))
+_STUCK: Final = Sentence(_("runs have waited for %(minutes)s min to begin"))
 _FAILED: Final = Sentence(_("%(count)s failed tasks"))
 _FAILED_OR_MORE: Final = Sentence(_("%(count)s failed tasks or more"))
 
@@ -63,15 +71,52 @@ def scheduler_runs() -> Iterator[Finding]:
     if first is None:
         yield failed(_("there are no periodic jobs"), _("run `python manage.py migrate`"))
         return
-    late = timezone.now() - first.next_run
+    found = _of_the_next(first)
+    yield found
+    yield from _put_off(jobs)
+    yield from _failed_runs(jobs)
+    if found.status is Status.OK:
+        yield from _stuck_runs()
+
+
+def _of_the_next(job: Any) -> Finding:
+    late = timezone.now() - job.next_run
     if late <= OVERDUE_AFTER:
-        yield ok(_NEXT % {"job": first.name})
-        return
-    late_job = {"job": first.name, "minutes": int(late.total_seconds() // 60)}
+        return ok(_NEXT % {"job": job.name})
+    late_job = {"job": job.name, "minutes": int(late.total_seconds() // 60)}
     if _has_just_begun():
-        yield warning(_JUST_BEGUN % late_job, _("look again in a minute"))
-    else:
-        yield failed(_LATE % late_job, START)
+        return warning(_JUST_BEGUN % late_job, _("look again in a minute"))
+    return failed(_LATE % late_job, START)
+
+
+def _put_off(jobs: QuerySet[Any]) -> Iterator[Finding]:
+    """Of jobs that come every so many minutes, the one that is put off farthest beyond that."""
+    period = ExpressionWrapper(F("minutes") * timedelta(minutes=1), output_field=DurationField())
+    regular = jobs.filter(schedule_type="I").annotate(too_late=timezone.now() + period)
+    last = regular.filter(next_run__gt=F("too_late")).order_by("-next_run").first()
+    if last is not None:
+        hours = (last.next_run - timezone.now()).total_seconds() / 3600
+        told = _PUT_OFF % {"job": last.name, "hours": f"{hours:.1f}"}
+        yield warning(told, _("run `python manage.py migrate`, which has it run now"), step="next")
+
+
+def _failed_runs(jobs: QuerySet[Any]) -> Iterator[Finding]:
+    """A run has the id of the schedule's last task only until the next one is asked for."""
+    runs = apps.get_model("django_q", "Failure").objects.filter(pk__in=jobs.values("task"))
+    if names := sorted(set(runs.values_list("group", flat=True))):
+        told = _LAST_FAILED % {"jobs": ", ".join(map(str, names))}
+        yield warning(told, _("see the failed runs of the scheduler in the console"), step="runs")
+
+
+def _stuck_runs() -> Iterator[Finding]:
+    """What was taken out of the queue is locked until later than now."""
+    queued = apps.get_model("django_q", "OrmQ").objects.order_by("lock").first()
+    waited = timezone.now() - queued.lock if queued and queued.lock else timedelta(0)
+    if waited > STUCK_AFTER:
+        told = _STUCK % {"minutes": int(waited.total_seconds() // 60)}
+        yield failed(
+            told, _("its workers are busy or hang: kill `qcluster`, see the log"), step="queue"
+        )
 
 
 def _has_just_begun() -> bool:

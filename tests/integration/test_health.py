@@ -22,6 +22,7 @@ from events.models import Heartbeat
 from events.workers import heartbeats, liveness
 from storage_quota.object_store import use
 from storage_quota.object_store.s3 import S3Store
+from telegram_assistant import schedules
 from telegram_assistant.config import Metrics
 from tests import factories as make
 from tests.s3_fixtures import s3_settings
@@ -380,6 +381,51 @@ class TestHeartbeats:
 
         assert found.status == status
         assert found.remedy
+
+    def test_a_job_that_is_put_off_far_is_told_and_comes_back_by_migrating(self):
+        """A machine that starts with a clock years ahead leaves each job until then."""
+        from django_q.models import Schedule  # noqa: PLC0415
+
+        now = timezone.now()
+        Schedule.objects.filter(minutes=1).update(next_run=now + timedelta(days=400))
+        Schedule.objects.filter(minutes__gt=1).update(next_run=now + timedelta(minutes=1))
+
+        found = {one.step: one for one in workers.scheduler_runs()}
+        schedules.install()
+
+        assert (found["next"].status, "9600.0 h" in found["next"].detail) == (Status.WARNING, True)
+        assert not Schedule.objects.filter(next_run__gt=timezone.now() + timedelta(days=1)).exists()
+        assert [one.status for one in workers.scheduler_runs()] == [Status.OK]
+
+    def test_jobs_that_fail_each_time_are_told(self):
+        from django_q.models import Schedule, Task  # noqa: PLC0415
+
+        now = timezone.now()
+        Schedule.objects.update(next_run=now + timedelta(seconds=30))
+        job = Schedule.objects.get(name="media.read_channels")
+        for pk in ("1" * 32, "2" * 32):
+            Task.objects.create(
+                id=pk, name="x", func=job.func, group=job.name, started=now, stopped=now,
+                success=False, result="KeyError: 'a' : Traceback",
+            )  # fmt: skip
+        assert [one.status for one in workers.scheduler_runs()] == [Status.OK]
+
+        Schedule.objects.filter(pk=job.pk).update(task="2" * 32)
+
+        found = {one.step: one for one in workers.scheduler_runs()}
+        assert found["runs"].status == Status.WARNING
+        assert found["runs"].detail == "the last run failed: media.read_channels"
+
+    @pytest.mark.parametrize(("minutes", "steps"), [(15, {""}), (25, {"", "queue"})])
+    def test_runs_that_nobody_begins_are_told(self, minutes, steps):
+        from django_q.models import OrmQ, Schedule  # noqa: PLC0415
+
+        now = timezone.now()
+        Schedule.objects.update(next_run=now + timedelta(seconds=30))
+        OrmQ.objects.create(key="k", payload="x", lock=now + timedelta(minutes=16))
+        OrmQ.objects.create(key="k", payload="x", lock=now - timedelta(minutes=minutes))
+
+        assert {one.step for one in workers.scheduler_runs()} == steps
 
 
 def _wait_for(reached):

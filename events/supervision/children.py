@@ -40,10 +40,16 @@ class Child:
         self._start_at = 0.0
 
     def start_if_due(self) -> None:
-        if self.pid is None and time.monotonic() >= self._start_at:
+        if self.pid is not None or time.monotonic() < self._start_at:
+            return
+        try:
             self.pid = forks.begin(self._work, title=self._title, own_group=self.leads_a_group)
-            self._code = None
-            self._started_at = time.monotonic()
+        except OSError as error:  # no memory, or as many processes as this user may have
+            logger.warning("%s cannot be started yet: %s", self.name, error, exc_info=error)
+            self._start_later(failed=True)
+            return
+        self._code = None
+        self._started_at = time.monotonic()
 
     def why_it_must_be_replaced(self) -> str:
         """Return what happened to the child; empty while it is well."""
@@ -55,8 +61,12 @@ class Child:
         """End what is left of the child; it starts again at once, later if it fails at each start."""
         logger.warning("%s (pid %s) %s: replaced", self.name, self.pid, reason)
         quick = time.monotonic() - self._started_at < QUICK_END
-        self._failures = self._failures + 1 if quick else 0
         self.kill()
+        self._start_later(failed=quick)
+
+    def _start_later(self, *, failed: bool) -> None:
+        """At once; after one failed start after another, with a growing pause."""
+        self._failures = self._failures + 1 if failed else 0
         pause = 0.0 if not self._failures else 0.25 * 2 ** min(self._failures, 10)
         self._start_at = time.monotonic() + min(pause, LONGEST_PAUSE)
 

@@ -29,9 +29,10 @@ def share_memory() -> None:
 
 
 def begin(work: Work, *, title: str, own_group: bool) -> int:
-    """Start `work` in a child that has the signals' usual handlers; returns its pid."""
-    sys.stdout.flush()
-    sys.stderr.flush()  # or the child would print it again
+    """Start `work` in a child that has the signals' usual handlers; returns its pid. Raises OSError."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # nobody reads any more
+            stream.flush()  # or the child would print it again
     # A signal for the child waits until this process's handlers are no longer its own.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)
     try:

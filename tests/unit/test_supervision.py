@@ -74,6 +74,28 @@ def child(caplog):
         child.kill()
 
 
+def test_a_child_that_cannot_be_started_for_now_ends_nobody(child, monkeypatch, caplog):
+    """Its supervisor ended with an error, and left all others alone: no memory, too many processes."""
+    fork, refusals = os.fork, [BlockingIOError(11, "Resource temporarily unavailable")]
+
+    def fork_later():
+        if refusals:
+            raise refusals.pop()
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fork_later)
+    made = child("import time; time.sleep(60)")
+    assert (made.pid, made.why_it_must_be_replaced(), made.has_ended()) == (None, "", True)
+    assert "temporarily unavailable" in caplog.text
+    made.start_if_due()
+    assert made.pid is None  # the next attempt comes after a pause
+
+    made._start_at = 0.0
+    made.start_if_due()
+
+    assert psutil.pid_exists(made.pid)
+
+
 def why(child):
     end = time.monotonic() + 10
     while time.monotonic() < end and not child.why_it_must_be_replaced():

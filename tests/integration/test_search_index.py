@@ -24,10 +24,12 @@ from search.embeddings.fake import FakeEncoder
 from search.index.port import Scope
 from search.index.postgresql.index import PostgresIndex
 from search.index.postgresql.vectors import vector_table
+from search.management.commands import rebuild_index
 from search.models import SearchDocument, SearchWord
 from search.query_terms import Filters, Query
 from search.services import asked, find
 from search.services.facets import facets_in
+from search.services.indexing import rebuild
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from search.services.results.highlight import highlight
@@ -477,6 +479,32 @@ def test_the_table_of_vectors_comes_when_the_extension_does(channel, write, ask)
 
     assert json.loads(output.getvalue())["encoded"] == 1
     assert ask("питомец") == ids(post)
+
+
+def test_a_rebuild_that_was_interrupted_is_continued_with_all_posts_of_that_moment(
+    channel, monkeypatch
+):
+    """The parts of an album have one and the same time."""
+    posts = [make.post(of=channel, content=f"кошка {n}", posted_at=make.NOW) for n in range(5)]
+    output, written, written_before = StringIO(), rebuild_index.index_and_match, []
+
+    def write_until_ctrl_c(post_ids, **options):
+        if written_before:
+            raise KeyboardInterrupt
+        written_before.append(post_ids)
+        return written(post_ids, **options)
+
+    monkeypatch.setattr(rebuild, "BATCH", 2)
+    monkeypatch.setattr(rebuild_index, "index_and_match", write_until_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("rebuild_index", stdout=StringIO(), stderr=output)
+    monkeypatch.setattr(rebuild_index, "index_and_match", written)
+    how = output.getvalue().split()[-2:]
+
+    call_command("rebuild_index", *how, stdout=StringIO(), stderr=StringIO())
+
+    assert how[0] == "--before"
+    assert set(SearchDocument.objects.values_list("pk", flat=True)) == set(ids(*posts))
 
 
 def test_highlights_are_places_in_the_text_as_written():

@@ -1,6 +1,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -95,7 +96,8 @@ class Command(ActingCommand):
         reached = ""
         try:
             for done in batches:
-                reached = done.reached.isoformat()
+                # Posts of the very moment that was reached are compared once more: some may be left.
+                reached = (done.reached + timedelta(microseconds=1)).isoformat()
                 yield done
         except (EncoderUnavailable, IndexUnavailable, IndexRefused, RetryLater) as error:
             self._say_how_to_continue(reached)

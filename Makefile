@@ -29,7 +29,7 @@ serve: $(VENV)/base tesseract ## web server and workers together, on http://127.
 	@$(MANAGE) migrate --verbosity 0
 	@# Not the processes but honcho writes to the terminal, so they cannot see that there is one.
 	@LOG_FORMAT=$${LOG_FORMAT:-$$([ -t 1 ] && echo text || echo auto)} \
-	  PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho -f Procfile start
+	  PORT=$(PORT) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) install/serve -f Procfile start
 
 test: $(VENV)/dev tesseract browser ## run every test but the long ones (arguments: ARGS="-k albums")
 	@# The tests start some two hundred processes: what is compiled once starts faster.
@@ -101,8 +101,8 @@ browser:
 	@./install/packages chromium chromium chromium-driver fonts-dejavu-core \
 	  || echo "Without Chromium the tests of the console in a browser are skipped." >&2
 
-$(VENV)/base: requirements/base.txt
-	@./install/venv "$(or $(PYTHON),$$(./install/python))" "$(VENV)" base
-
-$(VENV)/dev: requirements/dev.txt
-	@./install/venv "$(or $(PYTHON),$$(./install/python))" "$(VENV)" dev
+# By content: code that is unpacked over older one may be older than the environment, by its files' times.
+$(VENV)/base $(VENV)/dev: $(VENV)/%: FORCE
+	@cmp -s requirements/$*.txt $@ || ./install/venv "$(or $(PYTHON),$$(./install/python))" "$(VENV)" $*
+.PHONY: FORCE
+FORCE:

@@ -55,6 +55,16 @@ def stop_postgres(data_dir: Path) -> None:
     process.wait(timeout=60)
 
 
+def sessions(socket_dir: str) -> int:
+    """How many other sessions the running server has: each belongs to a process that works with it."""
+    with psycopg.connect(host=socket_dir, user="postgres", dbname="postgres") as own:
+        found = own.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    return int(found[0]) if found else 0
+
+
 def running_socket(data_dir: Path) -> str | None:
     """Return the socket folder if the server is running; starts nothing."""
     lines = _postmaster_pid(data_dir)

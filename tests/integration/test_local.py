@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
-from django.db import connections
+from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import translation
 
 from events import health
@@ -27,7 +28,7 @@ from events.health import Scope, ok, registry, running
 from telegram_assistant import secret_key
 from telegram_assistant.embedded_postgres import memory, server
 from telegram_assistant.embedded_postgres.base import DatabaseWrapper
-from telegram_assistant.management.commands import doctor
+from telegram_assistant.management.commands import doctor, local
 from tests.processes import Python
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -243,6 +244,40 @@ class TestPostgres:
 
         assert answer == NAME
         assert _pid(used_dir) != first
+
+    def test_who_stops_it_is_told_that_somebody_has_started_it_again(
+        self, used_dir, connection, settings, monkeypatch
+    ):
+        """Whoever copies the files then would have a copy that nobody can use."""
+        here = {"default": {"EMBEDDED_DIR": used_dir}}
+        shown = SimpleNamespace(
+            DATABASES=here, NEO4J=settings.NEO4J, GRAPH_DIR=used_dir.parent / "graph"
+        )
+        monkeypatch.setattr(local, "settings", shown)
+        _answer(connection)
+        is_over = threading.Event()
+
+        def work():
+            worker = connection.copy()
+            while not is_over.wait(0.1):
+                try:
+                    _answer(worker)
+                except (OperationalError, InterfaceError):
+                    worker.close()
+            worker.close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            with pytest.raises(CommandError, match="make serve"):
+                call_command("local", "stop", stdout=io.StringIO())
+        finally:
+            is_over.set()
+            thread.join()
+
+        connection.close()
+        call_command("local", "stop", stdout=io.StringIO())
+        assert server.running_socket(used_dir) is None
 
     def test_its_memory_is_what_was_set_from_the_next_start_on(self, data_dir):
         def shown(memory):

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, ManagementUtility
 from django.db import ProgrammingError
-from psycopg.errors import UndefinedTable
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from telegram_assistant import collecting
 
@@ -76,11 +76,20 @@ def _run() -> None:
     except ImproperlyConfigured as error:
         _end(str(error))
     except ProgrammingError as error:
-        if not isinstance(error.__cause__, UndefinedTable):
+        if not _is_of_old_tables(error):
             raise
         from telegram_assistant.config.told import NO_TABLES  # noqa: PLC0415 - rarely needed
 
         _end(NO_TABLES)
+
+
+def _is_of_old_tables(error: ProgrammingError) -> bool:
+    """Whether a table is missing, or a column of a release whose migrations have not been run."""
+    if not isinstance(error.__cause__, UndefinedColumn):
+        return isinstance(error.__cause__, UndefinedTable)
+    from events.inspection.postgresql import is_migrated  # noqa: PLC0415 - rarely needed
+
+    return any(found.remedy for found in is_migrated())
 
 
 def _has_no_reader(pipe: int) -> bool:

@@ -16,6 +16,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from django.core.exceptions import ImproperlyConfigured
+
+from events.sentences import Sentence
+from events.sentences import gettext_noop as _
+
+_CLOSED: Final = Sentence(
+    _(
+        "%(path)s cannot be written and read (%(why)s): set VAR_DIR to a folder that this user can"
+        " write to"
+    )
+)
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Read by the library. Always set here: an inherited value may belong to another installation."""
 LEFT_ALONE: Final = 86_400.0
@@ -27,14 +39,22 @@ role = "worker"
 
 
 def prepare(var_dir: Path) -> Path:
-    """Make the folder of this role and host, and show for the life of the process that it is used."""
-    for private in (var_dir, var_dir / "metrics"):  # other users of the host stay out
-        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """
+    Make the folder of this role and host, and show for the life of the process that it is used.
+
+    It is the first thing that a process writes. Raises ImproperlyConfigured where it cannot.
+    """
     folder = var_dir / "metrics" / role / host()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for private in (var_dir, var_dir / "metrics"):  # other users of the host stay out
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Never closed: the lock lasts as long as this process, or a fork of it, lives.
+        sign = os.open(folder / _SIGN, os.O_RDONLY | os.O_CREAT)
+    except OSError as error:
+        told = {"path": error.filename or folder, "why": error.strerror or error}
+        raise ImproperlyConfigured(f"VAR_DIR: {_CLOSED % told}") from error
     os.environ[VARIABLE] = str(folder)
-    # Never closed: the lock lasts as long as this process, or a fork of it, lives.
-    sign = os.open(folder / _SIGN, os.O_RDONLY | os.O_CREAT)
     with suppress(OSError):  # a file system without locks: then nobody removes a folder either
         fcntl.flock(sign, fcntl.LOCK_SH)
     return folder

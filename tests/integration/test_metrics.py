@@ -17,6 +17,7 @@ import urllib.request
 import psutil
 import pytest
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from prometheus_client import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -208,6 +209,13 @@ x.labels("parent").inc()
         own = tmp_path / "metrics" / "web" / folder.host()
         assert folder.prepare(tmp_path) == own
         assert os.environ[folder.VARIABLE] == str(own)
+
+    def test_a_folder_that_cannot_be_used_is_named_with_its_setting(self, tmp_path):
+        """It is the first thing that each process writes; there was a traceback."""
+        (tmp_path / "metrics").write_text("a file")
+
+        with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR: .*metrics.* cannot be written"):
+            folder.prepare(tmp_path)
 
 
 @pytest.mark.django_db

@@ -1,6 +1,10 @@
 """The tables: made from nothing, complete, and never on top of an earlier state."""
 
+import io
+import threading
+import time
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,6 +13,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from events.inspection import postgresql
 from events.inspection.tables import REMEDY
+from events.postgresql.advisory_locks import held
+from telegram_assistant.management.commands import migrate
+from tests.concurrency import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +83,28 @@ def test_part_of_the_migrations_may_be_asked_for_in_any_state(capsys):
     call_command("migrate", plan=True)
 
     assert "Planned operations" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_once_the_second_waits_until_the_first_is_done(monkeypatch):
+    """`make demo` and `make serve` on a fresh machine: one of them ended with "already exists"."""
+    begun, seen_to_wait, said = threading.Event(), threading.Event(), io.StringIO()
+
+    def first():
+        with held(migrate.TURN):
+            begun.set()
+            assert seen_to_wait.wait(20)
+
+    def second():
+        assert begun.wait(20)
+        call_command("migrate", verbosity=0, stderr=said)
+        assert seen_to_wait.is_set()
+
+    def sleep(seconds):
+        seen_to_wait.set()
+        time.sleep(seconds / 10)
+
+    monkeypatch.setattr(migrate, "time", SimpleNamespace(sleep=sleep))
+    in_threads(first, second)
+
+    assert said.getvalue() == "Another process is migrating: waiting for it\n"

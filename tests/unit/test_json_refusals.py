@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 from django.core.management.base import CommandError
+from django.db import ProgrammingError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 
 import manage
+from events.health import failed, ok
+from events.inspection import postgresql
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, fail: Any, *words: str) -> tuple[object, str]:
@@ -65,3 +69,24 @@ def test_a_command_that_said_it_itself_is_not_interrupted(monkeypatch):
 
 def test_without_json_nothing_is_added(monkeypatch):
     assert refused(monkeypatch, as_django_does) == (1, "")
+
+
+def _lacking(cause: Exception) -> None:
+    raise ProgrammingError("column posts.other_words does not exist") from cause
+
+
+@pytest.mark.parametrize("cause", [UndefinedTable(), UndefinedColumn()])
+def test_tables_of_another_release_are_said_to_be_old(monkeypatch, cause):
+    monkeypatch.setattr(postgresql, "is_migrated", lambda: [failed("old", "migrate")])
+
+    code, out = refused(monkeypatch, lambda: _lacking(cause), "--json")
+
+    assert "`python manage.py migrate`" in str(code)
+    assert "run `python manage.py migrate`" in json.loads(out)["detail"]
+
+
+def test_a_column_that_no_migration_would_bring_is_a_bug_of_the_program(monkeypatch):
+    monkeypatch.setattr(postgresql, "is_migrated", lambda: [ok("up to date")])
+
+    with pytest.raises(ProgrammingError):
+        refused(monkeypatch, lambda: _lacking(UndefinedColumn()))

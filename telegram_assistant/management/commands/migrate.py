@@ -1,20 +1,44 @@
-"""Django's `migrate`, which refuses a database made by a version before the first release."""
+"""
+Django's `migrate`, which refuses a database made by a version before the first release.
 
-from typing import Any
+Of two at once, as of `make demo` and `make serve`, the second one waits: both would make the same table.
+"""
+
+import time
+from typing import Any, Final
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import gettext as _
 
 from events.inspection.tables import REMEDY, lacking_columns
+from events.postgresql.advisory_locks import try_held
+
+TURN: Final = "migrate"
+LOOK_EVERY: Final = 0.5
+"""Seconds. Nobody waits within a statement: an index that is made concurrently would wait for that one."""
 
 
 class Command(migrate.Command):
     """Migrate, or say what to do instead."""
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if self._in_turn(*args, **options):
+            return
+        self.stderr.write(_("Another process is migrating: waiting for it"))
+        while not self._in_turn(*args, **options):
+            time.sleep(LOOK_EVERY)
+
+    def _in_turn(self, *args: Any, **options: Any) -> bool:
+        with try_held(TURN) as is_ours:
+            if is_ours:
+                self._migrate(*args, **options)
+        return is_ours
+
+    def _migrate(self, *args: Any, **options: Any) -> None:
         if is_of_earlier_state(options["database"]):
             raise CommandError(REMEDY)
         super().handle(*args, **options)

@@ -78,7 +78,7 @@ def _run() -> None:
     except ProgrammingError as error:
         if not _is_of_old_tables(error):
             raise
-        from telegram_assistant.config.told import NO_TABLES  # noqa: PLC0415 - rarely needed
+        from events.inspection.tables import NO_TABLES  # noqa: PLC0415 - rarely needed
 
         _end(NO_TABLES)
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from django.apps import apps
 from django.db import connection
+from psycopg.errors import UndefinedTable
 
 from events.sentences import gettext_noop
 
@@ -12,10 +13,18 @@ REMEDY = gettext_noop(
     " upgraded. Start with an empty database (rename the folder VAR_DIR, or name a new database"
     " in DATABASE_URL) and import your exports again."
 )
+NO_TABLES = gettext_noop(
+    "The database has no tables yet, or old ones: run `python manage.py migrate`"
+)
 _COLUMNS = """
     SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
     WHERE attnum > 0 AND NOT attisdropped AND pg_table_is_visible(attrelid) AND relkind IN ('r', 'p')
 """
+
+
+def are_lacking(error: BaseException) -> bool:
+    """Whether a statement failed because there is no such table."""
+    return isinstance(error.__cause__, UndefinedTable)
 
 
 def lacking_columns() -> list[str]:

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 
 MOST: Final = 10**9
 """More is a slip of the pen."""
+MOST_DAYS: Final = 36_500
+"""A century; of a million days no calendar knows when they began."""
 
 
 def count(most: int = MOST) -> Callable[[str], int]:
@@ -30,4 +32,12 @@ def amount(text: str) -> float:
         value = math.nan
     if not 0 <= value < 10**6:
         raise ArgumentTypeError(_("a number from 0 on, and below a million"))
+    return value
+
+
+def days(text: str) -> float:
+    """Parse an `amount` of days, at most a century: so long ago is still a date."""
+    value = amount(text)
+    if value > MOST_DAYS:
+        raise ArgumentTypeError(_("at most %d days") % MOST_DAYS)
     return value

@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from accounts.management.acting_command import ActingCommand
 from events.errors import DomainError, RetryLater
+from events.inspection import tables
 from events.management.json_command import CANNOT_WORK
 
 
@@ -44,6 +45,8 @@ def _code(failure: Exception) -> str:
 
 
 def _text(failure: Exception) -> str:
+    if tables.are_lacking(failure):
+        return tables.NO_TABLES
     if isinstance(failure, DatabaseError):
         return f"The database failed (DATABASE_URL): {failure}"
     return str(failure) or type(failure).__name__

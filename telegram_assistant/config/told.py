@@ -12,7 +12,6 @@ from events.sentences import gettext_noop as _
 from telegram_assistant.config.source import BASE_DIR, ENV_FILE
 from telegram_assistant.config.web import Web
 
-NO_TABLES: Final = _("The database has no tables yet, or old ones: run `python manage.py migrate`")
 _OF_PYDANTIC: Final = (
     Sentence(_("String should match pattern %(pattern)s")),
     Sentence(_("String should have at least %(least)s characters")),

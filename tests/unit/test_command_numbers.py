@@ -21,6 +21,7 @@ COUNTS = [
     ("storage_quota", "diag_s3", ["list"], "--limit"),
     ("accounts", "audit", [], "--limit"),
     ("accounts", "audit", [], "--before"),
+    ("accounts", "api_token", ["create", "--user", "x"], "--days"),
 ]
 AMOUNTS = [
     ("events", "drain", [], "--max-wait"),
@@ -47,6 +48,20 @@ def test_what_counts_is_a_whole_number_from_1_on(room, name, first, option):
 def test_an_amount_is_not_negative_and_finite(room, name, first, option):
     for value in ("-1", "nan", "inf", "1e300", "ten"):
         with override("en"), pytest.raises(CommandError, match=f"{option}: a number from 0 on"):
+            parsed(room, name, first, option, value)
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "first", "option"),
+    [
+        ("events", "events", ["prune"], "--older-than-days"),
+        ("storage_quota", "emergency_s3_cleanup", ["crawl"], "--max-age-days"),
+        ("accounts", "api_token", ["create", "--user", "x"], "--days"),
+    ],
+)
+def test_days_are_no_more_than_a_calendar_has(room, name, first, option):
+    for value in ("900000", "99999999999"):
+        with override("en"), pytest.raises(CommandError, match=option):
             parsed(room, name, first, option, value)
 
 

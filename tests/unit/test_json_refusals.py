@@ -13,6 +13,8 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 import manage
 from events.health import failed, ok
 from events.inspection import postgresql
+from media.management.commands import import_export
+from storage_quota.management.commands import verify_storage
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, fail: Any, *words: str) -> tuple[object, str]:
@@ -71,7 +73,7 @@ def test_without_json_nothing_is_added(monkeypatch):
     assert refused(monkeypatch, as_django_does) == (1, "")
 
 
-def _lacking(cause: Exception) -> None:
+def _lacking(cause: Exception) -> Any:
     raise ProgrammingError("column posts.other_words does not exist") from cause
 
 
@@ -83,6 +85,19 @@ def test_tables_of_another_release_are_said_to_be_old(monkeypatch, cause):
 
     assert "`python manage.py migrate`" in str(code)
     assert "run `python manage.py migrate`" in json.loads(out)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("command", "work"), [(verify_storage, "work"), (import_export, "_import")]
+)
+def test_whoever_tells_failures_of_the_database_says_so_too(monkeypatch, command, work):
+    """They showed a piece of SQL."""
+    monkeypatch.setattr(command.Command, work, lambda *_, **__: _lacking(UndefinedTable()))
+
+    with pytest.raises(CommandError, match=r"`python manage\.py migrate`") as refusal:
+        command.Command(stdout=io.StringIO()).handle(json=True, dry_run=False)
+
+    assert (refusal.value.returncode, "column" in str(refusal.value)) == (2, False)
 
 
 def test_a_column_that_no_migration_would_bring_is_a_bug_of_the_program(monkeypatch):

@@ -18,6 +18,7 @@ from accounts.models import ApiToken, Scope, TokenState, User
 from accounts.tenants import TenantUnknown, find_tenant
 from accounts.tokens.issue import TokenNotIssued, Wish, issue
 from accounts.tokens.revoke import revoke
+from events.management.numbers import MOST_DAYS, count
 from events.management.tables import table
 
 
@@ -36,7 +37,9 @@ class Command(ActingCommand):
         create.add_argument("--scope", choices=Scope.values, default=Scope.READ)
         create.add_argument("--tenant", help="name or id (default: all tenants of the user)")
         days = settings.API_TOKEN_LIFETIME.days
-        create.add_argument("--days", type=int, default=days, help="valid for so many days")
+        create.add_argument(
+            "--days", type=count(MOST_DAYS), default=days, help="valid for so many days"
+        )
         create.add_argument("--endless", action="store_true", help="never expires")
         listing = self._parser(commands, "list", "tokens, newest first")
         listing.add_argument("--user", help="of this user")

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from events.acted import acted
 from events.delivery import dead_letters, stats
-from events.management.numbers import amount, count
+from events.management.numbers import count, days
 from events.management.tables import table
 from events.models import Delivery, DeliveryState, OutboxEvent
 from events.outbox import pruning
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         by_hand.add_argument("topic", help="such as posts.vision.uploaded")
         by_hand.add_argument("file", metavar="FILE.json", help="the event; - reads from stdin")
         prune = self._parser(commands, "prune", "delete events whose tasks are finished")
-        prune.add_argument("--older-than-days", type=amount, default=KEEP.days)
+        prune.add_argument("--older-than-days", type=days, default=KEEP.days)
         prune.add_argument("--dry-run", action="store_true", help="only say how many")
 
     @staticmethod

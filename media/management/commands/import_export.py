@@ -15,6 +15,7 @@ from accounts.management.acting_command import ActingCommand
 from accounts.tenants import find_tenant
 from events.console import said, translated
 from events.errors import DomainError, RetryLater
+from events.inspection.tables import NO_TABLES, are_lacking
 from events.management.json_command import CANNOT_WORK
 from events.management.numbers import count
 from events.management.tables import facts
@@ -69,7 +70,8 @@ class Command(ActingCommand):
         except (DomainError, RetryLater) as refusal:
             self._give_up(refusal, said(refusal), options)
         except DatabaseError as failure:
-            self._give_up(failure, _("The database failed: %s") % failure, options)
+            why = _(NO_TABLES) if are_lacking(failure) else _("The database failed: %s") % failure
+            self._give_up(failure, why, options)
         self._report(summary, options)
         if not summary.clean and not options["problems_ok"]:
             sys.exit(1)

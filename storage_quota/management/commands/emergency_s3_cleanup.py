@@ -10,7 +10,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from events.management.json_command import CANNOT_WORK
-from events.management.numbers import amount
+from events.management.numbers import amount, days
 from storage_quota import cleanup
 from storage_quota.cleanup import (
     CleanupPlan,
@@ -58,7 +58,7 @@ class Command(StorageCommand):
             part = _part(parts, step.value, f"old {text}, whether or not space is needed")
             part.add_argument(
                 "--max-age-days",
-                type=amount,
+                type=days,
                 default=_default_days(step),
                 metavar="DAYS",
                 help="younger ones stay (%(default)s)",

@@ -62,7 +62,7 @@ def test_as_json_it_is_one_object(run, ann):
         (("create", "--user", "ann", "--tenant", "Bob's"), "no tenant"),
         (("create", "--user", "ann", "--scope", "operate"), "role"),
         (("create", "--user", "ann", "--days", "9999"), "at most"),
-        (("create", "--user", "ann", "--days", "0"), "at most"),
+        (("create", "--user", "ann", "--days", "0"), "a number from 1"),
         (("revoke",), "Name tokens"),
         (("revoke", "ta_0", "--all"), "Name tokens"),
         (("revoke", "ta_0"), "0 tokens begin"),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -25,10 +26,18 @@ def password_reset(request: HttpRequest) -> HttpResponseBase:
 
 
 @never_cache
+@transaction.atomic
 def password_reset_from_key(request: HttpRequest, uidb36: str, key: str) -> HttpResponseBase:
-    """Set a password by a link; not by that of an invitation whose membership is gone."""
+    """
+    Set a password by a link; not by that of an invitation whose membership is gone.
+
+    Of two who send the form at once the second waits, and finds the link used up.
+    """
+    users = User.objects.all()
+    if request.method == "POST":
+        users = users.select_for_update(no_key=True)
     try:
-        user = User.objects.filter(pk=url_str_to_user_pk(uidb36)).first()
+        user = users.filter(pk=url_str_to_user_pk(uidb36)).first()
     except (ValueError, OverflowError, ValidationError):
         user = None  # django-allauth says that the link is no good
     if user is not None and invitations.has_ended(user):

@@ -1,8 +1,11 @@
 """Questions: what they cost, who may spend that, what a hostile post or provider can do. A real stub answers."""
 
 import json
+import re
 import time
+from datetime import UTC, datetime
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
@@ -102,6 +105,28 @@ class TestAnswered:
         assert used(channel.tenant) == (found.tokens, 0, 0)
         entry = AuditEntry.objects.get(event="question.asked")
         assert (entry.tenant, entry.after) == (channel.tenant, {"tokens": found.tokens})
+
+    def test_bytes_that_are_no_text_cost_nothing_but_the_answer(self, channel, gigachat):
+        """A terminal of another encoding sends them, as halves of surrogate pairs."""
+        write(channel, "Снег выпал")
+
+        found = asked(channel, "снег \udcf1\udced?")
+
+        assert found.status is Status.ANSWERED
+        assert used(channel.tenant) == (found.tokens, 0, 0)
+
+    def test_the_days_of_posts_are_those_of_who_asks(self, channel, gigachat):
+        write(channel, "Снег выпал", at=datetime(2026, 11, 27, 19, tzinfo=UTC))
+        zones = [None, ZoneInfo("Asia/Kamchatka")]
+
+        for zone in zones:
+            with timezone.override("UTC"):
+                ask("снег", [channel.tenant_id], may_spend=lambda _: True, zone=zone)
+
+        contents = [one["messages"][1]["content"] for one in gigachat.state.questions]
+        assert [re.findall('дата="(.*?)"', one) for one in contents] == [
+            ["2026-11-27"], ["2026-11-28"],
+        ]  # fmt: skip
 
     def test_nothing_found_is_not_asked(self, channel, gigachat):
         found = asked(channel)

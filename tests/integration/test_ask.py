@@ -3,7 +3,8 @@
 import json
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from zoneinfo import ZoneInfo
 
@@ -12,13 +13,15 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEntry, Scope
+from accounts.models import AuditEntry, Membership, Scope
 from accounts.rate_limits.rate import Rates, parse
-from search.ask import prompt
+from events.postgresql.advisory_locks import LockTimeout
+from search.ask import once, prompt
 from search.ask.answer import Reason, Status, ask
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from tests import factories as make
+from tests.concurrency import in_threads
 from tests.tokens import token_of
 from vision.limits import budget, ceiling
 from vision.limits.text_ceiling import priced_as, text_ceiling
@@ -415,6 +418,100 @@ class TestApi:
         answers = [self.post(operator, {"question": "снег"}).status_code for _ in range(3)]
 
         assert answers == [200, 200, 429]
+
+
+class TestTheSameAgain:
+    """A second click, a page that is loaded again, a program that did not wait."""
+
+    @pytest.fixture
+    def operator(self, channel):
+        return make.member("operator", channel.tenant)
+
+    def doors(self, user):
+        client = Client()
+        client.force_login(user)
+        body = json.dumps({"question": "снег"})
+        yield client.post("/admin/ask/", {"question": "снег"}).content.decode()
+        yield client.post("/admin/ask/", {"question": "снег"}).content.decode()
+        yield client.post(API, body, content_type="application/json").content.decode()
+
+    def test_is_answered_alike_and_paid_once(self, channel, gigachat, operator):
+        write(channel, "Снег выпал в пятницу")
+
+        answers = list(self.doors(operator))
+
+        assert all("Снег выпал в пятницу." in one for one in answers)
+        assert gigachat.stats()["answers"] == 1
+        assert used(channel.tenant)[0] == gigachat.stats()["tokens"]["total_tokens"]
+
+    def test_not_of_another_user_or_with_other_rights(self, channel, gigachat, operator):
+        write(channel, "Снег выпал")
+        other = make.member("operator", channel.tenant)
+        sums = []
+        for user in (operator, other, operator):
+            list(self.doors(user))
+            sums.append(gigachat.stats()["answers"])
+        Membership.objects.filter(user=operator).update(role="viewer")
+
+        assert sums == [1, 2, 2]
+        assert all(
+            "citations" not in one or '"sentences":[]' in one for one in self.doors(operator)
+        )
+        Membership.objects.filter(user=operator).delete()
+        assert not [one for one in self.doors(operator) if "Снег выпал" in one]
+
+    def test_what_was_not_paid_is_asked_again(self, channel, gigachat, operator):
+        write(channel, "Снег выпал")
+        gigachat.fail("server_error", count=1)
+
+        first, second, third = self.doors(operator)
+
+        assert "#passage-1" not in first
+        assert "#passage-1" in second
+        assert "Снег выпал" in third
+
+    def test_a_minute_later_it_is_asked_again(self, channel, gigachat, operator, monkeypatch):
+        write(channel, "Снег выпал")
+        monkeypatch.setattr(once, "KEPT", timedelta(0))
+
+        list(self.doors(operator))
+
+        assert gigachat.stats()["answers"] == 3
+
+    def test_who_waits_too_long_for_the_answer_gets_the_passages(
+        self, channel, gigachat, operator, monkeypatch
+    ):
+        write(channel, "Снег выпал")
+        monkeypatch.setattr(once, "held", _never_free)
+
+        answers = list(self.doors(operator))
+
+        assert "Снег выпал" in answers[0]
+        assert json.loads(answers[2])["reason"] == "provider_busy"
+        assert gigachat.stats()["answers"] == 0
+
+
+def _never_free(name, **_):
+    raise LockTimeout(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_is_paid(gigachat):
+    channel = make.channel()
+    write(channel, "Снег выпал в пятницу")
+    user = make.member("operator", channel.tenant)
+    clients = [Client(), Client()]
+    for client in clients:
+        client.force_login(user)
+    pages = []
+
+    def click(client):
+        pages.append(client.post("/admin/ask/", {"question": "снег"}).content.decode())
+
+    in_threads(*(partial(click, client) for client in clients))
+
+    assert [page.count("#passage-1") for page in pages] == [1, 1]
+    assert gigachat.stats()["answers"] == 1
 
 
 class TestConsoleAndCommand:

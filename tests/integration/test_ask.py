@@ -478,6 +478,21 @@ class TestTheSameAgain:
 
         assert gigachat.stats()["answers"] == 3
 
+    @pytest.mark.parametrize("by", [timedelta(minutes=2), timedelta(days=-400)])
+    def test_nor_does_a_clock_that_is_set_keep_the_answer(
+        self, channel, gigachat, operator, monkeypatch, by
+    ):
+        write(channel, "Снег выпал")
+        doors, now = self.doors(operator), timezone.now
+
+        next(doors)
+        monkeypatch.setattr(timezone, "now", lambda: now() + by)
+        client = Client()
+        client.force_login(operator)
+        client.post("/admin/ask/", {"question": "снег"})
+
+        assert gigachat.stats()["answers"] == 2
+
     def test_who_waits_too_long_for_the_answer_gets_the_passages(
         self, channel, gigachat, operator, monkeypatch
     ):

@@ -1,5 +1,7 @@
 """Pages of signing in that django-allauth does not have, or has otherwise."""
 
+from collections.abc import Iterable
+
 from allauth.account import views as allauth_views
 from allauth.account.utils import url_str_to_user_pk
 from django.conf import settings
@@ -7,13 +9,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.models import User
+from accounts.models import BrowserSession, User
 from accounts.sign_in import invitations, sessions
 
 
@@ -62,16 +65,20 @@ def my_sessions(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         current = request.session.session_key
         others = own.exclude(session_key=current)
-        for session in [get_object_or_404(others, pk=pk) for pk in _chosen(request)] or others:
+        for session in _chosen(request, others):
             sessions.end(request, session)
         messages.success(request, _("The sessions have ended."))
         return HttpResponseRedirect(reverse("usersessions_list"))
     return render(request, "usersessions/sessions.html", {"sessions": own})
 
 
-def _chosen(request: HttpRequest) -> list[int]:
-    text = request.POST.get("session", "")
-    return [int(text)] if text.isdecimal() and len(text) < 19 else []  # noqa: PLR2004 - fits a bigint
+def _chosen(request: HttpRequest, others: QuerySet[BrowserSession]) -> Iterable[BrowserSession]:
+    """The one that is named, or all where none is; 404 for what names none."""
+    if "session" not in request.POST:
+        return others
+    text = request.POST["session"]
+    is_id = text.isdecimal() and len(text) < 19  # noqa: PLR2004 - fits a bigint
+    return [get_object_or_404(others, pk=int(text) if is_id else 0)]
 
 
 def no_access(request: HttpRequest) -> HttpResponse:

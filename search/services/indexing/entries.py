@@ -52,7 +52,8 @@ def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
 
 def _language(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> str:
     known = languages.get((one.post.pk, one.document.document_hash))
-    return known if known is not None else _told(one.post.content[:LANGUAGE_CHARS])
+    # Of the text as it is indexed: while the hash of that is the same, so is the language.
+    return known if known is not None else _told(one.document.words[:LANGUAGE_CHARS])
 
 
 def _told(text: str) -> str:

@@ -56,7 +56,7 @@ def _run(name: str, path: Path) -> bool:
     # A process each: what one subscribes or imports must not weigh on the next.
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{name}"],
-        env=os.environ | {report.VARIABLE: str(path), kept_vectors.VARIABLE: _vectors(path)},
+        env=os.environ | {report.VARIABLE: str(path), kept_vectors.VARIABLE: _vectors()},
         check=False,
     )
     print(f"   ({time.monotonic() - started:.0f} s, load {os.getloadavg()[0]:.1f})\n", flush=True)
@@ -64,9 +64,9 @@ def _run(name: str, path: Path) -> bool:
     return done.returncode == 0 or path.stat().st_size > before
 
 
-def _vectors(path: Path) -> str:
-    """The folder of vectors: the one that is named, or one of this run."""
-    return os.environ.get(kept_vectors.VARIABLE, str(path.with_name("vectors")))
+def _vectors() -> str:
+    """The folder of vectors: the one that is named, or one that the next run finds as well."""
+    return os.environ.get(kept_vectors.VARIABLE, str(kept_vectors.of_this_code()))
 
 
 def _summary(figures: list[report.Figure], broken: list[str], *, minutes: float) -> int:

@@ -33,7 +33,7 @@ from vision import handlers  # noqa: E402
 from vision.models import PostEnrichment  # noqa: E402
 from vision.providers.ocr.tesseract import DEFAULT_LANGUAGES  # noqa: E402
 
-LEAST, ROUNDS = 0.9, 5
+LEAST, ROUNDS = 0.9, 3
 CORES = os.cpu_count() or 1
 SHARED = os.environ.get("SHARED_DATA_DIR")
 DATA = (Path(SHARED) if SHARED else Path(__file__).resolve().parents[2] / "shared" / "data") / "ocr"

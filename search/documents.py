@@ -30,6 +30,8 @@ _TAG = re.compile(HASHTAG)
 _YO = str.maketrans("ёЁ", "еЕ")
 _NUL = "\x00"
 MOST_TAGS = 100
+LONGEST_WORD: Final = 128
+"""Characters of a tag, label or object in a payload; longer ones are left out, so that all of it stays below 64 KB."""
 
 
 @dataclass(frozen=True, slots=True)

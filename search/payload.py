@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from search.documents import LONGEST_WORD
 from search.sources import IndexedPost
 
 TEXT_CHARS: Final = 500
 MOST_LABELS, MOST_OBJECTS, MOST_COLORS = 20, 10, 5
-LONGEST_WORD: Final = 128
-"""Characters of a tag, label or object; longer ones are left out, so that all of it stays below 64 KB."""
 
 
 def payload_of(one: IndexedPost) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def use_test_database() -> None:
     settings.DATABASES[connection.alias]["NAME"] = connection.settings_dict["NAME"] = name
 
 
-WITHOUT_MODEL = ("search_vectors", "search_kept_vectors", "graph_notes")
+WITHOUT_MODEL = ("search_vectors", "search_kept_vectors", "search_tombstones", "graph_notes")
 
 
 LARGE = 256 * 1024

@@ -51,7 +51,7 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
 
     @admin.display(description=_("from where"), ordering="ip")
     def address(self, session: BrowserSession) -> str:
-        return str(session.ip)
+        return session.known_address or self.empty_value_display
 
     @admin.display(description=_("last use"), ordering="last_seen_at")
     def last_use(self, session: BrowserSession) -> str:

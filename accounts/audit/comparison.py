@@ -2,7 +2,10 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +27,15 @@ def _side(values: dict[str, Any], name: str) -> str | None:
     if name not in values:
         return None
     value = values[name]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False, indent=1)
+    return _in_the_readers_zone(value) if value.endswith("+00:00") else value
+
+
+def _in_the_readers_zone(text: str) -> str:
+    """A time as entries keep it, in the current time zone; any other text as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return timezone.localtime(moment).isoformat(sep=" ", timespec="seconds")
+    except (ValueError, OverflowError):
+        return text

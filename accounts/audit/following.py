@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from auditlog.registry import auditlog
 from django.db import models
+from django.utils.dateparse import parse_datetime
 
 from accounts.audit import actors, rows
 from accounts.models import ActorKind, AuditEntry, relation_changed, row_changed
@@ -81,15 +82,24 @@ def _changed(
     if not changes or _is_left_out(sender):
         return
     # Of added and deleted rows django-auditlog tells the managers of other rows, too.
-    own = {field.name for field in row._meta.concrete_fields}  # noqa: SLF001 - Django's public name
-    before = {field: pair[0] for field, pair in changes.items() if field in own}
-    after = {field: pair[1] for field, pair in changes.items() if field in own}
+    own = {field.name: field for field in row._meta.concrete_fields}  # noqa: SLF001 - Django's public name
+    before = {name: _told(own[name], pair[0]) for name, pair in changes.items() if name in own}
+    after = {name: _told(own[name], pair[1]) for name, pair in changes.items() if name in own}
     rows.record(
         _event(sender, action, after),
         target=row,
         before=None if action == AuditEntry.Action.CREATE else before,
         after=None if action == AuditEntry.Action.DELETE else after,
     )
+
+
+def _told(field: models.Field[Any, Any], value: Any) -> Any:
+    """The value; django-auditlog tells times in UTC, and does not say so."""
+    if not isinstance(field, models.DateTimeField) or not isinstance(value, str):
+        return value
+    moment = parse_datetime(value)
+    is_bare = moment is not None and moment.tzinfo is None
+    return f"{value}+00:00" if is_bare else value
 
 
 def _event(model: type[models.Model], action: int, after: Mapping[str, Any]) -> str:

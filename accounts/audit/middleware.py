@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
 
@@ -49,5 +50,10 @@ class AuditMiddleware:
 
 def _record_refusal(request: HttpRequest, actor: actors.Actor) -> None:
     """Record it unless it is one of many: entries stay for a month, so they must not fill a disk."""
-    if actor.kind in KNOWN and limiter.take(f"refused:{actor.kind}:{actor.name}", MOST) is None:
+    if actor.kind in KNOWN and limiter.take(_key(actor), MOST) is None:
         record("access.refused", after={"method": request.method, "path": request.path})
+
+
+def _key(actor: actors.Actor) -> str:
+    """Who is counted; names may be longer than the key."""
+    return f"refused:{actor.kind}:{sha256(actor.name.encode()).hexdigest()}"

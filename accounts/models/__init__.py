@@ -5,13 +5,14 @@ from accounts.models.audit_entry import ActorKind, AuditEntry, relation_changed,
 from accounts.models.known_settings import KnownSettings
 from accounts.models.membership import Membership, Role
 from accounts.models.rate_limit import RateLimit
-from accounts.models.session import BrowserSession
+from accounts.models.session import UNKNOWN_ADDRESS, BrowserSession
 from accounts.models.sign_in_limit import SignInLimit
 from accounts.models.tenant import Tenant
 from accounts.models.user import TIME_ZONE_MAX_LENGTH, User
 
 __all__ = [
     "TIME_ZONE_MAX_LENGTH",
+    "UNKNOWN_ADDRESS",
     "ActorKind",
     "ApiToken",
     "AuditEntry",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 from accounts.client_address import client_address
-from accounts.models import User
+from accounts.models import UNKNOWN_ADDRESS, User
 from accounts.sign_in import journal
 from accounts.sign_in.backend import find_user
 from accounts.sign_in.guesses import attempts
@@ -27,8 +27,7 @@ class SignInAdapter(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        # Behind a socket of the file system nothing is known; a column of django-allauth asks for one.
-        return client_address(request) or "0.0.0.0"  # noqa: S104 - no address to listen at
+        return client_address(request) or UNKNOWN_ADDRESS
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """

@@ -6,7 +6,6 @@ is used up with the password that is set by it. Nobody signs in before that.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from allauth.account.forms import default_token_generator
@@ -45,9 +44,10 @@ class NotInvited(DomainError):
         return {}
 
 
-def lifetime() -> timedelta:
+def lifetime_minutes() -> int:
     """How long a link is good for."""
-    return timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    minutes: int = settings.PASSWORD_RESET_TIMEOUT // 60
+    return minutes
 
 
 @transaction.atomic
@@ -101,7 +101,7 @@ def mail(user: User, link: str) -> None:
     """Send the link; raises OSError and OutboundRefused where the mail server cannot be reached."""
     text = _(
         "You are invited to the archive. Your name there: %(name)s\n\nSet your password within"
-        " %(days)d days, once, at this address:\n%(link)s\n"
+        " %(minutes)d minutes, once, at this address:\n%(link)s\n"
     )
-    words = {"name": user.username, "days": lifetime().days, "link": link}
+    words = {"name": user.username, "minutes": lifetime_minutes(), "link": link}
     send_mail(_("Invitation to Telegram Assistant"), text % words, None, [user.email])

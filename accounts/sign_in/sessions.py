@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import access
 from accounts.access import Action
 from accounts.client_address import client_address
-from accounts.models import BrowserSession, Membership, User
+from accounts.models import UNKNOWN_ADDRESS, BrowserSession, Membership, User
 from accounts.sign_in import journal
 
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -52,7 +52,7 @@ def note_use(request: HttpRequest, *, now: datetime) -> None:
     key = request.session.session_key
     if not key or not lately.is_new(key):
         return
-    seen = {"last_seen_at": now, "ip": client_address(request) or "0.0.0.0"}  # noqa: S104
+    seen = {"last_seen_at": now, "ip": client_address(request) or UNKNOWN_ADDRESS}
     mine = BrowserSession.objects.filter(session_key=key, user=request.user.pk)
     if mine.filter(_is_used(now)).update(**seen):
         return
@@ -108,7 +108,11 @@ def end(request: HttpRequest, session: BrowserSession) -> None:
     """End a session: its next request is one of somebody who has not signed in."""
     session.end()
     journal.changed(
-        request, session.user, "session.ended", browser=session.user_agent, address=session.ip
+        request,
+        session.user,
+        "session.ended",
+        browser=session.user_agent,
+        address=session.known_address,
     )
 
 

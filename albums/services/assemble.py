@@ -175,5 +175,6 @@ def _settle(assembly: Assembly, s3_key: str | None) -> int:
         album_size=group.items_count, vision_labels_agg=assembly.summary.vision_labels
     )
     # In the transaction that settles: the event exists exactly where the result does.
-    outbox.publish(album_events.assembled(group, assembly, s3_key))
+    told = album_events.assembled(group, assembly, s3_key)
+    outbox.publish_anew([told], now=assembly.completed_at)
     return int(group.version)

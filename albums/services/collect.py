@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from albums import metrics
 from albums.models import AlbumKind, AlbumStatus, ItemKind, MediaGroup, MediaGroupItem
@@ -137,7 +138,7 @@ def _update(group: MediaGroup, members: Sequence[Post]) -> bool:
         group.posted_at = members[0].posted_at
     group.save()
     if items:
-        outbox.publish(album_events.parsed(group, items, first=first))
+        outbox.publish_anew([album_events.parsed(group, items, first=first)], now=timezone.now())
         count_when_committed(metrics.count_parsed)
     return True
 

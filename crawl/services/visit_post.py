@@ -9,10 +9,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from crawl.canonicalize import url_hash
-from crawl.models import CrawledPage
+from crawl.limits.hosts import require_not_full
+from crawl.models import PageState
 from crawl.services.told import tell
 from crawl.services.visit import visit
 from events.errors import RetryLater
+from events.postgresql import one_trip
+
+_PAGES = """
+    SELECT url_hash, id, host, state FROM crawled_pages
+    WHERE tenant_id = %s AND url_hash = ANY(%s)
+"""
 
 
 def visit_pages(urls: Sequence[str], *, tenant_id: UUID, post_id: str = "", now: datetime) -> str:
@@ -24,9 +31,12 @@ def visit_pages(urls: Sequence[str], *, tenant_id: UUID, post_id: str = "", now:
     states: Counter[str] = Counter()
     busy: list[RetryLater] = []
     started = timezone.now()
-    for page_id in _pages(urls, tenant_id):
+    for page_id, host in _pages(urls, tenant_id):
+        moment = now + (timezone.now() - started)
         try:
-            states[visit(page_id, now=now + (timezone.now() - started))] += 1
+            if host:
+                require_not_full(host, now=moment)
+            states[visit(page_id, now=moment)] += 1
         except RetryLater as later:
             busy.append(later)
     if busy:
@@ -39,8 +49,11 @@ def visit_pages(urls: Sequence[str], *, tenant_id: UUID, post_id: str = "", now:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no pages"
 
 
-def _pages(urls: Sequence[str], tenant_id: UUID) -> list[UUID]:
+def _pages(urls: Sequence[str], tenant_id: UUID) -> list[tuple[UUID, str]]:
+    """The pages in the order of the links, each with its host where that is to be asked."""
     hashes = [url_hash(url) for url in urls]
-    rows = CrawledPage.objects.filter(tenant=tenant_id, url_hash__in=hashes)
-    found = dict(rows.values_list("url_hash", "pk"))
+    [rows] = one_trip.fetch((_PAGES, [tenant_id, hashes]))
+    found = {
+        one: (pk, host if state == PageState.REQUESTED else "") for one, pk, host, state in rows
+    }
     return [found[one] for one in dict.fromkeys(hashes) if one in found]

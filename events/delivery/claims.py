@@ -48,6 +48,11 @@ _FINISH = """
     UPDATE events_delivery
     SET state = 'done', leased_by = NULL, finished_at = %s, outcome = %s WHERE id = ANY(%s)
 """
+_POSTPONE = """
+    UPDATE events_delivery
+    SET state = 'pending', leased_by = NULL, due_at = %s, attempts = %s, outcome = %s
+    WHERE id = ANY(%s)
+"""
 _STANDS = " AND state = 'leased' AND due_at = %s AND leased_by = %s RETURNING id"
 # In the order of their keys: two workers that lock the same rows cannot deadlock.
 _STILL_LEASED = """
@@ -165,13 +170,19 @@ def finish_one(delivery: Delivery, outcome: str, *, now: datetime) -> bool:
 
 def postpone(delivery: Delivery, wait: RetryLater, *, now: datetime) -> None:
     """Make the delivery due later; the attempt does not count, since waiting is no failure."""
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=DeliveryState.PENDING,
-        leased_by=None,
-        due_at=now + (wait.after if wait.after is not None else POSTPONE_DEFAULT),
-        attempts=max(delivery.attempts - 1, 0),
-        outcome=f"{_LATER}: {wait}"[:100],
-    )
+    one_trip.fetch((_POSTPONE, _later(delivery, wait, now=now)))
+
+
+def postpone_one(delivery: Delivery, wait: RetryLater, *, now: datetime) -> bool:
+    """The same if its lease still stands, by one statement; whether it did."""
+    values = [*_later(delivery, wait, now=now), delivery.due_at, delivery.leased_by]
+    [settled] = one_trip.fetch((_POSTPONE + _STANDS, values))
+    return bool(settled)
+
+
+def _later(delivery: Delivery, wait: RetryLater, *, now: datetime) -> list[object]:
+    due_at = now + (wait.after if wait.after is not None else POSTPONE_DEFAULT)
+    return [due_at, max(delivery.attempts - 1, 0), f"{_LATER}: {wait}"[:100], [delivery.pk]]
 
 
 def _lock(

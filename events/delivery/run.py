@@ -290,8 +290,12 @@ def _settle_leased(subscription: Subscription, results: Results, tally: Tally) -
 
 def _settle_what_stands(subscription: Subscription, results: Results) -> Tally:
     settled = Tally()
-    if len(results) == 1 and isinstance(results[0][1], str):
-        settled.done = claims.finish_one(results[0][0], results[0][1], now=timezone.now())
+    delivery, result = results[0]
+    if len(results) == 1 and isinstance(result, str):
+        settled.done = claims.finish_one(delivery, result, now=timezone.now())
+        return settled
+    if len(results) == 1 and isinstance(result, RetryLater):
+        settled.postponed = claims.postpone_one(delivery, result, now=timezone.now())
         return settled
     with transaction.atomic():
         # A worker that overran its lease must not overwrite what its successor does.

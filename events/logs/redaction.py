@@ -34,6 +34,7 @@ PATTERNS: Final = (
     r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",  # JSON Web Token
     r"\b\d{8,10}:[A-Za-z0-9_-]{35}\b",  # key of a Telegram bot
     r"(?i)(?<![a-z0-9])ta_[0-9a-f]{12}(?P<value>[0-9a-f]+)",  # token of the API; its beginning is shown
+    r"/reset/key/[0-9A-Za-z]+-(?P<value>(?!set-password\b)[^/\s'\"]+)",  # link that sets a password
     r"[A-Za-z0-9_=-]{180,}|(?:[A-Za-z0-9+/]{4}){60,}={0,2}",  # session of Telethon, picture, key
     r"\+\d[\d\s().-]{8,18}\d",  # phone number
     r"(?<![\w.-])[78]9\d{9}(?![\w-]|\.\d)(?!\s*(?:B|bytes)\b)",

@@ -1,5 +1,10 @@
 """The table of published events. `publish` is all that other rooms need of it."""
 
-from events.outbox.publishing import PublishedOutsideTransaction, publish, publish_many
+from events.outbox.publishing import (
+    PublishedOutsideTransaction,
+    publish,
+    publish_anew,
+    publish_many,
+)
 
-__all__ = ["PublishedOutsideTransaction", "publish", "publish_many"]
+__all__ = ["PublishedOutsideTransaction", "publish", "publish_anew", "publish_many"]

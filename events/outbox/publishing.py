@@ -41,10 +41,36 @@ def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> in
     Deliveries of `backfill` wait until their subscriber has no others that are due. By default
     they inherit that from the delivery that is being handled, as they do the trace id.
     """
+    return len(_published(events, backfill=backfill))
+
+
+def publish_anew(events: Sequence[Event], *, now: datetime, backfill: bool | None = None) -> None:
+    """
+    Publish events about rows that were just written, each of them: what they tell is new.
+
+    A key that is taken tells of a former row, that was deleted and is made again: it gets the time.
+    """
+    published = {_identity(event) for _, event in _published(events, backfill=backfill)}
+    again = [
+        event.model_copy(
+            update={"idempotency_key": f"{event.idempotency_key}:{now.timestamp():.6f}"}
+        )
+        for event in events
+        if _identity(event) not in published
+    ]
+    _published(again, backfill=backfill)
+
+
+def _identity(event: Event) -> tuple[str, str, str]:
+    return event.topic, event.version, event.idempotency_key
+
+
+def _published(events: Sequence[Event], *, backfill: bool | None) -> Sequence[rows.New]:
+    """Write the events that are new, with their deliveries, and return them."""
     if not connection.in_atomic_block:
         raise PublishedOutsideTransaction("publish() needs an open transaction")
     if not events:
-        return 0
+        return []
     now = timezone.now()
     published = rows.insert(_traced(events), now=now)
     interested = cache(subscriptions.of_schema)  # asked once for a topic, not for each event
@@ -58,7 +84,7 @@ def publish_many(events: Sequence[Event], *, backfill: bool | None = None) -> in
     _insert_deliveries(
         due, backfill=current_backfill.current() if backfill is None else backfill, now=now
     )
-    return len(published)
+    return published
 
 
 def _traced(events: Sequence[Event]) -> Sequence[Event]:

@@ -16,6 +16,7 @@ from events.console import EMPTY, rendered, short_time
 from media.admin.pictures import thumbnail_tag
 from media.history.difference import difference
 from media.history.read import PostHistory, history_of
+from media.history.record.origins import moment_of, without_reading
 from media.history.timeline import Deleted, Version
 from media.models import Deletion, MediaObject, Post, media_object_id
 
@@ -96,7 +97,8 @@ def _source(name: str) -> str:
     kind, _colon, rest = name.partition(":")
     if kind == "live":
         return gettext("Telegram (%s)") % rest
-    return gettext("export of %s") % rest.partition("Z/")[0].replace("T", " ")
+    moment = moment_of(rest)
+    return gettext("export of %s") % (short_time(moment) if moment else without_reading(rest))
 
 
 def _deleted(one: Deleted) -> str:

@@ -7,6 +7,7 @@ that any source has shown. Its albums are found anew whenever it grows, so what 
 holds together what is left.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +49,14 @@ def assign_albums(rows: Iterable[PostRow], runs: Runs) -> None:
             row.run_id = runs.name_of(row.run_id)
             by_run.setdefault(row.run_id, []).append(row)
     for run, members in by_run.items():
-        for index, album in _albums(run, members).items():
-            _assign(members[index], album)
+        found = _albums(run, members)
+        mates = Counter(found.values())
+        rest = {n: album for n, album in found.items() if not _is_numbered(members[n])}
+        left = Counter(rest.values())
+        for index, album in rest.items():
+            # Of all others Telegram has told which albums they are: this one stands alone.
+            is_alone = left[album] == 1 < mates[album]
+            members[index].grouped_id = None if is_alone else album
 
 
 def _albums(run: int, members: Sequence[PostRow]) -> Mapping[int, int | None]:
@@ -87,6 +94,6 @@ class _Member:
         return self.index, grouped_id
 
 
-def _assign(row: PostRow, album: int | None) -> None:
-    if row.grouped_id is None or row.grouped_id < 0:  # positive: Telegram's own
-        row.grouped_id = album
+def _is_numbered(row: PostRow) -> bool:
+    """Whether Telegram itself has said which album it is: its numbers are positive."""
+    return row.grouped_id is not None and row.grouped_id > 0

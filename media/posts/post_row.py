@@ -142,7 +142,7 @@ def _forward(forward: Forward | None) -> dict[str, Any]:
 
 
 def fingerprint(post: PostRow, contents: Sequence[str]) -> str:
-    """Hash what subscribers of `posts.parsed` use: while it is equal, no event is published."""
+    """Hash what subscribers of `posts.parsed` use of a post; see also `is_told_otherwise`."""
     parts = [
         post.content,
         post.urls,
@@ -154,6 +154,32 @@ def fingerprint(post: PostRow, contents: Sequence[str]) -> str:
         list(contents),
     ]
     return hashlib.sha256(_as_json(parts).encode()).hexdigest()
+
+
+def is_told_otherwise(post: PostRow, before: PostRow) -> bool:
+    """
+    Whether something changed that `fingerprint` does not say and subscribers use.
+
+    Not in the hash: it is stored with each post, and another one would tell all of them anew.
+    """
+    return _beside_the_text(post) != _beside_the_text(before)
+
+
+def _beside_the_text(post: PostRow) -> tuple[Any, ...]:
+    """What is searched of a post and stands in its graph, but for its text, links and files."""
+    return (
+        post.other_words,
+        post.posted_at,
+        post.hashtags,
+        post.media_kind,
+        post.post_author,
+        post.is_forward,
+        post.forward_from_message_id,
+        post.forward_from_name,
+        post.forward_date,
+        post.reply_to_chat_id,
+        {key for key, value in post.extra.items() if value},
+    )
 
 
 def post_url(channel: Channel, message_id: int) -> str:

@@ -13,7 +13,7 @@ from accounts.models import Tenant
 from accounts.permissions.rest import IsMember, visible_or_404
 from accounts.rate_limits.requests import count_question
 from search.api.ask_serializers import AnswerSerializer, AskSerializer
-from search.ask.answer import ask
+from search.ask.once import ask_once
 
 
 @extend_schema(tags=["search"])
@@ -35,7 +35,8 @@ class AskView(APIView):
         asked = form.validated_data
         tenants = self._tenants(asked.get("tenant_id"))
         count_question(request.user.pk)
-        answer = ask(
+        answer = ask_once(
+            request.user.pk,
             asked["question"],
             tenants,
             may_spend=lambda tenant: may(request.user, Action.OPERATE, tenant),

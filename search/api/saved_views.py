@@ -75,6 +75,7 @@ class SavedSearchView(OwnSearches):
             name=asked.get("name"),
             text=asked.get("q"),
             is_paused=asked.get("paused"),
+            by=request.user,
             now=timezone.now(),
         )
         return self.answer(changed)

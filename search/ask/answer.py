@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Tenant
@@ -110,7 +111,9 @@ def ask(
     if not passages:
         return Answer(Status.UNKNOWN, **known)  # type: ignore[arg-type]
     try:
-        written, checked = _answered(question, passages, may_spend)
+        written, checked = _answered(
+            question, passages, may_spend, zone or timezone.get_current_timezone()
+        )
     except _Unanswered as only:
         return Answer(Status.PASSAGES, reason=only.reason, detail=only.detail, **known)  # type: ignore[arg-type]
     return Answer(
@@ -132,7 +135,7 @@ def _passages(found: Hits, may_spend: Callable[[UUID], bool]) -> tuple[Passage, 
 
 
 def _answered(
-    question: str, passages: Sequence[Passage], may_spend: Callable[[UUID], bool]
+    question: str, passages: Sequence[Passage], may_spend: Callable[[UUID], bool], zone: tzinfo
 ) -> tuple[WrittenText, Checked]:
     provider, tenant_id = _provider(), passages[0].tenant_id
     if not may_spend(tenant_id):
@@ -140,7 +143,7 @@ def _answered(
     mark = secrets.token_hex(5)
     request = TextRequest(
         instructions=prompt.INSTRUCTIONS,
-        content=prompt.content_of(question, passages, mark=mark),
+        content=prompt.content_of(question, passages, mark=mark, zone=zone),
         max_tokens=settings.SEARCH.answer_tokens,
     )
     written = _written(provider, request, Tenant.objects.get(pk=tenant_id))

@@ -7,6 +7,7 @@ What the model makes of them all the same is for `search.ask.check`.
 """
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import Final
 
 from search.ask.passages import Passage
@@ -29,19 +30,22 @@ _BRACKETS: Final = str.maketrans("[]{}<>【】", "()()‹›()")
 _LINE: Final = str.maketrans({"\n": " ", "\r": " ", '"': "'"})
 
 
-def content_of(question: str, passages: Sequence[Passage], *, mark: str) -> str:
-    """The passages and the question. `mark` is random letters and digits, new for each question."""
-    shown = "\n".join(_passage(one, mark) for one in passages)
+def content_of(question: str, passages: Sequence[Passage], *, mark: str, zone: tzinfo) -> str:
+    """
+    The passages and the question. `mark` is random letters and digits, new for each question.
+
+    Dates are those of `zone`, in which whoever asks reads the posts.
+    """
+    shown = "\n".join(_passage(one, mark, zone) for one in passages)
     return f"{shown}\n\nВопрос:\n{_plain(question)}\n\nОтвет (правила выше в силе):"
 
 
-def _passage(one: Passage, mark: str) -> str:
-    channel = _plain(one.channel).translate(_LINE)
-    head = (
-        f'<отрывок-{mark} номер="{one.number}" дата="{one.posted_at:%Y-%m-%d}" канал="{channel}">'
-    )
+def _passage(one: Passage, mark: str, zone: tzinfo) -> str:
+    channel, day = _plain(one.channel).translate(_LINE), one.posted_at.astimezone(zone).date()
+    head = f'<отрывок-{mark} номер="{one.number}" дата="{day}" канал="{channel}">'
     return f"{head}\n{_plain(one.text)}\n</отрывок-{mark}>"
 
 
 def _plain(text: str) -> str:
-    return text.translate(_BRACKETS)
+    """Without brackets, and without halves of surrogate pairs, of which no request can be made."""
+    return text.encode("utf-8", "replace").decode().translate(_BRACKETS)

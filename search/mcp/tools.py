@@ -15,7 +15,7 @@ from albums.models import MediaGroup
 from events.errors import DomainError
 from media.models import Channel, Post
 from search.ask.answer import Answer
-from search.ask.answer import ask as answer_to
+from search.ask.once import ask_once
 from search.ask.words import outcome
 from search.mcp.asker import Asker
 from search.query.parse import MOST_CHARS
@@ -124,8 +124,12 @@ def channel_statistics(asker: Asker, channel: str) -> dict[str, Any]:
 
 def ask(asker: Asker, question: str) -> dict[str, Any]:
     """An answer to a question with citations, or the passages alone."""
-    answer = answer_to(
-        question[:MOST_CHARS], asker.tenants, may_spend=asker.may_spend, zone=asker.zone
+    answer = ask_once(
+        asker.user.pk if asker.user else None,
+        question[:MOST_CHARS],
+        asker.tenants,
+        may_spend=asker.may_spend,
+        zone=asker.zone,
     )
     return {
         "status": answer.status.value,

@@ -72,16 +72,18 @@ def change(
     name: str | None = None,
     text: str | None = None,
     is_paused: bool | None = None,
+    by: User | None = None,
     now: datetime,
 ) -> SavedSearch:
     """
     Change what is given, and nothing else; returns the row. Raises SavedSearchRefused.
 
     A query that is changed or resumed begins anew: posts that came before are not told later.
+    `by` is the owner as he asks, whom a token may limit: a refusal tells what the query would find.
     """
     text = None if text is None else _stored(text)
     if text is not None and text != kept.text:
-        _check(kept.user, text, now=now)
+        _check(by or kept.user, text, now=now)
     with transaction.atomic():
         if text is not None:
             _check_number(kept.user, text, without=kept)

@@ -271,6 +271,29 @@ class TestScope:
         assert list(index.newest(Query(), scope, limit=9).hits) == []
         assert near(tenants=[]) == []
 
+    def test_an_author_is_asked_for_by_whole_words_of_the_name(self, index, put, channel):
+        anna, other = (make.post(of=channel, content="кот") for _ in range(2))
+        Post.objects.filter(pk=anna.pk).update(post_author="Анна Ёлкина")
+        Post.objects.filter(pk=other.pk).update(post_author="Иоанна Ель")
+        put(anna, other)
+
+        def found(of, **filters):
+            scope = Scope((channel.tenant_id,), **filters)
+            return [hit.post_id for hit in index.by_words(of, scope, limit=9).hits]
+
+        query = Query(words=("кот",))
+        assert found(query, filters=Filters(senders=("елкина",))) == ids(anna)
+        assert found(query, excluded=Filters(senders=("анна",))) == ids(other)
+
+    def test_a_tag_of_any_length_is_asked_for(self, index, write, channel):
+        tag = "длинный" * 30
+        [post] = write(f"кот #{tag}")
+
+        assert [
+            hit.post_id for hit in words(index, Query(words=("кот",)), channel, tags=(tag,)).hits
+        ] == ids(post)
+        assert [hit.tags for hit in words(index, Query(tags=(tag,)), channel).hits] == [(tag,)]
+
     def test_each_filter_leaves_what_it_says(self, index, bare, put, channel, encoder):
         old, meme, forward = (
             make.post(of=channel, content=f"кот {text}") for text in ("раз #а #б", "два #а", "три")

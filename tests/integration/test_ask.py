@@ -1,21 +1,27 @@
 """Questions: what they cost, who may spend that, what a hostile post or provider can do. A real stub answers."""
 
 import json
+import re
 import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEntry, Scope
+from accounts.models import AuditEntry, Membership, Scope
 from accounts.rate_limits.rate import Rates, parse
-from search.ask import prompt
+from events.postgresql.advisory_locks import LockTimeout
+from search.ask import once, prompt
 from search.ask.answer import Reason, Status, ask
 from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from tests import factories as make
+from tests.concurrency import in_threads
 from tests.tokens import token_of
 from vision.limits import budget, ceiling
 from vision.limits.text_ceiling import priced_as, text_ceiling
@@ -102,6 +108,28 @@ class TestAnswered:
         assert used(channel.tenant) == (found.tokens, 0, 0)
         entry = AuditEntry.objects.get(event="question.asked")
         assert (entry.tenant, entry.after) == (channel.tenant, {"tokens": found.tokens})
+
+    def test_bytes_that_are_no_text_cost_nothing_but_the_answer(self, channel, gigachat):
+        """A terminal of another encoding sends them, as halves of surrogate pairs."""
+        write(channel, "Снег выпал")
+
+        found = asked(channel, "снег \udcf1\udced?")
+
+        assert found.status is Status.ANSWERED
+        assert used(channel.tenant) == (found.tokens, 0, 0)
+
+    def test_the_days_of_posts_are_those_of_who_asks(self, channel, gigachat):
+        write(channel, "Снег выпал", at=datetime(2026, 11, 27, 19, tzinfo=UTC))
+        zones = [None, ZoneInfo("Asia/Kamchatka")]
+
+        for zone in zones:
+            with timezone.override("UTC"):
+                ask("снег", [channel.tenant_id], may_spend=lambda _: True, zone=zone)
+
+        contents = [one["messages"][1]["content"] for one in gigachat.state.questions]
+        assert [re.findall('дата="(.*?)"', one) for one in contents] == [
+            ["2026-11-27"], ["2026-11-28"],
+        ]  # fmt: skip
 
     def test_nothing_found_is_not_asked(self, channel, gigachat):
         found = asked(channel)
@@ -390,6 +418,115 @@ class TestApi:
         answers = [self.post(operator, {"question": "снег"}).status_code for _ in range(3)]
 
         assert answers == [200, 200, 429]
+
+
+class TestTheSameAgain:
+    """A second click, a page that is loaded again, a program that did not wait."""
+
+    @pytest.fixture
+    def operator(self, channel):
+        return make.member("operator", channel.tenant)
+
+    def doors(self, user):
+        client = Client()
+        client.force_login(user)
+        body = json.dumps({"question": "снег"})
+        yield client.post("/admin/ask/", {"question": "снег"}).content.decode()
+        yield client.post("/admin/ask/", {"question": "снег"}).content.decode()
+        yield client.post(API, body, content_type="application/json").content.decode()
+
+    def test_is_answered_alike_and_paid_once(self, channel, gigachat, operator):
+        write(channel, "Снег выпал в пятницу")
+
+        answers = list(self.doors(operator))
+
+        assert all("Снег выпал в пятницу." in one for one in answers)
+        assert gigachat.stats()["answers"] == 1
+        assert used(channel.tenant)[0] == gigachat.stats()["tokens"]["total_tokens"]
+
+    def test_not_of_another_user_or_with_other_rights(self, channel, gigachat, operator):
+        write(channel, "Снег выпал")
+        other = make.member("operator", channel.tenant)
+        sums = []
+        for user in (operator, other, operator):
+            list(self.doors(user))
+            sums.append(gigachat.stats()["answers"])
+        Membership.objects.filter(user=operator).update(role="viewer")
+
+        assert sums == [1, 2, 2]
+        assert all(
+            "citations" not in one or '"sentences":[]' in one for one in self.doors(operator)
+        )
+        Membership.objects.filter(user=operator).delete()
+        assert not [one for one in self.doors(operator) if "Снег выпал" in one]
+
+    def test_what_was_not_paid_is_asked_again(self, channel, gigachat, operator):
+        write(channel, "Снег выпал")
+        gigachat.fail("server_error", count=1)
+
+        first, second, third = self.doors(operator)
+
+        assert "#passage-1" not in first
+        assert "#passage-1" in second
+        assert "Снег выпал" in third
+
+    def test_a_minute_later_it_is_asked_again(self, channel, gigachat, operator, monkeypatch):
+        write(channel, "Снег выпал")
+        monkeypatch.setattr(once, "KEPT", timedelta(0))
+
+        list(self.doors(operator))
+
+        assert gigachat.stats()["answers"] == 3
+
+    @pytest.mark.parametrize("by", [timedelta(minutes=2), timedelta(days=-400)])
+    def test_nor_does_a_clock_that_is_set_keep_the_answer(
+        self, channel, gigachat, operator, monkeypatch, by
+    ):
+        write(channel, "Снег выпал")
+        doors, now = self.doors(operator), timezone.now
+
+        next(doors)
+        monkeypatch.setattr(timezone, "now", lambda: now() + by)
+        client = Client()
+        client.force_login(operator)
+        client.post("/admin/ask/", {"question": "снег"})
+
+        assert gigachat.stats()["answers"] == 2
+
+    def test_who_waits_too_long_for_the_answer_gets_the_passages(
+        self, channel, gigachat, operator, monkeypatch
+    ):
+        write(channel, "Снег выпал")
+        monkeypatch.setattr(once, "held", _never_free)
+
+        answers = list(self.doors(operator))
+
+        assert "Снег выпал" in answers[0]
+        assert json.loads(answers[2])["reason"] == "provider_busy"
+        assert gigachat.stats()["answers"] == 0
+
+
+def _never_free(name, **_):
+    raise LockTimeout(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_is_paid(gigachat):
+    channel = make.channel()
+    write(channel, "Снег выпал в пятницу")
+    user = make.member("operator", channel.tenant)
+    clients = [Client(), Client()]
+    for client in clients:
+        client.force_login(user)
+    pages = []
+
+    def click(client):
+        pages.append(client.post("/admin/ask/", {"question": "снег"}).content.decode())
+
+    in_threads(*(partial(click, client) for client in clients))
+
+    assert [page.count("#passage-1") for page in pages] == [1, 1]
+    assert gigachat.stats()["answers"] == 1
 
 
 class TestConsoleAndCommand:

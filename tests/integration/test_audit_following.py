@@ -1,6 +1,8 @@
 """Rows that people edit: every change of one is an entry, and what the pipeline writes is none."""
 
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
@@ -82,6 +84,16 @@ def test_what_a_person_changes_is_told_with_before_and_after(root) -> None:
     assert entry.after == {"name": "after", "limit_bytes": 5}
     assert (entry.object_key, entry.tenant_id) == (str(tenant.pk), tenant.pk)
     assert entry.trace_id.startswith("req_")
+
+
+def test_times_are_told_with_their_zone(root) -> None:
+    user = get_user_model().objects.create_user("ann")
+    user.date_joined = datetime(2026, 11, 27, 19, 0, tzinfo=ZoneInfo("Europe/Moscow"))
+    user.save()
+
+    [entry] = entries(event="row.changed", object_key=str(user.pk))
+    assert entry.after == {"date_joined": "2026-11-27 16:00:00+00:00"}
+    assert entry.before["date_joined"].endswith("+00:00")
 
 
 def test_what_is_saved_unchanged_is_no_entry(root) -> None:

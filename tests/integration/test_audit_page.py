@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -62,6 +62,19 @@ class TestList:
         _entry(target=make.tenant("Acme"))
 
         assert "Расход токенов сброшен" in html(root, list_of(AuditEntry))
+
+    def test_times_of_an_entry_are_in_the_zone_of_the_reader(self, client) -> None:
+        client.force_login(
+            get_user_model().objects.create_superuser("reader", time_zone="Asia/Kamchatka")
+        )
+        until = datetime(2026, 11, 27, 16, 0, 1, 123456, tzinfo=UTC)
+        entry = _entry(after={"until": until.isoformat(), "told": "2026-99-99T00:00:00+00:00"})
+
+        shown = html(client, page_of(AuditEntry, entry.pk))
+
+        assert "2026-11-28 04:00:01+12:00" in shown
+        assert "2026-11-27T16:00:01" not in shown
+        assert "2026-99-99T00:00:00+00:00" in shown
 
     @pytest.mark.parametrize("number", [1, 20])
     def test_twenty_entries_cost_the_queries_of_one(self, root, number) -> None:
@@ -155,6 +168,13 @@ class TestWhoSeesIt:
         assert refused.actor_name == "bob"
         assert refused.after == {"method": "GET", "path": list_of(AuditEntry)}
         assert bob.get(page_of(AuditEntry, own.pk)).status_code in {403, 404}
+
+    def test_a_name_of_any_length_is_refused_and_recorded(self, acme) -> None:
+        name = "Ъ" * 150
+        bob = self._browser(name, viewer=acme)
+
+        assert bob.get(list_of(AuditEntry)).status_code == 403
+        assert AuditEntry.objects.get(event="access.refused").actor_name == name
 
     def test_a_stranger_fills_nothing(self, client) -> None:
         client.get(list_of(AuditEntry))

@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client, RequestFactory
 
-from accounts.models import BrowserSession, Membership, Role, Tenant, User
+from accounts.models import UNKNOWN_ADDRESS, BrowserSession, Membership, Role, Tenant, User
 from events.console import list_of, page_of
 from tests import factories as make
 
@@ -147,6 +147,19 @@ def test_closing_an_account_ends_its_sessions_for_good(admin_client, alice):
     assert browser.get("/admin/").status_code == 302
 
 
+@pytest.mark.parametrize(("peer", "shown"), [("", "—"), ("192.0.2.7", "192.0.2.7")])
+def test_an_address_that_nobody_knows_is_not_told_as_one(alice, alices, peer, shown):
+    """Behind a socket of the file system a request comes from nowhere."""
+    client = Client(REMOTE_ADDR=peer)
+    client.force_login(alice)
+    client.get("/admin/")
+
+    for page in ("/accounts/sessions/", SESSIONS):
+        html = client.get(page).content.decode()
+        assert shown in html
+        assert UNKNOWN_ADDRESS not in html
+
+
 def test_the_consoles_own_door_lets_in_who_is_in_already(alice):
     client = browser_of(alice)
 
@@ -156,6 +169,31 @@ def test_the_consoles_own_door_lets_in_who_is_in_already(alice):
 
     assert client.get(answer["Location"]).headers.get("Location") == "/admin/media/post/"
     assert stranger.get("/admin/login/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        "email__startswith=c",
+        "email=carol@secret.example",
+        "notification_address__contains=secret",
+        "last_login__isnull=1",
+        "language=ru",
+        "api_tokens__isnull=1",
+        "authenticator__isnull=1",
+        "password__startswith=pbkdf2",
+    ],
+)
+def test_nor_can_it_be_guessed_letter_by_letter(client, admin_client, lookup):
+    own = make.tenant()
+    user = User.objects.create_user("carol", email="carol@secret.example")
+    Membership.objects.create(user=user, tenant=own)
+    client.force_login(make.member("administrator", own))
+
+    answers = [client.get(list_of(User, one)).status_code for one in (lookup, "is_active=1")]
+
+    assert answers == [400, 200]
+    assert admin_client.get(list_of(User, "email__startswith=c")).status_code == 200
 
 
 def test_making_somebody_a_member_tells_no_address_of_the_account(client):

@@ -22,7 +22,7 @@ from crawl.fetchers.port import FetchFailed
 from crawl.limits import budgets, hosts
 from crawl.limits.hosts import HostBusy
 from crawl.models import CrawlDay, CrawlDomain, CrawledPage, CrawlHost, PageVersion, RobotsFile
-from crawl.services import ask, follow, visit
+from crawl.services import ask, follow, visit, visit_post
 from events import outbox
 from events.console import list_of, page_of
 from events.delivery import worker
@@ -575,6 +575,43 @@ class TestPoliteness:
         back = now + busy.value.after
         with transaction.atomic():
             assert timedelta(0) < hosts.take_place("c.example", now=back) < hosts.PATIENCE
+
+    def test_a_host_that_is_known_to_be_full_is_not_asked_about(
+        self, site, settings, db, django_assert_num_queries
+    ):
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 10})
+        pages = [site.url(f"/{number}") for number in range(3)]
+        post, now = linking(*pages), timezone.now()
+        follow.follow_post(post.pk, tenant_id=post.tenant_id, now=now)
+        CrawledPage.objects.filter(url__endswith="/2").update(state="read")
+
+        def visited(page, at):
+            return visit_post.visit_pages([page], tenant_id=post.tenant_id, now=at)
+
+        assert visited(pages[0], now) == "1 gone"
+        with pytest.raises(RetryLater):
+            visited(pages[1], now)
+        with django_assert_num_queries(1), pytest.raises(RetryLater) as busy:
+            visited(pages[1], now)
+        assert visited(pages[2], now) == "1 read"  # needs no place
+        place = CrawlHost.objects.get(host="site.example").next_at
+        assert place - hosts.PATIENCE < now + busy.value.after < place
+
+        settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 6000})
+        assert visited(pages[1], place - hosts.PATIENCE) == "1 gone"
+
+    def test_a_clock_that_was_set_back_keeps_no_host_full(self):
+        returns, now = hosts.Returns(), timezone.now()
+        returns.note_full("a", until=now + timedelta(seconds=3), now=now)
+
+        assert returns.full_for("a", now=now) == timedelta(seconds=3)
+        assert not returns.full_for("a", now=now + timedelta(seconds=3))
+        assert not returns.full_for("a", now=now - timedelta(hours=1))
+        assert not returns.full_for("b", now=now)
+        for number in range(3000):
+            moment = now + timedelta(minutes=number)
+            returns.note_full(str(number), until=moment + timedelta(seconds=1), now=moment)
+        assert len(returns._full) <= returns.MOST_HOSTS
 
     def test_places_of_a_host_are_apart(self, site, settings, db):
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_requests_per_minute": 30})

@@ -16,10 +16,12 @@ from events import outbox, subscriptions
 from events.delivery import dead_letters, worker
 from events.models import Delivery, OutboxEvent
 from events.schemas import PostParsedEventV1
-from media.models import Post, PostMedia
+from media.models import Channel, Post, PostMedia
 from media.posts import post_events, post_row
 from media.services import imports
 from media.sources.export import ExportSource
+from search.models import SearchDocument
+from search.services.find import find_text
 from storage_quota import tasks
 from storage_quota.object_store import get_store
 from tests.factories import START
@@ -294,3 +296,92 @@ def test_what_a_killed_writer_left_half_written_is_removed():
     tasks.release_expired()
 
     assert [path.name for path in drafts.iterdir()] == ["young~2"]
+
+
+class TestBesideTheText:
+    """A later export, or Telegram, says more of a message whose text is as it was."""
+
+    def told(self):
+        return OutboxEvent.objects.filter(topic="posts.parsed", payload__tg_message_id=1).count()
+
+    def import_both(self, folder, **fields):
+        run(folder / "old", [exports.message(1, text="Смотрите")])
+        worker.drain("search")
+        run(folder / "new", [exports.message(1, text="Смотрите", **fields), exports.message(2)])
+        worker.drain("search")
+
+    @pytest.mark.parametrize(
+        ("fields", "query"),
+        [
+            (
+                {"inline_bot_buttons": [[{"type": "callback", "text": "Подробности"}]]},
+                "подробность",
+            ),
+            ({"author": "Ирина Лес"}, "from:Ирина"),
+            ({"location_information": {"latitude": 1.5, "longitude": 2.5}}, "has:location"),
+        ],
+    )
+    def test_it_is_found_by_it(self, tmp_path, fields, query):
+        self.import_both(tmp_path, **fields)
+
+        found = find_text(query, (tenants.default_tenant().pk,), limit=5)
+
+        assert [hit.post_id for hit in found.hits] == [Post.objects.get(telegram_message_id=1).pk]
+        assert self.told() == 2
+
+    def test_a_file_is_found_by_the_name_that_a_later_export_gives_it(self, tmp_path):
+        for folder, name, more in (("old", "", []), ("new", "Смета.pdf", [exports.message(2)])):
+            (tmp_path / folder / "files").mkdir(parents=True)
+            (tmp_path / folder / "files" / "file_1.pdf").write_bytes(b"%PDF-1.4 the same file")
+            named = {"file_name": name} if name else {}
+            run(
+                tmp_path / folder,
+                [
+                    exports.message(
+                        1, file="files/file_1.pdf", mime_type="application/pdf", **named
+                    ),
+                    *more,
+                ],
+            )
+            worker.drain("search")
+
+        found = find_text("смета", (tenants.default_tenant().pk,), limit=5)
+
+        assert len(found.hits) == 1
+
+    def test_counts_are_no_news(self, tmp_path):
+        self.import_both(tmp_path, reactions=[{"type": "emoji", "count": 5, "emoji": "👍"}])
+
+        assert Post.objects.get(telegram_message_id=1).reactions_count == 5
+        assert self.told() == 1
+
+
+class TestDeletedInTheDatabase:
+    def test_what_is_imported_again_is_told_again(self, tmp_path):
+        """Events are known by their keys for a week; those of the former rows tell nothing of these."""
+        messages = [
+            exports.message(1, text="Снег https://example.org"),
+            *map(exports.photo, (2, 3)),
+        ]
+        run(tmp_path, messages)
+        self.drain()
+        before = self.projected()
+
+        Channel.objects.all().delete()
+        assert not SearchDocument.objects.exists()
+        run(tmp_path, messages)
+        self.drain()
+
+        assert before[0] == 3
+        assert self.projected() == before
+
+    def drain(self):
+        for _ in range(2):
+            for queue in ("default", "search", "tagging"):
+                worker.drain(queue)
+
+    def projected(self):
+        in_album = SearchDocument.objects.filter(album_id__isnull=False)
+        assembled = MediaGroup.objects.exclude(version=0)
+        tagged = PostEnrichment.objects.filter(kind="tags")
+        return SearchDocument.objects.count(), in_album.count(), assembled.count(), tagged.count()

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
@@ -618,6 +619,22 @@ class TestLease:
         assert (during.settled, after.done, heard) == (0, 1, [1])
         with transaction.atomic():
             assert not claims.still_leased([lost])
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_who_lost_its_leases_puts_nothing_off(self, ping, count):
+        successor = uuid4()
+
+        def too_slow(event):
+            Delivery.objects.update(leased_by=successor)
+            raise RetryLater("not now", after=timedelta(hours=1))
+
+        listen(too_slow, mode=Mode.LEASED)
+        publish(*map(ping, range(count)))
+
+        assert worker.drain("default").settled == 0
+        soon = timezone.now() + timedelta(minutes=30)
+        theirs = Delivery.objects.filter(state=DeliveryState.LEASED, leased_by=successor)
+        assert theirs.filter(due_at__lt=soon).count() == count
 
     def test_a_lease_whose_commit_only_seemed_to_fail_is_ended_by_its_own_worker(
         self, ping, monkeypatch

@@ -16,6 +16,7 @@ from graph.services.index import index
 from graph.sources.read import Changed, read, version_now
 from graph.store.write import write
 from media.models import Channel, Post
+from media.services.telegram.channels.public_names import take_name
 from tests import factories as make
 from tests.graph_world import dump
 
@@ -39,6 +40,21 @@ def owner(graph):
 @pytest.fixture
 def channel(owner):
     return make.channel(owner=owner)
+
+
+class TestNames:
+    def test_another_public_name_of_a_channel_is_in_the_links_to_its_posts(self, owner, channel):
+        post = make.post(of=channel)
+        index(posts(post))
+        notes.read_notes()
+
+        take_name(channel, "renamed")
+        notes.read_notes()
+
+        told = dump(owner.pk)["nodes"]
+        assert told[POST, str(post.pk)]["url"] == f"https://t.me/renamed/{post.telegram_message_id}"
+        assert told["Channel", str(channel.pk)]["username"] == "renamed"
+        assert not verify.compare(owner.pk).unresolved
 
 
 class TestNodes:

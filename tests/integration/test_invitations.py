@@ -1,6 +1,8 @@
 """Inviting people: by whom, to what, how often a link works, and what it does not open."""
 
 import re
+import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry, Membership, Role, User
 from telegram_assistant.config.accounts.sign_in import Email
 from tests import factories as make
+from tests.concurrency import in_threads
 
 pytestmark = [
     pytest.mark.django_db,
@@ -77,9 +80,74 @@ def test_a_link_works_once_and_not_after_its_time(browser, tenant, monkeypatch) 
     used, late = invite(browser, tenant, "one"), invite(browser, tenant, "two")
     assert set_password(used)
     assert not set_password(used)
-    after = (timezone.now() + timedelta(days=3, seconds=60)).replace(tzinfo=None)
+    after = timezone.make_naive(timezone.now() + timedelta(minutes=61))
     monkeypatch.setattr(PasswordResetTokenGenerator, "_now", lambda _: after)
     assert not set_password(late)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_how_long_a_link_is_good_for_is_said_where_it_is_shown_and_sent(
+    browser, tenant, settings, language
+) -> None:
+    settings.PASSWORD_RESET_TIMEOUT = 45 * 60
+    form = {"username": "new", "tenant": str(tenant.pk), "role": "viewer"}
+    said = {"en": "{} 45 minutes", "ru": "срок её действия в минутах: 45"}[language]
+    headers = {"accept-language": language}
+
+    shown = browser.post(PAGE, form, headers=headers).content.decode()
+    settings.EMAIL = Email(host="mail.example.org", sender="archive@example.org")
+    browser.post(PAGE, form | {"email": "new@example.org"}, headers=headers)
+
+    assert said.format("ends after") in shown
+    assert said.format("within") in mail.outbox[0].body
+
+
+def test_no_link_is_in_the_log_or_in_the_audit(browser, tenant, log_lines) -> None:
+    """Whoever reads either could set the password before the person that is invited."""
+    link = invite(browser, tenant)
+    key = link.rstrip("/").rpartition("/")[2]
+
+    for client in (Client(), browser):
+        client.get(link)
+        client.get(link.replace(key, f"{key}x"))
+    Membership.objects.filter(user__username="new").delete()
+    browser.get(link)
+
+    assert "/reset/key/" in str(log_lines("telegram_assistant.logs.access"))
+    assert AuditEntry.objects.filter(event="access.refused").exists()
+    assert key not in str(log_lines())
+    assert key not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_open_a_link_at_once_one_sets_the_password(tenant, monkeypatch) -> None:
+    browser = Client()
+    browser.force_login(make.member(Role.ADMINISTRATOR, tenant))
+    link, persons = invite(browser, tenant), [Client(), Client()]
+    forms = [person.get(link).url for person in persons]
+    passwords = [f"{PASSWORD} {number}" for number in range(2)]
+    both_are_checked, check = threading.Barrier(2), PasswordResetTokenGenerator.check_token
+
+    def checked(*args) -> bool:
+        found = check(*args)
+        with suppress(threading.BrokenBarrierError):  # the other one waits for this one
+            both_are_checked.wait(timeout=1)
+        return found
+
+    monkeypatch.setattr(PasswordResetTokenGenerator, "check_token", checked)
+    answers: dict[int, int] = {}
+
+    def send(number: int) -> None:
+        form = {"password1": passwords[number], "password2": passwords[number]}
+        answers[number] = persons[number].post(forms[number], form).status_code
+
+    in_threads(lambda: send(0), lambda: send(1))
+
+    assert sorted(answers.values()) == [200, 302]
+    user = User.objects.get(username="new")
+    assert [user.check_password(one) for one in passwords] == [
+        answers[number] == 302 for number in range(2)
+    ]
 
 
 def test_another_invitation_ends_the_first_and_changes_the_role(browser, tenant) -> None:

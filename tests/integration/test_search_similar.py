@@ -4,6 +4,7 @@ import io
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -101,6 +102,28 @@ class TestSimilar:
 
         assert ids(get(bob, SIMILAR, post=str(source.pk), by="picture")) == keys(copy)
         assert ids(get(bob, SIMILAR, post=str(copy.pk), by="picture")) == keys(source)
+
+    @pytest.mark.parametrize("order", ["abc", "acb", "bac", "bca", "cab", "cba"])
+    def test_copies_are_found_in_whatever_order_they_came(self, bob, channel, order):
+        """`b` is near to both others, which are too far from each other; each reuses the first it can."""
+        bits = {"a": 0, "b": (1 << 8) - 1, "c": (1 << 16) - 1}
+        posts: dict[str, Any] = {}
+        for name in order:
+            posts[name] = self.pictured(channel, bits[name])
+            media = posts[name].post_media.get().media_object
+            hashed = PHash(bits[name] << 100, 16)
+            near = hash_index.find_similar(
+                tenant=channel.tenant, phash=hashed, exclude=media.file_sha256
+            )
+            for one in near[:1]:
+                hash_index.reuse(tenant=channel.tenant, sha256=media.file_sha256, source=one)
+
+        def alike(name):
+            return set(ids(get(bob, SIMILAR, post=str(posts[name].pk), by="picture")))
+
+        assert alike("b") == set(keys(posts["a"], posts["c"]))
+        assert set(keys(posts["b"])) <= alike("a")
+        assert set(keys(posts["b"])) <= alike("c")
 
     @pytest.mark.django_db(transaction=True)
     def test_without_a_paid_provider_copies_are_found_as_well(self, archive, ocr):

@@ -183,6 +183,26 @@ class TestWaiting:
 
         assert [answer.status_code for answer in tries(6)] == [200] * 5 + [429]
 
+    @pytest.mark.parametrize("ahead", [{"seconds": 1}, {"hours": 3}, {"days": 400}])
+    def test_one_error_while_the_clock_was_ahead_makes_nobody_wait(self, owner, clock, ahead):
+        """Of two hosts one is always ahead; so is who has read the clock later and counts first."""
+        clock.pass_(**ahead)
+        tries(1)
+        clock.pass_(**{unit: -number for unit, number in ahead.items()})
+
+        assert guess(PASSWORD).status_code == 302
+
+    def test_a_wait_ends_with_the_longest_though_the_clock_is_set_back(self, owner, clock, checked):
+        clock.pass_(days=400)
+        tries(6)
+        clock.pass_(days=-400)
+        checked.clear()
+
+        assert [answer.status_code for answer in tries(3)] == [200, 429, 429]
+        clock.pass_(minutes=15)
+        assert guess(PASSWORD).status_code == 302
+        assert sum(checked.values()) == 2
+
     def test_rows_are_deleted_when_they_count_no_more(self, owner, clock):
         tries(5)
         assert limits.prune(now=clock.now) == 0

@@ -211,6 +211,18 @@ class TestRetagging:
         assert count("retagging_skipped_total", reason="version_check_failed") == 1
         assert state(post)["tags_version"] == P10
 
+    def test_an_older_event_that_comes_last_leaves_what_the_newest_analysis_said(
+        self, post
+    ) -> None:
+        analyzed(post, features=HASH_A)
+        drain()
+        analyzed(post, features=HASH_B)
+        drain()
+        analyzed(post, features=HASH_A, row=False)
+        drain()
+
+        assert state(post)["features_hash"] == HASH_B
+
     @committed
     def test_fact_078_equal_tags_are_not_told(self, post) -> None:
         count = Growth()
@@ -293,6 +305,29 @@ class TestRetagging:
 
         assert count("retagging_skipped_total", reason="vision_skipped") == 1
         assert count("retagging_skipped_total", reason="post_not_found") == 1
+
+    def test_a_picture_that_is_replaced_by_one_that_is_not_analyzed_takes_its_tags_along(
+        self,
+    ) -> None:
+        post = make.post(content="#зима", has_media=True)
+        parsed(post)
+        event = analyzed(post, labels=["кошка"], text="кошка и кошка, а ещё раз кошка")
+        drain()
+        people.add(post, "море", user=make.superuser(), now=make.NOW)
+        assert tags(post) >= {"зима", "кошка", "море"}
+
+        PostEnrichment.objects.filter(post=post, kind=EnrichmentKind.VISION).update(
+            vision_analyzed_at=None, features_hash=HASH_B, vision_classification=None,
+            vision_ocr_text="",
+        )  # fmt: skip
+        told_before = len(told(post))
+        for key in ("skipped", "skipped again"):
+            with transaction.atomic():
+                outbox.publish(event.model_copy(update={"idempotency_key": key, "skipped": True}))
+            drain()
+
+        assert tags(post) == {"зима", "море"}
+        assert [one.trigger for one in told(post)[told_before:]] == ["vision_retag"]
 
 
 class TestPeople:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from urllib.parse import urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -108,6 +109,17 @@ class TestApi:
         found = self._send(operator, "GET", "?q=ЗИМ")["results"]
 
         assert [(row["name"], row["posts"]) for row in found] == [("зима", 1), ("зимовье", 0)]
+
+    @pytest.mark.parametrize(
+        ("part", "names"), [("19", ["ковид19"]), ("#19", ["ковид19"]), ("!!!", []), ("_", [])]
+    )
+    def test_a_part_without_letters_finds_the_tags_that_have_it(
+        self, operator, post, part, names
+    ) -> None:
+        make.proposal(post, "ковид19")
+        found = self._send(operator, "GET", f"?{urlencode({'q': part})}")["results"]
+
+        assert [row["name"] for row in found] == names
 
     def test_a_proposal_is_taken(self, operator, post) -> None:
         row = make.proposal(post)

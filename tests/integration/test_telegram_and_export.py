@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from accounts import tenants
+from albums.models import MediaGroup
+from events.delivery import worker
 from media.models import Channel, ChannelFeed, ChannelSource, Post, PostVersion
 from media.services.imports import import_export
 from media.services.telegram.accounts import access as telegram
@@ -22,8 +24,9 @@ from media.sources.export.source import ExportSource
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, Seen
 from tests import factories as make
-from tests.telegram_fake import BEGAN, CHANNEL, FakeTelegram, fill
+from tests.telegram_fake import BEGAN, CHANNEL, FakeTelegram, fill, photo
 from tests.unit.exports import chat, message, write
+from vision.models import PostTag
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +121,28 @@ def test_in_both_orders_and_interleaved(server, account, export):
     assert both["grouped_id"] == 10**15  # an export would have guessed
     assert both["media_name"].startswith("photo_8@")  # only an export names it
     assert len(both["media"]) == 1
+
+
+@pytest.mark.parametrize("first", ["export", "telegram"])
+def test_a_neighbor_that_telegram_shows_to_stand_alone_is_of_no_album(
+    server, account, export, first
+):
+    """An export shows three photos of one second; of Telegram's albums the third is none."""
+    album = Beside(grouped_id=10**15)
+    server.post(1, "#море", body=photo(1), beside=album, at=BEGAN)
+    server.post(2, "", body=photo(2), beside=album, at=BEGAN)
+    server.post(3, "", body=photo(3), at=BEGAN)
+    steps = [lambda: by_export(export()), lambda: by_telegram(account)]
+    for step in steps if first == "export" else reversed(steps):
+        step()
+        worker.drain("default")
+        worker.drain("tagging")
+
+    assert [post["grouped_id"] for post in posts()] == [10**15, 10**15, None]
+    [group] = MediaGroup.objects.exclude(items_count=0)
+    assert [item.post.telegram_message_id for item in group.items.order_by("position")] == [1, 2]
+    alone = PostTag.objects.filter(post__telegram_message_id=3)
+    assert not alone.exists()  # the caption of the others is not its own
 
 
 def test_each_source_is_remembered(server, account, export):

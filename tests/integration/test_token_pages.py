@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ApiToken, AuditEntry, Role, Scope, User
+from accounts.models import ApiToken, AuditEntry, Membership, Role, Scope, Tenant, User
 from tests import factories as make
 from tests.tokens import member, secret_of, token_of
 
@@ -125,6 +125,18 @@ class TestOwn:
         assert answer.status_code == 200
         assert words in answer.content.decode()
         assert not ApiToken.objects.exists()
+
+    def test_of_a_tenant_that_one_has_left_not_even_the_name_is_shown(self, client, ann, tenant):
+        made, _ = token_of(ann, tenant=tenant)
+        other = make.tenant("Others'")
+        Membership.objects.filter(user=ann).update(tenant=other)
+        Tenant.objects.filter(pk=tenant.pk).update(name="A new name")
+
+        html = client.get(PAGE).content.decode()
+
+        assert made.token_key in html
+        assert "A new name" not in html
+        assert f'name="revoke" value="{made.pk}"' in html
 
     def test_others_tenants_are_neither_offered_nor_taken(self, client, ann, form):
         other = make.tenant("Bob's secret")

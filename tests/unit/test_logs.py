@@ -244,6 +244,10 @@ SECRETS = {
     "headers of httpx": ("{'authorization': 'Basic dXNlcjpwYXNz'}", "dXNlcjpwYXNz"),
     "Django's token": ("Token 9944b09199c62bcf9418ad846dd0e4bb", "9944b09199c62bcf9418"),
     "a token of ours": (f"sent ta_{SHA256}.", SHA256[12:]),
+    "a link that sets a password": (
+        "GET /accounts/password/reset/key/1a-d2xk7s-9944b09199c62bcf9418ad846dd0e4bb/ 302",
+        "9944b09199c62bcf",
+    ),
     "a cookie": ("Cookie: sessionid=k2jh4k2j3h4; csrftoken=zz9zz9", "k2jh4k2j3h4"),
     "a signed link": ("https://s3/b/k?X-Amz-Signature=ab12cd&X-Amz-Date=1", "ab12cd"),
     "its credential": ("?X-Amz-Credential=AKIA%2F2026&x=1", "AKIA"),
@@ -272,6 +276,7 @@ HARMLESS = [
     "bucket_full: 79161234567 B > 12 B free of 16106127360 B; raised by S3_TOTAL_LIMIT_GB",
     "vision/877193ef-be80-4977-aaeb-8009c3d772ee/" + SHA256 + "_gigachat_GigaChat-2-Pro_v1.json",
     "/var/lib/telegram assistant/objects/media/877193ef-be80-4977-aaeb-8009c3d772ee/01/x.jpg",
+    "GET /accounts/password/reset/key/1a-set-password/ 200",
     "channel -1001234567890, message 12345678901",
     "worker 4242 serves default, vision, vision_backfill",
     "Metrics are at http://127.0.0.1:8001/metrics",

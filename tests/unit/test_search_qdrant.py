@@ -39,7 +39,7 @@ class TestConditions:
         ("filters", "excluded"),
         [
             (Filters(), Filters()),
-            (Filters(albums=(7,), tags=("а",), has=("text",)), Filters(senders=("Анна",))),
+            (Filters(albums=(7,), tags=("а",), has=("text",)), Filters(languages=("ru",))),
             (Filters(posted_from=MOMENT, is_meme=False), Filters(periods=((MOMENT, MOMENT),))),
         ],
     )
@@ -63,6 +63,15 @@ class TestConditions:
     @pytest.mark.parametrize("query", [Query(phrases=("а б",)), Query(excluded=("а",))])
     def test_phrases_and_excluded_words_are_postgresqls(self, query):
         assert not can_answer(query, Scope((TENANT,)))
+
+    def test_parts_of_names_and_tags_that_no_payload_has_are_postgresqls(self):
+        anna, long = Filters(senders=("Анна",)), Filters(tags=("а" * 129,))
+
+        assert not can_answer(Query(), Scope((TENANT,), anna))
+        assert not can_answer(Query(), Scope((TENANT,), excluded=anna))
+        assert not can_answer(Query(), Scope((TENANT,), long))
+        assert not can_answer(Query(tags=long.tags), Scope((TENANT,)))
+        assert can_answer(Query(tags=("а" * 128,)), Scope((TENANT,)))
 
     def test_each_filter_is_said_or_left_to_postgresql(self):
         """A filter that is added and not known here must never be left out in silence."""

@@ -19,7 +19,7 @@ from vision.api import tag_serializers as forms
 from vision.models import PostTag, Tag, TagRule, TagState
 from vision.tagging.by_hand import people, synonyms
 from vision.tagging.rules import rule_jobs, rules
-from vision.tagging.words.names import canonical
+from vision.tagging.words.names import canonical, part_of_name
 
 POSTS = Count("post_tags", filter=Q(post_tags__state=TagState.ACCEPTED))
 
@@ -38,7 +38,8 @@ class TagsView(ListAPIView[Tag]):
         if "tenant_id" in asked:
             rows = rows.filter(tenant=asked["tenant_id"])
         if "q" in asked:
-            rows = rows.filter(name__contains=canonical(asked["q"]))
+            part = part_of_name(asked["q"])
+            rows = rows.filter(name__contains=part) if part else rows.none()
         if "category" in asked:
             rows = rows.filter(pk__in=_named(asked["category"]))
         return rows.annotate(posts=POSTS).order_by("name", "pk")

@@ -143,6 +143,23 @@ def find_similar(
     return _matches(near, own_id=own.values_list("pk", flat=True).first())
 
 
+def find_like_copies(
+    *, tenant: Tenant, phash: PHash, exclude: str, limit: int
+) -> list[tuple[str, int]]:
+    """
+    The nearest of the pictures that reuse an analysis, which `find_similar` leaves out, with their distances.
+
+    Two copies of a picture may be farther from each other than either is from it, so neither is
+    found by the other's source. What a person marked as distinct is none.
+    """
+    if not settings.VISION.vision_phash_enabled:
+        return []
+    copies = _within(PictureHash.objects.exclude(same_as=""), **sought(tenant.pk, phash))
+    distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=exclude)
+    found = copies.exclude(sha256__in=[exclude, *distinct])
+    return list(found.values_list("sha256", "bits_apart")[:limit])
+
+
 def sought(tenant_id: UUID, phash: PHash) -> dict[str, Any]:
     """What `candidates` looks for: values, of which its statement does not depend."""
     return {
@@ -160,7 +177,7 @@ def candidates(*, exclude: str | None, among: QuerySet[Any] | None, **values: An
 
     `values` are those that `sought` returns.
     """
-    found = _within(**values)
+    found = _within(PictureHash.objects.filter(same_as=""), **values)
     if exclude is not None:
         found = found.exclude(sha256=exclude)
     if among is not None:
@@ -233,7 +250,7 @@ def _seeds(tenant_id: UUID, size: int) -> tuple[int, ...]:
 
 
 def _within(
-    *, owner: str, hash_size: int, digits: str, bands: list[int], most: int
+    rows: QuerySet[Any], *, owner: str, hash_size: int, digits: str, bands: list[int], most: int
 ) -> QuerySet[Any]:
     bits = Func(
         _Bits(F("phash")),
@@ -248,7 +265,7 @@ def _within(
     # The tenant as text, so that only the index of `bands` fits: for a tenant that the statistics
     # do not know yet PostgreSQL expects one row, and would read all of the tenant's hashes.
     tenant = Cast("tenant", TextField())
-    rows = PictureHash.objects.filter(same_as="", bands__overlap=bands)
+    rows = rows.filter(bands__overlap=bands)
     rows = rows.annotate(owner=tenant, bits_apart=apart).filter(owner=owner)
     rows = rows.filter(bits_apart__lte=most)
     return rows.order_by("bits_apart", "pk")

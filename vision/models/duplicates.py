@@ -76,6 +76,13 @@ class PictureHash(models.Model):
                 fastupdate=False,
                 condition=Q(same_as=""),
             ),
+            # Of the duplicates: only whoever asks for posts with like pictures reads it.
+            GinIndex(
+                fields=["bands"],
+                name="idx_picture_hash_copies",
+                fastupdate=False,
+                condition=~Q(same_as=""),
+            ),
             models.Index(
                 fields=["tenant", "same_as"],
                 name="idx_picture_hash_same_as",

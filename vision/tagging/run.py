@@ -100,10 +100,7 @@ def _retag_some(
         skipped = {event.post_id: _why_not(event, known) for event in events}
         wanted = [known[UUID(event.post_id)] for event in events if not skipped[event.post_id]]
         at_hand, others = ready(wanted, answers, is_last=is_last)
-        seen = {
-            one.post.pk: Seen(said[one.post.pk].vision_version, said[one.post.pk].features_hash)
-            for one in at_hand
-        }
+        seen = {one.post.pk: _seen(said[one.post.pk]) for one in at_hand}
         changes = tag(at_hand, "vision_retag", seen, answers)
         changed = settle(changes, traces=_traces(events), now=now)
         seconds = time.perf_counter() - started
@@ -111,13 +108,24 @@ def _retag_some(
     return Round(len(changed), others)
 
 
+def _seen(event: VisionAnalyzedEventV1) -> Seen | None:
+    """What the event says of the analysis; None where there is none."""
+    return None if event.skipped else Seen(event.vision_version, event.features_hash)
+
+
 def _why_not(event: VisionAnalyzedEventV1, known: Mapping[UUID, KnownPost]) -> str:
-    if event.skipped:
-        return "vision_skipped"
-    one = known.get(UUID(event.post_id))
+    one, seen = known.get(UUID(event.post_id)), _seen(event)
+    if seen is None:
+        return "" if one and _has_lost_its_analysis(one) else "vision_skipped"
     if one is None:
         return "post_not_found"
-    return why_not(Seen(event.vision_version, event.features_hash), one.tagged_with)
+    return why_not(seen, one.tagged_with)
+
+
+def _has_lost_its_analysis(one: KnownPost) -> bool:
+    """Whether its tags are made of what was seen in a picture that it does not show any more."""
+    made_of = one.tagged_with
+    return made_of is not None and bool(made_of.features_hash) and not one.seen.features_hash
 
 
 def tag_again(post_ids: Collection[UUID], *, now: datetime) -> int:

@@ -84,7 +84,9 @@ def _wanted(one: KnownPost, tagged: Tagged, given: Collection[str]) -> list[Want
 
 
 def _change(one: KnownPost, trigger: Trigger, answer: Answered, said: Seen | None) -> Change:
-    seen, before = said or one.seen, one.tagged_with or Seen()
+    # Of two events the older may come last: the tags are made of what the database has.
+    seen = one.seen if one.seen.features_hash else said or Seen()
+    before = one.tagged_with or Seen()
     version = newest(seen.version, before.version)
     found = {TAGGED_FROM: version, "features_hash": seen.features_hash}
     return Change(

@@ -105,6 +105,9 @@ def _refusal(lane: Lane, now: datetime) -> TooManyGuesses:
 
 # The first failure of a row never waits: `free` is at least 3. `failures` of the conflicting row is
 # read under its lock, so the count is exact. `refused` begins anew with each guess that is checked.
+# Below `free` nobody waits, whatever the clock: one that is a little behind another host's, or that
+# a thread has read a little earlier, refuses nothing. A wait longer than the longest was written
+# before the clock was set back; its owner would else wait for the clock to catch up.
 _CLAIM: Final = """
 INSERT INTO accounts_signinlimit AS had (key, failures, refused, last_at, wait_until)
 VALUES (%(key)s, 1, 0, %(now)s, %(now)s)
@@ -116,7 +119,8 @@ ON CONFLICT (key) DO UPDATE SET
     WHEN had.last_at < %(remembered_since)s OR had.failures + 1 < %(free)s THEN interval '0'
     ELSE least(%(first)s * power(2, least(had.failures + 1 - %(free)s, 20)), %(longest)s)
   END
-WHERE had.wait_until <= %(now)s
+WHERE had.wait_until <= %(now)s OR had.failures < %(free)s
+  OR had.wait_until > %(now)s + %(longest)s + interval '1 minute'
 RETURNING failures
 """
 _REFUSE: Final = """

@@ -86,8 +86,11 @@ def _is_sent(invited: User, link: str) -> bool:
 def _page(
     request: HttpRequest, site: AdminSite, *, form: InvitationForm, **shown: Any
 ) -> HttpResponse:
-    days = invitations.lifetime().days
     context = {
-        **site.each_context(request), "title": _("Invite"), "form": form, "days": days, **shown,
-    }  # fmt: skip
+        **site.each_context(request),
+        "title": _("Invite"),
+        "form": form,
+        "minutes": invitations.lifetime_minutes(),
+        **shown,
+    }
     return TemplateResponse(request, "console/invite.html", context)

@@ -1,18 +1,22 @@
 """Pages of signing in that django-allauth does not have, or has otherwise."""
 
+from collections.abc import Iterable
+
 from allauth.account import views as allauth_views
 from allauth.account.utils import url_str_to_user_pk
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from accounts.models import User
+from accounts.models import BrowserSession, User
 from accounts.sign_in import invitations, sessions
 
 
@@ -25,10 +29,18 @@ def password_reset(request: HttpRequest) -> HttpResponseBase:
 
 
 @never_cache
+@transaction.atomic
 def password_reset_from_key(request: HttpRequest, uidb36: str, key: str) -> HttpResponseBase:
-    """Set a password by a link; not by that of an invitation whose membership is gone."""
+    """
+    Set a password by a link; not by that of an invitation whose membership is gone.
+
+    Of two who send the form at once the second waits, and finds the link used up.
+    """
+    users = User.objects.all()
+    if request.method == "POST":
+        users = users.select_for_update(no_key=True)
     try:
-        user = User.objects.filter(pk=url_str_to_user_pk(uidb36)).first()
+        user = users.filter(pk=url_str_to_user_pk(uidb36)).first()
     except (ValueError, OverflowError, ValidationError):
         user = None  # django-allauth says that the link is no good
     if user is not None and invitations.has_ended(user):
@@ -53,16 +65,20 @@ def my_sessions(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         current = request.session.session_key
         others = own.exclude(session_key=current)
-        for session in [get_object_or_404(others, pk=pk) for pk in _chosen(request)] or others:
+        for session in _chosen(request, others):
             sessions.end(request, session)
         messages.success(request, _("The sessions have ended."))
         return HttpResponseRedirect(reverse("usersessions_list"))
     return render(request, "usersessions/sessions.html", {"sessions": own})
 
 
-def _chosen(request: HttpRequest) -> list[int]:
-    text = request.POST.get("session", "")
-    return [int(text)] if text.isdecimal() and len(text) < 19 else []  # noqa: PLR2004 - fits a bigint
+def _chosen(request: HttpRequest, others: QuerySet[BrowserSession]) -> Iterable[BrowserSession]:
+    """The one that is named, or all where none is; 404 for what names none."""
+    if "session" not in request.POST:
+        return others
+    text = request.POST["session"]
+    is_id = text.isdecimal() and len(text) < 19  # noqa: PLR2004 - fits a bigint
+    return [get_object_or_404(others, pk=int(text) if is_id else 0)]
 
 
 def no_access(request: HttpRequest) -> HttpResponse:

@@ -66,7 +66,7 @@ def _publish(events: Sequence[PostEvent], *, now: datetime) -> None:
     oldest_recent = now - settings.RECENT_POST_AGE
     for backfill in (False, True):
         chosen = [event for event in events if _is_before(event, oldest_recent) == backfill]
-        outbox.publish_many(chosen, backfill=backfill)
+        outbox.publish_anew(chosen, now=now, backfill=backfill)
 
 
 def _is_before(event: PostEvent, time: datetime) -> bool:

@@ -95,7 +95,7 @@ class PostChanges:
         if change.is_of_history_only():
             self.changed.append(row)
             return "unchanged"
-        changed = before is None or row.fingerprint != before.fingerprint
+        changed = before is None or _is_news(row, before)
         if before:
             row.revision = before.revision + changed
         (self.changed if before else self.new).append(row)
@@ -129,6 +129,10 @@ class PostChanges:
         self.events.append(
             post_events.uploaded(post, files, first=first, now=self.now, trace_id=trace_id)
         )
+
+
+def _is_news(row: PostRow, before: PostRow) -> bool:
+    return row.fingerprint != before.fingerprint or post_row.is_told_otherwise(row, before)
 
 
 def prepare_posts(

@@ -2,7 +2,8 @@
 A scope as a filter of Qdrant: the tenants first, then filters, then what is excluded.
 
 What Qdrant cannot do is told by `can_answer`: phrases and excluded words are matters of places
-and stems, and a filter that this module does not know must never be left out.
+and stems, a name is asked for by a part of it, and a filter that this module does not know must
+never be left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,8 @@ from dataclasses import fields
 from typing import Any, Final
 from uuid import UUID
 
+from search.documents import LONGEST_WORD
 from search.index.port import Scope
-from search.index.qdrant.points import folded
 from search.query_terms import Filters, Query
 
 Json = dict[str, Any]
@@ -25,15 +26,16 @@ _LISTS: Final = {
 """Filters of which any value fits, and their fields."""
 _EACH: Final = {"has": "has", "tags": "tags"}
 """Filters of which all values have to fit."""
-_KNOWN: Final = {
-    *_LISTS, *_EACH, "senders", "is_meme", "posted_from", "posted_before", "periods",
-}  # fmt: skip
+_KNOWN: Final = {*_LISTS, *_EACH, "is_meme", "posted_from", "posted_before", "periods"}
 
 
 def can_answer(query: Query, scope: Scope) -> bool:
     """Whether all that is asked for can be said to Qdrant."""
     asked = (scope.filters, scope.excluded)
-    return not (query.phrases or query.excluded) and all(map(_is_known, asked))
+    tags = (*query.tags, *scope.filters.tags, *scope.excluded.tags)
+    if query.phrases or query.excluded or not all(map(_is_known, asked)):
+        return False
+    return all(len(tag) <= LONGEST_WORD for tag in tags)  # longer ones are in no payload
 
 
 def of_scope(scope: Scope) -> Json:
@@ -65,8 +67,6 @@ def _conditions(filters: Filters) -> Iterator[Json]:
     for name, key in _LISTS.items():
         if values := getattr(filters, name):
             yield _any(key, values)
-    if filters.senders:
-        yield _any("sender", map(folded, filters.senders))
     if filters.periods:
         yield {"should": [_range("posted_at", gte=a, lt=b) for a, b in filters.periods]}
     if filters.is_meme is not None:

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from events.sentences import Sentence, gettext_noop
 from search.closeness import Archive
+from search.embeddings import chosen
 from search.index.collection import require_collection
 from search.index.entry import Entry, Space
 from search.index.port import (
@@ -28,6 +30,7 @@ from search.index.postgresql.index import PostgresIndex
 from search.index.qdrant import collections, points, ranking
 from search.index.qdrant.client import answering, client, models
 from search.index.qdrant.collection import Collection
+from search.index.qdrant.completeness import require_complete
 from search.index.qdrant.conditions import can_answer, of_scope, of_tenants
 from search.query.filters.qdrant import qdrant_filter
 from search.query.filters.read import read_filters
@@ -36,6 +39,12 @@ from search.query_terms import Query
 MORE: Final = 20
 """Points asked for beyond the limit, in place of those that are gone or outdated."""
 Found = TypeVar("Found")
+_CHANGING: Final = Sentence(
+    gettext_noop(
+        "%(model)s serves until all posts have a vector of %(wanted)s, and Qdrant gets those of the"
+        " latter only: `manage.py rebuild_index` does both"
+    )
+)
 
 
 class QdrantIndex:
@@ -47,15 +56,14 @@ class QdrantIndex:
     def by_words(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         if not scope.tenants or not can_answer(query, scope):
             return self._postgresql.by_words(query, scope, limit=limit)
-        name = collections.require_serving()
-        found = ranking.by_words(name, query, scope, limit=limit + MORE)
+        found = ranking.by_words(_complete(), query, scope, limit=limit + MORE)
         hits = _standing(found.hits, lambda hit: hit.post_id, query, scope, limit=limit)
         return WordHits(hits, found.replaced, found.lexemes)
 
     def newest(self, query: Query, scope: Scope, *, limit: int) -> WordHits:
         if not scope.tenants or not can_answer(query, scope):
             return self._postgresql.newest(query, scope, limit=limit)
-        found = ranking.newest(collections.require_serving(), scope, limit=limit + MORE)
+        found = ranking.newest(_complete(), scope, limit=limit + MORE)
         return WordHits(_standing(found, lambda hit: hit.post_id, query, scope, limit=limit))
 
     def by_meaning(
@@ -63,6 +71,7 @@ class QdrantIndex:
     ) -> list[VectorHit]:
         if not scope.tenants or not can_answer(query, scope):
             return self._postgresql.by_meaning(query, vector, model, scope, limit=limit)
+        _require_kept_up(model)
         found = _nearest(vector, model, of_scope(scope), limit=limit + MORE)
         hits = [VectorHit(UUID(str(one.id)), 1 - one.score) for one in found]
         hits.sort(key=lambda hit: (hit.distance, str(hit.post_id)))
@@ -71,6 +80,7 @@ class QdrantIndex:
     def vectors_of(self, post_ids: Sequence[UUID], model: str) -> list[list[float]]:
         if not post_ids:
             return []
+        _require_kept_up(model)
         found = Collection(collections.require_serving()).vectors(post_ids, model)
         return [found[post_id] for post_id in post_ids if post_id in found]
 
@@ -98,6 +108,7 @@ class QdrantIndex:
         asked = qdrant_filter(read_filters(filter_conditions))
         if not tenants:
             return []
+        _require_kept_up(model)
         asked["must"].insert(0, of_tenants(tenants))
         found = _nearest(query_vector, model, asked, limit=limit + MORE, with_payload=True)
         matches = [Match(UUID(str(one.id)), one.score, points.shown(one.payload)) for one in found]
@@ -165,6 +176,22 @@ class Building:
         collections.let_serve(self.collection.name)
 
 
+def _complete() -> str:
+    """The collection that serves; raises IndexUnavailable, and IndexOutdated where it lacks posts."""
+    name = collections.require_serving()
+    require_complete(name)
+    return name
+
+
+def _require_kept_up(model: str) -> None:
+    """
+    Raise VectorsUnavailable for a model that is not the one of the settings: posts that are new or
+    changed have no vector of it in Qdrant, while PostgreSQL keeps both.
+    """
+    if chosen.configured() and model != (wanted := chosen.encoder().name):
+        raise VectorsUnavailable(_CHANGING % {"model": model, "wanted": wanted})
+
+
 def _nearest(
     vector: Sequence[float],
     model: str,
@@ -173,8 +200,7 @@ def _nearest(
     limit: int,
     with_payload: bool = False,
 ) -> Any:
-    name = collections.require_serving()
-    space = Space(model, len(vector))
+    name, space = _complete(), Space(model, len(vector))
     try:
         with answering():
             return (

@@ -3,6 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from accounts import acting
 from accounts.access import Action, may
@@ -41,7 +42,8 @@ class Command(ActingCommand):
         for one in answer.passages:
             if not cited or one.number in cited:
                 where = one.url or str(one.post_id)
-                self.stdout.write(f"[{one.number}] {one.posted_at:%Y-%m-%d} {one.channel} {where}")
+                day = timezone.localdate(one.posted_at)
+                self.stdout.write(f"[{one.number}] {day} {one.channel} {where}")
                 self.stdout.write(f"    {' '.join(one.text.split())[:200]}")
 
 

@@ -51,8 +51,15 @@ def _entry(one: IndexedPost, lang: str, payload: dict[str, Any]) -> Entry:
 
 
 def _language(one: IndexedPost, languages: dict[tuple[UUID, str], str]) -> str:
+    """
+    The language of the text as it is written, which ё tells, and letters of a typeface hide.
+
+    The hash is of the text as it is searched: of one that was edited it may be the same.
+    """
     known = languages.get((one.post.pk, one.document.document_hash))
-    return known if known is not None else _told(one.post.content[:LANGUAGE_CHARS])
+    if known is not None and not one.post.revision:
+        return known
+    return _told(one.post.content[:LANGUAGE_CHARS])
 
 
 def _told(text: str) -> str:

@@ -96,7 +96,7 @@ def _write(
         waited = waiting.lock(post_ids)
         present = [
             one
-            for one in sources.read(list(hashes))
+            for one in sources.read(_held(list(hashes)))
             if one.document.text_hash == hashes[one.post.pk]
         ]
         _insert([one for one in present if vectors.get(one.document.text_hash)], vectors, model)
@@ -104,6 +104,20 @@ def _write(
         if model == chosen.encoder().name:
             still = set(hashes) - {one.post.pk for one in present if _is_done(one, vectors)}
             waiting.remove(waited - still)
+
+
+def _held(post_ids: Sequence[UUID]) -> list[UUID]:
+    """
+    Those of the posts that nobody deletes until the transaction ends, when a trigger finds their vectors.
+
+    One that somebody is deleting is left out, and not waited for: it may wait for others of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM posts WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE SKIP LOCKED",
+            [list(post_ids)],
+        )
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def _is_done(one: IndexedPost, vectors: Mapping[str, str]) -> bool:

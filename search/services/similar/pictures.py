@@ -15,6 +15,8 @@ from vision.models import PictureDistinction, PictureHash
 _VISIBLE_ROLES = (MediaRole.PRIMARY, MediaRole.ATTACHMENT)
 MOST_POSTS = 200
 """A meme may be in thousands."""
+MOST_PICTURES = 200
+"""That are like one: the nearest."""
 
 
 def posts_with_same_pictures(post: Post) -> dict[UUID, SamePicture]:
@@ -40,13 +42,16 @@ def _alike(tenant: Tenant, sha256: str) -> Iterator[SamePicture]:
     if own is None:
         return
     hashed = PHash(int(own.phash, 16), own.hash_size)
-    near = hash_index.find_similar(tenant=tenant, phash=hashed, exclude=sha256)
-    distances = {match.sha256: match.distance for match in near}
-    # Copies whose analysis is another picture's are in no index: they are found by its name.
-    roots = {own.same_as, sha256, *distances} - {""}
-    copies = PictureHash.objects.filter(Q(same_as__in=roots) | Q(sha256=own.same_as), tenant=tenant)
+    near = hash_index.find_similar(tenant=tenant, phash=hashed, exclude=sha256, limit=MOST_PICTURES)
+    copies = hash_index.find_like_copies(
+        tenant=tenant, phash=hashed, exclude=sha256, limit=MOST_PICTURES
+    )
+    distances = {match.sha256: match.distance for match in near} | dict(copies)
+    # What shares its analysis shows the same, also where the hashes are farther apart.
+    root = own.same_as or sha256
+    shared = PictureHash.objects.filter(Q(same_as=root) | Q(sha256=root), tenant=tenant)
     distinct = PictureDistinction.objects.distinct_from(tenant=tenant, sha256=sha256)
-    for copy in copies.exclude(sha256__in=[sha256, *distinct]):
+    for copy in shared.exclude(sha256__in=[sha256, *distinct]):
         if copy.hash_size == own.hash_size:
             distances[copy.sha256] = (int(copy.phash, 16) ^ hashed.bits).bit_count()
     yield from (SamePicture(one, of=sha256, distance=bits) for one, bits in distances.items())

@@ -130,6 +130,7 @@ def _page(
         "title": _("My tokens"),
         "form": form,
         "tokens": [(token, token.state(now)) for token in tokens],
+        "mine": set(tenants_of(user).values_list("pk", flat=True)),
         **shown,
     }
     return TemplateResponse(request, "console/api_tokens.html", context)

@@ -10,7 +10,8 @@ from rest_framework.exceptions import Throttled
 from accounts import time_zones
 from accounts.access import Action, may, tenants_of
 from accounts.rate_limits.requests import count_question
-from search.ask.answer import Answer, ask
+from search.ask.answer import Answer
+from search.ask.once import ask_once
 from search.ask.words import outcome
 from search.query.parse import MOST_CHARS
 
@@ -41,7 +42,8 @@ def _answer(request: HttpRequest, question: str) -> Answer | None:
         text = _("Too many questions; ask again in %(seconds)s s.")
         messages.error(request, text % {"seconds": seconds})
         return None
-    return ask(
+    return ask_once(
+        user.pk,
         question,
         tuple(tenants_of(user).values_list("pk", flat=True)),
         may_spend=lambda tenant: may(user, Action.OPERATE, tenant),

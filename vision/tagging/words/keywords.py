@@ -9,6 +9,7 @@ to 0.144, 0.111, 0.101 to 0.111.
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vision.tagging.words.lemmas import lemma
@@ -32,11 +33,17 @@ def keywords(text: str, *, most: int = MOST) -> list[Keyword]:
     """At most `most` keywords of a text, those that stand in it most often, then first, first."""
     counts: Counter[str] = Counter()
     for word in _WORD.findall(_NO_PROSE.sub(" ", text.lower())):
-        found = lemma(word)
-        if found.may_be_topic and (name := canonical(found.text)):
+        if name := _topic(word):
             counts[name] += 1
     often = [(name, n) for name, n in counts.most_common() if n >= FEWEST_MENTIONS]
     return [Keyword(name, _confidence(n)) for name, n in often[:most]]
+
+
+@lru_cache(maxsize=50_000)
+def _topic(word: str) -> str:
+    """The name of the tag that a lower-case word may be, or nothing."""
+    found = lemma(word)
+    return canonical(found.text) if found.may_be_topic else ""
 
 
 def _confidence(mentions: int) -> float:

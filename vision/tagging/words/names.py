@@ -22,9 +22,14 @@ def canonical(text: str) -> str:
 
     Letters with their marks, digits, _, -, + and # stay, whatever else becomes _. Empty where there is no letter.
     """
-    plain = normalize("NFC", lowered(folded(text).translate(_YO)))
-    name = _OTHER.sub("_", plain).lstrip("#" + _EDGES)[:MOST_CHARS].rstrip(_EDGES)
+    name = part_of_name(text)
     return name if _LETTER.search(name) else ""
+
+
+def part_of_name(text: str) -> str:
+    """A part of a name in the same form, which needs no letter; empty where no name can have it."""
+    plain = normalize("NFC", lowered(folded(text).translate(_YO)))
+    return _OTHER.sub("_", plain).lstrip("#" + _EDGES)[:MOST_CHARS].rstrip(_EDGES)
 
 
 def hashtags(text: str) -> tuple[str, ...]:

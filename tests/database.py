@@ -56,7 +56,7 @@ def _remove(room: Path) -> None:
     mine = room.with_name(f"{PREFIX}{os.getpid()}_{room.name}")  # of several, one renames it
     room.rename(mine)
     # What is left where it is killed is of a run that is gone: the next one deletes it.
-    subprocess.Popen(["rm", "-rf", str(mine)], start_new_session=True)
+    subprocess.run(["setsid", "--fork", "rm", "-rf", str(mine)], check=True)
 
 
 def _ended(data_dir: Path) -> psutil.Process | None:

@@ -2,10 +2,12 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -29,9 +31,21 @@ def serve(folder, *before):
     return process, ours
 
 
+def knows_both(folder, terminal, told):
+    """Whether it has told of both processes: until then honcho itself does not know whom to end."""
+    with suppress(OSError):  # nohup has closed the other end
+        if select.select([terminal], [], [], 0)[0]:
+            told += os.read(terminal, 4096)
+    log = folder / "nohup.out"  # where nohup leads what is for the terminal
+    whole = told + (log.read_bytes() if log.exists() else b"")
+    return whole.count(b"started (pid=") == 2
+
+
 def sleepers(folder):
-    found = (one for one in psutil.process_iter(["name", "cwd"]) if one.info["name"] == "sleep")
-    return [one for one in found if one.info["cwd"] == str(folder)]
+    found = [
+        one for one in psutil.process_iter(["cmdline", "cwd"]) if one.info["cwd"] == str(folder)
+    ]
+    return [one for one in found if one.info["cmdline"] in (["sleep", "61"], ["sleep", "62"])]
 
 
 def eventually(reached, seconds=15):
@@ -47,6 +61,8 @@ def started(procfile):
 
     def start(*before):
         made.append(serve(procfile, *before))
+        told = bytearray()
+        assert eventually(lambda: knows_both(procfile, made[-1][1], told))
         assert eventually(lambda: len(sleepers(procfile)) == 2)
         return made[-1]
 
@@ -68,8 +84,16 @@ def test_a_terminal_that_is_closed_ends_all_of_it(started, procfile):
     assert eventually(lambda: not sleepers(procfile))
 
 
-def test_nohup_means_what_it_says(started, procfile):
-    process, terminal = started("nohup")
+IGNORED = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+"""Like nohup, but what is written still goes to the terminal."""
+
+
+@pytest.mark.parametrize("before", [("nohup",), IGNORED], ids=["nohup", "trap"])
+def test_who_does_not_care_about_the_terminal_goes_on_without_it(started, procfile, before):
+    """A web server writes all the time: by an error of that honcho died alone."""
+    writes = "(while :; do echo busy; sleep 0.01; done)"
+    (procfile / "Procfile").write_text(f"one: exec sleep 61\ntwo: {writes} & exec sleep 62\n")
+    process, terminal = started(*before)
 
     os.close(terminal)
     time.sleep(1)
@@ -77,4 +101,4 @@ def test_nohup_means_what_it_says(started, procfile):
     assert len(sleepers(procfile)) == 2
     process.terminate()
     assert process.wait(timeout=20) == 128 + signal.SIGTERM
-    assert not sleepers(procfile)
+    assert eventually(lambda: not sleepers(procfile))

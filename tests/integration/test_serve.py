@@ -25,7 +25,9 @@ def procfile(tmp_path):
 def serve(folder, *before):
     """Start it on a terminal of its own; returns its process and our end of the terminal."""
     ours, its = pty.openpty()
-    words = ["setsid", "--ctty", *before, sys.executable, SERVE, "-f", "Procfile", "start"]
+    # Whoever runs the tests by nohup hands that on to all that they start.
+    heard = ["env", "--default-signal=HUP"]
+    words = [*heard, "setsid", "--ctty", *before, sys.executable, SERVE, "-f", "Procfile", "start"]
     process = subprocess.Popen(words, cwd=folder, stdin=its, stdout=its, stderr=its)
     os.close(its)
     return process, ours

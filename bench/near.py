@@ -274,13 +274,15 @@ def _load(tenant: Tenant, count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname, indexdef FROM pg_indexes"
-            " WHERE schemaname = current_schema() AND indexdef LIKE '%USING gin%'"
+            " WHERE schemaname = current_schema() AND tablename = 'picture_hashes'"
+            " AND indexdef LIKE '%USING gin%'"
         )
-        ((name, definition),) = cursor.fetchall()
-        cursor.execute(f"DROP INDEX {name}")
+        indexes = dict(cursor.fetchall())
+        cursor.execute(f"DROP INDEX {', '.join(indexes)}")
         kept = _copy(cursor, tenant, count)
         cursor.execute("SET maintenance_work_mem = '512MB'")
-        cursor.execute(definition)
+        for definition in indexes.values():
+            cursor.execute(definition)
         _analyze_most(cursor, tenant)
         # As in an archive whose pictures are all different: the planner knows nothing about the
         # numbers of a hash and expects thousands of matches, its worst guess.

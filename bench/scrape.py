@@ -28,7 +28,7 @@ from events.metrics import scrape  # noqa: E402
 from media.models import Channel, channel_id  # noqa: E402
 from telegram_assistant.metrics import exposition  # noqa: E402
 
-FEW, MANY, TENANTS, ROUNDS, MOST = 10_000, 300_000, 5, 31, 1.3
+FEW, MANY, TENANTS, ROUNDS, MOST = 10_000, 200_000, 5, 31, 1.3
 
 
 @dataclass(frozen=True, slots=True)

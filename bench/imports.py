@@ -30,7 +30,7 @@ from media.services import imports  # noqa: E402
 from media.services.pipeline.upload import PARALLEL_PUTS  # noqa: E402
 from media.sources.export import ExportSource  # noqa: E402
 
-MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 5, 1.8
+MESSAGES, PICTURES, ROUNDS, MOST = 20_000, 2_000, 7, 1.8
 TABLES = (
     "channels", "media_objects", "posts", "post_media_map", "storage_quota_storedobject",
     "tenant_storage_usage", "events_outboxevent", "events_delivery", "import_runs",

@@ -39,6 +39,7 @@ class Claim:
     page: CrawledPage
     claim_id: uuid.UUID
     wait: timedelta
+    claimed_at: datetime
 
 
 _in_hand: set[uuid.UUID] = set()
@@ -67,7 +68,7 @@ def claim(
                 hosts.require_room(page.host, now=now)
                 budgets.take(page.tenant_id, page.host, now=now)
                 _take(page, claim_id, now=now)
-                claimed = Claim(page, claim_id, wait)
+                claimed = Claim(page, claim_id, wait, now)
     finally:
         if claimed is None:
             _in_hand.discard(claim_id)
@@ -125,7 +126,8 @@ def cancel(claim: Claim) -> None:
     """Give a claim back: what went wrong is not the page's fault and does not count."""
     try:
         with transaction.atomic():
-            settle(claim, _uncount)
+            if settle(claim, _uncount):
+                budgets.give_back(claim.page.tenant_id, taken_at=claim.claimed_at)
     finally:
         let_go(claim)  # where that fails, too: what is in nobody's hands is freed within seconds
 

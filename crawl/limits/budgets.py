@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from crawl.fetchers.port import FetchFailed
-from crawl.models import CrawlDomain
+from crawl.models import CrawlDay, CrawlDomain
 from crawl.reasons import Reason
 
 DAY: Final = timedelta(days=1)
@@ -54,6 +55,12 @@ def take(tenant_id: UUID, host: str, *, now: datetime) -> None:
     if not _taken(_TAKE_DAY, tenant=tenant_id, day=day.date(), most=most):
         raise FetchFailed(Reason.TENANT_BUDGET, again=True, after=day + DAY - now)
     _take_hour(tenant_id, host, now=now)
+
+
+def give_back(tenant_id: UUID, *, taken_at: datetime) -> None:
+    """Uncount a page of the tenant's day. That of the host's hour stays: the host may have been asked."""
+    of_day = CrawlDay.objects.filter(tenant=tenant_id, day=taken_at.date(), used__gt=0)
+    of_day.update(used=F("used") - 1)
 
 
 def take_on_the_way(tenant_id: UUID, host: str, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from crawl.fetchers.crawl4ai import ServiceUnavailable
-from crawl.models import CrawledPage
+from crawl.models import CrawlDay, CrawledPage
 from crawl.selectors import current
 from crawl.services import follow, visit
 from tests.crawl_fixtures import crawl, linking
@@ -141,3 +141,4 @@ def test_while_it_does_not_answer_no_page_is_to_blame(site, service, status):
 
     page.refresh_from_db()
     assert (page.state, page.attempts, page.claim_id) == ("requested", 0, None)
+    assert CrawlDay.objects.get().used == 0  # or an outage of an hour uses up the day

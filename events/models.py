@@ -69,7 +69,11 @@ class Delivery(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     event = models.ForeignKey(
-        OutboxEvent, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("event")
+        OutboxEvent,
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_index=False,  # `delivery_once` begins with it
+        verbose_name=_("event"),
     )
     subscriber = models.CharField(_("subscriber"), max_length=100)
     queue = models.CharField(_("queue"), max_length=50)

@@ -255,7 +255,12 @@ class PostMedia(models.Model):
 
     tenant_path: ClassVar = "post__tenant"
 
-    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="post_media")
+    post = models.ForeignKey(
+        Post,
+        on_delete=models.CASCADE,
+        related_name="post_media",
+        db_index=False,  # `post_media_once` begins with it
+    )
     media_object = models.ForeignKey(
         MediaObject,
         on_delete=models.PROTECT,

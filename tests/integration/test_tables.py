@@ -109,3 +109,18 @@ class TestFact120MediaObjects:
             text.startswith("FOREIGN KEY (media_object_id) REFERENCES media_objects(id)")
             for (text,) in keys
         ), keys
+
+
+@pytest.mark.parametrize("table", ["events_delivery", "post_media_map"])
+def test_of_the_tables_that_are_written_most_no_index_is_the_beginning_of_another(table):
+    """Each row would pay for both: an import writes some four tasks for a post."""
+    found = rows(
+        """
+        SELECT one.indexrelid::regclass FROM pg_index AS one JOIN pg_index AS other USING (indrelid)
+        WHERE indrelid = %s::regclass AND one.indpred IS NULL AND other.indpred IS NULL
+            AND NOT one.indisunique AND other.indkey::text LIKE one.indkey::text || ' %%'
+        """,
+        table,
+    )
+
+    assert found == []

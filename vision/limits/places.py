@@ -188,7 +188,11 @@ _TAKE = """
               EXCEPT SELECT tenant_number FROM vision_concurrency_place
                      WHERE name = %(name)s AND tenant = %(tenant)s
               ORDER BY number LIMIT 1) AS own
-        WHERE coalesce((
+        -- the sums: where a limit was lowered, low numbers are free while higher ones are taken
+        WHERE (SELECT count(*) FROM vision_concurrency_place WHERE name = %(name)s) < %(limit)s
+          AND (SELECT count(*) FROM vision_concurrency_place
+               WHERE name = %(name)s AND tenant = %(tenant)s) < %(most)s
+          AND coalesce((
             -- the columns: so that the locks are only tried when there is a place
             SELECT bool_and(pg_try_advisory_xact_lock(lock + 0 * (place.number + own.number)))
             FROM unnest(%(locks)s::bigint[]) AS lock), true)

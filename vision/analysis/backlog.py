@@ -112,7 +112,9 @@ def request_for_other_posts(row: PaidAnalysis, *, besides: UUID | None, now: dat
         post_media__role__in=_SHOWN,
         enrichments__kind="vision",
     )
-    return _publish(others.exclude(pk=besides).distinct(), now=now)
+    if besides is not None:
+        others = others.exclude(pk=besides)
+    return _publish(others.distinct(), now=now)
 
 
 def put_off(tenant_id: UUID, contents: Sequence[str], *, now: datetime) -> int:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -189,9 +189,17 @@ def _still_refused(
 
 
 def _missing_bytes(answers: Answers) -> int:
-    """Bytes of the requests that would fit if the bucket had more free space."""
-    forecasts = [refusal.forecast for refusal in _refused(answers).values()]
-    return sum(each.requested for each in forecasts if each.only_bucket_is_full)
+    """
+    Bytes of the requests that would fit if the bucket had more free space.
+
+    One after the other: what the tenant or the type has no room for together is not made room for.
+    """
+    missing = 0
+    for refusal in _refused(answers).values():
+        outlook = refusal.forecast
+        if replace(outlook, usage=outlook.usage.plus(missing)).only_bucket_is_full:
+            missing += outlook.requested
+    return missing
 
 
 def _check(tenant: Tenant, content_type: str, requests: Sequence[ReservationRequest]) -> None:

@@ -16,6 +16,7 @@ HTTP_FAULTS: dict[str, tuple[int, str]] = {
     "invalid_params": (422, "Invalid params: repetition_penalty must be in range (0, +inf)"),
     "rate_limited": (429, "Too many requests"),
     "server_error": (500, "Internal Server Error"),
+    "gateway_timeout": (504, "Gateway Timeout"),
 }
 BREAKING = (
     "bad_gateway",

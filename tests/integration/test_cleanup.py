@@ -454,6 +454,21 @@ class TestTriggers:
 
         assert used() == 800
 
+    def test_nothing_goes_for_the_part_of_a_batch_that_another_limit_refuses(
+        self, put, tenant, settings, now
+    ):
+        for number in range(9):
+            put(f"{number}", "crawl", (20 - number) * DAY, size=100)
+        settings.LIMITS = replace(settings.LIMITS, by_type={"media": 150, "crawl": 900})
+        wanted = [services.ReservationRequest(key(tenant), 120) for _ in range(4)]
+
+        answers = services.reserve_many(
+            tenant=tenant, content_type="media", requests=wanted, now=now
+        )
+
+        assert [isinstance(answer, QuotaExceeded) for answer in answers] == [False] + [True] * 3
+        assert used() == 800
+
     def test_it_can_be_switched_off(self, put, reserve, settings):
         put("old", "crawl", 9 * DAY, size=900)
         settings.CLEANUP = replace(settings.CLEANUP, enabled=False)

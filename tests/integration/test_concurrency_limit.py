@@ -170,6 +170,21 @@ def test_a_tenant_with_a_limit_of_its_own_leaves_the_rest_to_others(calls):
     assert calls.most == PLACES
 
 
+@pytest.mark.parametrize("lowered", [{"most": 2}, {"limit": 2}])
+def test_a_limit_that_was_lowered_meanwhile_counts_the_calls_in_progress(lowered):
+    limits = {"limit": PLACES, "most": PLACES}
+    first, *others = [places.take("places", tenant="one", **limits) for _ in range(3)]
+    places.give_back(first)
+
+    assert places.take("places", tenant="one", **limits | lowered) is None
+    places.give_back(others[0])
+    last = places.take("places", tenant="one", **limits | lowered)
+
+    assert last is not None
+    for place in (*others[1:], last):
+        places.give_back(place)
+
+
 def test_a_place_that_nobody_else_waits_for_goes_to_whoever_does(calls):
     calls.come("a", 2)
     calls.come("b", 20)

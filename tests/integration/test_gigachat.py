@@ -231,6 +231,21 @@ class TestBusy:
         assert "ReadTimeout" in str(failure)
         assert failure.maybe_billed
 
+    @pytest.mark.parametrize("kind", ["bad_gateway", "request_timeout", "gateway_timeout"])
+    def test_where_somebody_in_between_gave_up_the_model_may_have_been_paid(
+        self, busy, gigachat_stub, kind
+    ):
+        gigachat_stub.fail(kind)
+        assert busy().maybe_billed
+
+        gigachat_stub.fail(kind, endpoint="upload")
+        assert not busy().maybe_billed
+
+    def test_an_error_of_the_model_itself_costs_nothing(self, busy, gigachat_stub):
+        gigachat_stub.fail("server_error")
+
+        assert not busy().maybe_billed
+
     def test_a_server_that_is_not_there_is_busy(self, make_provider, busy):
         failure = busy(by=make_provider(base_url="http://127.0.0.1:9/v1"))
 

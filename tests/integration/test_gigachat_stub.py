@@ -256,6 +256,7 @@ class TestFaults:
             429,
             500,
             502,
+            504,
         }
 
     def test_a_cut_connection_answers_nothing(self, ask, gigachat_stub):

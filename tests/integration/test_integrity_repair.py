@@ -23,7 +23,7 @@ from storage_quota.models import (
     StoredObject,
     TenantUsage,
 )
-from storage_quota.object_store import StoreUnavailable
+from storage_quota.object_store import StoreUnavailable, get_store
 from telegram_assistant.config import Limits
 from tests import factories as make
 from tests.integrity_fixtures import (
@@ -442,6 +442,18 @@ class TestRefusals:
         gone.delete()
 
         assert checked(repair=True).repairs.remaining == 1
+
+    def test_what_was_accepted_during_the_check_is_not_deleted(
+        self, checked, stored_keys, stray, later
+    ):
+        assert not checked(until=0).complete
+        Orphan.objects.update(accepted=True)
+
+        report = checked(repair=True)
+
+        assert (report.repairs.outcomes, report.repairs.remaining) == ({}, 1)
+        assert quarantine.purge(get_store(), now=later + 2 * DAY) == 0
+        assert stray in objects()
 
     def test_what_was_accepted_is_not_told_of_again_but_counts(self, checked, stored_keys):
         smuggle("backup.tar", b"12345")

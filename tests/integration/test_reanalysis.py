@@ -245,6 +245,20 @@ class TestForecast:
 
         assert (found.pictures["left_out"], found.pictures["to_pay"]) == (2, 2)
 
+    def test_a_picture_that_one_post_leaves_out_and_another_has_analyzed_is_to_be_paid(
+        self, archive, paid, now
+    ):
+        routing = {"skip_if_channel": ["dump"]}
+        archive.tenant.settings = {"vision_policy": {"routing": routing}}
+        archive.tenant.save()
+        archive.post(b"one", tell=False)
+        dump = make.channel(owner=archive.tenant, username="dump")
+        make.post(of=dump, media=[archive.media(b"one"), archive.media(b"two")])
+
+        pictures = forecast(EVERYTHING, retry_refused=False, now=now).pictures
+
+        assert (pictures["total"], pictures["to_pay"], pictures["left_out"]) == (2, 1, 1)
+
     def test_a_refused_picture_is_left_out_unless_it_is_to_be_retried(self, archive, paid, now):
         archive.post(b"one", tell=False)
         PaidAnalysis.objects.create(

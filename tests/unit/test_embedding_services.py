@@ -291,6 +291,19 @@ class TestGigaChat:
         assert failure.value.after == (timedelta(seconds=9) if fault == "rate_limited" else
                                        timedelta(seconds=9) if fault == "server_error" else None)  # fmt: skip
 
+    @pytest.mark.parametrize("tokens", [0, -3, 10**12, 10**30])
+    def test_an_impossible_cost_is_an_unknown_one_and_the_vectors_stay(
+        self, gigachat, gigachat_stub, tokens
+    ):
+        usage = {"prompt_tokens": tokens}
+        plan = [{"kind": "answer", "endpoint": "embeddings", "usage": usage}]
+        gigachat_stub.faults.plan(plan)
+
+        with paying.by(purse := Purse()):
+            vectors = gigachat.encode_passages(["кот"])
+
+        assert (len(vectors), purse.bills[0].tokens) == (1, None)
+
     def test_an_unknown_model_names_its_setting(self, gigachat_stub):
         with paying.by(Purse()), pytest.raises(EncoderUnavailable, match="SEARCH_GIGACHAT_MODEL"):
             self.made(gigachat_stub, model="Embeddings-9").encode_queries(["кот"])

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
 
 from events import outbox
 from events.logs import trace
@@ -20,6 +21,7 @@ from media.models import MediaObject, MediaRole, Post, PostMedia
 from media.posts import post_events
 from vision.limits.forecast import PictureCount
 from vision.models import AnalysisState, PaidAnalysis
+from vision.providers.port import SCHEMA_VERSION, VisionProvider
 
 MAX_RETRY_ROUNDS = 3
 """How often a picture that failed VISION_API_MAX_RETRIES times is requested once more."""
@@ -27,6 +29,10 @@ MAX_AT_ONCE = 50
 """Pictures requested again in one go: more would only delay recent ones in the queue."""
 REQUEST_TIMEOUT = timedelta(hours=1)
 """After this, a picture that was requested again and never analyzed waits again."""
+REST_OF_UNWANTED = timedelta(days=1)
+"""How long a picture rests that was requested again, and that the policy leaves out by now."""
+POST_GONE = "post_gone"
+"""The error class of pictures that waited, and that no post showed any more when their turn came."""
 REANALYSIS = "reanalysis"
 """
 The wait reason of pictures that a person wants analyzed again. The forecast told that person how
@@ -74,34 +80,59 @@ def count_waiting(tenant_id: UUID) -> PictureCount:
     return PictureCount(found.get(True, 0), found.get(False, 0))
 
 
-def request_again(tenant_id: UUID, rows: Sequence[PaidAnalysis], *, now: datetime) -> int:
+def request_again(
+    tenant_id: UUID, rows: Sequence[PaidAnalysis], *, by: VisionProvider | None, now: datetime
+) -> int:
     """
     Publish one post of each of these locked rows anew, in the caller's transaction.
 
-    Returns the number of posts. A row that no post shows any more becomes FAILED.
+    Returns the number of posts. A row that no post shows any more becomes FAILED. One of another
+    model than `by`, whom posts are analyzed by now, would never be answered: it leaves the backlog
+    to the rows of that model.
     """
-    posts = _newest_posts(tenant_id, [row.sha256 for row in rows])
-    for row in rows:
+    old = [row for row in rows if by is not None and not _is_asked(row, by)]
+    handed_over = sum(_hand_over(row, now=now) for row in old)
+    left = [row for row in rows if row not in old]
+    posts = _newest_posts(tenant_id, [row.sha256 for row in left])
+    for row in left:
         has_post = row.sha256 in posts
         row.state = AnalysisState.REQUESTED if has_post else AnalysisState.FAILED
-        row.error_class = row.error_class if has_post else "post_gone"
+        row.error_class = row.error_class if has_post else POST_GONE
         row.requested_at = now
         row.save(update_fields=["state", "error_class", "requested_at", "updated_at"])
     # By primary key: one post may show several of the pictures and is published once.
-    return _publish({post.pk: post for post in posts.values()}.values(), now=now)
+    return handed_over + _publish({post.pk: post for post in posts.values()}.values(), now=now)
 
 
-def request_for_other_posts(row: PaidAnalysis, *, now: datetime) -> int:
-    """Publish the posts that did not pay for a picture which waited, so that they use its result."""
+def request_for_other_posts(row: PaidAnalysis, *, besides: UUID | None, now: datetime) -> int:
+    """Publish the posts that show a picture which waited, so that they use what came of it."""
     others = Post.objects.filter(
         tenant_id=row.tenant_id,
         media__file_sha256=row.sha256,
         post_media__role__in=_SHOWN,
         enrichments__kind="vision",
     )
-    if row.paid_by_id:
-        others = others.exclude(pk=row.paid_by_id)
+    if besides is not None:
+        others = others.exclude(pk=besides)
     return _publish(others.distinct(), now=now)
+
+
+def put_off(tenant_id: UUID, contents: Sequence[str], *, now: datetime) -> int:
+    """
+    Let those pictures rest that were requested again, and that the policy leaves out by now.
+
+    Nobody answers them, so their turn would come anew each hour, before that of all others. They
+    stay in the backlog, since a policy may be changed back, or leave out one post of several.
+    """
+    unwanted = PaidAnalysis.objects.filter(
+        tenant_id=tenant_id,
+        sha256__in=contents,
+        state=AnalysisState.REQUESTED,
+        requested_at__isnull=False,
+    )
+    return unwanted.exclude(wait_reason="").update(
+        state=AnalysisState.WAITING, requested_at=None, due_at=now + REST_OF_UNWANTED
+    )
 
 
 def release_unanswered(*, now: datetime) -> int:
@@ -122,9 +153,23 @@ def _make_room(row: PaidAnalysis, depth: int) -> bool:
     last = others.order_by("is_recent", "posted_at", "-id").first()
     if last is None or _importance(last) >= _importance(row):
         return False
-    _drop(last)
-    last.save(update_fields=["state", "wait_reason", "due_at", "updated_at"])
+    # Nobody has locked it: where it does not wait any more by now, it has made room by itself.
+    PaidAnalysis.objects.filter(pk=last.pk, state=AnalysisState.WAITING).update(
+        state=AnalysisState.REQUESTED, wait_reason="", due_at=None, updated_at=Now()
+    )
     return True
+
+
+def _is_asked(row: PaidAnalysis, by: VisionProvider) -> bool:
+    return (row.provider, row.model, row.schema_version) == (by.name, by.model, SCHEMA_VERSION)
+
+
+def _hand_over(row: PaidAnalysis, *, now: datetime) -> int:
+    """Drop the row, and publish the posts that show its picture; returns how many."""
+    _drop(row)
+    row.requested_at = None
+    row.save(update_fields=["state", "wait_reason", "due_at", "requested_at", "updated_at"])
+    return request_for_other_posts(row, besides=None, now=now)
 
 
 def _drop(row: PaidAnalysis) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from events.errors import RetryLater
 from events.postgresql.one_trip import Statement
@@ -30,7 +30,7 @@ from media.models import Post
 from vision import metrics
 from vision.analysis import answers, backlog
 from vision.analysis.answers import Call
-from vision.analysis.failures import FailedCall, NextStep, inform_breaker
+from vision.analysis.failures import FailedCall, NextStep, inform_breaker, may_be_to_blame
 from vision.limits import budget, ceiling, places
 from vision.models import AnalysisState, PaidAnalysis
 from vision.providers.port import SCHEMA_VERSION, Analysis, TokenUsage, VisionProvider
@@ -124,6 +124,8 @@ def row_to_lock(new: PaidAnalysis) -> Statement:
 def requested(row: PaidAnalysis, request: AnalysisRequest) -> PaidAnalysis:
     """Let the row take over what makes the request important (recent, posted later), unsaved."""
     row.tenant = request.post.tenant
+    if (row.state, row.error_class) == (AnalysisState.FAILED, backlog.POST_GONE):  # it is back
+        row.state, row.error_class = AnalysisState.REQUESTED, ""
     row.is_recent = row.is_recent or request.is_recent
     row.posted_at = max(row.posted_at or request.post.posted_at, request.post.posted_at)
     if request.is_reanalysis and row.state in UNCLAIMED:
@@ -157,18 +159,16 @@ def claim(
     return Claim(row.pk, row.tenant_id, claim_id, tokens, row.budget_day)
 
 
-def record_cached(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
+def record_cached(row: PaidAnalysis, analysis: Analysis, *, post: Post, now: datetime) -> None:
     """Record a result that was found in the bucket only: it has been paid for before."""
     if row.state in UNCLAIMED:
-        _finish(row, analysis, now=now)
-        row.save()
+        _finish_unasked(row, analysis, post=post, now=now)
 
 
-def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, now: datetime) -> None:
+def record_reused(row: PaidAnalysis, source: PaidAnalysis, *, post: Post, now: datetime) -> None:
     """Give a locked row the result of its source, which has been paid for."""
-    _finish(row, Analysis.model_validate(source.analysis), now=now)
     row.is_reused = True
-    row.save()
+    _finish_unasked(row, Analysis.model_validate(source.analysis), post=post, now=now)
 
 
 def settle_answer(
@@ -232,7 +232,10 @@ def settle_failure(
             row.error_class, row.reason = failure.error_class, failure.reason[:50]
             row.error = failure.details[:200]
             row.paid_by = row.paid_by or (_still_there(post) if failure.usage else None)
+            has_waited = bool(row.wait_reason)
             _next_state(row, failure, queue_depth=queue_depth, now=now)
+            if has_waited and row.state == AnalysisState.FAILED:  # they say that it is to come
+                backlog.request_for_other_posts(row, besides=post.pk, now=now)
         row.save()
     return row
 
@@ -285,7 +288,8 @@ _PICTURE: dict[str, Any] = {
     "provider": "a provider",
     "model": "a model",
 }
-_FINISHED = Prepared(lambda **picture: _rows_of(**picture).filter(state__in=FINISHED), **_PICTURE)
+_IS_FINAL = Q(state__in=FINISHED) & ~Q(error_class=backlog.POST_GONE)
+_FINISHED = Prepared(lambda **picture: _rows_of(**picture).filter(_IS_FINAL), **_PICTURE)
 _CLAIMED = Prepared(
     lambda: PaidAnalysis.objects.filter(state=AnalysisState.CLAIMED).defer("analysis")
 )
@@ -361,6 +365,15 @@ def _finish(row: PaidAnalysis, analysis: Analysis, *, now: datetime) -> None:
     row.analyzed_at = now
 
 
+def _finish_unasked(row: PaidAnalysis, analysis: Analysis, *, post: Post, now: datetime) -> None:
+    """Save what nobody was asked for; of a picture that waited, the other posts get it, too."""
+    has_waited = bool(row.wait_reason)
+    _finish(row, analysis, now=now)
+    row.save()
+    if has_waited:
+        backlog.request_for_other_posts(row, besides=post.pk, now=now)
+
+
 def _release(row: PaidAnalysis) -> None:
     row.state = AnalysisState.REQUESTED
     row.claim_id = row.claimed_by = row.claimed_until = row.asked_at = row.budget_day = None
@@ -377,7 +390,9 @@ def _next_state(row: PaidAnalysis, failure: FailedCall, *, queue_depth: int, now
         if row.attempts <= settings.VISION.vision_api_max_retries:
             return
         row.attempts, row.retry_rounds = 0, row.retry_rounds + 1
-        if row.retry_rounds <= backlog.MAX_RETRY_ROUNDS:
+        is_over = row.retry_rounds > backlog.MAX_RETRY_ROUNDS
+        if not (is_over and may_be_to_blame(row.provider, failure)):
+            row.retry_rounds = min(row.retry_rounds, backlog.MAX_RETRY_ROUNDS)
             due_at = now + backlog.rest_after(row.retry_rounds)
             backlog.enqueue(row, why=why, depth=queue_depth, due_at=due_at)
             return

@@ -84,6 +84,18 @@ def _pause_until(error: ProviderBusy | ProviderRefused, *, now: datetime) -> dat
     return None
 
 
+def may_be_to_blame(provider: str, failure: FailedCall) -> bool:
+    """
+    Whether the picture may be what the call failed for, and is given up at some time.
+
+    Not where the provider asks to slow down, or answers nobody: it has not looked at the picture.
+    What may have been billed is given up all the same. Ask after `inform_breaker`.
+    """
+    if failure.effect.counts_estimate:
+        return True
+    return failure.kind is not FailureKind.THROTTLED and not circuit_breaker.is_open(provider)
+
+
 def inform_breaker(provider: str, failure: FailedCall, *, now: datetime) -> None:
     """Let the circuit breaker know; in the transaction that settles the call, if there is one."""
     signal = failure.effect.signal

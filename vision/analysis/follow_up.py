@@ -27,7 +27,7 @@ def follow_up(paid_analysis_id: int, *, now: datetime) -> None:
             return
         hash_index.stand_alone(tenant_id=row.tenant_id, sha256=row.sha256)
         if row.wait_reason:
-            backlog.request_for_other_posts(row, now=now)
+            backlog.request_for_other_posts(row, besides=row.paid_by_id, now=now)
         row.wait_reason, row.follow_up_due = "", False
         row.save(update_fields=["wait_reason", "follow_up_due", "updated_at"])
 

@@ -59,7 +59,7 @@ def record_cached(
     """Record a result that was found in the bucket only: it has been paid for before."""
     with transaction.atomic():
         known = facts.read(request, provider, Duplicates(), now=now)
-        claims.record_cached(known.row, analysis, now=now)
+        claims.record_cached(known.row, analysis, post=request.post, now=now)
 
 
 def reuse_duplicate(
@@ -71,7 +71,8 @@ def reuse_duplicate(
     Raises AnalysisInProgress where somebody is asking about the picture or a duplicate of it.
     """
     with transaction.atomic():
-        return _reuse(_in_turn(request, provider, duplicates, now=now), duplicates, now=now)
+        known = _in_turn(request, provider, duplicates, now=now)
+        return _reuse(known, request, duplicates, now=now)
 
 
 def admit(
@@ -96,7 +97,7 @@ def admit(
         known = _in_turn(request, provider, duplicates, now=now)
         # Checked again although reuse_duplicate() found none: one may have been paid for since.
         return (
-            _reuse(known, duplicates, now=now)
+            _reuse(known, request, duplicates, now=now)
             or _check_breaker(known, policy, now=now)
             or _reserve(known, request, policy, claim_id=claim_id, lease=lease, now=now)
         )
@@ -125,14 +126,16 @@ def _in_turn(
     return known
 
 
-def _reuse(known: Facts, duplicates: Duplicates, *, now: datetime) -> Reuse | None:
+def _reuse(
+    known: Facts, request: AnalysisRequest, duplicates: Duplicates, *, now: datetime
+) -> Reuse | None:
     """The row's own result, if there is one by now, else that of a duplicate."""
     row = known.row
     if row.state in claims.FINISHED:
         return Reuse(row)
     source = reuse.link_source(row, duplicates)
     if source is not None:
-        claims.record_reused(row, source, now=now)
+        claims.record_reused(row, source, post=request.post, now=now)
         return Reuse(row)
     if reuse.is_in_progress(row, duplicates, is_any_near=known.is_any_near):
         raise AnalysisInProgress(f"a duplicate of {row.sha256[:12]} is being analyzed", after=SOON)

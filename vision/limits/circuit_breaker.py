@@ -135,6 +135,11 @@ def pause(provider: str, *, reason: str, details: str, until: datetime) -> None:
     row.save()
 
 
+def is_open(provider: str) -> bool:
+    """Whether calls have failed in a row so often that the provider is left alone, or probed."""
+    return ProviderHealth.objects.filter(provider=provider, open_until__isnull=False).exists()
+
+
 def state(row: ProviderHealth | None, *, now: datetime) -> str:
     """`closed`, `open`, `half_open` or `paused`, for people and gauges."""
     if row is None:

@@ -177,18 +177,22 @@ def _insert(**values: Any) -> bool:
 
 # Where another INSERT took one of the numbers first, nothing is inserted: try again.
 _TAKE = """
-    WITH taken AS (
+    WITH held AS MATERIALIZED (
+        SELECT number, tenant, tenant_number FROM vision_concurrency_place WHERE name = %(name)s
+    ), taken AS (
         INSERT INTO vision_concurrency_place
                (id, name, number, tenant, tenant_number, worker, taken_at)
         SELECT %(id)s, %(name)s, place.number, %(tenant)s, own.number, %(worker)s, %(now)s
         FROM (SELECT number FROM generate_series(0, %(limit)s - 1) AS number
-              EXCEPT SELECT number FROM vision_concurrency_place WHERE name = %(name)s
+              EXCEPT SELECT number FROM held
               ORDER BY number LIMIT 1) AS place,
              (SELECT number FROM generate_series(0, %(most)s - 1) AS number
-              EXCEPT SELECT tenant_number FROM vision_concurrency_place
-                     WHERE name = %(name)s AND tenant = %(tenant)s
+              EXCEPT SELECT tenant_number FROM held WHERE tenant = %(tenant)s
               ORDER BY number LIMIT 1) AS own
-        WHERE coalesce((
+        -- the sums: where a limit was lowered, low numbers are free while higher ones are taken
+        WHERE (SELECT count(*) FROM held) < %(limit)s
+          AND (SELECT count(*) FROM held WHERE tenant = %(tenant)s) < %(most)s
+          AND coalesce((
             -- the columns: so that the locks are only tried when there is a place
             SELECT bool_and(pg_try_advisory_xact_lock(lock + 0 * (place.number + own.number)))
             FROM unnest(%(locks)s::bigint[]) AS lock), true)

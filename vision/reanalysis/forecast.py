@@ -83,6 +83,8 @@ class _TenantCount:
     tokens_today: int
     now: datetime
     seen: set[bytes] = field(default_factory=set)
+    left_out: set[bytes] = field(default_factory=set)
+    """Pictures that the policy leaves out in all posts so far; another post may have them analyzed."""
     pictures: PictureCounts = field(default_factory=PictureCounts)
     to_pay: PictureCount = field(default_factory=PictureCount)
     waiting: PictureCount = field(default_factory=PictureCount)
@@ -109,6 +111,9 @@ def forecast(
         posts += len(batch)
         if progress:
             progress(len(batch))
+    for count in counts.values():
+        count.pictures.total = len(count.seen | count.left_out)
+        count.pictures.left_out = len(count.left_out - count.seen)
     return _total(posts, list(counts.values()), paid, now=now)
 
 
@@ -138,15 +143,15 @@ def _add(
             digest = bytes.fromhex(decision.sha256)[:DIGEST_BYTES]
             if digest in count.seen:  # a picture that several posts show is paid for once
                 continue
-            count.seen.add(digest)
-            count.pictures.total += 1
             chosen = route(decision, mime=media.mime, policy=count.rules, has_paid=paid is not None)
+            if chosen not in {Route.PAID, Route.OCR}:
+                count.left_out.add(digest)
+                continue
+            count.seen.add(digest)
             if chosen is Route.PAID:
                 costly[decision.sha256] = is_recent_post(item.post.posted_at, at=count.now)
-            elif chosen is Route.OCR:
-                count.pictures.to_read += 1
             else:
-                count.pictures.left_out += 1
+                count.pictures.to_read += 1
     if paid is not None and costly:
         _add_costly(count, costly, paid, retry_refused=retry_refused)
 
@@ -170,6 +175,8 @@ def _add_costly(
         tenant=count.tenant, sha256__in=contents, provider=paid.name, model=paid.model,
         schema_version=SCHEMA_VERSION,
     )  # fmt: skip
+    # Those that were in no post any more are in one again.
+    looks = looks.exclude(state=AnalysisState.FAILED, error_class=backlog.POST_GONE)
     rows = {
         sha: (state, recent)
         for sha, state, recent in looks.values_list("sha256", "state", "is_recent")

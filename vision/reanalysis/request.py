@@ -163,6 +163,7 @@ def _reset_refusals(batch: Sequence[PostWithMedia]) -> None:
         state=AnalysisState.REQUESTED,
         attempts=0,
         retry_rounds=0,
+        requested_at=None,  # else it counted as one that the backlog waits for
         error_class="",
         reason="",
         error="",

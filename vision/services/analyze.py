@@ -22,7 +22,7 @@ from media.models import MediaRole, Post, PostMedia
 from media.picture_structure import PictureDefect
 from media.services.defects import record_defect
 from vision import metrics, providers
-from vision.analysis import cache, enrichment
+from vision.analysis import backlog, cache, enrichment
 from vision.analysis.claims import AnalysisRequest
 from vision.analysis.recency import is_recent_post
 from vision.analysis.results import MediaResult, PostResult, params_hash
@@ -85,6 +85,7 @@ def analyze_post(event: VisionUploadedEventV1, *, now: datetime) -> str:
         return REPLACED
     request = PostRequest(event, post, current_policy(post.tenant), providers.get_gigachat())
     plan = _plan(request, now=now)
+    _put_off_unwanted(plan, request, now=now)
     # False for what failed, or was read by OCR in place of the paid provider: tried again.
     if post.analyzed_with == _wanted_params(plan, request.paid):
         return gettext_noop("analyzed already")
@@ -212,6 +213,13 @@ def _plan(request: PostRequest, *, now: datetime) -> list[Planned]:
         Planned(f, d, route(d, mime=f.mime_type, policy=request.policy, has_paid=has_paid))
         for f, d in zip(files, decisions, strict=True)
     ]
+
+
+def _put_off_unwanted(plan: Sequence[Planned], request: PostRequest, *, now: datetime) -> None:
+    """Let pictures of the backlog rest that are not for the paid provider, if there is one."""
+    unwanted = [one.file.sha256 for one in plan if one.route is not Route.PAID]
+    if unwanted and request.paid is not None:
+        backlog.put_off(request.post.tenant_id, unwanted, now=now)
 
 
 def _bare(files: Sequence[MediaFile]) -> list[FileFacts]:

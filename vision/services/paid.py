@@ -14,6 +14,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from django.utils import timezone
+
 from storage_quota.object_store import ObjectMissing
 from vision import metrics
 from vision.analysis import cache, claims, pay_once
@@ -75,6 +77,8 @@ def from_duplicate(request: PaidRequest, *, now: datetime) -> MediaResult | None
 
 
 def from_provider(request: PaidRequest, *, now: datetime) -> MediaResult:
+    # Fetching and comparing took their time: the day and the lease of the claim begin here.
+    now = max(now, timezone.now())
     with claims.claim_in_hand() as claim_id:
         admitted = pay_once.admit(
             request.analysis,

@@ -8,7 +8,7 @@ cost is counted as used; afterwards the real usage replaces it. Where no answer 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,8 +18,8 @@ from accounts.models import Tenant
 from events.errors import RetryLater
 from vision import metrics
 from vision.limits import budget, ceiling, concurrency, written_off
-from vision.limits.concurrency import Caller
-from vision.services.provider_call import concurrency_limit
+from vision.policy.loader import current_policy
+from vision.services.provider_call import caller_of, concurrency_limit
 
 PROVIDER: Final = "gigachat"
 AROUND: Final = 16
@@ -54,7 +54,7 @@ def paid_texts(
     Holds one of the places that the provider allows. Raises TokensRefused, and LimitReached where
     no place is free within `patience`. Not inside a transaction.
     """
-    share = Caller(str(tenant.pk), 1, concurrency_limit())
+    share = replace(caller_of(tenant, current_policy(tenant)), share=1)
     with concurrency.acquire(
         f"vision:{PROVIDER}",
         limit=concurrency_limit(),

@@ -19,7 +19,6 @@ from events.sentences import Sentence
 from events.sentences import gettext_noop as _
 from vision import metrics
 from vision.limits import budget, ceiling, concurrency
-from vision.limits.concurrency import Caller
 from vision.policy.loader import current_policy
 from vision.policy.prompts import compose
 from vision.policy.schema import VisionPolicy
@@ -30,7 +29,7 @@ from vision.providers.port import (
     ProviderRefused,
     TokenUsage,
 )
-from vision.services.provider_call import concurrency_limit
+from vision.services.provider_call import caller_of, concurrency_limit
 
 PATIENCE: Final = timedelta(seconds=20)
 """How long the trial waits for a place among the calls in progress."""
@@ -105,7 +104,7 @@ def _ask(provider: PaidVision, tenant: Tenant, policy: VisionPolicy) -> Analysis
     prepared = provider.prepare(_picture())
     prompt = compose(policy.prompt_presets, policy.prompt_presets.default_key)
     limit = concurrency_limit()
-    share = Caller(str(tenant.pk), policy.limits.max_concurrent_requests, limit)
+    share = caller_of(tenant, policy)
     with (
         concurrency.acquire(f"vision:{provider.name}", limit=limit, of=share, patience=PATIENCE),
         ExitStack() as afterwards,

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -20,6 +21,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from accounts.models import Tenant
 from events.errors import RetryLater
 from events.retry import Backoff
 from vision import metrics
@@ -32,6 +34,7 @@ from vision.limits import budget, circuit_breaker, concurrency, places
 from vision.limits.concurrency import Caller
 from vision.limits.places import ClaimKey
 from vision.models import AnalysisState, PaidAnalysis
+from vision.policy.schema import VisionPolicy
 from vision.providers.port import Analysis, ProviderBusy, ProviderRefused
 from vision.services.paid_request import PaidRequest
 
@@ -79,6 +82,17 @@ def lease() -> timedelta:
 def concurrency_limit() -> int:
     """Calls of the provider that may be in progress at once, over all tenants and hosts."""
     return int(settings.GIGACHAT.concurrent_requests)
+
+
+def caller_of(tenant: Tenant, policy: VisionPolicy) -> Caller:
+    """
+    The policy's `max_concurrent_requests` is the share that a tenant has a right to.
+
+    In the tenant's own settings it is the most that this tenant gets, too, whatever it asks for.
+    """
+    share = policy.limits.max_concurrent_requests
+    is_own = "max_concurrent_requests" in budget.own_limits(tenant)
+    return Caller(str(tenant.pk), share, share if is_own else concurrency_limit())
 
 
 def _call(
@@ -137,16 +151,8 @@ def _count(request: PaidRequest, analysis: Analysis, *, seconds: float) -> None:
 
 
 def _caller(request: PaidRequest, claim: Claim) -> Caller:
-    """
-    The policy's `max_concurrent_requests` is the share that a tenant has a right to.
-
-    In the tenant's own settings it is the most that this tenant gets, too.
-    """
-    tenant = request.analysis.post.tenant
-    share = request.policy.limits.max_concurrent_requests
-    is_own = "max_concurrent_requests" in budget.own_limits(tenant)
-    most = share if is_own else concurrency_limit()
-    return Caller(str(tenant.pk), share, most, ClaimKey(claim.paid_analysis_id, claim.claim_id))
+    caller = caller_of(request.analysis.post.tenant, request.policy)
+    return replace(caller, claim=ClaimKey(claim.paid_analysis_id, claim.claim_id))
 
 
 def _settle_failure(

@@ -66,7 +66,7 @@ def retry_due(*, now: datetime) -> int:
 def retry_now(rows: QuerySet[PaidAnalysis], *, now: datetime) -> int:
     """Request these pictures again, whatever they wait for, also failed ones; returns how many."""
     wanted = rows.filter(state__in=(AnalysisState.WAITING, AnalysisState.FAILED))
-    count = 0
+    provider, count = providers.get_gigachat(), 0
     for tenant_id in set(wanted.values_list("tenant_id", flat=True)):
         with transaction.atomic():
             # A locked row is being claimed or settled just now: that is the wanted retry.
@@ -75,7 +75,7 @@ def retry_now(rows: QuerySet[PaidAnalysis], *, now: datetime) -> int:
                 row.wait_reason = row.wait_reason or "asked_by_hand"
                 row.attempts = row.retry_rounds = 0
                 row.save(update_fields=["wait_reason", "attempts", "retry_rounds"])
-            backlog.request_again(tenant_id, chosen, now=now)
+            backlog.request_again(tenant_id, chosen, by=provider, now=now)
             _record(tenant_id, chosen)
             count += len(chosen)
     return count
@@ -104,7 +104,7 @@ def _retry_of(tenant: Tenant, provider: PaidVision, *, most: int, now: datetime)
             requested = _requested(tenant) + len(chosen)
             fit = most if room is None else min(most, room // cost)
             chosen += islice(_due(tenant, is_recent=is_recent, now=now), max(0, fit - requested))
-        return backlog.request_again(tenant.pk, chosen, now=now)
+        return backlog.request_again(tenant.pk, chosen, by=provider, now=now)
 
 
 def _requested(tenant: Tenant) -> int:

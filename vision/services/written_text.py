@@ -14,13 +14,12 @@ from django.utils import timezone
 from accounts.models import Tenant
 from events.errors import DomainError
 from vision.limits import budget, circuit_breaker, concurrency, written_off
-from vision.limits.concurrency import Caller
 from vision.limits.text_ceiling import priced_as, text_ceiling
 from vision.models import ProviderHealth
 from vision.policy.loader import current_policy
 from vision.providers.port import ProviderBusy, ProviderRefused, TokenUsage
 from vision.providers.text_port import TextProvider, TextRequest, WrittenText
-from vision.services.provider_call import concurrency_limit
+from vision.services.provider_call import caller_of, concurrency_limit
 
 PATIENCE = timedelta(seconds=5)
 """How long somebody who waits for the answer waits for a place among the calls in progress."""
@@ -63,7 +62,7 @@ def write_text(
     with concurrency.acquire(
         f"vision:{provider.name}",
         limit=concurrency_limit(),
-        of=_caller(tenant),
+        of=caller_of(tenant, current_policy(tenant)),
         is_recent=is_recent,
         patience=patience,
     ):
@@ -116,11 +115,6 @@ def _written_off(
     if not reserved.tokens:
         raise NotAsked(reserved.refused_by or IN_USE)
     return reserved
-
-
-def _caller(tenant: Tenant) -> Caller:
-    share = current_policy(tenant).limits.max_concurrent_requests
-    return Caller(str(tenant.pk), share, concurrency_limit())
 
 
 def _correct(

@@ -23,8 +23,12 @@ _ANALYSES: Final = f"{ContentType.VISION}/"
 
 
 def quarantine(key: str, *, until: datetime) -> bool:
-    """Set when the orphan is deleted, unless that is set already. False if it is foreign."""
-    ours = Orphan.objects.filter(key=key, foreign=False)
+    """
+    Set when the orphan is deleted, unless that is set already.
+
+    False if it is foreign, or a person has accepted it, be it since the check has found it.
+    """
+    ours = Orphan.objects.filter(key=key, foreign=False, accepted=False)
     ours.filter(delete_after__isnull=True).update(delete_after=until)
     return ours.exists()
 

@@ -7,15 +7,20 @@ from typing import Any
 
 from vision.providers.gigachat.client import GigaChatConnection, connect
 from vision.providers.gigachat.errors import translated
+from vision.providers.gigachat.provider import MOST_TOKENS
 from vision.providers.port import ProviderMisconfigured
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Items with `embedding` and `index` as they were answered, and the tokens they cost."""
+    """
+    Items with `embedding` and `index` as they were answered, and the tokens they cost.
+
+    None where the answer names no possible number of them: nobody knows then.
+    """
 
     items: list[dict[str, Any]]
-    tokens: int
+    tokens: int | None
 
 
 class GigaChatEmbeddings:
@@ -44,7 +49,7 @@ class GigaChatEmbeddings:
         except ProviderMisconfigured as refusal:
             raise self._about_our_model(refusal) from refusal
         items = [{"embedding": one.embedding, "index": one.index} for one in answer.data]
-        return Embedded(items, sum(max(0, one.usage.prompt_tokens) for one in answer.data))
+        return Embedded(items, _possible([one.usage.prompt_tokens for one in answer.data]))
 
     def close(self) -> None:
         self._client.close()
@@ -55,3 +60,9 @@ class GigaChatEmbeddings:
         return ProviderMisconfigured(
             refusal.reason, f"GigaChat has no model {self._model!r}: check {self._setting}"
         )
+
+
+def _possible(named: Sequence[int]) -> int | None:
+    """The sum of what each text cost, which is a token at least, and what no request can cost."""
+    is_possible = min(named, default=0) >= 1 and sum(named) <= MOST_TOKENS
+    return sum(named) if is_possible else None

@@ -33,6 +33,10 @@ SDK_FAILURES: Final = (
 
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _MESSAGE_CHARS: Final = 200
+_CUT_OFF: Final = (
+    HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT,
+)  # fmt: skip
+"""Somebody in between did not wait for the model, which may have been at work, and billed."""
 _REJECTED: Final = (
     HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY,
 )  # fmt: skip
@@ -52,7 +56,7 @@ def translated(*, now: datetime, auth_url: str, model: str, billed: bool = False
             raise _from_oauth(exc, now=now) from None
         if _is_success(exc.status_code):
             raise _odd_answer(exc, billed=billed) from None
-        raise _from_response(exc, now=now, model=model) from None
+        raise _from_response(exc, now=now, model=model, billed=billed) from None
     except OutboundRefused as exc:
         raise _from_guard(exc, billed=billed) from exc
     except httpx.HTTPError as exc:
@@ -82,7 +86,7 @@ def _from_oauth(exc: ResponseError, *, now: datetime) -> ProviderBusy | Provider
 
 
 def _from_response(
-    exc: ResponseError, *, now: datetime, model: str
+    exc: ResponseError, *, now: datetime, model: str, billed: bool
 ) -> ProviderBusy | ProviderRefused:
     status = exc.status_code
     if status == HTTPStatus.UNAUTHORIZED:
@@ -102,7 +106,7 @@ def _from_response(
         return _not_found(exc, model=model)
     if status in _REJECTED:
         return ProviderRefused("request_rejected", _said(exc))
-    return _busy(exc, now=now)
+    return _busy(exc, now=now, billed=billed)
 
 
 def _not_found(exc: ResponseError, *, model: str) -> ProviderBusy | ProviderRefused:
@@ -126,7 +130,9 @@ def _is_success(status: int) -> bool:
     return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefused:
+def _busy(
+    exc: ResponseError, *, now: datetime, billed: bool = False
+) -> ProviderBusy | ProviderRefused:
     if _is_success(exc.status_code):
         return _odd_answer(exc, billed=False)
     if exc.status_code == HTTPStatus.TOO_MANY_REQUESTS:
@@ -142,6 +148,7 @@ def _busy(exc: ResponseError, *, now: datetime) -> ProviderBusy | ProviderRefuse
             sentences.UNWELL % {"said": _said(exc)},
             error_class=ErrorClass.RETRYABLE_SERVER_ERROR,
             after=retry_after(exc, now=now),
+            maybe_billed=billed and exc.status_code in _CUT_OFF,
         )
     if exc.status_code < HTTPStatus.BAD_REQUEST:
         return ProviderMisconfigured("provider_address", sentences.MOVED % {"said": _said(exc)})

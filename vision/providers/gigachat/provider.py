@@ -20,7 +20,7 @@ from PIL import Image
 
 from vision import metrics
 from vision.policy.prompts import SYSTEM
-from vision.providers.answers.fields import Answer, AnswerUnusable
+from vision.providers.answers.fields import Answer, AnswerUnusable, one_line
 from vision.providers.answers.parse import parse_answer
 from vision.providers.gigachat import preprocess
 from vision.providers.gigachat.client import GigaChatConnection, connect
@@ -41,6 +41,9 @@ ENGINE = "gigachat"
 _MAX_TOKEN_RETRIES = 2
 MOST_TOKENS: Final = 10_000_000
 """Many times what the largest request with the longest answer can cost."""
+
+NAME_CHARS: Final = 255
+"""What is kept of a name that GigaChat gives. Without what no text can hold: the answer is paid."""
 
 T = TypeVar("T")
 
@@ -180,7 +183,7 @@ class GigaChatVision:
         return Analysis(
             provider="gigachat",
             model=self.model,
-            model_version=completion.model,
+            model_version=one_line(completion.model, longest=NAME_CHARS),
             classification=answer.classification,
             description=answer.description,
             is_meme=answer.is_meme,
@@ -192,7 +195,7 @@ class GigaChatVision:
             aesthetic_score=answer.aesthetic_score,
             dominant_colors=answer.dominant_colors,
             usage=usage,
-            file_id=file_id,
+            file_id=one_line(file_id, longest=NAME_CHARS),
             analyzed_at=now,
         )
 
@@ -262,7 +265,8 @@ def _answer(completion: ChatCompletion, usage: TokenUsage) -> Answer:
     except AnswerUnusable as exc:
         metrics.PARSE_ERRORS.labels(error_type=exc.error_type).inc()
         reason = _reason(exc, is_cut=is_cut)
-        detail = f"{exc.error_type}, finish_reason {choice.finish_reason}"
+        ending = one_line(str(choice.finish_reason), longest=NAME_CHARS)
+        detail = f"{exc.error_type}, finish_reason {ending}"
         raise ProviderRefused(reason, detail, error_class=business, usage=usage) from exc
     metrics.PARSED.labels(status="cut" if is_cut else "whole", method=parsed.method).inc()
     return parsed.answer

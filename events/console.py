@@ -45,13 +45,17 @@ class CappedPaginator(Paginator[Row]):
     """Paginator that stops counting at CEILING: a list costs the same for any size of table."""
 
     @cached_property
-    def count(self) -> int:
+    def _counted(self) -> int:
         rows = cast("QuerySet[Row]", self.object_list)
-        return rows.order_by().values("pk")[:CEILING].count()
+        return rows.order_by().values("pk")[: CEILING + 1].count()
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, CEILING)
 
     @property
     def is_capped(self) -> bool:
-        return self.count >= CEILING
+        return self._counted > CEILING
 
 
 class NothingEditable:

@@ -170,7 +170,8 @@ def _recording(file: BinaryIO, mime: str) -> FileMetadata:
     file.seek(0)
     try:
         return _measured(MediaInfo.parse(file).tracks, mime)
-    except (OSError, RuntimeError, ValueError, TypeError, OverflowError):
+    except (OSError, RuntimeError, ValueError, TypeError, OverflowError, SyntaxError):
+        # SyntaxError: MediaInfo answers in XML, which has no place for U+FFFF, and a title may have it.
         return FileMetadata(mime)
 
 

@@ -3,11 +3,12 @@
 import re
 from functools import reduce
 from operator import and_, or_
+from typing import Final
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 
-from media.models import SEARCHED_WORDS, Post
+from media.models import SEARCHED_WORDS, Channel, Post
 from media.posts.word_forms import query_forms
 from media.posts.written_words import Unit, Written, alternatives
 
@@ -18,15 +19,33 @@ NO_LIMIT = 10**9
 A LIMIT makes PostgreSQL search the index of words first. Without it the planner reads posts by
 date and stems each of them until enough match: 8 s for a rare word among 300 000 posts.
 """
-_MESSAGE = re.compile(r"(?:#|(?:https?://)?t\.me/(?:c/)?\w+/)?(\d{1,19})")
+_NUMBER = re.compile(r"#?(\d{1,19})")
+_LINK = re.compile(
+    r"(?:https?://)?(?:www\.)?t(?:elegram)?\.me/(?:s/)?(?:c/(?P<bare>\d{1,12})|(?P<name>\w+))"
+    r"/(?:\d+/)?(?P<number>\d{1,18})/?(?:\?\S*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_MARK: Final = 10**12
+"""Telegram's programs add it to the id of a channel, and a minus."""
 
 
 def find_posts(posts: QuerySet[Post], term: str) -> QuerySet[Post]:
     """Return the posts of `posts` that match; `term` in the syntax of web searches."""
-    found = Q()
-    if (message := _MESSAGE.fullmatch(term)) and int(message[1]) <= BIGGEST_ID:
-        found = Q(telegram_message_id=int(message[1]))
-    return _found(posts, _words(term) | found)
+    return _found(posts, _words(term) | _message(term))
+
+
+def _message(term: str) -> Q:
+    """The posts with this number, or the one of this link; no condition for any other term."""
+    if (number := _NUMBER.fullmatch(term)) and int(number[1]) <= BIGGEST_ID:
+        return Q(telegram_message_id=int(number[1]))
+    if (link := _LINK.fullmatch(term)) is None:
+        return Q()
+    named = Q(username__iexact=link["name"])
+    if link["bare"]:
+        named = Q(tg_channel_id=-_MARK - int(link["bare"]))
+    # Asked for first: a join with the channels would keep the index of words from being used.
+    channels = list(Channel.objects.filter(named).values_list("pk", flat=True))
+    return Q(channel__in=channels, telegram_message_id=int(link["number"]))
 
 
 def find_words(posts: QuerySet[Post], term: str) -> QuerySet[Post]:

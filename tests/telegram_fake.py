@@ -151,7 +151,7 @@ class FakeAccess:
 
     def page(self, peer: Peer, *, after: int, until: int, limit: int = PAGE_MESSAGES) -> Page:
         self._ask("page")
-        found = sorted(i for i in self._server.messages if i > after)
+        found = sorted(i for i in self._server.messages if i > max(after, self._hidden_to))
         chosen = [i for i in found[:limit] if i <= until]
         whole = len(found) < limit or found[limit - 1] > until
         fetched = tuple(self._server.messages[i].fetched() for i in chosen)
@@ -160,7 +160,7 @@ class FakeAccess:
     def by_ids(self, peer: Peer, ids: Sequence[int]) -> Mapping[int, Fetched]:
         self._ask("by_ids")
         # Not in the order of the ids: whoever pairs by position finds others.
-        known = [i for i in reversed(ids) if i in self._server.messages]
+        known = [i for i in reversed(ids) if i in self._server.messages and i > self._hidden_to]
         return {i: self._server.messages[i].fetched() for i in known}
 
     def first_since(self, peer: Peer, moment: datetime) -> int | None:
@@ -197,6 +197,10 @@ class FakeAccess:
 
     def close(self) -> None:
         self.closed = True
+
+    @property
+    def _hidden_to(self) -> int:
+        return self._server.card.hidden_to
 
     def _ask(self, name: str) -> None:
         self._server.asked.append(name)

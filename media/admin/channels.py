@@ -4,6 +4,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -11,11 +12,32 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.meanwhile import MindsOthers
-from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json
+from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json, said
 from events.queue import enqueue
 from media.admin import channel_history
 from media.models import Channel, Post
 from media.services import import_words
+from media.sources.telegram.failures import ReferenceUnknown
+from media.sources.telegram.references import parse_reference
+
+
+class ChannelForm(MindsOthers[Channel]):
+    """Takes the public name as people write it, with @ or as a link, and refuses what is none."""
+
+    def clean_username(self) -> str:
+        text: str = self.cleaned_data["username"].strip()
+        if not text:
+            return ""
+        try:
+            name = parse_reference(text).name
+        except ReferenceUnknown as refusal:
+            raise ValidationError(said(refusal)) from refusal
+        if not name:
+            raise ValidationError(_("This is no public name: it is what stands behind the @."))
+        same = Channel.objects.filter(tenant=self.instance.tenant_id, username__iexact=name)
+        if other := same.exclude(pk=self.instance.pk).first():
+            raise ValidationError(_("“%(channel)s” has this name."), params={"channel": other})
+        return name
 
 
 @admin.register(Channel)
@@ -25,7 +47,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     do not include it, but links to posts and the vision policy need it.
     """
 
-    form: Any = MindsOthers
+    form: Any = ChannelForm
     list_display = (
         "title",
         "username",

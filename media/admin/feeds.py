@@ -1,5 +1,6 @@
 """The console's pages of channels that are read from Telegram, and of what is not read of them."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -15,6 +16,7 @@ from accounts.access import Action
 from events.console import BigTableAdmin, NothingEditable, said
 from events.errors import DomainError
 from media.models import AccountState, ChannelFeed, ChannelGap, FeedState, TelegramAccount
+from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.channels import feeds, status
 from media.services.telegram.reading import gaps, ingest
@@ -46,14 +48,15 @@ class FeedForm(forms.ModelForm[ChannelFeed]):
 
     def _preview_or_add(self, values: dict[str, Any]) -> None:
         account, reference = values["account"], values["reference"]
+        previewed = json.dumps([account.pk, reference, str(values.get("since") or "")])
         with telegram.connected(account) as opened:
-            if values.get("confirmed") == reference:
+            if values.get("confirmed") == previewed:
                 added = ingest.add(opened, account, reference, since=values.get("since"))
                 self.instance = added.feed
                 return
             found = ingest.preview(opened, account, reference, values.get("since"))
         data = QueryDict(mutable=True)
-        data.update({**dict(self.data.items()), "confirmed": reference})
+        data.update({**dict(self.data.items()), "confirmed": previewed})
         self.data = data
         raise ValidationError(
             _("%(title)s: %(members)s members, up to %(messages)s messages. Save again to add it."),
@@ -160,7 +163,16 @@ class ChannelGapAdmin(NothingEditable, BigTableAdmin[ChannelGap]):
 
 
 def _want(page: Any, request: HttpRequest, chosen: list[ChannelGap]) -> None:
-    """Have the next pass read them; within five minutes it begins."""
+    """Have the next pass read them; within five minutes it begins. Say what it will not read."""
     count = gaps.want(chosen)
-    text = _("%(count)s gaps will be read by the next pass, within some minutes.")
-    page.message_user(request, text % {"count": count}, messages.SUCCESS)
+    read = passes.read_next({gap.channel_id for gap in chosen})
+    later = sum(gap.channel_id not in read for gap in chosen)
+    if count > later or not count:
+        text = _("%(count)s gaps will be read by the next pass, within some minutes.")
+        page.message_user(request, text % {"count": count - later}, messages.SUCCESS)
+    if later:
+        text = _(
+            "%(count)s gaps are not read now: their channel is paused or at rest, or its account is"
+            " not signed in. They are read when that is over."
+        )
+        page.message_user(request, text % {"count": later}, messages.WARNING)

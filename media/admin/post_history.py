@@ -102,9 +102,9 @@ def _source(name: str) -> str:
 
 
 def _deleted(one: Deleted) -> str:
-    text = gettext("Deleted in Telegram at %s.")
+    text = gettext("Deleted in Telegram, noticed at %s.")
     if one.how == Deletion.ABSENT:
-        text = gettext("Deleted in Telegram, not later than %s.")
+        text = gettext("Deleted in Telegram: an export of %s has it no more.")
     said = text % short_time(one.since)
     if one.until is None:
         return said

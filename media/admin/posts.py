@@ -245,14 +245,15 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.display(description=_("reply to"))
     def reply(self, post: Post) -> SafeString | str:
-        """The message that was answered; within the channel, a link to its post."""
+        """The message that was answered; within the channel, a link to its post if there is one."""
         if post.reply_to_message_id is None:
             return EMPTY
         text = f"#{post.reply_to_message_id}"
         if post.reply_to_chat_id is not None:
             return f"{text} ({post.reply_to_chat_id})"
         answered = post_id(post.channel_id, post.reply_to_message_id)
-        return internal_link(page_of(Post, answered), text)
+        is_here = Post.objects.filter(pk=answered).exists()
+        return internal_link(page_of(Post, answered), text) if is_here else text
 
     @admin.display(description=_("reactions by kind"))
     def reaction_list(self, post: Post) -> str:

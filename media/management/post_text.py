@@ -55,9 +55,9 @@ def _files(media: list[dict[str, Any]] | None) -> str:
 
 
 def _deleted(deleted: Mapping[str, Any]) -> str:
-    text = _("Deleted in Telegram at %s.")
+    text = _("Deleted in Telegram, noticed at %s.")
     if deleted["how"] == "absent":
-        text = _("Deleted in Telegram, not later than %s.")
+        text = _("Deleted in Telegram: an export of %s has it no more.")
     said = text % _time(deleted["since"])
     if deleted["until"] is None:
         return said

@@ -131,6 +131,40 @@ class PostSource(models.Model):
         return self.version
 
 
+class MessageSource(models.Model):
+    """
+    What a source said of a message before the archive had its post: DELETED or SEEN of `PostSource`.
+
+    An older export may bring the post later. Then this becomes a `PostSource`, so that the archive
+    is the same in whatever order its sources came.
+    """
+
+    tenant_path: ClassVar = "source__channel__tenant"
+
+    source = models.ForeignKey(
+        ChannelSource, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    telegram_message_id = models.BigIntegerField()
+    version = models.CharField(max_length=32)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    objects = TenantRows()
+
+    class Meta:
+        db_table = "message_sources"
+        verbose_name = _("source of a message without a post")
+        verbose_name_plural = _("sources of messages without posts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "telegram_message_id", "version"], name="message_source_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.telegram_message_id} {self.version}"
+
+
 class PostVersion(models.Model):
     """
     A content of a post, with the time of the edit that made it as its source has it.

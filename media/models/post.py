@@ -172,7 +172,7 @@ class Post(models.Model):
         _("deleted at"),
         null=True,
         blank=True,
-        help_text=_("in Telegram; by an export that does not have it any more: not later than"),
+        help_text=_("in Telegram: when that was noticed, or the date of the export that lacks it"),
     )
     deletion = models.CharField(
         _("deleted"),

@@ -46,6 +46,10 @@ def merge_posts(
     Return the row and what it shows then; both are equal to those before where nothing changes.
     """
     ours, theirs = _statements(stored, before), _statements(incoming, found)
+    is_corrected = _is_read_in_another_zone(stored, incoming)
+    if is_corrected:
+        for name in _LOCAL_TIMES & theirs.values.keys():
+            ours.values.pop(name, None)
     _settle_files(ours, theirs)
     merged = merge(ours, theirs)
     row = _row(stored, merged.statements)
@@ -57,7 +61,11 @@ def merge_posts(
         ]
         # Of several files some may have found no room in the bucket.
         row.media_state = MediaState.STORED.value if MediaState.STORED in states else states[0]
-    row.source_fingerprint = _source_fingerprint(stored, incoming, merged)
+    row.source_fingerprint = (
+        incoming.source_fingerprint
+        if is_corrected
+        else _source_fingerprint(stored, incoming, merged)
+    )
     is_incoming = row.source_fingerprint == incoming.source_fingerprint
     row.said_as = incoming.said_as if is_incoming else stored.said_as
     row.telegram_post_url = incoming.telegram_post_url
@@ -83,6 +91,21 @@ def _statements(row: PostRow, shown: Sequence[Shown]) -> Statements:
     if thumbnails:
         values["thumbnail"] = thumbnails
     return Statements(values | fields_of(row.extra), row.as_of, row.older_fields)
+
+
+_LOCAL_TIMES = frozenset({"time", "edited"})
+
+
+def _is_read_in_another_zone(stored: PostRow, incoming: PostRow) -> bool:
+    """
+    Whether the same local time was read in another zone than before, as an operator now says.
+
+    The last choice counts, not the age of the export: that follows from the zone as well.
+    """
+    before, now = stored.extra.get(ZONE), incoming.extra.get(ZONE)
+    if not before or not now or before == now:
+        return False
+    return stored.posted_at != incoming.posted_at
 
 
 def _settle_files(one: Statements, other: Statements) -> None:

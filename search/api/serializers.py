@@ -154,7 +154,7 @@ class HitSerializer(serializers.Serializer[Shown]):
     deleted_at = serializers.DateTimeField(
         source="post.deleted_at",
         allow_null=True,
-        help_text="when it was deleted in Telegram, or not later than then; null: it was not",
+        help_text="when its deletion was noticed, or the date of the export that lacks it; null: it was not",
     )
     deletion = serializers.ChoiceField(
         source="post.deletion",

@@ -217,11 +217,19 @@ def test_a_channel_leads_to_its_posts(console_client):
         ("4711", True),
         ("#4711", True),
         ("https://t.me/alice/4711", True),
+        ("t.me/s/alice/4711?single", True),
+        ("https://t.me/c/77/4711", True),
+        ("https://t.me/bob/4711", False),
+        ("https://t.me/c/78/4711", False),
         ("4712", False),
     ],
 )
 def test_posts_are_found_by_any_form_of_a_word_and_by_message_id(console_client, term, found):
-    make.post(content="Велосипеды ехали вдоль реки, he runs", telegram_message_id=4711)
+    make.post(
+        of=make.channel(username="Alice", tg_channel_id=-1_000_000_000_077),
+        content="Велосипеды ехали вдоль реки, he runs",
+        telegram_message_id=4711,
+    )
 
     page = _html(console_client, list_of(Post), q=term)
 
@@ -481,8 +489,64 @@ def test_a_big_table_is_counted_only_so_far(console_client, monkeypatch):
 
     counts = [q["sql"] for q in captured if "COUNT(" in q["sql"]]
     assert counts
-    assert all("LIMIT 3" in sql for sql in counts)
+    assert all("LIMIT 4" in sql for sql in counts)
     assert "Всего: более 3" in page
+
+
+def test_a_list_that_stopped_counting_offers_all_of_its_rows_as_more(console_client, monkeypatch):
+    monkeypatch.setattr(admin.site.get_model_admin(Post), "list_per_page", 1)
+    of = make.channel()
+    for _ in range(4):
+        make.post(of=of)
+
+    monkeypatch.setattr(console, "CEILING", 4)
+    exact = _html(console_client, list_of(Post))
+    monkeypatch.setattr(console, "CEILING", 3)
+    capped = _html(console_client, list_of(Post))
+
+    assert "Всего: 4" in exact
+    assert "Выбрать все посты (4)" in exact
+    assert "Всего: более 3" in capped
+    assert "Выбрать все посты (3)" not in capped
+    assert "Выбрать все: их более 3" in capped
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("@durov", "durov"),
+        ("https://t.me/durov", "durov"),
+        (" t.me/durov/12 ", "durov"),
+        ("", ""),
+        ("durov and others", None),
+        ("-1001234567890", None),
+        ("https://t.me/+abcdefghijklmnop", None),
+        ("@TAKEN", None),
+    ],
+)
+def test_a_public_name_is_taken_as_people_write_it(console_client, typed, kept):
+    channel = make.channel(username="before")
+    make.channel(owner=channel.tenant, username="taken")
+    make.channel(username="durov")  # of another tenant, which has the same channel
+
+    form = {"username": typed, "is_active": "on"}
+    answer = console_client.post(page_of(Channel, channel.pk), form)
+
+    channel.refresh_from_db()
+    assert channel.username == ("before" if kept is None else kept)
+    assert answer.status_code == (200 if kept is None else 302)
+
+
+def test_an_answer_to_a_post_that_is_not_here_leads_nowhere(console_client):
+    of = make.channel()
+    here, there = (make.post(of=of, reply_to_message_id=number) for number in (4711, 4712))
+    answered = make.post(of=of, telegram_message_id=4711)
+
+    linked, plain = (_html(console_client, page_of(Post, post.pk)) for post in (here, there))
+
+    assert f'<a href="{page_of(Post, answered.pk)}">#4711</a>' in linked
+    assert "#4712" in plain
+    assert ">#4712</a>" not in plain
 
 
 def test_the_index_opens_with_the_figures_and_marks_dead_letters(console_client):

@@ -206,10 +206,10 @@ def test_of_a_channel_what_people_change_is_told_and_what_an_import_writes_is_no
     channel.title = "by an import"
     channel.save()
 
-    root.post(page_of(Channel, channel.pk), {"username": "new", "is_active": "on"})
+    root.post(page_of(Channel, channel.pk), {"username": "newer", "is_active": "on"})
 
     [entry] = entries(object_kind="media.channel")
-    assert (entry.before, entry.after) == ({"username": "old"}, {"username": "new"})
+    assert (entry.before, entry.after) == ({"username": "old"}, {"username": "newer"})
     assert entry.tenant == channel.tenant
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from datetime import UTC
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts import tenants
 from events.models import OutboxEvent
-from media.models import ImportProblem, ImportRun, Post
+from media.models import ImportProblem, ImportRun, MediaObject, Post
 from media.posts import post_row
 from media.services import imports
 from media.sources.export import ExportSource
@@ -143,3 +144,40 @@ def test_what_only_an_event_or_the_database_refuses_costs_its_message_only(tmp_p
     ]
     assert OutboxEvent.objects.filter(topic="posts.parsed").count() == 5
     assert summary.counts["new"] == 5
+
+
+def recording(title: str) -> bytes:
+    """Half a second of an MP3 with this title."""
+
+    def size(number: int) -> bytes:
+        return bytes((number >> shift) & 0x7F for shift in (21, 14, 7, 0))
+
+    text = b"\x03" + title.encode("utf-8", "surrogatepass")
+    frame = b"TIT2" + size(len(text)) + b"\0\0" + text
+    silence = b"\xff\xfb\x90\x00" + b"\0" * 413
+    return b"ID3\x04\0\0" + size(len(frame)) + frame + 20 * silence
+
+
+@pytest.mark.parametrize("odd", ["\uffff", "\ufffe", "\ud800", "\x01"])
+def test_a_title_that_xml_does_not_know_stops_no_other_message(tmp_path, odd):
+    (tmp_path / "song.mp3").write_bytes(recording(f"a{odd}b"))
+    song = message(1) | {"file": "song.mp3", "media_type": "audio_file"}
+    folder = write(tmp_path, chat([song, message(2, text="neighbor 2")]))
+
+    summary = run(folder)
+
+    assert neighbors() == {"neighbor 2"}
+    assert Post.objects.get(telegram_message_id=1).media_state == "stored"
+    assert MediaObject.objects.get().mime == "audio/mpeg"
+    assert summary.clean
+
+
+def test_a_problem_in_a_file_whose_name_is_no_unicode_is_told(tmp_path):
+    written = write(tmp_path, chat([{"id": 1, "type": "message"}, message(2, text="neighbor 2")]))
+    file = (written / "result.json").rename(tmp_path / os.fsdecode(b"\xff.json"))
+
+    summary = run(file)
+
+    assert neighbors() == {"neighbor 2"}
+    assert ImportProblem.objects.get().detail.startswith("\ufffd.json, near byte ")
+    assert json.dumps([p.detail for p in summary.problems], ensure_ascii=False).encode()

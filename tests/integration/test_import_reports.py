@@ -342,3 +342,36 @@ def test_a_new_reading_of_messages_reaches_posts_that_are_stored(tmp_path, monke
     monkeypatch.setattr("media.sources.export.messages.convert._READING", 900)
 
     assert run(folder, zone=UTC).counts["updated"] == 1
+
+
+def local(number, second, **fields):
+    """A message of before June 2022: its times are those of the exporting computer, without a zone."""
+    raw = message(number, date=f"2021-06-19T15:26:{second:02}", text=f"текст {number}") | fields
+    return {key: value for key, value in raw.items() if not key.endswith("_unixtime")}
+
+
+@pytest.mark.parametrize("right", ["Asia/Yekaterinburg", "Europe/Kaliningrad"])
+def test_an_export_that_was_read_in_a_wrong_zone_is_corrected_by_the_right_one(tmp_path, right):
+    folder = write(tmp_path, chat([local(1, 1), local(2, 2, edited="2021-06-19T15:27:00")]))
+    run(folder, zone=ZoneInfo("Europe/Moscow"))
+
+    corrected = run(folder, zone=ZoneInfo(right))
+
+    expected = {1: "15:26:01", 2: "15:26:02"}
+    for number, local_time in expected.items():
+        stored = post(number)
+        assert f"{stored.posted_at.astimezone(ZoneInfo(right)):%H:%M:%S}" == local_time
+        assert stored.extra["zone"] == right
+    assert f"{post(2).edited_at.astimezone(ZoneInfo(right)):%H:%M:%S}" == "15:27:00"
+    assert corrected.counts["updated"] == 2
+    assert run(folder, zone=ZoneInfo(right)).counts["unchanged"] == 2
+    assert run(folder, zone=ZoneInfo("Europe/Moscow")).counts["updated"] == 2, "and back again"
+
+
+def test_a_zone_corrects_no_time_that_another_source_says_itself(tmp_path):
+    newer = [message(1, text="текст 1", date_unixtime="1624105561"), message(9, text="позже")]
+    run(write(tmp_path / "newer", chat(newer)))
+    run(write(tmp_path / "older", chat([local(1, 1)])), zone=ZoneInfo("Asia/Tokyo"))
+
+    assert post(1).posted_at.timestamp() == 1624105561
+    assert "zone" not in post(1).extra

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import StringIO
+from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,6 +36,7 @@ from media.models import (
     CountsDue,
     MassDeletion,
     MediaObject,
+    MessageSource,
     Post,
     PostCounts,
     PostSource,
@@ -43,6 +45,7 @@ from media.models import (
 from media.posts import post_row
 from media.services import imports
 from media.services.pipeline import batches, history, in_flight
+from media.services.pipeline.channels import save_channel
 from media.services.pipeline.upload import upload_pool
 from media.sources.export import ExportSource
 from media.sources.port import Chat, Message
@@ -91,6 +94,12 @@ def text(number, said, *, edited=None, **fields):
     entities = [{"type": "plain", "text": said}]
     times = {} if edited is None else {"edited_unixtime": str(START + edited)}
     return message(number, text=said, text_entities=entities, **times) | fields
+
+
+def followed() -> Channel:
+    """The channel of all exports, also before the first of them."""
+    chat_of_it = Chat(-1002447843635, "public_channel", "Канал")
+    return save_channel(chat_of_it, tenant=tenants.default_tenant())
 
 
 def the_post(number=1) -> Post:
@@ -277,6 +286,17 @@ class TestDeletions:
 
         assert the_post(2).deleted_at is None
 
+    @pytest.mark.parametrize(
+        "present", [{"type": "service"}, {"type": "unsupported"}, {"date": ""}]
+    )
+    def test_nor_is_it_where_an_older_export_brings_it_later(self, run, present):
+        unread = {"id": 2, "type": "message"} | present
+        run([text(1, "a"), unread, text(3, "a"), text(9, "z")])
+        run([text(n, "a") for n in (1, 2, 3)])
+
+        assert the_post(2).deleted_at is None
+        assert history_of(the_post(2)).deletions == []
+
     def test_an_export_of_a_part_deletes_nothing_outside_of_it(self, run):
         run([text(n, "a") for n in range(1, 9)])
         run([text(n, "a") for n in (4, 6)] + [text(7, "a", edited=30)])
@@ -346,6 +366,32 @@ class TestLive:
         assert counts == [1, 0]
         assert (the_post(2).deleted_at, the_post(2).deletion) == (when(60), "live")
         assert history_of(the_post(2)).at(when(59)).shown is Shown.VERSION
+
+    @pytest.mark.parametrize("order", list(permutations(("older", "newer", "told"))))
+    def test_a_deletion_is_the_same_whenever_the_post_comes(self, run, order):
+        """A newer export, which begins after the post, says nothing of it."""
+        happen = {
+            "older": lambda: run([text(n, "a") for n in (1, 2, 3)]),
+            "newer": lambda: run([text(n, "b") for n in (20, 21)]),
+            "told": lambda: live.record_deletions(
+                followed(), [2, 99], origin=live_origin("7900", now=when(60)), at=when(60)
+            ),
+        }
+        for _ in range(2):
+            for step in order:
+                happen[step]()
+
+            assert (the_post(2).deleted_at, the_post(2).deletion) == (when(60), "live")
+            [deletion] = history_of(the_post(2)).deletions
+            assert (deletion.since, deletion.how) == (when(60), "live")
+            assert Post.objects.filter(deleted_at__isnull=False).count() == 1
+            assert [said.telegram_message_id for said in MessageSource.objects.all()] == [99]
+
+    def test_a_post_that_was_seen_after_a_deletion_that_was_told_before_it_came_is_there(self, run):
+        live.record_deletions(followed(), [2], origin=live_origin("7900", now=when(5)), at=when(5))
+        run([text(n, "a") for n in (1, 2, 9)])
+
+        assert the_post(2).deleted_at is None
 
     def test_edits_that_come_in_one_by_one_are_versions_and_exports_fit_in_between(self, run):
         channel = make.channel(
@@ -641,7 +687,7 @@ class TestCommandsAndApi:
 
         with timezone.override("UTC"), translation.override("en"):
             assert "причал №3" in self.show("prichal/1", "--at", when(69).isoformat())
-            assert "Deleted in Telegram at 2026-" in self.show("prichal/1")
+            assert "Deleted in Telegram, noticed at 2026-" in self.show("prichal/1")
             assert "not posted yet" in self.show("prichal/1", "--at", "2020-01-01")
             assert self.show("prichal/1", "--versions").count("SHA-256") == 2
         with translation.override("ru"):
@@ -693,7 +739,7 @@ class TestConsole:
         assert "<del>причал</del><ins>мостки</ins>" in page
         assert "Вечер &lt;b&gt;" in page
         gone = looker.get(f"/admin/media/post/{the_post(2).pk}/change/").content.decode()
-        assert "Удалён в Telegram, не позже" in gone
+        assert "Удалён в Telegram: в экспорте от" in gone
 
     def test_lists_tell_deleted_and_edited_posts(self, run, looker):
         run([text(n, f"текст{n}") for n in (1, 2, 3)])

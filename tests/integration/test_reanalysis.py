@@ -617,6 +617,25 @@ class TestConsole:
         }
         assert uploads().count() == 2
 
+    @with_commits
+    def test_posts_that_match_only_now_are_not_paid_for_unseen(self, archive, paid, page):
+        archive.post(b"one", tell=False)
+        every = {"select_across": "1"}
+        preview, run = page(Post, "analyze_again", *Post.objects.all(), **every)
+        [of] = re.findall(r'name="of" value="([0-9a-f]{64})"', preview.content.decode())
+        archive.post(b"two", tell=False)
+
+        again, other_run = page(
+            Post, "analyze_again", *Post.objects.all()[:1], **every, run=run, of=of
+        )
+
+        assert "Выбраны уже другие посты" in again.content.decode()
+        assert other_run != run
+        assert not uploads().exists()
+        [of] = re.findall(r'name="of" value="([0-9a-f]{64})"', again.content.decode())
+        page(Post, "analyze_again", *Post.objects.all()[:1], **every, run=other_run, of=of)
+        assert uploads().count() == 2
+
     def test_a_hostile_run_requests_nothing(self, archive, page):
         post = archive.post(b"one", tell=False)
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from events.console import list_of
 from media.admin.qr_codes import qr_picture
 from media.models import (
     AccountState,
@@ -27,6 +28,7 @@ from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import encryption, rests, sign_in
 from media.services.telegram.channels import public_names
+from media.services.telegram.reading import ingest
 from media.sources.telegram.failures import (
     JOIN,
     ChannelClosed,
@@ -512,10 +514,40 @@ class TestConsole:
         first = root.post(add, sent)
         assert "Channel" in first.content.decode()
         assert not ChannelFeed.objects.exists()
-        root.post(add, sent | {"confirmed": "@channel"})
+        seen = sent | {"confirmed": first.context["adminform"].form.data["confirmed"]}
+        root.post(add, seen | {"since": "2026-01-02 00:00"})
+        assert not ChannelFeed.objects.exists(), "other messages than were previewed"
+        root.post(add, seen)
 
         assert ChannelFeed.objects.get().channel.title == "Channel"
         assert ChannelGap.objects.get().reason == "history"
+
+    @pytest.mark.parametrize(
+        "why", ["", "paused", "closed", "rests", "signed out", "no application"]
+    )
+    def test_it_does_not_promise_to_read_what_no_pass_reads(
+        self, root, server, account, configured, settings, why
+    ):
+        fill(server, range(1, 13))
+        with telegram.connected(account) as access:
+            feed = ingest.add(access, account, "@channel").feed
+        soon = timezone.now() + timedelta(hours=1)
+        if why == "paused":
+            Channel.objects.update(is_active=False)
+        elif why == "closed":
+            ChannelFeed.objects.update(state=FeedState.CLOSED, rests_until=soon)
+        elif why == "rests":
+            TelegramAccount.objects.update(rests_until=soon)
+        elif why == "signed out":
+            TelegramAccount.objects.update(state=AccountState.SIGNED_OUT)
+        elif why:
+            settings.TELEGRAM = Telegram(_env_file=None)
+        body = {"action": "read_gaps", "_selected_action": [feed.pk]}
+
+        page = root.post(list_of(ChannelFeed), body, follow=True).content.decode()
+
+        assert ("прочтёт следующий проход" in page) is not bool(why)
+        assert ("сейчас не читаются" in page) is bool(why)
 
     def test_it_says_what_is_lacking(self, root, db):
         page = root.get(reverse("admin:media_telegramaccount_changelist"))

@@ -1,5 +1,6 @@
 """What happens in a channel is in the archive: as it happens, or after a break."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from media.models import ChannelFeed, ChannelGap, FeedState, Post, PostMedia
 from media.services.telegram import passes
 from media.services.telegram.accounts import access as telegram
 from media.services.telegram.accounts import rests
-from media.services.telegram.channels import status
+from media.services.telegram.channels import feeds, status
 from media.services.telegram.live import albums, changes, listener
 from media.services.telegram.live.event_queue import EventQueue
 from media.services.telegram.reading import ingest, small_files
@@ -19,6 +20,7 @@ from media.services.telegram.reading.ingest import Order
 from media.sources.telegram.failures import ChannelClosed, FloodWait, Unreachable
 from media.sources.telegram.live_message import Beside
 from media.sources.telegram.port import Deleted, Reconnected, Seen
+from tests import factories as make
 from tests.small_disk import small_disk
 from tests.telegram_fake import BEGAN, CHANNEL, fill, photo
 
@@ -237,6 +239,16 @@ class TestBreaks:
         assert not Post.objects.filter(content="").exists()
         assert len(texts()) == 3
 
+    def test_what_is_hidden_from_the_account_is_not_taken_for_deleted(self, server, listened):
+        """As in a group that does not show its history to those who join later."""
+        server.card = replace(server.card, hidden_to=1)
+        server.delete(2, told=False)
+
+        changes.recheck(listened.access, listened.feeds[CHANNEL])
+
+        deleted = Post.objects.filter(deleted_at__isnull=False)
+        assert [post.telegram_message_id for post in deleted] == [2]
+
 
 class TestTheChannelItself:
     @pytest.mark.parametrize("told", [True, False])
@@ -261,6 +273,28 @@ class TestTheChannelItself:
         assert post.channel.username == ""
         assert post.telegram_post_url == f"https://t.me/c/{-CHANNEL - 10**12}/3"
         assert find_post(Post.objects.all(), "channel/3") == post, "old links are still understood"
+
+    def test_a_name_that_was_another_channels_links_to_this_one_alone(self, server, listened):
+        owner = listened.account.tenant
+        former = make.channel(owner=owner, username="Renamed")
+        foreign = make.channel(username="renamed")
+        links = [f"https://t.me/{name}/3" for name in ("Renamed", "renamed")]
+        posts = [
+            make.post(of=of, telegram_message_id=3, telegram_post_url=link)
+            for of, link in zip((former, foreign), links, strict=True)
+        ]
+        server.rename(username="renamed")
+
+        round_of(listened)
+
+        for row in (former, foreign, *posts):
+            row.refresh_from_db()
+        assert (former.username, foreign.username) == ("", "renamed")
+        assert posts[0].telegram_post_url == f"https://t.me/c/{-former.tg_channel_id - 10**12}/3"
+        assert posts[1].telegram_post_url == links[1]
+        mine = Post.objects.filter(tenant=owner)
+        assert find_post(mine, "https://t.me/renamed/3").channel.tg_channel_id == CHANNEL
+        assert len(feeds.find(owner, "@renamed")) == 1
 
     def test_a_channel_that_lets_the_account_in_no_more_is_closed_at_once(self, server, listened):
         def gone(name: str) -> None:

@@ -64,7 +64,9 @@ class TestWaitsOfOneKind:
             chat = types.Channel(77, "Channel", empty, None, left=False, access_hash=5)
             return SimpleNamespace(
                 peer=types.PeerChannel(77), chats=[chat], messages=[], users=[],
-                full_chat=SimpleNamespace(id=77, participants_count=1, migrated_from_chat_id=None),
+                full_chat=SimpleNamespace(
+                    id=77, participants_count=1, migrated_from_chat_id=None, available_min_id=None
+                ),
             )  # fmt: skip
 
     def access(self, *kinds: type) -> TelethonAccess:
@@ -318,7 +320,9 @@ class TestGroupsThatBecameOthers:
         channel = types.Channel(
             77, "Group", types.ChatPhotoEmpty(), None, megagroup=True, access_hash=5, left=False
         )
-        full = SimpleNamespace(id=77, participants_count=9, migrated_from_chat_id=4321)
+        full = SimpleNamespace(
+            id=77, participants_count=9, migrated_from_chat_id=4321, available_min_id=12
+        )
 
         async def answer(request):
             if isinstance(request, functions.messages.GetChatsRequest):
@@ -340,6 +344,7 @@ class TestGroupsThatBecameOthers:
         card = self.resolved(self.group(types.InputChannel(77, 5)))
 
         assert (card.peer, card.migrated_from) == (Peer(-(10**12) - 77, 5), -4321)
+        assert card.hidden_to == 12
 
     def test_a_group_that_is_still_one_is_refused(self):
         with pytest.raises(ReferenceUnknown, match="has become one"):

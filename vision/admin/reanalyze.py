@@ -1,5 +1,6 @@
 """The console's action “Analyze again”: shows the cost, requests the analysis after confirmation."""
 
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,7 +35,8 @@ def analyze_again(
     """
     Show the forecast or, once the form holds a `run`, request the analysis.
 
-    The run is made with the forecast, so that submitting the form twice requests each post once.
+    The run is made with the forecast, so that submitting the form twice requests each post once. So
+    is `of`: where other posts are chosen by then, as all that match a filter, the forecast is theirs.
     """
     posts = list(queryset.order_by().values_list("pk", flat=True)[: MOST_POSTS + 1])
     if len(posts) > MOST_POSTS:
@@ -43,13 +45,21 @@ def analyze_again(
         return None
     try:
         run = request.POST.get("run", "")
-        if reanalysis.RUN.fullmatch(run):
+        is_other = request.POST.get("of", _digest(posts)) != _digest(posts)
+        if reanalysis.RUN.fullmatch(run) and not is_other:
             _request(model_admin, request, posts, run)
         else:
+            if is_other:
+                text = _("Other posts are chosen by now: this is the forecast for them.")
+                model_admin.message_user(request, text, messages.WARNING)
             return _preview(model_admin, request, posts)
     except DomainError as refusal:
         model_admin.message_user(request, said(refusal), messages.ERROR)
     return None
+
+
+def _digest(posts: list[UUID]) -> str:
+    return sha256(" ".join(sorted(map(str, posts))).encode()).hexdigest()
 
 
 def _request(
@@ -79,6 +89,7 @@ def _preview(
         "rows": forecast_rows.rows(found),
         "waits": found.waits,
         "run": reanalysis.new_run(now=now),
+        "of": _digest(posts),
         "action": request.POST.get("action", ""),
         "across": request.POST.get("select_across", "0"),
         "checkbox": helpers.ACTION_CHECKBOX_NAME,

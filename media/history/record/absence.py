@@ -17,7 +17,7 @@ from django.db import connection
 from events.outbox.publishing import publish_many
 from events.postgresql import one_trip
 from events.schemas import PostDeletionEventV1
-from media.history.record import mass_deletions
+from media.history.record import mass_deletions, unposted
 from media.models import Channel, ChannelSource, PostSource
 
 _SETTLE = """
@@ -51,7 +51,9 @@ WHERE posts.id = found.id
 RETURNING posts.id, posts.deleted_at, posts.deletion, clock_timestamp(), found.before
 """
 _MAY_LACK = """
-SELECT count(*) > 1 OR bool_or(kind = 'live') FROM channel_sources
+SELECT count(*) > 1 OR bool_or(kind = 'live'),
+    bool_or(EXISTS (SELECT FROM message_sources WHERE source_id = source.id))
+FROM channel_sources AS source
 WHERE channel_id = %s AND (covered_to IS NOT NULL OR kind = 'live')
 """
 
@@ -112,13 +114,19 @@ def settle(channel: Channel, *, after_id: int | None, ids: Sequence[int]) -> Cou
     The counts are `deleted` and `undeleted`, and `mass_deletions` for those of whole channels.
     """
     counts: Counter[str] = Counter()
-    if not ids or not _may_lack_posts(channel):
+    if not ids:
         return counts
+    may_lack, is_said_before = _may_lack_posts(channel)
+    if not may_lack:
+        return counts
+    first, last = min(ids) if after_id is None else min(after_id, *ids), max(ids)
+    if is_said_before:
+        unposted.hand_over(channel.pk, first=first, last=last)
     given: dict[str, Any] = {
         "deleted": PostSource.DELETED,
         "channel": channel.pk,
-        "first": min(ids) if after_id is None else min(after_id, *ids),
-        "last": max(ids),
+        "first": first,
+        "last": last,
     }
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, given)
@@ -141,7 +149,10 @@ def _event(one: _Changed, channel: Channel) -> PostDeletionEventV1:
     )
 
 
-def _may_lack_posts(channel: Channel) -> bool:
-    """Whether there is a second source that could lack what the first one has, or a live one."""
-    [[(may,)]] = one_trip.fetch((_MAY_LACK, [channel.pk]))
-    return bool(may)
+def _may_lack_posts(channel: Channel) -> tuple[bool, bool]:
+    """
+    Whether there is a second source that could lack what the first one has, or a live one; and
+    whether any of them said something of messages before their posts came.
+    """
+    [[(may, is_said_before)]] = one_trip.fetch((_MAY_LACK, [channel.pk]))
+    return bool(may), bool(is_said_before)

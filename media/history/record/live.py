@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from events.postgresql import one_trip
-from media.history.record import absence
+from media.history.record import absence, unposted
 from media.history.record.origins import Origin, save_source, save_state
 from media.models import Channel, ChannelSource, ChannelState, PostSource
 from media.sources.port import Chat
@@ -30,7 +30,8 @@ def record_deletions(
     Mark posts as deleted at `at`; return how many were not.
 
     They stay in the archive with their files, however many they are, and lose the mark when a
-    source has them again. Repeatable; ids that the archive does not have are left out.
+    source has them again. Repeatable; ids that the archive does not have are kept for the case that
+    an older export brings them.
     """
     ids = list(message_ids)
     if not ids:
@@ -39,6 +40,7 @@ def record_deletions(
     source = save_source(channel, origin)
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [source.pk, PostSource.DELETED, at, at, channel.pk, ids])
+    unposted.keep(source, PostSource.DELETED, ids, at=at)
     return absence.settle(channel, after_id=None, ids=ids)["deleted"]
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from media.history.counts import readings
 from media.history.counts.readings import Reading
-from media.history.record import absence, observations
+from media.history.record import absence, observations, unposted
 from media.history.record.observations import Observation
 from media.history.record.origins import Origin, save_source
 from media.history.record.pins import record_pins
-from media.models import Channel, SourceKind
+from media.models import Channel, PostSource, SourceKind
 from media.services.pipeline.batches import Stretch
 from media.services.pipeline.confirm import PostsChanged
 from media.services.pipeline.plan import BatchPlan, posts_of
@@ -43,10 +43,10 @@ def record(channel: Channel, plan: BatchPlan, *, origin: Origin, stretch: Stretc
     if origin.kind == SourceKind.LIVE:
         _read_counts(channel, plan, origin)
     ids = {one.message_id for one in (*written, *unchanged)}
-    observations.record_seen(
-        channel, source, [i for i in stretch.ids if i not in ids], at=origin.moment
-    )
+    unread = [i for i in stretch.ids if i not in ids]
+    observations.record_seen(channel, source, unread, at=origin.moment)
     if origin.is_whole:
+        unposted.keep(source, PostSource.SEEN, unread, at=origin.moment)
         absence.cover(source, after_id=stretch.after_id, ids=stretch.ids, whole=stretch.is_whole)
     changed = absence.settle(channel, after_id=stretch.after_id, ids=stretch.ids)
     plan.outcome.counts.update(changed)

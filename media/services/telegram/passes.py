@@ -3,10 +3,11 @@
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from threading import Event
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -68,6 +69,14 @@ def due_feeds(account: TelegramAccount) -> list[ChannelFeed]:
         is_read, account=account, channel__is_active=True
     )
     return [f for f in found.order_by("read_at", "pk") if not rests.rests(f, now=now)]
+
+
+def read_next(channels: Collection[UUID]) -> set[UUID]:
+    """Those of these channels that the next pass reads: not paused, nor at rest, nor signed out."""
+    if not settings.TELEGRAM.configured:
+        return set()
+    awake = [account for account in telegram.ready_accounts() if not rests.rests(account)]
+    return {feed.pk for account in awake for feed in due_feeds(account)} & set(channels)
 
 
 def _read_account(account: TelegramAccount, outcome: PassOutcome, ends: float) -> None:

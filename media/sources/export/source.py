@@ -14,6 +14,7 @@ from media.sources.export.export_path import AS_JSON, locate
 from media.sources.export.files import ExportFolder
 from media.sources.export.headers import Header
 from media.sources.export.json_stream.reader import Cursor, Unreadable
+from media.sources.export.json_stream.repair import clean
 from media.sources.export.json_stream.text_window import (
     CHUNK_BYTES,
     MAX_VALUE_CHARS,
@@ -55,6 +56,7 @@ class ExportSource:
         max_value_chars: int = MAX_VALUE_CHARS,
     ) -> None:
         self._file = locate(path)
+        self._name = str(clean(self._file.name))  # a name need not be UTF-8, what is told must be
         self._folder = ExportFolder(self._file.parent)
         self._zone = zone
         self._now = now
@@ -123,7 +125,7 @@ class ExportSource:
             if not started:
                 raise self._no_export(exc.reason) from exc
             yield from albums.flush()
-            yield exc.problem(self._file.name, self._last_id)
+            yield exc.problem(self._name, self._last_id)
             return
         if not started:
             raise self._no_export(_("there is no chat in it"))
@@ -164,7 +166,7 @@ class ExportSource:
     def _located(self, problem: Problem) -> Problem:
         """Name the file and the place: the message may have no id by which it could be found."""
         position = self._window.position if self._window else 0
-        return replace(problem, detail=f"{self._file.name}, near byte {position}: {problem.detail}")
+        return replace(problem, detail=f"{self._name}, near byte {position}: {problem.detail}")
 
     def _no_export(self, reason: str) -> SourceRefused:
         return SourceRefused(

@@ -344,4 +344,5 @@ def _card(entity: types.Channel, full: Any, top_id: int) -> ChannelCard:
         top_id=top_id,
         members=full.participants_count,
         migrated_from=-full.migrated_from_chat_id if full.migrated_from_chat_id else None,
+        hidden_to=full.available_min_id or 0,
     )

@@ -31,7 +31,8 @@ class ChannelCard:
     """
     What Telegram says of a channel. `kind` is as in an export; `top_id` is the id of its newest
     message, `members` None where it is not said; `migrated_from` is the marked id of the group that
-    became this one.
+    became this one. Messages up to `hidden_to` are not shown to this account: a group may hide its
+    history from those who join.
     """
 
     peer: Peer
@@ -41,6 +42,7 @@ class ChannelCard:
     top_id: int = 0
     members: int | None = None
     migrated_from: int | None = None
+    hidden_to: int = 0
 
 
 @dataclass(frozen=True, slots=True)

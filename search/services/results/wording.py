@@ -42,8 +42,8 @@ def deleted(post: Post) -> str:
         return ""
     day = f"{timezone.localtime(post.deleted_at):%Y-%m-%d}"
     if post.deletion == Deletion.ABSENT:
-        return _("deleted in Telegram, on %s at the latest") % day
-    return _("deleted in Telegram on %s") % day
+        return _("deleted in Telegram, an export of %s has it no more") % day
+    return _("deleted in Telegram, noticed on %s") % day
 
 
 def why(shown: Shown) -> str:

@@ -23,11 +23,24 @@ def take_name(channel: Channel, username: str) -> None:
     is interrupted begins anew, since the name is still the old one.
     """
     username = username[:64]
+    _take_from_others(channel, username)
     if channel.username == username:
         return
     channel.username = username
     renew_links(channel)
     Channel.objects.filter(pk=channel.pk).update(username=username)
+
+
+def _take_from_others(channel: Channel, username: str) -> None:
+    """
+    Let no other channel of the tenant keep the name: it is this one's now, and so is what it links to.
+
+    Of a channel that nobody reads any more, no source says that it has lost its name.
+    """
+    if username:
+        same = Channel.objects.filter(tenant=channel.tenant_id, username__iexact=username)
+        for other in same.exclude(pk=channel.pk):
+            take_name(other, "")
 
 
 def renew_links(channel: Channel) -> None:

@@ -1,6 +1,6 @@
 """New, edited and deleted messages of one channel, into the archive."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -56,7 +56,8 @@ def recheck(access: TelegramAccess, feed: ChannelFeed) -> ImportSummary:
     """
     Compare the newest posts with Telegram: what was edited or deleted during a break.
 
-    Where Telegram has none of them it is the channel that is gone: nothing is concluded then.
+    Where Telegram has none of them it is the channel that is gone: nothing is concluded then. Nor is
+    it of what Telegram does not show to this account.
     """
     summary, at = ImportSummary(), timezone.now()
     newest = Post.objects.filter(channel=feed.pk, telegram_message_id__gt=0)
@@ -65,8 +66,16 @@ def recheck(access: TelegramAccess, feed: ChannelFeed) -> ImportSummary:
     found = access.by_ids(feeds.peer_of(feed), known) if known else {}
     if found:
         store(access, feed, found.values(), at=at, summary=summary)
-        feeds.note_deleted(feed, sorted(set(known) - found.keys()), at=at)
+        feeds.note_deleted(feed, _deleted(access, feed, set(known) - found.keys()), at=at)
     return summary
+
+
+def _deleted(access: TelegramAccess, feed: ChannelFeed, missing: Collection[int]) -> list[int]:
+    """Those of the missing messages that Telegram would show if they were there."""
+    if not missing:
+        return []
+    hidden_to = access.fetch_card(feeds.peer_of(feed)).hidden_to
+    return sorted(message_id for message_id in missing if message_id > hidden_to)
 
 
 def store(

@@ -121,8 +121,13 @@ def _draft(value: dict[str, Any], zone: tzinfo, size_of: SizeOf) -> Draft:
         fields=_fields(raw, zone, content.unknown)
         | _content_fields(content)
         | {"extra": _extra(raw, content, zone)},
-        fingerprint_basis=f"{_READING}\n{_canonical(value)}\n{sizes}",
+        fingerprint_basis=f"{_READING}\n{_canonical(value)}\n{sizes}{_chosen_zone(raw, zone)}",
     )
+
+
+def _chosen_zone(raw: RawMessage, zone: tzinfo) -> str:
+    """The zone that the operator chose, where the export names none; else it decides nothing."""
+    return str(zone) if raw.date_unixtime in (None, "") else ""
 
 
 def _fields(raw: RawMessage, zone: tzinfo, unknown: dict[str, Any]) -> dict[str, Any]:
@@ -173,8 +178,8 @@ def _extra(raw: RawMessage, content: Content, zone: tzinfo) -> dict[str, Any]:
     extra = unmapped_fields(raw) | content.extra
     if content.unknown:
         extra["unknown"] = content.unknown
-    if raw.date_unixtime in (None, ""):
-        extra["zone"] = str(zone)  # the export names none: the operator's choice is kept
+    if chosen := _chosen_zone(raw, zone):
+        extra["zone"] = chosen
     return extra
 
 

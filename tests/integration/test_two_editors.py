@@ -178,7 +178,7 @@ def a_schedule():
         (a_domain, "budget", "5", "9"),
         (a_membership, "role", "operator", "administrator"),
         (a_schedule, "minutes", "7", "9"),
-        (make.channel, "username", "one", "two"),
+        (make.channel, "username", "channel_one", "channel_two"),
     ],
 )
 def test_nobody_overwrites_unseen_what_another_one_saved(browser, made, field, first, second):

@@ -39,21 +39,6 @@ def insert(
     if columns is None and not stamps and len(rows) == 1 and isinstance(rows[0], model):
         one_trip.fetch(one_trip.insert(rows[0]))  # COPY takes three round trips
         return
-    stream(model, rows, columns=columns, stamps=stamps)
-
-
-def stream(
-    model: type[Model],
-    rows: Iterable[object],
-    *,
-    columns: Sequence[str] | None = None,
-    stamps: Mapping[str, datetime] | None = None,
-) -> None:
-    """
-    Insert rows as they are made: PostgreSQL writes the first ones while others are computed.
-
-    As `insert`; whoever makes the rows may not use the connection meanwhile.
-    """
     meta, same = model._meta, stamps or {}  # noqa: SLF001 - public by Django's documentation
     given = _given_by_rows(meta) if columns is None else _fields(meta, columns)
     names = _names([*given, *map(meta.get_field, same)])
@@ -155,7 +140,7 @@ def _fields(meta: Any, attnames: Iterable[str]) -> list[Any]:
 
 
 def _encoded(
-    rows: Iterable[object], fields: Sequence[Any], stamps: Mapping[str, datetime]
+    rows: Sequence[object], fields: Sequence[Any], stamps: Mapping[str, datetime]
 ) -> Iterator[list[Any]]:
     """The values of each row, JSON columns as text, and then the stamps."""
     get_values = attrgetter(*(field.attname for field in fields))

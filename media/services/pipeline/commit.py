@@ -38,8 +38,8 @@ def commit(
     """
     Make media, posts, events and bytes of a batch true at once.
 
-    `meanwhile` is called when little is left to compute and PostgreSQL to write much. Raises
-    MediaVanished, PostsChanged.
+    `meanwhile` is called when all is computed and PostgreSQL begins to write. Raises MediaVanished,
+    PostsChanged.
     """
     # Locks in this order: channel, media, posts, bucket. Two imports of one channel take turns
     # from here on; the bucket comes last, since every tenant waits for it.
@@ -51,8 +51,8 @@ def commit(
     drop_refused(plan, uploads)
     media = write_media(channel, plan, uploads, now=now)
     changes = prepare_posts(channel, plan, media, now=now)
-    write_posts(changes, plan)
     meanwhile()
+    write_posts(changes, plan)
     _publish(changes.events, now=now)
     _advance(channel, plan, now=now)
     if uploads.again:

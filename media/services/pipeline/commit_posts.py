@@ -1,6 +1,6 @@
 """Commit the posts of a batch: their rows, the media they show, and the events about them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -79,12 +79,7 @@ class PostChanges:
     media: dict[str, StoredFile]
     now: datetime
     trace_prefix: str
-    coming: Iterable[Change] = ()
-    """All posts of the batch, and neighbors in their albums; made one by one where all are new."""
-    is_of_new: bool = False
-    """Whether nothing is stored of the batch yet, so that each post that comes is new."""
-    met: dict[int, tuple[str, int]] = field(default_factory=dict)
-    """As which version and with which gaps its source has a post that was stored, by message id."""
+    new: list[PostRow] = field(default_factory=list)
     changed: list[PostRow] = field(default_factory=list)
     media_rows: list[ShownRow] = field(default_factory=list)
     media_replaced: set[UUID] = field(default_factory=set)
@@ -103,7 +98,7 @@ class PostChanges:
         changed = before is None or _is_news(row, before)
         if before:
             row.revision = before.revision + changed
-            self.changed.append(row)
+        (self.changed if before else self.new).append(row)
         trace_id = f"{self.trace_prefix}:{row.telegram_message_id}"
         if changed:
             self.events.append(
@@ -143,40 +138,32 @@ def _is_news(row: PostRow, before: PostRow) -> bool:
 def prepare_posts(
     channel: Channel, plan: BatchPlan, media: dict[str, StoredFile], *, now: datetime
 ) -> PostChanges:
-    """Read what is stored of a batch and merge its messages with it."""
+    """Make the rows and events of a batch out of its messages and what is stored of them."""
     changes = PostChanges(
         channel=channel,
         media=media,
         now=now,
         trace_prefix=(trace.current() or trace.new())[:64],
     )
-    stored = _stored(channel, [parsed.message.message_id for parsed in plan.messages])
-    if not stored and all(parsed.message.run_id is None for parsed in plan.messages):
-        changes.is_of_new, changes.coming = True, _new(channel, plan.messages)
-        return changes
-    merged = _merged(channel, plan.messages, stored)
-    changes.met = settle_versions([change.meeting for change in merged if change.meeting])
-    changes.coming = _with_neighbors(channel, merged)
+    merged = _changes(channel, plan.messages)
+    met = settle_versions([change.meeting for change in merged if change.meeting])
+    plan.said = {one.row.telegram_message_id: _said(one.row, met) for one in merged}
+    for change in _with_neighbors(channel, merged):
+        count = changes.add(change)
+        if not change.of_neighbor:
+            plan.outcome.counts[count] += 1
+    plan.albums = {
+        one.row.telegram_message_id: one.row.grouped_id
+        for one in merged
+        if one.row.grouped_id is not None
+    }
     return changes
 
 
 def write_posts(changes: PostChanges, plan: BatchPlan) -> None:
-    """Write the posts of a batch and what they show; the events about them are made with them."""
-    _write_rows(changes, plan)
+    """Write the posts of a batch and what they show."""
+    _write_rows(changes)
     plan.written.update(_replace_media(changes))
-
-
-def _taken_in(changes: PostChanges, plan: BatchPlan) -> Iterator[PostRow]:
-    """Take in one post after the other; give the rows of those that are new."""
-    for change in changes.coming:
-        count, row = changes.add(change), change.row
-        if not change.of_neighbor:
-            plan.outcome.counts[count] += 1
-            plan.said[row.telegram_message_id] = _said(row, changes.met)
-            if row.grouped_id is not None:
-                plan.albums[row.telegram_message_id] = row.grouped_id
-        if change.before is None:
-            yield row
 
 
 def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> Said:
@@ -187,15 +174,10 @@ def _said(row: PostRow, met: dict[int, tuple[str, int]]) -> Said:
     return Said(row.id, row.posted_at, version, gaps)
 
 
-def _new(channel: Channel, messages: Iterable[ParsedMessage]) -> Iterator[Change]:
-    return (Change(post_row.build(channel, parsed), parsed.shown) for parsed in messages)
-
-
-def _merged(
-    channel: Channel, messages: Sequence[ParsedMessage], stored: dict[int, PostRow]
-) -> list[Change]:
+def _changes(channel: Channel, messages: Sequence[ParsedMessage]) -> list[Change]:
     """Merge each message with the post that is stored of it."""
     built = [(parsed, post_row.build(channel, parsed)) for parsed in messages]
+    stored = _stored(channel, [row.telegram_message_id for _, row in built])
     shown = _shown_by([row.id for row in stored.values()])
     changes = []
     for parsed, row in built:
@@ -263,15 +245,11 @@ def _shown_by(posts: Sequence[UUID]) -> dict[UUID, list[Shown]]:
     return result
 
 
-def _write_rows(changes: PostChanges, plan: BatchPlan) -> None:
+def _write_rows(changes: PostChanges) -> None:
     columns = [*post_row.COLUMNS, *post_row.DERIVED]
     stamps = {"created_at": changes.now, "updated_at": changes.now}
-    new = _taken_in(changes, plan)
     # The channel is locked: nobody else inserts what is not stored now.
-    if changes.is_of_new and plan.messages:
-        copy_rows.stream(Post, new, columns=columns, stamps=stamps)
-    else:
-        copy_rows.insert(Post, list(new), columns=columns, stamps=stamps)
+    copy_rows.insert(Post, changes.new, columns=columns, stamps=stamps)
     # `created_at` is not updated: it stays the time of the first import.
     copy_rows.upsert(
         Post,

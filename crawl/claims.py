@@ -122,11 +122,16 @@ def let_go(claim: Claim) -> None:
     _in_hand.discard(claim.claim_id)
 
 
-def cancel(claim: Claim) -> None:
-    """Give a claim back: what went wrong is not the page's fault and does not count."""
+def cancel(claim: Claim, *, was_asked: bool = True) -> None:
+    """
+    Give a claim back: what went wrong is not the page's fault and does not count as an attempt.
+
+    In the tenant's day it counts, unless nobody `was_asked`: else what always fails after it was
+    fetched would be fetched without end.
+    """
     try:
         with transaction.atomic():
-            if settle(claim, _uncount):
+            if settle(claim, _uncount) and not was_asked:
                 budgets.give_back(claim.page.tenant_id, taken_at=claim.claimed_at)
     finally:
         let_go(claim)  # where that fails, too: what is in nobody's hands is freed within seconds

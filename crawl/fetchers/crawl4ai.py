@@ -25,12 +25,19 @@ PAUSE: Final = timedelta(minutes=5)
 TIMES_LARGER: Final = 8
 """An answer repeats the page in several forms, and as JSON."""
 
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_TURNED_AWAY: Final = frozenset({401, 403, 429})
+
 _STATUSES: Final = range(100, 600)
 """What the service gives as a status and is none says nothing of the page."""
 
 
 class ServiceUnavailable(RetryLater):
     """Crawl4AI does not answer, or refuses us: nothing is wrong with the page."""
+
+
+class ServiceNotAsked(ServiceUnavailable):
+    """It took no request: nobody can have fetched the page."""
 
 
 class _Result(BaseModel):
@@ -104,8 +111,15 @@ class Crawl4aiFetcher:
             raise ServiceUnavailable(str(refusal), after=PAUSE) from refusal
         except httpx.HTTPError as error:
             said = f"Crawl4AI at CRAWL4AI_URL: {type(error).__name__}"
-            raise ServiceUnavailable(said, after=PAUSE) from error
+            kind = ServiceNotAsked if _is_not_asked(error) else ServiceUnavailable
+            raise kind(said, after=PAUSE) from error
         return _result_of(reply.content)
+
+
+def _is_not_asked(error: httpx.HTTPError) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in _TURNED_AWAY
+    return isinstance(error, _NEVER_SENT)
 
 
 def _result_of(reply: bytes) -> _Result:

@@ -1,6 +1,7 @@
 """One visit of a page: claim → fetch, take apart, store → settle."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from django.db import transaction
 from crawl import claims, metrics
 from crawl.claims import Claim
 from crawl.extraction.process import Article, PageUnreadable, shared
-from crawl.fetchers.crawl4ai import Crawl4aiFetcher
+from crawl.fetchers.crawl4ai import Crawl4aiFetcher, ServiceNotAsked
 from crawl.fetchers.http import MIMES, HttpFetcher
 from crawl.fetchers.port import Answer, Fetcher, FetchFailed
 from crawl.limits import budgets, hosts, robots
@@ -66,13 +67,16 @@ def visit(page_id: UUID, *, now: datetime) -> str:
         return _wait_for_budget(page_id, budget, now=now)
     if claim is None:
         return _known(CrawledPage.objects.get(pk=page_id))
-    is_settled = False
+    end: Callable[[Claim], None] = claims.cancel
     try:
         time.sleep(claim.wait.total_seconds())
         state = _visit_claimed(claim, now=now + claim.wait)
-        is_settled = True
+        end = claims.let_go
+    except ServiceNotAsked:
+        end = partial(claims.cancel, was_asked=False)
+        raise
     finally:
-        claims.let_go(claim) if is_settled else claims.cancel(claim)
+        end(claim)
     return state
 
 

@@ -89,6 +89,7 @@ def test_posts_are_listed_with_their_pictures_filtered_and_found(page, news):
     expect(page.locator("#content")).to_contain_text("Маршрут № 5")
 
 
+@pytest.mark.costly
 def test_an_album_shows_its_pictures_in_order(page, news):
     page.goto("/admin/albums/mediagroup/")
     _are_painted(page, "#result_list .console-thumb img", count=1)
@@ -115,6 +116,7 @@ def test_a_dead_letter_is_found_from_the_index_and_replayed(page, live_server):
     assert Delivery.objects.get(pk=letter.pk).state == DeliveryState.PENDING
 
 
+@pytest.mark.costly
 def test_no_page_is_wider_than_a_phone(page, news):
     run = make.import_run(path=f"/home/somebody/{'ChatExport_2026-11-01' * 4}")
     stored = StoredObject.objects.order_by("-key")[0]
@@ -133,6 +135,7 @@ def test_no_page_is_wider_than_a_phone(page, news):
     assert {address for address, width in widths.items() if width > 390} == set()
 
 
+@pytest.mark.costly
 def test_the_list_of_tasks_fits_on_a_usual_screen(page):
     page.set_viewport_size({"width": 1440, "height": 900})
     event = make.event(topic="posts.vision.analyzed")

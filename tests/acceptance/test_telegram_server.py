@@ -115,6 +115,7 @@ def test_a_sign_in_and_a_history_of_every_kind(world, account):
     assert f"@{feed.channel.username}" == world.reference
 
 
+@pytest.mark.costly
 def test_what_happens_is_heard(world, listened):
     new, album = world.text("news"), world.album([5, 6], "a live album")
     assert happens(listened, lambda: post(new) and all(post(i) for i in album))

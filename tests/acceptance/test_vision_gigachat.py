@@ -202,6 +202,7 @@ def test_killed_workers_lose_no_picture_and_the_books_agree(
         )
 
 
+@pytest.mark.costly
 def test_when_all_connections_break_no_more_calls_are_made_at_once_and_none_twice(
     archive, start, stub, environment
 ):
@@ -338,6 +339,7 @@ def test_a_price_that_rises_sixfold_during_the_day_does_not_pass_the_limit(
     assert told["answers"] == 26  # 20 of 500 and 6 of 3 000; less than a ceiling is left
 
 
+@pytest.mark.costly
 def test_an_answer_is_kept_by_a_worker_that_is_killed_while_it_deletes_the_upload(
     archive, start, stub
 ):

@@ -309,6 +309,7 @@ RULES = [
 ]
 
 
+@pytest.mark.costly
 def test_rules_that_are_set_are_in_force_until_others_are(store_with_rules):
     assert list(store_with_rules.lifecycle()) == []
 
@@ -357,6 +358,7 @@ def test_the_prefix_of_a_rule_is_read_from_wherever_it_stands(rule, prefix):
     assert read == LifecycleRule(prefix)
 
 
+@pytest.mark.costly
 def test_a_server_without_rules_says_so(refusing_s3, tmp_path):
     silent = MemoryStore()
     silent.has_lifecycle = False
@@ -487,6 +489,7 @@ def md5_of(content):
     return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
+@pytest.mark.costly
 def test_a_listing_broken_off_by_the_server_is_not_the_end(behind_proxy, answering_s3):
     page = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
 
@@ -674,6 +677,7 @@ def refusing_s3():
         server.server_close()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
@@ -689,6 +693,7 @@ def test_an_answer_of_s3_becomes_one_of_our_errors(refusing_s3, status, code, ex
         put(refusing_s3(status, code), "media/t/a.jpg", b"x")
 
 
+@pytest.mark.costly
 def test_reading_without_rights_is_not_an_absence(refusing_s3):
     with pytest.raises(StoreForbidden, match="S3_ACCESS_KEY_ID"):
         list(refusing_s3(403, "AccessDenied").list())

@@ -96,6 +96,7 @@ imports.import_export(source=source, path=Path(sys.argv[1]), tenant=tenants.defa
 """
 
 
+@pytest.mark.costly
 def test_an_import_killed_again_and_again_reserves_its_bytes_once(
     real_server, real_s3, export, quickly
 ):

@@ -135,6 +135,7 @@ class TestByWords:
 
         assert [hit.post_id for hit in hits] == ids(*reversed(posts))
 
+    @pytest.mark.costly
     def test_tags_come_first_and_are_named(self, index, write, channel):
         theme, tagged = write("горы, горы, горы!", "Отпуск #горы и море и ещё много слов о другом")
 

@@ -285,6 +285,7 @@ def test_a_post_leads_to_telegram_its_album_and_the_post_it_answers(console_clie
     assert page_of(Post, first.pk) in page
 
 
+@pytest.mark.costly
 def test_what_people_wrote_is_shown_as_text(console_client):
     of = make.channel(title=SCRIPT)
     media = make.media_object(owner=of.tenant)

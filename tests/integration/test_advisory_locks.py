@@ -257,6 +257,7 @@ class TestBrokenConnections:
 
 
 class TestTimeRunsOut:
+    @pytest.mark.costly
     def test_a_lock_that_was_granted_at_that_moment_is_given_back(self):
         """PostgreSQL reports a timeout then, and leaves the lock: once in some twenty of these."""
         with _lock_that_others_take_in_turn("x"):

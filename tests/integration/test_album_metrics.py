@@ -99,6 +99,7 @@ def test_the_size_is_that_of_the_whole_summary(album, growth, store, monkeypatch
     assert growth("album_vision_summary_size_bytes_sum") == len(json_bytes(seen[0]))
 
 
+@pytest.mark.costly
 def test_a_late_item_is_another_assembly_but_no_lag_of_days(archive, album, growth):
     for _ in range(3):
         worker.drain("default")
@@ -155,6 +156,7 @@ def test_an_assembly_that_is_rolled_back_is_not_counted(album, growth, now, monk
     assert growth("album_aggregation_duration_ms_count") == 0
 
 
+@pytest.mark.costly
 def test_the_gauge_shows_an_album_while_it_is_in_assembly_and_no_longer(archive, album):
     archive.post(b"waits", grouped_id=-1, tell=False)
     assert progress() == {}
@@ -173,6 +175,7 @@ def test_the_gauge_shows_an_album_while_it_is_in_assembly_and_no_longer(archive,
     assert progress() == {}
 
 
+@pytest.mark.costly
 def test_the_outcome_of_a_picture_that_was_replaced_is_still_pending(album):
     """The summary does not have it either: the gauge and the assembler count alike."""
     worker.drain("default")

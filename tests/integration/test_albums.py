@@ -110,6 +110,7 @@ class TestCollecting:
         assert list(MediaGroupItem.objects.order_by("pk").values_list("pk", "position")) == before
         assert published("albums.parsed").count() == 1
 
+    @pytest.mark.costly
     def test_a_late_item_takes_its_position_and_reopens_the_album(self, archive):
         first, third = (
             archive.post(b"1", grouped_id=-1, message_id=1),

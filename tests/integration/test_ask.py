@@ -298,6 +298,7 @@ class TestOnlyPassages:
         assert reserved == 0
         assert bool(assumed) == lost
 
+    @pytest.mark.costly
     def test_when_it_takes_too_long(self, channel, gigachat, settings):
         write(channel, "Снег выпал")
         settings.SEARCH = settings.SEARCH.model_copy(update={"answer_seconds": 0.4})
@@ -444,6 +445,7 @@ class TestTheSameAgain:
         assert gigachat.stats()["answers"] == 1
         assert used(channel.tenant)[0] == gigachat.stats()["tokens"]["total_tokens"]
 
+    @pytest.mark.costly
     def test_not_of_another_user_or_with_other_rights(self, channel, gigachat, operator):
         write(channel, "Снег выпал")
         other = make.member("operator", channel.tenant)
@@ -470,6 +472,7 @@ class TestTheSameAgain:
         assert "#passage-1" in second
         assert "Снег выпал" in third
 
+    @pytest.mark.costly
     def test_a_minute_later_it_is_asked_again(self, channel, gigachat, operator, monkeypatch):
         write(channel, "Снег выпал")
         monkeypatch.setattr(once, "KEPT", timedelta(0))
@@ -493,6 +496,7 @@ class TestTheSameAgain:
 
         assert gigachat.stats()["answers"] == 2
 
+    @pytest.mark.costly
     def test_who_waits_too_long_for_the_answer_gets_the_passages(
         self, channel, gigachat, operator, monkeypatch
     ):

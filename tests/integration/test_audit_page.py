@@ -103,6 +103,7 @@ class TestList:
         assert _listed(root, actor="nobody") == []
         assert _listed(root, actor="9" * 40) == []
 
+    @pytest.mark.costly
     def test_searches_by_object_name_address_and_trace_id(self, root) -> None:
         acme = make.tenant("Acme")
         with trace.use("req_wanted"):

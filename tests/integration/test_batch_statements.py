@@ -58,6 +58,7 @@ def spent(server, account, monkeypatch):
     return read
 
 
+@pytest.mark.costly
 def test_a_batch_of_photos(spent):
     spent(1, PHOTOS)  # what is done once: the ledger's sum, the source of the history
 

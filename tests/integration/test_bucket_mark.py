@@ -41,6 +41,7 @@ def unmarked(marked):
     return marked
 
 
+@pytest.mark.costly
 def test_a_bucket_that_may_not_be_listed_is_ours_if_it_has_our_marker(marked, proxy, caplog):
     proxy.fail("list", "403")
 

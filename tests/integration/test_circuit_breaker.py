@@ -38,6 +38,7 @@ def unanswered() -> ProviderBusy:
     return ProviderBusy("timeout", error_class=ErrorClass.RETRYABLE_NETWORK, maybe_billed=True)
 
 
+@pytest.mark.costly
 def test_where_no_call_is_answered_a_day_has_few():
     first, *others = asked_in(5, maybe_billed=True)
 
@@ -45,10 +46,12 @@ def test_where_no_call_is_answered_a_day_has_few():
     assert max(others) <= 4
 
 
+@pytest.mark.costly
 def test_what_costs_nothing_is_tried_every_minute():
     assert min(asked_in(3, maybe_billed=False)) >= 55
 
 
+@pytest.mark.costly
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("ocr")
 def test_each_unanswered_probe_doubles_the_minute_up_to_a_quarter_of_an_hour(

@@ -309,6 +309,7 @@ def is_due() -> bool:
     return OrmQ.objects.filter(lock__lte=timezone.now()).exists()
 
 
+@pytest.mark.costly
 def test_a_cleanup_killed_at_any_step_goes_on_to_its_target_and_loses_nothing(
     tenant, files, kill_at, monkeypatch
 ):

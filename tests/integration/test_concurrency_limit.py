@@ -143,6 +143,7 @@ def test_who_is_below_its_share_gets_the_next_place_whichever_calls_end(calls, s
     assert calls.most == PLACES
 
 
+@pytest.mark.costly
 def test_one_tenant_has_all_places_and_no_more(calls):
     calls.come("a", 20)
     assert all_taken(calls)
@@ -154,6 +155,7 @@ def test_one_tenant_has_all_places_and_no_more(calls):
     assert calls.most == PLACES
 
 
+@pytest.mark.costly
 def test_a_tenant_with_a_limit_of_its_own_leaves_the_rest_to_others(calls):
     calls.come("a", 6, most=2)
     calls.come("b", 14)
@@ -260,6 +262,7 @@ def test_who_waits_gives_up_at_once_when_the_process_is_to_end(monkeypatch):
 
 
 class TestBrokenConnections:
+    @pytest.mark.costly
     def test_calls_in_progress_keep_their_places_when_all_connections_break(self, calls):
         calls.come("a", 13)
         assert all_taken(calls)
@@ -277,6 +280,7 @@ class TestBrokenConnections:
         assert calls.end_one(next(iter(calls.held.values()))) == "c"
         assert calls.most == PLACES
 
+    @pytest.mark.costly
     def test_places_that_nobody_could_give_back_are_free_again_in_a_moment(self, calls):
         calls.come("a", 13)
         assert all_taken(calls)
@@ -354,6 +358,7 @@ class TestKilledWorkers:
             lambda: recovery.run_all() or not ConcurrencyPlace.objects.exists(), seconds=SOON
         )
 
+    @pytest.mark.costly
     def test_who_waits_for_it_sees_that_by_itself(self, holder):
         """All workers may be waiting, and none come to its recoveries."""
         holder.kill()

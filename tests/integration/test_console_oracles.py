@@ -81,6 +81,7 @@ def test_no_list_counts_by_a_column_that_it_does_not_show(rf: RequestFactory):
     assert open_ones == []
 
 
+@pytest.mark.costly
 def test_what_a_page_offers_still_filters(admin_client, alices):
     lists = [
         f"/admin/media/post/?tenant__id__exact={alices.pk}&posted_at__year=2026&has_media__exact=1",

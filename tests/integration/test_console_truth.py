@@ -399,6 +399,7 @@ def _coded_rows() -> None:
         )  # fmt: skip
 
 
+@pytest.mark.costly
 def test_no_choice_of_a_filter_is_in_english(reader):
     """In Russian, for every list of the console that this product makes."""
     _coded_rows()

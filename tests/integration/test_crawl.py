@@ -275,6 +275,7 @@ class TestTrouble:
         assert not Delivery.objects.filter(queue="crawl").exclude(state="done").exists()
         assert len(told(post)) == 1
 
+    @pytest.mark.costly
     def test_the_pauses_between_visits_grow_and_have_an_end(self, site, settings):
         site.pages["/away"] = Page(status=500, etag=False)
         crawl(linking(site.url("/away")), now=timezone.now())
@@ -467,6 +468,7 @@ class TestBudgets:
         CrawlDomain.objects.update(hour=hour + timedelta(days=1))  # by a clock that was wrong
         assert _takes(owner, "a.example", hour)
 
+    @pytest.mark.costly
     def test_a_budget_that_is_raised_in_the_console_lets_waiting_pages_go(
         self, site, settings, client
     ):
@@ -488,6 +490,7 @@ class TestBudgets:
         assert post.crawled_pages.filter(state="gone").count() == 2
         assert post.crawled_pages.filter(reason="domain_budget").count() == 2
 
+    @pytest.mark.costly
     def test_a_redirect_takes_a_page_of_the_host_it_leads_to(self, site, settings):
         """Once a visit, however many hops there are on that host."""
         settings.CRAWL = settings.CRAWL.model_copy(update={"crawl_domain_pages_per_hour": 9})
@@ -576,6 +579,7 @@ class TestPoliteness:
         with transaction.atomic():
             assert timedelta(0) < hosts.take_place("c.example", now=back) < hosts.PATIENCE
 
+    @pytest.mark.costly
     def test_a_host_that_is_known_to_be_full_is_not_asked_about(
         self, site, settings, db, django_assert_num_queries
     ):
@@ -740,6 +744,7 @@ class TestClaims:
 
 
 class TestExtraction:
+    @pytest.mark.costly
     def test_one_that_hangs_is_killed_and_the_next_page_is_read(self, monkeypatch):
         extractor = Extractor(seconds=0.2)
         try:
@@ -834,6 +839,7 @@ class TestASite:
         assert site.sent == sent
         assert {page.reason for page in CrawledPage.objects.all()} == {"not_modified"}
 
+    @pytest.mark.costly
     def test_a_few_pages(self, site, settings):
         self._is_downloaded_once_and_politely(site, settings, 10)
 

@@ -61,6 +61,7 @@ def visited(site, path: str = "/1") -> CrawledPage:
     return CrawledPage.objects.get(url=site.url(path))
 
 
+@pytest.mark.costly
 def test_the_service_fetches_and_we_only_ask_robots(site, service):
     service.result["html"] = article("Made by scripts", TEXT).body.decode()
 

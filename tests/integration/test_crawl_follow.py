@@ -52,6 +52,7 @@ def crawls() -> int:
 
 
 class TestTags:
+    @pytest.mark.costly
     def test_a_tag_that_a_person_gives_has_the_links_followed(self, site, hidden):
         crawl(hidden, now=timezone.now())
         assert followed(hidden) == []
@@ -80,6 +81,7 @@ class TestTags:
         assert [page["url"] for page in row.data["pages"]] == [site.url("/harbor")]
         assert not CrawledPage.objects.exclude(state="read").exists()
 
+    @pytest.mark.costly
     def test_pages_that_are_stale_by_then_are_fetched_and_not_left_waiting(self, site, hidden):
         """The address, the links and the revision are those of the event before."""
         user = make.superuser()

@@ -46,6 +46,7 @@ def posts(archive, monkeypatch) -> list[Post]:
     return made
 
 
+@pytest.mark.costly
 def test_a_search_for_its_phrases_finds_nothing(posts) -> None:
     rows = {row.post_id: row for row in PostEnrichment.objects.filter(kind="vision")}
     assert [rows[post.pk].vision_provider for post in posts] == ["ocr_fallback"] * 2
@@ -59,6 +60,7 @@ def test_a_search_for_its_phrases_finds_nothing(posts) -> None:
     assert "изображени" not in documents[posts[1].pk].passage.lower()
 
 
+@pytest.mark.costly
 def test_no_tag_is_made_of_them_and_no_tagger_is_asked_about_them(posts) -> None:
     names = set(PostTag.objects.values_list("tag__name", flat=True))
     assert names.isdisjoint({"изображение", "текст", "читаемый"})

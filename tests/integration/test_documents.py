@@ -225,6 +225,7 @@ class TestScans:
         assert (row.state, row.attempts) == ("requested", 0)
         assert Delivery.objects.get(subscriber=document_handlers.UPLOADED).state == "pending"
 
+    @pytest.mark.costly
     def test_real_tesseract_reads_a_russian_scan(self, read):
         read(made.scan("Приказ о переносе\nвыходного дня"), made.PDF)
 
@@ -430,6 +431,7 @@ class TestSearch:
 
         assert _found("опоссум") == [in_text.pk, in_file.pk]
 
+    @pytest.mark.costly
     def test_a_match_far_behind_is_shown(self, read):
         body = "\n".join(f"строка номер {n}" for n in range(6000)) + "\nтам далеко кашалот"
         read(body.encode("cp1251")[:99_000] + " и кашалот".encode("cp1251"), content="")

@@ -155,6 +155,7 @@ class TestAlbums:
             assert (group.grouped_id, group.items_count, group.items.count()) == (-1, 3, 3)
             assert group.status == "complete"
 
+    @pytest.mark.costly
     def test_an_album_that_gets_its_first_post_later_is_the_same_album(self, tmp_path):
         messages = [exports.photo(n, text="подпись" if n == 1 else "") for n in range(1, 5)]
         run(tmp_path, messages[2:])
@@ -172,6 +173,7 @@ class TestAlbums:
         assert {event.payload["album_id"] for event in published} == {album.pk}
         assert published.last().payload["items_count"] == 4
 
+    @pytest.mark.costly
     def test_two_albums_that_turn_out_to_be_one_become_one(self, tmp_path):
         messages = [exports.photo(n) for n in range(1, 5)]
         for chosen in (messages[:2], messages[2:], messages):
@@ -189,6 +191,7 @@ class TestAlbums:
 
         assert dict(Post.objects.values_list("telegram_message_id", "grouped_id")) == whole
 
+    @pytest.mark.costly
     def test_an_album_is_not_published_with_the_text_of_a_picture_that_is_gone(self, archive):
         posts = [archive.post(f"{n}".encode(), grouped_id=-1) for n in range(2)]
         settle()

@@ -148,6 +148,7 @@ class TestWell:
         assert places == sorted(places)
         assert stack.stats()["answers"] == 1
 
+    @pytest.mark.costly
     def test_it_leaves_nothing_behind_but_what_it_cost(self, stack, works, s3):
         report, code = e2e()
 
@@ -166,6 +167,7 @@ class TestWell:
 
         assert stack.stats()["answers"] == 2
 
+    @pytest.mark.costly
     def test_a_post_of_the_archive_is_sent_the_same_way_and_stays(self, stack, works, archive):
         post = archive.post(picture.make(7), tell=False)
 
@@ -183,6 +185,7 @@ class TestWell:
 
         assert (report["provider"], code) == ("ocr_fallback", 0)
 
+    @pytest.mark.costly
     def test_doctor_finds_nothing_and_costs_nothing(self, stack, works):
         report, code = run("doctor")
 
@@ -195,6 +198,7 @@ class TestWell:
         steps = {found["step"] for found in report["checks"]["gigachat"]["findings"]}
         assert steps == {"address and certificate", "token", "model", "balance", "concurrency"}
 
+    @pytest.mark.costly
     def test_what_doctor_pays_is_counted(self, stack, works):
         report, code = run("doctor", "--pay")
 
@@ -308,6 +312,7 @@ class TestEightFaults:
 class TestApi:
     """Step 6 asks a web server, as the people who use the API do."""
 
+    @pytest.mark.costly
     def test_the_web_server_is_asked_under_a_name_it_answers_to(
         self, stack, works, live_server, settings
     ):
@@ -318,6 +323,7 @@ class TestApi:
         assert (report.get("reason"), code) == (None, 0)
         assert not User.objects.exists()
 
+    @pytest.mark.costly
     def test_without_a_web_server_it_fails_and_the_post_stays_to_be_looked_at(self, stack, works):
         report, code = run("e2e_vision", "--seconds", 20, "--api-url", "http://127.0.0.1:9")
 

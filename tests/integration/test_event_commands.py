@@ -547,6 +547,7 @@ class TestDrain:
 
         assert report["test.listen"]["postponed"] == 1
 
+    @pytest.mark.costly
     def test_until_idle_gives_up_without_progress_and_says_that_something_waits(self, ping):
         def busy(event):
             raise RetryLater("busy", after=timedelta(hours=1))

@@ -204,6 +204,7 @@ class TestServing:
         for thread in threads:
             thread.join()
 
+    @pytest.mark.costly
     def test_what_is_published_is_delivered_at_once(self, ping, serving):
         heard = listen()
         serving()
@@ -212,6 +213,7 @@ class TestServing:
 
         assert eventually(lambda: heard == [1], seconds=5)
 
+    @pytest.mark.costly
     def test_a_worker_whose_connection_was_ended_goes_on(self, ping, serving):
         heard = listen()
         serving()
@@ -223,6 +225,7 @@ class TestServing:
 
         assert eventually(lambda: heard == [1, 2], seconds=5)
 
+    @pytest.mark.costly
     def test_outcomes_are_settled_although_the_connection_ended_under_the_handler(
         self, ping, serving
     ):
@@ -239,6 +242,7 @@ class TestServing:
         assert eventually(lambda: done.count() == 3, seconds=10)
         assert heard == [1, 2, 3]
 
+    @pytest.mark.costly
     def test_threads_of_one_subscriber_go_on_after_their_connections_were_ended(
         self, ping, serving
     ):
@@ -257,6 +261,7 @@ class TestServing:
         open_ones = Delivery.objects.exclude(state=DeliveryState.DONE)
         assert eventually(lambda: recovery.run_all() or not open_ones.exists(), seconds=20)
 
+    @pytest.mark.costly
     def test_a_worker_does_not_spin_on_what_another_host_has_locked(self, ping, serving):
         listen()
         publish(ping(1))
@@ -269,6 +274,7 @@ class TestServing:
 
         assert 2 <= len(calls) <= 2 / worker.IDLE_POLL + 1
 
+    @pytest.mark.costly
     def test_projections_gather_what_comes_soon_after_a_batch(self, ping, serving, monkeypatch):
         monkeypatch.setattr(worker, "GATHER_FOR", 3.0, raising=False)
         batches = listen_in_batches(batch=50)
@@ -301,6 +307,7 @@ class TestServing:
 
         assert [subscription.name for (subscription,) in calls] == ["test.two"]
 
+    @pytest.mark.costly
     def test_a_busy_subscriber_makes_room_for_the_others_of_its_queue(self, ping, serving):
         """Also one that works in threads, and whose work never ends."""
 
@@ -352,6 +359,7 @@ class TestBackfill:
 
         assert heard == [10, 11, 12, 0, 1, 2, 3]
 
+    @pytest.mark.costly
     def test_what_comes_while_a_slow_batch_of_backfill_runs_waits_for_one_turn_only(self, ping):
         def slow(event):
             if event.number == 0:

@@ -65,6 +65,7 @@ def drain_all() -> None:
             return
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("threads", "ocr")
 def test_giants_are_decoded_a_few_at_a_time_and_each_is_paid_for_once(archive, preparing):
     for number in range(MANY):

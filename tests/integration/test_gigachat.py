@@ -220,6 +220,7 @@ class TestBusy:
 
         assert busy().after == timedelta(seconds=30)
 
+    @pytest.mark.costly
     def test_a_silent_server_is_given_up_after_the_time_limit(
         self, make_provider, busy, gigachat_stub
     ):

@@ -191,6 +191,7 @@ class TestChat:
         assert ask(messages=one_each).status_code == 422
         assert ask(messages=one_each[:10]).status_code == 200
 
+    @pytest.mark.costly
     def test_a_personal_scope_allows_one_request_at_a_time(self, http, oauth, gigachat_stub):
         gigachat_stub.state.behavior.latency = 0.5
         token = oauth(scope="GIGACHAT_API_PERS").json()["access_token"]

@@ -81,6 +81,7 @@ class TestTags:
             "река": {"origin": "model", "confidence": 0.75},
         }
 
+    @pytest.mark.costly
     def test_a_hashtag_that_a_person_removed_is_no_tag_and_goes(self, owner, channel, person):
         post = make.post(of=channel, hashtags=["мост", "река"])
         row = give(post, "мост", person)
@@ -93,6 +94,7 @@ class TestTags:
         assert set(tags(owner, post)) == {"река"}
         assert (TAG, keys.tag(owner.pk, "мост")) not in dump(owner.pk)["nodes"]
 
+    @pytest.mark.costly
     def test_a_synonym_is_the_tag_that_it_means_also_where_only_the_text_says_it(
         self, owner, channel, person
     ):
@@ -196,6 +198,7 @@ class TestArticles:
         assert told.get("title") == {"renamed": "Other", "deleted": None}.get(change, "News")
         assert len(dump(owner.pk)["edges"]) == 6
 
+    @pytest.mark.costly
     def test_the_last_link_to_it_takes_it_along(self, owner, channel):
         post = make.post(of=channel, urls=[NEWS])
         make.article(of=post, url=NEWS, title="News")
@@ -235,6 +238,7 @@ def _noted() -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
+@pytest.mark.costly
 def test_a_post_that_was_deleted_in_telegram_says_so_and_when_it_came_back(owner, channel):
     post = make.post(of=channel)
     write(post)

@@ -67,6 +67,7 @@ def killed(graph, settings, monkeypatch):
     connection.forget()
 
 
+@pytest.mark.costly
 def test_down_for_an_hour_it_catches_up_by_itself(killed, settings):
     channel = make.channel()
     kept, changed, gone = (make.post(of=channel, hashtags=["до"]) for _ in range(3))

@@ -230,6 +230,7 @@ class TestVerifying:
 
         assert (found.expected, found.stored, found.compared, found.unresolved) == (4, 4, 4, 0)
 
+    @pytest.mark.costly
     def test_what_is_missing_different_or_too_much_is_found_and_repaired(self, world):
         owner, channel, _album = world
         gone, other, kept = Post.objects.filter(tenant=owner).order_by("telegram_message_id")
@@ -295,6 +296,7 @@ class TestCommands:
             json.loads(run("rebuild_graph", "--tenant", str(owner.pk), "--json")[0])["nodes"] == 0
         )
 
+    @pytest.mark.costly
     def test_an_interrupted_rebuild_says_how_to_go_on_and_goes_on(self, world, monkeypatch):
         owner, channel, _ = world
         for number in range(6):

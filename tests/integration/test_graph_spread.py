@@ -125,6 +125,7 @@ def generate(seed, *, channels=20, works=8):
     return world
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", [20])
 def test_every_copy_is_found_and_none_is_invented(graph, seed):
     world = generate(seed)

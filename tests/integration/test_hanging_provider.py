@@ -45,6 +45,7 @@ def looked(post) -> PostEnrichment:
     return PostEnrichment.objects.get(post=post, kind=EnrichmentKind.VISION)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("endpoint", ["chat", "upload", "oauth"])
 def test_a_hanging_provider_opens_the_breaker_and_the_picture_is_read(archive, hanging, endpoint):
     hanging(endpoint)

@@ -224,6 +224,7 @@ class TestServerOfMetrics:
         serving.shutdown()
         serving.server_close()
 
+    @pytest.mark.costly
     def test_it_names_no_versions(self, port):
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/nothing")
@@ -234,6 +235,7 @@ class TestServerOfMetrics:
         assert answer.headers["Cache-Control"] == "no-store"
         connection.close()
 
+    @pytest.mark.costly
     def test_it_names_none_to_those_who_do_not_speak_http(self, port):
         with socket.create_connection(("127.0.0.1", port)) as stranger:
             stranger.sendall(b"one two three four\r\n\r\n")

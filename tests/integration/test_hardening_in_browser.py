@@ -74,6 +74,7 @@ def test_no_list_of_the_console_breaks_the_policy(visit, post, chance, share):
     assert visit.complaints == []
 
 
+@pytest.mark.costly
 def test_no_other_page_breaks_the_policy(visit, post):
     of = post.channel
     pages = [
@@ -99,6 +100,7 @@ def test_no_other_page_breaks_the_policy(visit, post):
     assert visit.complaints == []
 
 
+@pytest.mark.costly
 def test_dates_lookups_and_popups_work(visit, post):
     page = visit.page
     visit.goto(reverse("admin:django_q_schedule_add"))
@@ -123,6 +125,7 @@ def test_dates_lookups_and_popups_work(visit, post):
     assert visit.complaints == []
 
 
+@pytest.mark.costly
 def test_the_description_of_the_api_works_and_asks_it(visit, post):
     page = visit.page
     visit.goto("/api/docs/")
@@ -154,6 +157,7 @@ def at_the_door(visit):
     return visit
 
 
+@pytest.mark.costly
 def test_no_page_of_signing_in_breaks_the_policy(at_the_door):
     for name in (
         "account_change_password", "account_reauthenticate", "usersessions_list", "mfa_index",
@@ -166,6 +170,7 @@ def test_no_page_of_signing_in_breaks_the_policy(at_the_door):
     assert at_the_door.complaints == []
 
 
+@pytest.mark.costly
 def test_the_secret_of_an_authenticator_app_is_shown_as_a_picture(at_the_door):
     page = at_the_door.page
     at_the_door.goto(reverse("mfa_activate_totp"))

@@ -305,6 +305,7 @@ class TestRepeating:
         assert sorted(counts.values()) == [1, 2]  # by both versions, and one by the post as well
         assert OutboxEvent.objects.filter(topic="posts.vision.uploaded").count() == 2
 
+    @pytest.mark.costly
     def test_a_picture_that_comes_back_is_published_again(self, tmp_path):
         for edition, color in enumerate(["white", "red", "white", "red"]):
             folder = tmp_path / str(edition)

@@ -108,6 +108,7 @@ def test_the_next_import_closes_a_killed_one_without_waiting_for_any_worker(impo
     assert killed.state == "interrupted"
 
 
+@pytest.mark.costly
 def test_an_import_that_lives_is_closed_by_none(importing, folder):
     until = time.monotonic() + 2
     run(folder)
@@ -156,6 +157,7 @@ def test_an_import_that_an_error_ended_is_not_shown_as_done(folder):
     assert ended.finished_at is not None
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("language", "word", "advice"),
     [("en", "interrupted", "Run the import again"), ("ru", "прерван", "Запустите импорт ещё раз")],

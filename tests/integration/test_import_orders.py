@@ -193,6 +193,7 @@ class TestOlderExports:
 
         assert (found["channel"][0], found["posts"][1]["content"]) == ("Новое", "b")
 
+    @pytest.mark.costly
     def test_an_unchanged_post_is_as_new_as_the_newest_export_that_had_it(self, tmp_path):
         def export(number, count):
             reactions = [{"type": "emoji", "count": count, "emoji": "👍"}]
@@ -285,6 +286,7 @@ class TestInterruptedAndAtOnce:
 
         assert archive(tenant) == expected
 
+    @pytest.mark.costly
     def test_exports_of_different_age_imported_at_once(self, tmp_path, monkeypatch):
         folders = self.folders(tmp_path)
         expected = in_order(folders, "one by one")

@@ -111,6 +111,7 @@ def test_scripts_that_go_on_ask_for_exit_code_0(tmp_path, arguments, code, dry):
     assert report["details"][0]["code"] == "too_many_pixels"
 
 
+@pytest.mark.costly
 def test_what_only_decoding_shows_is_added_to_the_problems_when_the_picture_is_read(tmp_path):
     folder = export(tmp_path, HOLLOW)
     assert run(folder).clean
@@ -141,6 +142,7 @@ def test_a_picture_that_is_known_to_be_hollow_is_a_problem_of_every_import_that_
     assert [(p.code, p.message_id) for p in summary.problems] == [("broken_image", 1)]
 
 
+@pytest.mark.costly
 def test_a_broken_picture_that_the_import_named_is_not_named_again_by_who_reads_it(tmp_path):
     run(export(tmp_path, encoded("PNG")[:-30], BOMB))
     before = problems()

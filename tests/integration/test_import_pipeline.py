@@ -276,6 +276,7 @@ def test_a_file_that_was_missing_comes_in_with_the_next_import(tmp_path, store):
     assert uploaded.count() == 2
 
 
+@pytest.mark.costly
 def test_many_posts_go_in_by_copy_and_an_edit_replaces_them(tmp_path, store, monkeypatch):
     monkeypatch.setattr(batches, "BATCH_MESSAGES", 2000)
     count = 450
@@ -339,6 +340,7 @@ def test_a_batch_is_freed_when_it_is_done_not_when_garbage_is_looked_for(
     assert max(alive) <= 4 * 2 * 2
 
 
+@pytest.mark.costly
 def test_a_reader_that_is_killed_keeps_what_was_committed_and_no_reservation(
     tmp_path, store, monkeypatch
 ):

@@ -121,6 +121,7 @@ class TestOnEveryStore:
         assert found(old) == {"missing": 1, "wrong_size": 1, "wrong_hash": 1, "orphaned": 1}
         assert old.check.too_young == 0
 
+    @pytest.mark.costly
     def test_young_objects_are_reported_and_not_repaired(self, any_store, checked, stored_keys):
         any_store.delete(stored_keys[0])
         smuggle(stored_keys[1], b"other")
@@ -147,6 +148,7 @@ class TestOnEveryStore:
         assert found(report) == {}
         assert not Orphan.objects.exists()
 
+    @pytest.mark.costly
     def test_a_round_goes_on_where_it_was_stopped(
         self, any_store, checked, stored_keys, monkeypatch
     ):
@@ -164,6 +166,7 @@ class TestOnEveryStore:
         assert found(reports[3]) == {"missing": 2}
         assert IntegrityCheck.objects.count() == 1
 
+    @pytest.mark.costly
     def test_a_bucket_is_marked_as_ours_at_the_first_check(self, any_store, checked, stored_keys):
         assert checked().clean
 
@@ -532,6 +535,7 @@ def test_a_round_goes_on_behind_pages_of_names_only_a_stranger_could_choose(
     assert all(cursor.isprintable() for cursor in cursors)
 
 
+@pytest.mark.costly
 def test_a_round_goes_on_behind_a_page_of_empty_folder_names_in_s3(
     s3, checked, tenant, monkeypatch
 ):

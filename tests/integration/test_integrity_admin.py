@@ -77,6 +77,7 @@ def test_nobody_edits_what_a_check_found(admin, orphan):
         assert admin.post(page_of(model, row.pk), {}).status_code == 403
 
 
+@pytest.mark.costly
 def test_lists_cost_the_same_for_one_row_and_twenty(admin, checked, tenant, later):
     def queries():
         with CaptureQueriesContext(connection) as captured:
@@ -133,6 +134,7 @@ def test_who_may_only_look_is_offered_no_action(client, orphan):
     assert not Orphan.objects.get().accepted
 
 
+@pytest.mark.costly
 def test_the_panel_turns_red_for_problems_failures_and_silence(
     admin, store, checked, tenant, monkeypatch, later
 ):

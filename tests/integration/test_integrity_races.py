@@ -79,6 +79,7 @@ def test_an_upload_that_is_aborted_says_that_it_has_to_be_put_again(tenant):
         store.put(reservation, AbortedAtItsEnd(b"12345"), mime="image/png")
 
 
+@pytest.mark.costly
 def test_repairs_without_any_grace_do_no_harm_to_uploads(tenant, later):
     """Repair without grace period and quarantine, so that only the locks protect uploads."""
     working = threading.Event()

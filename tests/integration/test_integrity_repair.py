@@ -74,6 +74,7 @@ class TestOnEveryStore:
         assert heard == [Loss("media", [stored_keys[1]])]
         assert found(checked()) == {}
 
+    @pytest.mark.costly
     def test_a_damaged_object_is_marked_and_its_entries_are_corrected(
         self, any_store, checked, stored_keys, heard
     ):
@@ -90,6 +91,7 @@ class TestOnEveryStore:
         assert found(again) == {}
         assert again.pending["damaged_objects"] == 2
 
+    @pytest.mark.costly
     def test_a_damaged_object_is_mended_by_storing_it_again(
         self, any_store, checked, stored_keys, tenant
     ):
@@ -128,6 +130,7 @@ class TestOnEveryStore:
         assert not Orphan.objects.exists()
         assert not Reservation.objects.exists()
 
+    @pytest.mark.costly
     def test_a_paid_analysis_that_a_restored_database_does_not_know_is_entered_and_found_again(
         self, any_store, checked, stored_keys, tenant, later
     ):
@@ -159,6 +162,7 @@ class TestOnEveryStore:
         assert checked(now=later + 2 * DAY, repair=True).repairs.purged == 0
         assert key in objects()
 
+    @pytest.mark.costly
     def test_one_that_a_former_release_put_into_quarantine_comes_out(
         self, any_store, checked, stored_keys, tenant, later
     ):
@@ -407,6 +411,7 @@ class TestRefusals:
 
         assert len(in_ledger()) == 30
 
+    @pytest.mark.costly
     def test_a_person_may_say_that_so_much_is_missing_indeed(self, checked, plundered):
         report = checked(repair=True, max_missing_percent=50)
 

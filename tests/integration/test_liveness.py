@@ -163,13 +163,16 @@ class TestGone:
         assert gone
         assert 9.5 <= seconds <= 15
 
+    @pytest.mark.costly
     def test_a_worker_never_seen_alive_is_gone_after_ten_seconds_too(self, quickly):
         assert not liveness.is_gone(nobody := uuid.uuid4())
         assert wait_until(lambda: liveness.is_gone(nobody), seconds=5)
 
+    @pytest.mark.costly
     def test_this_worker_is_never_gone_to_itself(self, quickly):
         assert not wait_until(lambda: liveness.is_gone(liveness.worker_id()), seconds=2)
 
+    @pytest.mark.costly
     def test_a_lock_that_was_free_for_less_than_that_counts_from_the_start_again(
         self, quickly, monkeypatch
     ):
@@ -185,11 +188,13 @@ class TestGone:
 
         assert time.monotonic() - back >= 0.9
 
+    @pytest.mark.costly
     def test_what_was_not_watched_without_a_break_counts_for_nothing(self, quickly, monkeypatch):
         monkeypatch.setattr(liveness, "MAX_GAP", 0.01)
 
         assert not wait_until(lambda: liveness.is_gone(uuid.UUID(int=1)), seconds=3)
 
+    @pytest.mark.costly
     def test_looking_takes_no_lock_so_that_the_owner_can_always_take_it(self, quickly):
         someone = uuid.uuid4()
         liveness.is_gone(someone)
@@ -201,6 +206,7 @@ class TestGone:
 
 
 class TestBrokenConnection:
+    @pytest.mark.costly
     def test_the_lock_is_taken_again_within_five_seconds(self):
         mine = liveness.worker_id()
 
@@ -307,6 +313,7 @@ class TestLeases:
         assert time.monotonic() - killed >= 9
         assert Delivery.objects.get().attempts == 2
 
+    @pytest.mark.costly
     def test_a_drain_until_idle_takes_up_what_a_killed_worker_had(
         self, leased_by_other, other, quickly
     ):
@@ -331,6 +338,7 @@ class TestLeases:
         assert heard == []
         assert Delivery.objects.get().state == DeliveryState.LEASED
 
+    @pytest.mark.costly
     def test_a_delivery_that_kills_its_workers_becomes_a_dead_letter(
         self, leased_by_other, other, quickly
     ):
@@ -344,6 +352,7 @@ class TestLeases:
         dead = Delivery.objects.get(subscriber="test.listen")
         assert (dead.state, dead.error_code, heard) == ("dead", "worker_lost", [])
 
+    @pytest.mark.costly
     def test_the_killed_worker_that_lives_after_all_settles_nothing_of_its_successor(
         self, leased_by_other, other, quickly
     ):
@@ -420,6 +429,7 @@ class TestAlbums:
         assert free
         assert album_claims.claim(MediaGroup.objects.get(), now=timezone.now())
 
+    @pytest.mark.costly
     def test_the_album_of_a_living_worker_stays_its_own(self, other, quickly):
         album(claimed_by=other.id)
 

@@ -83,6 +83,7 @@ class TestSecretKey:
 
         assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
+    @pytest.mark.costly
     def test_eight_processes_that_start_at_once_agree_on_one_key(self, tmp_path):
         racers = [_process(_RACER, tmp_path) for _ in range(RACERS)]
         with _watched(tmp_path / "secret_key") as seen:
@@ -157,6 +158,7 @@ class TestPostgres:
         assert server.running_socket(data_dir) == first
         assert _databases(first) >= {NAME}
 
+    @pytest.mark.costly
     def test_a_locale_that_the_machine_has_not_keeps_nobody_from_making_one(
         self, data_dir, monkeypatch
     ):
@@ -197,6 +199,7 @@ class TestPostgres:
         assert len(_postmasters(data_dir)) == 1
         assert _databases(sockets.pop()) >= {NAME}
 
+    @pytest.mark.costly
     def test_once_stopped_it_is_seen_to_be_stopped(self, used_dir):
         server.start_postgres(used_dir, database=NAME)
         process = psutil.Process(_pid(used_dir))
@@ -219,6 +222,7 @@ class TestPostgres:
         assert _pid(used_dir) != pid
         assert _databases(socket) >= {NAME}
 
+    @pytest.mark.costly
     def test_a_postmaster_pid_that_a_power_cut_left_empty_is_forgotten(self, used_dir):
         (used_dir / "postmaster.pid").write_bytes(b"")
 
@@ -230,11 +234,13 @@ class TestPostgres:
         with pytest.raises(ImproperlyConfigured, match=r"VAR_DIR: .*spaces.*DATABASE_URL"):
             server.start_postgres(tmp_path / "my data" / "postgres", database=NAME)
 
+    @pytest.mark.costly
     def test_a_connection_starts_the_server_that_is_not_running(self, data_dir, connection):
         assert server.running_socket(data_dir) is None
 
         assert _answer(connection) == NAME
 
+    @pytest.mark.costly
     def test_after_a_stop_the_next_connection_starts_it_again(self, used_dir, connection):
         _answer(connection)
         first = _pid(used_dir)
@@ -246,6 +252,7 @@ class TestPostgres:
         assert answer == NAME
         assert _pid(used_dir) != first
 
+    @pytest.mark.costly
     def test_who_stops_it_is_told_that_somebody_has_started_it_again(
         self, used_dir, connection, settings, monkeypatch
     ):
@@ -280,6 +287,7 @@ class TestPostgres:
         call_command("local", "stop", stdout=io.StringIO())
         assert server.running_socket(used_dir) is None
 
+    @pytest.mark.costly
     def test_its_memory_is_what_was_set_from_the_next_start_on(self, data_dir):
         def shown(memory):
             socket = server.start_postgres(data_dir, database=NAME, memory=memory)
@@ -294,6 +302,7 @@ class TestPostgres:
         assert shown(17) == "17MB"
         assert (data_dir / "postgresql.conf").read_text().count(memory.FILE) == 1
 
+    @pytest.mark.costly
     def test_a_server_that_dies_between_the_look_and_the_call_is_started_again(
         self, used_dir, connection
     ):
@@ -307,6 +316,7 @@ class TestPostgres:
 
         assert row == (NAME,)
 
+    @pytest.mark.costly
     def test_a_refusal_by_a_running_server_is_not_taken_for_its_absence(self, used_dir, connection):
         _answer(connection)
         connection.close()
@@ -343,6 +353,7 @@ class TestDoctor:
 
         return ask
 
+    @pytest.mark.costly
     def test_the_server_may_take_longer_to_start_than_a_check(self, used_dir, asked, monkeypatch):
         """After a restart of the machine the first doctor called it dead, and checked nothing else."""
         start = server.start_postgres

@@ -114,6 +114,7 @@ def test_rooms_hear_only_of_their_own_type(shown):
     assert post.source_fingerprint == "read"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("how", ["missing", "damaged"])
 def test_an_import_of_the_same_export_puts_a_lost_file_again(how, checked, import_export):
     import_export()

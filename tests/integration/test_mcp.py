@@ -72,6 +72,7 @@ def call(user, tool: str, **arguments: Any) -> Any:
 
 
 class TestTools:
+    @pytest.mark.costly
     def test_they_are_five_and_say_that_they_read(self, anna):
         async def listed():
             async with client_of(anna) as client:

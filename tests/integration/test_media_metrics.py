@@ -71,6 +71,7 @@ def test_a_file_that_cannot_be_stored_is_an_error_and_one_that_was_left_out_is_n
     assert growth("media_bytes_total", media="photo") == 0
 
 
+@pytest.mark.costly
 def test_a_damaged_picture_is_stored_and_fails_when_it_is_read(tmp_path, growth):
     run(export(tmp_path, b"\xff\xd8\xff\xe0 no picture"))
     read()
@@ -100,6 +101,7 @@ def test_every_state_of_a_file_is_one_of_the_declared_outcomes(tmp_path, growth)
     assert growth("media_bytes_total", media="doc") == 0
 
 
+@pytest.mark.costly
 def test_rows_of_files_their_references_and_albums_are_counted_as_they_are_committed(
     tmp_path, growth
 ):

@@ -279,6 +279,7 @@ class TestExposition:
             key for key in before if key[0] == name
         }
 
+    @pytest.mark.costly
     def test_figures_answer_again_for_some_seconds(self, monkeypatch, django_assert_num_queries):
         page()
         with django_assert_num_queries(0):
@@ -288,6 +289,7 @@ class TestExposition:
         with pytest.raises(pytest.fail.Exception), django_assert_num_queries(0):
             exposition.page()
 
+    @pytest.mark.costly
     def test_promtool_finds_nothing_to_say(self, tenant):
         tool = shutil.which("promtool")
         if tool is None:
@@ -331,6 +333,7 @@ class TestExposition:
         }
         assert counted == {"bucket_full": 1, "tenant_limit": 1, "type_limit": 2}
 
+    @pytest.mark.costly
     def test_a_database_that_is_away_takes_only_its_own_figures_with_it(self, monkeypatch, caplog):
         class Away(Collector):
             def collect(self):
@@ -405,6 +408,7 @@ class TestDeclaring:
 class TestExemplars:
     """prometheus_client keeps none where several processes count: these are ours."""
 
+    @pytest.mark.costly
     def test_the_trace_id_of_a_slow_piece_of_work_is_at_its_bucket(self, monkeypatch):
         monkeypatch.setattr(exemplars, "EVERY", 0)
         with trace.use("import-1:7"):
@@ -416,6 +420,7 @@ class TestExemplars:
         assert found["storage_quota_check_duration_seconds_bucket", "1.0"] == ("import-1:7", 0.7)
         assert "# {" not in page(), "the old format has no place for them"
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("length", [1, 100, 101, 128])
     def test_no_trace_id_makes_the_page_unreadable(self, length, monkeypatch):
         monkeypatch.setattr(exemplars, "EVERY", 0)

@@ -145,6 +145,7 @@ class TestLacking:
 
         assert [info.key for info in odd.list(after="media/t/b")] == ["media/t/c"]
 
+    @pytest.mark.costly
     def test_without_uploads_in_parts_a_big_file_goes_in_one_request(self, odd, proxy, tenant):
         proxy.fail("create", "501")
         body = bytes(range(256)) * (2 * PART_BYTES // 256 + 1)
@@ -285,6 +286,7 @@ class TestVersions:
             assert run("sync_lifecycle")[1]["versioned"] is False
         assert all(rule.expire_old_days is None for rule in s3.lifecycle())
 
+    @pytest.mark.costly
     def test_a_cleanup_frees_what_the_versions_hold_and_no_more_objects_than_it_must(
         self, versioned, tenant, run
     ):
@@ -304,6 +306,7 @@ class TestVersions:
         assert bytes_of_all_versions(versioned) == selectors.taken_in_all() == 0
         assert list(versioned.old_versions()) == []
 
+    @pytest.mark.costly
     def test_a_version_that_comes_back_is_never_one_that_was_deleted(self, versioned, tenant, run):
         """A marker hides the deleted object as long as a version lies behind it."""
         stored(tenant)
@@ -335,6 +338,7 @@ class TestVersions:
             assert left == {key(tenant, n): 1 for n in ("junk", "same size", "gone", "twice")}
         assert {old.size_bytes for old in versioned.old_versions() if not old.marker} == {8}
 
+    @pytest.mark.costly
     def test_a_repair_restores_what_was_overwritten_or_deleted(self, versioned, tenant, run):
         for name in ("junk", "same size", "gone"):
             stored(tenant, name, body=b"original", age=9 * DAY)
@@ -419,6 +423,7 @@ class TestVersions:
                 code, report, said = run("emergency_s3_cleanup", *part)
             assert (code, report["state"], report["detail"]) == (2, "failed", said)
 
+    @pytest.mark.costly
     def test_files_of_another_application_keep_their_versions(self, versioned, tenant, run):
         for body in (b"one", b"two"):
             versioned._client.put_object(Bucket=versioned._bucket, Key="backup/a", Body=body)
@@ -491,6 +496,7 @@ class TestMessages:
         for command in COMMANDS:
             refused(odd, command, "20 minutes behind", "NTP")
 
+    @pytest.mark.costly
     def test_a_certificate_of_an_unknown_authority(self, tls, refused):
         store = S3Store(s3_settings(tls))
 

@@ -221,6 +221,7 @@ LOOKUPS = (
 )  # fmt: skip
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("filled")
 def test_no_list_fails_with_an_odd_lookup(admin_client, some):
     lists = [reverse(f"{name_of(model)}_changelist") for model in admin.site._registry]
@@ -229,6 +230,7 @@ def test_no_list_fails_with_an_odd_lookup(admin_client, some):
     assert failing(admin_client, some(looked_up, 100)) == []
 
 
+@pytest.mark.costly
 def test_no_page_of_a_new_row_fails_with_an_odd_value(admin_client, some):
     page = "/admin/accounts/membership/add/"
     reported = [
@@ -266,6 +268,7 @@ def test_a_missing_table_stays_a_failure(admin_client):
     assert status == 500
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("filled")
 def test_no_page_of_a_row_and_no_other_page_fails_with_an_odd_value(admin_client, some):
     assert failing(admin_client, [*OTHERS, *some(addresses_of_rows(), 30)]) == []
@@ -287,6 +290,7 @@ def test_a_failure_that_no_value_is_to_blame_for_stays_a_failure(admin_client, m
     assert admin_client.get("/admin/media/post/").status_code == 500
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("filled")
 def test_an_action_on_rows_that_cannot_be_is_refused(admin_client, some):
     admin_client.raise_request_exception = False
@@ -306,6 +310,7 @@ def test_an_action_on_rows_that_cannot_be_is_refused(admin_client, some):
     assert bad == []
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_no_endpoint_of_the_api_fails_with_an_odd_value(admin_client, some, method):

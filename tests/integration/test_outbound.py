@@ -115,6 +115,7 @@ class TestRedirects:
 
 
 class TestEnds:
+    @pytest.mark.costly
     @pytest.mark.parametrize("what", ["trickle/20", "trickle-headers/20"])
     def test_a_server_that_trickles_does_not_outlive_the_request(self, odd, rules, what):
         """Each byte comes well within the timeout of a read."""
@@ -195,6 +196,7 @@ class TestConnections:
 
         assert asked == ["one.example"]
 
+    @pytest.mark.costly
     def test_threads_share_a_client(self, odd, rules):
         got, web = [], client(rules)
 
@@ -322,6 +324,7 @@ class TestSessionForLibraries:
 class TestProvider:
     """The adapter of GigaChat: what is refused, it says with the setting; nothing was paid for."""
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("what", ["trickle/20", "trickle-headers/20"])
     def test_one_that_trickles_does_not_outlive_its_timeout(self, odd, make_provider, now, what):
         started = time.monotonic()

@@ -271,6 +271,7 @@ class TestCost:
 
         assert counts[0] == counts[1] <= 7
 
+    @pytest.mark.costly
     def test_a_post_costs_the_same_however_much_it_has(self, viewer, channel):
         counts = []
         viewer.get(POSTS)  # what is asked once for each session

@@ -434,6 +434,7 @@ class TestRequest:
         assert (analysis.state, other.state) == (AnalysisState.DONE, AnalysisState.FAILED)
         assert PostEnrichment.objects.get(post=post).vision_provider == "gigachat"
 
+    @pytest.mark.costly
     def test_what_todays_tokens_are_not_enough_for_waits_however_long_the_line_is(
         self, archive, paid, ask, settings
     ):

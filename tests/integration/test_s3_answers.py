@@ -36,6 +36,7 @@ def test_an_answer_without_end_does_not_fill_the_memory(odd):
         tracemalloc.stop()
 
 
+@pytest.mark.costly
 def test_an_answer_that_trickles_ends_with_the_patience(odd):
     begun = time.monotonic()
 
@@ -45,6 +46,7 @@ def test_an_answer_that_trickles_ends_with_the_patience(odd):
     assert time.monotonic() - begun < 4
 
 
+@pytest.mark.costly
 def test_objects_may_be_larger_than_answers_and_take_longer_to_read(moto, bucket):
     store = S3Store(s3_settings(moto, bucket=bucket, read_timeout_sec=1))
     size = purposes.bucket(moto, bucket).most_bytes + 1024**2

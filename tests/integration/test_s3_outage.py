@@ -157,6 +157,7 @@ def test_an_abort_that_fails_too_leaves_an_upload_the_sweep_finds(
         recovered()
 
 
+@pytest.mark.costly
 def test_a_put_carried_out_long_after_its_client_gave_up_is_found(
     faulty, proxy, s3, put, tenant, now
 ):
@@ -176,6 +177,7 @@ def test_a_put_carried_out_long_after_its_client_gave_up_is_found(
     assert not Reservation.objects.exists()
 
 
+@pytest.mark.costly
 def test_the_late_one_is_found_also_after_a_repetition_that_was_refused(
     faulty, proxy, s3, put, recovered
 ):
@@ -193,6 +195,7 @@ def test_the_late_one_is_found_also_after_a_repetition_that_was_refused(
         assert in_bucket(s3) == {}
 
 
+@pytest.mark.costly
 def test_an_answer_lost_once_costs_a_repetition_and_nothing_else(faulty, proxy, s3, put, recovered):
     proxy.fail("put", "lost", times=1)
 
@@ -204,6 +207,7 @@ def test_an_answer_lost_once_costs_a_repetition_and_nothing_else(faulty, proxy, 
     assert in_bucket(s3) == {stored.key: len(SMALL)}
 
 
+@pytest.mark.costly
 def test_a_completion_whose_answer_was_lost_is_put_again(faulty, proxy, s3, put, recovered):
     proxy.fail("complete", "lost", times=1)
     proxy.fail("complete", "404", times=1)

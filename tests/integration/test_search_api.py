@@ -81,6 +81,7 @@ class TestAnswer:
         assert hit["reasons"]["tags"] == ["зима"]
         assert 0 <= hit["reasons"]["distance"] <= 2
 
+    @pytest.mark.costly
     def test_pages_fit_together(self, bob, channel):
         for number in range(7):
             write(channel, f"снег {number}")
@@ -143,6 +144,7 @@ class TestConditions:
         assert ids(ask(bob, "снег -from:БОРИС")) == [anna]
         assert {*ids(ask(bob, 'снег from:борис from:"Анна Ёлкина"'))} == {anna, boris}
 
+    @pytest.mark.costly
     def test_whole_words_of_an_author_are_enough(self, bob, channel):
         anna = write(channel, "снег", post_author="Анна-Мария Ёлкина (ред.)")
         write(channel, "снег", post_author="Иоанна Елкинаева ред_")
@@ -218,6 +220,7 @@ class TestTenants:
 
 
 class TestPage:
+    @pytest.mark.costly
     def test_it_shows_hits_remarks_and_the_next_page(self, bob, channel, other):
         posts = [write(channel, f"<b>снег</b> {number}") for number in range(11)]
         write(other, "снег чужой")

@@ -172,6 +172,7 @@ class TestCounts:
 
         assert counts(text, channel)[0] == 0
 
+    @pytest.mark.costly
     def test_of_many_posts_a_sample_tells_the_number(self, channel, other, monkeypatch):
         """Each post is in the sample by its random id, so that the size of the sample is binomial."""
         posts = [make.post(of=channel if n % 10 else other, content="снег") for n in range(400)]

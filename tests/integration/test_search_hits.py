@@ -68,6 +68,7 @@ class TestAlbums:
         assert {*ids(body)} == {*keys(*items)}
         assert [hit["album"] for hit in body["hits"]] == [None, None]
 
+    @pytest.mark.costly
     def test_albums_do_not_crowd_out_others_and_pages_fit_together(self, bob, channel):
         single = write(channel, "снег", at=make.NOW.replace(year=2020))
         for number in range(12):
@@ -81,6 +82,7 @@ class TestAlbums:
             assert str(single.pk) in whole
             assert len(whole) == 13
 
+    @pytest.mark.costly
     def test_conditions_alone_look_behind_albums(self, bob, channel, monkeypatch):
         monkeypatch.setattr(find, "DEPTH", 20)
         for _ in range(5):
@@ -160,6 +162,7 @@ class TestMatches:
 
         assert (match["field"], match["text"]) == ("other", "План-двора.pdf")
 
+    @pytest.mark.costly
     def test_a_page_takes_as_many_queries_for_ten_hits_as_for_one(self, bob, channel):
         def queries(limit):
             with CaptureQueriesContext(

@@ -120,6 +120,7 @@ def _check_many(client, examples):
     each()
 
 
+@pytest.mark.costly
 def test_no_query_is_an_error_or_shows_a_post_of_others(bob):
     _check_many(bob, FEW)
 

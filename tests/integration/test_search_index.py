@@ -431,6 +431,7 @@ class TestProjection:
 
         assert index_words([post.pk], now=timezone.now()) == 0
 
+    @pytest.mark.costly
     def test_a_random_day_and_a_rebuild_give_the_same_index(self, channel):
         drawn = random.Random(7)
         posts = [make.post(of=channel, content=words(drawn)) for _ in range(20)]

@@ -679,6 +679,7 @@ class TestPaid:
         assert used == gigachat.state.stats()["tokens"]["embedding_tokens"]
         assert "daily_limit" in ask(" ".join(f"слово{n}" for n in range(30)), channel).degraded[0]
 
+    @pytest.mark.costly
     def test_many_at_once_never_exceed_it(self, channel, gigachat, settings):
         self.limit(settings, 900)
         posts = [make.post(of=channel, content=f"{uuid4()} текст") for n in range(24)]
@@ -718,6 +719,7 @@ class TestPaid:
         assert not hits.degraded
         assert TokenBudget.objects.get(tenant_id=rows[1]).used_tokens > 0
 
+    @pytest.mark.costly
     def test_a_hanging_provider_costs_a_query_its_time_limit_and_no_more(
         self, write, channel, gigachat, settings
     ):

@@ -134,6 +134,7 @@ class TestDeleted:
         Post.objects.filter(pk=archive[0].pk).update(deleted_at=GONE, deletion=Deletion.LIVE)
         return archive[0]
 
+    @pytest.mark.costly
     def test_a_deleted_post_is_found_and_marked_everywhere(self, bob, gone):
         [hit] = ask(bob, "кошка")["hits"]
         assert datetime.fromisoformat(hit["deleted_at"]) == GONE

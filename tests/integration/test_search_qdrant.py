@@ -461,6 +461,7 @@ class TestOutage:
         }
         assert "fake serves until all posts have a vector of fake-2" in found.degraded[0]
 
+    @pytest.mark.costly
     def test_down_for_an_hour_it_catches_up_by_itself(self, qdrant, archive, monkeypatch):
         with monkeypatch.context() as patch:
             down(patch, qdrant)

@@ -78,6 +78,7 @@ class TestSimilar:
 
         assert get(bob, SIMILAR, post=name.format(pk=post.pk))["post_id"] == str(post.pk)
 
+    @pytest.mark.costly
     def test_by_picture_copies_come_first_the_nearest_before_the_others(self, bob, channel):
         post = self.pictured(channel, 0b1111)
         near = self.pictured(channel, 0b11111111)
@@ -125,6 +126,7 @@ class TestSimilar:
         assert set(keys(posts["b"])) <= alike("a")
         assert set(keys(posts["b"])) <= alike("c")
 
+    @pytest.mark.costly
     @pytest.mark.django_db(transaction=True)
     def test_without_a_paid_provider_copies_are_found_as_well(self, archive, ocr):
         """Nothing is configured but Tesseract; Telegram compressed the second picture again."""
@@ -191,6 +193,7 @@ class TestSimilar:
 
         assert (ids(body), body["degraded"]) == ([], [])
 
+    @pytest.mark.costly
     def test_nothing_of_others_is_shown_or_found(self, bob, channel, other):
         media = b"the same file"
         mine = self.pictured(channel, 0b1111, "кошка спит", body=media)

@@ -47,6 +47,7 @@ def found(term: str) -> list[int]:
     return list(posts.values_list("telegram_message_id", flat=True))
 
 
+@pytest.mark.costly
 def test_a_post_is_found_by_what_is_seen_in_it(tmp_path, admin_client):
     posts = [message(number, text=text) for number, (text, _) in enumerate(TEXTS, 1)]
     import_posts(tmp_path, *posts, message(99, text="другое"))

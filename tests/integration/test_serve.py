@@ -90,6 +90,7 @@ IGNORED = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
 """Like nohup, but what is written still goes to the terminal."""
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("before", [("nohup",), IGNORED], ids=["nohup", "trap"])
 def test_who_does_not_care_about_the_terminal_goes_on_without_it(started, procfile, before):
     """A web server writes all the time: by an error of that honcho died alone."""

@@ -475,6 +475,7 @@ class TestPages:
         "account_reset_password", "account_inactive",
     )  # fmt: skip
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("language", ["ru", "en"])
     def test_all_come_in_the_language_without_inline_scripts(self, client, ann, language):
         english = {

@@ -145,6 +145,7 @@ class TestWaiting:
         assert PASSWORD not in checked
         assert not signed_in(browser)
 
+    @pytest.mark.costly
     def test_being_refused_makes_nobody_wait_longer(self, owner, clock):
         tries(5)
         clock.pass_(seconds=29)
@@ -163,6 +164,7 @@ class TestWaiting:
 
         assert waits == [30, 60, 120, 240, 480, 900, 900]
 
+    @pytest.mark.costly
     def test_typing_errors_are_forgotten_after_a_sign_in(self, owner, clock, checked):
         for _ in range(5):
             tries(4)
@@ -229,6 +231,7 @@ class TestAnAddress:
 
         assert sum(checked.values()) == 50
 
+    @pytest.mark.costly
     def test_one_home_of_ipv6_is_one_address(self, db, clock):
         answers = Counter(
             guess("wrong", name=f"nobody{n}", address=f"2001:db8:1:2:{n:x}::1").status_code
@@ -249,6 +252,7 @@ class TestAnAddress:
         assert guess("Summer2026!", name="victim").status_code == 429
         assert checked[PASSWORD] == 7
 
+    @pytest.mark.costly
     def test_an_unknown_one_limits_nobody(self, owner, clock):
         for n in range(60):
             guess("wrong", name=f"nobody{n}", address="")
@@ -396,6 +400,7 @@ class TestCodesOfTheSecondStep:
 
         assert signed_in(browser)
 
+    @pytest.mark.costly
     def test_of_thirty_five_are_checked(self, app, monkeypatch):
         seen = []
         check = totp.validate_totp_code
@@ -456,6 +461,7 @@ class TestGuessesOfWhoeverStoleASession:
 
         assert sum(checked.values()) == 5
 
+    @pytest.mark.costly
     def test_at_the_password_that_confirms_who_one_is(self, thief, checked, settings):
         settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "reauthenticate": None}
         for n in range(20):

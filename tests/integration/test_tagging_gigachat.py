@@ -320,6 +320,7 @@ class TestStandingIn:
         assert {provider_of(one), provider_of(other)} == {("gigachat", "")}
         assert stub.stats()["answers"] == 2
 
+    @pytest.mark.costly
     def test_failures_open_the_breaker_and_then_it_goes_on_without(self, stub) -> None:
         stub.fail("server_error")
         posts = [make.post(content=f"{LONG} {n}") for n in range(8)]
@@ -411,6 +412,7 @@ class TestKilled:
         _, status = os.waitpid(pid, 0)
         assert os.WTERMSIG(status) == signal.SIGKILL
 
+    @pytest.mark.costly
     @pytest.mark.parametrize(
         ("module", "name", "is_settled"),
         [(written_off, "correct", False), (run, "settle", True)],

@@ -101,6 +101,7 @@ class TestAPass:
 
         return then
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("how", ["paused", "signed out"])
     def test_it_goes_no_further_where_somebody_ends_it(
         self, server, account, configured, after_a_batch, how
@@ -123,6 +124,7 @@ class TestAPass:
         passes.read_all()
         assert Post.objects.count() == read
 
+    @pytest.mark.costly
     def test_nor_does_a_listener_that_catches_up(self, server, feed, listened, after_a_batch):
         fill(server, range(4, 1001))
         written = []

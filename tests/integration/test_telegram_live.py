@@ -55,6 +55,7 @@ def texts() -> dict[int, str]:
 
 
 class TestTooManyEvents:
+    @pytest.mark.costly
     def test_what_does_not_fit_is_read_from_the_gap_and_said(self, server, listened, caplog):
         listened.events = EventQueue(2)
         server.listeners[:] = [listened.events.put]
@@ -211,6 +212,7 @@ class TestAlbums:
 
 
 class TestBreaks:
+    @pytest.mark.costly
     def test_what_came_meanwhile_is_read_after_it(self, server, listened):
         server.post(4, "unheard")
         server.change(2, text="edited unheard", edited=BEGAN + timedelta(days=1))
@@ -222,6 +224,7 @@ class TestBreaks:
         assert texts()[2] == "edited unheard"
         assert ChannelFeed.objects.get().cursor == 4
 
+    @pytest.mark.costly
     def test_without_a_break_nothing_is_asked_for(self, server, listened):
         server.asked.clear()
 
@@ -251,6 +254,7 @@ class TestBreaks:
 
 
 class TestTheChannelItself:
+    @pytest.mark.costly
     @pytest.mark.parametrize("told", [True, False])
     def test_another_title_and_name_are_noticed_at_once(self, server, listened, told):
         server.rename(told=told, title="Another title", username="renamed")
@@ -296,6 +300,7 @@ class TestTheChannelItself:
         assert find_post(mine, "https://t.me/renamed/3").channel.tg_channel_id == CHANNEL
         assert len(feeds.find(owner, "@renamed")) == 1
 
+    @pytest.mark.costly
     def test_a_channel_that_lets_the_account_in_no_more_is_closed_at_once(self, server, listened):
         def gone(name: str) -> None:
             if name in {"fetch_card", "resolve"}:
@@ -321,6 +326,7 @@ class TestTheChannelItself:
 class TestStoreAway:
     """A photo cannot be kept then; nothing else is held up, and it comes when the store is back."""
 
+    @pytest.mark.costly
     def test_the_listener_goes_on_and_brings_in_later_what_it_could_not(
         self, store, server, listened, caplog
     ):
@@ -358,6 +364,7 @@ class TestStoreAway:
 class TestAFullDisk:
     """A large file is downloaded to the disk: where that is full, nothing ends, and it comes later."""
 
+    @pytest.mark.costly
     def test_the_listener_goes_on_and_brings_in_later_what_it_could_not(
         self, server, listened, settings, caplog, monkeypatch
     ):
@@ -406,6 +413,7 @@ class TestServing:
 
         assert not caplog.records
 
+    @pytest.mark.costly
     @pytest.mark.django_db(transaction=True)
     def test_it_catches_up_when_it_begins(self, server, account, configured, monkeypatch):
         monkeypatch.setattr(listener, "GATHER_SECONDS", 0.01)

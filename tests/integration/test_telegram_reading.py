@@ -273,6 +273,7 @@ class TestFailures:
 
 
 class TestWaits:
+    @pytest.mark.costly
     def test_a_long_one_puts_the_account_to_rest_over_restarts(self, server, account):
         fill(server, range(1, 301))
         pages = iter([None, FloodWait(7200)])
@@ -359,6 +360,7 @@ class TestChannel:
         assert ChannelFeed.objects.get().state == FeedState.CLOSED
         assert ids() == [1, 2, 3, 4]
 
+    @pytest.mark.costly
     def test_it_rests_for_a_day_over_restarts_and_is_asked_for_again(
         self, server, account, configured
     ):

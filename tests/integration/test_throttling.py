@@ -152,6 +152,7 @@ def test_a_replayed_token_fills_neither_the_audit_nor_the_log(client, tenant, ca
     assert caplog.text.count("is refused") == 2
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "path", ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics"]
 )

@@ -66,6 +66,7 @@ class TestOwn:
         assert (token.user, token.name, token.scope, token.tenant) == (ann, "backup", "read", None)
         assert timedelta(days=29) < token.expiry - timezone.now() <= timedelta(days=30)
 
+    @pytest.mark.costly
     def test_it_is_shown_nowhere_else(self, client, ann, form):
         answer = client.post(PAGE, form)
         [secret] = SECRET.findall(answer.content.decode())
@@ -84,6 +85,7 @@ class TestOwn:
         kept += [session.get_decoded() for session in Session.objects.all()]
         assert hidden not in str(kept)
 
+    @pytest.mark.costly
     def test_reloading_the_answer_makes_no_second_token_and_shows_none(self, client, ann, form):
         client.post(PAGE, form)
 

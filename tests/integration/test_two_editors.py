@@ -276,6 +276,7 @@ def test_a_form_that_waits_for_an_import_takes_nothing_back_that_it_has_written(
     assert channel.title == "New title"
 
 
+@pytest.mark.costly
 @pytest.mark.django_db(transaction=True)
 def test_of_two_forms_saved_at_once_neither_takes_back_what_the_other_has_changed(browser):
     tenant = make.tenant()

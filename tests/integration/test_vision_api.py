@@ -382,6 +382,7 @@ class TestStats:
 
         assert (body["total_analyzed"], body["tokens"]) == (0, {"total": 0, "average": 0.0})
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("rows", [1, 40])
     @pytest.mark.parametrize("statistics", [True, False])
     def test_one_statement_of_sums_that_one_index_answers(self, bob, bobs, rows, statistics):

@@ -65,6 +65,7 @@ def providers_of(posts) -> list[str]:
 
 
 class TestAnotherModel:
+    @pytest.mark.costly
     def test_what_waits_for_the_former_model_is_analyzed_by_the_present_one(
         self, archive, vision, paid, one_at_a_time
     ):
@@ -237,12 +238,14 @@ class TestOutage:
 
         return run
 
+    @pytest.mark.costly
     def test_a_picture_is_not_given_up_while_the_provider_answers_nobody(self, fails, paid):
         assert not fails(self.SERVER, threshold=1)
 
         assert paid.script == []
         assert PaidAnalysis.objects.get().due_at > timezone.now() + timedelta(hours=15)
 
+    @pytest.mark.costly
     def test_nor_because_the_provider_asks_to_slow_down(self, fails):
         assert not fails(self.LIMITED, threshold=1000)
 

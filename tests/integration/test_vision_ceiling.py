@@ -118,6 +118,7 @@ class TestOverrun:
         assert day.used_tokens == paid.billed <= 13 * CEILING + day.overrun_tokens
         assert (day.reserved_tokens, day.reserved_calls) == (0, 0)
 
+    @pytest.mark.costly
     def test_claims_that_wait_for_a_place_reserve_anew_after_a_surprise(
         self, archive, paid, limit, settings
     ):
@@ -204,6 +205,7 @@ class TestOverrun:
         assert budget.reset(tenant=archive.tenant, now=now) == 6_000
         assert budget.spent(archive.tenant, now).month == 0
 
+    @pytest.mark.costly
     def test_reservations_of_texts_wait_for_the_tenants_turn(self, archive):
         """So those of two days cannot pass each other, neither of which sees the other's row."""
         limits, order = TokenLimits(day=None, month=10_000, backfill=None), []

@@ -69,6 +69,7 @@ def test_a_picture_that_is_read_is_one_request_one_duration_and_no_token(archive
     assert growth("vision_tokens_used_total", provider="ocr_fallback", tenant=tenant) == 0
 
 
+@pytest.mark.costly
 def test_the_paid_provider_is_counted_with_the_tokens_of_its_answers(archive, paid, asked, growth):
     paid.prices = [1320, 107]
     archive.post(b"one")
@@ -111,6 +112,7 @@ def test_fact_052_a_picture_without_tokens_is_blocked_and_waits(
     assert shown("vision_budget_usage_gauge")[(tenant,)] == 1.0
 
 
+@pytest.mark.costly
 def test_the_gauge_of_the_budget_is_a_share_and_there_from_the_start(archive, paid, vision):
     vision(vision_max_daily_tokens=10_000)
     tenant = str(archive.tenant.pk)
@@ -145,6 +147,7 @@ def test_the_backlog_is_counted_from_its_index_alone(archive):
     assert "Index Only Scan using paid_analysis_backlog" in plan
 
 
+@pytest.mark.costly
 def test_tasks_are_shown_by_subscriber_while_they_wait_and_when_they_failed(
     archive, growth, monkeypatch
 ):

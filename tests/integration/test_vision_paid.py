@@ -229,6 +229,7 @@ class TestOnePicture:
 
 
 class TestTheSamePictureAtOnce:
+    @pytest.mark.costly
     def test_two_workers_with_one_picture_make_one_call(self, archive, paid, slots):
         paid.seconds = 0.3
         posts = [archive.post(b"one") for _ in range(4)]

@@ -107,6 +107,7 @@ def test_different_pictures_at_once_are_all_analyzed(archive, paid):
     assert len(paid.calls) == 6
 
 
+@pytest.mark.costly
 def test_nearly_the_same_at_once_but_not_quite_are_analyzed_each(archive, paid):
     other = scene()
     ImageDraw.Draw(other).rectangle((300, 200, 380, 260), fill="black")
@@ -149,6 +150,7 @@ def test_without_the_switch_copies_are_analyzed(archive, paid, settings):
     assert len(paid.calls) == 2
 
 
+@pytest.mark.costly
 def test_what_people_mark_distinct_gets_an_analysis_of_its_own(archive, paid):
     archive.post(ORIGINAL)
     drain()

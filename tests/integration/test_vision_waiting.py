@@ -99,6 +99,7 @@ class TestAskingAgain:
         assert row.features_hash == second.features_hash
         assert (row.vision_tokens_used, row.vision_analysis_reason) == (1000, "new")
 
+    @pytest.mark.costly
     def test_other_posts_with_the_picture_get_it_too_and_pay_nothing(self, archive, vision, paid):
         vision(vision_max_daily_tokens=0)
         posts = [archive.post(b"one") for _ in range(3)]
@@ -111,6 +112,7 @@ class TestAskingAgain:
         assert providers_of(posts) == ["gigachat"] * 3
         assert len(paid.calls) == 1
 
+    @pytest.mark.costly
     def test_calls_of_the_schedule_do_not_add_up_to_a_storm(self, archive, vision, paid):
         exhausted(archive, vision, count=6)
         vision(vision_max_daily_tokens=2999)
@@ -124,6 +126,7 @@ class TestAskingAgain:
         assert len(paid.calls) == 2
         assert PaidAnalysis.objects.filter(state="waiting").count() == 4
 
+    @pytest.mark.costly
     def test_two_schedulers_at_once_ask_once(self, archive, vision):
         exhausted(archive, vision, count=6)
         vision(vision_max_daily_tokens=3000)
@@ -244,6 +247,7 @@ class TestBudgetCommand:
         call_command("diag_vision", "budget", "--json", *arguments, stdout=out, stderr=StringIO())
         return json.loads(out.getvalue())
 
+    @pytest.mark.costly
     def test_it_says_what_was_used_and_what_is_to_come(self, archive, vision, settings):
         settings.GIGACHAT = with_settings(settings.GIGACHAT, vision_model="GigaChat-Pro")
         vision(vision_max_daily_tokens=2500)

@@ -224,6 +224,7 @@ class TestRobots:
             max_size=40,
         )
     )  # fmt: skip
+    @pytest.mark.costly
     def test_never_fewer_are_counted_than_protego_makes(self, lines):
         text = "\n".join(lines)
         made = Protego.parse(text)._user_agents.values()

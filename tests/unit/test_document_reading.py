@@ -447,6 +447,7 @@ class TestHarm:
         assert "root:" not in text(found)
         assert len(text(found)) < 1000
 
+    @pytest.mark.costly
     def test_what_takes_too_long_is_killed_and_what_was_read_is_kept(self, tmp_path, monkeypatch):
         _reader(
             monkeypatch,

@@ -98,6 +98,7 @@ def test_where_the_chunks_end_makes_no_difference(tmp_path_factory, texts, contr
     assert texts_of(records) == [clean(f"{text}@@".replace("@@", meant)) for text in texts]
 
 
+@pytest.mark.costly
 @settings(max_examples=examples(200), deadline=None)
 @given(value=JSON_VALUES, chunk_bytes=st.integers(1, 40))
 def test_any_json_value_is_read_and_skipped_whole(value, chunk_bytes):
@@ -115,6 +116,7 @@ def test_any_json_value_is_read_and_skipped_whole(value, chunk_bytes):
     assert (first, cursor.value()) == (expected[0], 7)
 
 
+@pytest.mark.costly
 @settings(max_examples=examples(300), deadline=None)
 @given(content=st.binary(max_size=300) | EXPORT_LIKE.map(lambda v: json.dumps(v).encode()))
 def test_garbage_is_refused_or_reported_and_nothing_else_happens(tmp_path_factory, content):
@@ -287,6 +289,7 @@ def test_a_problem_of_a_message_without_an_id_names_the_file_and_the_place(tmp_p
     assert says in problem.detail
 
 
+@pytest.mark.costly
 def test_many_problems_in_a_window_of_megabytes_are_placed_in_linear_time(tmp_path):
     count = 100_000
     content = json.dumps(chat(["@"])).replace('"@"', ",".join(["1"] * count)).encode()
@@ -356,6 +359,7 @@ def test_half_deep_nesting_costs_a_field_or_its_message(tmp_path):
         assert after.message_id == 2
 
 
+@pytest.mark.costly
 def test_many_broken_messages_take_linear_time(tmp_path):
     content = json.dumps(chat(["@"])).replace('"@"', ",".join([r'{"a":"\q"}'] * 5000))
     started = time.monotonic()
@@ -401,6 +405,7 @@ def test_the_records_can_be_read_again(tmp_path):
     assert list(source.records()) == list(source.records())
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 def test_the_memory_does_not_grow_with_the_file(tmp_path):
     peaks = []

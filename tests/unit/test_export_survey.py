@@ -153,6 +153,7 @@ class TestOnlyMessagesCount:
 
         assert (age_of(found), found.people) == (PLAIN_AGE, 0)
 
+    @pytest.mark.costly
     @given(nested=anything, outside=anything, seed=st.integers(0, 2**32))
     @settings(max_examples=30)
     def test_at_any_depth_and_beside_the_messages(self, tmp_path_factory, nested, outside, seed):

@@ -57,6 +57,7 @@ def test_of_frames_that_show_the_same_the_last_is_taken():
     assert open_upright(animation("PNG", fading)).convert("L").getextrema()[1] == 240
 
 
+@pytest.mark.costly
 def test_a_long_animation_takes_no_longer_than_its_pixels_allow():
     frames = [Image.new("L", (400, 300), number % 256) for number in range(300)]
     image = animation("GIF", frames)

@@ -23,6 +23,7 @@ def short(monkeypatch):
     monkeypatch.setattr(patience, "SIGN_SECONDS", 0.2)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("asked", [connection.ask, lambda query: list(connection.stream(query))])
 def test_a_graph_that_hangs_is_given_up_and_then_left_alone(settings, monkeypatch, asked):
     connection.forget()
@@ -44,6 +45,7 @@ def test_a_graph_that_hangs_is_given_up_and_then_left_alone(settings, monkeypatc
     assert second < 0.2
 
 
+@pytest.mark.costly
 def test_a_long_question_is_waited_for_as_long_as_the_graph_is_there():
     def slow():
         time.sleep(0.6)

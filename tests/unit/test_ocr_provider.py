@@ -86,6 +86,7 @@ def texts(words):
     return [w.text for w in words]
 
 
+@pytest.mark.costly
 def test_text_is_read_and_costs_no_tokens(analyzed, drawn):
     analysis = analyzed(drawn("Alice and Bob met in Moscow"))
 
@@ -115,6 +116,7 @@ def test_a_picture_without_text_has_no_ocr_but_a_description(analyzed):
     assert analysis.description == "Изображение без читаемого текста"
 
 
+@pytest.mark.costly
 def test_noise_is_not_taken_for_text(analyzed):
     assert analyzed(noise((400, 400), 90)).ocr is None
 
@@ -126,6 +128,7 @@ def test_text_that_touches_the_edge_is_read(provider, drawn):
     assert provider.recognize(tight).text == "Nothing beyond these words"
 
 
+@pytest.mark.costly
 def test_a_page_that_stands_on_its_head_is_read(analyzed, drawn):
     page = drawn("The quick brown dog jumped over\nthe lazy fox and went away\n" * 4, (800, 480))
 
@@ -145,6 +148,7 @@ def test_a_page_in_the_shade_is_read_to_its_dark_end(analyzed, drawn):
     assert "number 8 in the letter" in read
 
 
+@pytest.mark.costly
 def test_a_white_outlined_caption_is_read_from_a_busy_picture(analyzed, drawn):
     busy = noise((700, 500), 120).convert("RGB").point(lambda v: min(v, 225))
     caption = drawn(
@@ -199,6 +203,7 @@ def test_a_word_that_only_begins_like_a_meme_word_does_not_make_a_meme(analyzed,
     assert analyzed(drawn(text)).is_meme is False
 
 
+@pytest.mark.costly
 def test_threads_share_one_provider(analyzed, drawn):
     pages = [drawn(f"Ticket number {n}") for n in range(4)]
 

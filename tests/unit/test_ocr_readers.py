@@ -40,6 +40,7 @@ def by_a_reader(provider, picture):
         return provider._run_on(picture, until=time.monotonic() + 60)
 
 
+@pytest.mark.costly
 def test_a_reader_finds_what_the_program_finds_in_whatever_order(provider):
     pages = [
         page("Alice met Bob in 2024", mode="RGB"),
@@ -56,6 +57,7 @@ def test_a_reader_finds_what_the_program_finds_in_whatever_order(provider):
     assert len(provider._readers._idle) == 1  # one after the other takes one reader
 
 
+@pytest.mark.costly
 def test_a_killed_reader_costs_neither_the_picture_nor_the_next(provider):
     by_a_reader(provider, page("First"))
     [reader] = provider._readers._idle
@@ -65,6 +67,7 @@ def test_a_killed_reader_costs_neither_the_picture_nor_the_next(provider):
     assert [word.text for word in by_a_reader(provider, page("Second"))] == ["Second"]
 
 
+@pytest.mark.costly
 def test_a_reader_that_dies_over_a_picture_leaves_it_to_the_program(provider, monkeypatch):
     by_a_reader(provider, page("First"))
     [reader] = provider._readers._idle
@@ -77,6 +80,7 @@ def test_a_reader_that_dies_over_a_picture_leaves_it_to_the_program(provider, mo
     assert provider._readers._idle == []
 
 
+@pytest.mark.costly
 def test_a_reader_that_takes_too_long_is_killed(provider):
     with pytest.raises(ProviderRefused, match=r"more than 0\.0 s"):
         provider._run_on(page("Slow"), until=time.monotonic() + 0.001)

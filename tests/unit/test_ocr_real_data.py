@@ -139,6 +139,7 @@ def test_a_black_picture_gives_no_text(readings):
     assert [text for truth, text in readings if truth["lang"] == "none"] == [""]
 
 
+@pytest.mark.costly
 def test_photos_without_text_give_no_text(read):
     photos = sorted((DATA / "photos").iterdir())
 
@@ -146,6 +147,7 @@ def test_photos_without_text_give_no_text(read):
     assert [analysis.ocr for analysis in read(*photos)] == [None] * len(photos)
 
 
+@pytest.mark.costly
 def test_captions_of_memes_are_read(read, report):
     memes = json.loads((DATA / "memes" / "ground_truth.json").read_text("utf-8"))
     truths = [blanks_as_one(m["text"].split("(")[0].replace("/", " ")) for m in memes]

@@ -116,6 +116,7 @@ def test_whoever_fails_gives_the_place_back(failure):
         pass
 
 
+@pytest.mark.costly
 def test_whoever_gives_up_lets_those_behind_pass(pool):
     room = Room(10)
     with room.held(4):

@@ -268,6 +268,7 @@ def add(stored, shown, other, its_shown):
     return merge_posts(stored, other, shown, its_shown)
 
 
+@pytest.mark.costly
 @given(st.lists(sources(), min_size=2, max_size=3))
 @settings(max_examples=50)
 def test_the_order_of_the_sources_does_not_matter(found):

@@ -75,12 +75,14 @@ def test_it_can_be_spoken_to_waited_for_and_killed():
         assert process.wait(10) == -signal.SIGTERM
 
 
+@pytest.mark.costly
 def test_nobody_is_left_when_many_end_at_once():
     begun = [Python("-c", f"raise SystemExit({number})") for number in range(8)]
 
     assert [process.wait(10) for process in begun] == [*range(8)]
 
 
+@pytest.mark.costly
 def test_one_on_a_server_that_is_set_up_has_its_own_arguments_and_chance():
     code = (
         "import os, random, sys; from django.apps import apps; from django.db import connection\n"

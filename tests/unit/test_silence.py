@@ -62,6 +62,7 @@ def test_after_a_silence_a_hundred_pictures_wait_for_nothing_and_ask_nobody(stor
     assert store.asked == 1
 
 
+@pytest.mark.costly
 def test_after_a_rest_one_page_asks_again_and_the_others_still_do_not_wait(store):
     _refused()
     time.sleep(0.6)
@@ -75,6 +76,7 @@ def test_after_a_rest_one_page_asks_again_and_the_others_still_do_not_wait(store
     assert store.asked == 2
 
 
+@pytest.mark.costly
 def test_once_the_store_answers_all_pages_are_served_again(store):
     _refused()
     store.speaks.set()

@@ -30,6 +30,7 @@ print(*sorted(set({heavy!r}) & set(sys.modules)), file=sys.stderr)
 """
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 def test_a_command_and_what_it_checks_first_load_nothing_heavy(tmp_path):
     code = REPORT.format(command="api_token", heavy=HEAVY)

@@ -220,6 +220,7 @@ def test_a_strip_that_takes_too_long_costs_only_its_own_text(monkeypatch):
     assert analysis.description.startswith("Текст на изображении (прочитан не весь): Полоса")
 
 
+@pytest.mark.costly
 @needs_tesseract
 def test_a_picture_of_which_every_strip_takes_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(TesseractOcr, "_run_on", words_except_in(range(99)))
@@ -285,6 +286,7 @@ def test_a_dark_tall_page_on_its_side_is_read_from_its_first_line_to_its_last(tu
     assert read.split("\n\n") == rows
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 @needs_tesseract
 def test_a_wide_picture_is_read_as_the_lines_it_has(shared_data):

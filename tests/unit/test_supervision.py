@@ -205,6 +205,7 @@ def test_nor_does_one_whose_output_nobody_reads(begin, tmp_path):
     assert (seen.read_text(), ended.si_status) == (f"{parent}\n", 0)
 
 
+@pytest.mark.costly
 def test_a_signal_at_the_very_start_ends_the_child_and_reaches_no_handler_of_the_parent(begin):
     handled = []
     before = signal.signal(signal.SIGTERM, lambda *_: handled.append(os.getpid()))

@@ -242,6 +242,7 @@ def test_report_09_three_pictures_are_three_uploads(shared_data):
     assert len(sent) == len(pair) == 3
 
 
+@pytest.mark.costly
 @needs_tesseract
 def test_white_and_black_letters_of_one_picture_are_read_in_their_order():
     picture = page(("Причал открыт", "", "Касса работает", ""), ground=None)
@@ -265,6 +266,7 @@ def test_one_line_in_two_colors_is_read_as_one_line():
     assert read.ocr.text == "Причал открыт Касса работает"
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 @needs_tesseract
 def test_middle_gray_letters_are_read_beside_a_white_panel():
@@ -275,6 +277,7 @@ def test_middle_gray_letters_are_read_beside_a_white_panel():
     assert [line for line in read.splitlines() if line] == list(LINES[:4])
 
 
+@pytest.mark.costly
 @pytest.mark.slow
 @needs_tesseract
 @pytest.mark.parametrize("way", [as_rgba, as_gray, as_webp])

@@ -68,6 +68,7 @@ GREEK = ("Το λιμάνι ανοίγει στις εννέα", "Οι βάρκ�
 GEORGIAN = ("ნავსადგური იხსნება ცხრა საათზე", "ნავები მხოლოდ წევრებს", "გთხოვთ ჩაიცვათ ჟილეტი")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "sheet",
     [ImageOps.mirror(page()), page(GREEK), page(GEORGIAN)],
@@ -77,6 +78,7 @@ def test_of_what_cannot_be_read_nothing_is_stored(provider, sheet):
     assert provider.recognize(sheet).text == ""
 
 
+@pytest.mark.costly
 def test_a_dark_page_takes_two_runs_and_an_upright_one_takes_one(provider, monkeypatch):
     runs = []
     once = TesseractOcr._run_on

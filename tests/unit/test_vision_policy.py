@@ -372,6 +372,7 @@ def test_a_prompt_key_without_a_template_is_refused(content, refusal):
     assert "cartoon" in refusal(yaml.safe_dump(content))
 
 
+@pytest.mark.costly
 def test_a_refusal_carries_the_path_and_the_problems(tmp_path):
     path = tmp_path / "policy.yml"
     path.write_text("{}", encoding="utf-8")

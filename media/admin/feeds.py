@@ -80,6 +80,9 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
     fields = readonly_fields
     actions = ("pause", "resume_reading", "read_gaps")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChannelFeed]:
+        return status.with_unread(super().get_queryset(request))
+
     def get_form(self, request: HttpRequest, obj: Any = None, *rest: Any, **more: Any) -> Any:
         if obj is None:
             more["form"] = FeedForm
@@ -120,9 +123,9 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
     def is_active(self, feed: ChannelFeed) -> bool:
         return feed.channel.is_active
 
-    @admin.display(description=_("not read"))
-    def unread(self, feed: ChannelFeed) -> int:
-        return status.messages_in(ChannelGap.objects.filter(channel=feed.pk))
+    @admin.display(description=_("not read"), ordering="unread")
+    def unread(self, feed: Any) -> int:
+        return int(feed.unread)
 
     @admin.action(description=_("Pause"), permissions=["read"])
     def pause(self, request: HttpRequest, queryset: QuerySet[ChannelFeed]) -> None:

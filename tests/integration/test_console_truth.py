@@ -10,8 +10,9 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import models
+from django.db import connection, models
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.translation import override
 
@@ -255,6 +256,33 @@ def test_every_page_of_the_product_is_looked_at():
     ours = {model for model in admin.site._registry if model._meta.app_label not in foreign}
 
     assert ours == set(FILLERS)
+
+
+OF_WHICH_THERE_IS_ONE = {BucketState, CallCost, ProviderHealth, TokenBudget}
+
+
+@pytest.mark.sampled(13)
+@pytest.mark.parametrize(
+    "model",
+    [model for model in FILLERS if model not in OF_WHICH_THERE_IS_ONE],
+    ids=lambda model: model.__name__,
+)
+def test_a_list_costs_the_same_queries_however_long_it_is(reader, model):
+    FILLERS[model]()
+    one = _queries(reader, model)
+
+    for _ in range(4):
+        FILLERS[model]()
+
+    assert model._default_manager.count() >= 5
+    assert _queries(reader, model) == one
+
+
+def _queries(client: Client, model: type[models.Model]) -> int:
+    client.get(list_of(model))  # content types and the like are read once per process
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(list_of(model)).status_code == 200
+    return len(captured)
 
 
 @pytest.mark.sampled(13)

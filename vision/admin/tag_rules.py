@@ -22,7 +22,6 @@ from vision.models import TagRule
 from vision.models.tag import NAME_MAX_LENGTH
 from vision.tagging.rules import rule_jobs, rules
 
-MOST: Final = 1000
 SHOWN: Final = 5
 """Posts of a preview."""
 
@@ -122,11 +121,11 @@ class TagRuleAdmin(ReadOnlyAdmin[TagRule]):
 
     @admin.action(description=_("Apply to the posts that are there"), permissions=["apply"])
     def apply_rules(self, request: HttpRequest, queryset: QuerySet[TagRule]) -> None:
-        self._apply(request, list(queryset.select_related("tag")[:MOST]))
+        self._apply(request, list(queryset.select_related("tag")))
 
     @admin.action(description=_("Delete the rules"), permissions=["apply"])
     def forget_rules(self, request: HttpRequest, queryset: QuerySet[TagRule]) -> None:
-        chosen = list(queryset.select_related("tag")[:MOST])
+        chosen = list(queryset.select_related("tag"))
         for rule in chosen:
             rules.forget(rule)
         text = ngettext("%(count)d rule is deleted.", "%(count)d rules are deleted.", len(chosen))

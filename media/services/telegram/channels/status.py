@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from media.models import (
@@ -59,10 +60,18 @@ def put_off(account: TelegramAccount) -> str:
                      for name, until in found)  # fmt: skip
 
 
+_IDS = Sum(F("last_id") - F("first_id") + 1)
+
+
 def messages_in(gaps: Any) -> int:
     """How many ids the gaps have: an upper limit of the messages in them."""
-    found = gaps.aggregate(n=Sum(F("last_id") - F("first_id") + 1))["n"]
-    return int(found or 0)
+    return int(gaps.aggregate(n=_IDS)["n"] or 0)
+
+
+def with_unread(feeds: QuerySet[ChannelFeed]) -> QuerySet[ChannelFeed]:
+    """The feeds with `unread`, the same number of all their gaps, by one query for a whole list."""
+    gaps = ChannelGap.objects.filter(channel=OuterRef("pk")).order_by().values("channel")
+    return feeds.annotate(unread=Coalesce(Subquery(gaps.annotate(n=_IDS).values("n")), 0))
 
 
 def _reason(feed: ChannelFeed, resting: ChannelFeed | TelegramAccount | None) -> str:

@@ -42,6 +42,10 @@ MOST: Final = 1000
 """More would exceed the patience of a browser."""
 TITLE_CHARS: Final = 80
 
+_NOTHING_FETCHED = _(
+    "No article was fetched yet. Links of posts are followed where FEATURE_CRAWL_ENABLED is on."
+)
+
 
 class ArticlesOfPostInline(ReadOnlyInline[PageMention, Post]):
     """The pages that a post points to, on the page of the post."""
@@ -108,6 +112,7 @@ class VersionsInline(ReadOnlyInline[PageVersion, CrawledPage]):
 
 @admin.register(CrawledPage)
 class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
+    when_empty = _NOTHING_FETCHED
     list_display = ("name", "host", "state", "why", "version", "checked", "gone")
     list_display_links = ("name",)
     list_filter: ClassVar[Any] = ("state", ("reason", in_words(words_of)), "tenant")
@@ -206,6 +211,7 @@ class CrawledPageAdmin(ReadOnlyAdmin[CrawledPage]):
 class CrawlDomainAdmin(BigTableAdmin[CrawlDomain]):
     """Domains that pages came from; of a row people change its budget, and nothing else."""
 
+    when_empty = _NOTHING_FETCHED
     form: Any = MindsOthers
     list_display = ("host", "tenant", "used", "in_force", "own", "since")
     list_filter: ClassVar[Any] = ("tenant",)

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import BrowserSession
 from accounts.sign_in import sessions
-from events.console import BigTableAdmin, NothingEditable, short_time
+from events.console import EMPTY, BigTableAdmin, NothingEditable, short_time
 
 # django-allauth's own pages would show keys of sessions and secrets of second factors, and let
 # people add addresses and identities that nobody has verified.
@@ -47,11 +47,11 @@ class SessionAdmin(NothingEditable, BigTableAdmin[BrowserSession]):
 
     @admin.display(description=_("browser"), ordering="user_agent")
     def browser(self, session: BrowserSession) -> str:
-        return session.user_agent or self.empty_value_display
+        return session.user_agent or EMPTY
 
     @admin.display(description=_("from where"), ordering="ip")
     def address(self, session: BrowserSession) -> str:
-        return session.known_address or self.empty_value_display
+        return session.known_address or EMPTY
 
     @admin.display(description=_("last use"), ordering="last_seen_at")
     def last_use(self, session: BrowserSession) -> str:

@@ -36,6 +36,9 @@ MOST: Final = 1000
 
 @admin.register(MediaGroup)
 class MediaGroupAdmin(ReadOnlyAdmin[MediaGroup]):
+    when_empty = _(
+        "No albums yet: pictures that were sent together are assembled after their import."
+    )
     list_display = (
         "cover",
         "caption",

@@ -126,6 +126,7 @@ class DeliveryAdmin(DeliveriesAdmin[Delivery]):
 class DeadLetterAdmin(DeliveriesAdmin[DeadLetter]):
     """The list of dead letters, counted exactly: they have an index and should be few."""
 
+    when_empty = _("No task has failed for good.")
     paginator = Paginator
     list_display = (
         "id",

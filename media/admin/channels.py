@@ -15,6 +15,7 @@ from accounts.admin.meanwhile import MindsOthers
 from events.console import BigTableAdmin, in_words, internal_link, list_of, pretty_json, said
 from events.queue import enqueue
 from media.admin import channel_history
+from media.admin.first_steps import IMPORT_FIRST
 from media.models import Channel, Post
 from media.services import import_words
 from media.sources.telegram.failures import ReferenceUnknown
@@ -47,6 +48,7 @@ class ChannelAdmin(BigTableAdmin[Channel]):
     do not include it, but links to posts and the vision policy need it.
     """
 
+    when_empty = IMPORT_FIRST
     form: Any = ChannelForm
     list_display = (
         "title",

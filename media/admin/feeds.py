@@ -70,6 +70,9 @@ class FeedForm(forms.ModelForm[ChannelFeed]):
 
 @admin.register(ChannelFeed)
 class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
+    when_empty = _(
+        "No channel is read from Telegram. Sign in an account first, then add its channels."
+    )
     list_display = ("channel", "account", "reading", "is_active", "cursor", "top_id", "unread",
                     "rests_until", "read_at")  # fmt: skip
     list_filter = ("state", "account")
@@ -150,6 +153,7 @@ class ChannelFeedAdmin(BigTableAdmin[ChannelFeed]):
 
 @admin.register(ChannelGap)
 class ChannelGapAdmin(NothingEditable, BigTableAdmin[ChannelGap]):
+    when_empty = _("Of the channels that are read from Telegram no message is missing.")
     list_display = ("channel", "first_id", "last_id", "reason", "runs", "code", "noticed_at")
     list_filter = ("reason", "channel")
     list_select_related = ("channel",)

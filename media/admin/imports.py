@@ -24,6 +24,7 @@ from events.console import (
     short_time,
     translated,
 )
+from media.admin.first_steps import IMPORT_FIRST
 from media.models import ImportProblem, ImportRun
 from media.models.imports import ImportState
 from media.services import import_runs, import_words, problem_codes
@@ -33,6 +34,7 @@ PROBLEMS_SHOWN = 50
 
 @admin.register(ImportRun)
 class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
+    when_empty = IMPORT_FIRST
     list_display = (
         "path", "tenant", "state_mark", "started_at", "duration", "new_posts", "problems_link",
     )  # fmt: skip
@@ -113,6 +115,7 @@ class ImportRunAdmin(ReadOnlyAdmin[ImportRun]):
 
 @admin.register(ImportProblem)
 class ImportProblemAdmin(ReadOnlyAdmin[ImportProblem]):
+    when_empty = _("No import had a problem.")
     list_display = ("id", "code_told", "message_id", "detail_excerpt", "run_link")
     list_filter = (("code", in_words(problem_codes.explain)),)
     list_select_related = ("run",)

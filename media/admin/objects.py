@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 
 from events.console import EMPTY, ReadOnlyAdmin, excerpt, page_of, rendered
 from media import views
+from media.admin.first_steps import IMPORT_FIRST
 from media.admin.pictures import content_address, thumbnail_address, thumbnail_tag
 from media.models import MediaObject, Post, PostMedia, PostVersion
 from storage_quota import links
@@ -68,6 +69,7 @@ class UsedFilter(admin.SimpleListFilter):
 
 @admin.register(MediaObject)
 class MediaObjectAdmin(ReadOnlyAdmin[MediaObject]):
+    when_empty = IMPORT_FIRST
     list_display = (
         "thumbnail",
         "short_hash",

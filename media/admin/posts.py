@@ -23,6 +23,7 @@ from events.console import (
     short_time,
     text_block,
 )
+from media.admin.first_steps import IMPORT_FIRST
 from media.admin.pictures import post_thumbnail, thumbnail_tag, with_media
 from media.admin.post_history import (
     DeletedFilter,
@@ -50,6 +51,7 @@ class AlbumFilter(admin.SimpleListFilter):
 
 @admin.register(Post)
 class PostAdmin(ReadOnlyAdmin[Post]):
+    when_empty = IMPORT_FIRST
     list_display = (
         "thumbnail",
         "words",

@@ -104,6 +104,7 @@ class AccountForm(forms.ModelForm[TelegramAccount]):
 class TelegramAccountAdmin(BigTableAdmin[TelegramAccount]):
     """Add with a phone number, then enter the code, then the password where there is one."""
 
+    when_empty = _("No account is signed in. Add one to read channels from Telegram.")
     form = AccountForm
     list_display = ("name", "tenant", "state", "rests_until", "rest_reason", "signed_in_at")
     list_filter = ("state", "tenant")

@@ -29,6 +29,9 @@ _MARKS = {CheckState.OPEN: "leased", CheckState.DONE: "done", CheckState.FAILED:
 
 @admin.register(IntegrityCheck)
 class IntegrityCheckAdmin(ReadOnlyAdmin[IntegrityCheck]):
+    when_empty = _(
+        "The storage was not checked yet. It is checked every week, or by manage.py verify_storage."
+    )
     list_display = (
         "started_at",
         "state_mark",
@@ -114,6 +117,7 @@ class RepairedFilter(admin.SimpleListFilter):
 
 @admin.register(IntegrityFinding)
 class IntegrityFindingAdmin(ReadOnlyAdmin[IntegrityFinding]):
+    when_empty = _("No difference between the ledger and the bucket is known.")
     list_display = ("kind", "key", "expected", "found", "outcome", "check_link")
     list_filter = ("kind", RepairedFilter)
     list_select_related = ("check_run",)
@@ -148,6 +152,7 @@ class IntegrityFindingAdmin(ReadOnlyAdmin[IntegrityFinding]):
 
 @admin.register(Orphan)
 class OrphanAdmin(ReadOnlyAdmin[Orphan]):
+    when_empty = _("No object outside of the ledger is known.")
     list_display = (
         "key",
         "size",

@@ -98,6 +98,7 @@ class StoredObjectAdmin(ReadOnlyAdmin[StoredObject]):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin[Reservation]):
+    when_empty = _("Nothing is being stored just now.")
     list_select_related = ("tenant",)
     list_display = ("key", "tenant", "content_type", "size", "purpose", "expired", "expires_at")
     list_filter = ("purpose", "content_type", "tenant")

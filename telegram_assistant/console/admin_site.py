@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import may_anywhere
+from events.console import EMPTY
 from telegram_assistant.console.odd_values import OddValuesAnswered, not_found_for_odd_values
 from telegram_assistant.console.tenant_pages import TenantPages
 
@@ -35,6 +36,7 @@ class ConsoleSite(AdminSite):
     site_title = "Telegram Assistant"
     index_title = _("Console")
     site_url = None  # / is the console itself
+    empty_value_display = EMPTY
     login_form = AuthenticationForm
 
     def get_urls(self) -> list[Any]:

@@ -19,6 +19,7 @@ from django.http import (
     HttpResponseBase,
     HttpResponseRedirect,
 )
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
@@ -88,6 +89,14 @@ class TenantPages(ModelAdmin[Any]):
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, allowed, *rest)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
+    ) -> HttpResponse:
+        """Begin every label with a capital letter: Django does so for columns, not for other fields."""
+        for field in context["adminform"].form.fields.values():
+            field.label = capfirst(field.label)
+        return super().render_change_form(request, context, *rest, **more)
+
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *rest: Any, **more: Any
     ) -> HttpResponse:
@@ -120,10 +129,13 @@ class TenantPages(ModelAdmin[Any]):
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
-        """Offer only rows that the user may see."""
+        """Offer only rows that the user may see; the only one of them is chosen already."""
         offered = kwargs.get("queryset", db_field.remote_field.model._default_manager.all())  # noqa: SLF001
         kwargs["queryset"] = access.visible(offered, request.user)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None and field.required and len(only := kwargs["queryset"][:2]) == 1:
+            field.initial = only[0].pk  # nobody has to choose among one
+        return field
 
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str

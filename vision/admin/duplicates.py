@@ -43,6 +43,7 @@ class PairAdmin(ReadOnlyAdmin[Row]):
 class DuplicateAdmin(PairAdmin[PictureHash]):
     """Lists only pictures that reuse another picture's analysis; other hashes are of no interest."""
 
+    when_empty = _("No duplicates were found.")
     list_display = ("picture", "shared", "distance", "sha256", "remembered", "tenant")
     list_display_links = ("sha256",)
     list_filter = ("tenant", "distance")
@@ -91,6 +92,7 @@ class DuplicateAdmin(PairAdmin[PictureHash]):
 
 @admin.register(PictureDistinction)
 class PictureDistinctionAdmin(PairAdmin[PictureDistinction]):
+    when_empty = _("No pictures are marked as different.")
     list_display = ("first", "second", "said", "declared_by", "withdrawn", "withdrawn_by", "tenant")
     list_display_links = ("said",)
     list_filter = (

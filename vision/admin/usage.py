@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -68,6 +68,13 @@ class BudgetFacts:
         return cls(model, ceiling, most_seen(PROVIDER, model))
 
 
+GIGACHAT_FIRST: Final[Any] = _(
+    "GigaChat was not asked yet. It is asked where FEATURE_VISION_ENABLED is on and"
+    " GIGACHAT_CREDENTIALS are set; else text recognition reads the pictures."
+)
+"""What lists say as long as nothing was paid for."""
+
+
 class ReadOnlyWithActions(NothingEditable):
     """Rows of the pipeline: nobody edits them, users with the permission may run the actions."""
 
@@ -77,6 +84,7 @@ class ReadOnlyWithActions(NothingEditable):
 
 @admin.register(TokenBudget)
 class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
+    when_empty = GIGACHAT_FIRST
     list_display = (
         "day", "tenant", "used_tokens", "limit", "share", "calls", "overrun", "reserved_tokens",
         "forgiven_tokens", "lost_tokens",
@@ -136,6 +144,7 @@ class TokenBudgetAdmin(ReadOnlyWithActions, ReadOnlyAdmin[TokenBudget]):
 
 @admin.register(CallCost)
 class CallCostAdmin(ReadOnlyWithActions, ReadOnlyAdmin[CallCost]):
+    when_empty = GIGACHAT_FIRST
     list_display = ("model", "provider", "most_tokens", "updated_at")
     ordering = ("provider", "model")
     actions = ("forget",)
@@ -157,6 +166,7 @@ def in_reasons(code: str) -> str:
 
 @admin.register(PaidAnalysis)
 class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
+    when_empty = GIGACHAT_FIRST
     list_display = (
         "picture", "tenant", "state", "why", "total_tokens", "calls", "is_recent", "posted", "analyzed",
     )  # fmt: skip
@@ -222,6 +232,7 @@ class PaidAnalysisAdmin(ReadOnlyWithActions, ReadOnlyAdmin[PaidAnalysis]):
 
 @admin.register(ProviderHealth)
 class ProviderHealthAdmin(ReadOnlyWithActions, ReadOnlyAdmin[ProviderHealth]):
+    when_empty = GIGACHAT_FIRST
     list_display = (
         "provider", "current", "failures", "open_until", "paused_until", "why", "said",
     )  # fmt: skip

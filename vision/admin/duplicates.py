@@ -44,8 +44,8 @@ class DuplicateAdmin(PairAdmin[PictureHash]):
     """Lists only pictures that reuse another picture's analysis; other hashes are of no interest."""
 
     when_empty = _("No duplicates were found.")
-    list_display = ("picture", "shared", "distance", "sha256", "remembered", "tenant")
-    list_display_links = ("sha256",)
+    list_display = ("picture", "shared", "distance", "short_hash", "remembered", "tenant")
+    list_display_links = ("short_hash",)
     list_filter = ("tenant", "distance")
     list_select_related = ("tenant",)
     columns = search_fields = ("sha256", "same_as")
@@ -84,6 +84,10 @@ class DuplicateAdmin(PairAdmin[PictureHash]):
     @admin.display(description=_("duplicate of"))
     def shared(self, row: PictureHash) -> SafeString:
         return _thumbnail(row.tenant_id, row.same_as)
+
+    @admin.display(description=_("SHA-256"), ordering="sha256")
+    def short_hash(self, row: PictureHash) -> str:
+        return row.sha256[:12]
 
     @admin.display(description=_("remembered at"), ordering="remembered_at")
     def remembered(self, row: PictureHash) -> str:

@@ -81,7 +81,7 @@ class TagRuleAdmin(ReadOnlyAdmin[TagRule]):
     """The rules; the page of one shows what it would do to posts that are there already."""
 
     when_empty = _(
-        "No rules yet. A rule gives its tag to all posts of a channel, or to those with a word."
+        "No rules yet. A rule gives its tag to posts of a channel, with a word, or with a label of a picture."
     )
     list_display = ("tag_name", "channel", "word", "label", "progress", "tenant")
     list_display_links = ("tag_name",)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from events.models import OutboxEvent
+from events.models import Delivery, OutboxEvent
 from tests.integration.paid import digest, drain, event_of, with_settings
 from tests.unit.test_phash import encoded, scene
 from vision import providers, tasks
@@ -268,6 +268,38 @@ def test_a_refusal_that_is_reset_takes_no_place_of_the_backlog(archive, paid):
     row = PaidAnalysis.objects.get()
     assert (row.state, row.requested_at) == ("requested", None)
     assert OutboxEvent.objects.filter(topic="posts.vision.uploaded").count() == 1
+
+
+def says_that_it_is_to_come(post) -> bool:
+    [decision] = PostEnrichment.objects.get(post=post, kind="vision").metadata["decisions"]
+    return bool(decision.get("waits"))
+
+
+def test_posts_of_a_picture_that_a_full_backlog_drops_do_not_say_that_it_is_to_come(
+    archive, vision
+):
+    archive.tenant.settings = {"vision_policy": {"limits": {"max_queue_depth": 2}}}
+    archive.tenant.save()
+    vision(vision_max_daily_tokens=0)
+    posts = []
+    for body in (b"1", b"2", b"3", b"4"):  # each newer than those before
+        posts += [archive.post(body), archive.post(body)]
+        drain()
+
+    assert [says_that_it_is_to_come(post) for post in posts] == [False] * 4 + [True] * 4
+
+
+def test_what_had_its_turn_and_may_wait_no_more_is_said_by_all_its_posts(archive, vision):
+    posts = waiting(archive, vision, b"same", b"same", b"same")
+    vision(vision_max_daily_tokens=0, vision_queue_when_exhausted=False)
+
+    assert retry_backlog.retry_now(PaidAnalysis.objects.all(), now=timezone.now()) == 1
+    drain()
+
+    assert [says_that_it_is_to_come(post) for post in posts] == [False] * 3
+    assert PaidAnalysis.objects.get().state == "requested"
+    asked = Delivery.objects.filter(subscriber__startswith="vision.analyze", state="pending")
+    assert not asked.exists(), "nothing asks again and again"
 
 
 def test_a_full_backlog_drops_nothing_that_was_analyzed_a_moment_ago(archive, vision, monkeypatch):

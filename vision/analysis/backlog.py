@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from events import outbox
 from events.logs import trace
@@ -53,13 +54,16 @@ def enqueue(row: PaidAnalysis, *, why: str, depth: int, due_at: datetime | None 
 
     It does not wait where VISION_QUEUE_WHEN_EXHAUSTED is off, or where `depth` more important
     pictures wait already; a less important one is dropped for it. A reanalysis always waits.
+    Posts of what waited and is dropped are analyzed anew: they say that it is to come.
     """
     row.requested_at = None
-    is_reanalysis = row.wait_reason == REANALYSIS
+    has_waited, is_reanalysis = bool(row.wait_reason), row.wait_reason == REANALYSIS
     may_wait = settings.VISION.vision_queue_when_exhausted
     if not may_wait or not (is_reanalysis or _make_room(row, depth)):
         _drop(row)
         row.save()
+        if has_waited:
+            _tell_posts(row)
         return False
     row.state, row.due_at = AnalysisState.WAITING, due_at
     row.wait_reason = REANALYSIS if is_reanalysis else why
@@ -154,10 +158,14 @@ def _make_room(row: PaidAnalysis, depth: int) -> bool:
     if last is None or _importance(last) >= _importance(row):
         return False
     # Nobody has locked it: where it does not wait any more by now, it has made room by itself.
-    PaidAnalysis.objects.filter(pk=last.pk, state=AnalysisState.WAITING).update(
-        state=AnalysisState.REQUESTED, wait_reason="", due_at=None, updated_at=Now()
-    )
+    waiting = PaidAnalysis.objects.filter(pk=last.pk, state=AnalysisState.WAITING)
+    if waiting.update(state=AnalysisState.REQUESTED, wait_reason="", due_at=None, updated_at=Now()):
+        _tell_posts(last)
     return True
+
+
+def _tell_posts(dropped: PaidAnalysis) -> None:
+    request_for_other_posts(dropped, besides=None, now=timezone.now())
 
 
 def _is_asked(row: PaidAnalysis, by: VisionProvider) -> bool:

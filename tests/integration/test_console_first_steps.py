@@ -54,13 +54,18 @@ def test_every_list_of_the_product_says_that_it_is_empty(reader):
         assert not re.search(r"Total:\s+0\b", paginator), model
 
 
-def test_a_list_that_a_filter_empties_does_not_say_that_nothing_was_imported(reader):
+@pytest.mark.parametrize("chosen", ["is_forward__exact=1", "q=абракадабра"])
+def test_a_list_that_a_choice_empties_does_not_say_that_nothing_was_imported(reader, chosen):
     make.post()
 
-    page = html(reader, list_of(Post, "is_forward__exact=1"))
+    page = html(reader, list_of(Post, chosen))
 
     assert "Ничего подходящего" in page
     assert "Импортируйте экспорт" not in page
+
+
+def test_an_order_or_a_popup_chooses_nothing(reader):
+    assert "Импортируйте экспорт" in html(reader, list_of(Post, "o=1&_popup=1"))
 
 
 def test_a_list_with_rows_counts_them_and_offers_its_actions(reader):

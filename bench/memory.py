@@ -6,8 +6,6 @@ Bound: at most 1.3 times. The posts are as long as Telegram allows, 4 096 charac
 """
 
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +18,7 @@ database.setup()
 from django.db import connections  # noqa: E402 - after django.setup()
 
 from bench.support import exports, report  # noqa: E402
+from tests import peak_memory  # noqa: E402
 
 SMALL, LARGE, MOST = 10_000_000, 1_000_000_000, 1.3
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,23 +50,17 @@ def _peak(size_bytes: int, scratch: Path) -> int:
     count = size_bytes // len(str(one).encode())
     exports.write(folder, exports.messages(count, words=_WORDS))
     with database.fresh():
-        child = subprocess.Popen(
+        ended = peak_memory.run(
             [sys.executable, ROOT / "manage.py", "import_export", folder],
             env=_environment(scratch),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
         )
-        _, status, usage = os.wait4(child.pid, 0)
     (folder / "result.json").unlink()
-    assert os.waitstatus_to_exitcode(status) == 0, f"the import of {size_bytes} bytes failed"
-    return _kib(usage)
+    assert ended.code == 0, f"the import of {size_bytes} bytes failed"
+    return ended.peak_kib
 
 
 _WORDS = 600
-
-
-def _kib(usage: resource.struct_rusage) -> int:
-    return usage.ru_maxrss
 
 
 def _environment(scratch: Path) -> dict[str, str]:

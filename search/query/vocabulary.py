@@ -102,8 +102,15 @@ _PREFIX = re.compile(r"-?([^\W\d_]{1,20}):")
 
 
 def keyword(text: str) -> str:
-    """The form in which names and values are compared: any case and width, ё as е."""
-    return unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+    """
+    The form in which names and values are compared: any case and width, ё as е, single spaces.
+
+    The form of a form is itself. Twice, since folding leaves some letters taken apart; the spaces
+    last, since ¨ becomes a space and an accent.
+    """
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", text).replace("ё", "е").split())
 
 
 def _by_name(names: Mapping[T, tuple[str, ...]]) -> dict[str, T]:

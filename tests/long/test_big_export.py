@@ -22,6 +22,7 @@ from PIL import Image
 from events.models import OutboxEvent
 from media.models import ImportProblem, ImportRun, MediaObject, Post
 from storage_quota.models import Reservation
+from tests import peak_memory
 from tests.acceptance.product import ROOT, Product, wait_until
 from tests.unit.exports import CHANNEL_ID, message
 
@@ -74,9 +75,13 @@ def folder(tmp_path) -> Path:
     return folder
 
 
+def importing(folder: Path) -> list[object]:
+    return [sys.executable, ROOT / "manage.py", "import_export", folder, "--problems-ok"]
+
+
 def begin_import(product: Product, folder: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, ROOT / "manage.py", "import_export", folder, "--problems-ok"],
+        importing(folder),
         env=product.environment,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -97,13 +102,10 @@ def test_an_export_of_gigabytes_comes_in_whole_in_constant_memory(folder, tmp_pa
     assert before < COUNT * 0.9
 
     started = time.monotonic()
-    child = begin_import(product, folder)
-    _, status, usage = os.wait4(child.pid, 0)
+    code, peak = peak_memory.run(importing(folder), env=product.environment, cwd=ROOT)
     seconds = time.monotonic() - started
 
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
-    peak = usage.ru_maxrss
+    assert code == 0
     sys.stdout.write(
         f"\n{size / 1e9:.1f} GB, {COUNT} messages, {COUNT // PICTURE_EVERY} pictures:"
         f" {seconds:.0f} s, {COUNT / seconds:.0f} messages/s, peak {peak // 1024} MiB\n"

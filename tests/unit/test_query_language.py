@@ -1,6 +1,7 @@
 """What people type, and what is searched then."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -480,3 +481,23 @@ class TestDocumentation:
             name = english.partition(":")[0]
             for other in re.findall(r"`(\w+)`", others):
                 assert read(f"{name}:{other}") == read(english) != ParsedQuery()
+
+
+def test_the_form_in_which_values_are_compared_is_its_own_form_whatever_the_letter():
+    changed = [
+        letter
+        for letter in map(chr, range(0x110000))
+        if unicodedata.normalize("NFKC", letter).casefold() != letter
+    ]
+
+    forms = {letter: vocabulary.keyword(f"а {letter}b") for letter in changed}
+
+    assert len(changed) > 5_000
+    assert [one for one in changed if vocabulary.keyword(forms[one]) != forms[one]] == []
+
+
+def test_a_sign_that_becomes_a_space_and_an_accent_leaves_one_space():
+    found = parse('class:"- \u00a8x"', now=NOW, zone=UTC)
+
+    assert parse(print_query(found), now=NOW, zone=UTC) == found
+    assert found.filters.classes == ("- \u0308x",)

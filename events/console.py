@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 
 from events.sentences import retold
 
@@ -77,8 +77,8 @@ class BigTableAdmin(admin.ModelAdmin[Row]):
     paginator: ClassVar[type[Paginator[Any]]] = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each facet is a COUNT(*)
-    when_empty: ClassVar[Any] = gettext_lazy("There is nothing here yet.")
-    """What a list without any row says: why, or what to do."""
+    when_empty: ClassVar[Any] = ""
+    """What a list without any row says, why or what to do; by default that there is nothing yet."""
 
     def heading(self, row: Row) -> str:
         """Return the heading of a row's page; may use what the page's query has loaded."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import may_anywhere
 from events.console import EMPTY
+from telegram_assistant.console.form_labels import CapitalLabels
 from telegram_assistant.console.odd_values import OddValuesAnswered, not_found_for_odd_values
 from telegram_assistant.console.tenant_pages import TenantPages
 
@@ -48,11 +49,11 @@ class ConsoleSite(AdminSite):
         return super().check(app_configs)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Register pages, those of other apps included, that keep tenants apart and answer odd values."""
+        """Register pages, also of other apps, that keep tenants apart, answer odd values and look alike."""
         shown = admin_class or ModelAdmin
         answering = type(
             shown.__name__,
-            (OddValuesAnswered, TenantPages, shown),
+            (OddValuesAnswered, TenantPages, CapitalLabels, shown),
             {"__module__": shown.__module__},
         )
         super().register(model_or_iterable, answering, **options)

@@ -19,7 +19,6 @@ from django.http import (
     HttpResponseBase,
     HttpResponseRedirect,
 )
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts import access
@@ -88,14 +87,6 @@ class TenantPages(ModelAdmin[Any]):
             messages.warning(request, _("There are no such rows."))
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, allowed, *rest)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *rest: Any, **more: Any
-    ) -> HttpResponse:
-        """Begin every label with a capital letter: Django does so for columns, not for other fields."""
-        for field in context["adminform"].form.fields.values():
-            field.label = capfirst(field.label)
-        return super().render_change_form(request, context, *rest, **more)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *rest: Any, **more: Any

@@ -289,6 +289,27 @@ def test_posts_of_a_picture_that_a_full_backlog_drops_do_not_say_that_it_is_to_c
     assert [says_that_it_is_to_come(post) for post in posts] == [False] * 4 + [True] * 4
 
 
+def test_a_picture_whose_calls_failed_is_not_asked_about_anew_when_it_is_dropped(
+    archive, paid, vision
+):
+    archive.tenant.settings = {"vision_policy": {"limits": {"max_queue_depth": 1}}}
+    archive.tenant.save()
+    waiting(archive, vision, b"fails")
+    PaidAnalysis.objects.update(retry_rounds=1, due_at=timezone.now() + timedelta(hours=1))
+    vision(vision_max_daily_tokens=0)
+    archive.post(b"newer")
+    drain()
+    asked = Delivery.objects.filter(subscriber__startswith="vision.analyze").count()
+    vision(vision_max_daily_tokens=9000)
+
+    drain()
+
+    assert paid.calls == []
+    assert asked == 2, "one for each post"
+    states = PaidAnalysis.objects.order_by("posted_at").values_list("state", flat=True)
+    assert list(states) == ["requested", "waiting"]
+
+
 def test_what_had_its_turn_and_may_wait_no_more_is_said_by_all_its_posts(archive, vision):
     posts = waiting(archive, vision, b"same", b"same", b"same")
     vision(vision_max_daily_tokens=0, vision_queue_when_exhausted=False)

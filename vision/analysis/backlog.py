@@ -54,16 +54,13 @@ def enqueue(row: PaidAnalysis, *, why: str, depth: int, due_at: datetime | None 
 
     It does not wait where VISION_QUEUE_WHEN_EXHAUSTED is off, or where `depth` more important
     pictures wait already; a less important one is dropped for it. A reanalysis always waits.
-    Posts of what waited and is dropped are analyzed anew: they say that it is to come.
     """
     row.requested_at = None
-    has_waited, is_reanalysis = bool(row.wait_reason), row.wait_reason == REANALYSIS
+    is_reanalysis = row.wait_reason == REANALYSIS
     may_wait = settings.VISION.vision_queue_when_exhausted
     if not may_wait or not (is_reanalysis or _make_room(row, depth)):
         _drop(row)
         row.save()
-        if has_waited:
-            _tell_posts(row)
         return False
     row.state, row.due_at = AnalysisState.WAITING, due_at
     row.wait_reason = REANALYSIS if is_reanalysis else why
@@ -159,13 +156,13 @@ def _make_room(row: PaidAnalysis, depth: int) -> bool:
         return False
     # Nobody has locked it: where it does not wait any more by now, it has made room by itself.
     waiting = PaidAnalysis.objects.filter(pk=last.pk, state=AnalysisState.WAITING)
-    if waiting.update(state=AnalysisState.REQUESTED, wait_reason="", due_at=None, updated_at=Now()):
-        _tell_posts(last)
+    has_dropped = waiting.update(
+        state=AnalysisState.REQUESTED, wait_reason="", due_at=None, updated_at=Now()
+    )
+    # Its posts say that it is to come. One whose calls have failed would be asked about at once.
+    if has_dropped and not last.retry_rounds:
+        request_for_other_posts(last, besides=None, now=timezone.now())
     return True
-
-
-def _tell_posts(dropped: PaidAnalysis) -> None:
-    request_for_other_posts(dropped, besides=None, now=timezone.now())
 
 
 def _is_asked(row: PaidAnalysis, by: VisionProvider) -> bool:

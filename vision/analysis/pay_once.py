@@ -98,7 +98,7 @@ def admit(
         # Checked again although reuse_duplicate() found none: one may have been paid for since.
         return (
             _reuse(known, request, duplicates, now=now)
-            or _check_breaker(known, policy, now=now)
+            or _check_breaker(known, request, policy, now=now)
             or _reserve(known, request, policy, claim_id=claim_id, lease=lease, now=now)
         )
 
@@ -142,7 +142,9 @@ def _reuse(
     return None
 
 
-def _check_breaker(known: Facts, policy: VisionPolicy, *, now: datetime) -> Deferred | None:
+def _check_breaker(
+    known: Facts, request: AnalysisRequest, policy: VisionPolicy, *, now: datetime
+) -> Deferred | None:
     row = known.row
     permission = circuit_breaker.admit(row.provider, known.health, now=now)
     if permission.allowed:
@@ -150,10 +152,7 @@ def _check_breaker(known: Facts, policy: VisionPolicy, *, now: datetime) -> Defe
     if permission.worth_waiting and permission.until:
         raise RetryLater(permission.reason, after=permission.until - now)
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
-    waits = backlog.enqueue(
-        row, why=permission.reason, depth=policy.limits.max_queue_depth, due_at=permission.until
-    )
-    return Deferred(permission.reason, waits)
+    return _defer(row, request, policy, why=permission.reason, due_at=permission.until, now=now)
 
 
 def _reserve(
@@ -181,7 +180,24 @@ def _reserve(
     reason = reserved.refused_by
     metrics.BUDGET_BLOCKS.labels(str(row.tenant_id), reason).inc()
     metrics.REQUESTS.labels("blocked", row.provider, str(row.tenant_id)).inc()
-    return Deferred(reason, backlog.enqueue(row, why=reason, depth=policy.limits.max_queue_depth))
+    return _defer(row, request, policy, why=reason, due_at=None, now=now)
+
+
+def _defer(
+    row: PaidAnalysis,
+    request: AnalysisRequest,
+    policy: VisionPolicy,
+    *,
+    why: str,
+    due_at: datetime | None,
+    now: datetime,
+) -> Deferred:
+    """Let the picture wait, if it may; where it has waited and may no more, its other posts hear it."""
+    has_waited = bool(row.wait_reason)
+    waits = backlog.enqueue(row, why=why, depth=policy.limits.max_queue_depth, due_at=due_at)
+    if has_waited and not waits:
+        backlog.request_for_other_posts(row, besides=request.post.pk, now=now)
+    return Deferred(why, waits)
 
 
 def _ceiling(known: Facts, policy: VisionPolicy) -> int:
